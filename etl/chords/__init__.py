@@ -1,0 +1,1 @@
+"""Chord symbols, keys, Roman numerals, categories and fingerprints: pure, frames in and frames out."""

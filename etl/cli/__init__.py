@@ -1,0 +1,1 @@
+"""Typer commands, one file per command group: parse, call a pipeline, print."""

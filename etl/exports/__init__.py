@@ -1,0 +1,1 @@
+"""What leaves the store: data3 CSV, NPZ, Parquet, data sets."""

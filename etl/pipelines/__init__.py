@@ -1,0 +1,1 @@
+"""One story per build, read from top to bottom."""

@@ -1,0 +1,1 @@
+"""The ground floor: settings, executors, progress, logging, atomic files."""
