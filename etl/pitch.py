@@ -107,4 +107,5 @@ def profile_correlations(
     deviations = weights - weights.mean(axis=1, keepdims=True)
     norms = np.linalg.norm(deviations, axis=1, keepdims=True)
     norms[norms == 0] = 1.0
-    return np.round(deviations @ centred.T / norms, 12)
+    correlations: NDArray[np.float64] = np.round(deviations @ centred.T / norms, 12)
+    return correlations
