@@ -1,0 +1,169 @@
+"""Readings: each chord token seen in its key and context, and the numerals of the readings that occur.
+
+A reading is ``token + V * (key + 24 * applied)`` for V distinct tokens, so that numerals and categories are
+worked out once per distinct reading and looked up for every chord.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import polars as pl
+
+from etl.chords.categories import OTHER, category
+from etl.chords.numerals import (
+    APPLIED_TARGETS,
+    UNKNOWN_NUMERAL,
+    is_dominant_seventh,
+    is_major_triad,
+    numeral,
+)
+from etl.chords.ragged import Ragged
+from etl.chords.symbols import QUALITIES
+from etl.chords.vocabulary import Kind, Vocabulary
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+_SECTION: Final = -1  # category of a section tag
+_NEVER, _IF_RESOLVED, _ALWAYS = range(3)  # when a token is an applied dominant
+
+_IS_DOMINANT: Final = np.array([is_dominant_seventh(q) for q in QUALITIES])
+_IS_TRIAD: Final = np.array([is_major_triad(q) for q in QUALITIES])
+_HAS_TARGET: Final = np.array(
+    [[(interval + 5) % 12 in targets for interval in range(12)] for targets in APPLIED_TARGETS]
+)
+# Major triads that belong to the key: I IV V in major, bIII V bVI bVII in minor.
+_DIATONIC_MAJOR: Final = np.array(
+    [[interval in degrees for interval in range(12)] for degrees in ({0, 5, 7}, {3, 7, 8, 10})]
+)
+# Sevenths on II III VI VII can hardly be anything but applied; on I bIII IV bVI bVII they are as often
+# colour (a blues I7), and count as applied only where they resolve. Decided on the RS200 analyses:
+# docs/accuracy.md.
+_ALWAYS_APPLIED: Final = np.isin(np.arange(12), [2, 4, 9, 11])
+
+
+def with_readings(songs: pl.LazyFrame, vocabulary: Vocabulary) -> pl.LazyFrame:
+    """Add the reading of each token.
+
+    Parameters
+    ----------
+    songs
+        Needs ``tokens: list[i32]`` and ``key: i8``.
+    vocabulary
+        The distinct tokens, V of them.
+
+    Returns
+    -------
+    LazyFrame
+        ``songs`` with ``readings: list[i32]``, one for each token. Songs without a key are read in C major.
+    """
+    return songs.with_columns(
+        pl.struct("tokens", "key")
+        .map_batches(
+            lambda song: _readings(song.struct.field("tokens"), song.struct.field("key"), vocabulary),
+            return_dtype=pl.List(pl.Int32),
+        )
+        .alias("readings")
+    )
+
+
+def _readings(token_lists: pl.Series, keys: pl.Series, vocabulary: Vocabulary) -> pl.Series:
+    tokens = Ragged.from_series(token_lists)
+    key = np.maximum(keys.to_numpy(), 0)[tokens.row_of_value].astype(np.int32)
+    readings = tokens.values + len(vocabulary.texts) * (key + 24 * _is_applied(tokens, key, vocabulary))
+    return tokens.with_values(readings.astype(np.int32)).to_series()
+
+
+def _is_applied(tokens: Ragged, key: NDArray[np.int32], vocabulary: Vocabulary) -> NDArray[np.bool_]:
+    """Whether each token is read as a dominant of the degree a fifth below."""
+    rule = _applied_rules(vocabulary).ravel()[key * len(vocabulary.texts) + tokens.values]
+    root = vocabulary.roots[tokens.values]
+    resolves = _next_root(tokens, vocabulary) == (root + 5) % 12
+    applied: NDArray[np.bool_] = (rule == _ALWAYS) | ((rule == _IF_RESOLVED) & resolves)
+    return applied
+
+
+def _applied_rules(vocabulary: Vocabulary) -> NDArray[np.int8]:
+    """When each token is an applied dominant in each key, (24, V)."""
+    minor, tonic = np.divmod(np.arange(24)[:, None], 12)
+    interval = (vocabulary.roots - tonic) % 12
+    quality = vocabulary.qualities
+    candidate = _HAS_TARGET[minor, interval] & (quality >= 0) & (interval != 7)
+    dominant = candidate & _IS_DOMINANT[quality]
+    triad = candidate & _IS_TRIAD[quality] & ~_DIATONIC_MAJOR[minor, interval]
+    rules = np.where(dominant | triad, _IF_RESOLVED, _NEVER)
+    rules[dominant & _ALWAYS_APPLIED[interval]] = _ALWAYS
+    return rules.astype(np.int8)
+
+
+def _next_root(tokens: Ragged, vocabulary: Vocabulary) -> NDArray[np.int8]:
+    """Root of the next chord of the song, over section tags; -1 at the end and before an unknown chord."""
+    is_chord = (vocabulary.kinds != Kind.SECTION)[tokens.values]
+    chords = tokens.where(is_chord)
+    following = np.full(len(chords.values), -1, np.int8)
+    following[:-1] = vocabulary.roots[chords.values[1:]]
+    following[chords.offsets[1:][chords.lengths > 0] - 1] = -1
+    result = np.full(len(tokens.values), -1, np.int8)
+    result[is_chord] = following
+    return result
+
+
+@dataclass(frozen=True)
+class NumeralTable:
+    """The distinct numerals of a batch and the way from readings to them.
+
+    Attributes
+    ----------
+    texts
+        Distinct numerals (section tags and ``?`` among them), M of them, in order of first reading.
+    categories
+        Category index of each numeral, (M,); -1 for section tags.
+    of_reading
+        Numeral index by reading, (48 V,); -1 where the reading does not occur.
+    """
+
+    texts: Sequence[str]
+    categories: NDArray[np.int8]
+    of_reading: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, reading_lists: pl.Series, vocabulary: Vocabulary) -> NumeralTable:
+        """Work out the numeral of each distinct reading in ``list[i32]`` readings."""
+        size = len(vocabulary.texts)
+        occurs = np.zeros(48 * size, np.bool_)
+        occurs[Ragged.from_series(reading_lists).values] = True
+        of_reading = np.full(48 * size, -1, np.int32)
+        index: dict[tuple[str, int], int] = {}
+        for reading in np.flatnonzero(occurs).tolist():
+            context, token = divmod(reading, size)
+            applied, key = divmod(context, 24)
+            text, of_category = _read(vocabulary, token, key, applied=bool(applied))
+            of_reading[reading] = index.setdefault((text, of_category), len(index))
+        texts = [text for text, _ in index]
+        return cls(texts, np.array([c for _, c in index], dtype=np.int8), of_reading)
+
+    def with_numerals(self, songs: pl.LazyFrame) -> pl.LazyFrame:
+        """Add ``numerals: list[i32]``, indices into the table, from ``readings: list[i32]``."""
+
+        def look_up(reading_lists: pl.Series) -> pl.Series:
+            readings = Ragged.from_series(reading_lists)
+            return readings.with_values(self.of_reading[readings.values]).to_series()
+
+        return songs.with_columns(
+            pl.col("readings").map_batches(look_up, return_dtype=pl.List(pl.Int32)).alias("numerals")
+        )
+
+
+def _read(vocabulary: Vocabulary, token: int, key: int, *, applied: bool) -> tuple[str, int]:
+    chord: Any = vocabulary.chords[token]
+    if vocabulary.kinds[token] == Kind.SECTION:
+        return vocabulary.texts[token], _SECTION
+    if chord is None:
+        return UNKNOWN_NUMERAL, OTHER
+    text = numeral(chord, key, applied=applied)
+    return text, category(text, minor=key >= 12)
