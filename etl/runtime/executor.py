@@ -1,0 +1,67 @@
+"""Run one function over many items on any executor, in order, with bounded work in flight."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections import deque
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def default_workers() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def thread_executor(workers: int) -> Executor:
+    """Threads, for work that spends its time in code that releases the interpreter lock."""
+    return ThreadPoolExecutor(workers, thread_name_prefix="etl")
+
+
+def process_executor(workers: int) -> Executor:
+    """Spawned processes with one numerical thread each, for everything else."""
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+
+
+def ordered_map(
+    executor: Executor, function: Callable[[Item], Result], items: Iterable[Item], *, in_flight: int
+) -> Iterator[Result]:
+    """Map ``function`` over ``items``, giving the results in order of the items.
+
+    Parameters
+    ----------
+    executor
+        Any ``concurrent.futures.Executor``.
+    function, items
+        What to run, and on what. Items are drawn only when there is room, so that a slow consumer slows
+        the source.
+    in_flight
+        How many items may be submitted and not yet given out.
+
+    Yields
+    ------
+    Result
+        In order. On any error, and when the consumer stops early, what has not started is cancelled.
+    """
+    pending: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            pending.append(executor.submit(function, item))
+            if len(pending) >= in_flight:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        for future in pending:
+            future.cancel()

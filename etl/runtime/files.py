@@ -1,0 +1,102 @@
+"""Files that appear only when whole: write beside the target, flush to disk, rename."""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import psutil
+
+from etl.runtime.errors import EtlError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def temporary_path(target: Path) -> Path:
+    """Where the process writes ``target`` before it is whole: beside it, hidden, with the process id."""
+    return target.with_name(f".{target.name}.{os.getpid()}.tmp")
+
+
+@contextmanager
+def atomic_path(target: Path) -> Iterator[Path]:
+    """Give a path to write to; on a clean exit flush it to disk and rename it to ``target``.
+
+    On any failure the temporary file is removed and ``target`` is as it was. What a killed process left
+    beside ``target`` is swept first.
+
+    Raises
+    ------
+    EtlError
+        If the target cannot be written, or the disk is full.
+    """
+    temporary = temporary_path(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(target)
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(target)
+        _sync_directory(target.parent)
+    except OSError as error:
+        raise write_error(target, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_file(target: Path) -> Iterator[IO[Any]]:
+    """Open ``target`` for binary writing as in :func:`atomic_path`."""
+    with atomic_path(target) as temporary, temporary.open("wb", buffering=0) as file:
+        yield file
+
+
+def write_error(target: Path, error: OSError) -> EtlError:
+    """Say what stopped the writing of ``target`` and what to do about it."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return EtlError(
+            f"no space left on the disk of {target}.",
+            "Nothing was changed there. Free some space, or write elsewhere.",
+        )
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR}:
+        return EtlError(f"cannot write {target}: {error.strerror}.", "Choose a target in a folder of yours.")
+    return EtlError(f"writing {target} failed: {error.strerror or error}.", "Nothing was changed there.")
+
+
+def check_writable(target: Path) -> None:
+    """Fail at the start, not after an hour, where ``target`` cannot be written.
+
+    Raises
+    ------
+    EtlError
+        If ``target`` is a folder, or a file cannot be made beside it.
+    """
+    if target.is_dir():
+        raise EtlError(f"{target} is a folder.", "Give the path of a file.")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        probe = temporary_path(target)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise write_error(target, error) from error
+
+
+def _sweep(target: Path) -> None:
+    """Remove temporary files of processes that are no more."""
+    for stale in target.parent.glob(f".{target.name}.*.tmp"):
+        pid = stale.name.split(".")[-2]
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+            stale.unlink(missing_ok=True)
+
+
+def _sync_directory(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,48 @@
+"""Settings: where the store is, from option, environment or configuration file, in that order."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import platformdirs
+
+from etl.runtime.errors import EtlError
+
+DEFAULT_DATABASE: Final = Path("data/music.duckdb")
+
+
+def config_path() -> Path:
+    """Path of the configuration file: ``ETL_CONFIG``, else ``config.toml`` in the user's config folder."""
+    override = os.environ.get("ETL_CONFIG")
+    return Path(override) if override else platformdirs.user_config_path("music-etl") / "config.toml"
+
+
+@lru_cache(maxsize=4)
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise EtlError(f"cannot read the configuration {path}: {error}", "Mend or remove it.") from error
+
+
+def setting(variable: str, table: str, name: str) -> str | None:
+    """Read one setting: the environment variable, else ``name`` in ``[table]`` of the configuration file."""
+    from_environment = os.environ.get(variable)
+    if from_environment:
+        return from_environment
+    value = _read_config(config_path()).get(table, {}).get(name)
+    return None if value is None else str(value)
+
+
+def database_path(option: Path | None = None) -> Path:
+    """Path of the store: the ``--db`` option, else ``ETL_DB`` or the configuration, else the default."""
+    if option is not None:
+        return option
+    configured = setting("ETL_DB", "store", "database")
+    return Path(configured) if configured else DEFAULT_DATABASE
