@@ -39,9 +39,9 @@ def with_statistics(songs: pl.LazyFrame, vocabulary: Vocabulary, numerals: Numer
     LazyFrame
         ``songs`` with ``n_chords``, ``n_unknown``, ``n_sections``, ``distinct_chords``: u32 (known chords,
         unknown tokens, section tags, distinct known spellings); ``chord_entropy_bits``: f32,
-        Shannon entropy of the song's chord symbols [1]_; ``pitch_class_profile``: array[f32, 12], share of each pitch
-        class among the chord tones; ``fingerprint_mean``: array[f32, 12], mean fingerprint of the known
-        chords; ``category_counts``: array[u32, 49].
+        Shannon entropy of the song's chord symbols [1]_; ``pitch_class_profile``: array[f32, 12], share of
+        each pitch class among the chord tones; ``fingerprint_mean``: array[f32, 12], mean fingerprint of
+        the known chords; ``category_counts``: array[u32, 49].
     """
     dtypes: dict[str, Any] = {
         "n_chords": pl.UInt32,

@@ -1,0 +1,68 @@
+"""The `etl` command: its groups, and how it ends."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import TYPE_CHECKING, Annotated, Any, Never
+
+import typer
+
+import etl
+from etl.runtime.errors import EtlError, ExitCode
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+app = typer.Typer(
+    name="etl",
+    help="Columnar ETL for music data: chord CSVs in, DuckDB and machine-learning data sets out.",
+    epilog="Start with: etl demo",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        typer.echo(f"music-etl {etl.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Keep the command a group whatever the number of its commands."""
+
+
+def run() -> None:
+    """Run the command line; the exit code says how it went."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code = app(standalone_mode=False)
+    except EtlError as error:
+        _fail(str(error), error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("interrupted; what was finished is kept. Run the same command to go on.", ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(ExitCode.OK)
+    except Exception as error:
+        if not hasattr(error, "show") or not hasattr(error, "exit_code"):
+            raise
+        error.show()  # a usage error, as click words it
+        sys.exit(error.exit_code)
+    sys.exit(code if isinstance(code, int) else ExitCode.OK)
+
+
+def _fail(message: str, code: int) -> Never:
+    sys.stderr.write(f"etl: {message}\n")
+    sys.exit(code)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> Any:
+    raise KeyboardInterrupt

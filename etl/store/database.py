@@ -1,0 +1,165 @@
+"""Open the DuckDB file: one writer, many readers, migrated to this version's tables."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+import duckdb
+import psutil
+
+from etl.runtime.errors import EtlError
+from etl.runtime.files import check_writable
+from etl.runtime.resources import resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_PID: Final = re.compile(r"PID (\d+)")
+
+
+@contextmanager
+def open_store(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the store for writing, making or migrating it as needed.
+
+    Raises
+    ------
+    EtlError
+        If another process holds the file, it is no store, or it was written by a newer version.
+    """
+    check_writable(path)
+    with _connect(path, read_only=False) as connection:
+        migrate(connection, path)
+        yield connection
+
+
+@contextmanager
+def read_store(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the store for reading.
+
+    Raises
+    ------
+    EtlError
+        If there is none, another process is writing to it, or its tables are of another version.
+    """
+    if not path.exists():
+        raise EtlError(
+            f"there is no store at {path}.", "Build one with `etl build data3`, or pass --db PATH."
+        )
+    with _connect(path, read_only=True) as connection:
+        missing = _known_versions() - applied_versions(connection, path)
+        if missing:
+            raise EtlError(f"{path} has tables of an older version.", f"Run `etl db migrate --db {path}`.")
+        yield connection
+
+
+@contextmanager
+def _connect(path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+    try:
+        connection = duckdb.connect(str(path), read_only=read_only)
+    except duckdb.Error as error:
+        raise _open_error(path, error) from error
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET enable_progress_bar = false")
+        yield connection
+    except duckdb.OutOfMemoryException as error:
+        raise EtlError(f"the database ran out of room: {error}", "Free memory or disk space.") from error
+    except duckdb.IOException as error:
+        if "No space left" in str(error):
+            raise EtlError(
+                f"no space left on the disk of {path}.",
+                "What was finished is kept. Free some space, run again.",
+            ) from error
+        raise
+    finally:
+        connection.close()
+
+
+def _open_error(path: Path, error: duckdb.Error) -> EtlError:
+    text = str(error)
+    if "lock" in text:
+        holder = _PID.search(text)
+        if holder is None:
+            return EtlError(
+                f"{path} is in use by another process.", "Wait for it to end, or use another --db."
+            )
+        pid = int(holder[1])
+        try:
+            started = datetime.fromtimestamp(psutil.Process(pid).create_time()).astimezone()
+        except psutil.Error:
+            since = ""
+        else:
+            since = f", started at {started:%Y-%m-%d %H:%M:%S}"
+        return EtlError(
+            f"{path} is locked by process {pid}{since}.",
+            f"Wait for it to end, stop it with `kill {pid}` (it can be resumed), or use another --db.",
+        )
+    if "not a valid DuckDB database" in text or "Serialization" in text:
+        return EtlError(f"{path} is not a DuckDB file of this version.", "Pass another --db PATH.")
+    return EtlError(f"cannot open {path}: {text}", "Pass another --db PATH.")
+
+
+def _migrations() -> dict[int, Path]:
+    return {int(file.name[:4]): file for file in sorted(resource("sql/migrations").glob("[0-9]*.sql"))}
+
+
+def _known_versions() -> set[int]:
+    return set(_migrations())
+
+
+def applied_versions(connection: duckdb.DuckDBPyConnection, path: Path) -> set[int]:
+    """Numbers of the migrations that the file has.
+
+    Raises
+    ------
+    EtlError
+        If a newer version of the program wrote the file.
+    """
+    tables = connection.sql("SELECT 1 FROM duckdb_tables() WHERE table_name = 'schema_migrations'").fetchall()
+    if not tables:
+        if connection.sql("SELECT 1 FROM duckdb_tables()").fetchall():
+            raise EtlError(f"{path} is a DuckDB file of another program.", "Pass another --db PATH.")
+        return set()
+    applied = {row[0] for row in connection.sql("SELECT version FROM schema_migrations").fetchall()}
+    newer = applied - _known_versions()
+    if newer:
+        raise EtlError(
+            f"{path} was written by a newer version of music-etl (migration {max(newer)}).",
+            "Upgrade with `pip install --upgrade music-etl`, or pass another --db PATH.",
+        )
+    return applied
+
+
+def migrate(connection: duckdb.DuckDBPyConnection, path: Path) -> list[int]:
+    """Apply the migrations that the file lacks, all in one transaction; give their numbers."""
+    applied = applied_versions(connection, path)
+    pending = {version: file for version, file in _migrations().items() if version not in applied}
+    if not pending:
+        return []
+    with transaction(connection):
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS schema_migrations "
+            "(version INTEGER PRIMARY KEY, name VARCHAR NOT NULL, applied_at TIMESTAMPTZ NOT NULL)"
+        )
+        for version, file in pending.items():
+            connection.execute(file.read_text(encoding="utf-8"))
+            connection.execute("INSERT INTO schema_migrations VALUES (?, ?, now())", [version, file.stem])
+        for view in sorted(resource("sql/views").glob("*.sql")):
+            connection.execute(view.read_text(encoding="utf-8"))
+    return sorted(pending)
+
+
+@contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Commit on a clean exit, roll back on any other."""
+    connection.begin()
+    try:
+        yield
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()

@@ -1,0 +1,110 @@
+"""Runs and rejects: what each command did, how fast, and what it had to refuse."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+
+import etl
+from etl.runtime.errors import EtlError, ExitCode
+from etl.runtime.meter import Meter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import duckdb
+
+REJECT_SCHEMA: Final = {
+    "source": pl.String,
+    "line": pl.Int64,
+    "stage": pl.String,
+    "category": pl.String,
+    "reason": pl.String,
+    "raw": pl.String,
+}
+"""Columns of a frame of rejects."""
+
+
+@dataclass
+class Run:
+    """One command run, as it goes.
+
+    Attributes
+    ----------
+    run_id
+        Its number in ``runs``.
+    items_in, items_out, items_rejected
+        Counts to be set before the end.
+    meter
+        Seconds by stage.
+    """
+
+    run_id: int
+    items_in: int = 0
+    items_out: int = 0
+    items_rejected: int = 0
+    meter: Meter = field(default_factory=Meter)
+
+
+@contextmanager
+def recorded_run(
+    connection: duckdb.DuckDBPyConnection, command: str, arguments: Mapping[str, Any]
+) -> Iterator[Run]:
+    """Record a run from its start to its end, however it ends.
+
+    A run that an earlier process left unfinished (killed, or the machine went down) is marked as failed.
+    """
+    connection.execute(
+        "UPDATE runs SET status = 'failed', ended_at = now(), error = 'the process was killed' "
+        "WHERE status = 'running'"
+    )
+    run_id = connection.execute(
+        "INSERT INTO runs (command, arguments, version, pid, started_at, status) "
+        "VALUES (?, ?, ?, ?, now(), 'running') RETURNING run_id",
+        [command, json.dumps(arguments, default=str), etl.__version__, os.getpid()],
+    ).fetchall()[0][0]
+    run = Run(run_id)
+    try:
+        yield run
+    except BaseException as error:
+        _finish(connection, run, _status(error), f"{type(error).__name__}: {error}")
+        raise
+    _finish(connection, run, "done", None)
+
+
+def _status(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    if isinstance(error, EtlError) and error.exit_code == ExitCode.PARKED:
+        return "parked"
+    return "failed"
+
+
+def _finish(connection: duckdb.DuckDBPyConnection, run: Run, status: str, error: str | None) -> None:
+    connection.execute(
+        "UPDATE runs SET status = ?, ended_at = now(), items_in = ?, items_out = ?, items_rejected = ?, "
+        "wall_s = ?, cpu_s = ?, stage_s = ?, error = ? WHERE run_id = ?",
+        [
+            status,
+            run.items_in,
+            run.items_out,
+            run.items_rejected,
+            run.meter.elapsed,
+            run.meter.cpu,
+            json.dumps(run.meter.seconds),
+            error,
+            run.run_id,
+        ],
+    )
+
+
+def add_rejects(connection: duckdb.DuckDBPyConnection, run: Run, rejects: pl.DataFrame) -> None:
+    """Store refused rows or files; ``rejects`` has the columns of :data:`REJECT_SCHEMA`."""
+    rows = rejects.select(pl.lit(run.run_id).alias("run_id"), *REJECT_SCHEMA)  # noqa: F841 (read by name)
+    connection.execute("INSERT INTO rejects BY NAME SELECT * FROM rows")
+    run.items_rejected += rejects.height
