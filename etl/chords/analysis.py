@@ -19,6 +19,9 @@ from etl.pitch import KEY_NAMES
 if TYPE_CHECKING:
     from etl.chords.vocabulary import Vocabulary
 
+ANALYSIS_VERSION: Final = 1
+"""Raised whenever numerals, categories or fingerprints may come out other than before."""
+
 NO_HARMONY: Final = "No Harmony"
 PARSE_ERROR: Final = "Parse Error"
 

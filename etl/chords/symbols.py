@@ -101,7 +101,7 @@ _SHARP_NAMES: Final = ("C", "Cs", "D", "Ds", "E", "F", "Fs", "G", "Gs", "A", "As
 _FLAT_NAMES: Final = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
 
 _TOKEN = re.compile(r"([A-G])(b|s(?!us))?([^/]*)(?:/([A-G])([sb]?))?")
-_SECTION = re.compile(r"<([A-Za-z][A-Za-z0-9_-]*)_(\d{1,6})>")
+_SECTION = re.compile(r"<([A-Za-z][A-Za-z0-9_-]{0,63})_(\d{1,6})>")
 _SPELLING = str.maketrans({"♯": "s", "#": "s", "♭": "b"})
 
 

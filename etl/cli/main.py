@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Never
 import typer
 
 import etl
+from etl.cli import build
 from etl.runtime.errors import EtlError, ExitCode
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(build.app, name="build")
 
 
 def _print_version(value: bool) -> None:

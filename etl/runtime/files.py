@@ -55,6 +55,13 @@ def atomic_file(target: Path) -> Iterator[IO[Any]]:
         yield file
 
 
+def write_all(file: IO[Any], data: bytes) -> None:
+    """Write all of ``data`` to an unbuffered file, which may take it in several parts."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
 def write_error(target: Path, error: OSError) -> EtlError:
     """Say what stopped the writing of ``target`` and what to do about it."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from threading import Lock
 from typing import TYPE_CHECKING
 
 import psutil
@@ -41,7 +40,6 @@ class Meter:
     seconds: dict[str, float] = field(default_factory=dict)
     _started: float = field(default_factory=time.perf_counter)
     _cpu_before: float = field(default_factory=cpu_seconds)
-    _lock: Lock = field(default_factory=Lock)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -54,8 +52,7 @@ class Meter:
 
     def add(self, name: str, seconds: float) -> None:
         """Count ``seconds`` towards ``name``."""
-        with self._lock:
-            self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
 
     @property
     def elapsed(self) -> float:

@@ -1,0 +1,124 @@
+"""`etl build`: from raw input to store, CSV and matrices."""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from etl.cli.options import Database
+from etl.runtime.errors import EtlError
+from etl.runtime.executor import default_workers
+from etl.runtime.settings import database_path
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from etl.pipelines.summary import Summary
+
+app = typer.Typer(help="Build data sets from raw input.", no_args_is_help=True)
+
+
+@app.command(
+    epilog="Examples: etl build data3 chordonomicon_v2.csv --npz data3.npz | "
+    "etl build data3 'parts/*.csv.gz' -o all.csv --no-db --limit 1000"
+)
+def data3(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            help="Chordonomicon CSVs (also .gz, .zst, .bz2), Parquet files, or quoted globs of them."
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The data3 CSV to write.")] = Path(
+        "data3.csv"
+    ),
+    db: Database = None,
+    no_db: Annotated[bool, typer.Option("--no-db", help="Write no store, only the files.")] = False,
+    npz: Annotated[Path | None, typer.Option(help="Write matrices for machine learning as well.")] = None,
+    key_method: Annotated[str, typer.Option(help="How keys are found: krumhansl.")] = "krumhansl",
+    limit: Annotated[int | None, typer.Option(min=1, help="Read so many rows at most.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and an estimate from a timed sample.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Analyse again what the store already has.")] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Threads that analyse; default: all cores.")
+    ] = None,
+) -> None:
+    """Analyse chord songs: key, Roman numerals, fingerprints; write the 17-column data3 CSV."""
+    from etl.chords.keys import KeyMethod
+    from etl.pipelines.data3 import Data3Build, build
+    from etl.runtime.progress import Progress
+
+    paths = expand(inputs)
+    if key_method not in set(KeyMethod):
+        raise EtlError(f"no key method `{key_method}`.", f"Choose one of: {', '.join(KeyMethod)}.")
+    request = Data3Build(
+        inputs=paths,
+        output=output,
+        database=None if no_db else database_path(db),
+        npz=npz,
+        method=KeyMethod(key_method),
+        limit=limit,
+        force=force,
+        workers=workers or default_workers(),
+    )
+    if dry_run:
+        from etl.pipelines.estimate import estimate
+
+        typer.echo(estimate(request))
+        return
+    with Progress("songs", total=sum(path.stat().st_size for path in paths if path.exists())) as progress:
+        summary = build(request, progress)
+    typer.echo(describe(request.output, summary))
+
+
+def expand(patterns: Sequence[str]) -> tuple[Path, ...]:
+    """Turn paths and globs into paths, in order and each once.
+
+    Raises
+    ------
+    EtlError
+        If nothing matches one of them.
+    """
+    paths: dict[Path, None] = {}
+    for pattern in patterns:
+        path = Path(pattern)
+        matches = (
+            [path] if path.exists() else [Path(match) for match in sorted(glob.glob(pattern, recursive=True))]
+        )
+        if not matches:
+            raise EtlError(f"there is no {pattern}.", "Check the path; quote globs that etl is to expand.")
+        paths |= dict.fromkeys(matches)
+    return tuple(paths)
+
+
+def describe(output: Path, summary: Summary) -> str:
+    """Say what a build did."""
+    unknown = summary.unknown / max(summary.chords, 1)
+    seconds = summary.meter.elapsed
+    lines = [
+        f"{summary.records:,} rows in = {summary.songs:,} songs out + {summary.rejected:,} rejected"
+        + (" (harmony taken from the store; --force analyses again)" if summary.is_stored else ""),
+        f"{seconds:.1f} s, {summary.songs / max(seconds, 1e-9):,.0f} songs/s; CPU use of all cores: "
+        + (f"{summary.analysis_cpu_use:.0%} in the analysis, " if summary.analysis_cpu_use else "")
+        + f"{summary.meter.cpu_use:.0%} over the whole run",
+        "seconds by stage: "
+        + ", ".join(f"{name} {spent:.1f}" for name, spent in summary.meter.seconds.items()),
+        f"unknown chords: {summary.unknown:,} of {summary.chords:,} ({unknown:.2%})",
+        "keys: " + ", ".join(f"{name} {number:,}" for name, number in _by_number(summary.keys)[:8]),
+    ]
+    for example in summary.examples:
+        where = f"{example['source']}, line {example['line']}"
+        lines.append(f"rejected: {where}: {example['reason']}: {(example['raw'] or '')[:60]!r}")
+    if summary.rejects_file:
+        lines.append(f"all rejects: {summary.rejects_file}")
+    lines.append(f"written: {output}")
+    return "\n".join(lines)
+
+
+def _by_number(counts: dict[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))

@@ -1,0 +1,187 @@
+"""Matrices of chord songs as one NPZ file that loads with ``allow_pickle=False``."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import polars as pl
+
+from etl.chords.categories import CATEGORIES
+from etl.chords.ragged import Ragged
+from etl.runtime.files import atomic_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+MATRIX_COLUMNS: Final = (
+    "id",
+    "key",
+    "key_posterior",
+    "pitch_class_profile",
+    "fingerprint_mean",
+    "category_counts",
+    "chord_ids",
+    "section_starts",
+    "section_ids",
+)
+"""Columns that :meth:`SongMatrices.add` needs."""
+
+_DENSE: Final = {
+    "key_posterior": np.float32,
+    "pitch_class_profile": np.float32,
+    "fingerprint_mean": np.float32,
+    "category_counts": np.int32,
+}
+UNKNOWN: Final = "?"
+_CHUNK: Final = 1 << 22  # values converted at a time
+
+
+@dataclass
+class SongMatrices:
+    """Collects songs batch by batch and writes them as one NPZ.
+
+    The file holds ``ids`` (N,); ``key`` (N,) int8, 0-11 major, 12-23 minor, -1 none; ``key_posterior``
+    (N, 24), ``pitch_class_profile`` (N, 12), ``fingerprint_mean`` (N, 12) float32; ``category_counts``
+    (N, 49) int32 and ``category_names`` (49,); the chords of song i as
+    ``token_ids[token_offsets[i]:token_offsets[i + 1]]``, int32 indices into ``vocabulary``, and beside them
+    ``section_ids``, int32 indices into ``section_names``, -1 where no section is open; and ``manifest``,
+    JSON that says how the file was made.
+    """
+
+    _ids: list[pl.Series] = field(default_factory=list)
+    _keys: list[NDArray[np.int8]] = field(default_factory=list)
+    _dense: dict[str, list[NDArray[Any]]] = field(default_factory=lambda: {name: [] for name in _DENSE})
+    _tokens: list[NDArray[np.int32]] = field(default_factory=list)
+    _lengths: list[NDArray[np.int64]] = field(default_factory=list)
+    _sections: list[NDArray[np.int32]] = field(default_factory=list)
+
+    def add(self, songs: pl.DataFrame) -> None:
+        """Append songs with the columns :data:`MATRIX_COLUMNS`."""
+        self._ids.append(songs["id"])
+        self._keys.append(songs["key"].to_numpy())
+        for name, dtype in _DENSE.items():
+            self._dense[name].append(songs[name].to_numpy().astype(dtype, copy=False))
+        chords = Ragged.from_series(songs["chord_ids"])
+        self._tokens.append(chords.values)
+        self._lengths.append(chords.lengths)
+        self._sections.append(_section_of_chord(songs, chords))
+
+    def write(
+        self, path: Path, *, chords: pl.DataFrame, sections: pl.DataFrame, manifest: Mapping[str, Any]
+    ) -> None:
+        """Write the file; it appears only when whole.
+
+        Parameters
+        ----------
+        path
+            Target.
+        chords, sections
+            The tables ``chord_symbols`` and ``sections`` that the ids refer to, in order of their ids.
+        manifest
+            How the data were made.
+        """
+        vocabulary, token_number = _compact(chords["symbol"], chords["is_known"], self._tokens)
+        names, section_number = _compact(sections["tag"], None, self._sections)
+        offsets = np.concatenate(([0], *self._lengths)).cumsum()
+        ids = pl.concat(self._ids).to_list() if self._ids else []
+        songs = len(ids)
+        members: dict[str, NDArray[Any] | _Pieces] = {
+            "ids": np.array(ids, dtype=np.str_),
+            "key": _Pieces(self._keys, np.dtype(np.int8), (songs,)),
+            **{
+                name: _Pieces(self._dense[name], np.dtype(dtype), (songs, _width(name)))
+                for name, dtype in _DENSE.items()
+            },
+            "category_names": np.array(CATEGORIES, dtype=np.str_),
+            "token_ids": _Pieces(self._tokens, np.dtype(np.int32), (int(offsets[-1]),), token_number),
+            "token_offsets": offsets.astype(np.int64),
+            "vocabulary": vocabulary,
+            "section_ids": _Pieces(self._sections, np.dtype(np.int32), (int(offsets[-1]),), section_number),
+            "section_names": names,
+            "manifest": np.array(json.dumps({**manifest, "songs": songs}, sort_keys=True)),
+        }
+        with atomic_file(path) as file:
+            write_npz(file, members)
+
+
+@dataclass(frozen=True)
+class _Pieces:
+    """An array in pieces, with an optional look-up of its values (-1 stays -1)."""
+
+    pieces: Sequence[NDArray[Any]]
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    lookup: NDArray[np.int32] | None = None
+
+    def chunks(self) -> Iterable[NDArray[Any]]:
+        """Give the values in their final dtype."""
+        for piece in self.pieces:
+            for start in range(0, len(piece), _CHUNK):
+                chunk = piece[start : start + _CHUNK]
+                if self.lookup is not None:
+                    chunk = np.where(chunk < 0, -1, self.lookup[chunk])
+                yield np.ascontiguousarray(chunk, dtype=self.dtype)
+
+
+def write_npz(file: Any, members: Mapping[str, NDArray[Any] | _Pieces]) -> None:
+    """Write arrays as an uncompressed NPZ whose bytes depend on the arrays alone."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        for name, array in members.items():
+            entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+            with archive.open(entry, "w", force_zip64=True) as member:
+                if isinstance(array, np.ndarray):
+                    np.lib.format.write_array(member, array, allow_pickle=False)
+                    continue
+                header = {
+                    "descr": np.lib.format.dtype_to_descr(array.dtype),
+                    "fortran_order": False,
+                    "shape": array.shape,
+                }
+                np.lib.format.write_array_header_1_0(member, header)
+                for chunk in array.chunks():
+                    member.write(chunk.data)
+
+
+def _width(name: str) -> int:
+    return {"key_posterior": 24, "category_counts": len(CATEGORIES)}.get(name, 12)
+
+
+def _section_of_chord(songs: pl.DataFrame, chords: Ragged) -> NDArray[np.int32]:
+    """Section id of each chord; -1 where no section is open."""
+    starts = Ragged.from_series(songs["section_starts"])
+    section_ids = Ragged.from_series(songs["section_ids"]).values
+    positions = starts.values + np.repeat(chords.offsets[:-1], starts.lengths)
+    marks = np.zeros(len(chords.values) + 1, np.int64)
+    # Of several tags before one chord the last counts; a song's first chord closes the song before.
+    marks[chords.offsets[:-1]] = -1
+    marks[positions] = np.arange(1, len(positions) + 1)
+    marks = marks[:-1]
+    last = np.maximum.accumulate(np.where(marks != 0, np.arange(len(marks)), 0))
+    opened = marks[last] if len(marks) else marks
+    return np.where(opened > 0, section_ids[opened - 1] if len(section_ids) else -1, -1).astype(np.int32)
+
+
+def _compact(
+    texts: pl.Series, is_known: pl.Series | None, used_in: Sequence[NDArray[np.int32]]
+) -> tuple[NDArray[np.str_], NDArray[np.int32]]:
+    """Vocabulary of the texts that occur, sorted, and the way to it; all unknown tokens share one entry."""
+    used = np.zeros(len(texts), np.bool_)
+    for piece in used_in:
+        used[piece[piece >= 0]] = True
+    shown = (
+        texts
+        if is_known is None
+        else pl.select(pl.when(is_known).then(texts).otherwise(pl.lit(UNKNOWN))).to_series()
+    )
+    vocabulary = shown.filter(pl.Series(used)).unique().sort()
+    lookup = shown.replace_strict(
+        vocabulary, np.arange(len(vocabulary), dtype=np.int32), default=-1, return_dtype=pl.Int32
+    )
+    return np.array(vocabulary.to_list(), dtype=np.str_), lookup.to_numpy()

@@ -1,0 +1,278 @@
+"""Build data3: read chord songs, analyse their harmony, store it, write the CSV and the matrices.
+
+One pass: the main thread cuts the input into blocks and takes the results in input order; each worker parses,
+analyses and formats a block. Nothing is visible before all of it is: the CSV and the NPZ are renamed into
+place when whole, and the store commits at the end.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from etl.chords.analysis import ANALYSIS_VERSION, Harmony, analyse
+from etl.chords.keys import KEY_VERSIONS, KeyMethod
+from etl.chords.lexicon import Lexicon
+from etl.exports.data3 import HEADER, SOURCE_COLUMNS, data3_csv
+from etl.exports.npz import SongMatrices
+from etl.pipelines.chord_files import Block, Source, open_source, read_blocks
+from etl.pipelines.chord_rows import parse_block, song_rejects
+from etl.pipelines.export import write_stored_csv, write_stored_npz
+from etl.pipelines.summary import Summary
+from etl.runtime.errors import EtlError
+from etl.runtime.executor import ordered_map, thread_executor
+from etl.runtime.files import atomic_file, atomic_path, check_writable, write_all
+from etl.runtime.meter import Meter
+from etl.store.database import open_store, transaction
+from etl.store.ledger import Ledger
+from etl.store.runs import REJECT_SCHEMA, Run, add_rejects, recorded_run
+from etl.store.songs import TASK, SongWriter, stored_sources
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import duckdb
+
+    from etl.runtime.progress import Progress
+
+
+@dataclass(frozen=True)
+class Data3Build:
+    """What to build.
+
+    Attributes
+    ----------
+    inputs
+        Chord song files, in order.
+    output
+        The data3 CSV.
+    database
+        The store, or None for none.
+    npz
+        The matrices, or None for none.
+    method
+        How keys are found.
+    limit
+        Read so many rows at most, or None for all.
+    force
+        Analyse again what the store has.
+    workers
+        Threads that analyse.
+    """
+
+    inputs: tuple[Path, ...]
+    output: Path
+    database: Path | None
+    npz: Path | None
+    method: KeyMethod
+    limit: int | None
+    force: bool
+    workers: int
+
+    @property
+    def version(self) -> str:
+        """What the results depend on beside the input."""
+        return f"{ANALYSIS_VERSION}.{self.method}-{KEY_VERSIONS[self.method]}.limit-{self.limit}"
+
+
+def build(request: Data3Build, progress: Progress) -> Summary:
+    """Run a build.
+
+    Raises
+    ------
+    EtlError
+        If an input cannot be read or a target cannot be written; then nothing has changed.
+    """
+    sources = [open_source(path, SOURCE_COLUMNS) for path in request.inputs]
+    for target in filter(None, (request.output, request.npz)):
+        _check_target(target, sources)
+    if request.database is None:
+        return _analyse_and_write(request, sources, progress, None)
+    arguments = {
+        "inputs": [str(path) for path in request.inputs],
+        "output": str(request.output),
+        "npz": str(request.npz) if request.npz else None,
+        "version": request.version,
+    }
+    with (
+        open_store(request.database) as connection,
+        recorded_run(connection, "build data3", arguments) as run,
+    ):
+        if not request.force and _is_stored(connection, request, sources):
+            summary = _write_stored(connection, request, sources)
+        else:
+            summary = _analyse_and_write(request, sources, progress, (connection, run))
+        run.items_in, run.items_out, run.meter = summary.records, summary.songs, summary.meter
+        return summary
+
+
+def _check_target(target: Path, sources: Sequence[Source]) -> None:
+    check_writable(target)
+    if any(target.exists() and target.samefile(source.path) for source in sources):
+        raise EtlError(f"{target} is an input.", "Choose another output.")
+
+
+def _ledger(connection: duckdb.DuckDBPyConnection, request: Data3Build, source: Source) -> Ledger:
+    return Ledger(connection, TASK, f"{source.size_bytes}.{source.mtime_ns}.{request.version}")
+
+
+def _is_stored(connection: duckdb.DuckDBPyConnection, request: Data3Build, sources: Sequence[Source]) -> bool:
+    """Whether the store holds the harmony of these very files."""
+    return all(
+        _ledger(connection, request, source).missing(pl.DataFrame({"item": [source.name]})).is_empty()
+        for source in sources
+    )
+
+
+def _write_stored(
+    connection: duckdb.DuckDBPyConnection, request: Data3Build, sources: Sequence[Source]
+) -> Summary:
+    """Write the outputs from harmony that the store has."""
+    summary = Summary(is_stored=True)
+    stored = stored_sources(connection, [source.name for source in sources])
+    with summary.meter.stage("export"):
+        for songs in write_stored_csv(connection, stored, request.output):
+            summary.count(songs.height, songs, pl.DataFrame(schema=REJECT_SCHEMA))
+        if request.npz:
+            write_stored_npz(connection, stored, request.npz, {"analysis": request.version})
+    return summary
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """A block's results as a worker hands them over."""
+
+    block: Block
+    records: int
+    harmony: Harmony
+    rejects: pl.DataFrame
+    csv: bytes
+    seconds: dict[str, float]
+
+
+def _analyse_block(block: Block, *, method: KeyMethod) -> _Batch:
+    """Parse, analyse and format one block; runs on a worker."""
+    started = time.perf_counter()
+    rows = parse_block(block, SOURCE_COLUMNS)
+    parsed = time.perf_counter()
+    harmony = analyse(rows.songs, method=method)
+    analysed = time.perf_counter()
+    csv = data3_csv(harmony.songs.lazy())
+    formatted = time.perf_counter()
+    seconds = {"parse": parsed - started, "analyse": analysed - parsed, "format": formatted - analysed}
+    return _Batch(block, rows.records, harmony, rows.rejects, csv, seconds)
+
+
+def _without_repeats(batch: _Batch, seen: set[str]) -> _Batch:
+    """Refuse the songs whose id an earlier block had."""
+    songs = batch.harmony.songs
+    ids = songs["id"].to_list()
+    if seen.isdisjoint(ids):
+        seen.update(ids)
+        return batch
+    repeated = songs["id"].is_in(list(seen.intersection(ids)))
+    seen.update(ids)
+    refused = songs.filter(repeated).with_columns(problem=pl.lit("duplicate id"))
+    kept = songs.filter(~repeated)
+    return replace(
+        batch,
+        harmony=replace(batch.harmony, songs=kept),
+        rejects=pl.concat([batch.rejects, song_rejects(batch.block.source, refused)]),
+        csv=data3_csv(kept.lazy()),
+    )
+
+
+def _analyse_and_write(
+    request: Data3Build,
+    sources: Sequence[Source],
+    progress: Progress,
+    store: tuple[duckdb.DuckDBPyConnection, Run] | None,
+) -> Summary:
+    """Analyse the inputs and write all outputs in one pass."""
+    summary = Summary()
+    rejects = [pl.DataFrame(schema=REJECT_SCHEMA)]
+    seen: set[str] = set()
+    with ExitStack() as stack:
+        output = stack.enter_context(atomic_file(request.output))
+        write_all(output, HEADER)
+        writer = None
+        if store:
+            stack.enter_context(transaction(store[0]))
+            writer = SongWriter(store[0], [source.name for source in sources])
+        lexicon = writer.lexicon if writer else Lexicon()
+        matrices = SongMatrices() if request.npz else None
+        executor = stack.enter_context(thread_executor(request.workers))
+        analysis = Meter()
+        for result in ordered_map(
+            executor,
+            partial(_analyse_block, method=request.method),
+            read_blocks(sources, limit=request.limit),
+            in_flight=request.workers + 2,
+        ):
+            batch = _without_repeats(result, seen)
+            with summary.meter.stage("write CSV"):
+                write_all(output, batch.csv)
+            if writer or matrices:
+                with summary.meter.stage("store"):
+                    encoded = lexicon.encode(batch.harmony)
+                    if writer:
+                        writer.add(batch.block.source.name, encoded, batch.records)
+                    if matrices:
+                        matrices.add(encoded)
+            rejects.append(batch.rejects)
+            summary.count(batch.records, batch.harmony.songs, batch.rejects)
+            for stage, seconds in batch.seconds.items():
+                summary.meter.add(stage, seconds)
+            progress.advance(items=batch.harmony.songs.height, work=batch.block.bytes_read)
+        summary.analysis_cpu_use = analysis.cpu_use
+        _check_counts(summary)
+        with summary.meter.stage("finish"):
+            if request.npz and matrices:
+                matrices.write(
+                    request.npz,
+                    chords=lexicon.chord_table(),
+                    sections=lexicon.section_table(),
+                    manifest={"analysis": request.version},
+                )
+            if store and writer:
+                _finish_store(store, writer, request, sources, pl.concat(rejects))
+            elif summary.rejected:
+                summary.rejects_file = request.output.with_suffix(".rejects.csv")
+                with atomic_path(summary.rejects_file) as path:
+                    pl.concat(rejects).write_csv(path)
+    return summary
+
+
+def _check_counts(summary: Summary) -> None:
+    if summary.records != summary.songs + summary.rejected:
+        raise EtlError(
+            f"{summary.records:,} rows in, but {summary.songs:,} out and {summary.rejected:,} rejected.",
+            "This is a fault of music-etl; nothing was written. Please report it with the input file.",
+        )
+
+
+def _finish_store(
+    store: tuple[duckdb.DuckDBPyConnection, Run],
+    writer: SongWriter,
+    request: Data3Build,
+    sources: Sequence[Source],
+    rejects: pl.DataFrame,
+) -> None:
+    connection, run = store
+    writer.finish(
+        pl.DataFrame(
+            [(source.name, run.run_id, source.size_bytes, source.mtime_ns) for source in sources],
+            schema={"path": pl.String, "run_id": pl.Int64, "size_bytes": pl.Int64, "mtime_ns": pl.Int64},
+            orient="row",
+        )
+    )
+    for source in sources:
+        done = pl.DataFrame({"item": [source.name], "status": ["done"]})
+        _ledger(connection, request, source).record(done)
+    add_rejects(connection, run, rejects)

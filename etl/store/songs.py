@@ -1,0 +1,194 @@
+"""Chord songs in the store: write a build in one transaction, read it back in input order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import polars as pl
+
+from etl.chords.lexicon import Lexicon
+from etl.chords.ragged import Ragged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import duckdb
+    from numpy.typing import NDArray
+
+TASK: Final = "data3"
+
+_SONG_TABLES: Final = ("songs", "song_harmony", "song_tokens")
+_BATCH_SONGS: Final = 8192
+
+
+def load_lexicon(connection: duckdb.DuckDBPyConnection) -> Lexicon:
+    """Read the numbers that the store has given out."""
+
+    def numbered(table: str, number: str, *columns: str) -> list[tuple[str, ...]]:
+        return connection.sql(f"SELECT {', '.join(columns)} FROM {table} ORDER BY {number}").fetchall()
+
+    chords = numbered("chord_symbols", "chord_id", "symbol")
+    numerals = numbered("numerals", "numeral_id", "numeral", "category")
+    sections = numbered("sections", "section_id", "tag")
+    return Lexicon(
+        chords={symbol: number for number, (symbol,) in enumerate(chords)},
+        numerals={(numeral, category): number for number, (numeral, category) in enumerate(numerals)},
+        sections={tag: number for number, (tag,) in enumerate(sections)},
+    )
+
+
+@dataclass
+class _Tally:
+    """What has been added of one source."""
+
+    source_id: int
+    rows_in: int = 0
+    songs: int = 0
+    occurrences: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+
+class SongWriter:
+    """Writes the songs of one build, in place of what the store held of the same sources.
+
+    Call within a transaction, :meth:`finish` last.
+
+    Parameters
+    ----------
+    connection
+        The store, open for writing.
+    sources
+        Names of the sources.
+
+    Attributes
+    ----------
+    lexicon
+        The store's numbers; grows with the songs.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, sources: Sequence[str]) -> None:
+        self._connection = connection
+        self._forget(sources)
+        self.lexicon = load_lexicon(connection)
+        self._known = (len(self.lexicon.chords), len(self.lexicon.numerals), len(self.lexicon.sections))
+        self._columns = {table: _table_columns(connection, table) for table in _SONG_TABLES}
+        self._next_song, first_source = connection.sql(
+            "SELECT (SELECT coalesce(max(song_id), 0) + 1 FROM songs), "
+            "(SELECT coalesce(max(source_id), 0) + 1 FROM sources)"
+        ).fetchall()[0]
+        self._tallies = {name: _Tally(first_source + i) for i, name in enumerate(sources)}
+
+    def _forget(self, sources: Sequence[str]) -> None:
+        names = list(sources)
+        self._connection.execute(
+            "CREATE OR REPLACE TEMP TABLE replaced AS "
+            "SELECT source_id FROM sources WHERE path IN (SELECT unnest(?))",
+            [names],
+        )
+        for table in ("song_harmony", "song_tokens"):
+            self._connection.execute(
+                f"DELETE FROM {table} WHERE song_id IN "
+                "(SELECT song_id FROM songs WHERE source_id IN (FROM replaced))"
+            )
+        for table in ("songs", "source_symbols", "sources"):
+            self._connection.execute(f"DELETE FROM {table} WHERE source_id IN (FROM replaced)")
+        self._connection.execute(
+            "DELETE FROM ledger WHERE task = ? AND item IN (SELECT unnest(?))", [TASK, names]
+        )
+
+    def add(self, source: str, songs: pl.DataFrame, rows_in: int) -> None:
+        """Append encoded songs (:meth:`etl.chords.lexicon.Lexicon.encode`) of one source, in input order."""
+        tally = self._tallies[source]
+        numbered = songs.with_columns(
+            source_id=pl.lit(tally.source_id, pl.Int32),
+            song_id=pl.int_range(self._next_song, self._next_song + songs.height, dtype=pl.Int64),
+        )
+        for table, columns in self._columns.items():
+            _insert(self._connection, table, numbered.select(columns))
+        self._next_song += songs.height
+        tally.rows_in += rows_in
+        tally.songs += songs.height
+        counts = np.bincount(
+            Ragged.from_series(songs["chord_ids"]).values, minlength=len(self.lexicon.chords)
+        )
+        counts[: len(tally.occurrences)] += tally.occurrences
+        tally.occurrences = counts
+
+    def finish(self, sources: pl.DataFrame) -> None:
+        """Write what the build added to the lexicon, and the sources.
+
+        Parameters
+        ----------
+        sources
+            ``path``, ``run_id``, ``size_bytes``, ``mtime_ns``.
+        """
+        chords, numerals, sections = self._known
+        _insert(self._connection, "chord_symbols", self.lexicon.chord_table()[chords:])
+        _insert(self._connection, "numerals", self.lexicon.numeral_table()[numerals:])
+        _insert(self._connection, "sections", self.lexicon.section_table()[sections:])
+        for tally in self._tallies.values():
+            occurrences = pl.DataFrame({"occurrences": tally.occurrences}).with_row_index("chord_id")
+            used = occurrences.filter(pl.col("occurrences") > 0).with_columns(
+                source_id=pl.lit(tally.source_id, pl.Int32)
+            )
+            _insert(self._connection, "source_symbols", used)
+        tallies = pl.DataFrame(
+            [(name, tally.source_id, tally.rows_in, tally.songs) for name, tally in self._tallies.items()],
+            schema={"path": pl.String, "source_id": pl.Int32, "rows_in": pl.Int64, "songs": pl.Int64},
+            orient="row",
+        )
+        _insert(self._connection, "sources", sources.join(tallies, on="path"))
+
+
+def _table_columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
+    names = connection.execute(
+        "SELECT column_name FROM duckdb_columns() WHERE table_name = ? ORDER BY column_index", [table]
+    ).fetchall()
+    return [name for (name,) in names]
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: pl.DataFrame) -> None:
+    arrow = rows.to_arrow()  # noqa: F841 (read by name)
+    connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM arrow")
+
+
+def stored_sources(connection: duckdb.DuckDBPyConnection, names: Sequence[str] = ()) -> list[int]:
+    """Numbers of the named sources in that order; of those of the latest build where none is named."""
+    if names:
+        by_name = dict(connection.sql("SELECT path, source_id FROM sources").fetchall())
+        return [by_name[name] for name in names]
+    latest = connection.sql(
+        "SELECT source_id FROM sources WHERE run_id = (SELECT max(run_id) FROM sources) ORDER BY source_id"
+    ).fetchall()
+    return [source_id for (source_id,) in latest]
+
+
+def stored_songs(
+    connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int], columns: Sequence[str]
+) -> Iterator[pl.DataFrame]:
+    """Read songs of the given sources in input order, a batch at a time.
+
+    Parameters
+    ----------
+    connection
+        The store.
+    source_ids
+        Which sources, in the order they are to come.
+    columns
+        Columns of ``songs``, ``song_harmony`` and ``song_tokens``.
+    """
+    names = ", ".join(f'"{name}"' for name in columns)
+    for source_id in source_ids:
+        bounds = connection.execute(
+            "SELECT min(song_id), max(song_id) FROM songs WHERE source_id = ?", [source_id]
+        ).fetchall()[0]
+        if bounds[0] is None:
+            continue
+        for first in range(bounds[0], bounds[1] + 1, _BATCH_SONGS):
+            yield connection.sql(
+                f"SELECT {names} FROM songs JOIN song_harmony USING (song_id) "
+                "JOIN song_tokens USING (song_id) "
+                "WHERE songs.source_id = ? AND song_id BETWEEN ? AND ? ORDER BY song_id",
+                params=[source_id, first, min(first + _BATCH_SONGS - 1, bounds[1])],
+            ).pl()
