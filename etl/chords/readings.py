@@ -7,7 +7,8 @@ worked out once per distinct reading and looked up for every chord.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
@@ -21,7 +22,7 @@ from etl.chords.numerals import (
     numeral,
 )
 from etl.chords.ragged import Ragged
-from etl.chords.symbols import QUALITIES
+from etl.chords.symbols import QUALITIES, parse_chord, parse_section
 from etl.chords.vocabulary import Kind, Vocabulary
 
 if TYPE_CHECKING:
@@ -139,11 +140,11 @@ class NumeralTable:
         occurs[Ragged.from_series(reading_lists).values] = True
         of_reading = np.full(48 * size, -1, np.int32)
         index: dict[tuple[str, int], int] = {}
-        for reading in np.flatnonzero(occurs).tolist():
-            context, token = divmod(reading, size)
-            applied, key = divmod(context, 24)
-            text, of_category = _read(vocabulary, token, key, applied=bool(applied))
-            of_reading[reading] = index.setdefault((text, of_category), len(index))
+        contexts, tokens = np.divmod(np.flatnonzero(occurs), size)
+        of_reading[occurs] = [
+            index.setdefault(_read(vocabulary.texts[token], context), len(index))
+            for context, token in zip(contexts.tolist(), tokens.tolist(), strict=True)
+        ]
         texts = [text for text, _ in index]
         return cls(texts, np.array([c for _, c in index], dtype=np.int8), of_reading)
 
@@ -159,11 +160,12 @@ class NumeralTable:
         )
 
 
-def _read(vocabulary: Vocabulary, token: int, key: int, *, applied: bool) -> tuple[str, int]:
-    chord: Any = vocabulary.chords[token]
-    if vocabulary.kinds[token] == Kind.SECTION:
-        return vocabulary.texts[token], _SECTION
+@lru_cache(maxsize=1 << 18)
+def _read(token: str, context: int) -> tuple[str, int]:
+    """Numeral and category of a token in a context, ``key + 24 * applied``."""
+    chord = parse_chord(token)
     if chord is None:
-        return UNKNOWN_NUMERAL, OTHER
-    text = numeral(chord, key, applied=applied)
+        return (token, _SECTION) if parse_section(token) else (UNKNOWN_NUMERAL, OTHER)
+    applied, key = divmod(context, 24)
+    text = numeral(chord, key, applied=bool(applied))
     return text, category(text, minor=key >= 12)
