@@ -1,7 +1,7 @@
-"""Generate N Chordonomicon-like songs from the bundled sample: transposed, sections shuffled, metadata made up.
+"""Generate N Chordonomicon-like songs from the bundled sample: transposed, shuffled, with made-up metadata.
 
-The songs are labelled as generated (``id`` begins with ``gen``). Null rates are those of Chordonomicon: genres 37 %,
-main_genre 48 %, spotify_song_id 35 %, decade 38 %.
+The songs are labelled as generated (``id`` begins with ``gen``). Null rates are those of Chordonomicon:
+genres 37 %, main_genre 48 %, spotify_song_id 35 %, decade 38 %.
 
     python -m benchmarks.generate 200000 generated.csv
 """
