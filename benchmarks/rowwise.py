@@ -1,7 +1,7 @@
 """The data3 analysis one row at a time in pandas, as scripts do it: a baseline and an independent check.
 
-Nothing here uses `etl`. Symbols are read by a regular expression and a table of the 157 suffixes, keys are found
-with `numpy.corrcoef`, and numerals, applied dominants and fingerprints are written chord by chord.
+Nothing here uses `etl`. Symbols are read by a regular expression and a table of the 157 suffixes, keys are
+found with `numpy.corrcoef`, and numerals, applied dominants and fingerprints are written chord by chord.
 
     python -m benchmarks.rowwise songs.csv
 """
@@ -49,6 +49,15 @@ class Chord(NamedTuple):
     quality: Quality
 
 
+def seventh_of(extension: str) -> int | None:
+    """Say which semitone is the seventh, or the added sixth, of a suffix without its triad."""
+    if extension.startswith(("add", "sus")) or extension in {"", "no3d"}:
+        return 9 if extension == "add13" else None
+    if extension.startswith("maj"):
+        return 11
+    return 9 if extension.startswith("b7") else 10
+
+
 def roles_of(suffix: str, semitones: list[int]) -> dict[str, list[int]]:
     """Say which semitone is the third, the fifth and so on, from the suffix and the pitch classes."""
     triad = next((name for name in ("min", "dim", "aug") if suffix.startswith(name)), "")
@@ -59,16 +68,7 @@ def roles_of(suffix: str, semitones: list[int]) -> dict[str, list[int]]:
     elif suffix != "no3d":
         roles["third"] = [3 if triad in {"min", "dim"} else 4]
     rest = [s for s in semitones if not any(s in taken for taken in roles.values())]
-    if extension == "add13":
-        seventh = 9
-    elif extension.startswith(("add", "sus")) or extension in {"", "no3d"}:
-        seventh = -1
-    elif extension.startswith("maj"):
-        seventh = 11
-    elif extension.startswith("b7"):
-        seventh = 9
-    else:
-        seventh = 10
+    seventh = seventh_of(extension)
     for semitone in rest:
         if semitone == seventh:
             role = "seventh"

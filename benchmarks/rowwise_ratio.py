@@ -2,9 +2,9 @@
 
     python -m benchmarks.rowwise_ratio [SONGS=200000] [ROWWISE_SONGS=1000] [ROUNDS=3]
 
-Both read generated songs from a CSV and write keys, numerals and fingerprints to a CSV, inside this process, imports not
-counted. The row-wise side takes the first songs of the same file; its time per song does not depend on how many.
-Rounds alternate, and the ratio is that of the medians.
+Both read generated songs from a CSV and write keys, numerals and fingerprints to a CSV, inside this process,
+imports not counted. The row-wise side takes the first songs of the same file; its time per song does not
+depend on how many. Rounds alternate, and the ratio is that of the medians.
 """
 
 from __future__ import annotations
@@ -50,11 +50,10 @@ def main(songs: int, rowwise_songs: int, rounds: int) -> None:
             columnar.append(songs / _timed(lambda: _build(request)))
             by_row.append(rowwise_songs / _timed(lambda: _rowwise(source, plain, rowwise_songs)))
         _check(built, plain)
-    print(f"etl build data3, {songs:,} songs:  {statistics.median(columnar):10,.0f} songs/s")
-    print(f"pandas by row, {rowwise_songs:,} songs:    {statistics.median(by_row):10,.0f} songs/s")
-    print(
-        f"ratio {statistics.median(columnar) / statistics.median(by_row):.0f}; same results in all {rowwise_songs:,}"
-    )
+    fast, slow = statistics.median(columnar), statistics.median(by_row)
+    print(f"etl build data3, {songs:,} songs: {fast:,.0f} songs/s")
+    print(f"pandas by row, {rowwise_songs:,} songs: {slow:,.0f} songs/s")
+    print(f"ratio {fast / slow:.0f}, with the same results")
 
 
 def _timed(function: Callable[[], None]) -> float:

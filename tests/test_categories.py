@@ -11,7 +11,7 @@ NAMES = (
     "I ii iii IV V vi vii° I7 ii7 iii7 IV7 V7 vi7 vii°7 I9 V9 IV9 ii9 "
     "V/ii V/iii V/IV V/V V/vi V7/ii V7/iii V7/IV V7/V V7/vi "
     "i ii° bIII iv v bVI bVII I△7 ii-7 iiø7 IV△7 V7alt bII7 V13 I6 Isus4 Vsus4 Iadd9 vadd9 I(no3) Other"
-).split()
+)
 
 
 def name(numeral: str, *, minor: bool = False) -> str:
@@ -21,12 +21,12 @@ def name(numeral: str, *, minor: bool = False) -> str:
 
 def test_there_are_49_in_the_order_of_the_format() -> None:
     """Column order is part of the format."""
-    assert list(CATEGORIES) == NAMES
+    assert " ".join(CATEGORIES) == NAMES
     assert len(set(CATEGORIES)) == 49
     assert CATEGORIES[OTHER] == "Other"
 
 
-@pytest.mark.parametrize("text", [n for n in NAMES if n not in {"Other", "ii-7", "V7alt"}])
+@pytest.mark.parametrize("text", [n for n in CATEGORIES if n not in {"Other", "ii-7", "V7alt"}])
 def test_a_category_is_its_own(text: str) -> None:
     """An exact fit in major; in minor too, but for the second degree's seventh."""
     assert name(text) == text

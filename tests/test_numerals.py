@@ -100,7 +100,7 @@ def test_applied_dominants_read_back() -> None:
     ],
 )
 def test_degrees_count_from_the_major_scale(symbol: str, key: str, text: str) -> None:
-    """In minor too; flats are preferred, but the raised fourth is ``#iv``, and ``#IV`` or ``bV`` as spelled."""
+    """In minor too; flats are preferred, but there is ``#iv``, and ``#IV`` or ``bV`` as spelled."""
     assert write(symbol, key) == text
 
 

@@ -115,7 +115,9 @@ def _token_statistics(tokens: Ragged, vocabulary: Vocabulary) -> dict[str, NDArr
     counts.sum_duplicates()
     # Whole numbers sum to the same in any order; the order of a song's symbols here depends on its batch.
     information = np.rint(counts.data * np.log2(counts.data) * _FIXED_POINT).astype(np.int64)
-    by_song = sparse.csr_array((information, counts.indices, counts.indptr), counts.shape).sum(axis=1)
+    by_song: NDArray[np.int64] = sparse.csr_array(
+        (information, counts.indices, counts.indptr), counts.shape
+    ).sum(axis=1)
     chord_tones = token_sums(tokens, vocabulary.pitch_classes)
     n_chords = np.maximum(chords.lengths, 1)
     return {
