@@ -38,9 +38,10 @@ _IS_TRIAD: Final = np.array([is_major_triad(q) for q in QUALITIES])
 _HAS_TARGET: Final = np.array(
     [[(interval + 5) % 12 in targets for interval in range(12)] for targets in APPLIED_TARGETS]
 )
-# Major triads that belong to the key: I IV V in major, bIII V bVI bVII in minor.
+# Major triads that are not applied: I IV V in major; bIII V bVI bVII in minor, and the major tonic, which
+# is borrowed from the major key far more often than it is V/iv.
 _DIATONIC_MAJOR: Final = np.array(
-    [[interval in degrees for interval in range(12)] for degrees in ({0, 5, 7}, {3, 7, 8, 10})]
+    [[interval in degrees for interval in range(12)] for degrees in ({0, 5, 7}, {0, 3, 7, 8, 10})]
 )
 # Sevenths on II III VI VII can hardly be anything but applied; on I bIII IV bVI bVII they are as often
 # colour (a blues I7), and count as applied only where they resolve. Decided on the RS200 analyses:
