@@ -23,7 +23,7 @@ from etl.chords.lexicon import Lexicon
 from etl.exports.data3 import HEADER, SOURCE_COLUMNS, write_data3
 from etl.exports.npz import SongMatrices
 from etl.pipelines.chord_files import Block, Source, open_source, read_blocks
-from etl.pipelines.chord_rows import parse_block, song_rejects
+from etl.pipelines.chord_rows import limited, parse_block, song_rejects
 from etl.pipelines.export import write_stored_csv, write_stored_npz
 from etl.pipelines.summary import Summary
 from etl.runtime.errors import EtlError
@@ -168,7 +168,7 @@ def _analyse_block(
     except Empty:
         buffer = io.BytesIO()
     started = time.perf_counter()
-    rows = parse_block(block, SOURCE_COLUMNS)
+    rows = parse_block(block)
     parsed = time.perf_counter()
     harmony = analyse(rows.songs, method=method, statistics=statistics)
     analysed = time.perf_counter()
@@ -225,7 +225,7 @@ def _analyse_and_write(
             partial(
                 _analyse_block, method=request.method, statistics=bool(writer or matrices), buffers=buffers
             ),
-            read_blocks(sources, limit=request.limit),
+            limited(read_blocks(sources), request.limit),
             in_flight=request.workers + 2,
         ):
             batch = _without_repeats(result, seen)

@@ -148,7 +148,7 @@ def migrate(connection: duckdb.DuckDBPyConnection, path: Path) -> list[int]:
         for version, file in pending.items():
             connection.execute(file.read_text(encoding="utf-8"))
             connection.execute("INSERT INTO schema_migrations VALUES (?, ?, now())", [version, file.stem])
-        for view in sorted(resource("sql/views").glob("*.sql")):
+        for view in sorted((resource("sql") / "views").glob("*.sql")):
             connection.execute(view.read_text(encoding="utf-8"))
     return sorted(pending)
 
