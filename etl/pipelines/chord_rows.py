@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 import polars.selectors as cs
+import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from etl.pipelines.chord_files import Block, Damage, Source
@@ -69,7 +69,7 @@ def limited(blocks: Iterable[Block], limit: int | None) -> Iterator[Block]:
     left = limit
     for block in blocks:
         rows = parse_block(block)
-        if rows.records <= left or not isinstance(block.data, (bytes, pa.Table)):
+        if rows.records <= left:
             yield block
             left -= rows.records
         else:
@@ -81,13 +81,14 @@ def limited(blocks: Iterable[Block], limit: int | None) -> Iterator[Block]:
 
 
 def _first_lines(block: Block, lines: int) -> Block:
-    if isinstance(block.data, pa.Table):
+    if isinstance(block.data, Damage):
+        return block
+    if not isinstance(block.data, bytes):
         return replace(block, data=block.data.slice(0, lines))
-    data = bytes(block.data)
     end = 0
     for _ in range(lines):
-        end = data.index(b"\n", end) + 1
-    return replace(block, data=data[:end])
+        end = block.data.index(b"\n", end) + 1
+    return replace(block, data=block.data[:end])
 
 
 def _no_songs(source: Source) -> pl.DataFrame:
@@ -96,14 +97,15 @@ def _no_songs(source: Source) -> pl.DataFrame:
 
 def _parse_table(source: Source, table: pa.Table, first_row: int) -> Rows:
     """Take the rows of a Parquet file; numbers, dates and the like become text."""
-    songs = pl.DataFrame(table.select(list(source.wanted)))
-    texts = songs.with_columns(cs.binary().cast(pl.String, strict=False)).cast(pl.String)
+    raw = pl.DataFrame(table.select(list(source.wanted)))
+    songs = raw.with_columns(cs.binary().cast(pl.String, strict=False)).cast(pl.String)
     rows = np.arange(first_row, first_row + songs.height)
-    is_broken = songs.select(pl.any_horizontal(pl.all().is_not_null() & texts.select(pl.all().is_null())))
-    broken = np.flatnonzero(is_broken.to_series().to_numpy())
+    is_broken = np.zeros(songs.height, np.bool_)
+    for name in raw.select(cs.binary()).columns:
+        is_broken |= (raw[name].is_not_null() & songs[name].is_null()).to_numpy()
+    broken = np.flatnonzero(is_broken)
     bad = [(int(rows[at]), "encoding", "invalid UTF-8", "") for at in broken]
-    kept = np.delete(np.arange(songs.height), broken)
-    return _checked(source, songs.height, texts[kept], rows[kept], bad)
+    return _checked(source, songs.height, songs.filter(~is_broken), rows[~is_broken], bad)
 
 
 def _parse_lines(source: Source, data: bytes, first_line: int) -> Rows | None:
@@ -118,9 +120,7 @@ def _parse_lines(source: Source, data: bytes, first_line: int) -> Rows | None:
         return None
     lines = np.arange(first_line, first_line + records)
     bad = [(first_line + at, *_wrong_width(source, found), text) for at, found, text in refused]
-    return _checked(
-        source, records, pl.DataFrame(table), np.delete(lines, [at for at, _, _ in refused]), bad
-    )
+    return _checked(source, records, pl.DataFrame(table), np.delete(lines, [at for at, _, _ in refused]), bad)
 
 
 def _parse_records(source: Source, data: bytes, first_line: int) -> Rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
@@ -50,16 +51,12 @@ def atomic_path(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_file(target: Path) -> Iterator[IO[Any]]:
-    """Open ``target`` for binary writing as in :func:`atomic_path`."""
-    with atomic_path(target) as temporary, temporary.open("wb", buffering=0) as file:
+    """Open ``target`` for binary writing as in :func:`atomic_path`.
+
+    The file is buffered, for an unbuffered one may take a part of what it is given and say nothing.
+    """
+    with atomic_path(target) as temporary, temporary.open("wb") as file:
         yield file
-
-
-def write_all(file: IO[Any], data: bytes | memoryview) -> None:
-    """Write all of ``data`` to an unbuffered file, which may take it in several parts."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[file.write(rest) :]
 
 
 def write_error(target: Path, error: OSError) -> EtlError:
@@ -95,10 +92,18 @@ def check_writable(target: Path) -> None:
 
 def _sweep(target: Path) -> None:
     """Remove temporary files of processes that are no more."""
-    for stale in target.parent.glob(f".{target.name}.*.tmp"):
+    for stale in target.parent.glob(f".{glob.escape(target.name)}.*.tmp"):
         pid = stale.name.split(".")[-2]
-        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+        if pid.isdigit() and not _is_written_by(int(pid), stale):
             stale.unlink(missing_ok=True)
+
+
+def _is_written_by(pid: int, file: Path) -> bool:
+    """Whether the process lives, and is not a later one that was given the same number."""
+    try:
+        return psutil.Process(pid).create_time() <= file.stat().st_mtime + 1
+    except (psutil.Error, OSError):
+        return False
 
 
 def _sync_directory(folder: Path) -> None:
