@@ -128,4 +128,5 @@ def _category_counts(numerals: Ragged, categories: NDArray[np.int8]) -> NDArray[
     category = categories[numerals.values].astype(np.int32)
     is_chord = category >= 0
     cells = numerals.row_of_value[is_chord] * len(CATEGORIES) + category[is_chord]
-    return np.bincount(cells, minlength=numerals.rows * len(CATEGORIES)).reshape(numerals.rows, -1)
+    counts = np.bincount(cells, minlength=numerals.rows * len(CATEGORIES))
+    return counts.reshape(numerals.rows, len(CATEGORIES))

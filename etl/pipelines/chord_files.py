@@ -157,9 +157,9 @@ def _csv_columns(path: Path, compression: str | None) -> tuple[str, ...]:
             raise EtlError(f"{path} is a broken {compression} file: {error}", "Fetch it again.") from error
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise EtlError(f"{path} is UTF-16.", "Save it as UTF-8, for example with `iconv -f utf-16 -t utf-8`.")
-    if b"\0" in head or head.startswith(b"PK\x03\x04"):
-        raise EtlError(f"{path} is binary, not CSV.", "Expected a CSV with a header line, or Parquet.")
     header = head.removeprefix(b"\xef\xbb\xbf").partition(b"\n")[0].rstrip(b"\r")
+    if b"\0" in header or head.startswith(b"PK\x03\x04"):
+        raise EtlError(f"{path} is binary, not CSV.", "Expected a CSV with a header line, or Parquet.")
     if b"\r" in header:
         raise EtlError(
             f"the lines of {path} end in carriage returns (old Mac).",
@@ -242,7 +242,9 @@ def _read(stream: Any, size: int, *, in_pieces: bool) -> tuple[bytes, str]:
 
 def _damaged(source: Source, line: int, reason: str) -> Block:
     """Make a block without songs that carries the reason why the file ends here."""
-    return Block(source, line, Damage(f"the file is damaged here, the rest of it is lost: {reason}"), 0)
+    suspect = ", the rows before may be wrong" if source.compression == "gzip" else ""  # its sums come last
+    text = f"the file is damaged here; the rest of it is lost{suspect}: {reason}"
+    return Block(source, line, Damage(text), 0)
 
 
 def _parquet_blocks(source: Source) -> Iterator[Block]:

@@ -98,7 +98,7 @@ def _no_songs(source: Source) -> pl.DataFrame:
 def _parse_table(source: Source, table: pa.Table, first_row: int) -> Rows:
     """Take the rows of a Parquet file; numbers, dates and the like become text."""
     raw = pl.DataFrame(table.select(list(source.wanted)))
-    songs = raw.with_columns(cs.binary().cast(pl.String, strict=False)).cast(pl.String)
+    songs = raw.with_columns(map(_decoded, raw.select(cs.binary()))).cast(pl.String)
     rows = np.arange(first_row, first_row + songs.height)
     is_broken = np.zeros(songs.height, np.bool_)
     for name in raw.select(cs.binary()).columns:
@@ -106,6 +106,15 @@ def _parse_table(source: Source, table: pa.Table, first_row: int) -> Rows:
     broken = np.flatnonzero(is_broken)
     bad = [(int(rows[at]), "encoding", "invalid UTF-8", "") for at in broken]
     return _checked(source, songs.height, songs.filter(~is_broken), rows[~is_broken], bad)
+
+
+def _decoded(column: pl.Series) -> pl.Series:
+    """Read bytes as UTF-8; null where they are not."""
+    try:
+        return column.cast(pl.String)
+    except pl.exceptions.ComputeError:
+        texts = [value.decode() if value is not None and _is_utf8(value) else None for value in column]
+        return pl.Series(column.name, texts, dtype=pl.String)
 
 
 def _parse_lines(source: Source, data: bytes, first_line: int) -> Rows | None:

@@ -90,8 +90,10 @@ class Data3Build:
 
     def open_inputs(self) -> list[Source]:
         """Look at each input once, however often and by whatever path it is given."""
-        distinct = {path.resolve(): path for path in reversed(self.inputs)}
-        return [open_source(path, SOURCE_COLUMNS) for path in reversed(distinct.values())]
+        distinct: dict[Path, Path] = {}
+        for path in self.inputs:
+            distinct.setdefault(path.resolve(), path)
+        return [open_source(path, SOURCE_COLUMNS) for path in distinct.values()]
 
     def check_targets(self) -> None:
         """Refuse to write over an input, or two things to one file.
