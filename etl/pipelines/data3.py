@@ -264,7 +264,7 @@ def _analyse_and_write(
     with ExitStack() as stack:
         output = stack.enter_context(atomic_file(request.output))
         output.write(HEADER)
-        npz = stack.enter_context(atomic_path(request.npz)) if request.npz else None
+        npz = stack.enter_context(atomic_file(request.npz)) if request.npz else None
         writer = None
         if store:
             stack.enter_context(transaction(store[0]))
@@ -303,7 +303,7 @@ def _analyse_and_write(
         _check_counts(summary)
         with summary.meter.stage("finish"):
             if npz and matrices:
-                matrices.write(
+                matrices.write_to(
                     npz,
                     chords=lexicon.chord_table(),
                     sections=lexicon.section_table(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import glob
+import io
 import os
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
@@ -34,29 +35,62 @@ def atomic_path(target: Path) -> Iterator[Path]:
     EtlError
         If the target cannot be written, or the disk is full.
     """
-    temporary = temporary_path(target)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(target)
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(target)
-        _sync_directory(target.parent)
-    except OSError as error:
-        raise write_error(target, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with _staged(target) as temporary:
+        try:
+            yield temporary
+        except OSError as error:
+            raise write_error(target, error) from error
 
 
 @contextmanager
-def atomic_file(target: Path) -> Iterator[IO[Any]]:
+def atomic_file(target: Path) -> Iterator[IO[bytes]]:
     """Open ``target`` for binary writing as in :func:`atomic_path`.
 
-    The file is buffered, for an unbuffered one may take a part of what it is given and say nothing.
+    Only failures to write this file name it, so that several may be open at once. It is buffered, for an
+    unbuffered file may take a part of what it is given and say nothing.
     """
-    with atomic_path(target) as temporary, temporary.open("wb") as file:
-        yield file
+    with _staged(target) as temporary:
+        try:
+            raw = _TargetFile(temporary, target)
+        except OSError as error:
+            raise write_error(target, error) from error
+        with io.BufferedWriter(raw) as file:
+            yield file
+
+
+class _TargetFile(io.FileIO):
+    """A file whose failures to write name the target that it stands for."""
+
+    def __init__(self, temporary: Path, target: Path) -> None:
+        super().__init__(temporary, "w")
+        self._target = target
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            raise write_error(self._target, error) from error
+
+
+@contextmanager
+def _staged(target: Path) -> Iterator[Path]:
+    temporary = temporary_path(target)
+    try:
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _sweep(target)
+        except OSError as error:
+            raise write_error(target, error) from error
+        yield temporary
+        try:
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            temporary.replace(target)
+            _sync_directory(target.parent)
+        except OSError as error:
+            raise write_error(target, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_error(target: Path, error: OSError) -> EtlError:
@@ -66,7 +100,7 @@ def write_error(target: Path, error: OSError) -> EtlError:
             f"no space left on the disk of {target}.",
             "Nothing was changed there. Free some space, or write elsewhere.",
         )
-    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR}:
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST}:
         return EtlError(f"cannot write {target}: {error.strerror}.", "Choose a target in a folder of yours.")
     return EtlError(f"writing {target} failed: {error.strerror or error}.", "Nothing was changed there.")
 

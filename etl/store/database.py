@@ -68,7 +68,7 @@ def _connect(path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnecti
         yield connection
     except duckdb.OutOfMemoryException as error:
         raise EtlError(f"the database ran out of room: {error}", "Free memory or disk space.") from error
-    except duckdb.IOException as error:
+    except duckdb.Error as error:
         if "No space left" in str(error):
             raise EtlError(
                 f"no space left on the disk of {path}.",
