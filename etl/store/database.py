@@ -45,7 +45,7 @@ def read_store(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     EtlError
         If there is none, another process is writing to it, or its tables are of another version.
     """
-    if not path.exists():
+    if not path.is_file():
         raise EtlError(
             f"there is no store at {path}.", "Build one with `etl build data3`, or pass --db PATH."
         )
