@@ -1,7 +1,7 @@
-"""Generate N Chordonomicon-like songs from the bundled sample: transposed, sections shuffled, metadata made up.
+"""Generate N Chordonomicon-like songs from the bundled sample: transposed, shuffled, with made-up metadata.
 
-The songs are labelled as generated (``id`` begins with ``gen``). Null rates are those of Chordonomicon: genres 37 %,
-main_genre 48 %, spotify_song_id 35 %, decade 38 %.
+The songs are labelled as generated (``id`` begins with ``gen``). Null rates are those of Chordonomicon:
+genres 37 %, main_genre 48 %, spotify_song_id 35 %, decade 38 %.
 
     python -m benchmarks.generate 200000 generated.csv
 """
@@ -63,7 +63,8 @@ def _random_ids(random: np.random.Generator, distinct: int, count: int) -> NDArr
     """Draw from a pool of made-up 22-character ids, few of them often."""
     alphabet = np.array(list(string.ascii_letters + string.digits))
     pool = np.array(["".join(row) for row in alphabet[random.integers(0, 62, (distinct, 22))]])
-    return pool[(distinct * random.random(count) ** 2).astype(int)]
+    drawn: NDArray[np.str_] = pool[(distinct * random.random(count) ** 2).astype(int)]
+    return drawn
 
 
 def _with_nulls(values: NDArray[np.str_], rate: float, random: np.random.Generator) -> pl.Series:

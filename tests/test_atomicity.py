@@ -1,4 +1,4 @@
-"""Whatever ends a build early, nothing is half-written, nothing finished is lost, and the next build is right."""
+"""Whatever ends a build early, nothing is half-written or lost, and the next build is right."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,11 +18,14 @@ import duckdb
 import pytest
 
 from benchmarks.generate import generate
+from etl.chords import analysis
 from etl.pipelines import chord_files, data3
 from etl.pipelines.data3 import build
 from etl.runtime.errors import EtlError
 from etl.runtime.files import atomic_file, temporary_path
 from etl.runtime.progress import Progress
+
+_MOUNT, _UMOUNT = shutil.which("mount") or "mount", shutil.which("umount") or "umount"
 
 
 def digest(*paths: Path) -> list[str]:
@@ -43,20 +47,14 @@ def small_disk(folder: Path, size: str):
     """Mount a tiny file system, or skip where that is not allowed."""
     folder.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True, check=False
+        [_MOUNT, "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True, check=False
     )
     if mounted.returncode:
         pytest.skip("mounting a small file system needs root")
     try:
         yield folder
     finally:
-        subprocess.run(["umount", str(folder)], check=True)
-
-
-@pytest.fixture
-def small_blocks(monkeypatch):
-    """Cut the inputs into several blocks."""
-    monkeypatch.setattr(chord_files, "BLOCK_BYTES", 1 << 16)
+        subprocess.run([_UMOUNT, str(folder)], check=True)
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +66,9 @@ def generated(tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("target", ["output", "npz", "database"])
-def test_full_disk_leaves_every_target_as_it_was(chords, generated, tmp_path, target, small_blocks):
+def test_full_disk_leaves_every_target_as_it_was(chords, generated, tmp_path, target, monkeypatch):
     """The message names the target; the other targets stay as they were as well."""
+    monkeypatch.setattr(chord_files, "BLOCK_BYTES", 1 << 16)
     old = chords.file("old.csv", *(chords.row(i) for i in range(50)))
     with small_disk(tmp_path / "small", "3m") as disk:
         places = {
@@ -89,7 +88,7 @@ def test_full_disk_leaves_every_target_as_it_was(chords, generated, tmp_path, ta
         assert digest(places["output"], places["npz"]) == before
         assert songs_in(places["database"]) == stored
         assert not [path.name for path in (*tmp_path.iterdir(), *disk.iterdir()) if ".tmp" in path.name]
-        subprocess.run(["mount", "-o", "remount,size=9m", str(disk)], check=True)  # room again
+        subprocess.run([_MOUNT, "-o", "remount,size=9m", str(disk)], check=True)  # room again
         assert chords.build(old, **places).is_stored
 
 
@@ -136,8 +135,9 @@ def test_folders_of_outputs_are_made(chords):
     assert output.exists()
 
 
-def test_failing_worker_leaves_nothing(chords, generated, monkeypatch, small_blocks, leftovers):
+def test_failing_worker_leaves_nothing(chords, generated, monkeypatch, leftovers):
     """An exception in one block ends the build, and what was there stays."""
+    monkeypatch.setattr(chord_files, "BLOCK_BYTES", 1 << 16)
     old = chords.file("old.csv", chords.row(1))
     chords.build(old, database=chords.database, npz=chords.folder / "x.npz")
     before = digest(chords.output, chords.folder / "x.npz")
@@ -148,7 +148,7 @@ def test_failing_worker_leaves_nothing(chords, generated, monkeypatch, small_blo
             raise RuntimeError("made to fail")
         return original(*arguments, **options)
 
-    original = data3.analyse
+    original = analysis.analyse
     monkeypatch.setattr(data3, "analyse", analyse)
     with pytest.raises(RuntimeError, match="made to fail"):
         chords.build(generated, database=chords.database, npz=chords.folder / "x.npz")
@@ -187,7 +187,8 @@ def test_forced_build_replaces_and_never_adds(chords):
                 [
                     connection.sql(f"SELECT count(*) FROM {table}").fetchall()[0][0]
                     for table in (
-                        "songs", "song_harmony", "song_tokens", "rejects", "sources", "source_symbols", "ledger",
+                        "songs", "song_harmony", "song_tokens", "rejects", "sources", "source_symbols",
+                        "ledger",
                     )
                 ]
             )  # fmt: skip
@@ -270,7 +271,7 @@ def long_input(tmp_path_factory) -> Path:
 
 
 def test_killed_builds_change_nothing_and_the_next_one_is_right(chords, long_input, leftovers):
-    """SIGKILL at any moment: old outputs, old store; the next build's files are those of an undisturbed one."""
+    """SIGKILL at any moment: old outputs, old store; the next build gives what an undisturbed one gives."""
     old = chords.file("old.csv", *(chords.row(i) for i in range(20)))
     places = {"database": chords.database, "npz": chords.folder / "x.npz"}
     chords.build(old, **places)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
@@ -45,7 +44,7 @@ def test_failing_migration_leaves_the_store_as_it_was(path, tmp_path, monkeypatc
     with open_store(path) as connection:
         assert connection.sql("SELECT 1 FROM duckdb_tables() WHERE table_name = 'added'").fetchall() == []
     monkeypatch.setattr("etl.store.database._migrations", lambda: {**known, 9001: good})
-    with pytest.raises(EtlError, match="older version(.|\n)*etl db migrate"), read_store(path):
+    with pytest.raises(EtlError, match=r"older version(.|\n)*etl db migrate"), read_store(path):
         pass
     with open_store(path) as connection:
         assert connection.sql("SELECT count(*) FROM added").fetchall() == [(0,)]
@@ -73,7 +72,7 @@ def test_foreign_files_are_refused(tmp_path, opened):
     with pytest.raises(EtlError, match="is not a DuckDB file"), opened(text):
         pass
     assert text.read_bytes() == b"id,chords\n" * 1000
-    with pytest.raises(EtlError, match="is a folder|there is no store"), opened(tmp_path):
+    with pytest.raises(EtlError, match=r"is a folder|there is no store"), opened(tmp_path):
         pass
 
 
@@ -128,7 +127,7 @@ def test_transaction_commits_whole_or_not_at_all(path):
     with open_store(path) as connection:
         connection.execute("CREATE TABLE t (x INTEGER)")
         for error in (ValueError, KeyboardInterrupt):
-            with pytest.raises(error), transaction(connection):
+            with pytest.raises(error), transaction(connection):  # noqa: PT012
                 connection.execute("INSERT INTO t VALUES (1)")
                 raise error
         with transaction(connection):
@@ -141,4 +140,4 @@ def test_store_in_a_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(EtlError, match="cannot write"), open_store(tmp_path / "file" / "music.duckdb"):
         pass
-    assert os.listdir(tmp_path) == ["file"]
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]

@@ -5,10 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import pytest
 
 from etl.runtime.executor import default_workers, ordered_map, process_executor, thread_executor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def test_results_come_in_order_whatever_finishes_first():
@@ -27,7 +31,7 @@ def test_items_are_drawn_only_when_there_is_room(in_flight):
     """A slow consumer slows the source: never more than ``in_flight`` items are out."""
     drawn = 0
 
-    def items():
+    def items() -> Iterator[int]:
         nonlocal drawn
         for number in range(20):
             drawn += 1
@@ -53,7 +57,7 @@ def test_an_error_reaches_the_caller_and_cancels_what_has_not_started():
 
     given = []
     with ThreadPoolExecutor(1) as executor:
-        with pytest.raises(ValueError, match="two"):
+        with pytest.raises(ValueError, match="two"):  # noqa: PT012
             for result in ordered_map(executor, work, range(100), in_flight=10):
                 given.append(result)  # noqa: PERF402 (what came before the error matters)
         gate.set()
@@ -64,7 +68,7 @@ def test_an_error_reaches_the_caller_and_cancels_what_has_not_started():
 def test_an_error_of_the_source_cancels_what_has_not_started():
     """A source that fails ends the mapping with its own error."""
 
-    def items():
+    def items() -> Iterator[int]:
         yield from range(3)
         raise OSError("source")
 
@@ -74,7 +78,7 @@ def test_an_error_of_the_source_cancels_what_has_not_started():
 
 def test_consumer_that_stops_early_cancels_the_rest():
     """Closing the iterator leaves nothing running that had not started."""
-    started = []
+    started: list[int] = []
     with thread_executor(1) as executor:
         results = ordered_map(executor, started.append, range(100), in_flight=50)
         next(results)

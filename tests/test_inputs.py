@@ -19,6 +19,7 @@ from etl.pipelines import chord_files
 from etl.runtime.errors import EtlError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -184,7 +185,8 @@ def test_all_broken_rows_together_with_quoted_line_breaks(chords, monkeypatch, b
     assert summary.rejected == len(ODD)
     assert [line for line, _ in chords.rejects()] == [7 + 7 * i for i in range(len(ODD))]
     assert [category for _, category in chords.rejects()] == [
-        "field count", "field count", "encoding", "quoting", "quoting", "line break", "missing id", "overlong id",
+        "field count", "field count", "encoding", "quoting", "quoting", "line break", "missing id",
+        "overlong id",
     ]  # fmt: skip
 
 
@@ -216,15 +218,16 @@ def test_limit_counts_records_of_any_shape(chords, monkeypatch, limit, block):
     assert chords.ids() == [name for name in records if name]
 
 
-COMPRESSORS = {
+COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
     "gz": gzip.compress,
     "bz2": bz2.compress,
     "zst": lambda data: pa.compress(data, codec="zstd", asbytes=True),
 }
 
 
+@pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("kind", COMPRESSORS)
-def test_compressed_files_give_what_plain_ones_give(chords, kind, small_blocks):
+def test_compressed_files_give_what_plain_ones_give(chords, kind):
     """Also where a file is several compressed parts one after the other."""
     plain = chords.file("in.csv", *(chords.row(i) for i in range(60)))
     chords.build(plain)
@@ -269,7 +272,8 @@ def _parquet(chords, columns: dict[str, pa.Array], rows: int, name: str = "in.pa
     return path
 
 
-def test_parquet_of_any_scalar_type_is_read_as_text(chords, small_blocks):
+@pytest.mark.usefixtures("small_blocks")
+def test_parquet_of_any_scalar_type_is_read_as_text(chords):
     """Integers, floats, dates, categories, bytes and all-null columns become text."""
     path = _parquet(
         chords,
@@ -292,7 +296,8 @@ def test_parquet_of_any_scalar_type_is_read_as_text(chords, small_blocks):
     assert [row["key"] for row in rows][2] == "No Harmony"
 
 
-def test_parquet_and_csv_of_the_same_songs_give_the_same(chords, small_blocks):
+@pytest.mark.usefixtures("small_blocks")
+def test_parquet_and_csv_of_the_same_songs_give_the_same(chords):
     """The file format does not show in the output."""
     plain = chords.file("in.csv", *(chords.row(i) for i in range(20)), ',"",,,,,,,,')
     chords.build(plain)
@@ -303,7 +308,8 @@ def test_parquet_and_csv_of_the_same_songs_give_the_same(chords, small_blocks):
     assert chords.output.read_bytes() == expected
 
 
-def test_parquet_with_invalid_bytes_or_repeated_ids_refuses_rows(chords, small_blocks):
+@pytest.mark.usefixtures("small_blocks")
+def test_parquet_with_invalid_bytes_or_repeated_ids_refuses_rows(chords):
     """Rows are refused one by one, by row number."""
     ids = pa.array([b"a", b"\xff", b"b", b"a", None, b"c"])
     chords.build(_parquet(chords, {"id": ids}, 6))

@@ -13,7 +13,7 @@ from etl.store.ledger import Ledger
 
 @pytest.fixture
 def ledger(tmp_path):
-    """An empty ledger."""
+    """Open an empty ledger."""
     with open_store(tmp_path / "music.duckdb") as connection:
         yield Ledger(connection, "task", "1")
 
@@ -76,7 +76,7 @@ def test_recording_again_counts_attempts_and_takes_the_last_outcome(ledger):
 
 def test_outcomes_go_with_the_transaction_of_the_results(ledger):
     """A failure before the commit leaves the work to do."""
-    with pytest.raises(RuntimeError), transaction(ledger.connection):
+    with pytest.raises(RuntimeError), transaction(ledger.connection):  # noqa: PT012
         ledger.record(outcomes("done", "a"))
         raise RuntimeError
     assert todo(ledger) == list("edcba")

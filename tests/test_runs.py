@@ -19,7 +19,7 @@ from etl.store.runs import REJECT_SCHEMA, add_rejects, recorded_run
 
 @pytest.fixture
 def connection(tmp_path):
-    """An empty store."""
+    """Open an empty store."""
     with open_store(tmp_path / "music.duckdb") as opened:
         yield opened
 
@@ -42,8 +42,8 @@ def test_run_has_arguments_counts_and_times(connection):
     assert list(json.loads(row["stage_s"])) == ["read"]
     [reject] = connection.sql("FROM rejects").pl().to_dicts()
     assert reject == {
-        "run_id": row["run_id"], "source": "a", "line": 3, "stage": "read", "category": "kind", "reason": "why",
-        "raw": "raw",
+        "run_id": row["run_id"], "source": "a", "line": 3, "stage": "read",
+        "category": "kind", "reason": "why", "raw": "raw",
     }  # fmt: skip
 
 
@@ -54,6 +54,7 @@ def test_run_has_arguments_counts_and_times(connection):
         (EtlError("x"), "failed"),
         (EtlError("x", exit_code=ExitCode.PARKED), "parked"),
         (KeyboardInterrupt(), "interrupted"),
+        (RuntimeError("Query interrupted"), "interrupted"),
     ],
 )
 def test_run_that_ends_early_says_how(connection, error, status):
@@ -89,6 +90,6 @@ def test_killed_run_is_marked_by_the_next(tmp_path):
 
 def test_closed_store_does_not_hide_the_first_error(connection):
     """Where the end of a run cannot be recorded, what ended it is still what is raised."""
-    with pytest.raises(ValueError, match="first"), recorded_run(connection, "build", {}):
+    with pytest.raises(ValueError, match="first"), recorded_run(connection, "build", {}):  # noqa: PT012
         connection.close()
         raise ValueError("first")

@@ -62,7 +62,8 @@ def analyse(songs: pl.DataFrame, *, method: KeyMethod, statistics: bool = True) 
     Harmony
         ``songs`` with the columns of :func:`~etl.chords.keys.with_key`,
         :func:`~etl.chords.readings.with_readings`, :func:`~etl.chords.statistics.with_counts`, if wanted
-        :func:`~etl.chords.statistics.with_statistics`, and the data3 texts ``key_name``, ``roman_numerals`` and ``harmonic_fingerprint``.
+        :func:`~etl.chords.statistics.with_statistics`, and the data3 texts ``key_name``, ``roman_numerals``
+        and ``harmonic_fingerprint``.
     """
     tokens, vocabulary = tokenise(songs["chords"])
     keyed = (

@@ -75,18 +75,34 @@ def with_readings(songs: pl.LazyFrame, vocabulary: Vocabulary) -> pl.LazyFrame:
 
 def _readings(token_lists: pl.Series, keys: pl.Series, vocabulary: Vocabulary) -> pl.Series:
     tokens = Ragged.from_series(token_lists)
-    key = np.maximum(keys.to_numpy(), 0)[tokens.row_of_value].astype(np.int32)
-    readings = tokens.values + len(vocabulary.texts) * (key + 24 * _is_applied(tokens, key, vocabulary))
-    return tokens.with_values(readings.astype(np.int32)).to_series()
+    size = len(vocabulary.texts)
+    shift = np.maximum(keys.to_numpy(), 0).astype(np.int32) * size
+    readings = tokens.values + np.repeat(shift, tokens.lengths)
+    rules = _applied_rules(vocabulary).ravel()[readings]
+    candidates = np.flatnonzero(rules == _IF_RESOLVED)
+    roots = vocabulary.roots
+    resolved = _next_root(tokens, candidates, vocabulary) == (roots[tokens.values[candidates]] + 5) % 12
+    for applied in (np.flatnonzero(rules == _ALWAYS), candidates[resolved]):
+        readings[applied] += 24 * size
+    return tokens.with_values(readings).to_series()
 
 
-def _is_applied(tokens: Ragged, key: NDArray[np.int32], vocabulary: Vocabulary) -> NDArray[np.bool_]:
-    """Whether each token is read as a dominant of the degree a fifth below."""
-    rule = _applied_rules(vocabulary).ravel()[key * len(vocabulary.texts) + tokens.values]
-    root = vocabulary.roots[tokens.values]
-    resolves = _next_root(tokens, vocabulary) == (root + 5) % 12
-    applied: NDArray[np.bool_] = (rule == _ALWAYS) | ((rule == _IF_RESOLVED) & resolves)
-    return applied
+def _next_root(tokens: Ragged, positions: NDArray[np.int64], vocabulary: Vocabulary) -> NDArray[np.int16]:
+    """Root of the chord after each position, over section tags.
+
+    -1 at the end of the song and before an unknown chord.
+    """
+    ends = tokens.offsets[np.searchsorted(tokens.offsets, positions, side="right")]
+    is_tag = vocabulary.kinds == Kind.SECTION
+    following = positions + 1
+    at_tag = np.flatnonzero(following < ends)
+    while len(at_tag := at_tag[is_tag[tokens.values[following[at_tag]]]]):
+        following[at_tag] += 1
+        at_tag = at_tag[following[at_tag] < ends[at_tag]]
+    roots = np.full(len(positions), -1, np.int16)
+    inside = following < ends
+    roots[inside] = vocabulary.roots[tokens.values[following[inside]]]
+    return roots
 
 
 def _applied_rules(vocabulary: Vocabulary) -> NDArray[np.int8]:
@@ -100,18 +116,6 @@ def _applied_rules(vocabulary: Vocabulary) -> NDArray[np.int8]:
     rules = np.where(dominant | triad, _IF_RESOLVED, _NEVER)
     rules[dominant & _ALWAYS_APPLIED[interval]] = _ALWAYS
     return rules.astype(np.int8)
-
-
-def _next_root(tokens: Ragged, vocabulary: Vocabulary) -> NDArray[np.int8]:
-    """Root of the next chord of the song, over section tags; -1 at the end and before an unknown chord."""
-    is_chord = (vocabulary.kinds != Kind.SECTION)[tokens.values]
-    chords = tokens.where(is_chord)
-    following = np.full(len(chords.values), -1, np.int8)
-    following[:-1] = vocabulary.roots[chords.values[1:]]
-    following[chords.offsets[1:][chords.lengths > 0] - 1] = -1
-    result = np.full(len(tokens.values), -1, np.int8)
-    result[is_chord] = following
-    return result
 
 
 @dataclass(frozen=True)

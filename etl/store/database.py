@@ -75,8 +75,17 @@ def _connect(path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnecti
                 "What was finished is kept. Free some space, run again.",
             ) from error
         raise
+    except RuntimeError as error:
+        if is_interruption(error):
+            raise KeyboardInterrupt from error
+        raise
     finally:
         connection.close()
+
+
+def is_interruption(error: BaseException) -> bool:
+    """Whether the user stopped the program; DuckDB has an error of its own for that within a query."""
+    return isinstance(error, KeyboardInterrupt) or "Query interrupted" in str(error)
 
 
 def _open_error(path: Path, error: duckdb.Error) -> EtlError:

@@ -14,6 +14,7 @@ import polars as pl
 import etl
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.meter import Meter
+from etl.store.database import is_interruption
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -78,7 +79,7 @@ def recorded_run(
 
 
 def _status(error: BaseException) -> str:
-    if isinstance(error, KeyboardInterrupt):
+    if is_interruption(error):
         return "interrupted"
     if isinstance(error, EtlError) and error.exit_code == ExitCode.PARKED:
         return "parked"
