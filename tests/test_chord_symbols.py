@@ -7,7 +7,6 @@ import csv
 from itertools import product
 
 import pytest
-from chord_songs import DATA, NOTES
 from hypothesis import given, strategies as st
 
 from etl.chords.symbols import (
@@ -18,6 +17,7 @@ from etl.chords.symbols import (
     parse_chord,
     parse_section,
 )
+from tests.chord_songs import DATA, NOTES
 
 with (DATA / "chordonomicon" / "chords_mapping.csv").open(encoding="utf-8") as _file:
     MAPPING = {

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
-from chord_songs import SHARED, analysed, harmony, sample, sample_harmony, songs
 from hypothesis import given, settings, strategies as st
 
 from etl.chords.keys import KeyMethod, with_key
 from etl.chords.symbols import parse_chord
 from etl.chords.tokens import tokenise
 from etl.pitch import KEY_INDEX, KEY_NAMES, KRUMHANSL_KESSLER, NO_KEY, profile_correlations
+from tests.chord_songs import SHARED, analysed, harmony, sample, sample_harmony, songs
 
 KEY_COLUMNS = ("key", "key_confidence", "key_runner_up", "key_posterior")
 methods = pytest.mark.parametrize("method", list(KeyMethod))

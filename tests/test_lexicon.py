@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import polars as pl
-from chord_songs import harmony, sample, songs
 from hypothesis import given, settings, strategies as st
 
 from etl.chords.categories import CATEGORIES
 from etl.chords.lexicon import Lexicon
 from etl.chords.symbols import parse_chord, parse_section
+from tests.chord_songs import harmony, sample, songs
 
 
 def spelled(lexicon: Lexicon, row: dict[str, list[int]]) -> list[str]:

@@ -9,12 +9,12 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from chord_songs import DATA, NOTES, SHARED, analysed, sample_harmony, songs
 from hypothesis import given, settings
 
 from etl.chords.numerals import APPLIED_TARGETS, numeral, parse_numeral
 from etl.chords.symbols import QUALITIES, QUALITY_BY_SUFFIX, ChordSymbol, parse_chord, parse_section
 from etl.pitch import KEY_INDEX
+from tests.chord_songs import DATA, NOTES, SHARED, analysed, sample_harmony, songs
 
 with (DATA / "numerals" / "qualities.csv").open(encoding="utf-8") as _file:
     GOLDEN = [

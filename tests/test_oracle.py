@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import polars as pl
 import pytest
-from chord_songs import SHARED, analysed, sample, sample_harmony, songs
 from hypothesis import given, settings, strategies as st
 
 from benchmarks import rowwise
+from tests.chord_songs import SHARED, analysed, sample, sample_harmony, songs
 
 COLUMNS = {
     "key_name": "key",

@@ -7,11 +7,11 @@ from collections import Counter
 import numpy as np
 import polars as pl
 import pytest
-from chord_songs import analysed, harmony, sample, sample_harmony, songs
 from hypothesis import given, settings
 
 from etl.chords.categories import CATEGORIES
 from etl.chords.symbols import parse_chord
+from tests.chord_songs import analysed, harmony, sample, sample_harmony, songs
 
 
 def test_tokens_are_counted_by_kind() -> None:

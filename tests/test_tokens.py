@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
-from chord_songs import songs
 from hypothesis import given, settings, strategies as st
 
 from etl.chords.tokens import tokenise
+from tests.chord_songs import songs
 
 
 def words(*chords: str | None) -> list[list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,14 +17,24 @@ from etl.runtime.settings import database_path
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from etl.pipelines.data3 import Data3Build
     from etl.pipelines.summary import Summary
 
 app = typer.Typer(help="Build data sets from raw input.", no_args_is_help=True)
 
 
 @app.command(
-    epilog="Examples: etl build data3 chordonomicon_v2.csv --npz data3.npz | "
-    "etl build data3 'parts/*.csv.gz' -o all.csv --no-db --limit 1000"
+    epilog="""Examples:
+
+    etl build data3 chordonomicon_v2.csv --npz data3.npz
+
+    etl build data3 'parts/*.csv.gz' -o all.csv --no-db --limit 1000
+
+    etl build data3 songs.parquet --dry-run
+
+Refused rows are counted, listed and kept; the exit code is 0 all the same. It is 1 if nothing was written
+because an input cannot be read or a target cannot be written, 2 for wrong options, 130 after an interruption.
+"""
 )
 def data3(
     inputs: Annotated[
@@ -71,9 +82,10 @@ def data3(
 
         typer.echo(estimate(request))
         return
-    with Progress("songs", total=sum(path.stat().st_size for path in paths if path.exists())) as progress:
+    total = 0 if limit else sum(path.stat().st_size for path in paths)
+    with Progress("songs", total=total) as progress:
         summary = build(request, progress)
-    typer.echo(describe(request.output, summary))
+    typer.echo(describe(request, summary))
 
 
 def expand(patterns: Sequence[str]) -> tuple[Path, ...]:
@@ -95,7 +107,7 @@ def expand(patterns: Sequence[str]) -> tuple[Path, ...]:
     return tuple(paths)
 
 
-def describe(output: Path, summary: Summary) -> str:
+def describe(request: Data3Build, summary: Summary) -> str:
     """Say what a build did."""
     unknown = summary.unknown / max(summary.chords, 1)
     seconds = summary.meter.elapsed
@@ -115,7 +127,12 @@ def describe(output: Path, summary: Summary) -> str:
         lines.append(f"rejected: {where}: {example['reason']}: {(example['raw'] or '')[:60]!r}")
     if summary.rejects_file:
         lines.append(f"all rejects: {summary.rejects_file}")
-    lines.append(f"written: {output}")
+    elif summary.rejected:
+        query = "SELECT * FROM rejects ORDER BY source, line"
+        lines.append(f"all rejects: etl query {shlex.quote(query)} --db {shlex.quote(str(request.database))}")
+    if summary.unread:
+        lines.append(f"columns not read: {', '.join(summary.unread)[:200]}")
+    lines += [f"written: {path}" for path in (request.output, request.npz, request.database) if path]
     return "\n".join(lines)
 
 

@@ -50,7 +50,7 @@ def run() -> None:
     except EtlError as error:
         _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("interrupted; what was finished is kept. Run the same command to go on.", ExitCode.INTERRUPTED)
+        code = ExitCode.INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(ExitCode.OK)
@@ -59,6 +59,8 @@ def run() -> None:
             raise
         error.show()  # a usage error, as click words it
         sys.exit(error.exit_code)
+    if code == ExitCode.INTERRUPTED:
+        _fail("interrupted; what was finished is kept. Run the same command to go on.", ExitCode.INTERRUPTED)
     sys.exit(code if isinstance(code, int) else ExitCode.OK)
 
 

@@ -14,7 +14,7 @@ from etl.chords.tokens import tokenise
 from etl.chords.vocabulary import Kind
 from etl.exports.data3 import HEADER, SOURCE_COLUMNS, write_data3
 from etl.exports.npz import MATRIX_COLUMNS, SongMatrices
-from etl.runtime.files import atomic_file, write_all
+from etl.runtime.files import atomic_file
 from etl.store.songs import stored_songs
 
 if TYPE_CHECKING:
@@ -37,10 +37,10 @@ def write_stored_csv(
     numerals = connection.sql("SELECT numeral FROM numerals ORDER BY numeral_id").pl()["numeral"]
     buffer = io.BytesIO()
     with atomic_file(path) as output:
-        write_all(output, HEADER)
+        output.write(HEADER)
         for songs in stored_songs(connection, source_ids, _CSV_COLUMNS):
             with write_data3(_with_texts(songs, numerals), buffer) as lines:
-                write_all(output, lines)
+                output.write(lines)
             yield songs
 
 

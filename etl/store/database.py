@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -45,7 +45,7 @@ def read_store(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     EtlError
         If there is none, another process is writing to it, or its tables are of another version.
     """
-    if not path.exists():
+    if not path.is_file():
         raise EtlError(
             f"there is no store at {path}.", "Build one with `etl build data3`, or pass --db PATH."
         )
@@ -68,15 +68,24 @@ def _connect(path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnecti
         yield connection
     except duckdb.OutOfMemoryException as error:
         raise EtlError(f"the database ran out of room: {error}", "Free memory or disk space.") from error
-    except duckdb.IOException as error:
+    except duckdb.Error as error:
         if "No space left" in str(error):
             raise EtlError(
                 f"no space left on the disk of {path}.",
                 "What was finished is kept. Free some space, run again.",
             ) from error
         raise
+    except RuntimeError as error:
+        if is_interruption(error):
+            raise KeyboardInterrupt from error
+        raise
     finally:
         connection.close()
+
+
+def is_interruption(error: BaseException) -> bool:
+    """Whether the user stopped the program; DuckDB has an error of its own for that within a query."""
+    return isinstance(error, KeyboardInterrupt) or "Query interrupted" in str(error)
 
 
 def _open_error(path: Path, error: duckdb.Error) -> EtlError:
@@ -148,7 +157,7 @@ def migrate(connection: duckdb.DuckDBPyConnection, path: Path) -> list[int]:
         for version, file in pending.items():
             connection.execute(file.read_text(encoding="utf-8"))
             connection.execute("INSERT INTO schema_migrations VALUES (?, ?, now())", [version, file.stem])
-        for view in sorted(resource("sql/views").glob("*.sql")):
+        for view in sorted((resource("sql") / "views").glob("*.sql")):
             connection.execute(view.read_text(encoding="utf-8"))
     return sorted(pending)
 
@@ -159,7 +168,8 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     connection.begin()
     try:
         yield
+        connection.commit()
     except BaseException:
-        connection.rollback()
+        with suppress(duckdb.Error):  # where the disk is full, the commit or the rollback itself fails
+            connection.rollback()
         raise
-    connection.commit()

@@ -10,6 +10,7 @@ import polars as pl
 
 from etl.chords.lexicon import Lexicon
 from etl.chords.ragged import Ragged
+from etl.store.runs import REJECT_SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -94,6 +95,9 @@ class SongWriter:
         for table in ("songs", "source_symbols", "sources"):
             self._connection.execute(f"DELETE FROM {table} WHERE source_id IN (FROM replaced)")
         self._connection.execute(
+            "DELETE FROM rejects WHERE stage = 'read' AND source IN (SELECT unnest(?))", [names]
+        )
+        self._connection.execute(
             "DELETE FROM ledger WHERE task = ? AND item IN (SELECT unnest(?))", [TASK, names]
         )
 
@@ -162,6 +166,27 @@ def stored_sources(connection: duckdb.DuckDBPyConnection, names: Sequence[str] =
         "SELECT source_id FROM sources WHERE run_id = (SELECT max(run_id) FROM sources) ORDER BY source_id"
     ).fetchall()
     return [source_id for (source_id,) in latest]
+
+
+def stored_counts(connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int]) -> tuple[int, int]:
+    """Rows that the given sources had when they were read, and songs that came of them."""
+    rows_in, songs = connection.execute(
+        "SELECT coalesce(sum(rows_in), 0)::BIGINT, coalesce(sum(songs), 0)::BIGINT FROM sources "
+        "WHERE source_id IN (SELECT unnest(?))",
+        [list(source_ids)],
+    ).fetchall()[0]
+    return rows_in, songs
+
+
+def stored_rejects(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -> pl.DataFrame:
+    """Rows of the named sources that were refused, in input order."""
+    columns = ", ".join(f"rejects.{name}" for name in REJECT_SCHEMA)
+    rejects: pl.DataFrame = connection.sql(
+        f"SELECT {columns} FROM rejects JOIN sources ON rejects.source = sources.path "
+        "WHERE stage = 'read' AND source IN (SELECT unnest(?)) ORDER BY source_id, line",
+        params=[list(names)],
+    ).pl()
+    return rejects
 
 
 def stored_songs(
