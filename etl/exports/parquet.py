@@ -88,6 +88,25 @@ SONG_COLUMNS: Final = (
 )
 """Columns of ``etl export parquet``."""
 
+DATASET_COLUMNS: Final = (
+    Column("row", pa.int64(), "number of the song in the whole data set, from 0, in input order"),
+    *SOURCE,
+    Column("decade", pa.int16(), "decade, such as 1990; null where not known"),
+    *KEY,
+    Column("n_chords", pa.int32(), "chords that are known"),
+    Column("token_ids", pa.list_(pa.int32()), "chords in order, ids into tokens of vocabulary.json"),
+    Column("numeral_ids", pa.list_(pa.int32()), "Roman numeral of each chord, ids into numerals"),
+    Column("section_ids", pa.list_(pa.int32()), "section of each chord, ids into sections"),
+    Column("duplicate_of", pa.int64(), "row of the first song with the same chords; null on that song"),
+    Column(
+        "transposition_of",
+        pa.int64(),
+        "row of the first song with the same chords in this or any other key; null on that song",
+    ),
+    Column("group", pa.int32(), "songs linked by artist or progression; no group is in two splits"),
+)
+"""Columns of ``etl export dataset``."""
+
 
 def schema_of(columns: Sequence[Column], metadata: dict[str, str]) -> pa.Schema:
     """Arrow schema whose fields carry their descriptions."""
