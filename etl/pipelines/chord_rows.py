@@ -47,6 +47,15 @@ class Rows:
     rejects: pl.DataFrame
 
 
+@dataclass(frozen=True)
+class _Parsed:
+    """What a block holds before any look at its values: rows with ``line``, and (line, category, reason, raw)."""
+
+    records: int
+    rows: pl.DataFrame
+    bad: list[tuple[int, str, str, str]]
+
+
 def parse_block(block: Block, wanted: Sequence[str]) -> Rows:
     """Parse a block into its songs and rejects.
 
@@ -55,24 +64,25 @@ def parse_block(block: Block, wanted: Sequence[str]) -> Rows:
     block
         From :func:`read_blocks`.
     wanted
-        Columns to keep, in this order.
+        Columns to keep, in this order; ``id`` must be among them.
     """
+    parsed = _parse(block, wanted)
+    return _checked(block.source, parsed)
+
+
+def parse_records(block: Block, wanted: Sequence[str]) -> Rows:
+    """Parse a block of any table; only records that cannot be read are rejects."""
+    parsed = _parse(block, wanted)
+    return Rows(parsed.records, parsed.rows, _rejects(block.source, parsed.bad))
+
+
+def _parse(block: Block, wanted: Sequence[str]) -> _Parsed:
     if isinstance(block.data, Damage):
         nothing = pl.DataFrame(schema={**dict.fromkeys(wanted, pl.String), "line": pl.Int64})
-        return Rows(
-            nothing, _rejects(block.source, [(block.first_line, "damaged file", block.data.reason, "")])
-        )
+        return _Parsed(1, nothing, [(block.first_line, "damaged file", block.data.reason, "")])
     if isinstance(block.data, pa.Table):
-        if block.data.column_names == ["reason"]:
-            reason = block.data["reason"][0].as_py()
-            rejects = _rejects(block.source, [(block.first_line, "damaged file", reason, "")])
-            return Rows(
-                pl.DataFrame(schema=dict.fromkeys((*wanted, "line"), pl.String)).cast({"line": pl.Int64}),
-                rejects,
-            )
         songs = pl.DataFrame(block.data.select(list(wanted))).cast(pl.String)
-        lines = np.arange(block.first_line, block.first_line + songs.height)
-        return _checked(block.source, len(lines), songs, lines, [])
+        return _parsed(songs.height, songs, range(block.first_line, block.first_line + songs.height), [])
     refused: list[tuple[int, int, str]] = []
     try:
         table = _parse_csv(block.data, block.source.columns, wanted, refused)
@@ -87,7 +97,16 @@ def parse_block(block: Block, wanted: Sequence[str]) -> Rows:
         for number, found, text in refused
     ]
     lines = np.delete(lines, [number for number, _, _ in refused])
-    return _checked(block.source, records, pl.DataFrame(table), lines, bad)
+    return _parsed(records, pl.DataFrame(table), lines, bad)
+
+
+def _parsed(
+    records: int,
+    rows: pl.DataFrame,
+    lines: Sequence[int] | NDArray[np.int64],
+    bad: list[tuple[int, str, str, str]],
+) -> _Parsed:
+    return _Parsed(records, rows.with_columns(line=pl.Series(lines, dtype=pl.Int64)), bad)
 
 
 def _parse_csv(
@@ -118,7 +137,7 @@ def _wrong_width(source: Source, found: int, text: str) -> tuple[str, str, str]:
     return "field count", f"expected {len(source.columns)} fields, found {found}", text
 
 
-def _parse_by_line(block: Block, wanted: Sequence[str]) -> Rows:
+def _parse_by_line(block: Block, wanted: Sequence[str]) -> _Parsed:
     """Parse a troubled block: keep each record that stands on its own, refuse the others one by one."""
     columns = block.source.columns
     physical = bytes(block.data).split(b"\n")
@@ -145,7 +164,7 @@ def _parse_by_line(block: Block, wanted: Sequence[str]) -> Rows:
         songs = pl.DataFrame(schema=dict.fromkeys(wanted, pl.String))
     bad += [(lines[at], *_wrong_width(block.source, found, text)) for at, found, text in refused]
     kept = np.delete(np.array(lines, dtype=np.int64), [at for at, _, _ in refused])
-    return _checked(block.source, len(lines) + len(bad) - len(refused), songs, kept, sorted(bad))
+    return _parsed(len(lines) + len(bad) - len(refused), songs, kept, sorted(bad))
 
 
 def _record(physical: Sequence[bytes], index: int, width: int) -> tuple[int, str, str]:
@@ -184,15 +203,9 @@ def _field_count(text: str) -> int:
     return len(records[0]) if len(records) == 1 else 0
 
 
-def _checked(
-    source: Source,
-    records: int,
-    songs: pl.DataFrame,
-    lines: NDArray[np.int64],
-    bad: list[tuple[int, str, str, str]],
-) -> Rows:
+def _checked(source: Source, parsed: _Parsed) -> Rows:
     """Refuse songs without a usable id, and every second song with the same id."""
-    songs = songs.with_columns(line=pl.Series(lines, dtype=pl.Int64))
+    songs = parsed.rows
     problem = (
         pl.when(pl.col("id").fill_null("") == "")
         .then(pl.lit("missing id"))
@@ -203,11 +216,11 @@ def _checked(
     )
     marked = songs.with_columns(problem=problem)
     broken = marked.filter(pl.col("problem").is_not_null())
-    rejects = _rejects(source, bad)
+    rejects = _rejects(source, parsed.bad)
     if broken.height:
         rejects = pl.concat([rejects, song_rejects(source, broken)]).sort("line", maintain_order=True)
         songs = marked.filter(pl.col("problem").is_null()).drop("problem")
-    return Rows(records, songs, rejects)
+    return Rows(parsed.records, songs, rejects)
 
 
 def song_rejects(source: Source, songs: pl.DataFrame) -> pl.DataFrame:
