@@ -12,7 +12,7 @@ from etl.chords.fingerprints import with_fingerprint
 from etl.chords.keys import KeyMethod, with_key
 from etl.chords.ragged import Ragged
 from etl.chords.readings import NumeralTable, with_readings
-from etl.chords.statistics import with_statistics
+from etl.chords.statistics import with_counts, with_statistics
 from etl.chords.tokens import tokenise
 from etl.pitch import KEY_NAMES
 
@@ -45,7 +45,7 @@ class Harmony:
     numerals: NumeralTable
 
 
-def analyse(songs: pl.DataFrame, *, method: KeyMethod) -> Harmony:
+def analyse(songs: pl.DataFrame, *, method: KeyMethod, statistics: bool = True) -> Harmony:
     """Analyse the harmony of a batch of songs.
 
     Parameters
@@ -54,13 +54,16 @@ def analyse(songs: pl.DataFrame, *, method: KeyMethod) -> Harmony:
         Needs ``chords: str``.
     method
         How keys are found.
+    statistics
+        Whether to add the columns that only the store and the matrices need.
 
     Returns
     -------
     Harmony
         ``songs`` with the columns of :func:`~etl.chords.keys.with_key`,
-        :func:`~etl.chords.readings.with_readings`, :func:`~etl.chords.statistics.with_statistics`, and the
-        data3 texts ``key_name``, ``roman_numerals`` and ``harmonic_fingerprint``.
+        :func:`~etl.chords.readings.with_readings`, :func:`~etl.chords.statistics.with_counts`, if wanted
+        :func:`~etl.chords.statistics.with_statistics`, and the data3 texts ``key_name``, ``roman_numerals``
+        and ``harmonic_fingerprint``.
     """
     tokens, vocabulary = tokenise(songs["chords"])
     keyed = (
@@ -68,18 +71,19 @@ def analyse(songs: pl.DataFrame, *, method: KeyMethod) -> Harmony:
         .with_columns(tokens=tokens)
         .pipe(with_key, vocabulary, method=method)
         .pipe(with_readings, vocabulary)
-        .collect()
+        .collect(engine="in-memory")
     )
     numerals = NumeralTable.of(keyed["readings"], vocabulary)
     analysed = (
         keyed.lazy()
         .pipe(numerals.with_numerals)
-        .pipe(with_statistics, vocabulary, numerals)
+        .pipe(with_counts, vocabulary)
         .pipe(with_fingerprint, vocabulary)
         .pipe(with_texts, numerals)
-        .collect()
     )
-    return Harmony(analysed, vocabulary, numerals)
+    if statistics:
+        analysed = analysed.pipe(with_statistics, vocabulary, numerals)
+    return Harmony(analysed.collect(engine="in-memory"), vocabulary, numerals)
 
 
 def with_texts(songs: pl.LazyFrame, numerals: NumeralTable) -> pl.LazyFrame:

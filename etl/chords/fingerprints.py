@@ -49,13 +49,13 @@ def with_fingerprint(songs: pl.LazyFrame, vocabulary: Vocabulary) -> pl.LazyFram
 def fingerprint_texts(vocabulary: Vocabulary) -> list[str]:
     """Fingerprint text of each token: its vector, the tag itself, or twelve times 0.083."""
     return [
-        _vector_text(int(root), int(quality))
-        if kind == Kind.CHORD
-        else text
-        if kind == Kind.SECTION
-        else _UNKNOWN_TEXT
-        for kind, root, quality, text in zip(
-            vocabulary.kinds, vocabulary.roots, vocabulary.qualities, vocabulary.texts, strict=True
+        _vector_text(root, quality) if quality >= 0 else text if kind == Kind.SECTION else _UNKNOWN_TEXT
+        for text, kind, root, quality in zip(
+            vocabulary.texts,
+            vocabulary.kinds.tolist(),
+            vocabulary.roots.tolist(),
+            vocabulary.qualities.tolist(),
+            strict=True,
         )
     ]
 

@@ -7,7 +7,8 @@ worked out once per distinct reading and looked up for every chord.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
@@ -21,7 +22,7 @@ from etl.chords.numerals import (
     numeral,
 )
 from etl.chords.ragged import Ragged
-from etl.chords.symbols import QUALITIES
+from etl.chords.symbols import QUALITIES, parse_chord, parse_section
 from etl.chords.vocabulary import Kind, Vocabulary
 
 if TYPE_CHECKING:
@@ -74,18 +75,34 @@ def with_readings(songs: pl.LazyFrame, vocabulary: Vocabulary) -> pl.LazyFrame:
 
 def _readings(token_lists: pl.Series, keys: pl.Series, vocabulary: Vocabulary) -> pl.Series:
     tokens = Ragged.from_series(token_lists)
-    key = np.maximum(keys.to_numpy(), 0)[tokens.row_of_value].astype(np.int32)
-    readings = tokens.values + len(vocabulary.texts) * (key + 24 * _is_applied(tokens, key, vocabulary))
-    return tokens.with_values(readings.astype(np.int32)).to_series()
+    size = len(vocabulary.texts)
+    shift = np.maximum(keys.to_numpy(), 0).astype(np.int32) * size
+    readings = tokens.values + np.repeat(shift, tokens.lengths)
+    rules = _applied_rules(vocabulary).ravel()[readings]
+    candidates = np.flatnonzero(rules == _IF_RESOLVED)
+    roots = vocabulary.roots
+    resolved = _next_root(tokens, candidates, vocabulary) == (roots[tokens.values[candidates]] + 5) % 12
+    for applied in (np.flatnonzero(rules == _ALWAYS), candidates[resolved]):
+        readings[applied] += 24 * size
+    return tokens.with_values(readings).to_series()
 
 
-def _is_applied(tokens: Ragged, key: NDArray[np.int32], vocabulary: Vocabulary) -> NDArray[np.bool_]:
-    """Whether each token is read as a dominant of the degree a fifth below."""
-    rule = _applied_rules(vocabulary).ravel()[key * len(vocabulary.texts) + tokens.values]
-    root = vocabulary.roots[tokens.values]
-    resolves = _next_root(tokens, vocabulary) == (root + 5) % 12
-    applied: NDArray[np.bool_] = (rule == _ALWAYS) | ((rule == _IF_RESOLVED) & resolves)
-    return applied
+def _next_root(tokens: Ragged, positions: NDArray[np.int64], vocabulary: Vocabulary) -> NDArray[np.int16]:
+    """Root of the chord after each position, over section tags.
+
+    -1 at the end of the song and before an unknown chord.
+    """
+    ends = tokens.offsets[np.searchsorted(tokens.offsets, positions, side="right")]
+    is_tag = vocabulary.kinds == Kind.SECTION
+    following = positions + 1
+    at_tag = np.flatnonzero(following < ends)
+    while len(at_tag := at_tag[is_tag[tokens.values[following[at_tag]]]]):
+        following[at_tag] += 1
+        at_tag = at_tag[following[at_tag] < ends[at_tag]]
+    roots = np.full(len(positions), -1, np.int16)
+    inside = following < ends
+    roots[inside] = vocabulary.roots[tokens.values[following[inside]]]
+    return roots
 
 
 def _applied_rules(vocabulary: Vocabulary) -> NDArray[np.int8]:
@@ -99,18 +116,6 @@ def _applied_rules(vocabulary: Vocabulary) -> NDArray[np.int8]:
     rules = np.where(dominant | triad, _IF_RESOLVED, _NEVER)
     rules[dominant & _ALWAYS_APPLIED[interval]] = _ALWAYS
     return rules.astype(np.int8)
-
-
-def _next_root(tokens: Ragged, vocabulary: Vocabulary) -> NDArray[np.int8]:
-    """Root of the next chord of the song, over section tags; -1 at the end and before an unknown chord."""
-    is_chord = (vocabulary.kinds != Kind.SECTION)[tokens.values]
-    chords = tokens.where(is_chord)
-    following = np.full(len(chords.values), -1, np.int8)
-    following[:-1] = vocabulary.roots[chords.values[1:]]
-    following[chords.offsets[1:][chords.lengths > 0] - 1] = -1
-    result = np.full(len(tokens.values), -1, np.int8)
-    result[is_chord] = following
-    return result
 
 
 @dataclass(frozen=True)
@@ -139,11 +144,11 @@ class NumeralTable:
         occurs[Ragged.from_series(reading_lists).values] = True
         of_reading = np.full(48 * size, -1, np.int32)
         index: dict[tuple[str, int], int] = {}
-        for reading in np.flatnonzero(occurs).tolist():
-            context, token = divmod(reading, size)
-            applied, key = divmod(context, 24)
-            text, of_category = _read(vocabulary, token, key, applied=bool(applied))
-            of_reading[reading] = index.setdefault((text, of_category), len(index))
+        contexts, tokens = np.divmod(np.flatnonzero(occurs), size)
+        of_reading[occurs] = [
+            index.setdefault(_read(vocabulary.texts[token], context), len(index))
+            for context, token in zip(contexts.tolist(), tokens.tolist(), strict=True)
+        ]
         texts = [text for text, _ in index]
         return cls(texts, np.array([c for _, c in index], dtype=np.int8), of_reading)
 
@@ -159,11 +164,12 @@ class NumeralTable:
         )
 
 
-def _read(vocabulary: Vocabulary, token: int, key: int, *, applied: bool) -> tuple[str, int]:
-    chord: Any = vocabulary.chords[token]
-    if vocabulary.kinds[token] == Kind.SECTION:
-        return vocabulary.texts[token], _SECTION
+@lru_cache(maxsize=1 << 18)
+def _read(token: str, context: int) -> tuple[str, int]:
+    """Numeral and category of a token in a context, ``key + 24 * applied``."""
+    chord = parse_chord(token)
     if chord is None:
-        return UNKNOWN_NUMERAL, OTHER
-    text = numeral(chord, key, applied=applied)
+        return (token, _SECTION) if parse_section(token) else (UNKNOWN_NUMERAL, OTHER)
+    applied, key = divmod(context, 24)
+    text = numeral(chord, key, applied=bool(applied))
     return text, category(text, minor=key >= 12)

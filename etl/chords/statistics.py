@@ -19,13 +19,40 @@ from etl.chords.ragged import Ragged
 from etl.chords.vocabulary import Kind, Vocabulary
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from numpy.typing import NDArray
 
     from etl.chords.readings import NumeralTable
 
 
+def with_counts(songs: pl.LazyFrame, vocabulary: Vocabulary) -> pl.LazyFrame:
+    """Add how many tokens of each kind a song has.
+
+    Parameters
+    ----------
+    songs
+        Needs ``tokens: list[i32]``, ids into ``vocabulary``.
+    vocabulary
+        The distinct tokens of the batch.
+
+    Returns
+    -------
+    LazyFrame
+        ``songs`` with ``n_chords``, ``n_unknown``, ``n_sections``: u32, known chords, unknown tokens and
+        section tags.
+    """
+    names = ("n_chords", "n_unknown", "n_sections")
+    kinds = np.eye(len(Kind), dtype=np.int32)[vocabulary.kinds]
+    return _with_struct(
+        songs,
+        lambda song: dict(zip(names, token_sums(_ragged(song, "tokens"), kinds).T, strict=True)),
+        dict.fromkeys(names, pl.UInt32()),
+    )
+
+
 def with_statistics(songs: pl.LazyFrame, vocabulary: Vocabulary, numerals: NumeralTable) -> pl.LazyFrame:
-    """Add what is counted over each song.
+    """Add what is computed over each song's chords.
 
     Parameters
     ----------
@@ -37,39 +64,46 @@ def with_statistics(songs: pl.LazyFrame, vocabulary: Vocabulary, numerals: Numer
     Returns
     -------
     LazyFrame
-        ``songs`` with ``n_chords``, ``n_unknown``, ``n_sections``, ``distinct_chords``: u32 (known chords,
-        unknown tokens, section tags, distinct known spellings); ``chord_entropy_bits``: f32,
+        ``songs`` with ``distinct_chords``: u32, distinct known spellings; ``chord_entropy_bits``: f32,
         Shannon entropy of the song's chord symbols [1]_; ``pitch_class_profile``: array[f32, 12], share of
         each pitch class among the chord tones; ``fingerprint_mean``: array[f32, 12], mean fingerprint of
         the known chords; ``category_counts``: array[u32, 49].
     """
-    dtypes: dict[str, Any] = {
-        "n_chords": pl.UInt32,
-        "n_unknown": pl.UInt32,
-        "n_sections": pl.UInt32,
-        "distinct_chords": pl.UInt32,
-        "chord_entropy_bits": pl.Float32,
+    dtypes = {
+        "distinct_chords": pl.UInt32(),
+        "chord_entropy_bits": pl.Float32(),
         "pitch_class_profile": pl.Array(pl.Float32, 12),
         "fingerprint_mean": pl.Array(pl.Float32, 12),
         "category_counts": pl.Array(pl.UInt32, len(CATEGORIES)),
     }
 
-    def count(song: pl.Series) -> pl.Series:
-        tokens = Ragged.from_series(song.struct.field("tokens"))
-        read = Ragged.from_series(song.struct.field("numerals"))
-        columns = _token_statistics(tokens, vocabulary)
-        columns["category_counts"] = _category_counts(read, numerals.categories)
-        return pl.DataFrame(columns, schema=dtypes).to_struct()
+    def compute(song: pl.Series) -> dict[str, NDArray[Any]]:
+        return {
+            **_token_statistics(_ragged(song, "tokens"), vocabulary),
+            "category_counts": _category_counts(_ragged(song, "numerals"), numerals.categories),
+        }
 
-    counted = pl.struct("tokens", "numerals").map_batches(count, return_dtype=pl.Struct(dtypes))
-    return songs.with_columns(counted.alias("statistics")).unnest("statistics")
+    return _with_struct(songs, compute, dtypes)
+
+
+def _with_struct(
+    songs: pl.LazyFrame,
+    compute: Callable[[pl.Series], Mapping[str, NDArray[Any]]],
+    dtypes: Mapping[str, pl.DataType],
+) -> pl.LazyFrame:
+    """Add several columns that one function computes from the token columns."""
+    inputs = pl.struct(pl.col("^(tokens|numerals)$"))
+    computed = inputs.map_batches(
+        lambda song: pl.DataFrame(compute(song), schema=dtypes).to_struct(), return_dtype=pl.Struct(dtypes)
+    )
+    return songs.with_columns(computed.alias("computed")).unnest("computed")
+
+
+def _ragged(song: pl.Series, column: str) -> Ragged:
+    return Ragged.from_series(song.struct.field(column))
 
 
 def _token_statistics(tokens: Ragged, vocabulary: Vocabulary) -> dict[str, NDArray[Any]]:
-    kinds = np.eye(len(Kind), dtype=np.int32)[vocabulary.kinds]
-    sums = token_sums(tokens, np.hstack([kinds, vocabulary.pitch_classes]))
-    n_chords, n_unknown, n_sections = sums[:, :3].T
-    chord_tones = sums[:, 3:]
     chords = tokens.where(vocabulary.kinds[tokens.values] == Kind.CHORD)
     counts = sparse.csr_array(
         (np.ones(len(chords.values), np.int32), chords.values, chords.offsets),
@@ -79,15 +113,13 @@ def _token_statistics(tokens: Ragged, vocabulary: Vocabulary) -> dict[str, NDArr
     information = sparse.csr_array(
         (counts.data * np.log2(counts.data), counts.indices, counts.indptr), counts.shape
     )
-    total = np.maximum(n_chords, 1)
+    chord_tones = token_sums(tokens, vocabulary.pitch_classes)
+    n_chords = np.maximum(chords.lengths, 1)
     return {
-        "n_chords": n_chords,
-        "n_unknown": n_unknown,
-        "n_sections": n_sections,
         "distinct_chords": np.diff(counts.indptr),
-        "chord_entropy_bits": np.log2(total) - information @ np.ones(counts.shape[1]) / total,
+        "chord_entropy_bits": np.log2(n_chords) - information @ np.ones(counts.shape[1]) / n_chords,
         "pitch_class_profile": chord_tones / np.maximum(chord_tones.sum(axis=1, keepdims=True), 1),
-        "fingerprint_mean": token_sums(tokens, vocabulary.weights) / total[:, None],
+        "fingerprint_mean": token_sums(tokens, vocabulary.weights) / n_chords[:, None],
     }
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from etl.chords.symbols import QUALITIES, ChordSymbol, parse_chord, parse_section
+from etl.chords.symbols import QUALITIES, parse_chord, parse_section
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +33,15 @@ class Kind(IntEnum):
     SECTION = 2
 
 
+@lru_cache(maxsize=1 << 16)
+def _properties(token: str) -> tuple[int, int, int, int]:
+    """Kind, root, bass and quality of one token; -1 for what it lacks."""
+    chord = parse_chord(token)
+    if chord is None:
+        return (Kind.SECTION if parse_section(token) else Kind.UNKNOWN), -1, -1, -1
+    return Kind.CHORD, chord.root_pc, chord.bass_pc, chord.quality.index
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """Distinct tokens of a batch of songs, in order of first appearance.
@@ -46,35 +55,30 @@ class Vocabulary:
     texts: Sequence[str]
 
     @cached_property
-    def chords(self) -> list[ChordSymbol | None]:
-        """Parsed symbol of each token; None for section tags and unknown tokens."""
-        return [parse_chord(text) for text in self.texts]
+    def _properties(self) -> NDArray[np.int16]:
+        """Kind, root, bass and quality of each token, (4, V)."""
+        rows = [_properties(text) for text in self.texts]
+        return np.array(rows, dtype=np.int16).reshape(-1, 4).T
 
-    @cached_property
-    def kinds(self) -> NDArray[np.int8]:
+    @property
+    def kinds(self) -> NDArray[np.int16]:
         """:class:`Kind` of each token, (V,)."""
-        return np.array(
-            [
-                Kind.CHORD if chord else Kind.SECTION if parse_section(text) else Kind.UNKNOWN
-                for text, chord in zip(self.texts, self.chords, strict=True)
-            ],
-            dtype=np.int8,
-        )
+        return self._properties[0]
 
-    @cached_property
-    def roots(self) -> NDArray[np.int8]:
+    @property
+    def roots(self) -> NDArray[np.int16]:
         """Root pitch class of each token, (V,); -1 where it is no chord."""
-        return np.array([chord.root_pc if chord else -1 for chord in self.chords], dtype=np.int8)
+        return self._properties[1]
 
-    @cached_property
-    def basses(self) -> NDArray[np.int8]:
+    @property
+    def basses(self) -> NDArray[np.int16]:
         """Bass pitch class of each token, (V,); -1 where it is no chord."""
-        return np.array([chord.bass_pc if chord else -1 for chord in self.chords], dtype=np.int8)
+        return self._properties[2]
 
-    @cached_property
+    @property
     def qualities(self) -> NDArray[np.int16]:
         """Quality index of each token, (V,); -1 where it is no chord."""
-        return np.array([chord.quality.index if chord else -1 for chord in self.chords], dtype=np.int16)
+        return self._properties[3]
 
     @cached_property
     def pitch_classes(self) -> NDArray[np.int32]:

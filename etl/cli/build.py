@@ -87,9 +87,8 @@ def expand(patterns: Sequence[str]) -> tuple[Path, ...]:
     paths: dict[Path, None] = {}
     for pattern in patterns:
         path = Path(pattern)
-        matches = (
-            [path] if path.exists() else [Path(match) for match in sorted(glob.glob(pattern, recursive=True))]
-        )
+        found = [] if path.exists() else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 (absolute)
+        matches = [path] if path.exists() else [Path(match) for match in found]
         if not matches:
             raise EtlError(f"there is no {pattern}.", "Check the path; quote globs that etl is to expand.")
         paths |= dict.fromkeys(matches)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import io
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
+
+if TYPE_CHECKING:
+    import io
 
 SOURCE_COLUMNS: Final = (
     "id",
@@ -41,10 +43,8 @@ NO_URL: Final = "N/A"
 
 SPOTIFY_ID: Final = r"^[0-9A-Za-z]{22}$"
 
-_NEEDS_QUOTES: Final = r'[",\r\n]'
 
-
-def data3_csv(songs: pl.LazyFrame) -> bytes:
+def write_data3(songs: pl.DataFrame, buffer: io.BytesIO) -> memoryview:
     r"""Write analysed songs as data3 lines, without the header.
 
     Parameters
@@ -52,39 +52,30 @@ def data3_csv(songs: pl.LazyFrame) -> bytes:
     songs
         The source columns, ``key_name``, ``roman_numerals``, ``harmonic_fingerprint``, and, where they are
         known, ``artist_name`` and ``song_name``.
+    buffer
+        Where to write; what it held is lost. A buffer that is used again spares the memory of a new one.
 
     Returns
     -------
-    bytes
-        UTF-8, ``\n``; null is empty, the empty string is ``""``, quotes only where needed.
+    memoryview
+        The lines in the buffer: UTF-8, ``\n``; null is empty, the empty string is ``""``, quotes only where
+        needed. Release it before the buffer is used again.
     """
-    present = songs.collect_schema().names()
-    artist = pl.col("artist_name") if "artist_name" in present else pl.lit(None, pl.String)
-    title = pl.col("song_name") if "song_name" in present else pl.lit(None, pl.String)
-    fingerprint = pl.col("harmonic_fingerprint")
+    artist = pl.col("artist_name") if "artist_name" in songs.columns else pl.lit(None, pl.String)
+    title = pl.col("song_name") if "song_name" in songs.columns else pl.lit(None, pl.String)
     rows = songs.select(
-        *(_quoted(pl.col(name)).alias(name) for name in SOURCE_COLUMNS),
-        artist_name=_quoted(artist.fill_null(UNKNOWN_ARTIST)),
+        *SOURCE_COLUMNS,
+        artist_name=artist.fill_null(UNKNOWN_ARTIST),
         artist_url=_url("artist", pl.col("spotify_artist_id")),
-        song_name=_quoted(title.fill_null(UNKNOWN_TRACK)),
+        song_name=title.fill_null(UNKNOWN_TRACK),
         song_url=_url("track", pl.col("spotify_song_id")),
-        key=pl.col("key_name"),
-        roman_numerals=pl.col("roman_numerals"),
-        harmonic_fingerprint=pl.concat_str(pl.lit('"'), fingerprint, pl.lit('"')),  # it always has commas
+        key="key_name",
+        roman_numerals="roman_numerals",
+        harmonic_fingerprint="harmonic_fingerprint",
     )
-    buffer = io.BytesIO()
-    rows.collect().write_csv(buffer, include_header=False, quote_style="never", line_terminator="\n")
-    return buffer.getvalue()
-
-
-def _quoted(text: pl.Expr) -> pl.Expr:
-    """Quote a field where CSV needs it."""
-    quotes = pl.lit('"')
-    return (
-        pl.when(text.str.contains(_NEEDS_QUOTES) | (text == ""))
-        .then(pl.concat_str(quotes, text.str.replace_all('"', '""', literal=True), quotes))
-        .otherwise(text)
-    )
+    buffer.seek(0)
+    rows.write_csv(buffer, include_header=False, line_terminator="\n")
+    return buffer.getbuffer()[: buffer.tell()]
 
 
 def _url(kind: str, spotify_id: pl.Expr) -> pl.Expr:

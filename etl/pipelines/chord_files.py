@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-_BLOCK_BYTES: Final = 2 << 20
+_BLOCK_BYTES: Final = 4 << 20
 _PARQUET_ROWS: Final = 8192
 MAX_RECORD_LINES: Final = 100  # a quoted field may hold so many line breaks
 

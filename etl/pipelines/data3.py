@@ -7,10 +7,12 @@ place when whole, and the store commits at the end.
 
 from __future__ import annotations
 
+import io
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -18,7 +20,7 @@ import polars as pl
 from etl.chords.analysis import ANALYSIS_VERSION, Harmony, analyse
 from etl.chords.keys import KEY_VERSIONS, KeyMethod
 from etl.chords.lexicon import Lexicon
-from etl.exports.data3 import HEADER, SOURCE_COLUMNS, data3_csv
+from etl.exports.data3 import HEADER, SOURCE_COLUMNS, write_data3
 from etl.exports.npz import SongMatrices
 from etl.pipelines.chord_files import Block, Source, open_source, read_blocks
 from etl.pipelines.chord_rows import parse_block, song_rejects
@@ -152,21 +154,28 @@ class _Batch:
     records: int
     harmony: Harmony
     rejects: pl.DataFrame
-    csv: bytes
+    lines: memoryview
+    buffer: io.BytesIO
     seconds: dict[str, float]
 
 
-def _analyse_block(block: Block, *, method: KeyMethod) -> _Batch:
+def _analyse_block(
+    block: Block, *, method: KeyMethod, statistics: bool, buffers: SimpleQueue[io.BytesIO]
+) -> _Batch:
     """Parse, analyse and format one block; runs on a worker."""
+    try:
+        buffer = buffers.get_nowait()
+    except Empty:
+        buffer = io.BytesIO()
     started = time.perf_counter()
     rows = parse_block(block, SOURCE_COLUMNS)
     parsed = time.perf_counter()
-    harmony = analyse(rows.songs, method=method)
+    harmony = analyse(rows.songs, method=method, statistics=statistics)
     analysed = time.perf_counter()
-    csv = data3_csv(harmony.songs.lazy())
+    lines = write_data3(harmony.songs, buffer)
     formatted = time.perf_counter()
     seconds = {"parse": parsed - started, "analyse": analysed - parsed, "format": formatted - analysed}
-    return _Batch(block, rows.records, harmony, rows.rejects, csv, seconds)
+    return _Batch(block, rows.records, harmony, rows.rejects, lines, buffer, seconds)
 
 
 def _without_repeats(batch: _Batch, seen: set[str]) -> _Batch:
@@ -180,11 +189,12 @@ def _without_repeats(batch: _Batch, seen: set[str]) -> _Batch:
     seen.update(ids)
     refused = songs.filter(repeated).with_columns(problem=pl.lit("duplicate id"))
     kept = songs.filter(~repeated)
+    batch.lines.release()
     return replace(
         batch,
         harmony=replace(batch.harmony, songs=kept),
         rejects=pl.concat([batch.rejects, song_rejects(batch.block.source, refused)]),
-        csv=data3_csv(kept.lazy()),
+        lines=write_data3(kept, batch.buffer),
     )
 
 
@@ -208,16 +218,21 @@ def _analyse_and_write(
         lexicon = writer.lexicon if writer else Lexicon()
         matrices = SongMatrices() if request.npz else None
         executor = stack.enter_context(thread_executor(request.workers))
+        buffers: SimpleQueue[io.BytesIO] = SimpleQueue()  # used again and again, so that memory stays warm
         analysis = Meter()
         for result in ordered_map(
             executor,
-            partial(_analyse_block, method=request.method),
+            partial(
+                _analyse_block, method=request.method, statistics=bool(writer or matrices), buffers=buffers
+            ),
             read_blocks(sources, limit=request.limit),
             in_flight=request.workers + 2,
         ):
             batch = _without_repeats(result, seen)
             with summary.meter.stage("write CSV"):
-                write_all(output, batch.csv)
+                write_all(output, batch.lines)
+            batch.lines.release()
+            buffers.put(batch.buffer)
             if writer or matrices:
                 with summary.meter.stage("store"):
                     encoded = lexicon.encode(batch.harmony)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +13,7 @@ from etl.chords.fingerprints import with_fingerprint
 from etl.chords.ragged import Ragged
 from etl.chords.tokens import tokenise
 from etl.chords.vocabulary import Kind
-from etl.exports.data3 import HEADER, SOURCE_COLUMNS, data3_csv
+from etl.exports.data3 import HEADER, SOURCE_COLUMNS, write_data3
 from etl.exports.npz import MATRIX_COLUMNS, SongMatrices
 from etl.exports.parquet import SONG_COLUMNS, SongsWriter, schema_of, text_lists
 from etl.runtime.files import atomic_file, atomic_path, write_all
@@ -44,10 +45,12 @@ def write_stored_csv(
     build wrote.
     """
     numerals = connection.sql("SELECT numeral FROM numerals ORDER BY numeral_id").pl()["numeral"]
+    buffer = io.BytesIO()
     with atomic_file(path) as output:
         write_all(output, HEADER)
         for songs in stored_songs(connection, source_ids, _CSV_COLUMNS):
-            write_all(output, data3_csv(_with_texts(songs, numerals).lazy()))
+            with write_data3(_with_texts(songs, numerals), buffer) as lines:
+                write_all(output, lines)
             yield songs
 
 

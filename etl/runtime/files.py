@@ -55,7 +55,7 @@ def atomic_file(target: Path) -> Iterator[IO[Any]]:
         yield file
 
 
-def write_all(file: IO[Any], data: bytes) -> None:
+def write_all(file: IO[Any], data: bytes | memoryview) -> None:
     """Write all of ``data`` to an unbuffered file, which may take it in several parts."""
     rest = memoryview(data)
     while rest:
