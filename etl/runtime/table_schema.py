@@ -107,12 +107,16 @@ class TableSchema:
         return tuple(field["name"] for field in self.descriptor["fields"])
 
     @property
-    def unique(self) -> tuple[str, ...]:
-        """Fields whose values must differ from row to row."""
+    def unique(self) -> tuple[tuple[str, ...], ...]:
+        """Sets of fields whose values together must differ from row to row."""
         key = self.descriptor.get("primaryKey", [])
-        keys = [key] if isinstance(key, str) else key
-        marked = [f["name"] for f in self.descriptor["fields"] if f.get("constraints", {}).get("unique")]
-        return tuple(dict.fromkeys((*(keys if len(keys) == 1 else ()), *marked)))
+        primary = (key,) if isinstance(key, str) else tuple(key)
+        marked = [
+            (field["name"],)
+            for field in self.descriptor["fields"]
+            if field.get("constraints", {}).get("unique")
+        ]
+        return tuple(dict.fromkeys(fields for fields in (primary, *marked) if fields))
 
     @cached_property
     def rules(self) -> tuple[Rule, ...]:
