@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def validate(
     file: Annotated[Path, typer.Argument(help="CSV (also .gz, .zst, .bz2) or Parquet.")],
     schema: Annotated[
-        str, typer.Option("--schema", "-s", help="data3, chordonomicon, another shipped schema, or a JSON file.")
+        str,
+        typer.Option("--schema", "-s", help="data3, chordonomicon, another shipped schema, or a JSON file."),
     ],
     rejects: Annotated[
         Path | None,
@@ -50,17 +51,17 @@ def _schema(name: str) -> TableSchema:
         return load_schema(shipped[name])
     if Path(name).suffix == ".json":
         return load_schema(Path(name))
-    raise EtlError(f"there is no schema `{name}`.", f"Choose one of {', '.join(shipped)}, or give a JSON file.")
+    raise EtlError(
+        f"there is no schema `{name}`.", f"Choose one of {', '.join(shipped)}, or give a JSON file."
+    )
 
 
 def describe(file: Path, schema: str, report: Report) -> str:
     """Say what a check found."""
     if not report.bad:
         return f"{file}: {report.rows:,} rows, all good by the schema {schema}"
-    lines = [
-        f"{file}: {report.rows:,} rows = {report.rows - report.bad:,} good + {report.bad:,} bad by the "
-        f"schema {schema}"
-    ]
+    good = report.rows - report.bad
+    lines = [f"{file}: {report.rows:,} rows = {good:,} good + {report.bad:,} bad by the schema {schema}"]
     for rule, count in sorted(report.counts.items(), key=lambda item: (-item[1], item[0])):
         lines.append(f"  {count:>9,}  {rule}")
         lines += [f"             {example}" for example in report.examples[rule]]

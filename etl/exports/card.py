@@ -26,8 +26,8 @@ FILES: Final = frozenset(
 """What a data set folder is made of."""
 
 _LICENCE: Final = (
-    "The rights in the songs' texts (chords and metadata) are those of their sources; keys, numerals and ids are "
-    "computed from them and add no claim. Name the licence of your sources here before you publish."
+    "The rights in the songs' texts (chords and metadata) are those of their sources; keys, numerals and ids "
+    "are computed from them and add no claim. Name the licence of your sources here before you publish."
 )
 _SIZES: Final = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"))
 _CROISSANT_TYPES: Final = {
@@ -50,8 +50,8 @@ class Facts:
         Name of its folder.
     songs
         Songs by split.
-    left_out
-        Songs without a known chord, which are in no split.
+    without_chord, straddling
+        Songs left out: without a known chord; with a progression that an earlier split has.
     duplicates, transpositions
         Songs whose progression an earlier song has, as it stands or in any key.
     groups, largest_group
@@ -68,7 +68,8 @@ class Facts:
 
     name: str
     songs: Mapping[str, int]
-    left_out: int
+    without_chord: int
+    straddling: int
     duplicates: int
     transpositions: int
     groups: int
@@ -84,6 +85,15 @@ class Facts:
         """Songs in all splits."""
         return sum(self.songs.values())
 
+    @property
+    def left_out(self) -> list[str]:
+        """Say which songs are in no split, and why."""
+        reasons = (
+            (self.without_chord, "songs without a known chord"),
+            (self.straddling, "songs of validation or test whose progression an earlier split has"),
+        )
+        return [f"{number:,} {reason}" for number, reason in reasons if number]
+
     def describe(self) -> str:
         """Say what the data set holds, in a few lines."""
         shares = ", ".join(
@@ -91,20 +101,21 @@ class Facts:
         )
         lines = [
             f"{self.total:,} songs: {shares}",
-            f"no artist and no progression in two splits: {self.groups:,} groups, the largest of "
-            f"{self.largest_group:,} songs ({self.largest_group / self.total:.1%})",
+            (
+                f"no artist and no progression in two splits: {self.groups:,} groups, the largest of "
+                f"{self.largest_group:,} songs ({self.largest_group / self.total:.1%})"
+            ),
             f"same chords as an earlier song: {self.duplicates:,}; in any key: {self.transpositions:,}",
         ]
-        if self.left_out:
-            lines.append(f"left out: {self.left_out:,} songs without a known chord")
+        lines += [f"left out: {reason}" for reason in self.left_out]
         off = max(
             abs(number / self.total - wanted)
             for number, wanted in zip(self.songs.values(), self.fractions, strict=True)
         )
         if off > 0.02:
             lines.append(
-                "the shares are not those asked for, because groups are never cut; fewer linked songs, or more "
-                "songs, bring them nearer"
+                "the shares are not those asked for: linked songs stay together, and what would leak is left "
+                "out"
             )
         return "\n".join(lines)
 
@@ -114,7 +125,8 @@ def dataset_card(facts: Facts) -> str:
     size = next((name for limit, name in _SIZES if facts.total < limit), "1M<n<10M")
     files = "\n".join(f"  - split: {split}\n    path: {split}.parquet" for split in SPLITS)
     columns = "\n".join(
-        f"| `{column.name}` | {_type_name(column.type)} | {column.description} |" for column in DATASET_COLUMNS
+        f"| `{column.name}` | {_type_name(column.type)} | {column.description} |"
+        for column in DATASET_COLUMNS
     )
     shares = "\n".join(
         f"| {split} | {number:,} | {number / facts.total:.2%} |" for split, number in facts.songs.items()
@@ -149,18 +161,23 @@ Chord songs with their keys and Roman numerals as ids, split for machine learnin
 {shares}
 
 Asked for: {asked}; seed {facts.seed}; stratified by `main_genre` (unknown is a stratum of its own).
-{facts.left_out:,} songs without a known chord are left out.
+Left out: {"; ".join(facts.left_out) or "nothing"}.
 
 ## Leakage
 
-No artist is in two splits, and no chord progression either, as it stands or transposed. Songs that share an
-artist (`artist_id`, else `spotify_artist_id`) or a whole progression, directly or through other songs, form a
-`group`, and a group is never cut: {facts.groups:,} groups, the largest of {facts.largest_group:,} songs
-({facts.largest_group / facts.total:.1%} of all). Groups too large for the smaller splits are in train, so prolific artists
-are likelier there. What this cannot see: one artist under two ids, and cover versions that differ in a chord.
+No artist is in two splits, and no chord progression either, as it stands or transposed. Songs that share
+an artist (`artist_id`, else `spotify_artist_id`) or a whole progression, directly or through other songs,
+form a `group`, and a group lies in one split. There are {facts.groups:,} groups; the largest has
+{facts.largest_group:,} songs, {facts.largest_group / facts.total:.1%} of all.
 
-{facts.duplicates:,} songs have the very chords of an earlier one (`duplicate_of`), {facts.transpositions:,} in this or another
-key (`transposition_of`). Drop rows where either is set to count each progression once.
+A group of more than half of the smallest split is cut between artists; what then has a progression in
+validation or test that an earlier split has is left out. Artists too large for the smaller splits are in
+train, so prolific artists are likelier there. What this cannot see: one artist under two ids, and cover
+versions that differ in a chord.
+
+`duplicate_of` is set on {facts.duplicates:,} songs that have the very chords of an earlier one of their
+split, `transposition_of` on {facts.transpositions:,} that have them in this or another key. Drop rows where
+either is set to count each progression once.
 
 ## Columns
 
@@ -170,9 +187,9 @@ key (`transposition_of`). Drop rows where either is set to count each progressio
 
 ## Vocabulary
 
-`vocabulary.json` has `tokens`, `numerals` and `sections`, each with `texts` (text of each id) and `train_counts`,
-and `keys`. Id 0 is `<pad>`, used by no row; id 1 is `<unk>` (for sections `<none>`: no section is open).
-The others come by falling frequency in train, so that `ids < k` is the vocabulary of the k commonest; what
+`vocabulary.json` has `tokens`, `numerals` and `sections`, each with `texts` (text of each id) and
+`train_counts`, and `keys`. Id 0 is `<pad>`, used by no row; id 1 is `<unk>` (for sections `<none>`, where no
+section is open). The others come by falling frequency in train, so that `ids < k` is a vocabulary of the commonest; what
 occurs only in validation or test comes last with the count 0.
 
 ## Provenance and licence
@@ -198,12 +215,14 @@ def croissant(facts: Facts, sha256: Mapping[str, str]) -> dict[str, Any]:
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "name": facts.name,
-        "description": f"{facts.total:,} chord songs with keys and Roman numerals, split without leaks of artist "
-        "or progression.",
+        "description": (
+            f"{facts.total:,} chord songs with keys and Roman numerals; no artist and no progression is in "
+            "two splits."
+        ),
         "license": _LICENCE,
         "datePublished": facts.day,
         "version": "1.0.0",
-        "citeAs": f"music-etl {etl.__version__}, analysis {facts.analysis}, of: {', '.join(facts.sources)}",
+        "citeAs": f"music-etl {etl.__version__}, analysis {facts.analysis}, of {', '.join(facts.sources)}",
         "keywords": ["music", "chords", "harmony"],
         "distribution": [
             {

@@ -77,7 +77,9 @@ SONG_COLUMNS: Final = (
     Column("distinct_chords", pa.int32(), "distinct chord symbols"),
     Column("chord_entropy_bits", pa.float32(), "entropy of the chord distribution, bits"),
     Column("pitch_class_profile", pa.list_(pa.float32(), 12), "share of each pitch class, C first"),
-    Column("fingerprint_mean", pa.list_(pa.float32(), 12), "mean harmonic fingerprint of the chords, C first"),
+    Column(
+        "fingerprint_mean", pa.list_(pa.float32(), 12), "mean harmonic fingerprint of the chords, C first"
+    ),
     Column(
         "category_counts", pa.list_(pa.int32(), len(CATEGORIES)), "chords in each of the 49 chord categories"
     ),
@@ -103,7 +105,9 @@ DATASET_COLUMNS: Final = (
         pa.int64(),
         "row of the first song with the same chords in this or any other key; null on that song",
     ),
-    Column("group", pa.int32(), "songs linked by artist or progression; no group is in two splits"),
+    Column(
+        "group", pa.int32(), "songs kept together because of artist or progression; no group is in two splits"
+    ),
 )
 """Columns of ``etl export dataset``."""
 
@@ -111,8 +115,7 @@ DATASET_COLUMNS: Final = (
 def schema_of(columns: Sequence[Column], metadata: dict[str, str]) -> pa.Schema:
     """Arrow schema whose fields carry their descriptions."""
     fields = [
-        pa.field(column.name, column.type, metadata={"description": column.description})
-        for column in columns
+        pa.field(column.name, column.type, metadata={"description": column.description}) for column in columns
     ]
     return pa.schema(fields, metadata=metadata)
 

@@ -2,8 +2,11 @@
 
 Conventions
 -----------
-Songs are rows 0 to N - 1. Two songs are linked if they share an artist or a progression; a group is a connected
-component of that graph, and a group is never cut. Splits are numbered as in :data:`SPLITS`.
+Songs are rows 0 to N - 1. Two songs are linked if they share an artist or a progression; a group is a
+connected component of that graph, and lies in one split. Commonplace progressions can link most songs of a
+large collection into one component, which would leave nothing for the smaller splits: such a component is cut
+between artists, and then a progression stays in the first split that has it. Splits are numbered as in
+:data:`SPLITS`.
 """
 
 from __future__ import annotations
@@ -101,11 +104,52 @@ def leak_groups(links: Sequence[NDArray[np.int64]]) -> NDArray[np.int32]:
         nodes += int(link.max(initial=-1)) + 1
     row, column = np.concatenate(rows), np.concatenate(columns)
     graph = coo_array((np.ones(len(row), np.int8), (row, column)), shape=(nodes, nodes))
-    labels = connected_components(graph, directed=False)[1][:songs]
-    first, group = np.unique(labels, return_index=True, return_inverse=True)[1:]
-    by_appearance = np.empty(len(first), np.int32)
-    by_appearance[np.argsort(first)] = np.arange(len(first), dtype=np.int32)
-    return by_appearance[group]
+    return _by_appearance(connected_components(graph, directed=False)[1][:songs])
+
+
+def _by_appearance(labels: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Renumber labels from 0 in order of first appearance."""
+    first, label = np.unique(labels, return_index=True, return_inverse=True)[1:]
+    number = np.empty(len(first), np.int32)
+    number[np.argsort(first)] = np.arange(len(first), dtype=np.int32)
+    return number[label]
+
+
+def cut_large_groups(
+    groups: NDArray[np.int32], artists: NDArray[np.int32], fractions: tuple[float, float, float]
+) -> NDArray[np.int32]:
+    """Cut groups of more than half of the smallest split between artists.
+
+    Parameters
+    ----------
+    groups
+        (N,) groups of songs linked by artist or progression.
+    artists
+        (N,) groups of songs linked by artist alone.
+    fractions
+        Shares of train, validation and test.
+
+    Returns
+    -------
+    ndarray
+        (N,) groups, from 0, in order of first appearance.
+    """
+    largest = 0.5 * min((share for share in fractions if share > 0), default=1.0) * len(groups)
+    is_large = np.bincount(groups)[groups] > largest
+    return _by_appearance(np.where(is_large, groups.max(initial=0) + 1 + artists, groups))
+
+
+def without_straddling(split: NDArray[np.int8], progressions: NDArray[np.int64]) -> NDArray[np.int8]:
+    """Leave out (-1) the songs whose progression an earlier split has.
+
+    Examples
+    --------
+    >>> without_straddling(np.array([2, 0, 1, 1], np.int8), np.array([0, 0, 1, 1])).tolist()
+    [-1, 0, 1, 1]
+    """
+    first = np.full(int(progressions.max(initial=-1)) + 1, len(SPLITS), np.int8)
+    np.minimum.at(first, progressions, split)
+    return np.where(split > first[progressions], np.int8(-1), split)
 
 
 def assign_splits(
@@ -137,15 +181,15 @@ def assign_splits(
     strata = _without_small(strata, smallest)
     sizes = np.bincount(groups)
     home = _home_stratum(groups, strata)
-    songs = np.bincount(strata)
+    songs = np.bincount(home, sizes)
     is_large = sizes > np.maximum(1, 0.5 * smallest * songs[home])
     shuffled = np.random.default_rng(seed).permutation(len(sizes))
     order = np.lexsort((shuffled, is_large, home))
 
     ends = np.cumsum(sizes[order])
-    starts_of_strata = np.concatenate(([0], np.cumsum(np.bincount(home, sizes, len(songs)))))[home[order]]
+    starts_of_strata = np.concatenate(([0], np.cumsum(songs)))[home[order]]
     middles = ends - sizes[order] / 2 - starts_of_strata
-    free = np.bincount(home, np.where(is_large, 0, sizes), len(songs))
+    free = np.bincount(home, np.where(is_large, 0, sizes))
     scale = np.minimum(1.0, free / np.maximum((validation + test) * songs, 1e-9))
     room = (songs * scale)[home[order]]
     split = np.zeros(len(sizes), np.int8)

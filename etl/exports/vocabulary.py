@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 import polars as pl
 
 from etl.exports.npz import UNKNOWN
 from etl.pitch import KEY_NAMES
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 PAD: Final = 0
@@ -45,7 +45,7 @@ class Terms:
 
 
 def terms(texts: pl.Series, counts: NDArray[np.int64], *, other: str) -> Terms:
-    """Number the texts that occur.
+    """Give an id to each text that occurs.
 
     Parameters
     ----------
@@ -58,6 +58,7 @@ def terms(texts: pl.Series, counts: NDArray[np.int64], *, other: str) -> Terms:
 
     Examples
     --------
+    >>> import numpy as np
     >>> stored = pl.Series(["C", "?", "G", "F"])
     >>> counts = np.array([[1, 0, 0], [2, 0, 1], [5, 1, 1], [0, 0, 0]])
     >>> found = terms(stored, counts, other="<unk>")

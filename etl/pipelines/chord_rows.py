@@ -49,7 +49,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class _Parsed:
-    """What a block holds before any look at its values: rows with ``line``, and (line, category, reason, raw)."""
+    """What a block holds: rows with ``line``, and what could not be read as (line, category, reason, raw)."""
 
     records: int
     rows: pl.DataFrame

@@ -1,7 +1,7 @@
 """A data set for machine learning: survey the stored songs, split them without leaks, write the splits.
 
-Three passes over the store, each in bounded memory: what the split depends on, how often each term occurs in each
-split, and the rows.
+Three passes over the store, each in bounded memory: what the split depends on, how often each term occurs in
+each split, and the rows.
 """
 
 from __future__ import annotations
@@ -21,7 +21,15 @@ from etl.chords.ragged import Ragged
 from etl.exports.card import FILES, Facts, croissant, dataset_card
 from etl.exports.npz import UNKNOWN, section_of_chord
 from etl.exports.parquet import DATASET_COLUMNS, SongsWriter, int_lists, schema_of
-from etl.exports.splits import SPLITS, assign_splits, first_with, leak_groups, progression_hashes
+from etl.exports.splits import (
+    SPLITS,
+    assign_splits,
+    cut_large_groups,
+    first_with,
+    leak_groups,
+    progression_hashes,
+    without_straddling,
+)
 from etl.exports.vocabulary import Terms, terms, vocabulary_json
 from etl.runtime.errors import EtlError
 from etl.runtime.folders import atomic_folder, check_replaceable
@@ -68,13 +76,26 @@ class DatasetExport:
 
 @dataclass(frozen=True)
 class _Plan:
-    """Where each song goes, (N,) each; songs without a known chord are not among them."""
+    """Where each song with a known chord goes.
+
+    Attributes
+    ----------
+    split
+        (N,) index into SPLITS; -1 where the song is left out because an earlier split has its progression.
+    rows
+        (N,) its row number; only where it is not left out, and so with the others.
+    group, duplicate_of, transposition_of
+        (N,) columns of the data set; -1 for null.
+    without_chord
+        Songs that have no known chord and so are not among the N.
+    """
 
     split: NDArray[np.int8]
+    rows: NDArray[np.int64]
     group: NDArray[np.int32]
     duplicate_of: NDArray[np.int64]
     transposition_of: NDArray[np.int64]
-    left_out: int
+    without_chord: int
 
 
 def export_dataset(
@@ -96,7 +117,15 @@ def export_dataset(
     version, day = build_versions(connection, source_ids)
     with atomic_folder(request.folder, FILES) as folder:
         metadata = {"analysis": version, "seed": str(request.seed)}
-        _write_rows(connection, source_ids, folder, plan, (tokens, numerals, sections), metadata, progress)
+        _write_rows(
+            connection,
+            source_ids,
+            folder,
+            plan,
+            (tokens, numerals, sections),
+            metadata=metadata,
+            progress=progress,
+        )
         facts = _facts(plan, request, version, day, source_names(connection, source_ids))
         _write_json(folder / "vocabulary.json", vocabulary_json(tokens, numerals, sections))
         (folder / "README.md").write_text(dataset_card(facts), encoding="utf-8")
@@ -113,9 +142,7 @@ def _with_chords(
         yield songs.filter(pl.col("n_chords") > 0)
 
 
-def _plan(
-    connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int], request: DatasetExport
-) -> _Plan:
+def _plan(connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int], request: DatasetExport) -> _Plan:
     """Survey the songs and decide where each goes."""
     chords = connection.sql("SELECT root_pc, quality, bass_pc FROM chord_symbols ORDER BY chord_id").pl()
     roots, basses = (chords[name].fill_null(-1).cast(pl.Int64).to_numpy() for name in ("root_pc", "bass_pc"))
@@ -134,20 +161,31 @@ def _plan(
         raise EtlError(f"none of the {seen:,} songs has a chord.", "There is nothing to export.")
     songs = pl.concat(surveyed)
     as_is, transposed = (np.concatenate(parts) for parts in zip(*hashes, strict=True))
-    same_progression = np.unique(transposed, return_inverse=True)[1]
-    group = leak_groups([*_artist_links(songs), same_progression])
-    strata = _numbers(songs["main_genre"])
+    progressions = np.unique(transposed, return_inverse=True)[1]
+    artists = _artist_links(songs)
+    linked = leak_groups([*artists, progressions])
+    groups = cut_large_groups(linked, leak_groups(artists), request.fractions)
+    strata = _numbers(songs["main_genre"]) + 1
+    split = without_straddling(assign_splits(groups, strata, request.fractions, request.seed), progressions)
+    kept = split >= 0
+
+    def among_kept(values: NDArray[np.uint64]) -> NDArray[np.int64]:
+        rows = np.full(len(kept), -1)
+        rows[kept] = first_with(values[kept])
+        return rows
+
     return _Plan(
-        assign_splits(group, strata + 1, request.fractions, request.seed),
-        group,
-        first_with(as_is),
-        first_with(transposed),
+        split,
+        np.cumsum(kept) - 1,
+        groups,
+        among_kept(as_is),
+        among_kept(transposed),
         seen - songs.height,
     )
 
 
 def _artist_links(songs: pl.DataFrame) -> list[NDArray[np.int64]]:
-    """Number songs by artist id, and those without one by Spotify's id of the artist.
+    """Link songs by artist id, and those without one by Spotify's id of the artist.
 
     One song that has both ids ties the two together.
     """
@@ -161,7 +199,7 @@ def _artist_links(songs: pl.DataFrame) -> list[NDArray[np.int64]]:
 
 
 def _numbers(texts: pl.Series) -> NDArray[np.int64]:
-    """Number equal texts alike, from 0; null and empty are -1."""
+    """Give equal texts the same number, from 0; null and empty are -1."""
     numbers = texts.replace("", None).rank("dense").cast(pl.Int64) - 1
     return numbers.fill_null(-1).to_numpy()
 
@@ -182,6 +220,7 @@ def _count_terms(
     for songs in _with_chords(connection, source_ids, _COUNTED):
         chords = Ragged.from_series(songs["chord_ids"])
         of_chord = np.repeat(split[start : start + songs.height].astype(np.int64), chords.lengths)
+        kept = of_chord >= 0
         start += songs.height
         numbers = (
             chords.values,
@@ -189,8 +228,8 @@ def _count_terms(
             section_of_chord(songs, chords) % len(texts[2]),
         )
         for table, ids in zip(counts, numbers, strict=True):
-            cells = ids * np.int64(len(SPLITS)) + of_chord
-            table += np.bincount(cells, minlength=table.size).reshape(table.shape)
+            cells = ids[kept] * np.int64(len(SPLITS)) + of_chord[kept]
+            np.add(table, np.bincount(cells, minlength=table.size).reshape(table.shape), out=table)
     return (
         terms(texts[0], counts[0], other="<unk>"),
         terms(texts[1], counts[1], other="<unk>"),
@@ -204,6 +243,7 @@ def _write_rows(
     folder: Path,
     plan: _Plan,
     vocabulary: tuple[Terms, Terms, Terms],
+    *,
     metadata: dict[str, str],
     progress: Progress,
 ) -> None:
@@ -211,9 +251,7 @@ def _write_rows(
     schema = schema_of(DATASET_COLUMNS, metadata)
     start = 0
     with ExitStack() as stack:
-        writers = [
-            stack.enter_context(SongsWriter(folder / f"{name}.parquet", schema)) for name in SPLITS
-        ]
+        writers = [stack.enter_context(SongsWriter(folder / f"{name}.parquet", schema)) for name in SPLITS]
         for source_id, source in zip(source_ids, source_names(connection, source_ids), strict=True):
             for songs in _with_chords(connection, [source_id], _STORED):
                 table = _rows(songs, Path(source).name, start, plan, vocabulary)
@@ -236,35 +274,39 @@ def _rows(
         "numeral_ids": numerals.of_stored[Ragged.from_series(songs["numeral_ids"]).values],
         "section_ids": sections.of_stored[section_of_chord(songs, chords)],
     }
-    table = songs.drop(pl.selectors.nested()).with_columns(
-        pl.lit(source).alias("source"),
-        pl.int_range(start, start + songs.height, dtype=pl.Int64).alias("row"),
-        pl.col("decade").cast(pl.Float64, strict=False).cast(pl.Int16, strict=False),
-        pl.Series("group", plan.group[part]),
-        *(
-            pl.Series(name, rows[part]).replace(-1, None)
-            for name, rows in (
-                ("duplicate_of", plan.duplicate_of),
-                ("transposition_of", plan.transposition_of),
-            )
-        ),
-    ).to_arrow()
+    table = (
+        songs.drop(pl.selectors.nested())
+        .with_columns(
+            pl.lit(source).alias("source"),
+            pl.Series("row", plan.rows[part]),
+            pl.col("decade").cast(pl.Float64, strict=False).cast(pl.Int16, strict=False),
+            pl.Series("group", plan.group[part]),
+            *(
+                pl.Series(name, rows[part]).replace(-1, None)
+                for name, rows in (
+                    ("duplicate_of", plan.duplicate_of),
+                    ("transposition_of", plan.transposition_of),
+                )
+            ),
+        )
+        .to_arrow()
+    )
     for name, values in lists.items():
         table = table.append_column(name, int_lists(chords, values))
     return table
 
 
-def _facts(
-    plan: _Plan, request: DatasetExport, version: str, day: str, sources: Sequence[str]
-) -> Facts:
+def _facts(plan: _Plan, request: DatasetExport, version: str, day: str, sources: Sequence[str]) -> Facts:
+    kept = plan.split >= 0
     return Facts(
         name=request.folder.resolve().name,
-        songs=dict(zip(SPLITS, np.bincount(plan.split, minlength=len(SPLITS)).tolist(), strict=True)),
-        left_out=plan.left_out,
+        songs=dict(zip(SPLITS, np.bincount(plan.split[kept], minlength=len(SPLITS)).tolist(), strict=True)),
+        without_chord=plan.without_chord,
+        straddling=int((~kept).sum()),
         duplicates=int((plan.duplicate_of >= 0).sum()),
         transpositions=int((plan.transposition_of >= 0).sum()),
-        groups=int(plan.group.max()) + 1,
-        largest_group=int(np.bincount(plan.group).max()),
+        groups=len(np.unique(plan.group[kept])),
+        largest_group=int(np.bincount(plan.group[kept]).max()),
         seed=request.seed,
         fractions=request.fractions,
         analysis=version,

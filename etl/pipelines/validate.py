@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 import pyarrow as pa
@@ -170,7 +170,7 @@ def _reject_frame(
         category=pl.lit(category),
         reason=pl.lit(reason),
         raw=raw.str.slice(0, _RAW_SHOWN),
-    ).cast(dict[str, Any](REJECT_SCHEMA))
+    ).match_to_schema(pl.Schema(REJECT_SCHEMA))
 
 
 def _repeats(checked: _Checked, seen: dict[tuple[str, ...], set[str]]) -> list[pl.DataFrame]:

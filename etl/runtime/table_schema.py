@@ -1,8 +1,8 @@
 """Table schemas: the assumptions about a table, as rules that tell good rows from bad ones.
 
-A schema is a Frictionless Table Schema [1]_ in JSON. Its field types and constraints become rules, and so do its
-``rowRules``: our own property, SQL conditions over several fields. As with SQL's CHECK, a rule that
-comes out NULL is kept.
+A schema is a Frictionless Table Schema [1]_ in JSON. Its field types and constraints become rules, and so do
+its ``rowRules``: our own property, SQL conditions over several fields. As with SQL's CHECK, a rule that comes
+out NULL is kept.
 
 References
 ----------
@@ -22,7 +22,7 @@ from etl.runtime.errors import EtlError
 from etl.runtime.resources import resource
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 _TYPES: Final[Mapping[str, pl.DataType | None]] = {
@@ -40,9 +40,6 @@ _TYPES: Final[Mapping[str, pl.DataType | None]] = {
 """Types that a field may have, and what its text must convert to."""
 
 _BOOLEANS: Final = ("true", "True", "TRUE", "1", "false", "False", "FALSE", "0")
-_CONSTRAINTS: Final = frozenset(
-    {"required", "unique", "pattern", "enum", "minimum", "maximum", "minLength", "maxLength"}
-)
 FIELDS_MATCH: Final = ("exact", "equal", "subset", "superset", "partial")
 
 
@@ -187,42 +184,40 @@ class TableSchema:
         return rows.filter(is_good), Failures(rows.filter(~is_good).hstack(broken))
 
 
+_CHECKS: Final[Mapping[str, tuple[str, Callable[[pl.Expr, pl.Expr, Any], pl.Expr]]]] = {
+    "required": ("is not empty", lambda text, _value, _bound: text.is_not_null()),
+    "pattern": ("matches {}", lambda text, _value, bound: text.str.contains(f"^(?:{bound})$")),
+    "enum": ("is one of {}", lambda text, _value, bound: text.is_in([str(entry) for entry in bound])),
+    "minimum": ("is at least {}", lambda _text, value, bound: value >= bound),
+    "maximum": ("is at most {}", lambda _text, value, bound: value <= bound),
+    "minLength": ("has at least {} characters", lambda text, _value, bound: text.str.len_chars() >= bound),
+    "maxLength": ("has at most {} characters", lambda text, _value, bound: text.str.len_chars() <= bound),
+}
+"""What each constraint says, and how it is checked on the text, the value and the bound."""
+
+
 def _field_rules(field: Mapping[str, Any]) -> list[Rule]:
     """Rules of one field."""
     name, kind = field["name"], field.get("type", "string")
-    constraints = field.get("constraints", {})
-    text = pl.col(name)
-    value = text
-    rules = []
-
-    def rule(suffix: str, description: str, holds: pl.Expr) -> None:
-        rules.append(Rule(f"{name}.{suffix}", f"`{name}` {description}", holds, name))
-
     target = _TYPES[kind]
+    text = pl.col(name)
+    value = text if target is None else text.cast(target, strict=False)
+    rules = []
     if kind == "boolean":
-        rule("type", "is true or false", text.is_in(_BOOLEANS))
+        is_typed = text.is_in(_BOOLEANS)
     elif kind == "datetime":
-        rule("type", "is a date and time (ISO 8601)", _is_datetime(text) | text.is_null())
-    elif target is not None:
-        value = text.cast(target, strict=False)
-        rule("type", f"is of type {kind}", value.is_not_null() | text.is_null())
-    if constraints.get("required"):
-        rule("required", "is not empty", text.is_not_null())
-    if "pattern" in constraints:
-        rule("pattern", f"matches {constraints['pattern']}", text.str.contains(f"^(?:{constraints['pattern']})$"))
-    if "enum" in constraints:
-        allowed = [str(entry) for entry in constraints["enum"]]
-        rule("enum", f"is one of {', '.join(allowed)}", text.is_in(allowed))
-    if "minimum" in constraints:
-        rule("minimum", f"is at least {constraints['minimum']}", value >= _bound(constraints["minimum"], target))
-    if "maximum" in constraints:
-        rule("maximum", f"is at most {constraints['maximum']}", value <= _bound(constraints["maximum"], target))
-    if "minLength" in constraints:
-        low = constraints["minLength"]
-        rule("minLength", f"has at least {low} characters", text.str.len_chars() >= low)
-    if "maxLength" in constraints:
-        high = constraints["maxLength"]
-        rule("maxLength", f"has at most {high} characters", text.str.len_chars() <= high)
+        is_typed = _is_datetime(text)
+    else:
+        is_typed = value.is_not_null() | text.is_null()
+    if target is not None or kind in {"boolean", "datetime"}:
+        rules.append(Rule(f"{name}.type", f"`{name}` is of type {kind}", is_typed, name))
+    for constraint, bound in field.get("constraints", {}).items():
+        if constraint not in _CHECKS or bound is False:  # `unique` takes more than one row
+            continue
+        words, check = _CHECKS[constraint]
+        limit = _bound(bound, target) if constraint in {"minimum", "maximum"} else bound
+        description = f"`{name}` {words.format(bound)}"
+        rules.append(Rule(f"{name}.{constraint}", description, check(text, value, limit), name))
     return rules
 
 
@@ -273,13 +268,19 @@ def schema_problems(descriptor: Any) -> list[str]:
         if field.get("type", "string") not in _TYPES:
             problems.append(f"the field `{name}` has the type `{field['type']}`; use {', '.join(_TYPES)}")
             continue
-        unknown = sorted(set(field.get("constraints", {})) - _CONSTRAINTS)
-        problems += [f"the field `{name}` has the unknown constraint `{constraint}`" for constraint in unknown]
+        unknown = sorted(set(field.get("constraints", {})) - {*_CHECKS, "unique"})
+        problems += [
+            f"the field `{name}` has the unknown constraint `{constraint}`" for constraint in unknown
+        ]
         problems += _rule_problems(name, field)
     if descriptor.get("fieldsMatch", "exact") not in FIELDS_MATCH:
         problems.append(f"`fieldsMatch` is none of {', '.join(FIELDS_MATCH)}")
     key = descriptor.get("primaryKey", [])
-    problems += [f"the primary key `{k}` is no field" for k in ([key] if isinstance(key, str) else key) if k not in names]
+    problems += [
+        f"the primary key `{k}` is no field"
+        for k in ([key] if isinstance(key, str) else key)
+        if k not in names
+    ]
     for rule in descriptor.get("rowRules", []):
         problems += _row_rule_problems(rule, names)
     return problems
@@ -301,7 +302,7 @@ def _row_rule_problems(rule: Any, names: list[str]) -> list[str]:
     if not isinstance(rule, dict) or not {"name", "description", "sql"} <= set(rule):
         return ["a row rule lacks its name, description or sql"]
     try:
-        pl.DataFrame(dict.fromkeys(names, ["x"])).select(pl.sql_expr(rule["sql"]))
+        pl.DataFrame([tuple(names)], schema=names, orient="row").select(pl.sql_expr(rule["sql"]))
     except pl.exceptions.PolarsError as error:
         return [f"the row rule `{rule['name']}` does not work: {error}"]
     return []

@@ -187,7 +187,7 @@ def source_names(connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int
 def build_versions(connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int]) -> tuple[str, str]:
     """Analysis version, and last day (ISO 8601), of the builds that the given sources come from."""
     versions = connection.execute(
-        "SELECT DISTINCT coalesce(arguments->>'version', runs.version), strftime(max(started_at), '%Y-%m-%d') "
+        "SELECT coalesce(arguments->>'version', runs.version), strftime(max(started_at), '%Y-%m-%d') "
         "FROM runs JOIN sources USING (run_id) WHERE source_id IN (SELECT unnest(?)) GROUP BY 1 ORDER BY 1",
         [list(source_ids)],
     ).fetchall()
