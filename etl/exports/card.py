@@ -189,8 +189,8 @@ either is set to count each progression once.
 
 `vocabulary.json` has `tokens`, `numerals` and `sections`, each with `texts` (text of each id) and
 `train_counts`, and `keys`. Id 0 is `<pad>`, used by no row; id 1 is `<unk>` (for sections `<none>`, where no
-section is open). The others come by falling frequency in train, so that `ids < k` is a vocabulary of the commonest; what
-occurs only in validation or test comes last with the count 0.
+section is open). The others come by falling frequency in train, so that `ids < k` is a vocabulary of the
+commonest; what occurs only in validation or test comes last with the count 0.
 
 ## Provenance and licence
 
