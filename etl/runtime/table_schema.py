@@ -201,7 +201,10 @@ def _field_rules(field: Mapping[str, Any]) -> list[Rule]:
     name, kind = field["name"], field.get("type", "string")
     target = _TYPES[kind]
     text = pl.col(name)
-    value = text if target is None else text.cast(target, strict=False)
+    if kind == "date":
+        value = text.str.to_date("%Y-%m-%d", strict=False)
+    else:
+        value = text if target is None else text.cast(target, strict=False)
     rules = []
     if kind == "boolean":
         is_typed = text.is_in(_BOOLEANS)
@@ -226,7 +229,10 @@ def _is_datetime(text: pl.Expr) -> pl.Expr:
 
 
 def _bound(bound: Any, target: pl.DataType | None) -> pl.Expr:
-    return pl.lit(str(bound)) if target is None else pl.lit(str(bound)).cast(target)
+    text = pl.lit(str(bound))
+    if target == pl.Date:
+        return text.str.to_date("%Y-%m-%d")
+    return text if target is None else text.cast(target)
 
 
 def shipped_schemas() -> dict[str, Path]:
