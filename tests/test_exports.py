@@ -62,9 +62,9 @@ def run_etl(*arguments: str | Path, expect: int = 0) -> str:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory) -> Path:
+def built(tmp_path_factory):
     """Build a store of the small songs in a folder, beside what the build writes."""
-    folder = tmp_path_factory.mktemp("built")
+    folder: Path = tmp_path_factory.mktemp("built")
     (folder / "songs.csv").write_text(SONGS, encoding="utf-8")
     run_etl(
         *("build", "data3", folder / "songs.csv", "-o", folder / "data3.csv"),
@@ -74,7 +74,7 @@ def built(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def songs_parquet(built) -> Path:
+def songs_parquet(built):
     """Export Parquet."""
     run_etl("export", "parquet", "--db", built / "e.duckdb", "-o", built / "songs.parquet")
     return built / "songs.parquet"
@@ -126,7 +126,7 @@ def test_data3_loads(built, reader):
     elif reader == "pandas":
         rows = pl.from_pandas(pd.read_csv(path, keep_default_na=False))
     else:
-        rows = duckdb.sql(f"FROM '{path}'").pl()
+        rows = duckdb.read_csv(str(path)).pl()
     assert rows.columns == list(COLUMNS)
     assert rows["key"].to_list() == ["C Major", "C Major", "No Harmony", "Parse Error"]
 
@@ -177,8 +177,8 @@ def test_parquet_loads_in_pandas_and_duckdb(songs_parquet):
     """Both pandas and DuckDB see the same songs."""
     frame = pd.read_parquet(songs_parquet)
     assert np.stack(list(frame["key_posterior"])).shape == (4, 24)
-    found = duckdb.sql(f"SELECT id FROM '{songs_parquet}' WHERE list_contains(numerals, 'V7')").fetchall()
-    assert found == [("b",)]
+    found = duckdb.read_parquet(str(songs_parquet)).filter("list_contains(numerals, 'V7')")
+    assert found.select("id").fetchall() == [("b",)]
 
 
 def test_failed_export_leaves_nothing(built, tmp_path):

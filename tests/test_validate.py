@@ -35,9 +35,9 @@ def run_etl(*arguments: str | Path, expect: int = 0) -> str:
 
 
 @pytest.fixture(scope="module")
-def data3(tmp_path_factory) -> Path:
+def data3(tmp_path_factory):
     """Build data3 from the bundled sample."""
-    folder = tmp_path_factory.mktemp("sample")
+    folder: Path = tmp_path_factory.mktemp("sample")
     sample = resource("sample/billboard_chordonomicon.csv")
     run_etl("build", "data3", sample, "-o", folder / "data3.csv", "--no-db")
     return folder / "data3.csv"
@@ -65,7 +65,7 @@ def test_what_the_build_reads_and_writes_is_clean(data3):
     assert [path.name for path in data3.parent.iterdir()] == ["data3.csv"]
 
 
-BAD = {
+BAD: dict[str, dict[str, str | None]] = {
     "key.pattern": {"key": "H Major"},
     "key.required": {"key": None},
     "roman_numerals.pattern": {"roman_numerals": "I  V"},

@@ -75,7 +75,7 @@ def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return values ^ (values >> np.uint64(31))
 
 
-def leak_groups(links: Sequence[NDArray[np.int64]]) -> NDArray[np.int32]:
+def leak_groups(links: Sequence[NDArray[np.signedinteger]]) -> NDArray[np.int32]:
     """Group songs that are linked, directly or through others.
 
     Parameters
