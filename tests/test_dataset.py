@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -24,9 +21,11 @@ from etl.exports.splits import (
     progression_hashes,
     without_straddling,
 )
+from tests.command_line import run_etl
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -35,19 +34,6 @@ CHORDS = ("C", "G", "Amin", "F", "Dmin", "Emin", "D", "Bb", "A7", "E")
 HEADER = (
     "id,chords,release_date,genres,decade,rock_genre,artist_id,main_genre,spotify_song_id,spotify_artist_id"
 )
-
-
-def run_etl(*arguments: str | Path, expect: int = 0) -> str:
-    """Run the command line in a process of its own; give what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "etl", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=Path(__file__).parents[1],
-    )
-    assert done.returncode == expect, done.stderr
-    return done.stdout + done.stderr
 
 
 def song_lines() -> list[str]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import numpy as np
@@ -15,6 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from etl.exports.data3 import COLUMNS
+from tests.command_line import run_etl
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SONGS = """\
 id,chords,release_date,genres,decade,rock_genre,artist_id,main_genre,spotify_song_id,spotify_artist_id
@@ -46,19 +48,6 @@ oops",,"rock 'n, roll",,,artist_1,,,,Unknown Artist,N/A,Unknown Track,N/A,C Majo
 c,,,,,,,,,,Unknown Artist,N/A,Unknown Track,N/A,No Harmony,empty,
 d,?? !!,,,,,,,,tooshort,Unknown Artist,N/A,Unknown Track,N/A,Parse Error,parse_error,
 """
-
-
-def run_etl(*arguments: str | Path, expect: int = 0) -> str:
-    """Run the command line in a process of its own; give what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "etl", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=Path(__file__).parents[1],
-    )
-    assert done.returncode == expect, done.stderr
-    return done.stdout if expect == 0 else done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-import subprocess
-import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
@@ -16,22 +14,13 @@ from etl.exports.data3 import COLUMNS, SOURCE_COLUMNS
 from etl.runtime.errors import EtlError
 from etl.runtime.resources import resource
 from etl.runtime.table_schema import TableSchema, load_schema, schema_problems, shipped_schemas
+from tests.command_line import run_etl
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HEADER = ",".join(SOURCE_COLUMNS)
 FIELD = {"name": "a", "type": "integer", "description": "A number.", "constraints": {"minimum": 0}}
-
-
-def run_etl(*arguments: str | Path, expect: int = 0) -> str:
-    """Run the command line in a process of its own; give what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "etl", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=Path(__file__).parents[1],
-    )
-    assert done.returncode == expect, done.stdout + done.stderr
-    return done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")

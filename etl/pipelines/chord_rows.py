@@ -87,10 +87,10 @@ def _parse(block: Block, wanted: Sequence[str]) -> _Parsed:
     try:
         table = _parse_csv(block.data, block.source.columns, wanted, refused)
     except pa.ArrowInvalid:
-        return _parse_by_line(block, wanted)
+        return _parse_by_line(block, block.data, wanted)
     records = table.num_rows + len(refused)
     if records != block.data.count(b"\n") + (not block.data.endswith(b"\n")):
-        return _parse_by_line(block, wanted)
+        return _parse_by_line(block, block.data, wanted)
     lines = np.arange(block.first_line, block.first_line + records)
     bad = [
         (block.first_line + number, *_wrong_width(block.source, found, text))
@@ -137,10 +137,10 @@ def _wrong_width(source: Source, found: int, text: str) -> tuple[str, str, str]:
     return "field count", f"expected {len(source.columns)} fields, found {found}", text
 
 
-def _parse_by_line(block: Block, wanted: Sequence[str]) -> _Parsed:
+def _parse_by_line(block: Block, data: bytes, wanted: Sequence[str]) -> _Parsed:
     """Parse a troubled block: keep each record that stands on its own, refuse the others one by one."""
     columns = block.source.columns
-    physical = bytes(block.data).split(b"\n")
+    physical = data.split(b"\n")
     if physical[-1] == b"":
         physical.pop()
     good: list[bytes] = []
@@ -157,9 +157,8 @@ def _parse_by_line(block: Block, wanted: Sequence[str]) -> _Parsed:
             bad.append((number, category, reason, physical[index].decode("utf-8", "backslashreplace")))
         index += max(taken, 1)
     refused: list[tuple[int, int, str]] = []
-    data = b"\n".join(good) + b"\n"
     if good:
-        songs = pl.DataFrame(_parse_csv(data, columns, wanted, refused))
+        songs = pl.DataFrame(_parse_csv(b"\n".join(good) + b"\n", columns, wanted, refused))
     else:
         songs = pl.DataFrame(schema=dict.fromkeys(wanted, pl.String))
     bad += [(lines[at], *_wrong_width(block.source, found, text)) for at, found, text in refused]
