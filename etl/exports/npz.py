@@ -71,7 +71,7 @@ class SongMatrices:
         chords = Ragged.from_series(songs["chord_ids"])
         self._tokens.append(_narrow(chords.values))
         self._lengths.append(chords.lengths)
-        self._sections.append(_narrow(_section_of_chord(songs, chords)))
+        self._sections.append(_narrow(section_of_chord(songs, chords)))
 
     def write(
         self, path: Path, *, chords: pl.DataFrame, sections: pl.DataFrame, manifest: Mapping[str, Any]
@@ -171,8 +171,21 @@ def _width(name: str) -> int:
     return {"key_posterior": 24, "category_counts": len(CATEGORIES)}.get(name, 12)
 
 
-def _section_of_chord(songs: pl.DataFrame, chords: Ragged) -> NDArray[np.int32]:
-    """Section id of each chord; -1 where no section is open."""
+def section_of_chord(songs: pl.DataFrame, chords: Ragged) -> NDArray[np.int32]:
+    """Section of each chord.
+
+    Parameters
+    ----------
+    songs
+        ``section_starts`` and ``section_ids``, list[i32], one for each section tag.
+    chords
+        One value for each chord, N rows, T values.
+
+    Returns
+    -------
+    ndarray
+        (T,) section ids; -1 where no section is open.
+    """
     starts = Ragged.from_series(songs["section_starts"])
     section_ids = Ragged.from_series(songs["section_ids"]).values
     positions = starts.values + np.repeat(chords.offsets[:-1], starts.lengths)

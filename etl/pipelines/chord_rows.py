@@ -47,7 +47,12 @@ class Rows:
 
 
 def parse_block(block: Block) -> Rows:
-    """Parse a block into its songs and rejects."""
+    """Parse a block into its songs and rejects; a song has an id that no song before it has."""
+    return _with_good_ids(block.source, parse_records(block))
+
+
+def parse_records(block: Block) -> Rows:
+    """Parse a block of any table; only records that cannot be read are rejects."""
     if isinstance(block.data, Damage):
         rejects = _rejects(block.source, [(block.first_line, "damaged file", block.data.reason, "")])
         return Rows(1, _no_songs(block.source).with_columns(line=pl.lit(0, pl.Int64)), rejects)
@@ -105,7 +110,7 @@ def _parse_table(source: Source, table: pa.Table, first_row: int) -> Rows:
         is_broken |= (raw[name].is_not_null() & songs[name].is_null()).to_numpy()
     broken = np.flatnonzero(is_broken)
     bad = [(int(rows[at]), "encoding", "invalid UTF-8", "") for at in broken]
-    return _checked(source, songs.height, songs.filter(~is_broken), rows[~is_broken], bad)
+    return _rows(source, songs.height, songs.filter(~is_broken), rows[~is_broken], bad)
 
 
 def _decoded(column: pl.Series) -> pl.Series:
@@ -129,7 +134,7 @@ def _parse_lines(source: Source, data: bytes, first_line: int) -> Rows | None:
         return None
     lines = np.arange(first_line, first_line + records)
     bad = [(first_line + at, *_wrong_width(source, found), text) for at, found, text in refused]
-    return _checked(source, records, pl.DataFrame(table), np.delete(lines, [at for at, _, _ in refused]), bad)
+    return _rows(source, records, pl.DataFrame(table), np.delete(lines, [at for at, _, _ in refused]), bad)
 
 
 def _parse_records(source: Source, data: bytes, first_line: int) -> Rows:
@@ -152,11 +157,11 @@ def _parse_records(source: Source, data: bytes, first_line: int) -> Rows:
             good.append(text)
             lines.append(line)
     if not good:
-        return _checked(source, len(bad), _no_songs(source), np.zeros(0, np.int64), bad)
+        return _rows(source, len(bad), _no_songs(source), np.zeros(0, np.int64), bad)
     table, refused = _parse_csv(source, b"\n".join(good) + b"\n")
     bad += [(lines[at], *_wrong_width(source, found), text) for at, found, text in refused]
     kept = np.delete(np.array(lines, dtype=np.int64), [at for at, _, _ in refused])
-    return _checked(source, table.num_rows + len(bad), pl.DataFrame(table), kept, sorted(bad))
+    return _rows(source, table.num_rows + len(bad), pl.DataFrame(table), kept, sorted(bad))
 
 
 def _is_utf8(data: bytes) -> bool:
@@ -201,15 +206,18 @@ def _wrong_width(source: Source, found: int) -> tuple[str, str]:
     return "field count", f"expected {len(source.columns)} fields, found {found}"
 
 
-def _checked(
+def _rows(
     source: Source,
     records: int,
     songs: pl.DataFrame,
     lines: NDArray[np.int64],
     bad: list[tuple[int, str, str, str]],
 ) -> Rows:
+    return Rows(records, songs.with_columns(line=pl.Series(lines, dtype=pl.Int64)), _rejects(source, bad))
+
+
+def _with_good_ids(source: Source, rows: Rows) -> Rows:
     """Refuse songs without a usable id, and every second song with the same id."""
-    songs = songs.with_columns(line=pl.Series(lines, dtype=pl.Int64))
     problem = (
         pl.when(pl.col("id").fill_null("") == "")
         .then(pl.lit("missing id"))
@@ -218,13 +226,12 @@ def _checked(
         .when(~pl.col("id").is_first_distinct())
         .then(pl.lit("duplicate id"))
     )
-    marked = songs.with_columns(problem=problem)
+    marked = rows.songs.with_columns(problem=problem)
     broken = marked.filter(pl.col("problem").is_not_null())
-    rejects = _rejects(source, bad)
-    if broken.height:
-        rejects = pl.concat([rejects, song_rejects(source, broken)]).sort("line", maintain_order=True)
-        songs = marked.filter(pl.col("problem").is_null()).drop("problem")
-    return Rows(records, songs, rejects)
+    if broken.is_empty():
+        return rows
+    rejects = pl.concat([rows.rejects, song_rejects(source, broken)]).sort("line", maintain_order=True)
+    return Rows(rows.records, marked.filter(pl.col("problem").is_null()).drop("problem"), rejects)
 
 
 def song_rejects(source: Source, songs: pl.DataFrame) -> pl.DataFrame:

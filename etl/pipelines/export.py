@@ -1,8 +1,9 @@
-"""Write data3 CSV and matrices from the store, without analysing anything again."""
+"""Write data3 CSV, matrices and Parquet from the store, without analysing anything again."""
 
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
@@ -14,16 +15,25 @@ from etl.chords.tokens import tokenise
 from etl.chords.vocabulary import Kind
 from etl.exports.data3 import HEADER, SOURCE_COLUMNS, write_data3
 from etl.exports.npz import MATRIX_COLUMNS, SongMatrices
-from etl.runtime.files import atomic_file
-from etl.store.songs import stored_songs
+from etl.exports.parquet import SONG_COLUMNS, SongsWriter, schema_of, text_lists
+from etl.runtime.files import atomic_file, atomic_path
+from etl.store.songs import build_versions, source_names, stored_songs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     import duckdb
 
+    from etl.runtime.progress import Progress
+
 _CSV_COLUMNS: Final = (*SOURCE_COLUMNS, "key_name", "n_chords", "n_unknown", "numeral_ids")
+
+_SPELLED: Final = {"chord_symbols": "chord_ids", "numerals": "numeral_ids", "section_tags": "section_ids"}
+"""Text columns of the Parquet export, and the ids that the store holds for them."""
+
+_STORED: Final = tuple(
+    _SPELLED.get(column.name, column.name) for column in SONG_COLUMNS if column.name != "source"
+)
 
 
 def write_stored_csv(
@@ -83,3 +93,29 @@ def write_stored_npz(
     sections = connection.sql("SELECT tag FROM sections ORDER BY section_id").pl()
     matrices.write(path, chords=chords, sections=sections, manifest=manifest)
     return songs
+
+
+def write_stored_parquet(
+    connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int], path: Path, progress: Progress
+) -> int:
+    """Write stored sources as Parquet, one row per song; gives the number of songs."""
+    texts = {
+        "chord_symbols": _texts(connection, "SELECT symbol FROM chord_symbols ORDER BY chord_id"),
+        "numerals": _texts(connection, "SELECT numeral FROM numerals ORDER BY numeral_id"),
+        "section_tags": _texts(connection, "SELECT tag FROM sections ORDER BY section_id"),
+    }
+    schema = schema_of(SONG_COLUMNS, {"analysis": build_versions(connection, source_ids)[0]})
+    with atomic_path(path) as temporary, SongsWriter(temporary, schema) as writer:
+        for source_id, name in zip(source_ids, source_names(connection, source_ids), strict=True):
+            for songs in stored_songs(connection, [source_id], _STORED):
+                table = songs.with_columns(source=pl.lit(Path(name).name)).to_arrow()
+                for column, ids in _SPELLED.items():
+                    spelled = text_lists(Ragged.from_series(songs[ids]), texts[column])
+                    table = table.append_column(column, spelled)
+                writer.write(table)
+                progress.advance(items=songs.height)
+    return writer.rows
+
+
+def _texts(connection: duckdb.DuckDBPyConnection, query: str) -> pa.Array:
+    return pa.array(connection.sql(query).pl().to_series().to_list(), pa.string())

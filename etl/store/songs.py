@@ -10,6 +10,7 @@ import polars as pl
 
 from etl.chords.lexicon import Lexicon
 from etl.chords.ragged import Ragged
+from etl.runtime.errors import EtlError
 from etl.store.runs import REJECT_SCHEMA
 
 if TYPE_CHECKING:
@@ -158,9 +159,22 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: pl.DataFram
 
 
 def stored_sources(connection: duckdb.DuckDBPyConnection, names: Sequence[str] = ()) -> list[int]:
-    """Numbers of the named sources in that order; of those of the latest build where none is named."""
+    """Numbers of the named sources in that order; of those of the latest build where none is named.
+
+    Raises
+    ------
+    EtlError
+        If the store holds no songs, or none of one of these sources.
+    """
+    by_name = dict(connection.sql("SELECT path, source_id FROM sources ORDER BY source_id").fetchall())
+    if not by_name:
+        raise EtlError("the store holds no chord songs.", "Build them with `etl build data3`.")
+    missing = [name for name in names if name not in by_name]
+    if missing:
+        raise EtlError(
+            f"the store has no songs of {missing[0]}.", f"It has those of: {', '.join(sorted(by_name))}."
+        )
     if names:
-        by_name = dict(connection.sql("SELECT path, source_id FROM sources").fetchall())
         return [by_name[name] for name in names]
     latest = connection.sql(
         "SELECT source_id FROM sources WHERE run_id = (SELECT max(run_id) FROM sources) ORDER BY source_id"
@@ -187,6 +201,22 @@ def stored_rejects(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) 
         params=[list(names)],
     ).pl()
     return rejects
+
+
+def source_names(connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int]) -> list[str]:
+    """Full paths of sources, in the order of ``source_ids``."""
+    paths = dict(connection.sql("SELECT source_id, path FROM sources").fetchall())
+    return [paths[source_id] for source_id in source_ids]
+
+
+def build_versions(connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int]) -> tuple[str, str]:
+    """Analysis version, and last day (ISO 8601), of the builds that the given sources come from."""
+    versions = connection.execute(
+        "SELECT coalesce(arguments->>'version', runs.version), strftime(max(started_at), '%Y-%m-%d') "
+        "FROM runs JOIN sources USING (run_id) WHERE source_id IN (SELECT unnest(?)) GROUP BY 1 ORDER BY 1",
+        [list(source_ids)],
+    ).fetchall()
+    return ", ".join(version for version, _ in versions), max(day for _, day in versions)
 
 
 def stored_songs(
