@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Never
 import typer
 
 import etl
-from etl.cli import build
+from etl.cli import build, db, query, report
 from etl.runtime.errors import EtlError, ExitCode
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ app = typer.Typer(
 )
 
 app.add_typer(build.app, name="build")
+app.command(epilog=query.EXAMPLES)(query.query)
+app.add_typer(db.app, name="db")
+app.add_typer(report.app, name="report")
 
 
 def _print_version(value: bool) -> None:

@@ -1,0 +1,291 @@
+"""The quality report: how much of a build's songs could be read, keyed, spelled and enriched, with examples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from etl.pitch import MAJOR_TONICS, MINOR_TONICS
+from etl.store.songs import stored_sources
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import duckdb
+
+UNKNOWN_CHORD_LIMIT: Final = 0.08
+"""Share of chord tokens that may be no chord symbol."""
+
+LOW_CONFIDENCE: Final = 0.25
+"""Confidence below which a key counts as doubtful."""
+
+_EXAMPLES: Final = 3
+_SPOTIFY_ID: Final = "'^[0-9A-Za-z]{22}$'"
+
+_VALID: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "id": "trim(id) <> ''",
+        "chords": "trim(chords) <> ''",
+        "release_date": r"regexp_full_match(release_date, '\d{4}(-\d{2}(-\d{2})?)?')",
+        "genres": "trim(genres) <> ''",
+        "decade": "try_cast(decade AS DOUBLE) % 10 = 0",
+        "rock_genre": "trim(rock_genre) <> ''",
+        "artist_id": "trim(artist_id) <> ''",
+        "main_genre": "trim(main_genre) <> ''",
+        "spotify_song_id": f"regexp_matches(spotify_song_id, {_SPOTIFY_ID})",
+        "spotify_artist_id": f"regexp_matches(spotify_artist_id, {_SPOTIFY_ID})",
+        "key_name": "list_contains($key_names, key_name)",
+    }
+)
+"""What a filled value of each column must be."""
+
+_KEY_NAMES: Final = (
+    *(f"{tonic} Major" for tonic in MAJOR_TONICS),
+    *(f"{tonic} Minor" for tonic in MINOR_TONICS),
+    "No Harmony",
+    "Parse Error",
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the songs.
+
+    Attributes
+    ----------
+    name
+        Its name.
+    filled, invalid
+        Songs that have a value, and those of them whose value is not of the column's form.
+    examples
+        A few invalid values.
+    """
+
+    name: str
+    filled: int
+    invalid: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A share.
+
+    Attributes
+    ----------
+    name
+        What it is the share of.
+    count, total
+        Its parts.
+    limit
+        The greatest share that is acceptable, or None if there is no such limit.
+    examples
+        A few of those that lower the quality.
+    """
+
+    name: str
+    count: int
+    total: int
+    limit: float | None
+    examples: tuple[str, ...]
+
+    @property
+    def share(self) -> float | None:
+        """0-1; None of nothing."""
+        return self.count / self.total if self.total else None
+
+    @property
+    def is_within_limit(self) -> bool:
+        """Whether the share is acceptable."""
+        return self.limit is None or self.share is None or self.share <= self.limit
+
+
+@dataclass(frozen=True)
+class Quality:
+    """The quality of some sources.
+
+    Attributes
+    ----------
+    songs
+        How many songs they have.
+    columns
+        The column check.
+    measures
+        The shares.
+    """
+
+    songs: int
+    columns: tuple[Column, ...]
+    measures: tuple[Measure, ...]
+
+    @property
+    def is_within_limits(self) -> bool:
+        """Whether every measure is acceptable."""
+        return all(measure.is_within_limit for measure in self.measures)
+
+
+def quality(connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int] = ()) -> Quality:
+    """Measure the quality of stored songs.
+
+    Parameters
+    ----------
+    connection
+        The store.
+    source_ids
+        Which sources; those of the latest build if empty.
+    """
+    of_sources = {"sources": list(source_ids or stored_sources(connection))}
+    songs = _row(connection, "SELECT count(*) FROM songs WHERE source_id IN (SELECT unnest($sources))", of_sources)
+    return Quality(songs[0], _columns(connection, of_sources), _measures(connection, of_sources))
+
+
+def _row(connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, Any]) -> tuple[Any, ...]:
+    row: tuple[Any, ...] = connection.execute(sql, dict(values)).fetchall()[0]
+    return row
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, of_sources: Mapping[str, Any]) -> tuple[Column, ...]:
+    counted = ", ".join(
+        f"count({name}), count(*) FILTER (NOT coalesce({rule}, {name} IS NULL)), "
+        f"(list(DISTINCT {name}) FILTER (NOT coalesce({rule}, {name} IS NULL)))"
+        for name, rule in _VALID.items()
+    )
+    cells = _row(
+        connection,
+        f"SELECT {counted} FROM songs JOIN song_harmony USING (song_id) "
+        "WHERE source_id IN (SELECT unnest($sources))",
+        {**of_sources, "key_names": list(_KEY_NAMES)},
+    )
+    return tuple(
+        Column(name, filled, invalid, tuple(sorted(examples or ())[:_EXAMPLES]))
+        for name, filled, invalid, examples in zip(
+            _VALID, cells[0::3], cells[1::3], cells[2::3], strict=True
+        )
+    )
+
+
+def _measures(connection: duckdb.DuckDBPyConnection, of_sources: Mapping[str, Any]) -> tuple[Measure, ...]:
+    songs, keyed, chords, unknown, spelled, numerals, with_fingerprint, doubtful = _row(
+        connection,
+        "SELECT count(*), count(*) FILTER (key >= 0), "
+        "coalesce(sum(n_chords + n_unknown), 0)::BIGINT, coalesce(sum(n_unknown), 0)::BIGINT, "
+        "coalesce(sum(n_chords), 0)::BIGINT, "
+        "coalesce(sum(len(list_filter(numeral_ids, lambda id: id IS DISTINCT FROM unread))), 0)::BIGINT, "
+        "count(*) FILTER (list_sum(fingerprint_mean::FLOAT[]) > 0), "
+        "count(*) FILTER (key >= 0 AND key_confidence < $low) "
+        "FROM songs JOIN song_harmony USING (song_id) JOIN song_tokens USING (song_id) "
+        "CROSS JOIN (SELECT min(numeral_id) AS unread FROM numerals WHERE numeral = '?') "
+        "WHERE source_id IN (SELECT unnest($sources))",
+        {**of_sources, "low": LOW_CONFIDENCE},
+    )
+    return (
+        Measure("songs with a key", keyed, songs, None, _songs(connection, of_sources, "key < 0")),
+        Measure(
+            "chords with a numeral",
+            numerals,
+            spelled,
+            None,
+            _songs(connection, of_sources, "n_chords > 0 AND n_unknown > n_chords"),
+        ),
+        Measure(
+            "songs with a fingerprint",
+            with_fingerprint,
+            songs,
+            None,
+            _songs(connection, of_sources, "coalesce(list_sum(fingerprint_mean::FLOAT[]), 0) = 0"),
+        ),
+        *_enrichment(connection, of_sources),
+        Measure(
+            "unknown chords",
+            unknown,
+            chords,
+            UNKNOWN_CHORD_LIMIT,
+            _unknown_symbols(connection, of_sources),
+        ),
+        Measure(
+            "songs with a doubtful key",
+            doubtful,
+            keyed,
+            None,
+            _songs(connection, of_sources, f"key >= 0 AND key_confidence < {LOW_CONFIDENCE}", "key_confidence"),
+        ),
+    )
+
+
+def _songs(
+    connection: duckdb.DuckDBPyConnection, of_sources: Mapping[str, Any], condition: str, order: str = "song_id"
+) -> tuple[str, ...]:
+    """Show the first songs that a condition holds for."""
+    rows = connection.execute(
+        "SELECT format('song {}: {}, confidence {:.2f}: {}', id, key_name, key_confidence, "
+        "coalesce(left(chords, 60), '(no chords)')) "
+        "FROM songs JOIN song_harmony USING (song_id) "
+        f"WHERE source_id IN (SELECT unnest($sources)) AND {condition} ORDER BY {order}, song_id LIMIT {_EXAMPLES}",
+        dict(of_sources),
+    ).fetchall()
+    return tuple(text for (text,) in rows)
+
+
+def _unknown_symbols(connection: duckdb.DuckDBPyConnection, of_sources: Mapping[str, Any]) -> tuple[str, ...]:
+    rows = connection.execute(
+        "SELECT format('{} ({} times)', symbol, sum(occurrences)::BIGINT) "
+        "FROM source_symbols JOIN chord_symbols USING (chord_id) "
+        "WHERE NOT is_known AND source_id IN (SELECT unnest($sources)) "
+        f"GROUP BY symbol ORDER BY sum(occurrences) DESC, symbol LIMIT {_EXAMPLES}",
+        dict(of_sources),
+    ).fetchall()
+    return tuple(text for (text,) in rows)
+
+
+def _enrichment(connection: duckdb.DuckDBPyConnection, of_sources: Mapping[str, Any]) -> list[Measure]:
+    """Of the songs with a valid Spotify id, how many have its name."""
+    measures = []
+    for name, table, column in (
+        ("artist ids with a name", "spotify_artists", "spotify_artist_id"),
+        ("song ids with a name", "spotify_tracks", "spotify_song_id"),
+    ):
+        is_there = connection.execute(
+            "SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", [table]
+        ).fetchall()[0][0]
+        names = f"SELECT id FROM {table} WHERE name IS NOT NULL" if is_there else "SELECT NULL WHERE false"
+        asked = (
+            f"FROM songs WHERE source_id IN (SELECT unnest($sources)) AND {_VALID[column]}"
+        )
+        named, total = _row(
+            connection,
+            f"SELECT count(*) FILTER ({column} IN ({names})), count(*) {asked}",
+            of_sources,
+        )
+        lacking = connection.execute(
+            f"SELECT DISTINCT {column} {asked} AND {column} NOT IN ({names}) ORDER BY ALL LIMIT {_EXAMPLES}",
+            dict(of_sources),
+        ).fetchall()
+        measures.append(Measure(name, named, total, None, tuple(text for (text,) in lacking)))
+    return measures
+
+
+def describe(report: Quality) -> str:
+    """Write the report as text."""
+    lines = [f"quality of {report.songs:,} songs"]
+    lines += [f"  {'column':<26}  {'filled':>8}  {'invalid':>8}"]
+    for column in report.columns:
+        line = f"  {column.name:<26}  {_percent(column.filled, report.songs):>8}  {column.invalid:>8,}"
+        lines.append(line + _such_as(column.examples))
+    for measure in report.measures:
+        share = _percent(measure.count, measure.total)
+        line = f"  {measure.name:<26}  {share:>8}  {measure.count:,} of {measure.total:,}"
+        if measure.limit is not None:
+            verdict = "within" if measure.is_within_limit else "ABOVE"
+            line += f", {verdict} the limit of {measure.limit:.0%}"
+        lines.append(line)
+        lines += [f"      {example}" for example in measure.examples]
+    return "\n".join(lines)
+
+
+def _percent(count: int, total: int) -> str:
+    return f"{count / total:.2%}" if total else "-"
+
+
+def _such_as(examples: Sequence[str]) -> str:
+    return f"  such as {', '.join(map(repr, examples))}" if examples else ""
