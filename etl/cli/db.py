@@ -26,7 +26,9 @@ def info(db: Database = None) -> None:
     typer.echo(
         f"migration {store.migration}, last written by music-etl {store.etl_version or '(no run yet)'}\n"
     )
-    typer.echo(table(("table", "rows"), [(name, f"{rows:,}") for name, rows in store.tables], right=[False, True]))
+    typer.echo(
+        table(("table", "rows"), [(name, f"{rows:,}") for name, rows in store.tables], right=[False, True])
+    )
     if store.sources:
         sources = [(path, f"{songs:,}", run_id) for path, songs, run_id in store.sources]
         typer.echo("\n" + table(("source", "songs", "run"), sources, right=[False, True, True]))

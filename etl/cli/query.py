@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +29,8 @@ EXAMPLES = (
 
 _TABLE = "table"
 _SHOWN_ROWS = 100
+_WIDTH = 100
+_INDENT = "    "
 
 
 def query(
@@ -79,10 +82,12 @@ def query(
 
 def describe(named: Query) -> str:
     """Say what a shipped query does and which parameters it takes."""
-    lines = [named.name, f"  {named.description}"]
+    lines = [f"{named.name}: {named.title}", *textwrap.wrap(named.description, _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT)]
     for parameter in named.parameters:
         default = "required" if parameter.default is None else f"default {parameter.default}"
-        lines.append(f"  --param {parameter.name}=...  {parameter.description} ({default})")
+        values = f"{'|'.join(parameter.choices)}; " if parameter.choices else ""
+        text = f"--param {parameter.name}=...  {parameter.description} ({values}{default})"
+        lines += textwrap.wrap(text, _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT)
     return "\n".join(lines)
 
 
@@ -122,7 +127,10 @@ def _is_number(name: str) -> bool:
 
 
 def _write(
-    connection: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation, file_format: Format, output: Path | None
+    connection: duckdb.DuckDBPyConnection,
+    relation: duckdb.DuckDBPyRelation,
+    file_format: Format,
+    output: Path | None,
 ) -> None:
     from etl.runtime.files import atomic_path
     from etl.store.queries import write_rows

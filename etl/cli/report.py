@@ -17,7 +17,7 @@ def _group() -> None:
 
 @app.command(name="quality", epilog="Example: etl report quality --db data/music.duckdb")
 def report_quality(db: Database = None) -> int:
-    """Report on the latest build: columns, keys, numerals, names, unknown chords; exit code 1 above a limit."""
+    """Report on the latest build, with examples of what is amiss; exit code 1 if a limit is exceeded."""
     from etl.runtime.settings import database_path
     from etl.store.database import read_store
     from etl.store.quality import describe, quality

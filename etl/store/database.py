@@ -210,10 +210,10 @@ def describe_store(connection: duckdb.DuckDBPyConnection) -> StoreInfo:
         "(SELECT version FROM runs ORDER BY run_id DESC LIMIT 1)"
     ).fetchall()[0]
     return StoreInfo(
-        tables=[(name, connection.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0]) for (name,) in names],
-        sources=connection.execute(
-            "SELECT path, songs, run_id FROM sources ORDER BY source_id"
-        ).fetchall(),
+        tables=[
+            (name, connection.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0]) for (name,) in names
+        ],
+        sources=connection.execute("SELECT path, songs, run_id FROM sources ORDER BY source_id").fetchall(),
         migration=migration,
         etl_version=version,
         duckdb_version=duckdb.__version__,

@@ -16,8 +16,8 @@ CHECKS: Final[Mapping[str, str]] = MappingProxyType(
         "each song has one row of harmony and one of tokens": """
             SELECT format('song {}: {} of harmony, {} of tokens', song_id, n_harmony, n_tokens)
             FROM (SELECT song_id, count(*) AS n_songs FROM songs GROUP BY song_id)
-            FULL JOIN (SELECT song_id, count(*) AS n_harmony FROM song_harmony GROUP BY song_id) USING (song_id)
-            FULL JOIN (SELECT song_id, count(*) AS n_tokens FROM song_tokens GROUP BY song_id) USING (song_id)
+            FULL JOIN (SELECT song_id, count(*) AS n_harmony FROM song_harmony GROUP BY ALL) USING (song_id)
+            FULL JOIN (SELECT song_id, count(*) AS n_tokens FROM song_tokens GROUP BY ALL) USING (song_id)
             WHERE (n_songs, n_harmony, n_tokens) IS DISTINCT FROM (1, 1, 1)
         """,
         "no two songs of a source have the same id": """
@@ -55,10 +55,10 @@ CHECKS: Final[Mapping[str, str]] = MappingProxyType(
             ) USING (song_id)
             WHERE n_unknown <> coalesce(found, 0)
         """,
-        "the categories of a song add up to its chords": """
-            SELECT format('song {}: {} chords, {} in categories', song_id, n_chords,
+        "the categories of a song add up to its chord tokens (unknown ones are in `Other`)": """
+            SELECT format('song {}: {} chord tokens, {} in categories', song_id, n_chords + n_unknown,
                 list_sum(category_counts::UINTEGER[]))
-            FROM song_harmony WHERE list_sum(category_counts::UINTEGER[]) <> n_chords
+            FROM song_harmony WHERE list_sum(category_counts::UINTEGER[]) <> n_chords + n_unknown
         """,
         "sections start in order, within the song": """
             SELECT format('song {}: {} sections at {}', song_id, n_sections, section_starts)
@@ -132,7 +132,8 @@ def check_store(connection: duckdb.DuckDBPyConnection, *, examples: int = 3) -> 
     findings = []
     for check, sql in CHECKS.items():
         violations, shown = connection.execute(
-            f"SELECT count(*), coalesce(list(line ORDER BY line)[:$examples], []) FROM ({sql}) AS found (line)",
+            "SELECT count(*), coalesce(list(line ORDER BY line)[:$examples], []) "
+            f"FROM ({sql}) AS found (line)",
             {"examples": examples},
         ).fetchall()[0]
         findings.append(Finding(check, violations, tuple(shown)))

@@ -1,4 +1,4 @@
-"""The quality report: how much of a build's songs could be read, keyed, spelled and enriched, with examples."""
+"""The quality report: what share of a build's songs could be read, keyed and enriched, with examples."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ _SPOTIFY_ID: Final = "'^[0-9A-Za-z]{22}$'"
 
 _VALID: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "id": "trim(id) <> ''",
-        "chords": "trim(chords) <> ''",
+        "id": "id <> ''",
+        "chords": "true",
         "release_date": r"regexp_full_match(release_date, '\d{4}(-\d{2}(-\d{2})?)?')",
-        "genres": "trim(genres) <> ''",
+        "genres": "true",
         "decade": "try_cast(decade AS DOUBLE) % 10 = 0",
-        "rock_genre": "trim(rock_genre) <> ''",
-        "artist_id": "trim(artist_id) <> ''",
-        "main_genre": "trim(main_genre) <> ''",
+        "rock_genre": "true",
+        "artist_id": "true",
+        "main_genre": "true",
         "spotify_song_id": f"regexp_matches(spotify_song_id, {_SPOTIFY_ID})",
         "spotify_artist_id": f"regexp_matches(spotify_artist_id, {_SPOTIFY_ID})",
         "key_name": "list_contains($key_names, key_name)",
     }
 )
-"""What a filled value of each column must be."""
+"""What a filled value of each column must be; free text may be anything."""
 
 _KEY_NAMES: Final = (
     *(f"{tonic} Major" for tonic in MAJOR_TONICS),
@@ -136,7 +136,9 @@ def quality(connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int] = (
         Which sources; those of the latest build if empty.
     """
     of_sources = {"sources": list(source_ids or stored_sources(connection))}
-    songs = _row(connection, "SELECT count(*) FROM songs WHERE source_id IN (SELECT unnest($sources))", of_sources)
+    songs = _row(
+        connection, "SELECT count(*) FROM songs WHERE source_id IN (SELECT unnest($sources))", of_sources
+    )
     return Quality(songs[0], _columns(connection, of_sources), _measures(connection, of_sources))
 
 
@@ -146,47 +148,59 @@ def _row(connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, A
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, of_sources: Mapping[str, Any]) -> tuple[Column, ...]:
-    counted = ", ".join(
-        f"count({name}), count(*) FILTER (NOT coalesce({rule}, {name} IS NULL)), "
-        f"(list(DISTINCT {name}) FILTER (NOT coalesce({rule}, {name} IS NULL)))"
-        for name, rule in _VALID.items()
+    values = {**of_sources, "key_names": list(_KEY_NAMES)}
+    songs = "FROM songs JOIN song_harmony USING (song_id) WHERE source_id IN (SELECT unnest($sources))"
+    counts = ", ".join(
+        f"count({name}), count_if({name} IS NOT NULL AND NOT {_rule(name)})" for name in _VALID
     )
-    cells = _row(
-        connection,
-        f"SELECT {counted} FROM songs JOIN song_harmony USING (song_id) "
-        "WHERE source_id IN (SELECT unnest($sources))",
-        {**of_sources, "key_names": list(_KEY_NAMES)},
-    )
+    cells = _row(connection, f"SELECT {counts} {songs}", values)
     return tuple(
-        Column(name, filled, invalid, tuple(sorted(examples or ())[:_EXAMPLES]))
-        for name, filled, invalid, examples in zip(
-            _VALID, cells[0::3], cells[1::3], cells[2::3], strict=True
-        )
+        Column(name, filled, invalid, _invalid(connection, songs, name, values) if invalid else ())
+        for name, filled, invalid in zip(_VALID, cells[0::2], cells[1::2], strict=True)
     )
+
+
+def _rule(name: str) -> str:
+    return f"coalesce({_VALID[name]}, false)"
+
+
+def _invalid(
+    connection: duckdb.DuckDBPyConnection, songs: str, name: str, values: Mapping[str, Any]
+) -> tuple[str, ...]:
+    used = {key: value for key, value in values.items() if f"${key}" in songs + _VALID[name]}
+    rows = connection.execute(
+        f"SELECT DISTINCT {name} {songs} AND {name} IS NOT NULL AND NOT {_rule(name)} "
+        f"ORDER BY ALL LIMIT {_EXAMPLES}",
+        used,
+    ).fetchall()
+    return tuple(text for (text,) in rows)
 
 
 def _measures(connection: duckdb.DuckDBPyConnection, of_sources: Mapping[str, Any]) -> tuple[Measure, ...]:
-    songs, keyed, chords, unknown, spelled, numerals, with_fingerprint, doubtful = _row(
+    songs, keyed, chords, unknown, with_fingerprint, doubtful = _row(
         connection,
         "SELECT count(*), count(*) FILTER (key >= 0), "
         "coalesce(sum(n_chords + n_unknown), 0)::BIGINT, coalesce(sum(n_unknown), 0)::BIGINT, "
-        "coalesce(sum(n_chords), 0)::BIGINT, "
-        "coalesce(sum(len(list_filter(numeral_ids, lambda id: id IS DISTINCT FROM unread))), 0)::BIGINT, "
         "count(*) FILTER (list_sum(fingerprint_mean::FLOAT[]) > 0), "
         "count(*) FILTER (key >= 0 AND key_confidence < $low) "
-        "FROM songs JOIN song_harmony USING (song_id) JOIN song_tokens USING (song_id) "
-        "CROSS JOIN (SELECT min(numeral_id) AS unread FROM numerals WHERE numeral = '?') "
-        "WHERE source_id IN (SELECT unnest($sources))",
+        "FROM songs JOIN song_harmony USING (song_id) WHERE source_id IN (SELECT unnest($sources))",
         {**of_sources, "low": LOW_CONFIDENCE},
     )
+    with_numeral = _row(
+        connection,
+        "SELECT count(*) FROM (SELECT unnest(numeral_ids) AS numeral_id FROM song_tokens "
+        "JOIN songs USING (song_id) WHERE source_id IN (SELECT unnest($sources))) "
+        "JOIN numerals USING (numeral_id) WHERE numeral <> '?'",
+        of_sources,
+    )[0]
     return (
         Measure("songs with a key", keyed, songs, None, _songs(connection, of_sources, "key < 0")),
         Measure(
             "chords with a numeral",
-            numerals,
-            spelled,
+            with_numeral,
+            chords,
             None,
-            _songs(connection, of_sources, "n_chords > 0 AND n_unknown > n_chords"),
+            _songs(connection, of_sources, "n_unknown > 0", "n_unknown / (n_chords + n_unknown) DESC"),
         ),
         Measure(
             "songs with a fingerprint",
@@ -208,20 +222,26 @@ def _measures(connection: duckdb.DuckDBPyConnection, of_sources: Mapping[str, An
             doubtful,
             keyed,
             None,
-            _songs(connection, of_sources, f"key >= 0 AND key_confidence < {LOW_CONFIDENCE}", "key_confidence"),
+            _songs(
+                connection, of_sources, f"key >= 0 AND key_confidence < {LOW_CONFIDENCE}", "key_confidence"
+            ),
         ),
     )
 
 
 def _songs(
-    connection: duckdb.DuckDBPyConnection, of_sources: Mapping[str, Any], condition: str, order: str = "song_id"
+    connection: duckdb.DuckDBPyConnection,
+    of_sources: Mapping[str, Any],
+    condition: str,
+    order: str = "song_id",
 ) -> tuple[str, ...]:
     """Show the first songs that a condition holds for."""
     rows = connection.execute(
         "SELECT format('song {}: {}, confidence {:.2f}: {}', id, key_name, key_confidence, "
         "coalesce(left(chords, 60), '(no chords)')) "
         "FROM songs JOIN song_harmony USING (song_id) "
-        f"WHERE source_id IN (SELECT unnest($sources)) AND {condition} ORDER BY {order}, song_id LIMIT {_EXAMPLES}",
+        f"WHERE source_id IN (SELECT unnest($sources)) AND {condition} "
+        f"ORDER BY {order}, song_id LIMIT {_EXAMPLES}",
         dict(of_sources),
     ).fetchall()
     return tuple(text for (text,) in rows)
@@ -242,16 +262,14 @@ def _enrichment(connection: duckdb.DuckDBPyConnection, of_sources: Mapping[str, 
     """Of the songs with a valid Spotify id, how many have its name."""
     measures = []
     for name, table, column in (
-        ("artist ids with a name", "spotify_artists", "spotify_artist_id"),
-        ("song ids with a name", "spotify_tracks", "spotify_song_id"),
+        ("artist names of valid ids", "spotify_artists", "spotify_artist_id"),
+        ("song names of valid ids", "spotify_tracks", "spotify_song_id"),
     ):
         is_there = connection.execute(
             "SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", [table]
         ).fetchall()[0][0]
         names = f"SELECT id FROM {table} WHERE name IS NOT NULL" if is_there else "SELECT NULL WHERE false"
-        asked = (
-            f"FROM songs WHERE source_id IN (SELECT unnest($sources)) AND {_VALID[column]}"
-        )
+        asked = f"FROM songs WHERE source_id IN (SELECT unnest($sources)) AND {_VALID[column]}"
         named, total = _row(
             connection,
             f"SELECT count(*) FILTER ({column} IN ({names})), count(*) {asked}",

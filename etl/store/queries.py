@@ -10,8 +10,8 @@ A file ``sql/queries/NAME.sql`` opens with comment lines::
     -- param by: text nothing|genre = nothing; one of several words
     -- param genre: text = null; a default of null
 
-The types are ``text``, ``integer`` and ``number``. Values reach the SQL as ``$progression``, ``$limit`` and so
-on, never as text of the statement.
+The types are ``text``, ``integer`` and ``number``. Values reach the SQL as ``$progression``, ``$limit`` and
+so on, never as text of the statement.
 """
 
 from __future__ import annotations
@@ -254,7 +254,7 @@ def first_rows(relation: duckdb.DuckDBPyRelation, limit: int) -> list[tuple[str 
 
 def write_rows(
     connection: duckdb.DuckDBPyConnection,
-    relation: duckdb.DuckDBPyRelation,
+    relation: duckdb.DuckDBPyRelation,  # noqa: ARG001 (read by name)
     path: Path,
     file_format: Format,
 ) -> None:
@@ -284,5 +284,5 @@ def _query_error(error: duckdb.Error) -> EtlError:
             text, "This is a fault of DuckDB. Write one of the joins as `WITH name AS MATERIALIZED (...)`."
         )
     return EtlError(
-        text, "`etl query \"SELECT table_name, column_name FROM duckdb_columns()\"` shows what there is."
+        text, '`etl query "SELECT table_name, column_name FROM duckdb_columns()"` shows what there is.'
     )

@@ -2,7 +2,8 @@
 -- description: Counts n-grams of Roman numerals over all songs, or those of a genre, decade or kind of
 -- section, as one list or the commonest of each group. No n-gram crosses the border of a song; with a section
 -- filter or group none leaves the section it starts in. N-grams with an unknown chord are left out. The share
--- is that of all n-grams of the group, in percent.
+-- is that of all n-grams of the group, in percent. 680,000 songs with 47 million chords take 1 to 3 seconds on
+-- two cores, because every n-gram is counted anew; a filter by genre or decade makes it faster.
 -- param n: integer 1..8 = 4; chords in a progression
 -- param by: text nothing|genre|decade|section = nothing; what the lists are for
 -- param genre: text = null; only songs of this main genre
