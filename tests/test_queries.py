@@ -211,7 +211,9 @@ def test_songs_by_key_and_decade_count_every_song(ask, songs):
     """The counts are those of the CSV, songs without decade under null."""
     expected = Counter((song["decade"].removesuffix(".0"), song["key"]) for song in songs)
     rows = ask("songs-by-key-and-decade")
-    found = {("" if row["decade"] is None else str(row["decade"]), row["key_name"]): row["songs"] for row in rows}
+    found = {
+        ("" if row["decade"] is None else str(row["decade"]), row["key_name"]): row["songs"] for row in rows
+    }
     assert found == expected
 
 
@@ -307,9 +309,9 @@ def test_documentation_lists_the_shipped_queries(etl):
         (["SELECT * FROM song"], "song does not exist", "duckdb_columns"),
         (["SELECT 1 / 'x'::INTEGER"], "Conversion Error", "duckdb_columns"),
         (["SELECT $x"], "parameters: x", "--param NAME=VALUE"),
-        (["SELECT 1", "-p", "x=1"], "excess parameters: x", "$NAME"),
+        (["SELECT 1", "-p", "x=1"], "argument count mismatch", "$NAME"),
         (["DELETE FROM songs"], "cannot change the store", "SELECT"),
-        (["-- nothing"], "nothing to run", "SELECT"),
+        (["/* nothing */"], "nothing to run", "SELECT"),
         (["runs", "--format", "xml"], "no format `xml`", "table, csv, json, parquet"),
         ([], "there is no query", "--list"),
     ],
@@ -333,7 +335,9 @@ def test_values_never_become_sql(etl):
     """A value with quotes is compared, not executed."""
     result = etl("query", "songs-with-progression", "-p", "progression=I'; DROP TABLE songs; --")
     assert result.exit_code == 0
-    assert etl("query", "SELECT count(*) > 100 AS many FROM songs", "--format", "csv").output == "many\ntrue\n"
+    assert (
+        etl("query", "SELECT count(*) > 100 AS many FROM songs", "--format", "csv").output == "many\ntrue\n"
+    )
 
 
 def test_sql_takes_typed_parameters(etl):
@@ -343,7 +347,8 @@ def test_sql_takes_typed_parameters(etl):
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("1", 1), ("1.5", 1.5), ("true", True), ("null", None), ("[1]", "[1]"), ("pop", "pop")]
+    ("text", "value"),
+    [("1", 1), ("1.5", 1.5), ("true", True), ("null", None), ("[1]", "[1]"), ("pop", "pop")],
 )
 def test_a_plain_value_is_a_json_scalar_or_text(text, value):
     """Numbers, booleans and null are read as such."""
@@ -351,7 +356,12 @@ def test_a_plain_value_is_a_json_scalar_or_text(text, value):
 
 
 @pytest.mark.parametrize(
-    ("name", "read"), [("csv", pl.read_csv), ("json", pl.read_json), ("parquet", pl.read_parquet)]
+    ("name", "read"),
+    [
+        ("csv", lambda path: pl.read_csv(path, infer_schema=False)),
+        ("json", pl.read_json),
+        ("parquet", pl.read_parquet),
+    ],
 )
 def test_formats_hold_all_rows_and_can_be_read_back(etl, songs, tmp_path, name, read):
     """Every format has all rows in order, whatever their number."""

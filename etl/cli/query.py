@@ -82,7 +82,10 @@ def query(
 
 def describe(named: Query) -> str:
     """Say what a shipped query does and which parameters it takes."""
-    lines = [f"{named.name}: {named.title}", *textwrap.wrap(named.description, _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT)]
+    lines = [
+        f"{named.name}: {named.title}",
+        *textwrap.wrap(named.description, _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT),
+    ]
     for parameter in named.parameters:
         default = "required" if parameter.default is None else f"default {parameter.default}"
         values = f"{'|'.join(parameter.choices)}; " if parameter.choices else ""

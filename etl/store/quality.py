@@ -151,7 +151,7 @@ def _columns(connection: duckdb.DuckDBPyConnection, of_sources: Mapping[str, Any
     values = {**of_sources, "key_names": list(_KEY_NAMES)}
     songs = "FROM songs JOIN song_harmony USING (song_id) WHERE source_id IN (SELECT unnest($sources))"
     counts = ", ".join(
-        f"count({name}), count_if({name} IS NOT NULL AND NOT {_rule(name)})" for name in _VALID
+        f"count({name}), count(*) FILTER ({name} IS NOT NULL AND NOT {_rule(name)})" for name in _VALID
     )
     cells = _row(connection, f"SELECT {counts} {songs}", values)
     return tuple(

@@ -277,7 +277,7 @@ def _query_error(error: duckdb.Error) -> EtlError:
         return EtlError("a query cannot change the store.", "Give a statement that only reads: 'SELECT ...'.")
     if "Values were not provided" in text:
         return EtlError(text, "Pass each with --param NAME=VALUE.")
-    if "excess parameters" in text:
+    if "excess parameters" in text or "argument count mismatch" in text:
         return EtlError(text, "The SQL does not use them; it names its parameters $NAME.")
     if isinstance(error, duckdb.InternalException):
         return EtlError(
