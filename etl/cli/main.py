@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Never
 import typer
 
 import etl
-from etl.cli import build, export, validate
+from etl.cli import build, db, export, query, report, validate
 from etl.runtime.errors import EtlError, ExitCode
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ app = typer.Typer(
 app.add_typer(build.app, name="build")
 app.add_typer(export.app, name="export")
 app.command(epilog="Example: etl validate data3.csv --schema data3")(validate.validate)
+app.command(epilog=query.EXAMPLES)(query.query)
+app.add_typer(db.app, name="db")
+app.add_typer(report.app, name="report")
 
 
 def _print_version(value: bool) -> None:

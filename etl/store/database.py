@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -33,7 +34,23 @@ def open_store(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     check_writable(path)
     with _connect(path, read_only=False) as connection:
         migrate(connection, path)
+        _create_views(connection, "VIEW")
         yield connection
+
+
+def upgrade_store(path: Path) -> list[int]:
+    """Make or migrate the store; give the numbers of the migrations that it lacked.
+
+    Raises
+    ------
+    EtlError
+        As :func:`open_store`.
+    """
+    check_writable(path)
+    with _connect(path, read_only=False) as connection:
+        applied = migrate(connection, path)
+        _create_views(connection, "VIEW")
+        return applied
 
 
 @contextmanager
@@ -53,6 +70,7 @@ def read_store(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         missing = _known_versions() - applied_versions(connection, path)
         if missing:
             raise EtlError(f"{path} has tables of an older version.", f"Run `etl db migrate --db {path}`.")
+        _create_views(connection, "TEMP VIEW")  # those in the file may be of an older version
         yield connection
 
 
@@ -157,9 +175,58 @@ def migrate(connection: duckdb.DuckDBPyConnection, path: Path) -> list[int]:
         for version, file in pending.items():
             connection.execute(file.read_text(encoding="utf-8"))
             connection.execute("INSERT INTO schema_migrations VALUES (?, ?, now())", [version, file.stem])
-        for view in sorted((resource("sql") / "views").glob("*.sql")):
-            connection.execute(view.read_text(encoding="utf-8"))
     return sorted(pending)
+
+
+def _create_views(connection: duckdb.DuckDBPyConnection, kind: str) -> None:
+    """Make the views of this version: ``VIEW`` in the file, ``TEMP VIEW`` in front of those in the file."""
+    with transaction(connection):
+        for view in sorted(resource("sql/views").glob("*.sql")):
+            sql = view.read_text(encoding="utf-8")
+            connection.execute(sql.replace("CREATE OR REPLACE VIEW", f"CREATE OR REPLACE {kind}"))
+
+
+@dataclass(frozen=True)
+class StoreInfo:
+    """What a store holds.
+
+    Attributes
+    ----------
+    tables
+        Name and rows of each table.
+    sources
+        Path, songs and run of each source.
+    migration
+        Number of the latest migration.
+    etl_version
+        Version that ran last, or None if none did.
+    duckdb_version
+        Version that reads it.
+    """
+
+    tables: list[tuple[str, int]]
+    sources: list[tuple[str, int, int]]
+    migration: int
+    etl_version: str | None
+    duckdb_version: str
+
+
+def describe_store(connection: duckdb.DuckDBPyConnection) -> StoreInfo:
+    """Count what a store holds."""
+    names = connection.execute("SELECT table_name FROM duckdb_tables() ORDER BY ALL").fetchall()
+    migration, version = connection.execute(
+        "SELECT (SELECT max(version) FROM schema_migrations), "
+        "(SELECT version FROM runs ORDER BY run_id DESC LIMIT 1)"
+    ).fetchall()[0]
+    return StoreInfo(
+        tables=[
+            (name, connection.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0]) for (name,) in names
+        ],
+        sources=connection.execute("SELECT path, songs, run_id FROM sources ORDER BY source_id").fetchall(),
+        migration=migration,
+        etl_version=version,
+        duckdb_version=duckdb.__version__,
+    )
 
 
 @contextmanager
