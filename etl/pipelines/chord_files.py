@@ -242,7 +242,7 @@ def _read(stream: Any, size: int, *, in_pieces: bool) -> tuple[bytes, str]:
 
 def _damaged(source: Source, line: int, reason: str) -> Block:
     """Make a block without songs that carries the reason why the file ends here."""
-    suspect = ", the rows before may be wrong" if source.compression == "gzip" else ""  # its sums come last
+    suspect = ", the rows before may be wrong" if source.compression else ""  # sums come last, if at all
     text = f"the file is damaged here; the rest of it is lost{suspect}: {reason}"
     return Block(source, line, Damage(text), 0)
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from etl.pipelines.data3 import Data3Build
 
 _SAMPLE_ROWS: Final = 2000
-_EFFICIENCY: Final = 0.8  # of several threads, measured
-_STORE_FACTOR: Final = 1.5  # time with a store over time without one, measured
+_EFFICIENCY: Final = 0.8  # of each further thread, roughly
+_STORE_FACTOR: Final = 1.5  # time with a store over time without one, roughly
 
 
 def estimate(request: Data3Build) -> str:
@@ -103,7 +103,7 @@ def _forecast(request: Data3Build, sources: Sequence[Source], *, is_known: bool)
     return lines
 
 
-_EXPANSION: Final = {"gzip": 4.0, "zstd": 4.5, "bz2": 6.0}  # of chord CSVs, measured
+_EXPANSION: Final = {"gzip": 4.5, "zstd": 4.5, "bz2": 6.0}  # of chord CSVs, roughly
 
 
 def _plain_size(source: Source) -> float:
