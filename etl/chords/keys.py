@@ -61,8 +61,8 @@ def with_key(
     LazyFrame
         ``songs`` with ``key: i8`` (0-11 major, 12-23 minor, -1 none), ``key_confidence: f32`` (0-1, the
         posterior of the key), ``key_runner_up: i8``, ``key_posterior: array[f32, 24]`` and ``key_basis:
-        str``: ``chords``, ``few_chords`` (fewer than three known chords) or ``none``. A song without a chord has key
-        -1, confidence 0 and a posterior of zeros. Ties go to the lower key.
+        str``: ``chords``, ``few_chords`` (fewer than three known chords) or ``none``. A song without a chord
+        has key -1, confidence 0 and a posterior of zeros. Ties go to the lower key.
     """
     dtypes: dict[str, Any] = {
         "key": pl.Int8,

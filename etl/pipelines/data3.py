@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from etl.chords.romantext import RomanStyle
     from etl.runtime.progress import Progress
 
 
@@ -60,6 +61,8 @@ class Data3Build:
         The matrices, or None for none.
     method
         How keys are found.
+    style
+        How the CSV spells numerals.
     limit
         Read so many rows at most, or None for all.
     force
@@ -73,6 +76,7 @@ class Data3Build:
     database: Path | None
     npz: Path | None
     method: KeyMethod
+    style: RomanStyle
     limit: int | None
     force: bool
     workers: int
@@ -139,7 +143,7 @@ def _write_stored(
     summary = Summary(is_stored=True)
     stored = stored_sources(connection, [source.name for source in sources])
     with summary.meter.stage("export"):
-        for songs in write_stored_csv(connection, stored, request.output):
+        for songs in write_stored_csv(connection, stored, request.output, request.style):
             summary.count(songs.height, songs, pl.DataFrame(schema=REJECT_SCHEMA))
         if request.npz:
             write_stored_npz(connection, stored, request.npz, {"analysis": request.version})
@@ -160,7 +164,12 @@ class _Batch:
 
 
 def _analyse_block(
-    block: Block, *, method: KeyMethod, statistics: bool, buffers: SimpleQueue[io.BytesIO]
+    block: Block,
+    *,
+    method: KeyMethod,
+    style: RomanStyle,
+    statistics: bool,
+    buffers: SimpleQueue[io.BytesIO],
 ) -> _Batch:
     """Parse, analyse and format one block; runs on a worker."""
     try:
@@ -170,7 +179,7 @@ def _analyse_block(
     started = time.perf_counter()
     rows = parse_block(block, SOURCE_COLUMNS)
     parsed = time.perf_counter()
-    harmony = analyse(rows.songs, method=method, statistics=statistics)
+    harmony = analyse(rows.songs, method=method, style=style, statistics=statistics)
     analysed = time.perf_counter()
     lines = write_data3(harmony.songs, buffer)
     formatted = time.perf_counter()
@@ -223,7 +232,11 @@ def _analyse_and_write(
         for result in ordered_map(
             executor,
             partial(
-                _analyse_block, method=request.method, statistics=bool(writer or matrices), buffers=buffers
+                _analyse_block,
+                method=request.method,
+                style=request.style,
+                statistics=bool(writer or matrices),
+                buffers=buffers,
             ),
             read_blocks(sources, limit=request.limit),
             in_flight=request.workers + 2,
