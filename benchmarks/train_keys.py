@@ -26,6 +26,7 @@ from etl.chords.key_scores import calibration_error, key_scores
 from etl.chords.key_training import Examples, fit, fit_temperature, title_folds
 from etl.chords.keys import token_sums
 from etl.chords.ragged import Ragged
+from etl.chords.section_keys import sections
 from etl.chords.tokens import tokenise
 from etl.pitch import KEY_INDEX, profile_correlations
 
@@ -47,14 +48,19 @@ def read_examples() -> tuple[Examples, pl.DataFrame]:
     return Examples(Ragged.from_series(tokens), vocabulary, keys), songs
 
 
-def held_out_logits(examples: Examples, folds: np.ndarray[Any, Any]) -> tuple[Any, Any]:
-    """Scores of each song by the model that was fitted to the other folds, as it is and without tags."""
+def held_out_logits(
+    examples: Examples, spans: Ragged, song_of_span: np.ndarray[Any, Any], folds: np.ndarray[Any, Any]
+) -> tuple[Any, Any, Any]:
+    """Scores by the model that was fitted to the other folds: songs, songs without tags, sections alone."""
     tagged, untagged = np.zeros((2, len(folds), 24))
+    alone = np.zeros((spans.rows, 24))
     for fold in np.unique(folds):
         model, held_out = fit(examples.take(folds != fold)), examples.take(folds == fold)
         tagged[folds == fold] = model.logits(held_out.tokens, held_out.vocabulary)
         untagged[folds == fold] = model.logits(held_out.untagged().tokens, held_out.vocabulary)
-    return tagged, untagged
+        inside = folds[song_of_span] == fold
+        alone[inside] = model.logits(spans, examples.vocabulary)[inside]
+    return tagged, untagged, alone
 
 
 def main() -> None:
@@ -68,7 +74,12 @@ def main() -> None:
         difference = np.abs(model.weights.astype(int) - trained_model().weights).max()
         print(f"largest difference of a weight: {difference} units of {WEIGHT_UNIT}")
         sys.exit(int(difference > 1))
-    tagged, untagged = held_out_logits(examples, title_folds(songs["title"].to_list()))
+    spans, of_song, _ = sections(examples.tokens, examples.vocabulary)
+    song_of_span = np.repeat(np.arange(len(examples.keys)), np.diff(of_song))
+    folds = title_folds(songs["title"].to_list())
+    tagged, untagged, alone = held_out_logits(examples, spans, song_of_span, folds)
+    in_one_key = (songs["n_tonics"] == 1).to_numpy()[song_of_span]
+    section_temperature = fit_temperature(alone[in_one_key], examples.keys[song_of_span[in_one_key]])
     temperature = fit_temperature(np.vstack([tagged, untagged]), np.tile(examples.keys, 2))
     scores = {}
     for name, logits in (("as it is", tagged), ("without section tags", untagged)):
@@ -82,6 +93,10 @@ def main() -> None:
         "what": "weights of the trained key finder, int16 in units of 0.001, (features, major and minor)",
         "groups": dict(GROUP_SIZES),
         "temperature": temperature,
+        "section_temperature": section_temperature,
+        "key_changes_per_section_boundary": round(
+            float((songs["n_tonics"] - 1).sum()) / (spans.rows - len(examples.keys)), 4
+        ),
         "data": {
             "songs": "McGill Billboard 2.0, 'salami_chords', CC0 1.0; songs with cocopops_key_agrees = yes",
             "count": len(examples.keys),

@@ -46,11 +46,14 @@ class KeyModel:
         :data:`~etl.chords.key_features.GROUP_SIZES` one below the other, read with the tonic at pitch class
         0; major and minor.
     temperature
-        What the scores are divided by.
+        What the scores of a song are divided by.
+    section_temperature
+        What the scores of a section alone are to be divided by instead.
     """
 
     weights: NDArray[np.int16]
-    temperature: float
+    temperature: float = 1.0
+    section_temperature: float = 1.0
 
     @cached_property
     def tables(self) -> dict[str, NDArray[np.int32]]:
@@ -119,4 +122,4 @@ def trained_model() -> KeyModel:
     with folder.joinpath(WEIGHTS_FILE).open("rb") as file:
         weights = np.load(file, allow_pickle=False)
     manifest = json.loads(folder.joinpath(MANIFEST_FILE).read_text(encoding="utf-8"))
-    return KeyModel(weights, float(manifest["temperature"]))
+    return KeyModel(weights, float(manifest["temperature"]), float(manifest["section_temperature"]))

@@ -113,7 +113,7 @@ def fit(examples: Examples) -> KeyModel:
         options={"maxiter": 2000, "maxcor": 30, "gtol": 1e-6, "ftol": 1e-15},
     )
     weights = parts @ weights_of(found.x)
-    return KeyModel(np.round(weights / WEIGHT_UNIT).astype(np.int16), 1.0)
+    return KeyModel(np.round(weights / WEIGHT_UNIT).astype(np.int16))
 
 
 def _design(examples: Examples) -> list[sparse.csr_array[Any]]:
@@ -167,7 +167,7 @@ def fit_temperature(logits: NDArray[np.float64], keys: NDArray[np.int64]) -> flo
     keys
         Shape (N,), 0-23.
     """
-    candidates = np.arange(50, 301) / 100
+    candidates = np.arange(50, 501) / 100
     rows = np.arange(len(keys))
     losses = [-np.log(softmax(logits / t)[rows, keys]).sum() for t in candidates]
     return float(candidates[int(np.argmin(losses))])
