@@ -13,6 +13,7 @@ from etl.chords.keys import KeyMethod, with_key
 from etl.chords.ragged import Ragged
 from etl.chords.readings import NumeralTable, with_readings
 from etl.chords.romantext import RomanStyle, styled
+from etl.chords.section_keys import with_section_keys
 from etl.chords.statistics import with_counts, with_statistics
 from etl.chords.tokens import tokenise
 from etl.pitch import KEY_NAMES
@@ -52,6 +53,7 @@ def analyse(
     method: KeyMethod,
     style: RomanStyle = RomanStyle.HOUSE,
     statistics: bool = True,
+    section_keys: bool = False,
 ) -> Harmony:
     """Analyse the harmony of a batch of songs.
 
@@ -65,6 +67,8 @@ def analyse(
         How the text ``roman_numerals`` spells numerals.
     statistics
         Whether to add the columns that only the store and the matrices need.
+    section_keys
+        Whether to add the columns of :func:`~etl.chords.section_keys.with_section_keys`.
 
     Returns
     -------
@@ -90,6 +94,8 @@ def analyse(
         .pipe(with_fingerprint, vocabulary)
         .pipe(with_texts, numerals, style)
     )
+    if section_keys:
+        analysed = analysed.pipe(with_section_keys, vocabulary)
     if statistics:
         analysed = analysed.pipe(with_statistics, vocabulary, numerals)
     return Harmony(analysed.collect(engine="in-memory"), vocabulary, numerals)

@@ -106,7 +106,7 @@ def romantext(numeral: str, *, minor: bool) -> str:
     Examples
     --------
     >>> [romantext(n, minor=True) for n in ("bVI", "vii°7", "I7", "Isus4", "V9/V")]
-    ['VI', 'viio7', 'Id7', 'I[no3][add11]', 'V7[add9]/V']
+    ['VI', 'viio7', 'I7', 'I[no3][add11]', 'V7[add9]/V']
     """
     if numeral == UNKNOWN_NUMERAL:
         return numeral

@@ -24,6 +24,9 @@ from etl.chords.vocabulary import Kind, Vocabulary
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+SECTION_KEYS_VERSION: Final = 1
+"""Raised whenever sections may get another key than before."""
+
 CHANGE: Final = 0.0129
 """Chance that the key changes at a section boundary: 68 changes at 5,286 boundaries of Billboard songs."""
 

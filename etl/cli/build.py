@@ -42,6 +42,9 @@ def data3(
     roman_style: Annotated[
         str, typer.Option(help="How the CSV spells numerals: house, or romantext as music21 reads it.")
     ] = "house",
+    section_keys: Annotated[
+        bool, typer.Option("--section-keys", help="Store the key of each section as well.")
+    ] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Read so many rows at most.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and an estimate from a timed sample.")
@@ -60,6 +63,8 @@ def data3(
     paths = expand(inputs)
     if key_method not in set(KeyMethod):
         raise EtlError(f"no key method `{key_method}`.", f"Choose one of: {', '.join(KeyMethod)}.")
+    if section_keys and no_db:
+        raise EtlError("section keys are kept in the store alone.", "Leave out --no-db or --section-keys.")
     if roman_style not in set(RomanStyle):
         raise EtlError(f"no Roman style `{roman_style}`.", f"Choose one of: {', '.join(RomanStyle)}.")
     request = Data3Build(
@@ -69,6 +74,7 @@ def data3(
         npz=npz,
         method=KeyMethod(key_method),
         style=RomanStyle(roman_style),
+        section_keys=section_keys,
         limit=limit,
         force=force,
         workers=workers or default_workers(),

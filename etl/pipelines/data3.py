@@ -20,6 +20,7 @@ import polars as pl
 from etl.chords.analysis import ANALYSIS_VERSION, Harmony, analyse
 from etl.chords.keys import KEY_VERSIONS, KeyMethod
 from etl.chords.lexicon import Lexicon
+from etl.chords.section_keys import SECTION_KEYS_VERSION
 from etl.exports.data3 import HEADER, SOURCE_COLUMNS, write_data3
 from etl.exports.npz import SongMatrices
 from etl.pipelines.chord_files import Block, Source, open_source, read_blocks
@@ -63,6 +64,8 @@ class Data3Build:
         How keys are found.
     style
         How the CSV spells numerals.
+    section_keys
+        Whether the store gets the key of each section.
     limit
         Read so many rows at most, or None for all.
     force
@@ -77,6 +80,7 @@ class Data3Build:
     npz: Path | None
     method: KeyMethod
     style: RomanStyle
+    section_keys: bool
     limit: int | None
     force: bool
     workers: int
@@ -84,7 +88,8 @@ class Data3Build:
     @property
     def version(self) -> str:
         """What the results depend on beside the input."""
-        return f"{ANALYSIS_VERSION}.{self.method}-{KEY_VERSIONS[self.method]}.limit-{self.limit}"
+        sections = f".sections-{SECTION_KEYS_VERSION}" if self.section_keys else ""
+        return f"{ANALYSIS_VERSION}.{self.method}-{KEY_VERSIONS[self.method]}{sections}.limit-{self.limit}"
 
 
 def build(request: Data3Build, progress: Progress) -> Summary:
@@ -169,6 +174,7 @@ def _analyse_block(
     method: KeyMethod,
     style: RomanStyle,
     statistics: bool,
+    section_keys: bool,
     buffers: SimpleQueue[io.BytesIO],
 ) -> _Batch:
     """Parse, analyse and format one block; runs on a worker."""
@@ -179,7 +185,9 @@ def _analyse_block(
     started = time.perf_counter()
     rows = parse_block(block, SOURCE_COLUMNS)
     parsed = time.perf_counter()
-    harmony = analyse(rows.songs, method=method, style=style, statistics=statistics)
+    harmony = analyse(
+        rows.songs, method=method, style=style, statistics=statistics, section_keys=section_keys
+    )
     analysed = time.perf_counter()
     lines = write_data3(harmony.songs, buffer)
     formatted = time.perf_counter()
@@ -236,6 +244,7 @@ def _analyse_and_write(
                 method=request.method,
                 style=request.style,
                 statistics=bool(writer or matrices),
+                section_keys=request.section_keys,
                 buffers=buffers,
             ),
             read_blocks(sources, limit=request.limit),
