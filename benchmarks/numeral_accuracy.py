@@ -1,6 +1,6 @@
 """Compare numerals with those of human analysts, given the analysts' key.
 
-    python benchmarks/numeral_accuracy.py rs200_numerals.csv rs200_truth.csv
+    python -m benchmarks.numeral_accuracy rs200_numerals.csv rs200_truth.csv
 
 The first file has ``id,position,chord,key,numeral_normalised``, the second ``id,mode``. What is compared, and
 what is mapped first, is in docs/accuracy.md.

@@ -1,6 +1,6 @@
 """Train the key finder on the bundled Billboard songs, and say how well it does on held-out ones.
 
-    python benchmarks/train_keys.py [--check]
+    python -m benchmarks.train_keys [--check]
 
 Writes etl/chords/key_weights.npy and its manifest; with --check it only compares with them.
 """
@@ -35,13 +35,14 @@ SAMPLE = PACKAGE.parent / "sample"
 SONGS, TRUTH = SAMPLE / "billboard_chordonomicon.csv", SAMPLE / "billboard_truth.csv"
 
 
-def read_examples() -> tuple[Examples, pl.DataFrame]:
-    """Read the songs on whose key both editions of the annotations agree."""
+def read_examples(*, agreed_only: bool = True) -> tuple[Examples, pl.DataFrame]:
+    """Read the songs that have a key, or those on whose key both editions of the annotations agree."""
     songs = (
         pl.read_csv(SONGS)
         .select("id", "chords")
         .join(pl.read_csv(TRUTH), on="id", maintain_order="left")
-        .filter(pl.col("key").is_not_null(), cocopops_key_agrees="yes")
+        .filter(pl.col("key").is_not_null())
+        .filter((pl.col("cocopops_key_agrees") == "yes") | pl.lit(not agreed_only))
     )
     tokens, vocabulary = tokenise(songs["chords"])
     keys = songs["key"].replace_strict(KEY_INDEX, return_dtype=pl.Int64).to_numpy()
@@ -102,7 +103,7 @@ def main() -> None:
             "count": len(examples.keys),
             "sha256": {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in (SONGS, TRUTH)},
         },
-        "command": "python benchmarks/train_keys.py",
+        "command": "python -m benchmarks.train_keys",
         "trained": f"{datetime.now(UTC):%Y-%m-%d}",
         "tolerance": "training again gives the same weights to within one unit",
         "krumhansl_inverse_temperature": round(krumhansl_inverse_temperature(examples), 1),

@@ -16,7 +16,7 @@ import json
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -117,9 +117,20 @@ def rotation(size: int) -> NDArray[np.intp]:
 
 @cache
 def trained_model() -> KeyModel:
-    """Load the model that ships with the package (trained by ``benchmarks/train_keys.py``)."""
+    """Load the model that ships with the package (trained by ``benchmarks.train_keys``)."""
     folder = files("etl.chords")
     with folder.joinpath(WEIGHTS_FILE).open("rb") as file:
         weights = np.load(file, allow_pickle=False)
-    manifest = json.loads(folder.joinpath(MANIFEST_FILE).read_text(encoding="utf-8"))
+    manifest = _manifest()
     return KeyModel(weights, float(manifest["temperature"]), float(manifest["section_temperature"]))
+
+
+def training_data() -> frozenset[str]:
+    """Give the SHA-256 sums of the files that the shipped model was trained on."""
+    return frozenset(_manifest()["data"]["sha256"].values())
+
+
+def _manifest() -> dict[str, Any]:
+    text = files("etl.chords").joinpath(MANIFEST_FILE).read_text(encoding="utf-8")
+    manifest: dict[str, Any] = json.loads(text)
+    return manifest

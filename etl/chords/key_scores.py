@@ -14,11 +14,14 @@ References
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
+
+from etl.pitch import LETTER_PITCH_CLASS, NO_KEY
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,6 +30,37 @@ MIREX_WEIGHTS: Final = {"exact": 1.0, "fifth": 0.5, "relative": 0.3, "parallel":
 """Score of each outcome."""
 
 OUTCOMES: Final = tuple(MIREX_WEIGHTS)
+
+
+_KEY: Final = re.compile(
+    r"(?P<letter>[A-Ga-g])(?P<accidental>[#bs\u266f\u266d]?)[\s:_-]*(?P<mode>maj|major|min|minor|M|m|)",
+    re.ASCII,
+)
+_ACCIDENTAL: Final = {"": 0, "#": 1, "s": 1, "\u266f": 1, "b": -1, "\u266d": -1}
+
+
+def parse_key(text: str) -> int:
+    """Read a key as data sets write it; -1 where it is none.
+
+    Parameters
+    ----------
+    text
+        Tonic and mode: ``C Major``, ``f# minor``, ``Bbm``, ``Eb:min``, ``A-major``. A capital without a mode is
+        major; a small letter without one is left unread, as it is minor in some data sets.
+
+    Examples
+    --------
+    >>> [parse_key(text) for text in ("C Major", "f# minor", "Bbm", "Eb:min", "Cb", "d", "D dorian")]
+    [0, 18, 22, 15, 11, -1, -1]
+    """
+    plain = text.strip()
+    for mode in ("Major", "Minor", "MAJOR", "MINOR", "Maj", "Min"):
+        plain = plain.replace(mode, mode.lower())
+    match = _KEY.fullmatch(plain)
+    if match is None or (match["letter"].islower() and not match["mode"]):
+        return NO_KEY
+    tonic = (LETTER_PITCH_CLASS[match["letter"].upper()] + _ACCIDENTAL[match["accidental"]]) % 12
+    return tonic + 12 * match["mode"].startswith("m") - 12 * match["mode"].startswith("maj")
 
 
 def outcomes(estimated: NDArray[np.integer], annotated: NDArray[np.integer]) -> NDArray[np.int8]:

@@ -38,7 +38,7 @@ FEW_CHORDS: Final = 3
 """A key from fewer chords than this is a guess at best; ``key_basis`` says so."""
 
 # Correlations become a posterior by a softmax at this inverse temperature, fitted by maximum likelihood to
-# the annotated keys of the bundled Billboard songs (benchmarks/train_keys.py).
+# the annotated keys of the bundled Billboard songs (benchmarks.train_keys).
 _INVERSE_TEMPERATURE: Final = 11.3
 
 
@@ -74,11 +74,16 @@ def with_key(
 
     def find(token_lists: pl.Series) -> pl.Series:
         tokens = Ragged.from_series(token_lists)
-        columns = key_columns(_LOGITS[method](tokens, vocabulary), chord_counts(tokens, vocabulary))
+        columns = key_columns(key_logits(tokens, vocabulary, method), chord_counts(tokens, vocabulary))
         return pl.DataFrame(columns, schema=dtypes).to_struct()
 
     found = pl.col("tokens").map_batches(find, return_dtype=pl.Struct(dtypes))
     return songs.with_columns(found.alias("found_key")).unnest("found_key")
+
+
+def key_logits(tokens: Ragged, vocabulary: Vocabulary, method: KeyMethod) -> NDArray[np.float64]:
+    """Score the 24 keys of each row of tokens, (N, 24): log of the posterior up to a constant per row."""
+    return _LOGITS[method](tokens, vocabulary)
 
 
 def key_columns(logits: NDArray[np.float64], chords: NDArray[np.int64]) -> dict[str, Any]:
