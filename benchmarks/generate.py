@@ -63,7 +63,8 @@ def _random_ids(random: np.random.Generator, distinct: int, count: int) -> NDArr
     """Draw from a pool of made-up 22-character ids, few of them often."""
     alphabet = np.array(list(string.ascii_letters + string.digits))
     pool = np.array(["".join(row) for row in alphabet[random.integers(0, 62, (distinct, 22))]])
-    return pool[(distinct * random.random(count) ** 2).astype(int)]
+    drawn: NDArray[np.str_] = pool[(distinct * random.random(count) ** 2).astype(int)]
+    return drawn
 
 
 def _with_nulls(values: NDArray[np.str_], rate: float, random: np.random.Generator) -> pl.Series:

@@ -39,7 +39,7 @@ def test_a_foreign_chord_or_two_do_not_change_the_key():
 
 
 def test_sections_are_cut_at_tags_and_need_a_known_chord():
-    """Chords before the first tag are a section; sections of unknown chords are none, but take their place."""
+    """Chords before the first tag make a section; unknown chords alone make none, but are counted."""
     found = section_keys_of("C G <verse_1> <chorus_1> ? x <verse_2> ? C F <outro_1>", "", None, "<a_1>", "C")
     assert found["section_key_starts"].to_list() == [[0, 4], [], [], [], [0]]
 

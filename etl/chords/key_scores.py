@@ -45,8 +45,8 @@ def parse_key(text: str) -> int:
     Parameters
     ----------
     text
-        Tonic and mode: ``C Major``, ``f# minor``, ``Bbm``, ``Eb:min``, ``A-major``. A capital without a mode is
-        major; a small letter without one is left unread, as it is minor in some data sets.
+        Tonic and mode: ``C Major``, ``f# minor``, ``Bbm``, ``Eb:min``, ``A-major``. A capital without a mode
+        is major; a small letter without one is left unread, as it is minor in some data sets.
 
     Examples
     --------

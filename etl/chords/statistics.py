@@ -108,6 +108,7 @@ def _token_statistics(tokens: Ragged, vocabulary: Vocabulary) -> dict[str, NDArr
     counts = sparse.csr_array(
         (np.ones(len(chords.values), np.int32), chords.values, chords.offsets),
         shape=(chords.rows, len(vocabulary.texts)),
+        copy=True,  # summing duplicates works in place
     )
     counts.sum_duplicates()
     information = sparse.csr_array(

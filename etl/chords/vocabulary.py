@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -50,35 +50,25 @@ class Vocabulary:
     ----------
     texts
         The tokens, V of them.
+    kinds
+        :class:`Kind` of each token, (V,).
+    roots, basses
+        Pitch classes of each token, (V,); -1 where it is no chord.
+    qualities
+        Quality index of each token, (V,); -1 where it is no chord.
     """
 
     texts: Sequence[str]
+    kinds: NDArray[np.int16] = field(init=False)
+    roots: NDArray[np.int16] = field(init=False)
+    basses: NDArray[np.int16] = field(init=False)
+    qualities: NDArray[np.int16] = field(init=False)
 
-    @cached_property
-    def _properties(self) -> NDArray[np.int16]:
-        """Kind, root, bass and quality of each token, (4, V)."""
+    def __post_init__(self) -> None:
         rows = [_properties(text) for text in self.texts]
-        return np.array(rows, dtype=np.int16).reshape(-1, 4).T
-
-    @property
-    def kinds(self) -> NDArray[np.int16]:
-        """:class:`Kind` of each token, (V,)."""
-        return self._properties[0]
-
-    @property
-    def roots(self) -> NDArray[np.int16]:
-        """Root pitch class of each token, (V,); -1 where it is no chord."""
-        return self._properties[1]
-
-    @property
-    def basses(self) -> NDArray[np.int16]:
-        """Bass pitch class of each token, (V,); -1 where it is no chord."""
-        return self._properties[2]
-
-    @property
-    def qualities(self) -> NDArray[np.int16]:
-        """Quality index of each token, (V,); -1 where it is no chord."""
-        return self._properties[3]
+        columns = np.array(rows, dtype=np.int16).reshape(-1, 4).T
+        for name, values in zip(("kinds", "roots", "basses", "qualities"), columns, strict=True):
+            object.__setattr__(self, name, values)
 
     @cached_property
     def pitch_classes(self) -> NDArray[np.int32]:

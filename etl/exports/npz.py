@@ -58,20 +58,20 @@ class SongMatrices:
     _ids: list[pl.Series] = field(default_factory=list)
     _keys: list[NDArray[np.int8]] = field(default_factory=list)
     _dense: dict[str, list[NDArray[Any]]] = field(default_factory=lambda: {name: [] for name in _DENSE})
-    _tokens: list[NDArray[np.int32]] = field(default_factory=list)
+    _tokens: list[NDArray[Any]] = field(default_factory=list)
     _lengths: list[NDArray[np.int64]] = field(default_factory=list)
-    _sections: list[NDArray[np.int32]] = field(default_factory=list)
+    _sections: list[NDArray[Any]] = field(default_factory=list)
 
     def add(self, songs: pl.DataFrame) -> None:
         """Append songs with the columns :data:`MATRIX_COLUMNS`."""
         self._ids.append(songs["id"])
         self._keys.append(songs["key"].to_numpy())
         for name, dtype in _DENSE.items():
-            self._dense[name].append(songs[name].to_numpy().astype(dtype, copy=False))
+            self._dense[name].append(_narrow(songs[name].to_numpy().astype(dtype, copy=False)))
         chords = Ragged.from_series(songs["chord_ids"])
-        self._tokens.append(chords.values)
+        self._tokens.append(_narrow(chords.values))
         self._lengths.append(chords.lengths)
-        self._sections.append(_section_of_chord(songs, chords))
+        self._sections.append(_narrow(_section_of_chord(songs, chords)))
 
     def write(
         self, path: Path, *, chords: pl.DataFrame, sections: pl.DataFrame, manifest: Mapping[str, Any]
@@ -149,6 +149,13 @@ def write_npz(file: Any, members: Mapping[str, NDArray[Any] | _Pieces]) -> None:
                     member.write(chunk.data)
 
 
+def _narrow(values: NDArray[Any]) -> NDArray[Any]:
+    """Hold integers in 16 bits until they are written, where they fit."""
+    if values.dtype.kind == "i" and values.size and values.min() >= -1 and values.max() < 1 << 15:
+        return values.astype(np.int16)
+    return values.copy()
+
+
 def _width(name: str) -> int:
     return {"key_posterior": 24, "category_counts": len(CATEGORIES)}.get(name, 12)
 
@@ -169,7 +176,7 @@ def _section_of_chord(songs: pl.DataFrame, chords: Ragged) -> NDArray[np.int32]:
 
 
 def _compact(
-    texts: pl.Series, is_known: pl.Series | None, used_in: Sequence[NDArray[np.int32]]
+    texts: pl.Series, is_known: pl.Series | None, used_in: Sequence[NDArray[Any]]
 ) -> tuple[NDArray[np.str_], NDArray[np.int32]]:
     """Vocabulary of the texts that occur, sorted, and the way to it; all unknown tokens share one entry."""
     used = np.zeros(len(texts), np.bool_)

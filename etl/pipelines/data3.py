@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import time
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -19,22 +18,21 @@ import polars as pl
 
 from etl.chords.analysis import ANALYSIS_VERSION, Harmony, analyse
 from etl.chords.keys import KEY_VERSIONS, KeyMethod
-from etl.chords.lexicon import Lexicon
 from etl.chords.section_keys import SECTION_KEYS_VERSION
 from etl.exports.data3 import HEADER, SOURCE_COLUMNS, write_data3
-from etl.exports.npz import SongMatrices
 from etl.pipelines.chord_files import Block, Source, open_source, read_blocks
 from etl.pipelines.chord_rows import parse_block, song_rejects
 from etl.pipelines.export import write_stored_csv, write_stored_npz
+from etl.pipelines.keeper import SongKeeper
 from etl.pipelines.summary import Summary
 from etl.runtime.errors import EtlError
 from etl.runtime.executor import ordered_map, thread_executor
 from etl.runtime.files import atomic_file, atomic_path, check_writable, write_all
 from etl.runtime.meter import Meter
-from etl.store.database import open_store, transaction
+from etl.store.database import open_store
 from etl.store.ledger import Ledger
 from etl.store.runs import REJECT_SCHEMA, Run, add_rejects, recorded_run
-from etl.store.songs import TASK, SongWriter, stored_sources
+from etl.store.songs import TASK, stored_sources
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -225,60 +223,46 @@ def _analyse_and_write(
     summary = Summary()
     rejects = [pl.DataFrame(schema=REJECT_SCHEMA)]
     seen: set[str] = set()
-    with ExitStack() as stack:
-        output = stack.enter_context(atomic_file(request.output))
+    connection = store[0] if store else None
+    names = [source.name for source in sources]
+    with (
+        atomic_file(request.output) as output,
+        SongKeeper(connection, names, matrices=bool(request.npz), meter=summary.meter) as keeper,
+        thread_executor(request.workers) as executor,
+    ):
         write_all(output, HEADER)
-        writer = None
-        if store:
-            stack.enter_context(transaction(store[0]))
-            writer = SongWriter(store[0], [source.name for source in sources])
-        lexicon = writer.lexicon if writer else Lexicon()
-        matrices = SongMatrices() if request.npz else None
-        executor = stack.enter_context(thread_executor(request.workers))
         buffers: SimpleQueue[io.BytesIO] = SimpleQueue()  # used again and again, so that memory stays warm
+        work = partial(
+            _analyse_block,
+            method=request.method,
+            style=request.style,
+            statistics=keeper.wants_songs,
+            section_keys=request.section_keys,
+            buffers=buffers,
+        )
+        blocks = read_blocks(sources, limit=request.limit)
         analysis = Meter()
-        for result in ordered_map(
-            executor,
-            partial(
-                _analyse_block,
-                method=request.method,
-                style=request.style,
-                statistics=bool(writer or matrices),
-                section_keys=request.section_keys,
-                buffers=buffers,
-            ),
-            read_blocks(sources, limit=request.limit),
-            in_flight=request.workers + 2,
-        ):
+        for result in ordered_map(executor, work, blocks, in_flight=request.workers + 1):
             batch = _without_repeats(result, seen)
             with summary.meter.stage("write CSV"):
                 write_all(output, batch.lines)
             batch.lines.release()
             buffers.put(batch.buffer)
-            if writer or matrices:
-                with summary.meter.stage("store"):
-                    encoded = lexicon.encode(batch.harmony)
-                    if writer:
-                        writer.add(batch.block.source.name, encoded, batch.records)
-                    if matrices:
-                        matrices.add(encoded)
+            keeper.add(batch.block.source.name, batch.harmony, batch.records)
             rejects.append(batch.rejects)
             summary.count(batch.records, batch.harmony.songs, batch.rejects)
             for stage, seconds in batch.seconds.items():
                 summary.meter.add(stage, seconds)
             progress.advance(items=batch.harmony.songs.height, work=batch.block.bytes_read)
+        keeper.wait()
         summary.analysis_cpu_use = analysis.cpu_use
         _check_counts(summary)
         with summary.meter.stage("finish"):
-            if request.npz and matrices:
-                matrices.write(
-                    request.npz,
-                    chords=lexicon.chord_table(),
-                    sections=lexicon.section_table(),
-                    manifest={"analysis": request.version},
-                )
-            if store and writer:
-                _finish_store(store, writer, request, sources, pl.concat(rejects))
+            if request.npz:
+                keeper.write_matrices(request.npz, {"analysis": request.version})
+            if store:
+                keeper.finish(_source_rows(sources, store[1]))
+                _record(store, request, sources, pl.concat(rejects))
             elif summary.rejected:
                 summary.rejects_file = request.output.with_suffix(".rejects.csv")
                 with atomic_path(summary.rejects_file) as path:
@@ -294,21 +278,22 @@ def _check_counts(summary: Summary) -> None:
         )
 
 
-def _finish_store(
+def _source_rows(sources: Sequence[Source], run: Run) -> pl.DataFrame:
+    return pl.DataFrame(
+        [(source.name, run.run_id, source.size_bytes, source.mtime_ns) for source in sources],
+        schema={"path": pl.String, "run_id": pl.Int64, "size_bytes": pl.Int64, "mtime_ns": pl.Int64},
+        orient="row",
+    )
+
+
+def _record(
     store: tuple[duckdb.DuckDBPyConnection, Run],
-    writer: SongWriter,
     request: Data3Build,
     sources: Sequence[Source],
     rejects: pl.DataFrame,
 ) -> None:
+    """Enter the sources into the ledger as done, and the rejects."""
     connection, run = store
-    writer.finish(
-        pl.DataFrame(
-            [(source.name, run.run_id, source.size_bytes, source.mtime_ns) for source in sources],
-            schema={"path": pl.String, "run_id": pl.Int64, "size_bytes": pl.Int64, "mtime_ns": pl.Int64},
-            orient="row",
-        )
-    )
     for source in sources:
         done = pl.DataFrame({"item": [source.name], "status": ["done"]})
         _ledger(connection, request, source).record(done)

@@ -7,14 +7,14 @@ its options, so that a changed file or a changed analysis is new work and everyt
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
 if TYPE_CHECKING:
     import duckdb
 
-LEDGER_SCHEMA: Final = {
+LEDGER_SCHEMA: Final[dict[str, Any]] = {
     "item": pl.String,
     "status": pl.String,
     "error": pl.String,
