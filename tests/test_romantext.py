@@ -23,7 +23,7 @@ from etl.pitch import MAJOR_TONICS, MINOR_TONICS
 RS200 = Path(__file__).parents[1].parent / "shared" / "data" / "rs200" / "rs200_chordonomicon.csv"
 
 
-def music21_key(key):
+def music21_key(key: int) -> m21_key.Key:
     """Spell a key as music21 does: ``-`` for flat, small letters for minor."""
     tonic = (*MAJOR_TONICS, *MINOR_TONICS)[key].replace("b", "-")
     return m21_key.Key(tonic if key < 12 else tonic.lower())
@@ -32,7 +32,7 @@ def music21_key(key):
 KEYS = [music21_key(key) for key in range(24)]
 
 
-def check(pairs):
+def check(pairs: set[tuple[str, int, bool]]) -> None:
     """Write each (symbol, key, applied), read it with music21, compare the pitch classes."""
     wrong = []
     for symbol, key, applied in sorted(pairs):
@@ -45,7 +45,7 @@ def check(pairs):
     assert not wrong
 
 
-def occurring_pairs(chords):
+def occurring_pairs(chords: pl.Series) -> set[tuple[str, int, bool]]:
     """Distinct (symbol, key, applied) of a corpus."""
     tokens, vocabulary = tokenise(chords)
     read = pl.LazyFrame({"tokens": tokens}).pipe(with_key, vocabulary).pipe(with_readings, vocabulary)

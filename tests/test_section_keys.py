@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import duckdb
 import numpy as np
 import polars as pl
@@ -13,11 +15,14 @@ from etl.chords.section_keys import CHANGE, section_posterior, sections, smoothe
 from etl.chords.tokens import tokenise
 from etl.pitch import KEY_INDEX
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 IN_C = "C F G7 C Amin Dmin G7 C"
 IN_D = "D G A7 D Bmin Emin A7 D"
 
 
-def section_keys_of(*chords):
+def section_keys_of(*chords: str | None) -> pl.DataFrame:
     """Find the section keys of chord strings."""
     tokens, vocabulary = tokenise(pl.Series(chords, dtype=pl.String))
     return pl.LazyFrame({"tokens": tokens}).pipe(with_section_keys, vocabulary).collect()
@@ -68,7 +73,7 @@ def test_a_song_alone_gets_the_same_bits_as_in_a_batch():
     """Songs of other lengths beside it change nothing."""
     songs = [f"<verse_1> {IN_C} <verse_2> {IN_D}", IN_C, f"{IN_D} <a_1> C <b_1> {IN_C} <c_1> F G", ""]
 
-    def posterior(chords):
+    def posterior(chords: list[str]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         tokens, vocabulary = tokenise(pl.Series(chords))
         ragged = Ragged.from_series(tokens)
         spans, of_song, _ = sections(ragged, vocabulary)

@@ -6,6 +6,7 @@ import hashlib
 import json
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -24,6 +25,9 @@ from etl.chords.vocabulary import Vocabulary
 from etl.pitch import KEY_INDEX, NO_KEY
 
 SAMPLE = files("etl").joinpath("sample")
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 RS200 = Path(__file__).parents[1].parent / "shared" / "data" / "rs200"
 
 
@@ -40,7 +44,7 @@ def billboard():
     return Examples(Ragged.from_series(tokens), vocabulary, keys), rows["title"].to_list()
 
 
-def keys_of(chords, method=KeyMethod.TRAINED):
+def keys_of(chords: Iterable[str | None], method: KeyMethod = KeyMethod.TRAINED) -> pl.DataFrame:
     """Find the keys of chord strings."""
     tokens, vocabulary = tokenise(pl.Series(chords, dtype=pl.String))
     return pl.LazyFrame({"tokens": tokens}).pipe(with_key, vocabulary, method=method).collect()
