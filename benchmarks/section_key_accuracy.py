@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from etl.chords.key_model import trained_model
+from etl.chords.key_model import softmax, trained_model
 from etl.chords.ragged import Ragged
-from etl.chords.section_keys import section_posterior, sections
+from etl.chords.section_keys import section_evidence, sections, smoothed
 from etl.chords.symbols import note_pitch_class
 from etl.chords.tokens import tokenise
 
@@ -31,10 +31,12 @@ def main(songs: Path, numerals: Path) -> None:
     np.minimum.at(lowest, song_of_chord, tonics)
     np.maximum.at(highest, song_of_chord, tonics)
     modulates = (lowest != highest)[song_of_chord]
-    posterior = section_posterior(ragged, spans, of_song, vocabulary)
+    of_whole = softmax(trained_model().logits(ragged, vocabulary))
+    evidence = section_evidence(spans, vocabulary)
+    posterior = smoothed(evidence, of_song, of_whole)
     per_section = {
-        "key of the song": trained_model().logits(ragged, vocabulary).argmax(axis=1).repeat(np.diff(of_song)),
-        "key of the section alone": trained_model().logits(spans, vocabulary).argmax(axis=1),
+        "key of the song": of_whole.argmax(axis=1).repeat(np.diff(of_song)),
+        "key of the section alone": evidence.argmax(axis=1),
         "key of the section, smoothed": posterior.argmax(axis=1),
     }
     print("| chords with the right tonic | all songs | songs that modulate | others |\n|---|---|---|---|")

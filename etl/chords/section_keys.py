@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from etl.chords.key_model import KeyModel, softmax, trained_model
+from etl.chords.key_model import softmax, trained_model
 from etl.chords.ragged import Ragged
 from etl.chords.vocabulary import Kind, Vocabulary
 
@@ -37,7 +37,7 @@ def with_section_keys(songs: pl.LazyFrame, vocabulary: Vocabulary) -> pl.LazyFra
     Parameters
     ----------
     songs
-        Needs ``tokens: list[i32]``, ids into ``vocabulary``.
+        Needs ``tokens: list[i32]``, ids into ``vocabulary``, and ``key_posterior: array[f32, 24]``.
     vocabulary
         The distinct tokens of the batch.
 
@@ -54,10 +54,11 @@ def with_section_keys(songs: pl.LazyFrame, vocabulary: Vocabulary) -> pl.LazyFra
         "section_key_starts": pl.List(pl.Int32),
     }
 
-    def find(token_lists: pl.Series) -> pl.Series:
-        tokens = Ragged.from_series(token_lists)
+    def find(song: pl.Series) -> pl.Series:
+        tokens = Ragged.from_series(song.struct.field("tokens"))
         spans, of_song, starts = sections(tokens, vocabulary)
-        posterior = section_posterior(tokens, spans, of_song, vocabulary)
+        of_whole = song.struct.field("key_posterior").to_numpy()
+        posterior = smoothed(section_evidence(spans, vocabulary), of_song, of_whole)
         key = posterior.argmax(axis=1)
         columns = {
             "section_keys": key.astype(np.int8),
@@ -67,7 +68,7 @@ def with_section_keys(songs: pl.LazyFrame, vocabulary: Vocabulary) -> pl.LazyFra
         series = {name: Ragged(values, of_song).to_series() for name, values in columns.items()}
         return pl.DataFrame(series, schema=dtypes).to_struct()
 
-    found = pl.col("tokens").map_batches(find, return_dtype=pl.Struct(dtypes))
+    found = pl.struct("tokens", "key_posterior").map_batches(find, return_dtype=pl.Struct(dtypes))
     return songs.with_columns(found.alias("found_sections")).unnest("found_sections")
 
 
@@ -108,40 +109,15 @@ def sections(tokens: Ragged, vocabulary: Vocabulary) -> tuple[Ragged, NDArray[np
     return Ragged(spans.values[kept], ends), of_song, starts
 
 
-def section_posterior(
-    tokens: Ragged,
-    spans: Ragged,
-    of_song: NDArray[np.int64],
-    vocabulary: Vocabulary,
-    *,
-    model: KeyModel | None = None,
-) -> NDArray[np.float64]:
-    """Posterior of each section's key given all sections of its song.
-
-    Parameters
-    ----------
-    tokens
-        Token ids, N songs.
-    spans, of_song
-        From :func:`sections`, S sections.
-    vocabulary
-        What the ids stand for.
-    model
-        The key finder; by default the one that ships.
-
-    Returns
-    -------
-    ndarray
-        Shape (S, 24).
-    """
-    model = model or trained_model()
-    prior = softmax(model.logits(tokens, vocabulary))
-    alone = softmax(model.logits(spans, vocabulary) * (model.temperature / model.section_temperature))
-    return smoothed(alone, of_song, prior)
+def section_evidence(spans: Ragged, vocabulary: Vocabulary) -> NDArray[np.float64]:
+    """Posterior of each section's key from the section alone, (S, 24), by the trained key finder."""
+    model = trained_model()
+    logits = model.logits(spans, vocabulary)
+    return softmax(logits * (model.temperature / model.section_temperature))
 
 
 def smoothed(
-    evidence: NDArray[np.float64], of_song: NDArray[np.int64], prior: NDArray[np.float64]
+    evidence: NDArray[np.float64], of_song: NDArray[np.int64], prior: NDArray[np.floating]
 ) -> NDArray[np.float64]:
     """Smooth the sections' posteriors over each song by the forward-backward procedure.
 
