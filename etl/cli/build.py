@@ -49,7 +49,13 @@ def data3(
     db: Database = None,
     no_db: Annotated[bool, typer.Option("--no-db", help="Write no store, only the files.")] = False,
     npz: Annotated[Path | None, typer.Option(help="Write matrices for machine learning as well.")] = None,
-    key_method: Annotated[str, typer.Option(help="How keys are found: krumhansl.")] = "krumhansl",
+    key_method: Annotated[str, typer.Option(help="How keys are found: trained or krumhansl.")] = "trained",
+    roman_style: Annotated[
+        str, typer.Option(help="How the CSV spells numerals: house, or romantext as music21 reads it.")
+    ] = "house",
+    section_keys: Annotated[
+        bool, typer.Option("--section-keys", help="Store the key of each section as well.")
+    ] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Read so many rows at most.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and an estimate from a timed sample.")
@@ -61,18 +67,25 @@ def data3(
 ) -> None:
     """Analyse chord songs: key, Roman numerals, fingerprints; write the 17-column data3 CSV."""
     from etl.chords.keys import KeyMethod
+    from etl.chords.romantext import RomanStyle
     from etl.pipelines.data3 import Data3Build, build
     from etl.runtime.progress import Progress
 
     paths = expand(inputs)
     if key_method not in set(KeyMethod):
         raise EtlError(f"no key method `{key_method}`.", f"Choose one of: {', '.join(KeyMethod)}.")
+    if section_keys and no_db:
+        raise EtlError("section keys are kept in the store alone.", "Leave out --no-db or --section-keys.")
+    if roman_style not in set(RomanStyle):
+        raise EtlError(f"no Roman style `{roman_style}`.", f"Choose one of: {', '.join(RomanStyle)}.")
     request = Data3Build(
         inputs=paths,
         output=output,
         database=None if no_db else database_path(db),
         npz=npz,
         method=KeyMethod(key_method),
+        style=RomanStyle(roman_style),
+        section_keys=section_keys,
         limit=limit,
         force=force,
         workers=workers or default_workers(),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Never
 import typer
 
 import etl
-from etl.cli import build, db, export, query, report, validate
+from etl.cli import build, db, evaluate, export, query, report, validate
 from etl.runtime.errors import EtlError, ExitCode
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ app.command(epilog="Example: etl validate data3.csv --schema data3")(validate.va
 app.command(epilog=query.EXAMPLES)(query.query)
 app.add_typer(db.app, name="db")
 app.add_typer(report.app, name="report")
+app.add_typer(evaluate.app, name="evaluate")
 
 
 def _print_version(value: bool) -> None:

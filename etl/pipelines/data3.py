@@ -20,6 +20,7 @@ import polars as pl
 
 from etl.chords.analysis import ANALYSIS_VERSION, Harmony, analyse
 from etl.chords.keys import KEY_VERSIONS, KeyMethod
+from etl.chords.section_keys import SECTION_KEYS_VERSION
 from etl.exports.data3 import HEADER, SOURCE_COLUMNS, write_data3
 from etl.pipelines.chord_files import Block, Source, open_source, read_blocks
 from etl.pipelines.chord_rows import limited, parse_block, song_rejects
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from etl.chords.romantext import RomanStyle
     from etl.runtime.progress import Progress
 
 
@@ -60,6 +62,10 @@ class Data3Build:
         The matrices, or None for none.
     method
         How keys are found.
+    style
+        How the CSV spells numerals.
+    section_keys
+        Whether the store gets the key of each section.
     limit
         Read so many rows at most, or None for all.
     force
@@ -73,6 +79,8 @@ class Data3Build:
     database: Path | None
     npz: Path | None
     method: KeyMethod
+    style: RomanStyle
+    section_keys: bool
     limit: int | None
     force: bool
     workers: int
@@ -80,7 +88,8 @@ class Data3Build:
     @property
     def version(self) -> str:
         """What the results depend on beside the input."""
-        return f"{ANALYSIS_VERSION}.{self.method}-{KEY_VERSIONS[self.method]}.limit-{self.limit}"
+        sections = f".sections-{SECTION_KEYS_VERSION}" if self.section_keys else ""
+        return f"{ANALYSIS_VERSION}.{self.method}-{KEY_VERSIONS[self.method]}{sections}.limit-{self.limit}"
 
     @property
     def rejects_file(self) -> Path:
@@ -187,7 +196,7 @@ def _write_stored(
         if request.npz:
             npz = stack.enter_context(atomic_path(request.npz))
             write_stored_npz(connection, stored, npz, {"analysis": request.version})
-        for songs in write_stored_csv(connection, stored, request.output):
+        for songs in write_stored_csv(connection, stored, request.output, request.style):
             summary.count(songs.height, songs, pl.DataFrame(schema=REJECT_SCHEMA))
     return summary
 
@@ -210,7 +219,13 @@ class _Batch:
 
 
 def _analyse_block(
-    block: Block, *, method: KeyMethod, statistics: bool, buffers: SimpleQueue[io.BytesIO]
+    block: Block,
+    *,
+    method: KeyMethod,
+    style: RomanStyle,
+    statistics: bool,
+    section_keys: bool,
+    buffers: SimpleQueue[io.BytesIO],
 ) -> _Batch:
     """Parse, analyse and format one block; runs on a worker."""
     try:
@@ -220,7 +235,9 @@ def _analyse_block(
     started = time.perf_counter()
     rows = parse_block(block)
     parsed = time.perf_counter()
-    harmony = analyse(rows.songs, method=method, statistics=statistics)
+    harmony = analyse(
+        rows.songs, method=method, style=style, statistics=statistics, section_keys=section_keys
+    )
     analysed = time.perf_counter()
     lines = write_data3(harmony.songs, buffer)
     formatted = time.perf_counter()
@@ -269,7 +286,14 @@ def _analyse_and_write(
         executor = stack.enter_context(thread_executor(request.workers))
         output.write(HEADER)
         buffers: SimpleQueue[io.BytesIO] = SimpleQueue()  # used again and again, so that memory stays warm
-        work = partial(_analyse_block, method=request.method, statistics=keeper.wants_songs, buffers=buffers)
+        work = partial(
+            _analyse_block,
+            method=request.method,
+            style=request.style,
+            statistics=keeper.wants_songs,
+            section_keys=request.section_keys,
+            buffers=buffers,
+        )
         blocks = limited(read_blocks(sources), request.limit)
         analysis = Meter()
         for result in ordered_map(executor, work, blocks, in_flight=request.workers + 1):

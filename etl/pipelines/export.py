@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from etl.chords.fingerprints import with_fingerprint
 from etl.chords.ragged import Ragged
+from etl.chords.romantext import RomanStyle, styled
 from etl.chords.tokens import tokenise
 from etl.chords.vocabulary import Kind
 from etl.exports.data3 import HEADER, SOURCE_COLUMNS, write_data3
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from etl.runtime.progress import Progress
 
-_CSV_COLUMNS: Final = (*SOURCE_COLUMNS, "key_name", "n_chords", "n_unknown", "numeral_ids")
+_CSV_COLUMNS: Final = (*SOURCE_COLUMNS, "key", "key_name", "n_chords", "n_unknown", "numeral_ids")
 
 _SPELLED: Final = {"chord_symbols": "chord_ids", "numerals": "numeral_ids", "section_tags": "section_ids"}
 """Text columns of the Parquet export, and the ids that the store holds for them."""
@@ -37,7 +38,10 @@ _STORED: Final = tuple(
 
 
 def write_stored_csv(
-    connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int], path: Path
+    connection: duckdb.DuckDBPyConnection,
+    source_ids: Sequence[int],
+    path: Path,
+    style: RomanStyle = RomanStyle.HOUSE,
 ) -> Iterator[pl.DataFrame]:
     """Write the data3 CSV of stored sources; gives each batch of songs once it is written.
 
@@ -49,20 +53,22 @@ def write_stored_csv(
     with atomic_file(path) as output:
         output.write(HEADER)
         for songs in stored_songs(connection, source_ids, _CSV_COLUMNS):
-            with write_data3(_with_texts(songs, numerals), buffer) as lines:
+            with write_data3(_with_texts(songs, numerals, style), buffer) as lines:
                 output.write(lines)
             yield songs
 
 
-def _with_texts(songs: pl.DataFrame, numerals: pl.Series) -> pl.DataFrame:
+def _with_texts(songs: pl.DataFrame, numerals: pl.Series, style: RomanStyle) -> pl.DataFrame:
     """Spell numerals and fingerprints from the stored ids; section tags come from the chord string."""
     tokens, vocabulary = tokenise(songs["chords"])
     flat = Ragged.from_series(tokens)
     is_tag = vocabulary.kinds[flat.values] == Kind.SECTION
-    spelling = flat.values + len(numerals)  # tags first stand for their own text, behind the numerals
-    spelling[~is_tag] = Ragged.from_series(songs["numeral_ids"]).values
-    texts = pl.concat([numerals, pl.Series(vocabulary.texts, dtype=pl.String)])
-    joined = flat.with_values(spelling).joined(pa.array(texts, pa.large_string()), " ")
+    spelled, texts = styled(
+        Ragged.from_series(songs["numeral_ids"]), songs["key"].to_numpy(), numerals.to_list(), style
+    )
+    spelling = flat.values + len(texts)  # tags first stand for their own text, behind the numerals
+    spelling[~is_tag] = spelled.values
+    joined = flat.with_values(spelling).joined(pa.array([*texts, *vocabulary.texts], pa.large_string()), " ")
     has_chords = pl.col("n_chords") > 0
     return (
         songs.lazy()

@@ -88,7 +88,7 @@ class SongWriter:
             "SELECT source_id FROM sources WHERE path IN (SELECT unnest(?))",
             [names],
         )
-        for table in ("song_harmony", "song_tokens"):
+        for table in ("song_harmony", "song_tokens", "section_keys"):
             self._connection.execute(
                 f"DELETE FROM {table} WHERE song_id IN "
                 "(SELECT song_id FROM songs WHERE source_id IN (FROM replaced))"
@@ -111,6 +111,8 @@ class SongWriter:
         )
         for table, columns in self._columns.items():
             _insert(self._connection, table, numbered.select(columns))
+        if "section_keys" in songs.columns:
+            _insert(self._connection, "section_keys", _section_rows(numbered))
         self._next_song += songs.height
         tally.rows_in += rows_in
         tally.songs += songs.height
@@ -144,6 +146,21 @@ class SongWriter:
             orient="row",
         )
         _insert(self._connection, "sources", sources.join(tallies, on="path"))
+
+
+def _section_rows(songs: pl.DataFrame) -> pl.DataFrame:
+    """One row for each section that has a key."""
+    return (
+        songs.select(
+            "song_id",
+            section=pl.int_ranges(pl.col("section_keys").list.len(), dtype=pl.Int32),
+            start="section_key_starts",
+            key="section_keys",
+            confidence="section_key_confidences",
+        )
+        .filter(pl.col("key").list.len() > 0)
+        .explode("section", "start", "key", "confidence")
+    )
 
 
 def _table_columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
