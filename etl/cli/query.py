@@ -108,7 +108,7 @@ def _pairs(texts: Sequence[str]) -> dict[str, str]:
 
 def _show(relation: duckdb.DuckDBPyRelation, output: Path | None) -> None:
     from etl.cli.tables import table
-    from etl.runtime.files import atomic_file, write_all
+    from etl.runtime.files import atomic_file
     from etl.store.queries import first_rows
 
     rows = first_rows(relation, _SHOWN_ROWS + 1)
@@ -116,7 +116,7 @@ def _show(relation: duckdb.DuckDBPyRelation, output: Path | None) -> None:
     text = table(relation.columns, rows[:_SHOWN_ROWS], right=right)
     if output:
         with atomic_file(output) as file:
-            write_all(file, f"{text}\n".encode())
+            file.write(f"{text}\n".encode())
     else:
         typer.echo(text)
     if len(rows) > _SHOWN_ROWS:

@@ -11,7 +11,7 @@ import hashlib
 import io
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ import polars as pl
 
 from etl.chords.analysis import ANALYSIS_VERSION, Harmony, analyse
 from etl.chords.keys import KEY_VERSIONS, KeyMethod
+from etl.chords.romantext import RomanStyle
 from etl.chords.section_keys import SECTION_KEYS_VERSION
 from etl.exports.data3 import HEADER, SOURCE_COLUMNS, write_data3
 from etl.pipelines.chord_files import Block, Source, open_source, read_blocks
@@ -28,7 +29,7 @@ from etl.pipelines.export import write_stored_csv, write_stored_npz
 from etl.pipelines.keeper import SongKeeper
 from etl.pipelines.summary import Summary
 from etl.runtime.errors import EtlError
-from etl.runtime.executor import ordered_map, thread_executor
+from etl.runtime.executor import default_workers, ordered_map, thread_executor
 from etl.runtime.files import atomic_file, atomic_path, check_writable
 from etl.runtime.meter import Meter
 from etl.store.database import open_store
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from etl.chords.romantext import RomanStyle
     from etl.runtime.progress import Progress
 
 
@@ -77,13 +77,13 @@ class Data3Build:
     inputs: tuple[Path, ...]
     output: Path
     database: Path | None
-    npz: Path | None
-    method: KeyMethod
-    style: RomanStyle
-    section_keys: bool
-    limit: int | None
-    force: bool
-    workers: int
+    npz: Path | None = None
+    method: KeyMethod = KeyMethod.TRAINED
+    style: RomanStyle = RomanStyle.HOUSE
+    section_keys: bool = False
+    limit: int | None = None
+    force: bool = False
+    workers: int = field(default_factory=default_workers)
 
     @property
     def version(self) -> str:

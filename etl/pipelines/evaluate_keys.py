@@ -123,7 +123,7 @@ def _read(path: Path, columns: list[str]) -> tuple[pl.DataFrame, int]:
     parts = [pl.DataFrame(schema=dict.fromkeys(columns, pl.String))]
     refused = 0
     for block in read_blocks([source]):
-        rows = parse_block(block, columns)
+        rows = parse_block(block)
         parts.append(rows.songs.select(columns))
         refused += rows.rejects.height
     whole = pl.concat(parts)
