@@ -34,7 +34,7 @@ def connection(tmp_path):
 
 
 def measures(report):
-    """Counts by measure."""
+    """Give the counts by measure."""
     return {measure.name: (measure.count, measure.total) for measure in report.measures}
 
 
