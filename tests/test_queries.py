@@ -50,7 +50,7 @@ def built(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def songs(built):
-    """The rows of the data3 CSV."""
+    """Read the data3 CSV."""
     with (built / "data3.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
@@ -285,7 +285,8 @@ def test_the_overview_reads_years_and_decades_as_numbers(built):
     """`song_overview` turns `1990.0` and dates into integers and leaves what is none null."""
     with read_store(built / "music.duckdb") as connection:
         rows = connection.execute(
-            "SELECT id, decade, release_year FROM song_overview WHERE id IN ('up', 'minor', 'none') ORDER BY id"
+            "SELECT id, decade, release_year FROM song_overview "
+            "WHERE id IN ('up', 'minor', 'none') ORDER BY id"
         ).fetchall()
     assert rows == [("minor", 2000, 2001), ("none", None, None), ("up", 1990, 1994)]
 
