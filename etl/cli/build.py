@@ -129,6 +129,7 @@ def data3(
                 output=output,
                 output_is_fresh=True,
                 sources=[str(path.resolve()) for path in paths],
+                style=request.style,
                 budget=budget,
                 priority=parse_priority(priority),
                 wait=wait,

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from etl.chords.romantext import RomanStyle
 from etl.pipelines.enrich_state import EnrichmentState, state_rows
 from etl.pipelines.export import write_stored_csv
 from etl.pipelines.lookups import look_up_all
@@ -68,6 +69,8 @@ class Enrichment:
         Whether ``output`` has all names that are known now, so that it need not be written without new ones.
     sources
         Files whose songs the CSVs hold; those of the latest build where none is named.
+    style
+        How the CSVs spell Roman numerals.
     budget
         Requests that this run may send, None for no bound.
     priority
@@ -86,6 +89,7 @@ class Enrichment:
     output: Path | None = None
     output_is_fresh: bool = False
     sources: Sequence[str] = ()
+    style: RomanStyle = RomanStyle.HOUSE
     budget: int | None = None
     priority: Mapping[str, Sequence[str]] = field(default_factory=dict)
     wait: bool = False
@@ -203,7 +207,7 @@ class _Enricher:
 
     def _export(self, path: Path) -> None:
         sources = stored_sources(self._connection, self._request.sources)
-        for _ in write_stored_csv(self._connection, sources, path):
+        for _ in write_stored_csv(self._connection, sources, path, self._request.style):
             if self._stop.is_set():
                 raise KeyboardInterrupt
             self._show()
