@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from etl.pipelines.summary import Summary
     from etl.runtime.progress import Progress
 
-_KEYS: Final = "SELECT key_name AS key, count(*) AS songs FROM song_harmony GROUP BY ALL ORDER BY songs DESC, key LIMIT 8"
+_KEYS: Final = (
+    "SELECT key_name AS key, count(*) AS songs FROM song_harmony "
+    "GROUP BY ALL ORDER BY songs DESC, key LIMIT 8"
+)
 
 
 @dataclass(frozen=True)
