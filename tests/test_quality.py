@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from etl.cli.main import app
-from etl.store.quality import describe, quality
+from etl.store.quality import Quality, describe, quality
 from etl.store.songs import stored_sources
 
 HEADER = (
@@ -33,8 +33,8 @@ def connection(tmp_path):
         yield connection
 
 
-def measures(report):
-    """Counts by measure."""
+def measures(report: Quality) -> dict[str, tuple[int, int]]:
+    """Give the counts by measure."""
     return {measure.name: (measure.count, measure.total) for measure in report.measures}
 
 

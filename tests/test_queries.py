@@ -7,6 +7,7 @@ import json
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -50,7 +51,7 @@ def built(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def songs(built):
-    """The rows of the data3 CSV."""
+    """Read the data3 CSV."""
     with (built / "data3.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
@@ -77,19 +78,19 @@ def etl(built):
     return run
 
 
-def is_section(token):
+def is_section(token: str) -> bool:
     """Whether a token is a section tag."""
     return token.startswith("<")
 
 
-def numerals_of(song):
+def numerals_of(song: dict[str, str]) -> list[str]:
     """Numerals of a song, without section tags; none if it has no harmony."""
     if song["key"] in {"No Harmony", "Parse Error"}:
         return []
     return [token for token in song["roman_numerals"].split() if not is_section(token)]
 
 
-def sections_of(song):
+def sections_of(song: dict[str, str]) -> list[tuple[str, list[str]]]:
     """Pairs of section name and its numerals."""
     sections: list[tuple[str, list[str]]] = []
     for token in song["roman_numerals"].split() if numerals_of(song) else []:
@@ -100,13 +101,13 @@ def sections_of(song):
     return sections
 
 
-def ngrams(numerals, n):
+def ngrams(numerals: list[str], n: int) -> list[str]:
     """N-grams without an unknown chord."""
     grams = [numerals[i : i + n] for i in range(len(numerals) - n + 1)]
     return [" ".join(gram) for gram in grams if "?" not in gram]
 
 
-def counts(rows):
+def counts(rows: list[dict[str, Any]]) -> dict[str, int]:
     """Occurrences by progression."""
     return {row["progression"]: row["occurrences"] for row in rows}
 
@@ -285,7 +286,8 @@ def test_the_overview_reads_years_and_decades_as_numbers(built):
     """`song_overview` turns `1990.0` and dates into integers and leaves what is none null."""
     with read_store(built / "music.duckdb") as connection:
         rows = connection.execute(
-            "SELECT id, decade, release_year FROM song_overview WHERE id IN ('up', 'minor', 'none') ORDER BY id"
+            "SELECT id, decade, release_year FROM song_overview "
+            "WHERE id IN ('up', 'minor', 'none') ORDER BY id"
         ).fetchall()
     assert rows == [("minor", 2000, 2001), ("none", None, None), ("up", 1990, 1994)]
 
@@ -379,6 +381,13 @@ def test_a_failed_query_leaves_the_output_as_it_was(etl, tmp_path):
     result = etl("query", sql, "--format", "csv", "--output", str(path))
     assert isinstance(result.exception, EtlError)
     assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("out.csv", "before")]
+
+
+def test_a_table_can_be_written_to_a_file(etl, tmp_path):
+    """With an output, the table goes there and not to the terminal."""
+    path = tmp_path / "one.txt"
+    result = etl("query", "SELECT 1 AS one", "--output", str(path))
+    assert (result.stdout, path.read_text()) == ("", "one\n---\n  1\n")
 
 
 def test_a_table_is_aligned_and_cut_at_a_hundred_rows(etl):

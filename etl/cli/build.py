@@ -9,8 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from etl.cli.enrich import (
+    Budget,
+    LogJson,
+    PartialEvery,
+    Priority,
+    Wait,
+    describe as describe_enrichment,
+    parse_priority,
+    this_command,
+)
 from etl.cli.options import Database
-from etl.runtime.errors import EtlError
+from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.executor import default_workers
 from etl.runtime.settings import database_path
 
@@ -64,12 +74,23 @@ def data3(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Threads that analyse; default: all cores.")
     ] = None,
+    enrich: Annotated[
+        bool, typer.Option("--enrich", help="Then fill in names from Spotify; see `etl enrich spotify`.")
+    ] = False,
+    budget: Budget = None,
+    priority: Priority = None,
+    wait: Wait = False,
+    partial_every: PartialEvery = 50_000,
+    log_json: LogJson = False,
 ) -> None:
     """Analyse chord songs: key, Roman numerals, fingerprints; write the 17-column data3 CSV."""
     from etl.chords.keys import KeyMethod
     from etl.chords.romantext import RomanStyle
     from etl.pipelines.data3 import Data3Build, build
+    from etl.pipelines.enrich import Enrichment, enrich as enrich_songs
+    from etl.pipelines.spotify_service import spotify_settings
     from etl.runtime.progress import Progress
+    from etl.services.credentials import spotify_credentials
 
     paths = expand(inputs)
     if key_method not in set(KeyMethod):
@@ -95,10 +116,46 @@ def data3(
 
         typer.echo(estimate(request))
         return
+    enrichment = None
+    if enrich:
+        if request.database is None:
+            raise EtlError("--enrich needs a store.", "Leave out --no-db.", exit_code=ExitCode.USAGE)
+        # Read before the build, so that a missing secret shows at once.
+        enrichment = (
+            Enrichment(
+                database=request.database,
+                command=this_command(),
+                folder=output.parent,
+                output=output,
+                output_is_fresh=True,
+                sources=[str(path.resolve()) for path in paths],
+                style=request.style,
+                budget=budget,
+                priority=parse_priority(priority),
+                wait=wait,
+                partial_every=partial_every,
+                log_json=log_json,
+            ),
+            spotify_credentials(),
+            spotify_settings(),
+        )
     total = 0 if limit else sum(path.stat().st_size for path in paths)
     with Progress("songs", total=total) as progress:
         summary = build(request, progress)
-    typer.echo(describe(request, summary))
+    typer.echo(describe(request, summary), err=log_json)
+    if enrichment is not None:
+        typer.echo(describe_enrichment(enrich_songs(*enrichment), output), err=log_json)
+    if request.database is not None:
+        typer.echo(_quality_report(request.database), err=log_json)
+
+
+def _quality_report(database: Path) -> str:
+    """Report on the build that was just stored."""
+    from etl.store import quality
+    from etl.store.database import read_store
+
+    with read_store(database) as connection:
+        return quality.describe(quality.quality(connection))
 
 
 def expand(patterns: Sequence[str]) -> tuple[Path, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Never
 import typer
 
 import etl
-from etl.cli import build, db, evaluate, export, query, report, validate
+from etl.cli import build, cache, db, demo, enrich, evaluate, export, query, report, status, validate
 from etl.runtime.errors import EtlError, ExitCode
 
 if TYPE_CHECKING:
@@ -24,8 +24,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+app.command(epilog="Example: etl demo tryout")(demo.demo)
 app.add_typer(build.app, name="build")
+app.add_typer(enrich.app, name="enrich")
 app.add_typer(export.app, name="export")
+app.add_typer(cache.app, name="cache")
+app.command(epilog="Example: etl status --db data/music.duckdb")(status.status)
 app.command(epilog="Example: etl validate data3.csv --schema data3")(validate.validate)
 app.command(epilog=query.EXAMPLES)(query.query)
 app.add_typer(db.app, name="db")

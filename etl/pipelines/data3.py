@@ -23,9 +23,10 @@ from etl.chords.keys import KEY_VERSIONS, KeyMethod
 from etl.chords.romantext import RomanStyle
 from etl.chords.section_keys import SECTION_KEYS_VERSION
 from etl.exports.data3 import HEADER, SOURCE_COLUMNS, write_data3
+from etl.exports.names import NO_NAMES, Names, with_names
 from etl.pipelines.chord_files import Block, Source, open_source, read_blocks
 from etl.pipelines.chord_rows import limited, parse_block, song_rejects
-from etl.pipelines.export import write_stored_csv, write_stored_npz
+from etl.pipelines.export import stored_names, write_stored_csv, write_stored_npz
 from etl.pipelines.keeper import SongKeeper
 from etl.pipelines.summary import Summary
 from etl.runtime.errors import EtlError
@@ -223,6 +224,7 @@ def _analyse_block(
     *,
     method: KeyMethod,
     style: RomanStyle,
+    names: Names,
     statistics: bool,
     section_keys: bool,
     buffers: SimpleQueue[io.BytesIO],
@@ -236,7 +238,11 @@ def _analyse_block(
     rows = parse_block(block)
     parsed = time.perf_counter()
     harmony = analyse(
-        rows.songs, method=method, style=style, statistics=statistics, section_keys=section_keys
+        with_names(rows.songs, names),
+        method=method,
+        style=style,
+        statistics=statistics,
+        section_keys=section_keys,
     )
     analysed = time.perf_counter()
     lines = write_data3(harmony.songs, buffer)
@@ -278,6 +284,7 @@ def _analyse_and_write(
     rejects = [pl.DataFrame(schema=REJECT_SCHEMA)]
     seen: set[str] = set()
     connection = store[0] if store else None
+    known = stored_names(connection) if connection else NO_NAMES
     names = [source.name for source in sources]
     with ExitStack() as stack:
         output = stack.enter_context(atomic_file(request.output))
@@ -290,6 +297,7 @@ def _analyse_and_write(
             _analyse_block,
             method=request.method,
             style=request.style,
+            names=known,
             statistics=keeper.wants_songs,
             section_keys=request.section_keys,
             buffers=buffers,

@@ -15,10 +15,12 @@ from etl.chords.romantext import RomanStyle, styled
 from etl.chords.tokens import tokenise
 from etl.chords.vocabulary import Kind
 from etl.exports.data3 import HEADER, SOURCE_COLUMNS, write_data3
+from etl.exports.names import Names, with_names
 from etl.exports.npz import MATRIX_COLUMNS, SongMatrices
 from etl.exports.parquet import SONG_COLUMNS, SongsWriter, schema_of, text_lists
 from etl.runtime.files import atomic_file, atomic_path
 from etl.store.songs import build_versions, source_names, stored_songs
+from etl.store.spotify import known_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,13 +51,19 @@ def write_stored_csv(
     build wrote.
     """
     numerals = connection.sql("SELECT numeral FROM numerals ORDER BY numeral_id").pl()["numeral"]
+    names = stored_names(connection)
     buffer = io.BytesIO()
     with atomic_file(path) as output:
         output.write(HEADER)
         for songs in stored_songs(connection, source_ids, _CSV_COLUMNS):
-            with write_data3(_with_texts(songs, numerals, style), buffer) as lines:
+            with write_data3(_with_texts(with_names(songs, names), numerals, style), buffer) as lines:
                 output.write(lines)
             yield songs
+
+
+def stored_names(connection: duckdb.DuckDBPyConnection) -> Names:
+    """Read the names that the store has from Spotify."""
+    return Names(known_names(connection, "artist"), known_names(connection, "track"))
 
 
 def _with_texts(songs: pl.DataFrame, numerals: pl.Series, style: RomanStyle) -> pl.DataFrame:

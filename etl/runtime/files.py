@@ -6,7 +6,7 @@ import errno
 import glob
 import io
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any
 
 import psutil
@@ -90,7 +90,8 @@ def _staged(target: Path) -> Iterator[Path]:
         except OSError as error:
             raise write_error(target, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # where there is no folder there is nothing to remove
+            temporary.unlink(missing_ok=True)
 
 
 def write_error(target: Path, error: OSError) -> EtlError:
