@@ -15,7 +15,7 @@ References
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import librosa
 import numpy as np
@@ -46,7 +46,7 @@ class _Basis(NamedTuple):
     bins: slice
     """FFT bins on which any filter has weight."""
     weights: Floats
-    """Shape (2 * bins, 72): takes interleaved real and imaginary parts to real parts, then imaginary parts."""
+    """Shape (2 * bins, 72): from interleaved real and imaginary parts to real parts, then imaginary parts."""
 
 
 def chroma_cqt(signal: Floats, tuning: float) -> Floats:
@@ -97,12 +97,12 @@ def _add_octave(chroma: Floats, signal: Floats, hop: int, basis: _Basis) -> None
 
 @lru_cache(maxsize=8)
 def _basis(tuning: float) -> _Basis:
-    """Filters for one tuning, as ``librosa.vqt`` builds them; the same for every octave at its own rate."""
+    """Build the filters for one tuning as ``librosa.vqt`` does; every octave at its own rate has the same."""
     fmin = FMIN * 2.0 ** (tuning / BINS_PER_OCTAVE)
     n_bins = BINS_PER_OCTAVE * N_OCTAVES
     top = librosa.cqt_frequencies(n_bins, fmin=fmin, bins_per_octave=BINS_PER_OCTAVE)[-BINS_PER_OCTAVE:]
     ratio = 2.0 ** (2.0 / BINS_PER_OCTAVE)
-    alpha = np.full(BINS_PER_OCTAVE, (ratio - 1) / (ratio + 1))
+    alpha: Any = np.full(BINS_PER_OCTAVE, (ratio - 1) / (ratio + 1))  # librosa annotates a number only
     filters, lengths = librosa.filters.wavelet(freqs=top, sr=SAMPLE_RATE, alpha=alpha, pad_fft=True, norm=1)
     n_fft = filters.shape[1]
     filters *= lengths[:, np.newaxis] / float(n_fft)

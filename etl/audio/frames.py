@@ -117,7 +117,7 @@ def onset_strength(mel_decibels: Floats) -> tuple[Floats, Floats]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _rises(decibels, mean, median):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _rises(decibels: Floats, mean: Floats, median: Floats) -> None:
     rise = np.empty(N_MELS, dtype=np.float32)
     for t in range(_ONSET_SHIFT, len(decibels)):
         source = t - _ONSET_SHIFT + 1

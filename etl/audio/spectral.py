@@ -19,7 +19,7 @@ References
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import librosa
 import numba
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float32]
+    Ints = NDArray[np.int64]
 
 N_FFT: Final = 2048
 """Samples per frame."""
@@ -123,7 +124,7 @@ def spectra(signal: Floats) -> Spectra:
         power = np.empty((len(block), N_BINS), dtype=np.float32)
         found = np.empty((2, len(block) * (N_BINS // 2), 2), dtype=np.float32)
         n_magnitude, n_power = _analyse(
-            block, *tables, power, mel[rows], scalars[rows], valleys[rows], peaks[rows], found
+            block, tables, power, mel[rows], scalars[rows], valleys[rows], peaks[rows], found
         )
         of_magnitude.append(found[0, :n_magnitude].copy())
         of_power.append(found[1, :n_power].copy())
@@ -170,7 +171,7 @@ def stft_blocks(signal: Floats, first_frame: int = 0) -> Iterator[tuple[int, NDA
 
 
 def framed(signal: Floats, start: int, stop: int, *, length: int, hop: int) -> Floats:
-    """Frames ``start`` to ``stop``, centred and zero-padded, as a read-only view of shape (stop - start, length)."""
+    """Frames ``start`` to ``stop``, centred and zero-padded, as a view of shape (stop - start, length)."""
     begin = start * hop - length // 2
     end = (stop - 1) * hop + (length + 1) // 2
     inside = signal[max(begin, 0) : max(end, 0)]
@@ -228,14 +229,28 @@ def _joined(found: list[Floats]) -> Peaks:
     return Peaks(np.ascontiguousarray(joined[:, 0]), np.ascontiguousarray(joined[:, 1]))
 
 
+class _Tables(NamedTuple):
+    """Constants of the kernel."""
+
+    frequencies: NDArray[np.float64]
+    """Hz of each bin, (1025,)."""
+    mel: Floats
+    """Mel filters, (128, 1025)."""
+    spans: Ints
+    """First bin and last bin + 1 of each mel filter, (128, 2)."""
+    bands: Ints
+    """First bin, last bin + 1, and bins in peak and valley of each contrast band, (7, 3)."""
+    searched: Ints
+    """First and last bin in which spectral peaks are sought, (2,)."""
+
+
 @cache
-def _tables() -> tuple[NDArray[Any], ...]:
-    """Constant tables for the kernel: frequencies, mel filters as triangles, contrast bands."""
+def _tables() -> _Tables:
     frequencies = librosa.fft_frequencies(sr=SAMPLE_RATE, n_fft=N_FFT)
     mel = librosa.filters.mel(sr=SAMPLE_RATE, n_fft=N_FFT, n_mels=N_MELS)
     spans = np.array([[row.nonzero()[0][0], row.nonzero()[0][-1] + 1] for row in mel], dtype=np.int64)
     edges = np.concatenate([[0.0], 200.0 * 2.0 ** np.arange(N_BANDS)])
-    bands = np.empty((N_BANDS, 3), dtype=np.int64)  # first bin, last bin + 1, bins in peak and valley
+    bands = np.empty((N_BANDS, 3), dtype=np.int64)
     for band in range(N_BANDS):
         inside = np.flatnonzero((frequencies >= edges[band]) & (frequencies <= edges[band + 1]))
         first = inside[0] - (band > 0)
@@ -243,13 +258,20 @@ def _tables() -> tuple[NDArray[Any], ...]:
         members = (last if band == N_BANDS - 1 else last + 1) - first
         bands[band] = first, last, max(1, round(0.02 * members))
     searched = np.flatnonzero((frequencies >= _PEAK_HZ[0]) & (frequencies < _PEAK_HZ[1]))
-    return frequencies, mel, spans, bands, searched[[0, -1]]
+    return _Tables(frequencies, mel, spans, bands, searched[[0, -1]])
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _analyse(  # type: ignore[no-untyped-def]  # pragma: no cover
-    spectrum, frequencies, mel_filters, mel_spans, bands, searched, power, mel, scalars, valleys, peaks, found
-):
+def _analyse(  # noqa: PLR0917 -- numba compiles positional calls only
+    spectrum: NDArray[np.complex128],
+    tables: _Tables,
+    power: Floats,
+    mel: Floats,
+    scalars: Floats,
+    valleys: Floats,
+    peaks: Floats,
+    found: Floats,
+) -> tuple[int, int]:
     """Fill the outputs for one block; return how many peaks of magnitude and of power were found."""
     n_magnitude = n_power = 0
     magnitude = np.empty(N_BINS, dtype=np.float32)
@@ -259,18 +281,18 @@ def _analyse(  # type: ignore[no-untyped-def]  # pragma: no cover
             imaginary = float(np.float32(spectrum[t, k].imag))
             magnitude[k] = np.sqrt(real * real + imaginary * imaginary)
             power[t, k] = magnitude[k] * magnitude[k]
-        scalars[t, 2] = frequencies[_rolloff_bin(magnitude)]
-        _mel_row(power[t], mel_filters, mel_spans, mel[t])
-        _shape_row(magnitude, power[t], frequencies, scalars[t])
+        scalars[t, 2] = tables.frequencies[_rolloff_bin(magnitude)]
+        _mel_row(power[t], tables.mel, tables.spans, mel[t])
+        _shape_row(magnitude, power[t], tables.frequencies, scalars[t])
         for band in range(N_BANDS):
-            _contrast(magnitude, bands[band], valleys[t], peaks[t], band)
-        n_magnitude = _find_peaks(magnitude, searched, found[0], n_magnitude)
-        n_power = _find_peaks(power[t], searched, found[1], n_power)
+            _contrast(magnitude, tables.bands[band], valleys[t], peaks[t], band)
+        n_magnitude = _find_peaks(magnitude, tables.searched, found[0], n_magnitude)
+        n_power = _find_peaks(power[t], tables.searched, found[1], n_power)
     return n_magnitude, n_power
 
 
 @numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
-def _mel_row(power, filters, spans, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _mel_row(power: Floats, filters: Floats, spans: Ints, out: Floats) -> None:
     for m in range(N_MELS):
         total = np.float32(0.0)
         for k in range(spans[m, 0], spans[m, 1]):
@@ -279,7 +301,7 @@ def _mel_row(power, filters, spans, out):  # type: ignore[no-untyped-def]  # pra
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
-def _shape_row(magnitude, power, frequencies, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _shape_row(magnitude: Floats, power: Floats, frequencies: NDArray[np.float64], out: Floats) -> None:
     total = first = second = arithmetic = 0.0
     for k in range(N_BINS):
         value = float(magnitude[k])
@@ -307,18 +329,18 @@ def _shape_row(magnitude, power, frequencies, out):  # type: ignore[no-untyped-d
 
 
 @numba.njit(cache=True, nogil=True)
-def _rolloff_bin(magnitude):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _rolloff_bin(magnitude: Floats) -> int:
     """First bin at which the running sum, added in order as librosa does, reaches 85 % of the whole."""
     sums = np.empty(N_BINS, dtype=np.float32)
     running = np.float32(0.0)
     for k in range(N_BINS):
         running += magnitude[k]
         sums[k] = running
-    return np.searchsorted(sums, _ROLL_PERCENT * running)
+    return int(np.searchsorted(sums, _ROLL_PERCENT * running))
 
 
 @numba.njit(cache=True, nogil=True)
-def _contrast(magnitude, band, valleys, peaks, index):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _contrast(magnitude: Floats, band: Ints, valleys: Floats, peaks: Floats, index: int) -> None:
     """Mean of the smallest and of the largest 2 % of one band, kept in two short sorted lists."""
     first, last, count = band
     low = np.full(count, np.float32(np.inf), dtype=np.float32)  # ascending
@@ -342,7 +364,7 @@ def _contrast(magnitude, band, valleys, peaks, index):  # type: ignore[no-untype
 
 
 @numba.njit(cache=True, nogil=True)
-def _find_peaks(values, searched, found, n):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _find_peaks(values: Floats, searched: Ints, found: Floats, n: int) -> int:
     """Append interpolated local maxima above a tenth of the largest value; return the new count."""
     threshold = _PEAK_THRESHOLD * values.max()
     for k in range(searched[0], searched[1] + 1):

@@ -26,7 +26,8 @@ def rms(signal: Floats) -> Floats:
     total = n_frames(len(signal))
     hops = np.zeros(total + 3, dtype=np.float64)
     whole = len(signal) // HOP
-    hops[2 : 2 + whole] = np.einsum("ij,ij->i", *(signal[: whole * HOP].reshape(-1, HOP),) * 2, dtype=np.float64)
+    rows = signal[: whole * HOP].reshape(-1, HOP)
+    hops[2 : 2 + whole] = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
     rest = signal[whole * HOP :].astype(np.float64)
     hops[2 + whole] = rest @ rest
     sums = hops[:-3] + hops[1:-2] + hops[2:-1] + hops[3:]
