@@ -66,10 +66,12 @@ def pieces(count: int, *, seconds: float = 40.0, seed: int = 1) -> Iterator[Piec
     for number in range(count):
         style = STYLES[number % len(STYLES)]
         bpm = float(tempi[style][number // len(STYLES)] + rng.uniform(-0.4, 0.4))
-        yield compose(style, bpm, int(rng.integers(12)), bool(rng.integers(2)), seconds=seconds, seed=number)
+        yield compose(
+            style, bpm, int(rng.integers(12)), minor=bool(rng.integers(2)), seconds=seconds, seed=number
+        )
 
 
-def compose(style: str, bpm: float, tonic: int, minor: bool, *, seconds: float, seed: int) -> Piece:
+def compose(style: str, bpm: float, tonic: int, *, minor: bool, seconds: float, seed: int) -> Piece:
     """Write a piece of at least ``seconds``."""
     rng = np.random.default_rng([seed, 77])
     metre = 3 if style == "waltz" else 4
@@ -187,7 +189,8 @@ def _sound(note: Note, seconds: float, rng: np.random.Generator) -> Floats:
         sound += np.sin(2 * np.pi * frequency * harmonic * time) / harmonic**rolloff
     envelope = np.minimum(time / 0.006, 1.0) * np.exp(-time / decay)
     envelope[-400:] *= np.linspace(1, 0, 400)
-    return (0.3 * sound * envelope).astype(np.float32)
+    tone: Floats = (0.3 * sound * envelope).astype(np.float32)
+    return tone
 
 
 def _drum(voice: str, rng: np.random.Generator) -> Floats:
@@ -195,10 +198,12 @@ def _drum(voice: str, rng: np.random.Generator) -> Floats:
     time = np.arange(int(length * SAMPLE_RATE)) / SAMPLE_RATE
     if voice == "kick":
         phase = 2 * np.pi * (50 * time + 110 * 0.03 * (1 - np.exp(-time / 0.03)))
-        return (np.sin(phase) * np.exp(-time / 0.06)).astype(np.float32)
+        kick: Floats = (np.sin(phase) * np.exp(-time / 0.06)).astype(np.float32)
+        return kick
     noise = rng.normal(0, 0.4, len(time))
     if voice == "hat":
-        return (np.diff(noise, prepend=0.0) * np.exp(-time / 0.015)).astype(np.float32)
+        hat: Floats = (np.diff(noise, prepend=0.0) * np.exp(-time / 0.015)).astype(np.float32)
+        return hat
     tone = 0.4 * np.sin(2 * np.pi * 190 * time) * np.exp(-time / 0.05)
     snare: Floats = ((noise + tone) * np.exp(-time / 0.05)).astype(np.float32)
     return snare

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import librosa
 import numpy as np
 import scipy.fft
+import scipy.ndimage
 import scipy.signal
 
 from etl.audio.decode import SAMPLE_RATE
@@ -66,6 +67,8 @@ class Rhythm(NamedTuple):
     """Frame numbers, ascending."""
     irregularity: float
     """Interquartile range over median of the time between beats; infinite with fewer than eight beats."""
+    support: float
+    """Share of the beats, 0 to 1, within two frames of any onset at all."""
     tracker_bpm: float
     """What ``librosa.beat.beat_track`` reports."""
 
@@ -88,14 +91,15 @@ def rhythm(envelope: Floats) -> Rhythm:
     # The comb must fit into the part of the autocorrelation that many beats still support.
     tempi = _TEMPI[60.0 * FRAME_RATE / _TEMPI * _TEETH[-1] < 0.75 * len(envelope)]
     if not tracked or not len(tempi):
-        return Rhythm(0.0, 0.0, 0.0, 0.0, beats, float("inf"), tracked)
+        return Rhythm(0.0, 0.0, 0.0, 0.0, beats, float("inf"), 0.0, tracked)
     salience = _comb(correlation, tempi)
     prior = -0.5 * (np.log2(tempi / _PRIOR_BPM) / _PRIOR_OCTAVES) ** 2
     bpm = float(tempi[np.argmax(np.log(np.maximum(salience, 1e-3)) + prior)])
     _, beats = librosa.beat.beat_track(onset_envelope=envelope, sr=SAMPLE_RATE, hop_length=HOP, bpm=bpm)
     bpm = _refined(beats, bpm)
     own, half, double = np.clip(_comb(correlation, np.array([bpm, bpm / 2, bpm * 2])), 0.0, 1.0)
-    return Rhythm(bpm, float(own), float(half), float(double), beats, _irregularity(beats), tracked)
+    support = float((scipy.ndimage.maximum_filter1d(envelope, 5)[beats] > 0).mean()) if len(beats) else 0.0
+    return Rhythm(bpm, float(own), float(half), float(double), beats, _irregularity(beats), support, tracked)
 
 
 def _autocorrelation(envelope: Floats) -> NDArray[np.float64]:

@@ -76,10 +76,12 @@ def chroma_cqt(signal: Floats, tuning: float) -> Floats:
 
 def _halved(signal: Floats) -> Floats:
     """Half the sample rate at equal power."""
-    halved = soxr.resample(signal, 2, 1, quality="HQ")
+    halved: Floats = np.asarray(soxr.resample(signal, 2, 1, quality="HQ"), dtype=np.float32)
     length = (len(signal) + 1) // 2
     halved = halved[:length] if len(halved) >= length else np.pad(halved, (0, length - len(halved)))
-    return np.asarray(halved * np.float32(np.sqrt(2.0)), dtype=np.float32)
+    # Rounded to the bit as librosa rounds: before a loud entry that rounding is the loudest sound there is.
+    halved /= np.float64(np.sqrt(0.5))
+    return halved
 
 
 def _add_octave(chroma: Floats, signal: Floats, hop: int, basis: _Basis) -> None:

@@ -1,8 +1,8 @@
 """Key of a recording: chroma against key profiles, with the runner-up's distance as confidence.
 
-Measured on 105 synthesised pieces and 113 rendered songs of POP909, the Bellmann-Budge profiles on the mean
-of both chromas find 72 % and 80 % of the keys; Temperley's profiles on the STFT chroma 61 % and 66 %
-(``benchmarks/audio_accuracy.py``). Nearly all errors are the relative key.
+Measured on 210 synthesised pieces and 113 rendered songs of POP909, the Bellmann-Budge profiles on the mean
+of both chromas find 73 % and 80 % of the keys; Temperley's profiles on the STFT chroma 70 % and 66 %
+(the pieces: ``benchmarks/audio_accuracy.py``). Nearly all errors are the relative key.
 
 References
 ----------

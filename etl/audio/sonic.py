@@ -42,6 +42,9 @@ MIN_SECONDS: Final = 1.0
 MAX_IRREGULARITY: Final = 0.35
 """Spread of the time between beats, relative to its median, beyond which beats count as failed."""
 
+MIN_SUPPORT: Final = 0.25
+"""Share of the beats near an onset below which the tracker has only bridged silence."""
+
 _MIN_BEATS: Final = 4
 _GATE_DB: Final = -70.0
 
@@ -182,6 +185,8 @@ def _beats_failed(pulse: Rhythm) -> str:
         return f"only {len(pulse.beats)} beats"
     if pulse.irregularity > MAX_IRREGULARITY:
         return f"irregular beats (spread {pulse.irregularity:.2f} of a beat)"
+    if pulse.support < MIN_SUPPORT:
+        return f"beats without onsets ({1 - pulse.support:.0%})"
     return ""
 
 
