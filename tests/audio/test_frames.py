@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import librosa
 import numpy as np
@@ -13,9 +13,12 @@ from etl.audio.beats import mean_tempogram, rhythm, track_beats
 from etl.audio.decode import SAMPLE_RATE, decode
 from etl.audio.frames import Frames, analyse
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 F: Any = librosa.feature
 SR = SAMPLE_RATE
-PLAIN = {
+PLAIN: dict[str, Callable[[Any], Any]] = {
     "mfcc": lambda y: F.mfcc(y=y, sr=SR, n_mfcc=20),
     "chroma_stft": lambda y: F.chroma_stft(y=y, sr=SR),
     "contrast": lambda y: F.spectral_contrast(y=y, sr=SR),
