@@ -141,7 +141,7 @@ def describe(signal: Floats, mode: Mode = Mode.BEAT) -> Sonic:
     """
     seconds = len(signal) / SAMPLE_RATE
     if seconds < MIN_SECONDS:
-        raise DecodeError(f"only {seconds:.2f} s of audio; features need {MIN_SECONDS:.0f} s")
+        raise DecodeError(f"shorter than {MIN_SECONDS:.0f} s ({seconds:.2f} s)")
     energy = measure_energy(signal)
     reason = ""
     if mode is Mode.BEAT:

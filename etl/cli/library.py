@@ -59,7 +59,9 @@ def run(
     chosen = parse_stages(stages)
     if not sources:
         chosen = tuple(stage for stage in chosen if stage != "scan")
-    request = _request(sources or [], chosen, output, normalize, windowed, force, limit, workers)
+    request = _request(
+        sources or [], chosen, output, normalize, windowed=windowed, force=force, limit=limit, workers=workers
+    )
     _run(request, database_path(db), dry_run=dry_run, stats_after=stats_after)
 
 
@@ -73,7 +75,9 @@ def scan(
     stats_after: Stats = False,
 ) -> None:
     """Bring the inventory up to date: new, changed, moved and gone files, and their tags."""
-    request = _request(sources, ("scan",), _DEFAULT_OUTPUT, "none", False, force, limit, None)
+    request = _request(
+        sources, ("scan",), _DEFAULT_OUTPUT, "none", windowed=False, force=force, limit=limit, workers=None
+    )
     _run(request, database_path(db), dry_run=dry_run, stats_after=stats_after)
 
 
@@ -88,7 +92,9 @@ def sonic(
     stats_after: Stats = False,
 ) -> None:
     """Describe the sound of the tracks that have no description yet."""
-    request = _request([], ("sonic",), _DEFAULT_OUTPUT, "none", windowed, force, limit, workers)
+    request = _request(
+        [], ("sonic",), _DEFAULT_OUTPUT, "none", windowed=windowed, force=force, limit=limit, workers=workers
+    )
     _run(request, database_path(db), dry_run=dry_run, stats_after=stats_after)
 
 
@@ -144,6 +150,7 @@ def _request(
     stages: tuple[str, ...],
     output: Path,
     normalize: str,
+    *,
     windowed: bool,
     force: bool,
     limit: int | None,

@@ -236,9 +236,7 @@ def run_library(database: Path, request: LibraryRun) -> list[str]:
 
 def _run_scan(connection: duckdb.DuckDBPyConnection, run: Run, request: LibraryRun) -> str:
     with Progress("files") as progress, run.meter.stage("scan"):
-        found = scan(
-            connection, run, request.sources, progress, force=request.force, limit=request.limit
-        )
+        found = scan(connection, run, request.sources, progress, force=request.force, limit=request.limit)
     run.items_in += found.unchanged + found.new + found.changed + found.moved
     return (
         f"scan: {found.unchanged:,} unchanged, {found.new:,} new, {found.changed:,} changed, "
