@@ -137,7 +137,8 @@ def check(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Verify the library; give what is wrong, in words.
 
     Looked at: vectors finite, tempo, key and level in range, beats ascending, tracks and features without
-    their file or the other way round, and files that are gone from the disk since the last scan.
+    their file or the other way round, and files that are gone from the disk since the last scan. Features of
+    content that no file has any more are no fault: they are the cache.
     """
     problems = [
         f"{path}: {what}"
@@ -147,8 +148,6 @@ def check(connection: duckdb.DuckDBPyConnection) -> list[str]:
             "UNION ALL SELECT t.track_id, 'track without file' FROM tracks t "
             "ANTI JOIN files USING (track_id) "
             "UNION ALL SELECT path, 'two files of one path' FROM files GROUP BY path HAVING count(*) > 1 "
-            "UNION ALL SELECT s.content_hash, 'features without file' FROM sonic_features s "
-            "ANTI JOIN files USING (content_hash) "
             "UNION ALL SELECT l.item, 'marked done but without features' FROM ledger l "
             "ANTI JOIN sonic_features s ON s.content_hash = l.item AND s.version = l.version "
             "WHERE l.task = 'sonic' AND l.status = 'done' "

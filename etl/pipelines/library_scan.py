@@ -96,10 +96,27 @@ def scan(
         fresh = fresh.head(limit)
     summary.new = fresh["known_size"].null_count()
     summary.changed = fresh.height - summary.new
+    fresh = fresh.with_columns(_track_ids(connection, fresh["path"]))
     for batch in fresh.iter_slices(_BATCH):
         _store_batch(connection, run, batch, summary)
         progress.advance(items=batch.height, work=batch.height)
     return summary
+
+
+def _track_ids(connection: duckdb.DuckDBPyConnection, paths: pl.Series) -> pl.Series:
+    """Give each file its identity: the one it has, else a hash of its path.
+
+    A file that was moved keeps the identity of its first place; what appears there later gets another.
+    """
+    known = dict(connection.sql("SELECT path, track_id FROM files").fetchall())
+    taken = set(known.values())
+    ids = []
+    for path in paths:
+        track_id = known.get(path) or text_hash(path)
+        while path not in known and track_id in taken:
+            track_id = text_hash(f"{track_id} {path}")
+        ids.append(track_id)
+    return pl.Series("track_id", ids, dtype=pl.String)
 
 
 def _store_batch(
@@ -107,8 +124,7 @@ def _store_batch(
 ) -> None:
     """Read the tags of a batch and commit them."""
     paths = batch["path"].to_list()
-    ids = pl.Series("track_id", [text_hash(path) for path in paths])
-    tags = tags_frame([read_tags(path) for path in paths]).with_columns(ids)
+    tags = tags_frame([read_tags(path) for path in paths]).with_columns(batch["track_id"])
     files = batch.select(*FILE_SCHEMA).with_columns(tags["track_id"], tags["kind"], tags["problem"])
     is_track = pl.col("kind").is_not_null() & pl.col("problem").is_null()
     tracks = tags.filter(is_track).drop("kind", "problem")

@@ -46,7 +46,7 @@ def write_track(path: Path, seed: int, seconds: float = 3.0) -> Path:
 
 
 @pytest.fixture(scope="module")
-def original(tmp_path_factory) -> Path:
+def original(tmp_path_factory):
     """Give a folder of six tracks, a copy, a broken file and a picture."""
     folder = tmp_path_factory.mktemp("original") / "music"
     for seed in range(6):
@@ -58,20 +58,20 @@ def original(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def music(original, tmp_path) -> Path:
+def music(original, tmp_path):
     """Give a copy of the folder without a store."""
     return Path(shutil.copytree(original, tmp_path / "music"))
 
 
 @pytest.fixture(scope="module")
-def described_once(original) -> Path:
+def described_once(original):
     """Give the store of a run over the original folder."""
     run(original)
     return original.parent / "store.duckdb"
 
 
 @pytest.fixture
-def described(music, original, described_once) -> Path:
+def described(music, original, described_once):
     """Give a copy of the folder with the store of a finished run."""
     database = Path(shutil.copy(described_once, music.parent / "store.duckdb"))
     with open_store(database) as connection:
@@ -150,6 +150,18 @@ def test_moves_and_copies_cost_nothing_and_changes_are_seen(described):
         assert connection.sql(
             "SELECT count(*) FROM library WHERE title IN ('Song 2', 'Song 3')"
         ).fetchall() == [(0,)]
+        assert check(connection) == []
+
+
+def test_a_new_file_in_the_place_of_a_moved_one_is_another_track(described):
+    """Identity follows the content that moved; its old place gives a new identity."""
+    (described / "album1" / "1.flac").rename(described / "moved.flac")
+    run(described)
+    write_track(described / "album1" / "1.flac", 41)
+    run(described)
+    with read_store(described.parent / "store.duckdb") as connection:
+        found = connection.sql("SELECT count(*), count(DISTINCT track_id) FROM library").fetchall()
+        assert found == [(8, 8)]
         assert check(connection) == []
 
 
