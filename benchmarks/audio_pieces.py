@@ -67,7 +67,12 @@ def pieces(count: int, *, seconds: float = 40.0, seed: int = 1) -> Iterator[Piec
         style = STYLES[number % len(STYLES)]
         bpm = float(tempi[style][number // len(STYLES)] + rng.uniform(-0.4, 0.4))
         yield compose(
-            style, bpm, int(rng.integers(12)), minor=bool(rng.integers(2)), seconds=seconds, seed=number
+            style,
+            bpm,
+            int(rng.integers(12)),
+            minor=bool(rng.integers(2)),
+            seconds=seconds,
+            seed=1000 * seed + number,
         )
 
 

@@ -32,7 +32,7 @@ TIMEOUT_SECONDS: Final = 300.0
 MEMORY_BYTES: Final = 2_500_000_000
 """Largest memory of a worker; a two-hour recording takes about 2 GB."""
 
-_COMMIT_SECONDS: Final = 1.0
+_COMMIT_SECONDS: Final = 0.5
 _COMMIT_ITEMS: Final = 500
 _HASH_BATCH: Final = 1000
 
@@ -120,7 +120,7 @@ def describe_tracks(
     Returns
     -------
     SonicSummary
-        Counts. Results are committed at least every second.
+        Counts. Results are committed at least every half second.
     """
     with run.meter.stage("hash"):
         _hash_files(connection, run)
@@ -187,7 +187,7 @@ def _hash_or_reason(path: str) -> tuple[str, str | None, str | None]:
 def _batches(
     outcomes: Iterator[Outcome[Work, dict[str, Any]]], summary: SonicSummary, progress: Progress
 ) -> Iterator[list[Outcome[Work, dict[str, Any]]]]:
-    """Collect outcomes for a second or five hundred, counting them."""
+    """Collect outcomes for half a second, or five hundred, counting them."""
     batch: list[Outcome[Work, dict[str, Any]]] = []
     due = time.monotonic() + _COMMIT_SECONDS
     for outcome in outcomes:
