@@ -58,7 +58,7 @@ def main() -> None:
             process = subprocess.Popen(
                 command("killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             )
-            time.sleep(rng.uniform(0.5, 5.0))
+            time.sleep(rng.uniform(3.0, 6.5))
             process.send_signal(signal.SIGKILL)
             process.wait()
             seen |= attempts(folder / "killed.duckdb")

@@ -145,6 +145,28 @@ def check(db: Database = None) -> None:
         raise typer.Exit(ExitCode.FAILURE)
 
 
+@app.command(epilog="Examples: etl library plot 'Song title' -o song.png | etl library plot --overview")
+def plot(
+    track: Annotated[str | None, typer.Argument(help="Title, path or track id.")] = None,
+    overview: Annotated[bool, typer.Option("--overview", help="All tracks on a plane, by PCA.")] = False,
+    colour: Annotated[str, typer.Option(help="Colour of the overview: key or genre.")] = "key",
+    output: Annotated[Path, typer.Option("--output", "-o", help="The PNG to write.")] = Path("plot.png"),
+    db: Database = None,
+) -> None:
+    """Draw a track (waveform, beats, chroma, tempo) or the whole library."""
+    from etl.pipelines.library import draw_overview, draw_track
+    from etl.store.database import read_store
+
+    if (track is None) is not overview or colour not in {"key", "genre"}:
+        raise EtlError("give a track, or --overview with --colour key or genre.", exit_code=ExitCode.USAGE)
+    with read_store(database_path(db)) as connection:
+        if track is not None:
+            draw_track(connection, track, output)
+        else:
+            draw_overview(connection, output, colour=colour)
+    typer.echo(str(output))
+
+
 def _request(
     sources: list[Path],
     stages: tuple[str, ...],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Never
 import typer
 
 import etl
-from etl.cli import build, library
+from etl.cli import build, cache, library
 from etl.runtime.errors import EtlError, ExitCode
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ app = typer.Typer(
 
 app.add_typer(build.app, name="build")
 app.add_typer(library.app, name="library")
+app.add_typer(cache.app, name="cache")
 
 
 def _print_version(value: bool) -> None:

@@ -12,6 +12,7 @@ import polars as pl
 
 import etl
 from etl.audio.sonic import FEATURE_VERSION, Mode
+from etl.exports.pictures import plot_overview, plot_track
 from etl.exports.sonic import MATRICES, Artifacts, Normalization, build_artifacts
 from etl.pipelines.library_scan import scan
 from etl.pipelines.library_sonic import describe_tracks, pending, sonic_version
@@ -131,6 +132,33 @@ def make_artifacts(
     else:
         artifacts.write_npz(output)
     return artifacts
+
+
+def draw_track(connection: duckdb.DuckDBPyConnection, name: str, target: Path) -> None:
+    """Draw a track, named by id, path or title.
+
+    Raises
+    ------
+    EtlError
+        If no described track, or more than one, has that name.
+    """
+    resolved = str(Path(name).absolute())
+    found = connection.sql(
+        "SELECT * FROM library WHERE vector_whole IS NOT NULL AND "
+        "(track_id = $name OR path IN ($name, $path) OR title = $name) ORDER BY path",
+        params={"name": name, "path": resolved},
+    ).pl()
+    if found.is_empty():
+        raise EtlError(f"no described track is called {name}.", "Give a title, a path or a track id.")
+    if found.height > 1:
+        raise EtlError(f"{found.height} tracks are called {name}.", f"Give a path: {found['path'][0]} ...")
+    plot_track(found.row(0, named=True), target)
+
+
+def draw_overview(connection: duckdb.DuckDBPyConnection, target: Path, *, colour: str) -> int:
+    """Draw all described tracks on a plane; give how many."""
+    tracks = connection.sql("SELECT * FROM library WHERE vector_whole IS NOT NULL").pl()
+    return len(plot_overview(tracks, target, colour=colour))
 
 
 def check(connection: duckdb.DuckDBPyConnection) -> list[str]:

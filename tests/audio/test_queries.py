@@ -1,0 +1,114 @@
+"""Named queries, table schemas and the cache over a small library made of rows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from etl.audio.describe_file import as_row
+from etl.audio.sonic import describe
+from etl.pipelines.cache import cache_info, clear_cache, verify_cache
+from etl.pipelines.library_sonic import _FEATURE_SCHEMA
+from etl.runtime.hashing import content_hash
+from etl.store.database import open_store, transaction
+from etl.store.ledger import Ledger
+from etl.store.library import put_files, put_hashes, put_sonic
+
+ROOT = Path(__file__).parents[2]
+QUERIES = sorted((ROOT / "sql" / "queries").glob("library_*.sql"))
+TABLES = ("files", "tracks", "sonic_features")
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Give a store of five described tracks, tracks 0 and 1 nearly alike."""
+    rng = np.random.default_rng(4)
+    rows, paths = [], []
+    for number in range(5):
+        path = tmp_path / f"{number}.flac"
+        path.write_bytes(bytes([number]))
+        paths.append(str(path))
+        row = as_row(content_hash(path), describe(rng.normal(0, 0.1, 60_000).astype(np.float32)))
+        vector = np.zeros(128) if number < 2 else rng.normal(number, 5, 128)
+        rows.append({**row, "vector_whole": vector.astype(np.float32), "version": "1.beat"})
+    ids = [f"id{number}" for number in range(5)]
+    features = pl.DataFrame(rows, schema={**_FEATURE_SCHEMA, "version": pl.String})
+    files = pl.DataFrame({"path": paths, "track_id": ids, "kind": "flac", "size_bytes": 1, "mtime_ns": 1})
+    tracks = pl.DataFrame({"track_id": ids, "title": [f"Song {number}" for number in range(5)]})
+    with open_store(tmp_path / "s.duckdb") as connection:
+        with transaction(connection):
+            put_files(connection, files.with_columns(problem=pl.lit(None, pl.String)), tracks)
+            put_hashes(connection, pl.DataFrame({"path": paths, "content_hash": features["content_hash"]}))
+            put_sonic(connection, features)
+            done = features.select(item="content_hash", status=pl.lit("done"))
+            Ledger(connection, "sonic", "1.beat").record(done)
+        yield connection
+
+
+@pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
+def test_named_query_runs_and_says_what_it_is_for(store, path):
+    """Every query has a header comment and runs on a library."""
+    text = path.read_text()
+    assert text.startswith("-- ")
+    parameters = {"track": "Song 0"} if "$track" in text else None
+    rows = store.execute(text, parameters).fetchall()
+    assert rows or path.stem == "library_failures"
+
+
+def test_similar_tracks_come_nearest_first(store):
+    """A track is nearest to itself, then to its like; title, path and id all name it."""
+    query = (ROOT / "sql" / "queries" / "library_similar.sql").read_text()
+    by_title = store.execute(query, {"track": "Song 1"}).fetchall()
+    assert {row[2] for row in by_title[:2]} == {"Song 0", "Song 1"}
+    assert [row[0] for row in by_title[:2]] == [0.0, 0.0]
+    assert by_title[2][0] > 0.5
+    assert store.execute(query, {"track": "id1"}).fetchall() == by_title
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_schema_file_describes_the_table(store, table):
+    """Names, order, nullability and types of the schema file are those of the table."""
+    schema = json.loads((ROOT / "schemas" / f"{table}.json").read_text())
+    columns = store.execute(
+        "SELECT column_name, data_type, is_nullable FROM duckdb_columns() WHERE table_name = ? "
+        "ORDER BY column_index",
+        [table],
+    ).fetchall()
+    kinds = {
+        "VARCHAR": "string",
+        "TIMESTAMP WITH TIME ZONE": "datetime",
+        "FLOAT": "number",
+        "DOUBLE": "number",
+    }
+    assert [
+        (field["name"], field["type"], not field.get("constraints", {}).get("required", False))
+        for field in schema["fields"]
+    ] == [
+        (name, "array" if kind.endswith("]") else kinds.get(kind, "integer"), nullable)
+        for name, kind, nullable in columns
+    ]
+    assert all(field["description"] for field in schema["fields"])
+
+
+def test_cache_forgets_only_what_no_file_needs(store):
+    """Clearing drops content that is gone, keeps what is there, and drops all when told to."""
+    store.execute("UPDATE files SET gone_at = now() WHERE track_id = 'id4'")
+    assert "5 described, 0 failed, 1 unused" in cache_info(store)[0]
+    assert clear_cache(store, older_than_days=1, everything=False) == 0
+    assert clear_cache(store, older_than_days=None, everything=False) == 1
+    assert store.sql("SELECT count(*) FROM library WHERE bpm_confidence IS NOT NULL").fetchall() == [(4,)]
+    assert clear_cache(store, older_than_days=None, everything=True) == 4
+    assert cache_info(store) == ["the cache is empty"]
+
+
+def test_cache_verification_names_changed_and_missing_files(store, tmp_path):
+    """A byte changed behind the scan's back and a missing file are named."""
+    assert verify_cache(store) == []
+    (tmp_path / "1.flac").write_bytes(b"x")
+    (tmp_path / "2.flac").unlink()
+    problems = verify_cache(store)
+    assert [problem.split(": ")[1][:15] for problem in problems] == ["content changed", "No such file or"]
