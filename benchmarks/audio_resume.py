@@ -58,7 +58,7 @@ def main() -> None:
             process = subprocess.Popen(
                 command("killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             )
-            time.sleep(rng.uniform(3.0, 6.5))
+            time.sleep(rng.uniform(5.0, 11.0))
             process.send_signal(signal.SIGKILL)
             process.wait()
             seen |= attempts(folder / "killed.duckdb")

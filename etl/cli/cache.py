@@ -13,7 +13,7 @@ from etl.runtime.settings import database_path
 app = typer.Typer(help="Look at, clear and verify the cache of sonic descriptions.", no_args_is_help=True)
 
 
-@app.command(epilog="Example: etl cache info")
+@app.command(epilog="Example: etl cache info --db music.duckdb")
 def info(db: Database = None) -> None:
     """Print what the cache holds, by version."""
     from etl.pipelines.cache import cache_info

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -15,10 +16,13 @@ from etl.exports.pictures import plot_overview, plot_track
 from etl.pipelines.library_sonic import _FEATURE_SCHEMA
 from etl.runtime.errors import EtlError
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def pixels(path):
+def pixels(path: Path) -> Any:
     """Read a PNG as an array of colours."""
     image = pytest.importorskip("matplotlib.image")
     return image.imread(io.BytesIO(path.read_bytes()))
