@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
@@ -20,7 +21,7 @@ from etl.store.library import SONIC_TASK, put_hashes, put_sonic
 from etl.store.runs import Run, add_rejects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     import duckdb
 
@@ -35,6 +36,7 @@ MEMORY_BYTES: Final = 2_500_000_000
 _COMMIT_SECONDS: Final = 0.5
 _COMMIT_ITEMS: Final = 500
 _HASH_BATCH: Final = 1000
+_MAX_TRIES: Final = 3
 
 _FEATURE_SCHEMA: Final[dict[str, Any]] = {
     "content_hash": pl.String,
@@ -223,14 +225,12 @@ def _commit(
     """Store results, rejects and ledger entries in one transaction."""
     done = [outcome.result for outcome in batch if outcome.result is not None]
     failed = [outcome for outcome in batch if outcome.result is None]
+    tried = _attempts(connection, ledger, [outcome.item.content_hash for outcome in failed])
     entries = pl.DataFrame(
-        [
-            (outcome.item.content_hash, "done" if outcome.result else "failed", outcome.problem)
-            for outcome in batch
-        ],
+        [(outcome.item.content_hash, _status(outcome, tried), outcome.problem) for outcome in batch],
         schema={"item": pl.String, "status": pl.String, "error": pl.String},
         orient="row",
-    )
+    ).with_columns(not_before=pl.when(pl.col("status") == "parked").then(pl.lit(datetime.now(UTC))))
     with transaction(connection):
         if done:
             features = pl.DataFrame(done, schema=_FEATURE_SCHEMA)
@@ -240,6 +240,23 @@ def _commit(
             reasons = pl.Series("problem", [outcome.problem for outcome in failed])
             add_rejects(connection, run, _rejects(paths, reasons, "sonic"))
         ledger.record(entries)
+
+
+def _status(outcome: Outcome[Work, dict[str, Any]], tried: Mapping[str, int]) -> str:
+    """Done, failed for good, or parked: what cost a worker is tried again by the next runs, thrice in all."""
+    if outcome.result is not None:
+        return "done"
+    return (
+        "parked" if outcome.is_lost and tried.get(outcome.item.content_hash, 0) < _MAX_TRIES - 1 else "failed"
+    )
+
+
+def _attempts(connection: duckdb.DuckDBPyConnection, ledger: Ledger, items: Sequence[str]) -> dict[str, int]:
+    rows = connection.execute(
+        "SELECT item, attempts FROM ledger WHERE task = ? AND version = ? AND item IN (SELECT unnest(?))",
+        [ledger.task, ledger.version, list(items)],
+    ).fetchall()
+    return dict(rows)
 
 
 def _rejects(paths: pl.Series, reasons: pl.Series, category: str) -> pl.DataFrame:

@@ -56,6 +56,8 @@ class Outcome(Generic[Item, Result]):
         How long it took.
     peak_bytes
         Largest memory of the worker so far.
+    is_lost
+        Whether the worker was lost over it (crash, time-out, memory), which another time may go well.
     """
 
     item: Item
@@ -63,6 +65,7 @@ class Outcome(Generic[Item, Result]):
     problem: str | None
     seconds: float
     peak_bytes: int
+    is_lost: bool = False
 
 
 @dataclass
@@ -199,7 +202,7 @@ def _received(worker: _Worker) -> Outcome[Any, Any] | None:
 
 def _lost(worker: _Worker, problem: str) -> Outcome[Any, Any]:
     worker.is_lost = True
-    return Outcome(worker.item, None, problem, time.monotonic() - worker.since, worker.peak)
+    return Outcome(worker.item, None, problem, time.monotonic() - worker.since, worker.peak, is_lost=True)
 
 
 def _death(exit_code: int | None) -> str:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
-from etl.audio.describe_file import as_row
-from etl.audio.sonic import describe
+from etl.audio.describe_file import Work, as_row
+from etl.audio.sonic import Mode, describe
 from etl.pipelines.cache import cache_info, clear_cache, verify_cache
-from etl.pipelines.library_sonic import _FEATURE_SCHEMA
+from etl.pipelines.library_sonic import _FEATURE_SCHEMA, _commit
 from etl.runtime.hashing import content_hash
+from etl.runtime.workers import Outcome
 from etl.store.database import open_store, transaction
 from etl.store.ledger import Ledger
 from etl.store.library import put_files, put_hashes, put_sonic
+from etl.store.runs import recorded_run
 
 ROOT = Path(__file__).parents[2]
 QUERIES = sorted((ROOT / "sql" / "queries").glob("library_*.sql"))
@@ -92,6 +95,19 @@ def test_schema_file_describes_the_table(store, table):
         for name, kind, nullable in columns
     ]
     assert all(field["description"] for field in schema["fields"])
+
+
+def test_what_costs_a_worker_is_tried_thrice(store):
+    """A crash parks the track for the next run, a third one fails it; a plain failure is final at once."""
+    ledger = Ledger(store, "sonic", "1.beat")
+    work = Work("crashes", "/a", Mode.BEAT)
+    refused: Outcome[Work, Any] = Outcome(Work("refused", "/b", Mode.BEAT), None, "no audio", 1.0, 1)
+    with recorded_run(store, "test", {}) as run:
+        for attempt in range(3):
+            lost: Outcome[Work, Any] = Outcome(work, None, "crashed", 1.0, 1, is_lost=True)
+            _commit(store, run, ledger, [lost, refused] if attempt == 0 else [lost])
+            waiting = ledger.missing(pl.DataFrame({"item": ["crashes", "refused"]}))["item"].to_list()
+            assert waiting == (["crashes"] if attempt < 2 else [])
 
 
 def test_cache_forgets_only_what_no_file_needs(store):
