@@ -93,19 +93,22 @@ def profile_correlations(
     weights
         Shape (N, 12), non-negative.
     profiles
-        Shape (2, 12), tonic first.
+        Shape (2, 12), tonic first, to at most two decimals, as profiles are published.
 
     Returns
     -------
     ndarray
         Shape (N, 24), -1 to 1; zero where the weights are flat. Rounded to 12 decimals, so that keys that
-        tie by symmetry tie exactly whatever else is in the batch.
+        tie by symmetry tie exactly. With whole-numbered weights a row does not depend on its neighbours.
     """
     rotated = rotated_profiles(profiles)
-    centred = rotated - rotated.mean(axis=1, keepdims=True)
-    centred /= np.linalg.norm(centred, axis=1, keepdims=True)
-    deviations = weights - weights.mean(axis=1, keepdims=True)
+    # Twelve (for the mean) times a hundred (for the decimals) makes whole numbers of the deviations. Sums of
+    # whole numbers are exact in whatever order a matrix product takes them, which depends on its size.
+    centred = np.rint(1200.0 * (rotated - rotated.mean(axis=1, keepdims=True)))
+    deviations = 12.0 * weights - weights.sum(axis=1, keepdims=True)
     norms = np.linalg.norm(deviations, axis=1, keepdims=True)
     norms[norms == 0] = 1.0
-    correlations: NDArray[np.float64] = np.round(deviations @ centred.T / norms, 12)
+    correlations: NDArray[np.float64] = np.round(
+        deviations @ centred.T / (norms * np.linalg.norm(centred, axis=1)), 12
+    )
     return correlations

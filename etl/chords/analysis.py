@@ -12,6 +12,8 @@ from etl.chords.fingerprints import with_fingerprint
 from etl.chords.keys import KeyMethod, with_key
 from etl.chords.ragged import Ragged
 from etl.chords.readings import NumeralTable, with_readings
+from etl.chords.romantext import RomanStyle, styled
+from etl.chords.section_keys import with_section_keys
 from etl.chords.statistics import with_counts, with_statistics
 from etl.chords.tokens import tokenise
 from etl.pitch import KEY_NAMES
@@ -45,7 +47,14 @@ class Harmony:
     numerals: NumeralTable
 
 
-def analyse(songs: pl.DataFrame, *, method: KeyMethod, statistics: bool = True) -> Harmony:
+def analyse(
+    songs: pl.DataFrame,
+    *,
+    method: KeyMethod,
+    style: RomanStyle = RomanStyle.HOUSE,
+    statistics: bool = True,
+    section_keys: bool = False,
+) -> Harmony:
     """Analyse the harmony of a batch of songs.
 
     Parameters
@@ -54,8 +63,12 @@ def analyse(songs: pl.DataFrame, *, method: KeyMethod, statistics: bool = True) 
         Needs ``chords: str``.
     method
         How keys are found.
+    style
+        How the text ``roman_numerals`` spells numerals.
     statistics
         Whether to add the columns that only the store and the matrices need.
+    section_keys
+        Whether to add the columns of :func:`~etl.chords.section_keys.with_section_keys`.
 
     Returns
     -------
@@ -79,19 +92,24 @@ def analyse(songs: pl.DataFrame, *, method: KeyMethod, statistics: bool = True) 
         .pipe(numerals.with_numerals)
         .pipe(with_counts, vocabulary)
         .pipe(with_fingerprint, vocabulary)
-        .pipe(with_texts, numerals)
+        .pipe(with_texts, numerals, style)
     )
+    if section_keys:
+        analysed = analysed.pipe(with_section_keys, vocabulary)
     if statistics:
         analysed = analysed.pipe(with_statistics, vocabulary, numerals)
     return Harmony(analysed.collect(engine="in-memory"), vocabulary, numerals)
 
 
-def with_texts(songs: pl.LazyFrame, numerals: NumeralTable) -> pl.LazyFrame:
+def with_texts(songs: pl.LazyFrame, numerals: NumeralTable, style: RomanStyle) -> pl.LazyFrame:
     """Add ``key_name`` and ``roman_numerals``, with the words that stand for songs without harmony."""
-    texts = pa.array(numerals.texts, pa.large_string())
-    joined = pl.col("numerals").map_batches(
-        lambda ids: Ragged.from_series(ids).joined(texts, " "), return_dtype=pl.String, is_elementwise=True
-    )
+
+    def join(song: pl.Series) -> pl.Series:
+        ids = Ragged.from_series(song.struct.field("numerals"))
+        spelled, texts = styled(ids, song.struct.field("key").to_numpy(), numerals.texts, style)
+        return spelled.joined(pa.array(texts, pa.large_string()), " ")
+
+    joined = pl.struct("numerals", "key").map_batches(join, return_dtype=pl.String, is_elementwise=True)
     no_harmony = pl.col("tokens").list.len() == 0
     parse_error = pl.col("n_chords") == 0
     return songs.with_columns(

@@ -71,8 +71,8 @@ def _plainer(text: str) -> list[str]:
     if match is None:
         return [head + slash + target]
     stem, major, number, _added, sus, no_third = match.groups(default="")
-    if number and number != "6":
-        smaller = [n for n in ("13", "11", "9", "7") if int(n) <= int(number)]
+    if number:
+        smaller = ["6"] if number == "6" else [n for n in ("13", "11", "9", "7") if int(n) <= int(number)]
         forms += [f"{stem}{major}{n}{sus}" for n in smaller]
     forms.append(f"{stem}{sus}{no_third}")
     if stem.endswith("ø"):

@@ -15,31 +15,35 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
+from etl.chords.key_model import softmax, trained_model
 from etl.chords.ragged import Ragged
+from etl.chords.vocabulary import Kind, Vocabulary
 from etl.pitch import NO_KEY, profile_correlations
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from etl.chords.vocabulary import Vocabulary
-
 
 class KeyMethod(StrEnum):
     """How keys are found."""
 
+    TRAINED = "trained"
     KRUMHANSL = "krumhansl"
 
 
-KEY_VERSIONS: Final = {KeyMethod.KRUMHANSL: 1}
+KEY_VERSIONS: Final = {KeyMethod.TRAINED: 1, KeyMethod.KRUMHANSL: 1}
 """Raised whenever a method may give another key than before; results of older versions are redone."""
 
+FEW_CHORDS: Final = 3
+"""A key from fewer chords than this is a guess at best; ``key_basis`` says so."""
+
 # Correlations become a posterior by a softmax at this inverse temperature, fitted by maximum likelihood to
-# the annotated keys of the bundled Billboard songs (benchmarks/key_temperature.py).
-_INVERSE_TEMPERATURE: Final = 10.0
+# the annotated keys of the bundled Billboard songs (benchmarks.train_keys).
+_INVERSE_TEMPERATURE: Final = 11.3
 
 
 def with_key(
-    songs: pl.LazyFrame, vocabulary: Vocabulary, *, method: KeyMethod = KeyMethod.KRUMHANSL
+    songs: pl.LazyFrame, vocabulary: Vocabulary, *, method: KeyMethod = KeyMethod.TRAINED
 ) -> pl.LazyFrame:
     """Add the key of each song.
 
@@ -56,24 +60,64 @@ def with_key(
     -------
     LazyFrame
         ``songs`` with ``key: i8`` (0-11 major, 12-23 minor, -1 none), ``key_confidence: f32`` (0-1, the
-        posterior of the key), ``key_runner_up: i8`` and ``key_posterior: array[f32, 24]``. A song without a
-        chord has key -1, confidence 0 and a posterior of zeros. Ties go to the lower key.
+        posterior of the key), ``key_runner_up: i8``, ``key_posterior: array[f32, 24]`` and ``key_basis:
+        str``: ``chords``, ``few_chords`` (fewer than three known chords) or ``none``. A song without a chord
+        has key -1, confidence 0 and a posterior of zeros. Ties go to the lower key.
     """
-    posterior = _POSTERIORS[method]
-    best = pl.col("key_posterior").arr.arg_max().cast(pl.Int8)
-    known = pl.col("key_posterior").arr.max() > 0
-    return songs.with_columns(
-        pl.col("tokens")
-        .map_batches(
-            lambda tokens: _as_array(posterior(Ragged.from_series(tokens), vocabulary)),
-            return_dtype=pl.Array(pl.Float32, 24),
-        )
-        .alias("key_posterior")
-    ).with_columns(
-        key=pl.when(known).then(best).otherwise(NO_KEY).cast(pl.Int8),
-        key_confidence=pl.col("key_posterior").arr.max(),
-        key_runner_up=pl.col("key_posterior").map_batches(_second_best, return_dtype=pl.Int8),
-    )
+    dtypes: dict[str, Any] = {
+        "key": pl.Int8,
+        "key_confidence": pl.Float32,
+        "key_runner_up": pl.Int8,
+        "key_posterior": pl.Array(pl.Float32, 24),
+        "key_basis": pl.String,
+    }
+
+    def find(token_lists: pl.Series) -> pl.Series:
+        tokens = Ragged.from_series(token_lists)
+        columns = key_columns(key_logits(tokens, vocabulary, method), chord_counts(tokens, vocabulary))
+        return pl.DataFrame(columns, schema=dtypes).to_struct()
+
+    found = pl.col("tokens").map_batches(find, return_dtype=pl.Struct(dtypes))
+    return songs.with_columns(found.alias("found_key")).unnest("found_key")
+
+
+def key_logits(tokens: Ragged, vocabulary: Vocabulary, method: KeyMethod) -> NDArray[np.float64]:
+    """Score the 24 keys of each row of tokens, (N, 24): log of the posterior up to a constant per row."""
+    return _LOGITS[method](tokens, vocabulary)
+
+
+def key_columns(logits: NDArray[np.float64], chords: NDArray[np.int64]) -> dict[str, Any]:
+    """Key, confidence, runner-up, posterior and basis from scores.
+
+    Parameters
+    ----------
+    logits
+        Shape (N, 24).
+    chords
+        Shape (N,), how many known chords the scores are from.
+    """
+    rows = np.arange(len(logits))
+    posterior = softmax(logits).astype(np.float32)
+    posterior[chords == 0] = 0.0
+    key = logits.argmax(axis=1)
+    others = logits.copy()
+    others[rows, key] = -np.inf
+    runner_up = others.argmax(axis=1)
+    basis = np.array(["none", "few_chords", "chords"], dtype=object)
+    return {
+        "key": np.where(chords == 0, NO_KEY, key).astype(np.int8),
+        "key_confidence": posterior[rows, key],
+        "key_runner_up": np.where(chords == 0, NO_KEY, runner_up).astype(np.int8),
+        "key_posterior": posterior,
+        "key_basis": basis[(chords > 0).astype(int) + (chords >= FEW_CHORDS)],
+    }
+
+
+def chord_counts(tokens: Ragged, vocabulary: Vocabulary) -> NDArray[np.int64]:
+    """Count the known chords of each row, (N,)."""
+    chord_at = np.flatnonzero((vocabulary.kinds == Kind.CHORD)[tokens.values])
+    counts: NDArray[np.int64] = np.diff(np.searchsorted(chord_at, tokens.offsets))
+    return counts
 
 
 def token_sums(tokens: Ragged, table: NDArray[Any]) -> NDArray[Any]:
@@ -100,28 +144,12 @@ def token_sums(tokens: Ragged, table: NDArray[Any]) -> NDArray[Any]:
     return sums
 
 
-def _krumhansl_posterior(tokens: Ragged, vocabulary: Vocabulary) -> NDArray[np.float32]:
-    histogram = token_sums(tokens, vocabulary.pitch_classes)
-    logits = _INVERSE_TEMPERATURE * profile_correlations(histogram)
-    likelihood = np.exp(logits - logits.max(axis=1, keepdims=True))
-    posterior: NDArray[np.float32] = (likelihood / likelihood.sum(axis=1, keepdims=True)).astype(np.float32)
-    posterior[histogram.sum(axis=1) == 0] = 0.0
-    return posterior
+def _krumhansl_logits(tokens: Ragged, vocabulary: Vocabulary) -> NDArray[np.float64]:
+    return _INVERSE_TEMPERATURE * profile_correlations(token_sums(tokens, vocabulary.pitch_classes))
 
 
-_POSTERIORS: Final = {KeyMethod.KRUMHANSL: _krumhansl_posterior}
+def _trained_logits(tokens: Ragged, vocabulary: Vocabulary) -> NDArray[np.float64]:
+    return trained_model().logits(tokens, vocabulary)
 
 
-def _as_array(matrix: NDArray[np.float32]) -> pl.Series:
-    return pl.Series(values=matrix, dtype=pl.Array(pl.Float32, matrix.shape[1]))
-
-
-def _second_best(posterior: pl.Series) -> pl.Series:
-    scores = posterior.to_numpy().copy()
-    rows = np.arange(len(scores))
-    best = scores.argmax(axis=1)
-    unknown = scores[rows, best] == 0
-    scores[rows, best] = -1.0
-    second = scores.argmax(axis=1).astype(np.int8)
-    second[unknown] = NO_KEY
-    return pl.Series(values=second)
+_LOGITS: Final = {KeyMethod.TRAINED: _trained_logits, KeyMethod.KRUMHANSL: _krumhansl_logits}

@@ -38,9 +38,10 @@ _IS_TRIAD: Final = np.array([is_major_triad(q) for q in QUALITIES])
 _HAS_TARGET: Final = np.array(
     [[(interval + 5) % 12 in targets for interval in range(12)] for targets in APPLIED_TARGETS]
 )
-# Major triads that belong to the key: I IV V in major, bIII V bVI bVII in minor.
+# Major triads that are not applied: I IV V in major; bIII V bVI bVII in minor, and the major tonic, which
+# is borrowed from the major key far more often than it is V/iv.
 _DIATONIC_MAJOR: Final = np.array(
-    [[interval in degrees for interval in range(12)] for degrees in ({0, 5, 7}, {3, 7, 8, 10})]
+    [[interval in degrees for interval in range(12)] for degrees in ({0, 5, 7}, {0, 3, 7, 8, 10})]
 )
 # Sevenths on II III VI VII can hardly be anything but applied; on I bIII IV bVI bVII they are as often
 # colour (a blues I7), and count as applied only where they resolve. Decided on the RS200 analyses:
@@ -75,16 +76,36 @@ def with_readings(songs: pl.LazyFrame, vocabulary: Vocabulary) -> pl.LazyFrame:
 
 def _readings(token_lists: pl.Series, keys: pl.Series, vocabulary: Vocabulary) -> pl.Series:
     tokens = Ragged.from_series(token_lists)
+    key = np.repeat(np.maximum(keys.to_numpy(), 0), tokens.lengths)
+    return tokens.with_values(token_readings(tokens, key, vocabulary)).to_series()
+
+
+def token_readings(tokens: Ragged, key: NDArray[np.int8], vocabulary: Vocabulary) -> NDArray[np.int32]:
+    """Read each token in a key of its own.
+
+    Parameters
+    ----------
+    tokens
+        Token ids, T values in N songs.
+    key
+        Shape (T,), 0-23.
+    vocabulary
+        What the ids stand for, V of them.
+
+    Returns
+    -------
+    ndarray
+        Shape (T,); 24 V and more where the token is read as applied.
+    """
     size = len(vocabulary.texts)
-    shift = np.maximum(keys.to_numpy(), 0).astype(np.int32) * size
-    readings = tokens.values + np.repeat(shift, tokens.lengths)
+    readings: NDArray[np.int32] = tokens.values + key * np.int32(size)
     rules = _applied_rules(vocabulary).ravel()[readings]
     candidates = np.flatnonzero(rules == _IF_RESOLVED)
     roots = vocabulary.roots
     resolved = _next_root(tokens, candidates, vocabulary) == (roots[tokens.values[candidates]] + 5) % 12
     for applied in (np.flatnonzero(rules == _ALWAYS), candidates[resolved]):
         readings[applied] += 24 * size
-    return tokens.with_values(readings).to_series()
+    return readings
 
 
 def _next_root(tokens: Ragged, positions: NDArray[np.int64], vocabulary: Vocabulary) -> NDArray[np.int16]:

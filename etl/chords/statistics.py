@@ -7,7 +7,7 @@ References
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from etl.chords.readings import NumeralTable
+
+_FIXED_POINT: Final = 2.0**30
 
 
 def with_counts(songs: pl.LazyFrame, vocabulary: Vocabulary) -> pl.LazyFrame:
@@ -108,17 +110,19 @@ def _token_statistics(tokens: Ragged, vocabulary: Vocabulary) -> dict[str, NDArr
     counts = sparse.csr_array(
         (np.ones(len(chords.values), np.int32), chords.values, chords.offsets),
         shape=(chords.rows, len(vocabulary.texts)),
-        copy=True,  # summing duplicates works in place
+        copy=True,  # duplicates are summed in place, and the offsets are still needed
     )
     counts.sum_duplicates()
-    information = sparse.csr_array(
-        (counts.data * np.log2(counts.data), counts.indices, counts.indptr), counts.shape
-    )
+    # Whole numbers sum to the same in any order; the order of a song's symbols here depends on its batch.
+    information = np.rint(counts.data * np.log2(counts.data) * _FIXED_POINT).astype(np.int64)
+    by_song: NDArray[np.int64] = sparse.csr_array(
+        (information, counts.indices, counts.indptr), counts.shape
+    ).sum(axis=1)
     chord_tones = token_sums(tokens, vocabulary.pitch_classes)
     n_chords = np.maximum(chords.lengths, 1)
     return {
         "distinct_chords": np.diff(counts.indptr),
-        "chord_entropy_bits": np.log2(n_chords) - information @ np.ones(counts.shape[1]) / n_chords,
+        "chord_entropy_bits": np.log2(n_chords) - by_song / (_FIXED_POINT * n_chords),
         "pitch_class_profile": chord_tones / np.maximum(chord_tones.sum(axis=1, keepdims=True), 1),
         "fingerprint_mean": token_sums(tokens, vocabulary.weights) / n_chords[:, None],
     }
@@ -129,4 +133,6 @@ def _category_counts(numerals: Ragged, categories: NDArray[np.int8]) -> NDArray[
     category = categories[numerals.values].astype(np.int32)
     is_chord = category >= 0
     cells = numerals.row_of_value[is_chord] * len(CATEGORIES) + category[is_chord]
-    return np.bincount(cells, minlength=numerals.rows * len(CATEGORIES)).reshape(numerals.rows, -1)
+    return np.bincount(cells, minlength=numerals.rows * len(CATEGORIES)).reshape(
+        numerals.rows, len(CATEGORIES)
+    )

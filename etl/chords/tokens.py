@@ -36,7 +36,7 @@ def tokenise(chords: pl.Series) -> tuple[pl.Series, Vocabulary]:
     """
     words, encoded = _split(chords.fill_null(""))
     texts: list[str] = encoded.dictionary.to_pylist()
-    if len(" ".join(texts).split()) != len(texts) - ("" in texts):  # tabs and the like, seldom
+    if " ".join(texts).split() != [text for text in texts if text]:  # tabs and the like, seldom
         words, encoded = _split(chords.fill_null("").str.replace_all(r"\s", " "))
         texts = encoded.dictionary.to_pylist()
     tokens = Ragged(encoded.indices.to_numpy(), words.offsets.to_numpy())

@@ -3,27 +3,48 @@
 from __future__ import annotations
 
 import glob
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from etl.cli.enrich import (
+    Budget,
+    LogJson,
+    PartialEvery,
+    Priority,
+    Wait,
+    describe as describe_enrichment,
+    parse_priority,
+    this_command,
+)
 from etl.cli.options import Database
-from etl.runtime.errors import EtlError
+from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.executor import default_workers
 from etl.runtime.settings import database_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from etl.pipelines.data3 import Data3Build
     from etl.pipelines.summary import Summary
 
 app = typer.Typer(help="Build data sets from raw input.", no_args_is_help=True)
 
 
 @app.command(
-    epilog="Examples: etl build data3 chordonomicon_v2.csv --npz data3.npz | "
-    "etl build data3 'parts/*.csv.gz' -o all.csv --no-db --limit 1000"
+    epilog="""Examples:
+
+    etl build data3 chordonomicon_v2.csv --npz data3.npz
+
+    etl build data3 'parts/*.csv.gz' -o all.csv --no-db --limit 1000
+
+    etl build data3 songs.parquet --dry-run
+
+Refused rows are counted, listed and kept; the exit code is 0 all the same. It is 1 if nothing was written
+because an input cannot be read or a target cannot be written, 2 for wrong options, 130 after an interruption.
+"""
 )
 def data3(
     inputs: Annotated[
@@ -38,7 +59,13 @@ def data3(
     db: Database = None,
     no_db: Annotated[bool, typer.Option("--no-db", help="Write no store, only the files.")] = False,
     npz: Annotated[Path | None, typer.Option(help="Write matrices for machine learning as well.")] = None,
-    key_method: Annotated[str, typer.Option(help="How keys are found: krumhansl.")] = "krumhansl",
+    key_method: Annotated[str, typer.Option(help="How keys are found: trained or krumhansl.")] = "trained",
+    roman_style: Annotated[
+        str, typer.Option(help="How the CSV spells numerals: house, or romantext as music21 reads it.")
+    ] = "house",
+    section_keys: Annotated[
+        bool, typer.Option("--section-keys", help="Store the key of each section as well.")
+    ] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Read so many rows at most.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and an estimate from a timed sample.")
@@ -47,21 +74,39 @@ def data3(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Threads that analyse; default: all cores.")
     ] = None,
+    enrich: Annotated[
+        bool, typer.Option("--enrich", help="Then fill in names from Spotify; see `etl enrich spotify`.")
+    ] = False,
+    budget: Budget = None,
+    priority: Priority = None,
+    wait: Wait = False,
+    partial_every: PartialEvery = 50_000,
+    log_json: LogJson = False,
 ) -> None:
     """Analyse chord songs: key, Roman numerals, fingerprints; write the 17-column data3 CSV."""
     from etl.chords.keys import KeyMethod
+    from etl.chords.romantext import RomanStyle
     from etl.pipelines.data3 import Data3Build, build
+    from etl.pipelines.enrich import Enrichment, enrich as enrich_songs
+    from etl.pipelines.spotify_service import spotify_settings
     from etl.runtime.progress import Progress
+    from etl.services.credentials import spotify_credentials
 
     paths = expand(inputs)
     if key_method not in set(KeyMethod):
         raise EtlError(f"no key method `{key_method}`.", f"Choose one of: {', '.join(KeyMethod)}.")
+    if section_keys and no_db:
+        raise EtlError("section keys are kept in the store alone.", "Leave out --no-db or --section-keys.")
+    if roman_style not in set(RomanStyle):
+        raise EtlError(f"no Roman style `{roman_style}`.", f"Choose one of: {', '.join(RomanStyle)}.")
     request = Data3Build(
         inputs=paths,
         output=output,
         database=None if no_db else database_path(db),
         npz=npz,
         method=KeyMethod(key_method),
+        style=RomanStyle(roman_style),
+        section_keys=section_keys,
         limit=limit,
         force=force,
         workers=workers or default_workers(),
@@ -71,9 +116,35 @@ def data3(
 
         typer.echo(estimate(request))
         return
-    with Progress("songs", total=sum(path.stat().st_size for path in paths if path.exists())) as progress:
+    enrichment = None
+    if enrich:
+        if request.database is None:
+            raise EtlError("--enrich needs a store.", "Leave out --no-db.", exit_code=ExitCode.USAGE)
+        # Read before the build, so that a missing secret shows at once.
+        enrichment = (
+            Enrichment(
+                database=request.database,
+                command=this_command(),
+                folder=output.parent,
+                output=output,
+                output_is_fresh=True,
+                sources=[str(path.resolve()) for path in paths],
+                style=request.style,
+                budget=budget,
+                priority=parse_priority(priority),
+                wait=wait,
+                partial_every=partial_every,
+                log_json=log_json,
+            ),
+            spotify_credentials(),
+            spotify_settings(),
+        )
+    total = 0 if limit else sum(path.stat().st_size for path in paths)
+    with Progress("songs", total=total) as progress:
         summary = build(request, progress)
-    typer.echo(describe(request.output, summary))
+    typer.echo(describe(request, summary), err=log_json)
+    if enrichment is not None:
+        typer.echo(describe_enrichment(enrich_songs(*enrichment), output), err=log_json)
 
 
 def expand(patterns: Sequence[str]) -> tuple[Path, ...]:
@@ -95,7 +166,7 @@ def expand(patterns: Sequence[str]) -> tuple[Path, ...]:
     return tuple(paths)
 
 
-def describe(output: Path, summary: Summary) -> str:
+def describe(request: Data3Build, summary: Summary) -> str:
     """Say what a build did."""
     unknown = summary.unknown / max(summary.chords, 1)
     seconds = summary.meter.elapsed
@@ -115,7 +186,12 @@ def describe(output: Path, summary: Summary) -> str:
         lines.append(f"rejected: {where}: {example['reason']}: {(example['raw'] or '')[:60]!r}")
     if summary.rejects_file:
         lines.append(f"all rejects: {summary.rejects_file}")
-    lines.append(f"written: {output}")
+    elif summary.rejected:
+        query = "SELECT * FROM rejects ORDER BY source, line"
+        lines.append(f"all rejects: etl query {shlex.quote(query)} --db {shlex.quote(str(request.database))}")
+    if summary.unread:
+        lines.append(f"columns not read: {', '.join(summary.unread)[:200]}")
+    lines += [f"written: {path}" for path in (request.output, request.npz, request.database) if path]
     return "\n".join(lines)
 
 

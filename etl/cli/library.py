@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from etl.cli import library_cache
 from etl.cli.options import Database
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.executor import default_workers
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from etl.pipelines.library import LibraryRun
 
 app = typer.Typer(help="Scan, describe and export a library of audio files.", no_args_is_help=True)
+app.add_typer(library_cache.app, name="cache")
 
 Sources = Annotated[
     list[Path], typer.Argument(help="Folders, or inventories: CSV or Parquet with a column `path`.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Never
 import typer
 
 import etl
-from etl.cli import build, cache, library
+from etl.cli import build, cache, db, enrich, evaluate, export, library, query, report, status, validate
 from etl.runtime.errors import EtlError, ExitCode
 
 if TYPE_CHECKING:
@@ -25,8 +25,16 @@ app = typer.Typer(
 )
 
 app.add_typer(build.app, name="build")
+app.add_typer(enrich.app, name="enrich")
+app.add_typer(export.app, name="export")
 app.add_typer(library.app, name="library")
 app.add_typer(cache.app, name="cache")
+app.command(epilog="Example: etl status --db data/music.duckdb")(status.status)
+app.command(epilog="Example: etl validate data3.csv --schema data3")(validate.validate)
+app.command(epilog=query.EXAMPLES)(query.query)
+app.add_typer(db.app, name="db")
+app.add_typer(report.app, name="report")
+app.add_typer(evaluate.app, name="evaluate")
 
 
 def _print_version(value: bool) -> None:
@@ -52,7 +60,7 @@ def run() -> None:
     except EtlError as error:
         _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("interrupted; what was finished is kept. Run the same command to go on.", ExitCode.INTERRUPTED)
+        code = ExitCode.INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(ExitCode.OK)
@@ -61,6 +69,8 @@ def run() -> None:
             raise
         error.show()  # a usage error, as click words it
         sys.exit(error.exit_code)
+    if code == ExitCode.INTERRUPTED:
+        _fail("interrupted; what was finished is kept. Run the same command to go on.", ExitCode.INTERRUPTED)
     sys.exit(code if isinstance(code, int) else ExitCode.OK)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
@@ -71,17 +71,29 @@ class SongMatrices:
         chords = Ragged.from_series(songs["chord_ids"])
         self._tokens.append(_narrow(chords.values))
         self._lengths.append(chords.lengths)
-        self._sections.append(_narrow(_section_of_chord(songs, chords)))
+        self._sections.append(_narrow(section_of_chord(songs, chords)))
 
     def write(
         self, path: Path, *, chords: pl.DataFrame, sections: pl.DataFrame, manifest: Mapping[str, Any]
     ) -> None:
-        """Write the file; it appears only when whole.
+        """Write the file; it appears only when whole. The parameters are those of :meth:`write_to`."""
+        with atomic_file(path) as file:
+            self.write_to(file, chords=chords, sections=sections, manifest=manifest)
+
+    def write_to(
+        self,
+        file: IO[bytes],
+        *,
+        chords: pl.DataFrame,
+        sections: pl.DataFrame,
+        manifest: Mapping[str, Any],
+    ) -> None:
+        """Write to an open file.
 
         Parameters
         ----------
-        path
-            Target.
+        file
+            Open for binary writing.
         chords, sections
             The tables ``chord_symbols`` and ``sections`` that the ids refer to, in order of their ids.
         manifest
@@ -107,8 +119,7 @@ class SongMatrices:
             "section_names": names,
             "manifest": np.array(json.dumps({**manifest, "songs": songs}, sort_keys=True)),
         }
-        with atomic_file(path) as file:
-            write_npz(file, members)
+        write_npz(file, members)
 
 
 @dataclass(frozen=True)
@@ -126,7 +137,7 @@ class _Pieces:
             for start in range(0, len(piece), _CHUNK):
                 chunk = piece[start : start + _CHUNK]
                 if self.lookup is not None:
-                    chunk = np.where(chunk < 0, -1, self.lookup[chunk])
+                    chunk = self.lookup[chunk]
                 yield np.ascontiguousarray(chunk, dtype=self.dtype)
 
 
@@ -160,8 +171,21 @@ def _width(name: str) -> int:
     return {"key_posterior": 24, "category_counts": len(CATEGORIES)}.get(name, 12)
 
 
-def _section_of_chord(songs: pl.DataFrame, chords: Ragged) -> NDArray[np.int32]:
-    """Section id of each chord; -1 where no section is open."""
+def section_of_chord(songs: pl.DataFrame, chords: Ragged) -> NDArray[np.int32]:
+    """Section of each chord.
+
+    Parameters
+    ----------
+    songs
+        ``section_starts`` and ``section_ids``, list[i32], one for each section tag.
+    chords
+        One value for each chord, N rows, T values.
+
+    Returns
+    -------
+    ndarray
+        (T,) section ids; -1 where no section is open.
+    """
     starts = Ragged.from_series(songs["section_starts"])
     section_ids = Ragged.from_series(songs["section_ids"]).values
     positions = starts.values + np.repeat(chords.offsets[:-1], starts.lengths)
@@ -178,7 +202,10 @@ def _section_of_chord(songs: pl.DataFrame, chords: Ragged) -> NDArray[np.int32]:
 def _compact(
     texts: pl.Series, is_known: pl.Series | None, used_in: Sequence[NDArray[Any]]
 ) -> tuple[NDArray[np.str_], NDArray[np.int32]]:
-    """Vocabulary of the texts that occur, sorted, and the way to it; all unknown tokens share one entry."""
+    """Vocabulary of the texts that occur, sorted, and the way to it; all unknown tokens share one entry.
+
+    The look-up ends in -1, which is where -1 leads.
+    """
     used = np.zeros(len(texts), np.bool_)
     for piece in used_in:
         used[piece[piece >= 0]] = True
@@ -191,4 +218,4 @@ def _compact(
     lookup = shown.replace_strict(
         vocabulary, np.arange(len(vocabulary), dtype=np.int32), default=-1, return_dtype=pl.Int32
     )
-    return np.array(vocabulary.to_list(), dtype=np.str_), lookup.to_numpy()
+    return np.array(vocabulary.to_list(), dtype=np.str_), np.append(lookup.to_numpy(), np.int32(-1))

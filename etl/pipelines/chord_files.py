@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from stat import S_ISDIR, S_ISREG
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from etl.pipelines.csv_records import last_boundary
 from etl.runtime.errors import EtlError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-_BLOCK_BYTES: Final = 4 << 20
-_PARQUET_ROWS: Final = 8192
-MAX_RECORD_LINES: Final = 100  # a quoted field may hold so many line breaks
+BLOCK_BYTES: Final = 4 << 20
+PARQUET_ROWS: Final = 8192
+_MAX_HEADER: Final = 1 << 20
+_MAX_RECORD: Final = 256 << 20  # bytes without the end of a record, after which a file is given up
+_PIECE: Final = 8192  # compressed files are read in small pieces, for a damaged one loses the last piece
 
 _COMPRESSIONS: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
 
@@ -32,6 +36,8 @@ class Source:
         The file.
     columns
         Its column names in file order.
+    wanted
+        Those of them that are read.
     kind
         ``csv`` or ``parquet``.
     compression
@@ -42,6 +48,7 @@ class Source:
 
     path: Path
     columns: tuple[str, ...]
+    wanted: tuple[str, ...]
     kind: str
     compression: str | None
     size_bytes: int
@@ -51,6 +58,11 @@ class Source:
     def name(self) -> str:
         """Full path, by which the store knows the source."""
         return str(self.path.resolve())
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """Columns that are not read."""
+        return tuple(name for name in self.columns if name not in self.wanted)
 
 
 @dataclass(frozen=True)
@@ -92,6 +104,9 @@ def open_source(path: Path, wanted: Sequence[str]) -> Source:
     """
     try:
         stat = path.stat()
+        if not S_ISREG(stat.st_mode):
+            kind = "a folder" if S_ISDIR(stat.st_mode) else "no regular file"
+            raise EtlError(f"{path} is {kind}.", f"Pass files, or a quoted glob such as '{path}/*.csv'.")
         with path.open("rb") as file:
             magic = file.read(4)
     except OSError as error:
@@ -101,7 +116,7 @@ def open_source(path: Path, wanted: Sequence[str]) -> Source:
     if not magic:
         raise EtlError(f"{path} is empty.", "Expected a CSV with a header line, or Parquet.")
     if magic == b"PAR1":
-        kind, compression, columns = "parquet", None, _parquet_columns(path)
+        kind, compression, columns = "parquet", None, _parquet_columns(path, wanted)
     else:
         kind = "csv"
         compression = next((name for head, name in _COMPRESSIONS.items() if magic.startswith(head)), None)
@@ -117,31 +132,48 @@ def open_source(path: Path, wanted: Sequence[str]) -> Source:
     duplicated = sorted({name for name in columns if columns.count(name) > 1 and name in wanted})
     if duplicated:
         raise EtlError(f"{path} has the column `{duplicated[0]}` twice.", "Remove or rename one of them.")
-    return Source(path, columns, kind, compression, stat.st_size, stat.st_mtime_ns)
+    return Source(path, columns, tuple(wanted), kind, compression, stat.st_size, stat.st_mtime_ns)
 
 
-def _parquet_columns(path: Path) -> tuple[str, ...]:
+def _parquet_columns(path: Path, wanted: Sequence[str]) -> tuple[str, ...]:
     try:
-        return tuple(pq.read_schema(path).names)
+        schema = pq.read_schema(path)
     except (pa.ArrowException, OSError) as error:
         raise EtlError(f"{path} is a broken Parquet file: {error}", "Fetch or write it again.") from error
+    for field in schema:
+        if field.name in wanted and pa.types.is_nested(field.type):
+            raise EtlError(
+                f"the column `{field.name}` of {path} has the type {field.type}.",
+                "Write it as text; chords are one string of tokens with spaces between.",
+            )
+    return tuple(schema.names)
 
 
 def _csv_columns(path: Path, compression: str | None) -> tuple[str, ...]:
-    with _open_stream(path, compression) as stream:
+    with path.open("rb") as file, _open_stream(file, compression) as stream:
         try:
-            head = stream.read(1 << 20).partition(b"\n")[0]
-        except (pa.ArrowException, OSError, EOFError) as error:
+            head = _read_header(stream)
+        except (pa.ArrowException, OSError) as error:
             raise EtlError(f"{path} is a broken {compression} file: {error}", "Fetch it again.") from error
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise EtlError(f"{path} is UTF-16.", "Save it as UTF-8, for example with `iconv -f utf-16 -t utf-8`.")
-    if b"\0" in head:
+    header = head.removeprefix(b"\xef\xbb\xbf").partition(b"\n")[0].rstrip(b"\r")
+    if b"\0" in header or head.startswith(b"PK\x03\x04"):
         raise EtlError(f"{path} is binary, not CSV.", "Expected a CSV with a header line, or Parquet.")
+    if b"\r" in header:
+        raise EtlError(
+            f"the lines of {path} end in carriage returns (old Mac).",
+            f"Convert it: tr '\\r' '\\n' < {path.name} > converted.csv",
+        )
+    if not header.strip():
+        raise EtlError(f"{path} has no header line.", "Expected a CSV whose first line names the columns.")
     try:
-        text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8").rstrip("\r")
+        text = header.decode("utf-8")
+        columns = tuple(next(csv.reader([text], strict=True)))
     except UnicodeDecodeError as error:
         raise EtlError(f"the header of {path} is not UTF-8.", "Save the file as UTF-8 CSV.") from error
-    columns = tuple(next(csv.reader([text]), []))
+    except csv.Error as error:
+        raise EtlError(f"the header of {path} cannot be read: {error}.", "Is it a CSV?") from error
     if len(columns) == 1 and any(delimiter in text for delimiter in "\t;|"):
         raise EtlError(
             f"{path} is not comma separated.", f"Its header is: {text[:200]!r}. Convert it to commas."
@@ -149,97 +181,79 @@ def _csv_columns(path: Path, compression: str | None) -> tuple[str, ...]:
     return columns
 
 
-def _open_stream(path: Path, compression: str | None) -> Any:
-    return pa.input_stream(str(path), compression=compression)
+def _open_stream(file: Any, compression: str | None) -> Any:
+    return pa.input_stream(file, compression=compression)
 
 
-def read_blocks(sources: Sequence[Source], *, limit: int | None = None) -> Iterator[Block]:
-    """Cut sources into blocks, in order, up to ``limit`` records in all.
+def _read_header(stream: Any) -> bytes:
+    """Read up to and beyond the first line end, in small pieces."""
+    head = b""
+    while b"\n" not in head and len(head) < _MAX_HEADER:
+        piece = stream.read(_PIECE)
+        if not piece:
+            break
+        head += piece
+    return head
+
+
+def read_blocks(sources: Sequence[Source]) -> Iterator[Block]:
+    """Cut sources into blocks, in order.
 
     A damaged end of a compressed file ends in a block that says so.
     """
-    left = limit
     for source in sources:
-        blocks = _parquet_blocks(source) if source.kind == "parquet" else _csv_blocks(source)
-        for block in blocks:
-            if left is None:
-                yield block
-                continue
-            part = _first_records(block, left)
-            yield part
-            left -= _count_lines(part)
-            if left <= 0:
-                return
+        yield from _parquet_blocks(source) if source.kind == "parquet" else _csv_blocks(source)
 
 
 def _csv_blocks(source: Source) -> Iterator[Block]:
-    with source.path.open("rb") as file, pa.input_stream(file, compression=source.compression) as stream:
-        rest = stream.read(_BLOCK_BYTES).partition(b"\n")[2]  # without the header
+    with source.path.open("rb") as file, _open_stream(file, source.compression) as stream:
+        rest = _read_header(stream).partition(b"\n")[2]
         line, position = 2, 0
         while True:
-            damage = None
-            try:
-                chunk = stream.read(_BLOCK_BYTES)
-            except (pa.ArrowException, OSError) as error:
-                chunk, damage = b"", error
-            cut = _cut(rest) if chunk else len(rest)
+            chunk, damage = _read(stream, BLOCK_BYTES, in_pieces=source.compression is not None)
+            data = rest + chunk
+            is_end = len(chunk) < BLOCK_BYTES and not damage
+            cut = len(data) if is_end else last_boundary(data, len(source.columns))
             read = file.tell()
             if cut:
-                yield Block(source, line, rest[:cut], read - position)
-                line, position = line + rest.count(b"\n", 0, cut), read
+                yield Block(source, line, data[:cut], read - position)
+                line, position = line + data.count(b"\n", 0, cut), read
+            if not damage and len(data) - cut > _MAX_RECORD:
+                damage = f"no line end in {_MAX_RECORD:,} bytes"
             if damage:
                 yield _damaged(source, line, damage)
-            if not chunk:
+            if damage or is_end:
                 return
-            rest = rest[cut:] + chunk
+            rest = data[cut:]
 
 
-def _count_lines(block: Block) -> int:
-    if isinstance(block.data, Damage):
-        return 0
-    if isinstance(block.data, bytes):
-        return block.data.count(b"\n") + (not block.data.endswith(b"\n"))
-    return int(block.data.num_rows)
+def _read(stream: Any, size: int, *, in_pieces: bool) -> tuple[bytes, str]:
+    """Read ``size`` bytes, or what there is; and what is wrong if that is why there are fewer."""
+    parts: list[bytes] = []
+    left = size
+    try:
+        while left > 0 and (part := stream.read(min(_PIECE, left) if in_pieces else left)):
+            parts.append(part)
+            left -= len(part)
+    except (pa.ArrowException, OSError) as error:
+        return b"".join(parts), str(error)
+    return b"".join(parts), ""
 
 
-def _first_records(block: Block, records: int) -> Block:
-    """Keep the first records of a block, counted in lines, and the rest of a quoted field that is cut."""
-    if isinstance(block.data, Damage) or _count_lines(block) <= records:
-        return block
-    if not isinstance(block.data, bytes):
-        return replace(block, data=block.data.slice(0, records))
-    end = 0
-    for _ in range(records):
-        end = block.data.index(b"\n", end) + 1
-    for _ in range(MAX_RECORD_LINES):
-        if block.data.count(b'"', 0, end) % 2 == 0:
-            break
-        end = (block.data.find(b"\n", end) + 1) or len(block.data)
-    return replace(block, data=block.data[:end])
-
-
-def _damaged(source: Source, line: int, error: BaseException) -> Block:
+def _damaged(source: Source, line: int, reason: str) -> Block:
     """Make a block without songs that carries the reason why the file ends here."""
-    return Block(source, line, Damage(f"the file is damaged here, the rest of it is lost: {error}"), 0)
-
-
-def _cut(data: bytes) -> int:
-    """Where the last whole record ends: after the last line break outside quotes."""
-    end = last = data.rfind(b"\n") + 1
-    for _ in range(MAX_RECORD_LINES):
-        if end == 0 or data.count(b'"', 0, end) % 2 == 0:
-            return end
-        end = data.rfind(b"\n", 0, end - 1) + 1
-    return last  # stray quotes; the block will be read line by line
+    suspect = ", the rows before may be wrong" if source.compression else ""  # sums come last, if at all
+    text = f"the file is damaged here; the rest of it is lost{suspect}: {reason}"
+    return Block(source, line, Damage(text), 0)
 
 
 def _parquet_blocks(source: Source) -> Iterator[Block]:
     row = 1
     try:
-        file = pq.ParquetFile(source.path)
-        total = max(file.metadata.num_rows, 1)
-        for batch in file.iter_batches(_PARQUET_ROWS, columns=sorted(set(source.columns))):
-            yield Block(source, row, pa.table(batch), round(source.size_bytes * batch.num_rows / total))
-            row += batch.num_rows
+        with pq.ParquetFile(source.path) as file:
+            total = max(file.metadata.num_rows, 1)
+            for batch in file.iter_batches(PARQUET_ROWS, columns=list(source.wanted)):
+                yield Block(source, row, pa.table(batch), round(source.size_bytes * batch.num_rows / total))
+                row += batch.num_rows
     except (pa.ArrowException, OSError) as error:
-        yield _damaged(source, row, error)
+        yield _damaged(source, row, str(error))

@@ -1,26 +1,25 @@
 """Parse blocks of chord songs into rows and rejects, keeping each field's own text.
 
-Records are lines unless a quoted field holds a line break. A block in which lines and records disagree, or
-that is not UTF-8, is read again line by line, so that one broken line costs no other.
+A block in which every line is a sound record is parsed whole; any other record by record.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
+import polars.selectors as cs
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from etl.pipelines.chord_files import MAX_RECORD_LINES, Block, Damage, Source
+from etl.pipelines.chord_files import Block, Damage, Source
+from etl.pipelines.csv_records import has_sound_quotes, scan
 from etl.store.runs import REJECT_SCHEMA
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -47,152 +46,178 @@ class Rows:
     rejects: pl.DataFrame
 
 
-def parse_block(block: Block, wanted: Sequence[str]) -> Rows:
-    """Parse a block into its songs and rejects.
+def parse_block(block: Block) -> Rows:
+    """Parse a block into its songs and rejects; a song has an id that no song before it has."""
+    return _with_good_ids(block.source, parse_records(block))
 
-    Parameters
-    ----------
-    block
-        From :func:`read_blocks`.
-    wanted
-        Columns to keep, in this order.
-    """
+
+def parse_records(block: Block) -> Rows:
+    """Parse a block of any table; only records that cannot be read are rejects."""
     if isinstance(block.data, Damage):
-        nothing = pl.DataFrame(schema={**dict.fromkeys(wanted, pl.String), "line": pl.Int64})
-        return Rows(
-            nothing, _rejects(block.source, [(block.first_line, "damaged file", block.data.reason, "")])
-        )
+        rejects = _rejects(block.source, [(block.first_line, "damaged file", block.data.reason, "")])
+        return Rows(1, _no_songs(block.source).with_columns(line=pl.lit(0, pl.Int64)), rejects)
     if isinstance(block.data, pa.Table):
-        if block.data.column_names == ["reason"]:
-            reason = block.data["reason"][0].as_py()
-            rejects = _rejects(block.source, [(block.first_line, "damaged file", reason, "")])
-            return Rows(
-                pl.DataFrame(schema=dict.fromkeys((*wanted, "line"), pl.String)).cast({"line": pl.Int64}),
-                rejects,
-            )
-        songs = pl.DataFrame(block.data.select(list(wanted))).cast(pl.String)
-        lines = np.arange(block.first_line, block.first_line + songs.height)
-        return _checked(block.source, len(lines), songs, lines, [])
-    refused: list[tuple[int, int, str]] = []
+        return _parse_table(block.source, block.data, block.first_line)
+    return _parse_lines(block.source, block.data, block.first_line) or _parse_records(
+        block.source, block.data, block.first_line
+    )
+
+
+def limited(blocks: Iterable[Block], limit: int | None) -> Iterator[Block]:
+    """Pass on the first ``limit`` records, or all of them.
+
+    Which lines make a record only the parser knows, so that limited blocks are parsed twice.
+    """
+    if limit is None:
+        yield from blocks
+        return
+    left = limit
+    for block in blocks:
+        rows = parse_block(block)
+        if rows.records <= left:
+            yield block
+            left -= rows.records
+        else:
+            first_lines = pl.concat([rows.songs["line"], rows.rejects["line"]]).sort()
+            yield _first_lines(block, first_lines[left] - block.first_line)
+            left = 0
+        if left <= 0:
+            return
+
+
+def _first_lines(block: Block, lines: int) -> Block:
+    if isinstance(block.data, Damage):
+        return block
+    if not isinstance(block.data, bytes):
+        return replace(block, data=block.data.slice(0, lines))
+    end = 0
+    for _ in range(lines):
+        end = block.data.index(b"\n", end) + 1
+    return replace(block, data=block.data[:end])
+
+
+def _no_songs(source: Source) -> pl.DataFrame:
+    return pl.DataFrame(schema=dict.fromkeys(source.wanted, pl.String))
+
+
+def _parse_table(source: Source, table: pa.Table, first_row: int) -> Rows:
+    """Take the rows of a Parquet file; numbers, dates and the like become text."""
+    raw = pl.DataFrame(table.select(list(source.wanted)))
+    songs = raw.with_columns(map(_decoded, raw.select(cs.binary()))).cast(pl.String)
+    rows = np.arange(first_row, first_row + songs.height)
+    is_broken = np.zeros(songs.height, np.bool_)
+    for name in raw.select(cs.binary()).columns:
+        is_broken |= (raw[name].is_not_null() & songs[name].is_null()).to_numpy()
+    broken = np.flatnonzero(is_broken)
+    bad = [(int(rows[at]), "encoding", "invalid UTF-8", "") for at in broken]
+    return _rows(source, songs.height, songs.filter(~is_broken), rows[~is_broken], bad)
+
+
+def _decoded(column: pl.Series) -> pl.Series:
+    """Read bytes as UTF-8; null where they are not."""
     try:
-        table = _parse_csv(block.data, block.source.columns, wanted, refused)
-    except pa.ArrowInvalid:
-        return _parse_by_line(block, wanted)
+        return column.cast(pl.String)
+    except pl.exceptions.ComputeError:
+        texts = [value.decode() if value is not None and _is_utf8(value) else None for value in column]
+        return pl.Series(column.name, texts, dtype=pl.String)
+
+
+def _parse_lines(source: Source, data: bytes, first_line: int) -> Rows | None:
+    """Parse a block in which every line is a record; None if there is any trouble with it."""
+    if not (_is_utf8(data) and has_sound_quotes(data)) or (
+        b"\r" in data and data.count(b"\r") != data.count(b"\r\n")
+    ):
+        return None
+    table, refused = _parse_csv(source, data)
     records = table.num_rows + len(refused)
-    if records != block.data.count(b"\n") + (not block.data.endswith(b"\n")):
-        return _parse_by_line(block, wanted)
-    lines = np.arange(block.first_line, block.first_line + records)
-    bad = [
-        (block.first_line + number, *_wrong_width(block.source, found, text))
-        for number, found, text in refused
-    ]
-    lines = np.delete(lines, [number for number, _, _ in refused])
-    return _checked(block.source, records, pl.DataFrame(table), lines, bad)
+    if records != data.count(b"\n") + (not data.endswith(b"\n")):
+        return None
+    lines = np.arange(first_line, first_line + records)
+    bad = [(first_line + at, *_wrong_width(source, found), text) for at, found, text in refused]
+    return _rows(source, records, pl.DataFrame(table), np.delete(lines, [at for at, _, _ in refused]), bad)
 
 
-def _parse_csv(
-    data: bytes, columns: Sequence[str], wanted: Sequence[str], refused: list[tuple[int, int, str]]
-) -> pa.Table:
-    """Parse CSV bytes; records of the wrong width go to ``refused`` as (index, fields found, text)."""
+def _parse_records(source: Source, data: bytes, first_line: int) -> Rows:
+    """Parse a troubled block record by record, so that a broken one costs no other."""
+    all_utf8 = _is_utf8(data)
+    good: list[bytes] = []
+    lines: list[int] = []
+    bad: list[tuple[int, str, str, str]] = []
+    line, position = first_line, 0
+    for record in scan(data, len(source.columns)):
+        line += data.count(b"\n", position, record.start)
+        position = record.start
+        text = data[record.start : record.end]
+        problem = record.problem
+        if not all_utf8 and not _is_utf8(text):
+            problem = ("encoding", "invalid UTF-8")
+        if problem:
+            bad.append((line, *problem, text[: 4 * _RAW_SHOWN].decode("utf-8", "backslashreplace")))
+        else:
+            good.append(text)
+            lines.append(line)
+    if not good:
+        return _rows(source, len(bad), _no_songs(source), np.zeros(0, np.int64), bad)
+    table, refused = _parse_csv(source, b"\n".join(good) + b"\n")
+    bad += [(lines[at], *_wrong_width(source, found), text) for at, found, text in refused]
+    kept = np.delete(np.array(lines, dtype=np.int64), [at for at, _, _ in refused])
+    return _rows(source, table.num_rows + len(bad), pl.DataFrame(table), kept, sorted(bad))
+
+
+def _is_utf8(data: bytes) -> bool:
+    if data.isascii():
+        return True
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _parse_csv(source: Source, data: bytes) -> tuple[pa.Table, list[tuple[int, int, str]]]:
+    """Parse sound UTF-8 CSV; gives the wanted columns, and records of the wrong width.
+
+    The latter as (index among the records, fields found, text).
+    """
+    refused: list[tuple[int, int, str]] = []
 
     def refuse(row: Any) -> str:
-        refused.append((row.number - 1, row.actual_columns, row.text))
+        refused.append((row.number - 1, row.actual_columns, row.text[: 4 * _RAW_SHOWN]))
         return "skip"
 
-    unique = [name if name in wanted else f"{name}#{index}" for index, name in enumerate(columns)]
-    return pa_csv.read_csv(
+    names = [name if name in source.wanted else f"{name}#{at}" for at, name in enumerate(source.columns)]
+    table = pa_csv.read_csv(
         pa.BufferReader(data),
-        read_options=pa_csv.ReadOptions(column_names=unique, use_threads=False, block_size=len(data) + 1),
+        read_options=pa_csv.ReadOptions(column_names=names, use_threads=False, block_size=len(data) + 1),
         parse_options=pa_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=refuse),
         convert_options=pa_csv.ConvertOptions(
-            column_types=dict.fromkeys(wanted, pa.large_string()),
-            include_columns=list(wanted),
+            check_utf8=False,
+            column_types=dict.fromkeys(source.wanted, pa.large_string()),
+            include_columns=list(source.wanted),
             null_values=[""],
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
         ),
     )
+    return table, refused
 
 
-def _wrong_width(source: Source, found: int, text: str) -> tuple[str, str, str]:
-    return "field count", f"expected {len(source.columns)} fields, found {found}", text
+def _wrong_width(source: Source, found: int) -> tuple[str, str]:
+    return "field count", f"expected {len(source.columns)} fields, found {found}"
 
 
-def _parse_by_line(block: Block, wanted: Sequence[str]) -> Rows:
-    """Parse a troubled block: keep each record that stands on its own, refuse the others one by one."""
-    columns = block.source.columns
-    physical = bytes(block.data).split(b"\n")
-    if physical[-1] == b"":
-        physical.pop()
-    good: list[bytes] = []
-    lines: list[int] = []
-    bad: list[tuple[int, str, str, str]] = []
-    index = 0
-    while index < len(physical):
-        number = block.first_line + index
-        taken, category, reason = _record(physical, index, len(columns))
-        if not reason and taken:
-            good.append(b"\n".join(physical[index : index + taken]))
-            lines.append(number)
-        elif reason:
-            bad.append((number, category, reason, physical[index].decode("utf-8", "backslashreplace")))
-        index += max(taken, 1)
-    refused: list[tuple[int, int, str]] = []
-    data = b"\n".join(good) + b"\n"
-    if good:
-        songs = pl.DataFrame(_parse_csv(data, columns, wanted, refused))
-    else:
-        songs = pl.DataFrame(schema=dict.fromkeys(wanted, pl.String))
-    bad += [(lines[at], *_wrong_width(block.source, found, text)) for at, found, text in refused]
-    kept = np.delete(np.array(lines, dtype=np.int64), [at for at, _, _ in refused])
-    return _checked(block.source, len(lines) + len(bad) - len(refused), songs, kept, sorted(bad))
-
-
-def _record(physical: Sequence[bytes], index: int, width: int) -> tuple[int, str, str]:
-    """Read the record that begins at a line: how many lines it takes, or why it is refused.
-
-    An empty line takes no lines and has no reason.
-    """
-    if not physical[index].rstrip(b"\r"):
-        return 0, "", ""
-    fields = 0
-    for taken in range(1, min(MAX_RECORD_LINES, len(physical) - index) + 1):
-        joined = b"\n".join(physical[index : index + taken])
-        try:
-            text = joined.decode("utf-8")
-        except UnicodeDecodeError as error:
-            if taken == 1:
-                return 1, "encoding", f"invalid UTF-8 at byte {error.start}"
-            break
-        found = _field_count(text)
-        fields = fields or found
-        if found == width:
-            return taken, "", ""
-        if found:
-            break
-    if fields:
-        return 1, "field count", f"expected {width} fields, found {fields}"
-    return 1, "quoting", "a quote is opened and never closed"
-
-
-def _field_count(text: str) -> int:
-    """Fields of one record; 0 where a quoted field is not closed."""
-    try:
-        records = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    except csv.Error:
-        return 0
-    return len(records[0]) if len(records) == 1 else 0
-
-
-def _checked(
+def _rows(
     source: Source,
     records: int,
     songs: pl.DataFrame,
     lines: NDArray[np.int64],
     bad: list[tuple[int, str, str, str]],
 ) -> Rows:
+    return Rows(records, songs.with_columns(line=pl.Series(lines, dtype=pl.Int64)), _rejects(source, bad))
+
+
+def _with_good_ids(source: Source, rows: Rows) -> Rows:
     """Refuse songs without a usable id, and every second song with the same id."""
-    songs = songs.with_columns(line=pl.Series(lines, dtype=pl.Int64))
     problem = (
         pl.when(pl.col("id").fill_null("") == "")
         .then(pl.lit("missing id"))
@@ -201,13 +226,12 @@ def _checked(
         .when(~pl.col("id").is_first_distinct())
         .then(pl.lit("duplicate id"))
     )
-    marked = songs.with_columns(problem=problem)
+    marked = rows.songs.with_columns(problem=problem)
     broken = marked.filter(pl.col("problem").is_not_null())
-    rejects = _rejects(source, bad)
-    if broken.height:
-        rejects = pl.concat([rejects, song_rejects(source, broken)]).sort("line", maintain_order=True)
-        songs = marked.filter(pl.col("problem").is_null()).drop("problem")
-    return Rows(records, songs, rejects)
+    if broken.is_empty():
+        return rows
+    rejects = pl.concat([rows.rejects, song_rejects(source, broken)]).sort("line", maintain_order=True)
+    return Rows(rows.records, marked.filter(pl.col("problem").is_null()).drop("problem"), rejects)
 
 
 def song_rejects(source: Source, songs: pl.DataFrame) -> pl.DataFrame:
@@ -219,7 +243,7 @@ def song_rejects(source: Source, songs: pl.DataFrame) -> pl.DataFrame:
     }
     raw = pl.concat_str(pl.col("id", "chords").fill_null(""), separator=",").str.slice(0, _RAW_SHOWN)
     return songs.select(
-        source=pl.lit(str(source.path)),
+        source=pl.lit(source.name),
         line="line",
         stage=pl.lit("read"),
         category="problem",
@@ -231,7 +255,7 @@ def song_rejects(source: Source, songs: pl.DataFrame) -> pl.DataFrame:
 def _rejects(source: Source, rows: list[tuple[int, str, str, str]]) -> pl.DataFrame:
     return pl.DataFrame(
         [
-            (str(source.path), line, "read", category, reason, raw[:_RAW_SHOWN])
+            (source.name, line, "read", category, reason, raw[:_RAW_SHOWN])
             for line, category, reason, raw in rows
         ],
         schema=REJECT_SCHEMA,

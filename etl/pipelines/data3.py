@@ -7,9 +7,11 @@ place when whole, and the store commits at the end.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import time
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
@@ -18,20 +20,23 @@ import polars as pl
 
 from etl.chords.analysis import ANALYSIS_VERSION, Harmony, analyse
 from etl.chords.keys import KEY_VERSIONS, KeyMethod
+from etl.chords.romantext import RomanStyle
+from etl.chords.section_keys import SECTION_KEYS_VERSION
 from etl.exports.data3 import HEADER, SOURCE_COLUMNS, write_data3
+from etl.exports.names import NO_NAMES, Names, with_names
 from etl.pipelines.chord_files import Block, Source, open_source, read_blocks
-from etl.pipelines.chord_rows import parse_block, song_rejects
-from etl.pipelines.export import write_stored_csv, write_stored_npz
+from etl.pipelines.chord_rows import limited, parse_block, song_rejects
+from etl.pipelines.export import stored_names, write_stored_csv, write_stored_npz
 from etl.pipelines.keeper import SongKeeper
 from etl.pipelines.summary import Summary
 from etl.runtime.errors import EtlError
-from etl.runtime.executor import ordered_map, thread_executor
-from etl.runtime.files import atomic_file, atomic_path, check_writable, write_all
+from etl.runtime.executor import default_workers, ordered_map, thread_executor
+from etl.runtime.files import atomic_file, atomic_path, check_writable
 from etl.runtime.meter import Meter
 from etl.store.database import open_store
 from etl.store.ledger import Ledger
 from etl.store.runs import REJECT_SCHEMA, Run, add_rejects, recorded_run
-from etl.store.songs import TASK, stored_sources
+from etl.store.songs import TASK, stored_counts, stored_rejects, stored_sources
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,6 +63,10 @@ class Data3Build:
         The matrices, or None for none.
     method
         How keys are found.
+    style
+        How the CSV spells numerals.
+    section_keys
+        Whether the store gets the key of each section.
     limit
         Read so many rows at most, or None for all.
     force
@@ -69,16 +78,59 @@ class Data3Build:
     inputs: tuple[Path, ...]
     output: Path
     database: Path | None
-    npz: Path | None
-    method: KeyMethod
-    limit: int | None
-    force: bool
-    workers: int
+    npz: Path | None = None
+    method: KeyMethod = KeyMethod.TRAINED
+    style: RomanStyle = RomanStyle.HOUSE
+    section_keys: bool = False
+    limit: int | None = None
+    force: bool = False
+    workers: int = field(default_factory=default_workers)
 
     @property
     def version(self) -> str:
         """What the results depend on beside the input."""
-        return f"{ANALYSIS_VERSION}.{self.method}-{KEY_VERSIONS[self.method]}.limit-{self.limit}"
+        sections = f".sections-{SECTION_KEYS_VERSION}" if self.section_keys else ""
+        return f"{ANALYSIS_VERSION}.{self.method}-{KEY_VERSIONS[self.method]}{sections}.limit-{self.limit}"
+
+    @property
+    def rejects_file(self) -> Path:
+        """Where refused rows go if there is no store."""
+        return self.output.with_suffix(".rejects.csv")
+
+    def open_inputs(self) -> list[Source]:
+        """Look at each input once, however often and by whatever path it is given."""
+        distinct: dict[Path, Path] = {}
+        for path in self.inputs:
+            distinct.setdefault(path.resolve(), path)
+        return [open_source(path, SOURCE_COLUMNS) for path in distinct.values()]
+
+    def check_targets(self) -> None:
+        """Refuse to write over an input, or two things to one file.
+
+        Raises
+        ------
+        EtlError
+            If two of the paths are the same file.
+        """
+        rejects = None if self.database else self.rejects_file
+        inputs = {_identity(path) for path in self.inputs}
+        targets: dict[object, Path] = {}
+        for target in filter(None, (self.output, self.npz, self.database, rejects)):
+            identity = _identity(target)
+            if identity in inputs:
+                raise EtlError(f"{target} is an input.", "Choose another output.")
+            if identity in targets:
+                raise EtlError(f"{target} would be written twice.", "Give each output its own path.")
+            targets[identity] = target
+
+
+def _identity(path: Path) -> object:
+    """Compare files by what they are, whatever the paths: links, letter case, not there yet."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return path.resolve()
+    return stat.st_dev, stat.st_ino
 
 
 def build(request: Data3Build, progress: Progress) -> Summary:
@@ -89,9 +141,10 @@ def build(request: Data3Build, progress: Progress) -> Summary:
     EtlError
         If an input cannot be read or a target cannot be written; then nothing has changed.
     """
-    sources = [open_source(path, SOURCE_COLUMNS) for path in request.inputs]
+    sources = request.open_inputs()
+    request.check_targets()
     for target in filter(None, (request.output, request.npz)):
-        _check_target(target, sources)
+        check_writable(target)
     if request.database is None:
         return _analyse_and_write(request, sources, progress, None)
     arguments = {
@@ -104,44 +157,53 @@ def build(request: Data3Build, progress: Progress) -> Summary:
         open_store(request.database) as connection,
         recorded_run(connection, "build data3", arguments) as run,
     ):
-        if not request.force and _is_stored(connection, request, sources):
+        if not request.force and is_stored(connection, request, sources):
             summary = _write_stored(connection, request, sources)
         else:
             summary = _analyse_and_write(request, sources, progress, (connection, run))
         run.items_in, run.items_out, run.meter = summary.records, summary.songs, summary.meter
+        run.items_rejected = summary.rejected
         return summary
 
 
-def _check_target(target: Path, sources: Sequence[Source]) -> None:
-    check_writable(target)
-    if any(target.exists() and target.samefile(source.path) for source in sources):
-        raise EtlError(f"{target} is an input.", "Choose another output.")
+def _ledger(connection: duckdb.DuckDBPyConnection, request: Data3Build, sources: Sequence[Source]) -> Ledger:
+    """Entries of this very build: what is a repeated id, and what the limit, depends on all inputs."""
+    files = repr([(source.name, source.size_bytes, source.mtime_ns) for source in sources])
+    digest = hashlib.sha256(files.encode()).hexdigest()[:16]
+    return Ledger(connection, TASK, f"{digest}.{request.version}")
 
 
-def _ledger(connection: duckdb.DuckDBPyConnection, request: Data3Build, source: Source) -> Ledger:
-    return Ledger(connection, TASK, f"{source.size_bytes}.{source.mtime_ns}.{request.version}")
-
-
-def _is_stored(connection: duckdb.DuckDBPyConnection, request: Data3Build, sources: Sequence[Source]) -> bool:
-    """Whether the store holds the harmony of these very files."""
-    return all(
-        _ledger(connection, request, source).missing(pl.DataFrame({"item": [source.name]})).is_empty()
-        for source in sources
-    )
+def is_stored(connection: duckdb.DuckDBPyConnection, request: Data3Build, sources: Sequence[Source]) -> bool:
+    """Whether the store holds what this build would give."""
+    items = pl.DataFrame({"item": [source.name for source in sources]})
+    return _ledger(connection, request, sources).missing(items).is_empty()
 
 
 def _write_stored(
     connection: duckdb.DuckDBPyConnection, request: Data3Build, sources: Sequence[Source]
 ) -> Summary:
     """Write the outputs from harmony that the store has."""
-    summary = Summary(is_stored=True)
-    stored = stored_sources(connection, [source.name for source in sources])
-    with summary.meter.stage("export"):
-        for songs in write_stored_csv(connection, stored, request.output):
-            summary.count(songs.height, songs, pl.DataFrame(schema=REJECT_SCHEMA))
+    names = [source.name for source in sources]
+    summary = Summary(is_stored=True, unread=_unread(sources))
+    stored = stored_sources(connection, names)
+    rows_in, songs_out = stored_counts(connection, stored)
+    summary.add_rejects(stored_rejects(connection, names))
+    if rows_in != songs_out + summary.rejected:
+        raise EtlError(
+            f"the store has {songs_out:,} songs and {summary.rejected:,} rejects of {rows_in:,} rows.",
+            "Run again with --force.",
+        )
+    with summary.meter.stage("export"), ExitStack() as stack:
         if request.npz:
-            write_stored_npz(connection, stored, request.npz, {"analysis": request.version})
+            npz = stack.enter_context(atomic_path(request.npz))
+            write_stored_npz(connection, stored, npz, {"analysis": request.version})
+        for songs in write_stored_csv(connection, stored, request.output, request.style):
+            summary.count(songs.height, songs, pl.DataFrame(schema=REJECT_SCHEMA))
     return summary
+
+
+def _unread(sources: Sequence[Source]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for source in sources for name in source.unread))
 
 
 @dataclass(frozen=True)
@@ -158,7 +220,14 @@ class _Batch:
 
 
 def _analyse_block(
-    block: Block, *, method: KeyMethod, statistics: bool, buffers: SimpleQueue[io.BytesIO]
+    block: Block,
+    *,
+    method: KeyMethod,
+    style: RomanStyle,
+    names: Names,
+    statistics: bool,
+    section_keys: bool,
+    buffers: SimpleQueue[io.BytesIO],
 ) -> _Batch:
     """Parse, analyse and format one block; runs on a worker."""
     try:
@@ -166,9 +235,15 @@ def _analyse_block(
     except Empty:
         buffer = io.BytesIO()
     started = time.perf_counter()
-    rows = parse_block(block, SOURCE_COLUMNS)
+    rows = parse_block(block)
     parsed = time.perf_counter()
-    harmony = analyse(rows.songs, method=method, statistics=statistics)
+    harmony = analyse(
+        with_names(rows.songs, names),
+        method=method,
+        style=style,
+        statistics=statistics,
+        section_keys=section_keys,
+    )
     analysed = time.perf_counter()
     lines = write_data3(harmony.songs, buffer)
     formatted = time.perf_counter()
@@ -191,7 +266,9 @@ def _without_repeats(batch: _Batch, seen: set[str]) -> _Batch:
     return replace(
         batch,
         harmony=replace(batch.harmony, songs=kept),
-        rejects=pl.concat([batch.rejects, song_rejects(batch.block.source, refused)]),
+        rejects=pl.concat([batch.rejects, song_rejects(batch.block.source, refused)]).sort(
+            "line", maintain_order=True
+        ),
         lines=write_data3(kept, batch.buffer),
     )
 
@@ -203,25 +280,34 @@ def _analyse_and_write(
     store: tuple[duckdb.DuckDBPyConnection, Run] | None,
 ) -> Summary:
     """Analyse the inputs and write all outputs in one pass."""
-    summary = Summary()
+    summary = Summary(unread=_unread(sources))
     rejects = [pl.DataFrame(schema=REJECT_SCHEMA)]
     seen: set[str] = set()
     connection = store[0] if store else None
+    known = stored_names(connection) if connection else NO_NAMES
     names = [source.name for source in sources]
-    with (
-        atomic_file(request.output) as output,
-        SongKeeper(connection, names, matrices=bool(request.npz), meter=summary.meter) as keeper,
-        thread_executor(request.workers) as executor,
-    ):
-        write_all(output, HEADER)
+    with ExitStack() as stack:
+        output = stack.enter_context(atomic_file(request.output))
+        npz = stack.enter_context(atomic_file(request.npz)) if request.npz else None
+        keeper = stack.enter_context(SongKeeper(connection, names, matrices=bool(npz), meter=summary.meter))
+        executor = stack.enter_context(thread_executor(request.workers))
+        output.write(HEADER)
         buffers: SimpleQueue[io.BytesIO] = SimpleQueue()  # used again and again, so that memory stays warm
-        work = partial(_analyse_block, method=request.method, statistics=keeper.wants_songs, buffers=buffers)
-        blocks = read_blocks(sources, limit=request.limit)
+        work = partial(
+            _analyse_block,
+            method=request.method,
+            style=request.style,
+            names=known,
+            statistics=keeper.wants_songs,
+            section_keys=request.section_keys,
+            buffers=buffers,
+        )
+        blocks = limited(read_blocks(sources), request.limit)
         analysis = Meter()
         for result in ordered_map(executor, work, blocks, in_flight=request.workers + 1):
             batch = _without_repeats(result, seen)
             with summary.meter.stage("write CSV"):
-                write_all(output, batch.lines)
+                output.write(batch.lines)
             batch.lines.release()
             buffers.put(batch.buffer)
             keeper.add(batch.block.source.name, batch.harmony, batch.records)
@@ -234,15 +320,18 @@ def _analyse_and_write(
         summary.analysis_cpu_use = analysis.cpu_use
         _check_counts(summary)
         with summary.meter.stage("finish"):
-            if request.npz:
-                keeper.write_matrices(request.npz, {"analysis": request.version})
+            if npz:
+                keeper.write_matrices(npz, {"analysis": request.version})
             if store:
                 keeper.finish(_source_rows(sources, store[1]))
                 _record(store, request, sources, pl.concat(rejects))
             elif summary.rejected:
-                summary.rejects_file = request.output.with_suffix(".rejects.csv")
-                with atomic_path(summary.rejects_file) as path:
-                    pl.concat(rejects).write_csv(path)
+                summary.rejects_file = request.rejects_file
+                rejected = io.BytesIO()
+                pl.concat(rejects).write_csv(rejected)
+                stack.enter_context(atomic_file(request.rejects_file)).write(rejected.getbuffer())
+            else:
+                stack.callback(request.rejects_file.unlink, missing_ok=True)  # of an earlier build
     return summary
 
 
@@ -270,7 +359,6 @@ def _record(
 ) -> None:
     """Enter the sources into the ledger as done, and the rejects."""
     connection, run = store
-    for source in sources:
-        done = pl.DataFrame({"item": [source.name], "status": ["done"]})
-        _ledger(connection, request, source).record(done)
+    done = pl.DataFrame({"item": [source.name for source in sources]}).with_columns(status=pl.lit("done"))
+    _ledger(connection, request, sources).record(done)
     add_rejects(connection, run, rejects)

@@ -1,8 +1,9 @@
-"""Write data3 CSV and matrices from the store, without analysing anything again."""
+"""Write data3 CSV, matrices and Parquet from the store, without analysing anything again."""
 
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
@@ -10,24 +11,39 @@ import pyarrow as pa
 
 from etl.chords.fingerprints import with_fingerprint
 from etl.chords.ragged import Ragged
+from etl.chords.romantext import RomanStyle, styled
 from etl.chords.tokens import tokenise
 from etl.chords.vocabulary import Kind
 from etl.exports.data3 import HEADER, SOURCE_COLUMNS, write_data3
+from etl.exports.names import Names, with_names
 from etl.exports.npz import MATRIX_COLUMNS, SongMatrices
-from etl.runtime.files import atomic_file, write_all
-from etl.store.songs import stored_songs
+from etl.exports.parquet import SONG_COLUMNS, SongsWriter, schema_of, text_lists
+from etl.runtime.files import atomic_file, atomic_path
+from etl.store.songs import build_versions, source_names, stored_songs
+from etl.store.spotify import known_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     import duckdb
 
-_CSV_COLUMNS: Final = (*SOURCE_COLUMNS, "key_name", "n_chords", "n_unknown", "numeral_ids")
+    from etl.runtime.progress import Progress
+
+_CSV_COLUMNS: Final = (*SOURCE_COLUMNS, "key", "key_name", "n_chords", "n_unknown", "numeral_ids")
+
+_SPELLED: Final = {"chord_symbols": "chord_ids", "numerals": "numeral_ids", "section_tags": "section_ids"}
+"""Text columns of the Parquet export, and the ids that the store holds for them."""
+
+_STORED: Final = tuple(
+    _SPELLED.get(column.name, column.name) for column in SONG_COLUMNS if column.name != "source"
+)
 
 
 def write_stored_csv(
-    connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int], path: Path
+    connection: duckdb.DuckDBPyConnection,
+    source_ids: Sequence[int],
+    path: Path,
+    style: RomanStyle = RomanStyle.HOUSE,
 ) -> Iterator[pl.DataFrame]:
     """Write the data3 CSV of stored sources; gives each batch of songs once it is written.
 
@@ -35,24 +51,32 @@ def write_stored_csv(
     build wrote.
     """
     numerals = connection.sql("SELECT numeral FROM numerals ORDER BY numeral_id").pl()["numeral"]
+    names = stored_names(connection)
     buffer = io.BytesIO()
     with atomic_file(path) as output:
-        write_all(output, HEADER)
+        output.write(HEADER)
         for songs in stored_songs(connection, source_ids, _CSV_COLUMNS):
-            with write_data3(_with_texts(songs, numerals), buffer) as lines:
-                write_all(output, lines)
+            with write_data3(_with_texts(with_names(songs, names), numerals, style), buffer) as lines:
+                output.write(lines)
             yield songs
 
 
-def _with_texts(songs: pl.DataFrame, numerals: pl.Series) -> pl.DataFrame:
+def stored_names(connection: duckdb.DuckDBPyConnection) -> Names:
+    """Read the names that the store has from Spotify."""
+    return Names(known_names(connection, "artist"), known_names(connection, "track"))
+
+
+def _with_texts(songs: pl.DataFrame, numerals: pl.Series, style: RomanStyle) -> pl.DataFrame:
     """Spell numerals and fingerprints from the stored ids; section tags come from the chord string."""
     tokens, vocabulary = tokenise(songs["chords"])
     flat = Ragged.from_series(tokens)
     is_tag = vocabulary.kinds[flat.values] == Kind.SECTION
-    spelling = flat.values + len(numerals)  # tags first stand for their own text, behind the numerals
-    spelling[~is_tag] = Ragged.from_series(songs["numeral_ids"]).values
-    texts = pl.concat([numerals, pl.Series(vocabulary.texts, dtype=pl.String)])
-    joined = flat.with_values(spelling).joined(pa.array(texts, pa.large_string()), " ")
+    spelled, texts = styled(
+        Ragged.from_series(songs["numeral_ids"]), songs["key"].to_numpy(), numerals.to_list(), style
+    )
+    spelling = flat.values + len(texts)  # tags first stand for their own text, behind the numerals
+    spelling[~is_tag] = spelled.values
+    joined = flat.with_values(spelling).joined(pa.array([*texts, *vocabulary.texts], pa.large_string()), " ")
     has_chords = pl.col("n_chords") > 0
     return (
         songs.lazy()
@@ -83,3 +107,29 @@ def write_stored_npz(
     sections = connection.sql("SELECT tag FROM sections ORDER BY section_id").pl()
     matrices.write(path, chords=chords, sections=sections, manifest=manifest)
     return songs
+
+
+def write_stored_parquet(
+    connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int], path: Path, progress: Progress
+) -> int:
+    """Write stored sources as Parquet, one row per song; gives the number of songs."""
+    texts = {
+        "chord_symbols": _texts(connection, "SELECT symbol FROM chord_symbols ORDER BY chord_id"),
+        "numerals": _texts(connection, "SELECT numeral FROM numerals ORDER BY numeral_id"),
+        "section_tags": _texts(connection, "SELECT tag FROM sections ORDER BY section_id"),
+    }
+    schema = schema_of(SONG_COLUMNS, {"analysis": build_versions(connection, source_ids)[0]})
+    with atomic_path(path) as temporary, SongsWriter(temporary, schema) as writer:
+        for source_id, name in zip(source_ids, source_names(connection, source_ids), strict=True):
+            for songs in stored_songs(connection, [source_id], _STORED):
+                table = songs.with_columns(source=pl.lit(Path(name).name)).to_arrow()
+                for column, ids in _SPELLED.items():
+                    spelled = text_lists(Ragged.from_series(songs[ids]), texts[column])
+                    table = table.append_column(column, spelled)
+                writer.write(table)
+                progress.advance(items=songs.height)
+    return writer.rows
+
+
+def _texts(connection: duckdb.DuckDBPyConnection, query: str) -> pa.Array:
+    return pa.array(connection.sql(query).pl().to_series().to_list(), pa.string())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 from etl.chords.lexicon import Lexicon
 from etl.exports.npz import SongMatrices
@@ -14,7 +14,6 @@ from etl.store.songs import SongWriter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
     from types import TracebackType
 
     import duckdb
@@ -95,11 +94,11 @@ class SongKeeper:
         """Wait until all is kept that was added."""
         self._later.wait()
 
-    def write_matrices(self, path: Path, manifest: Mapping[str, Any]) -> None:
-        """Write the matrices."""
+    def write_matrices(self, file: IO[bytes], manifest: Mapping[str, Any]) -> None:
+        """Write the matrices to an open file."""
         if self._matrices:
             chords, sections = self._lexicon.chord_table(), self._lexicon.section_table()
-            self._matrices.write(path, chords=chords, sections=sections, manifest=manifest)
+            self._matrices.write_to(file, chords=chords, sections=sections, manifest=manifest)
 
     def finish(self, sources: pl.DataFrame) -> None:
         """Write what the songs refer to; see :meth:`etl.store.songs.SongWriter.finish`."""

@@ -37,6 +37,8 @@ class Summary:
         Share of all cores in use while blocks were analysed, 0-1.
     is_stored
         Whether the harmony was taken from the store.
+    unread
+        Columns of the inputs that were not read.
     """
 
     records: int = 0
@@ -50,16 +52,25 @@ class Summary:
     meter: Meter = field(default_factory=Meter)
     analysis_cpu_use: float = 0.0
     is_stored: bool = False
+    unread: tuple[str, ...] = ()
 
     def count(self, records: int, songs: pl.DataFrame, rejects: pl.DataFrame) -> None:
         """Count a batch; ``songs`` needs ``n_chords``, ``n_unknown`` and ``key_name``."""
         self.records += records
         self.songs += songs.height
-        self.rejected += rejects.height
         n_chords, n_unknown = songs.select(pl.col("n_chords", "n_unknown").cast(pl.Int64).sum()).row(0)
         self.chords += n_chords + n_unknown
         self.unknown += n_unknown
         for name, number in songs["key_name"].value_counts().iter_rows():
             self.keys[name] = self.keys.get(name, 0) + number
+        self._show(rejects)
+
+    def add_rejects(self, rejects: pl.DataFrame) -> None:
+        """Count refused rows that no batch has counted."""
+        self.records += rejects.height
+        self._show(rejects)
+
+    def _show(self, rejects: pl.DataFrame) -> None:
+        self.rejected += rejects.height
         if rejects.height and len(self.examples) < _EXAMPLES:
             self.examples += rejects.head(_EXAMPLES - len(self.examples)).to_dicts()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import glob
+import io
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any
 
 import psutil
@@ -33,33 +35,63 @@ def atomic_path(target: Path) -> Iterator[Path]:
     EtlError
         If the target cannot be written, or the disk is full.
     """
-    temporary = temporary_path(target)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(target)
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(target)
-        _sync_directory(target.parent)
-    except OSError as error:
-        raise write_error(target, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with _staged(target) as temporary:
+        try:
+            yield temporary
+        except OSError as error:
+            raise write_error(target, error) from error
 
 
 @contextmanager
-def atomic_file(target: Path) -> Iterator[IO[Any]]:
-    """Open ``target`` for binary writing as in :func:`atomic_path`."""
-    with atomic_path(target) as temporary, temporary.open("wb", buffering=0) as file:
-        yield file
+def atomic_file(target: Path) -> Iterator[IO[bytes]]:
+    """Open ``target`` for binary writing as in :func:`atomic_path`.
+
+    Only failures to write this file name it, so that several may be open at once. It is buffered, for an
+    unbuffered file may take a part of what it is given and say nothing.
+    """
+    with _staged(target) as temporary:
+        try:
+            raw = _TargetFile(temporary, target)
+        except OSError as error:
+            raise write_error(target, error) from error
+        with io.BufferedWriter(raw) as file:
+            yield file
 
 
-def write_all(file: IO[Any], data: bytes | memoryview) -> None:
-    """Write all of ``data`` to an unbuffered file, which may take it in several parts."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[file.write(rest) :]
+class _TargetFile(io.FileIO):
+    """A file whose failures to write name the target that it stands for."""
+
+    def __init__(self, temporary: Path, target: Path) -> None:
+        super().__init__(temporary, "w")
+        self._target = target
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            raise write_error(self._target, error) from error
+
+
+@contextmanager
+def _staged(target: Path) -> Iterator[Path]:
+    temporary = temporary_path(target)
+    try:
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _sweep(target)
+        except OSError as error:
+            raise write_error(target, error) from error
+        yield temporary
+        try:
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            temporary.replace(target)
+            _sync_directory(target.parent)
+        except OSError as error:
+            raise write_error(target, error) from error
+    finally:
+        with suppress(OSError):  # where there is no folder there is nothing to remove
+            temporary.unlink(missing_ok=True)
 
 
 def write_error(target: Path, error: OSError) -> EtlError:
@@ -69,7 +101,7 @@ def write_error(target: Path, error: OSError) -> EtlError:
             f"no space left on the disk of {target}.",
             "Nothing was changed there. Free some space, or write elsewhere.",
         )
-    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR}:
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST}:
         return EtlError(f"cannot write {target}: {error.strerror}.", "Choose a target in a folder of yours.")
     return EtlError(f"writing {target} failed: {error.strerror or error}.", "Nothing was changed there.")
 
@@ -95,10 +127,18 @@ def check_writable(target: Path) -> None:
 
 def _sweep(target: Path) -> None:
     """Remove temporary files of processes that are no more."""
-    for stale in target.parent.glob(f".{target.name}.*.tmp"):
+    for stale in target.parent.glob(f".{glob.escape(target.name)}.*.tmp"):
         pid = stale.name.split(".")[-2]
-        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+        if pid.isdigit() and not _is_written_by(int(pid), stale):
             stale.unlink(missing_ok=True)
+
+
+def _is_written_by(pid: int, file: Path) -> bool:
+    """Whether the process lives, and is not a later one that was given the same number."""
+    try:
+        return psutil.Process(pid).create_time() <= file.stat().st_mtime + 1
+    except (psutil.Error, OSError):
+        return False
 
 
 def _sync_directory(folder: Path) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -33,7 +34,23 @@ def open_store(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     check_writable(path)
     with _connect(path, read_only=False) as connection:
         migrate(connection, path)
+        _create_views(connection, "VIEW")
         yield connection
+
+
+def upgrade_store(path: Path) -> list[int]:
+    """Make or migrate the store; give the numbers of the migrations that it lacked.
+
+    Raises
+    ------
+    EtlError
+        As :func:`open_store`.
+    """
+    check_writable(path)
+    with _connect(path, read_only=False) as connection:
+        applied = migrate(connection, path)
+        _create_views(connection, "VIEW")
+        return applied
 
 
 @contextmanager
@@ -45,7 +62,7 @@ def read_store(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     EtlError
         If there is none, another process is writing to it, or its tables are of another version.
     """
-    if not path.exists():
+    if not path.is_file():
         raise EtlError(
             f"there is no store at {path}.", "Build one with `etl build data3`, or pass --db PATH."
         )
@@ -53,6 +70,7 @@ def read_store(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         missing = _known_versions() - applied_versions(connection, path)
         if missing:
             raise EtlError(f"{path} has tables of an older version.", f"Run `etl db migrate --db {path}`.")
+        _create_views(connection, "TEMP VIEW")  # those in the file may be of an older version
         yield connection
 
 
@@ -68,15 +86,24 @@ def _connect(path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnecti
         yield connection
     except duckdb.OutOfMemoryException as error:
         raise EtlError(f"the database ran out of room: {error}", "Free memory or disk space.") from error
-    except duckdb.IOException as error:
+    except duckdb.Error as error:
         if "No space left" in str(error):
             raise EtlError(
                 f"no space left on the disk of {path}.",
                 "What was finished is kept. Free some space, run again.",
             ) from error
         raise
+    except RuntimeError as error:
+        if is_interruption(error):
+            raise KeyboardInterrupt from error
+        raise
     finally:
         connection.close()
+
+
+def is_interruption(error: BaseException) -> bool:
+    """Whether the user stopped the program; DuckDB has an error of its own for that within a query."""
+    return isinstance(error, KeyboardInterrupt) or "Query interrupted" in str(error)
 
 
 def _open_error(path: Path, error: duckdb.Error) -> EtlError:
@@ -148,9 +175,58 @@ def migrate(connection: duckdb.DuckDBPyConnection, path: Path) -> list[int]:
         for version, file in pending.items():
             connection.execute(file.read_text(encoding="utf-8"))
             connection.execute("INSERT INTO schema_migrations VALUES (?, ?, now())", [version, file.stem])
-        for view in sorted(resource("sql/views").glob("*.sql")):
-            connection.execute(view.read_text(encoding="utf-8"))
     return sorted(pending)
+
+
+def _create_views(connection: duckdb.DuckDBPyConnection, kind: str) -> None:
+    """Make the views of this version: ``VIEW`` in the file, ``TEMP VIEW`` in front of those in the file."""
+    with transaction(connection):
+        for view in sorted(resource("sql/views").glob("*.sql")):
+            sql = view.read_text(encoding="utf-8")
+            connection.execute(sql.replace("CREATE OR REPLACE VIEW", f"CREATE OR REPLACE {kind}"))
+
+
+@dataclass(frozen=True)
+class StoreInfo:
+    """What a store holds.
+
+    Attributes
+    ----------
+    tables
+        Name and rows of each table.
+    sources
+        Path, songs and run of each source.
+    migration
+        Number of the latest migration.
+    etl_version
+        Version that ran last, or None if none did.
+    duckdb_version
+        Version that reads it.
+    """
+
+    tables: list[tuple[str, int]]
+    sources: list[tuple[str, int, int]]
+    migration: int
+    etl_version: str | None
+    duckdb_version: str
+
+
+def describe_store(connection: duckdb.DuckDBPyConnection) -> StoreInfo:
+    """Count what a store holds."""
+    names = connection.execute("SELECT table_name FROM duckdb_tables() ORDER BY ALL").fetchall()
+    migration, version = connection.execute(
+        "SELECT (SELECT max(version) FROM schema_migrations), "
+        "(SELECT version FROM runs ORDER BY run_id DESC LIMIT 1)"
+    ).fetchall()[0]
+    return StoreInfo(
+        tables=[
+            (name, connection.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0]) for (name,) in names
+        ],
+        sources=connection.execute("SELECT path, songs, run_id FROM sources ORDER BY source_id").fetchall(),
+        migration=migration,
+        etl_version=version,
+        duckdb_version=duckdb.__version__,
+    )
 
 
 @contextmanager
@@ -159,7 +235,8 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     connection.begin()
     try:
         yield
+        connection.commit()
     except BaseException:
-        connection.rollback()
+        with suppress(duckdb.Error):  # where the disk is full, the commit or the rollback itself fails
+            connection.rollback()
         raise
-    connection.commit()

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+import duckdb
 import polars as pl
 
 import etl
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.meter import Meter
+from etl.store.database import is_interruption
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    import duckdb
 
 REJECT_SCHEMA: Final = {
     "source": pl.String,
@@ -72,13 +72,14 @@ def recorded_run(
     try:
         yield run
     except BaseException as error:
-        _finish(connection, run, _status(error), f"{type(error).__name__}: {error}")
+        with suppress(duckdb.Error):  # a full disk closes the store; the next run marks this one as killed
+            _finish(connection, run, _status(error), f"{type(error).__name__}: {error}")
         raise
     _finish(connection, run, "done", None)
 
 
 def _status(error: BaseException) -> str:
-    if isinstance(error, KeyboardInterrupt):
+    if is_interruption(error):
         return "interrupted"
     if isinstance(error, EtlError) and error.exit_code == ExitCode.PARKED:
         return "parked"
@@ -104,7 +105,10 @@ def _finish(connection: duckdb.DuckDBPyConnection, run: Run, status: str, error:
 
 
 def add_rejects(connection: duckdb.DuckDBPyConnection, run: Run, rejects: pl.DataFrame) -> None:
-    """Store refused rows or files; ``rejects`` has the columns of :data:`REJECT_SCHEMA`."""
+    """Store refused rows or files; ``rejects`` has the columns of :data:`REJECT_SCHEMA`.
+
+    The run's own count of rejects goes up by as many.
+    """
     rows = rejects.select(pl.lit(run.run_id).alias("run_id"), *REJECT_SCHEMA)  # noqa: F841 (read by name)
     connection.execute("INSERT INTO rejects BY NAME SELECT * FROM rows")
     run.items_rejected += rejects.height

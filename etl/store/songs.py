@@ -10,6 +10,8 @@ import polars as pl
 
 from etl.chords.lexicon import Lexicon
 from etl.chords.ragged import Ragged
+from etl.runtime.errors import EtlError
+from etl.store.runs import REJECT_SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -86,13 +88,16 @@ class SongWriter:
             "SELECT source_id FROM sources WHERE path IN (SELECT unnest(?))",
             [names],
         )
-        for table in ("song_harmony", "song_tokens"):
+        for table in ("song_harmony", "song_tokens", "section_keys"):
             self._connection.execute(
                 f"DELETE FROM {table} WHERE song_id IN "
                 "(SELECT song_id FROM songs WHERE source_id IN (FROM replaced))"
             )
         for table in ("songs", "source_symbols", "sources"):
             self._connection.execute(f"DELETE FROM {table} WHERE source_id IN (FROM replaced)")
+        self._connection.execute(
+            "DELETE FROM rejects WHERE stage = 'read' AND source IN (SELECT unnest(?))", [names]
+        )
         self._connection.execute(
             "DELETE FROM ledger WHERE task = ? AND item IN (SELECT unnest(?))", [TASK, names]
         )
@@ -106,6 +111,8 @@ class SongWriter:
         )
         for table, columns in self._columns.items():
             _insert(self._connection, table, numbered.select(columns))
+        if "section_keys" in songs.columns:
+            _insert(self._connection, "section_keys", _section_rows(numbered))
         self._next_song += songs.height
         tally.rows_in += rows_in
         tally.songs += songs.height
@@ -141,6 +148,21 @@ class SongWriter:
         _insert(self._connection, "sources", sources.join(tallies, on="path"))
 
 
+def _section_rows(songs: pl.DataFrame) -> pl.DataFrame:
+    """One row for each section that has a key."""
+    return (
+        songs.select(
+            "song_id",
+            section=pl.int_ranges(pl.col("section_keys").list.len(), dtype=pl.Int32),
+            start="section_key_starts",
+            key="section_keys",
+            confidence="section_key_confidences",
+        )
+        .filter(pl.col("key").list.len() > 0)
+        .explode("section", "start", "key", "confidence")
+    )
+
+
 def _table_columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
     names = connection.execute(
         "SELECT column_name FROM duckdb_columns() WHERE table_name = ? ORDER BY column_index", [table]
@@ -154,14 +176,64 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: pl.DataFram
 
 
 def stored_sources(connection: duckdb.DuckDBPyConnection, names: Sequence[str] = ()) -> list[int]:
-    """Numbers of the named sources in that order; of those of the latest build where none is named."""
+    """Numbers of the named sources in that order; of those of the latest build where none is named.
+
+    Raises
+    ------
+    EtlError
+        If the store holds no songs, or none of one of these sources.
+    """
+    by_name = dict(connection.sql("SELECT path, source_id FROM sources ORDER BY source_id").fetchall())
+    if not by_name:
+        raise EtlError("the store holds no chord songs.", "Build them with `etl build data3`.")
+    missing = [name for name in names if name not in by_name]
+    if missing:
+        raise EtlError(
+            f"the store has no songs of {missing[0]}.", f"It has those of: {', '.join(sorted(by_name))}."
+        )
     if names:
-        by_name = dict(connection.sql("SELECT path, source_id FROM sources").fetchall())
         return [by_name[name] for name in names]
     latest = connection.sql(
         "SELECT source_id FROM sources WHERE run_id = (SELECT max(run_id) FROM sources) ORDER BY source_id"
     ).fetchall()
     return [source_id for (source_id,) in latest]
+
+
+def stored_counts(connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int]) -> tuple[int, int]:
+    """Rows that the given sources had when they were read, and songs that came of them."""
+    rows_in, songs = connection.execute(
+        "SELECT coalesce(sum(rows_in), 0)::BIGINT, coalesce(sum(songs), 0)::BIGINT FROM sources "
+        "WHERE source_id IN (SELECT unnest(?))",
+        [list(source_ids)],
+    ).fetchall()[0]
+    return rows_in, songs
+
+
+def stored_rejects(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -> pl.DataFrame:
+    """Rows of the named sources that were refused, in input order."""
+    columns = ", ".join(f"rejects.{name}" for name in REJECT_SCHEMA)
+    rejects: pl.DataFrame = connection.sql(
+        f"SELECT {columns} FROM rejects JOIN sources ON rejects.source = sources.path "
+        "WHERE stage = 'read' AND source IN (SELECT unnest(?)) ORDER BY source_id, line",
+        params=[list(names)],
+    ).pl()
+    return rejects
+
+
+def source_names(connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int]) -> list[str]:
+    """Full paths of sources, in the order of ``source_ids``."""
+    paths = dict(connection.sql("SELECT source_id, path FROM sources").fetchall())
+    return [paths[source_id] for source_id in source_ids]
+
+
+def build_versions(connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int]) -> tuple[str, str]:
+    """Analysis version, and last day (ISO 8601), of the builds that the given sources come from."""
+    versions = connection.execute(
+        "SELECT coalesce(arguments->>'version', runs.version), strftime(max(started_at), '%Y-%m-%d') "
+        "FROM runs JOIN sources USING (run_id) WHERE source_id IN (SELECT unnest(?)) GROUP BY 1 ORDER BY 1",
+        [list(source_ids)],
+    ).fetchall()
+    return ", ".join(version for version, _ in versions), max(day for _, day in versions)
 
 
 def stored_songs(

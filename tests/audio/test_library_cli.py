@@ -39,9 +39,9 @@ def test_an_empty_library_has_zeros_and_no_problems(etl_command):
         "Failed",
     ]
     assert etl_command("library", "check") == (0, "0 problems\n")
-    assert etl_command("cache", "info") == (0, "the cache is empty\n")
-    assert etl_command("cache", "clear") == (0, "0 descriptions forgotten\n")
-    assert etl_command("cache", "verify") == (0, "0 problems\n")
+    assert etl_command("library", "cache", "info") == (0, "the cache is empty\n")
+    assert etl_command("library", "cache", "clear") == (0, "0 descriptions forgotten\n")
+    assert etl_command("library", "cache", "verify") == (0, "0 problems\n")
 
 
 def test_dry_run_changes_nothing(etl_command, tmp_path):

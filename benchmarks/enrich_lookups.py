@@ -1,0 +1,84 @@
+"""Single look-ups and batches per second against an instant server, stored and committed.
+
+    python -m benchmarks.enrich_lookups [SONGS=5000]
+
+The baseline, in the same run and against the same kind of server, are plain GET requests of sixteen threads
+with a `requests.Session` each, whose answers are thrown away.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from benchmarks.enrich_server import CREDENTIALS, environment, server, spotify_id, write_songs
+from benchmarks.timing import etl
+
+_THREADS = 16
+
+
+def plain_requests(url: str, number: int) -> float:
+    """Look-ups per second without rate limit, retries, judging or storing."""
+    token = requests.post(
+        f"{url}/api/token",
+        data={"grant_type": "client_credentials"},
+        auth=(CREDENTIALS.client_id, CREDENTIALS.client_secret),
+        timeout=10,
+    ).json()["access_token"]
+    local = threading.local()
+
+    def ask(index: int) -> None:
+        if not hasattr(local, "session"):
+            local.session = requests.Session()
+            local.session.headers["Authorization"] = f"Bearer {token}"
+        local.session.get(f"{url}/v1/tracks/{spotify_id('track', index)}", timeout=10).json()
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        start = time.perf_counter()
+        list(pool.map(ask, range(number)))
+        return number / (time.perf_counter() - start)
+
+
+def enrichment(songs: int, *options: str) -> dict[str, Any]:
+    """Give the final state of an enrichment of so many songs, with ``wall_s``."""
+    with tempfile.TemporaryDirectory() as folder, server(*options) as url:
+        here = Path(folder)
+        setup = environment(url, here / "music.duckdb", per_second=5000)
+        source = str(write_songs(here / "songs.csv", songs))
+        _run(etl("build", "data3", source, "-o", str(here / "data3.csv")), setup)
+        start = time.perf_counter()
+        lines = _run(etl("enrich", "spotify", "--log-json"), setup).splitlines()
+        wall = time.perf_counter() - start
+        state: dict[str, Any] = json.loads(lines[-1])
+        return state | {"wall_s": wall}
+
+
+def _run(command: list[str], setup: dict[str, str]) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=setup).stdout
+
+
+def main(songs: int) -> None:
+    """Measure and print."""
+    with server("--single-only") as url:
+        plain = plain_requests(url, songs)
+    print(f"plain requests               {plain:8.0f} ids/s")
+    for name, options in (("one id per request", ("--single-only",)), ("50 ids per request", ())):
+        state = enrichment(songs, *options)
+        rate = state["ids_per_second"]
+        print(
+            f"{name:28} {rate:8.0f} ids/s  ratio {rate / plain:5.2f}  {state['answered']:,} ids, "
+            f"{state['requests']:,} requests, {state['wall_s']:.1f} s with start and end of the process"
+        )
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5000)

@@ -1,0 +1,84 @@
+"""`etl build data3` against the same analysis one row at a time in pandas, in songs per second.
+
+    python -m benchmarks.rowwise_ratio [SONGS=200000] [ROWWISE_SONGS=1000] [ROUNDS=3]
+
+Both read generated songs from a CSV and write keys, numerals and fingerprints to a CSV, inside this process,
+imports not counted. The row-wise side takes the first songs of the same file; its time per song does not
+depend on how many. Rounds alternate, and the ratio is that of the medians.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import polars as pl
+
+from benchmarks import rowwise
+from benchmarks.generate import generate
+from etl.chords.keys import KeyMethod
+from etl.pipelines.data3 import Data3Build, build
+from etl.runtime.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def main(songs: int, rowwise_songs: int, rounds: int) -> None:
+    """Measure, check that both agree, and print."""
+    with tempfile.TemporaryDirectory(dir=".") as folder:
+        source, built, plain = (Path(folder) / name for name in ("in.csv", "data3.csv", "plain.csv"))
+        generate(songs, source)
+        request = Data3Build(
+            inputs=(source,),
+            output=built,
+            database=None,
+            npz=None,
+            method=KeyMethod.KRUMHANSL,
+            limit=None,
+            force=True,
+            workers=os.cpu_count() or 1,
+        )
+        columnar, by_row = [], []
+        for _ in range(rounds):
+            columnar.append(songs / _timed(lambda: _build(request)))
+            by_row.append(rowwise_songs / _timed(lambda: _rowwise(source, plain, rowwise_songs)))
+        _check(built, plain)
+    fast, slow = statistics.median(columnar), statistics.median(by_row)
+    print(f"etl build data3, {songs:,} songs: {fast:,.0f} songs/s")
+    print(f"pandas by row, {rowwise_songs:,} songs: {slow:,.0f} songs/s")
+    print(f"ratio {fast / slow:.0f}, with the same results")
+
+
+def _timed(function: Callable[[], None]) -> float:
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def _build(request: Data3Build) -> None:
+    with Progress("songs") as progress:
+        build(request, progress)
+
+
+def _rowwise(source: Path, target: Path, songs: int) -> None:
+    frame = pd.read_csv(source, dtype=str, nrows=songs)
+    pd.concat([frame, rowwise.analyse(frame)], axis=1).to_csv(target, index=False)
+
+
+def _check(built: Path, plain: Path) -> None:
+    columns = ["id", "key", "roman_numerals", "harmonic_fingerprint"]
+    expected = pl.read_csv(plain, columns=columns, infer_schema=False)
+    found = pl.read_csv(built, columns=columns, infer_schema=False, n_rows=expected.height)
+    if not found.equals(expected):
+        sys.exit("the two analyses differ")
+
+
+if __name__ == "__main__":
+    main(*(int(value) for value in (*sys.argv[1:], *("200000", "1000", "3")[len(sys.argv) - 1 :])))

@@ -1,0 +1,60 @@
+"""How often the tonic of a section is right, chord by chord, where analysts name the tonic of each chord.
+
+    python -m benchmarks.section_key_accuracy rs200_chordonomicon.csv rs200_numerals.csv
+
+The second file has one line for each chord of the first, in order, with its ``key`` (a tonic).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from etl.chords.key_model import softmax, trained_model
+from etl.chords.ragged import Ragged
+from etl.chords.section_keys import section_evidence, sections, smoothed
+from etl.chords.symbols import note_pitch_class
+from etl.chords.tokens import tokenise
+
+
+def main(songs: Path, numerals: Path) -> None:
+    """Measure and print."""
+    tokens, vocabulary = tokenise(pl.read_csv(songs)["chords"])
+    ragged = Ragged.from_series(tokens)
+    tonics = np.array([note_pitch_class(name) for name in pl.read_csv(numerals, columns=["key"])["key"]])
+    spans, of_song, _ = sections(ragged, vocabulary)
+    song_of_chord = np.repeat(np.repeat(np.arange(ragged.rows), np.diff(of_song)), spans.lengths)
+    lowest, highest = (np.full(ragged.rows, fill) for fill in (12, -1))
+    np.minimum.at(lowest, song_of_chord, tonics)
+    np.maximum.at(highest, song_of_chord, tonics)
+    modulates = (lowest != highest)[song_of_chord]
+    of_whole = softmax(trained_model().logits(ragged, vocabulary))
+    evidence = section_evidence(spans, vocabulary)
+    posterior = smoothed(evidence, of_song, of_whole)
+    per_section = {
+        "key of the song": of_whole.argmax(axis=1).repeat(np.diff(of_song)),
+        "key of the section alone": evidence.argmax(axis=1),
+        "key of the section, smoothed": posterior.argmax(axis=1),
+    }
+    print("| chords with the right tonic | all songs | songs that modulate | others |\n|---|---|---|---|")
+    for name, key in per_section.items():
+        right = key.repeat(spans.lengths) % 12 == tonics
+        shares = (right.mean(), right[modulates].mean(), right[~modulates].mean())
+        print(f"| {name} | {' | '.join(f'{100 * share:.1f} %' for share in shares)} |")
+    key, confidence = posterior.argmax(axis=1), posterior.max(axis=1)
+    right = (key.repeat(spans.lengths) % 12 == tonics).astype(float)
+    share = np.add.reduceat(right, spans.offsets[:-1]) / spans.lengths
+    print("\n| confidence | sections | mean confidence | chords with the right tonic |\n|---|---|---|---|")
+    for low, high in ((0.0, 0.7), (0.7, 0.9), (0.9, 0.97), (0.97, 1.01)):
+        inside = (confidence >= low) & (confidence < high)
+        print(
+            f"| {low}-{min(high, 1.0)} | {inside.sum()} | {confidence[inside].mean():.2f} "
+            f"| {100 * share[inside].mean():.1f} % |"
+        )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

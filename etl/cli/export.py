@@ -1,0 +1,117 @@
+"""`etl export`: files for machine learning from the store, without analysing anything again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from etl.cli.options import Database
+from etl.runtime.errors import EtlError
+from etl.runtime.settings import database_path
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import duckdb
+
+app = typer.Typer(help="Write what the store holds as files for other programs.", no_args_is_help=True)
+
+Inputs = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--input", help="A file whose songs to export; repeat for more. Default: those of the latest build."
+    ),
+]
+Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
+
+
+def _sources(connection: duckdb.DuckDBPyConnection, inputs: Sequence[Path] | None) -> list[int]:
+    from etl.store.songs import stored_sources
+
+    return stored_sources(connection, [str(path.resolve()) for path in inputs or ()])
+
+
+@app.command(epilog="Example: etl export data3 -o data3.csv")
+def data3(output: Output = Path("data3.csv"), db: Database = None, inputs: Inputs = None) -> None:
+    """Write the 17-column data3 CSV, the same as `etl build data3` writes."""
+    from etl.pipelines.export import write_stored_csv
+    from etl.runtime.files import check_writable
+    from etl.runtime.progress import Progress
+    from etl.store.database import read_store
+
+    check_writable(output)
+    songs = 0
+    with read_store(database_path(db)) as connection, Progress("songs") as progress:
+        for batch in write_stored_csv(connection, _sources(connection, inputs), output):
+            songs += batch.height
+            progress.advance(items=batch.height)
+    typer.echo(f"{songs:,} songs written: {output}")
+
+
+@app.command(epilog="Example: etl export npz -o data3.npz")
+def npz(output: Output = Path("data3.npz"), db: Database = None, inputs: Inputs = None) -> None:
+    """Write matrices that numpy loads: keys, profiles, fingerprints, categories, token ids."""
+    from etl.pipelines.export import write_stored_npz
+    from etl.runtime.files import check_writable
+    from etl.store.database import read_store
+    from etl.store.songs import build_versions
+
+    check_writable(output)
+    with read_store(database_path(db)) as connection:
+        sources = _sources(connection, inputs)
+        manifest = {"analysis": build_versions(connection, sources)[0]}
+        songs = write_stored_npz(connection, sources, output, manifest)
+    typer.echo(f"{songs:,} songs written: {output}")
+
+
+@app.command(epilog="Example: etl export parquet -o songs.parquet")
+def parquet(output: Output = Path("songs.parquet"), db: Database = None, inputs: Inputs = None) -> None:
+    """Write one typed row per song: source columns, key, statistics, chords and numerals as lists."""
+    from etl.pipelines.export import write_stored_parquet
+    from etl.runtime.files import check_writable
+    from etl.runtime.progress import Progress
+    from etl.store.database import read_store
+
+    check_writable(output)
+    with read_store(database_path(db)) as connection, Progress("songs") as progress:
+        songs = write_stored_parquet(connection, _sources(connection, inputs), output, progress)
+    typer.echo(f"{songs:,} songs written: {output}")
+
+
+@app.command(epilog="Example: etl export dataset songs-dataset --seed 1 --fractions 0.8,0.1,0.1")
+def dataset(
+    folder: Annotated[Path, typer.Argument(help="The folder to write.")],
+    db: Database = None,
+    inputs: Inputs = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the random split.")] = 0,
+    fractions: Annotated[str, typer.Option(help="Shares of train, validation and test.")] = "0.8,0.1,0.1",
+    force: Annotated[
+        bool, typer.Option("--force", help="Set aside what the folder holds under another name.")
+    ] = False,
+) -> None:
+    """Write train, validation and test Parquet: no artist and no progression is in two of them."""
+    from etl.pipelines.dataset import DatasetExport, export_dataset
+    from etl.runtime.progress import Progress
+    from etl.store.database import read_store
+
+    request = DatasetExport(folder, seed, _fractions(fractions), force)
+    with read_store(database_path(db)) as connection, Progress("songs") as progress:
+        summary = export_dataset(connection, _sources(connection, inputs), request, progress)
+    typer.echo(summary.describe())
+    typer.echo(f"written: {folder}")
+
+
+def _fractions(text: str) -> tuple[float, float, float]:
+    """Read three shares that sum to 1, train first."""
+    try:
+        train, validation, test = (float(part) for part in text.split(","))
+    except ValueError:
+        train = validation = test = -1.0
+    if train <= 0 or min(validation, test) < 0 or abs(train + validation + test - 1) > 1e-6:
+        raise EtlError(
+            f"--fractions {text} does not give three shares.",
+            "Train (above 0), validation and test must sum to 1, for example 0.8,0.1,0.1.",
+        )
+    return train, validation, test

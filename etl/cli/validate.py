@@ -1,0 +1,69 @@
+"""`etl validate`: check a file against its schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from etl.runtime.errors import EtlError, ExitCode
+from etl.runtime.executor import default_workers
+
+if TYPE_CHECKING:
+    from etl.pipelines.validate import Report
+    from etl.runtime.table_schema import TableSchema
+
+
+def validate(
+    file: Annotated[Path, typer.Argument(help="CSV (also .gz, .zst, .bz2) or Parquet.")],
+    schema: Annotated[
+        str,
+        typer.Option("--schema", "-s", help="data3, chordonomicon, another shipped schema, or a JSON file."),
+    ],
+    rejects: Annotated[
+        Path | None,
+        typer.Option(help="Where to write the bad rows; default: FILE.rejects.csv.", show_default=False),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Threads that check; default: all cores.", show_default=False)
+    ] = None,
+) -> None:
+    """Check a file against a schema: counts of broken rules, and the bad rows in a file; exit code 1."""
+    from etl.pipelines.validate import validate as check
+    from etl.runtime.progress import Progress
+
+    table = _schema(schema)
+    rejects_file = rejects or file.with_name(f"{file.name}.rejects.csv")
+    total = file.stat().st_size if file.is_file() else 0
+    with Progress("rows", total=total) as progress:
+        report = check(file, table, rejects_file, workers=workers or default_workers(), progress=progress)
+    typer.echo(describe(file, table.name, report))
+    if report.bad:
+        raise typer.Exit(ExitCode.FAILURE)
+
+
+def _schema(name: str) -> TableSchema:
+    from etl.runtime.table_schema import load_schema, shipped_schemas
+
+    shipped = shipped_schemas()
+    if name in shipped:
+        return load_schema(shipped[name])
+    if Path(name).suffix == ".json":
+        return load_schema(Path(name))
+    raise EtlError(
+        f"there is no schema `{name}`.", f"Choose one of {', '.join(shipped)}, or give a JSON file."
+    )
+
+
+def describe(file: Path, schema: str, report: Report) -> str:
+    """Say what a check found."""
+    if not report.bad:
+        return f"{file}: {report.rows:,} rows, all good by the schema {schema}"
+    good = report.rows - report.bad
+    lines = [f"{file}: {report.rows:,} rows = {good:,} good + {report.bad:,} bad by the schema {schema}"]
+    for rule, count in sorted(report.counts.items(), key=lambda item: (-item[1], item[0])):
+        lines.append(f"  {count:>9,}  {rule}")
+        lines += [f"             {example}" for example in report.examples[rule]]
+    lines.append(f"bad rows: {report.rejects_file}")
+    return "\n".join(lines)

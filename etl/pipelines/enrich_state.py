@@ -1,0 +1,124 @@
+"""The state of an enrichment run, for people and for machines."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from etl.runtime.progress import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from etl.services.spotify_answers import Answer
+
+
+@dataclass
+class EnrichmentState:
+    """What is shown while Spotify is asked, and kept in ``runs`` at the end.
+
+    Attributes
+    ----------
+    stage
+        ``planning``, ``asking``, ``exporting``, ``waiting`` or ``done``.
+    ids
+        Ids that this run set out to ask about.
+    cached
+        Ids of the songs that the store had settled already: look-ups saved.
+    answers
+        Ids answered so far, by status.
+    errors
+        Ids and requests that failed, by category.
+    requests, requests_left
+        Sent by this run, and what budget and known quota leave (None: no bound is known).
+    parked_until
+        Seconds since the epoch, None while Spotify may be asked.
+    songs, songs_settled
+        Songs in the store, and those with nothing left to ask.
+    """
+
+    stage: str = "planning"
+    ids: int = 0
+    cached: int = 0
+    answers: dict[str, int] = field(default_factory=lambda: {"found": 0, "gone": 0, "error": 0})
+    errors: dict[str, int] = field(default_factory=dict)
+    requests: int = 0
+    requests_left: int | None = None
+    parked_until: float | None = None
+    songs: int = 0
+    songs_settled: int = 0
+    _asking_since: float = field(default_factory=time.monotonic)
+    _answered_before: int = 0
+
+    def begin_asking(self, ids: int) -> None:
+        """Start to measure the rate, with so many ids ahead."""
+        self.ids = self.answered + ids
+        self._asking_since = time.monotonic()
+        self._answered_before = self.answered
+
+    def count(self, answers: list[Answer]) -> None:
+        """Count answers that are stored."""
+        for answer in answers:
+            self.answers[answer.status] += 1
+
+    @property
+    def answered(self) -> int:
+        """Ids answered by this run."""
+        return sum(self.answers.values())
+
+    @property
+    def rate(self) -> float:
+        """Ids per second since the asking began."""
+        return (self.answered - self._answered_before) / max(time.monotonic() - self._asking_since, 1e-3)
+
+    @property
+    def eta_seconds(self) -> float | None:
+        """Seconds to the last id at this rate, None while nothing is known."""
+        return (self.ids - self.answered) / self.rate if self.rate > 0 else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the state as JSON can hold it."""
+        eta = self.eta_seconds
+        return {
+            "stage": self.stage,
+            "ids": self.ids,
+            "answered": self.answered,
+            "answers": dict(self.answers),
+            "cache_hits": self.cached,
+            "ids_per_second": round(self.rate, 2),
+            "eta_seconds": None if eta is None else round(eta),
+            "requests": self.requests,
+            "requests_left": self.requests_left,
+            "errors": dict(self.errors),
+            "parked_until": None if self.parked_until is None else _utc(self.parked_until).isoformat(),
+            "songs": self.songs,
+            "songs_settled": self.songs_settled,
+        }
+
+
+def state_rows(state: Mapping[str, Any]) -> dict[str, str]:
+    """Word a state (:meth:`EnrichmentState.as_dict`) for people."""
+    answers, errors = state["answers"], state["errors"]
+    left = state["requests_left"]
+    rows = {
+        "stage": state["stage"],
+        "ids": f"{state['answered']:,} of {state['ids']:,} "
+        f"({answers['found']:,} found, {answers['gone']:,} gone, {answers['error']:,} errors)",
+        "rate": f"{state['ids_per_second']:,.1f} ids/s",
+        "time left": "unknown" if state["eta_seconds"] is None else duration(state["eta_seconds"]),
+        "requests": f"{state['requests']:,} used" + ("" if left is None else f", {left:,} left"),
+        "cache": f"{state['cache_hits']:,} ids known before",
+    }
+    if errors:
+        rows["troubles"] = ", ".join(f"{count:,} {category}" for category, count in sorted(errors.items()))
+    if state["parked_until"]:
+        until = datetime.fromisoformat(state["parked_until"])
+        left_s = max(0.0, (until - datetime.now(UTC)).total_seconds())
+        rows["parked until"] = f"{until:%Y-%m-%d %H:%M:%S} UTC, in {duration(left_s)}"
+    return rows
+
+
+def _utc(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=0)

@@ -1,0 +1,209 @@
+"""Ask a service from several threads, and let no thread go on before what it learned is stored.
+
+A worker hands its answers to the main thread and waits until they are committed. So a process that is killed
+loses at most the one request that each connection has under way; answers that arrive together share a commit.
+"""
+
+from __future__ import annotations
+
+import heapq
+import queue
+import threading
+import time
+from dataclasses import dataclass
+from itertools import count, islice
+from typing import TYPE_CHECKING, Final, Protocol
+
+from etl.services.errors import BatchesRefusedError, ServiceError, StoppedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from etl.services.spotify_answers import Answer, Kind
+
+GRACE: Final = 1.0
+"""Seconds that requests under way are given to be answered when the run is stopped."""
+
+_PATIENCE: Final = 0.5  # seconds between two looks at whether the run is over
+
+
+class Client(Protocol):
+    """What is needed of a client."""
+
+    @property
+    def portion(self) -> int:
+        """How many ids a request may hold."""
+
+    @property
+    def portion_is_known(self) -> bool:
+        """Whether that is certain."""
+
+    def look_up(self, kind: Kind, ids: Sequence[str]) -> Iterator[list[Answer]]:
+        """Ask; yield the answers request by request."""
+
+
+class _Plan:
+    """The ids still to be asked about, dealt out in order; what is given back comes first again."""
+
+    def __init__(self, parts: Iterable[tuple[Kind, Sequence[str]]]) -> None:
+        self._heap: list[tuple[int, int, Kind, Iterator[str]]] = []
+        self._order = count()  # decides between equal positions, for kinds and iterators cannot
+        self._lock = threading.Lock()
+        position = 0
+        for kind, ids in parts:
+            self._push(position, kind, iter(ids))
+            position += len(ids)
+
+    def next(self, portion: int) -> tuple[int, Kind, list[str]] | None:
+        with self._lock:
+            while self._heap:
+                position, _, kind, rest = heapq.heappop(self._heap)
+                ids = list(islice(rest, portion))
+                if ids:
+                    self._push(position + len(ids), kind, rest)
+                    return position, kind, ids
+            return None
+
+    def give_back(self, position: int, kind: Kind, ids: list[str]) -> None:
+        with self._lock:
+            self._push(position, kind, iter(ids))
+
+    def _push(self, position: int, kind: Kind, ids: Iterator[str]) -> None:
+        heapq.heappush(self._heap, (position, next(self._order), kind, ids))
+
+
+def look_up_all(
+    client: Client,
+    parts: Iterable[tuple[Kind, Sequence[str]]],
+    store: Callable[[list[Answer]], None],
+    *,
+    connections: int,
+    stop: threading.Event,
+    tick: Callable[[], None],
+) -> ServiceError | None:
+    """Look ids up and store the answers.
+
+    Parameters
+    ----------
+    client
+        Asks the service; its ``look_up`` is called from several threads.
+    parts
+        Ids by kind, the most wanted first.
+    store
+        Called in this thread with the answers that have come in; durable when it returns.
+    connections
+        Threads that ask.
+    stop
+        Ends the run when set; answers under way are waited for briefly.
+    tick
+        Called in this thread several times a second.
+
+    Returns
+    -------
+    ServiceError or None
+        What ended the run early (parked, budget spent, stopped, wrong credentials); None at the end of the
+        ids.
+    """
+    inbox: queue.SimpleQueue[_Delivery | None] = queue.SimpleQueue()
+    crew = _Crew(client, _Plan(parts), inbox)
+    for number in range(connections):
+        # Daemons: a request that hangs must not keep a stopped process alive.
+        threading.Thread(target=crew.work, name=f"lookup-{number}", daemon=True).start()
+    working, last_call = connections, None
+    try:
+        while working and (last_call is None or time.monotonic() < last_call):
+            deliveries, ended = _collect(inbox)
+            working -= ended
+            if deliveries:
+                store([answer for delivery in deliveries for answer in delivery.answers])
+                for delivery in deliveries:
+                    delivery.stored.set()
+            tick()
+            if last_call is None and (stop.is_set() or crew.ended_by is not None):
+                last_call = time.monotonic() + GRACE
+    finally:
+        crew.over = True
+    if crew.failed_with is not None:
+        raise crew.failed_with
+    return crew.ended_by or (StoppedError("The run is ending.") if stop.is_set() else None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    answers: list[Answer]
+    stored: threading.Event
+
+
+class _Crew:
+    """What the threads share.
+
+    Attributes
+    ----------
+    ended_by
+        The first failure that leaves nothing to ask now.
+    failed_with
+        The first failure that nobody expected.
+    over
+        Set when nobody stores answers any more.
+    """
+
+    def __init__(self, client: Client, plan: _Plan, inbox: queue.SimpleQueue[_Delivery | None]) -> None:
+        self._client = client
+        self._plan = plan
+        self._inbox = inbox
+        self._scouting = threading.Lock()
+        self._scouted = client.portion_is_known
+        self.ended_by: ServiceError | None = None
+        self.failed_with: BaseException | None = None
+        self.over = False
+
+    def work(self) -> None:
+        try:
+            # One thread finds out about batches before the others take ids, so that these are asked about in
+            # order.
+            with self._scouting:
+                if not self._scouted:
+                    self._do_next()
+                    self._scouted = True
+            while self._do_next():
+                pass
+        except StoppedError:
+            pass
+        except ServiceError as error:
+            self.ended_by = self.ended_by or error
+        except BaseException as error:  # noqa: BLE001 - raised again in the main thread
+            self.failed_with = self.failed_with or error
+        finally:
+            self._inbox.put(None)
+
+    def _do_next(self) -> bool:
+        if self.over or self.ended_by is not None or (job := self._plan.next(self._client.portion)) is None:
+            return False
+        position, kind, ids = job
+        answered: set[str] = set()
+        try:
+            for answers in self._client.look_up(kind, ids):
+                answered.update(answer.id for answer in answers)
+                delivery = _Delivery(answers, threading.Event())
+                self._inbox.put(delivery)
+                while not delivery.stored.wait(_PATIENCE):
+                    if self.over:
+                        raise StoppedError("The run is over.")
+        except BatchesRefusedError:
+            self._plan.give_back(position, kind, [item for item in ids if item not in answered])
+        return True
+
+
+def _collect(inbox: queue.SimpleQueue[_Delivery | None]) -> tuple[list[_Delivery], int]:
+    """Wait briefly for what the threads send, then take all there is; say how many threads have ended."""
+    deliveries, ended = [], 0
+    try:
+        item = inbox.get(timeout=0.1)
+        while True:
+            if item is None:
+                ended += 1
+            else:
+                deliveries.append(item)
+            item = inbox.get_nowait()
+    except queue.Empty:
+        return deliveries, ended

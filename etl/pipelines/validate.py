@@ -1,0 +1,186 @@
+"""Check a file against its schema: read it in blocks, count broken rules, keep the bad rows in a file."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from etl.pipelines.chord_files import Block, Source, open_source, read_blocks
+from etl.pipelines.chord_rows import parse_records
+from etl.runtime.errors import EtlError
+from etl.runtime.executor import ordered_map, thread_executor
+from etl.runtime.files import atomic_file, check_writable
+from etl.store.runs import REJECT_SCHEMA
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from etl.runtime.progress import Progress
+    from etl.runtime.table_schema import Rule, TableSchema
+
+_EXAMPLES: Final = 3
+_RAW_SHOWN: Final = 500  # characters of a bad value that are kept
+_EXAMPLE_SHOWN: Final = 60
+
+
+@dataclass
+class Report:
+    """What a check found.
+
+    Attributes
+    ----------
+    rows, bad
+        Rows in all, and those that break a rule or cannot be read.
+    counts
+        Rows by broken rule.
+    examples
+        The first few bad values by broken rule, with their lines.
+    rejects_file
+        Where the bad rows are, if there are any.
+    """
+
+    rows: int = 0
+    bad: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+    rejects_file: Path | None = None
+
+    def add(self, rejects: pl.DataFrame) -> None:
+        """Count rejects, one row for each broken rule of each row."""
+        self.bad += rejects["line"].n_unique()
+        for (rule,), rows in rejects.group_by("category", maintain_order=True):
+            name = str(rule)
+            self.counts[name] = self.counts.get(name, 0) + rows.height
+            shown = self.examples.setdefault(name, [])
+            for line, raw in rows.select("line", "raw").head(_EXAMPLES - len(shown)).iter_rows():
+                shown.append(f"line {line}: {(raw or '')[:_EXAMPLE_SHOWN]!r}")
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """A block's rows, judged each by itself."""
+
+    block: Block
+    records: int
+    unique: pl.DataFrame
+    rejects: pl.DataFrame
+
+
+def validate(
+    path: Path, schema: TableSchema, rejects_file: Path, *, workers: int, progress: Progress
+) -> Report:
+    """Check a CSV (plain or compressed) or Parquet file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    schema
+        What it should be.
+    rejects_file
+        Where to write the bad rows; only if there are any.
+    workers
+        Threads that check.
+    progress
+        Told of rows and bytes.
+
+    Raises
+    ------
+    EtlError
+        If the file cannot be read at all, or has the wrong columns.
+    """
+    columns = open_source(path, ()).columns
+    problem = schema.header_problem(columns)
+    if problem:
+        raise EtlError(
+            f"{path} {problem}.", f"The schema {schema.name} has the columns: {', '.join(schema.fields)}."
+        )
+    source = open_source(path, [name for name in schema.fields if name in columns])
+    check_writable(rejects_file)
+    report = Report()
+    seen: dict[tuple[str, ...], set[str]] = {key: set() for key in schema.unique}
+    with ExitStack() as stack:
+        executor = stack.enter_context(thread_executor(workers))
+        output = None
+        blocks = read_blocks([source])
+        check = partial(_check, schema=schema)
+        for checked in ordered_map(executor, check, blocks, in_flight=workers + 2):
+            rejects = pl.concat([checked.rejects, *_repeats(checked, seen)])
+            report.rows += checked.records
+            if rejects.height:
+                rejects = rejects.sort("line", maintain_order=True)
+                if output is None:
+                    output = stack.enter_context(atomic_file(rejects_file))
+                    output.write(rejects.clear().write_csv().encode())
+                    report.rejects_file = rejects_file
+                output.write(rejects.write_csv(include_header=False).encode())
+                report.add(rejects)
+            progress.advance(items=checked.records, work=checked.block.bytes_read)
+    return report
+
+
+def _check(block: Block, *, schema: TableSchema) -> _Checked:
+    """Check a block's rows; runs on a worker."""
+    rows = parse_records(block)
+    _, failures = schema.filter(rows.songs)
+    broken = failures.rows
+    found = [rows.rejects]
+    if broken.height:
+        rules = {rule.name: rule for rule in schema.rules}
+        found += [
+            _rejects(block.source, broken.filter(pl.col("broken").list.contains(name)), rules[name])
+            for name in failures.counts()
+        ]
+    keys = sorted({name for key in schema.unique for name in key if name in block.source.wanted})
+    return _Checked(block, rows.records, rows.songs.select(*keys, "line"), pl.concat(found))
+
+
+def _rejects(source: Source, rows: pl.DataFrame, rule: Rule) -> pl.DataFrame:
+    shown = [rule.field] if rule.field else rule.holds.meta.root_names()
+    raw = pl.concat_str(pl.col(dict.fromkeys(shown)).fill_null(""), separator=" | ")
+    return _reject_frame(source, rows, rule.name, rule.description, raw)
+
+
+def _reject_frame(
+    source: Source, rows: pl.DataFrame, category: str, reason: str, raw: pl.Expr
+) -> pl.DataFrame:
+    return rows.select(
+        source=pl.lit(str(source.path)),
+        line="line",
+        stage=pl.lit("validate"),
+        category=pl.lit(category),
+        reason=pl.lit(reason),
+        raw=raw.str.slice(0, _RAW_SHOWN),
+    ).match_to_schema(pl.Schema(REJECT_SCHEMA))
+
+
+def _repeats(checked: _Checked, seen: dict[tuple[str, ...], set[str]]) -> list[pl.DataFrame]:
+    """Rows whose key an earlier row of the file has; a key with an empty part is no key."""
+    found = []
+    for key, values in seen.items():
+        if not set(key) <= set(checked.unique.columns):
+            continue
+        text = pl.concat_str(pl.col(key), separator="\x1f").alias("key")
+        keyed = checked.unique.select("line", text).drop_nulls("key")
+        keys = keyed["key"].to_list()
+        known = values.intersection(keys)
+        is_repeat = ~keyed["key"].is_first_distinct()
+        if known:
+            is_repeat |= keyed["key"].is_in(list(known))
+        values.update(keys)
+        if is_repeat.any():
+            name = ", ".join(key)
+            found.append(
+                _reject_frame(
+                    checked.block.source,
+                    keyed.filter(is_repeat),
+                    f"{name}.unique",
+                    f"`{name}` differs from that of every earlier row",
+                    pl.col("key").str.replace_all("\x1f", ", ", literal=True),
+                )
+            )
+    return found

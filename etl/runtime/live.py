@@ -1,0 +1,132 @@
+"""Shows a long run: a live table on a terminal, lines elsewhere, JSON lines, and a file for `etl status`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import psutil
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_SCREEN_INTERVAL: Final = 0.5
+_LINE_INTERVAL: Final = 10.0
+_JSON_INTERVAL: Final = 5.0
+_STATUS_INTERVAL: Final = 1.0
+
+
+class LiveView:
+    """Shows the state of a run; use it as a context manager.
+
+    Parameters
+    ----------
+    title
+        What runs.
+    status_file
+        Rewritten every second while the run lasts, so that another process can see the state.
+    log_json
+        Write the state as JSON lines to standard output, and nothing else.
+    """
+
+    def __init__(self, title: str, *, status_file: Path, log_json: bool = False) -> None:
+        self._title = title
+        self._status_file = status_file
+        self._log_json = log_json
+        self._console = Console(stderr=True)
+        self._live: Live | None = None
+        self._due: dict[str, float] = {}
+        self._stage = ""
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal and not self._log_json:
+            self._live = Live(console=self._console, auto_refresh=False, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+        self._status_file.unlink(missing_ok=True)
+
+    def show(self, state: Mapping[str, Any], rows: Mapping[str, str]) -> None:
+        """Show the state where and when that is due; a new stage is due at once.
+
+        Parameters
+        ----------
+        state
+            For machines; ``stage`` names the stage. It must hold no secrets.
+        rows
+            The same for people: labels and texts.
+        """
+        if state["stage"] != self._stage:
+            self._stage = state["stage"]
+            self._due = {"line": self._due.get("line", time.monotonic() + _LINE_INTERVAL)}
+        if self._is_due("status", _STATUS_INTERVAL):
+            self._write_status(state)
+        if self._log_json:
+            if self._is_due("json", _JSON_INTERVAL):
+                sys.stdout.write(json.dumps({"time": _now(), **state}) + "\n")
+                sys.stdout.flush()
+        elif self._live is not None:
+            if self._is_due("screen", _SCREEN_INTERVAL):
+                self._live.update(_table(self._title, rows), refresh=True)
+        elif self._is_due("line", _LINE_INTERVAL):
+            sys.stderr.write("  ".join(f"{label}: {text}" for label, text in rows.items()) + "\n")
+            sys.stderr.flush()
+
+    def say(self, text: str) -> None:
+        """Print a line that stays on the screen."""
+        if not self._log_json:
+            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def _is_due(self, what: str, interval: float) -> bool:
+        now = time.monotonic()
+        if now < self._due.get(what, 0.0):
+            return False
+        self._due[what] = now + interval
+        return True
+
+    def _write_status(self, state: Mapping[str, Any]) -> None:
+        entry = {"command": self._title, "pid": os.getpid(), "time": _now(), **state}
+        temporary = self._status_file.with_name(f".{self._status_file.name}.{os.getpid()}.tmp")
+        temporary.write_text(json.dumps(entry), encoding="utf-8")
+        temporary.replace(self._status_file)
+
+
+def status_path(database: Path) -> Path:
+    """Where a run that holds the store leaves its state for other processes."""
+    return database.with_name(f"{database.name}.status.json")
+
+
+def read_status(path: Path) -> dict[str, Any] | None:
+    """Read the state that a living run has left, None when there is no such run."""
+    try:
+        state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        started = psutil.Process(int(state["pid"])).create_time()
+        written = datetime.fromisoformat(state["time"]).timestamp()
+    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+        return None
+    # A killed process leaves its file; a later process may have its number. The time is in whole seconds.
+    return state if started < written + 1 else None
+
+
+def _table(title: str, rows: Mapping[str, str]) -> Table:
+    table = Table(title=title, show_header=False, title_justify="left")
+    table.add_column(style="bold")
+    table.add_column()
+    for label, text in rows.items():
+        table.add_row(label, text)
+    return table
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

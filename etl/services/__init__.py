@@ -1,0 +1,1 @@
+"""Clients of web services over one shared politeness layer."""

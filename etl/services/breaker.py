@@ -1,0 +1,166 @@
+"""A circuit breaker whose open state outlives the process: one ``not_before`` per service.
+
+The breaker is *closed* while all is well, *open* until ``not_before``, and *half open* after it: then a
+single request is let through as a probe, and its outcome closes or reopens the breaker.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from etl.services.errors import ParkedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FIRST_REST: Final = 60.0
+LONGEST_REST: Final = 3600.0
+"""Seconds that a breaker opened by plain failures rests: doubling from the first to the longest."""
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerState:
+    """What survives a restart.
+
+    Attributes
+    ----------
+    not_before
+        Seconds since the epoch; no request goes out before it.
+    reason
+        Why it was opened.
+    openings
+        How often it was opened since the last success; 0 means closed.
+    """
+
+    not_before: float = 0.0
+    reason: str = ""
+    openings: int = 0
+
+
+class BreakerStore(Protocol):
+    """Where the state is kept; called from any thread."""
+
+    def load(self) -> BreakerState:
+        """Return what was saved last, or a closed state."""
+
+    def save(self, state: BreakerState) -> None:
+        """Keep the state durably before returning."""
+
+
+class MemoryBreakerStore:
+    """Keeps the state in this process only."""
+
+    def __init__(self) -> None:
+        self.state = BreakerState()
+
+    def load(self) -> BreakerState:
+        """Return what was saved last."""
+        return self.state
+
+    def save(self, state: BreakerState) -> None:
+        """Keep the state."""
+        self.state = state
+
+
+class Breaker:
+    """The breaker of one service.
+
+    Parameters
+    ----------
+    service
+        Its name, for messages.
+    store
+        Where the state is kept.
+    threshold
+        Failures in a row that open it.
+    clock
+        Returns seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        store: BreakerStore,
+        *,
+        threshold: int = 20,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.service = service
+        self._store = store
+        self._threshold = threshold
+        self._clock = clock
+        self._state = store.load()
+        self._failures = 0
+        self._probing = False
+        self._lock = threading.Lock()
+
+    def parked_until(self) -> float | None:
+        """Return ``not_before`` while the breaker is open, else None."""
+        return self._state.not_before if self._state.not_before > self._clock() else None
+
+    def admit(self) -> bool:
+        """Say whether a request may go out now; False means: wait for the outcome of the probe.
+
+        Raises
+        ------
+        ParkedError
+            While the breaker is open.
+        """
+        with self._lock:
+            self._raise_if_open()
+            if not self._state.openings:
+                return True
+            if self._probing:
+                return False
+            self._probing = True
+            return True
+
+    def raise_if_open(self) -> None:
+        """Raise ParkedError while the breaker is open; never take the place of the probe."""
+        with self._lock:
+            self._raise_if_open()
+
+    def succeeded(self) -> None:
+        """Close the breaker: the service has answered."""
+        with self._lock:
+            self._failures = 0
+            self._probing = False
+            # Answers to requests that were under way when the breaker opened do not close it.
+            if self._state.openings and self.parked_until() is None:
+                self._set(BreakerState())
+
+    def failed(self, reason: str) -> None:
+        """Count a failure; enough in a row, or a failed probe, open the breaker."""
+        with self._lock:
+            self._failures += 1
+            if self.parked_until() is None and (self._probing or self._failures >= self._threshold):
+                self._open(None, reason)
+
+    def open(self, reason: str, *, seconds: float | None = None) -> None:
+        """Open the breaker, for a time that the service named or for one that grows with every opening."""
+        with self._lock:
+            self._open(seconds, reason)
+
+    def abandon_probe(self) -> None:
+        """Give the place of the probe back: the request was not sent after all."""
+        with self._lock:
+            self._probing = False
+
+    def _raise_if_open(self) -> None:
+        if self.parked_until() is not None:
+            raise ParkedError(self.service, self._state.not_before, self._state.reason)
+
+    def _open(self, seconds: float | None, reason: str) -> None:
+        if seconds is None:
+            seconds = min(FIRST_REST * 2.0**self._state.openings, LONGEST_REST)
+        not_before = max(self._clock() + seconds, self._state.not_before)
+        self._set(BreakerState(not_before, reason, self._state.openings + 1))
+
+    def _set(self, state: BreakerState) -> None:
+        self._state = state
+        self._failures = 0
+        self._probing = False
+        self._store.save(state)

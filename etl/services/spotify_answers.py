@@ -1,0 +1,175 @@
+"""Spotify's artist and track objects, judged: found, gone, or error with a reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Kind(StrEnum):
+    """What an id names."""
+
+    ARTIST = "artist"
+    TRACK = "track"
+
+    @property
+    def path(self) -> str:
+        """The endpoint, and the name of the list in a batch answer."""
+        return f"{self.value}s"
+
+
+class Status(StrEnum):
+    """What became of an id."""
+
+    FOUND = "found"
+    GONE = "gone"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What Spotify says about one id.
+
+    Attributes
+    ----------
+    kind, id
+        The id that was asked for.
+    status, reason
+        ``reason`` is empty when found; for errors it begins with the category and a colon.
+    name
+        As Spotify gives it; None unless found.
+    answered_id
+        The id in the answer where it differs (relinked or merged items), else None.
+    details
+        Further columns of the store's table, by name; what Spotify leaves out is None.
+    """
+
+    kind: Kind
+    id: str
+    status: Status
+    reason: str = ""
+    name: str | None = None
+    answered_id: str | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+def gone(kind: Kind, item_id: str, reason: str) -> Answer:
+    """Answer that Spotify has no such item (any more)."""
+    return Answer(kind, item_id, Status.GONE, reason)
+
+
+def failed(kind: Kind, item_id: str, category: str, reason: str) -> Answer:
+    """Answer that nothing could be learned about the id."""
+    return Answer(kind, item_id, Status.ERROR, f"{category}: {reason}")
+
+
+def judge(kind: Kind, item_id: str, item: object) -> Answer:
+    """Turn one object of an answer into an Answer.
+
+    Parameters
+    ----------
+    kind, item_id
+        What was asked for.
+    item
+        The parsed JSON, whatever it is; None in a batch stands for an unknown id.
+    """
+    if item is None:
+        return gone(kind, item_id, "null item")
+    if not isinstance(item, dict) or not isinstance(item.get("name"), str):
+        return failed(kind, item_id, "garbled", "the answer has no name")
+    if (answered_kind := item.get("type", kind.value)) != kind.value:
+        return failed(kind, item_id, "garbled", f"the answer is of type {str(answered_kind)[:20]!r}")
+    name = _storable(item["name"])
+    if not name:
+        # What is left of items that were taken down.
+        return gone(kind, item_id, "empty name")
+    answered = item.get("id")
+    return Answer(
+        kind,
+        item_id,
+        Status.FOUND,
+        name=name,
+        answered_id=answered if isinstance(answered, str) and answered != item_id else None,
+        details=_artist_details(item) if kind is Kind.ARTIST else _track_details(item),
+    )
+
+
+def judge_batch(kind: Kind, ids: Sequence[str], items: object) -> list[Answer] | None:
+    """Turn the list of a batch answer into Answers, one per id, in the order of ``ids``.
+
+    Items are told by their own id or the id they were linked from; what is left is taken by position, for a
+    merged item carries neither.
+
+    Returns
+    -------
+    list of Answer or None
+        None when the answer cannot be matched to the ids: no list, or one of another length.
+    """
+    if not isinstance(items, list) or len(items) != len(ids):
+        return None
+    by_id = {known: item for item in items if isinstance(item, dict) for known in _ids_of(item)}
+    asked = set(ids)
+    answers = []
+    for item_id, at_position in zip(ids, items, strict=True):
+        if item_id in by_id:
+            answers.append(judge(kind, item_id, by_id[item_id]))
+        elif isinstance(at_position, dict) and asked.intersection(_ids_of(at_position)):
+            answers.append(failed(kind, item_id, "garbled", "the answer holds another item in its place"))
+        else:
+            answers.append(judge(kind, item_id, at_position))
+    return answers
+
+
+def _ids_of(item: dict[str, Any]) -> list[str]:
+    linked = item.get("linked_from")
+    candidates = (linked.get("id") if isinstance(linked, dict) else None, item.get("id"))
+    return [candidate for candidate in candidates if isinstance(candidate, str)]
+
+
+def _artist_details(item: dict[str, Any]) -> dict[str, Any]:
+    followers = item.get("followers")
+    return {
+        "genres": _strings(item.get("genres")),
+        "popularity": _count(item.get("popularity"), most=100),
+        "followers": _count(followers.get("total")) if isinstance(followers, dict) else None,
+    }
+
+
+def _track_details(item: dict[str, Any]) -> dict[str, Any]:
+    artists, album, codes = item.get("artists"), item.get("album"), item.get("external_ids")
+    artists = [artist for artist in artists if isinstance(artist, dict)] if isinstance(artists, list) else []
+    album = album if isinstance(album, dict) else {}
+    explicit = item.get("explicit")
+    return {
+        "artist_ids": _strings([artist.get("id") for artist in artists]),
+        "album_name": _text(album.get("name")),
+        "release_date": _text(album.get("release_date")),
+        "duration_ms": _count(item.get("duration_ms")),
+        "explicit": explicit if isinstance(explicit, bool) else None,
+        "popularity": _count(item.get("popularity"), most=100),
+        "isrc": _text(codes.get("isrc")) if isinstance(codes, dict) else None,
+    }
+
+
+def _storable(text: str) -> str:
+    """Replace what UTF-8 cannot hold (lone surrogates) and the null character, which ends C strings."""
+    if text.isascii():
+        return text.replace("\0", "�")
+    joined = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return joined.replace("\0", "�")
+
+
+def _text(value: object) -> str | None:
+    return _storable(value) if isinstance(value, str) else None
+
+
+def _strings(value: object) -> list[str] | None:
+    return [_storable(item) for item in value if isinstance(item, str)] if isinstance(value, list) else None
+
+
+def _count(value: object, *, most: int = 2**31 - 1) -> int | None:
+    return value if type(value) is int and 0 <= value <= most else None

@@ -1,0 +1,309 @@
+"""The quality report: what share of a build's songs could be read, keyed and enriched, with examples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from etl.pitch import MAJOR_TONICS, MINOR_TONICS
+from etl.store.songs import stored_sources
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import duckdb
+
+UNKNOWN_CHORD_LIMIT: Final = 0.08
+"""Share of chord tokens that may be no chord symbol."""
+
+LOW_CONFIDENCE: Final = 0.25
+"""Confidence below which a key counts as doubtful."""
+
+_EXAMPLES: Final = 3
+_SPOTIFY_ID: Final = "'^[0-9A-Za-z]{22}$'"
+
+_VALID: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "id": "id <> ''",
+        "chords": "true",
+        "release_date": r"regexp_full_match(release_date, '\d{4}(-\d{2}(-\d{2})?)?')",
+        "genres": "true",
+        "decade": "try_cast(decade AS DOUBLE) % 10 = 0",
+        "rock_genre": "true",
+        "artist_id": "true",
+        "main_genre": "true",
+        "spotify_song_id": f"regexp_matches(spotify_song_id, {_SPOTIFY_ID})",
+        "spotify_artist_id": f"regexp_matches(spotify_artist_id, {_SPOTIFY_ID})",
+        "key_name": "list_contains($key_names, key_name)",
+    }
+)
+"""What a filled value of each column must be; free text may be anything."""
+
+_KEY_NAMES: Final = (
+    *(f"{tonic} Major" for tonic in MAJOR_TONICS),
+    *(f"{tonic} Minor" for tonic in MINOR_TONICS),
+    "No Harmony",
+    "Parse Error",
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the songs.
+
+    Attributes
+    ----------
+    name
+        Its name.
+    filled, invalid
+        Songs that have a value, and those of them whose value is not of the column's form.
+    examples
+        A few invalid values.
+    """
+
+    name: str
+    filled: int
+    invalid: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A share.
+
+    Attributes
+    ----------
+    name
+        What it is the share of.
+    count, total
+        Its parts.
+    limit
+        The greatest share that is acceptable, or None if there is no such limit.
+    examples
+        A few of those that lower the quality.
+    """
+
+    name: str
+    count: int
+    total: int
+    limit: float | None
+    examples: tuple[str, ...]
+
+    @property
+    def share(self) -> float | None:
+        """0-1; None of nothing."""
+        return self.count / self.total if self.total else None
+
+    @property
+    def is_within_limit(self) -> bool:
+        """Whether the share is acceptable."""
+        return self.limit is None or self.share is None or self.share <= self.limit
+
+
+@dataclass(frozen=True)
+class Quality:
+    """The quality of some sources.
+
+    Attributes
+    ----------
+    songs
+        How many songs they have.
+    columns
+        The column check.
+    measures
+        The shares.
+    """
+
+    songs: int
+    columns: tuple[Column, ...]
+    measures: tuple[Measure, ...]
+
+    @property
+    def is_within_limits(self) -> bool:
+        """Whether every measure is acceptable."""
+        return all(measure.is_within_limit for measure in self.measures)
+
+
+def quality(connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int] = ()) -> Quality:
+    """Measure the quality of stored songs.
+
+    Parameters
+    ----------
+    connection
+        The store.
+    source_ids
+        Which sources; those of the latest build if empty.
+    """
+    of_sources = {"sources": list(source_ids or stored_sources(connection))}
+    songs = _row(
+        connection, "SELECT count(*) FROM songs WHERE source_id IN (SELECT unnest($sources))", of_sources
+    )
+    return Quality(songs[0], _columns(connection, of_sources), _measures(connection, of_sources))
+
+
+def _row(connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, Any]) -> tuple[Any, ...]:
+    row: tuple[Any, ...] = connection.execute(sql, dict(values)).fetchall()[0]
+    return row
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, of_sources: Mapping[str, Any]) -> tuple[Column, ...]:
+    values = {**of_sources, "key_names": list(_KEY_NAMES)}
+    songs = "FROM songs JOIN song_harmony USING (song_id) WHERE source_id IN (SELECT unnest($sources))"
+    counts = ", ".join(
+        f"count({name}), count(*) FILTER ({name} IS NOT NULL AND NOT {_rule(name)})" for name in _VALID
+    )
+    cells = _row(connection, f"SELECT {counts} {songs}", values)
+    return tuple(
+        Column(name, filled, invalid, _invalid(connection, songs, name, values) if invalid else ())
+        for name, filled, invalid in zip(_VALID, cells[0::2], cells[1::2], strict=True)
+    )
+
+
+def _rule(name: str) -> str:
+    return f"coalesce({_VALID[name]}, false)"
+
+
+def _invalid(
+    connection: duckdb.DuckDBPyConnection, songs: str, name: str, values: Mapping[str, Any]
+) -> tuple[str, ...]:
+    used = {key: value for key, value in values.items() if f"${key}" in songs + _VALID[name]}
+    rows = connection.execute(
+        f"SELECT DISTINCT {name} {songs} AND {name} IS NOT NULL AND NOT {_rule(name)} "
+        f"ORDER BY ALL LIMIT {_EXAMPLES}",
+        used,
+    ).fetchall()
+    return tuple(text for (text,) in rows)
+
+
+def _measures(connection: duckdb.DuckDBPyConnection, of_sources: Mapping[str, Any]) -> tuple[Measure, ...]:
+    songs, keyed, chords, unknown, with_fingerprint, doubtful = _row(
+        connection,
+        "SELECT count(*), count(*) FILTER (key >= 0), "
+        "coalesce(sum(n_chords + n_unknown), 0)::BIGINT, coalesce(sum(n_unknown), 0)::BIGINT, "
+        "count(*) FILTER (list_sum(fingerprint_mean::FLOAT[]) > 0), "
+        "count(*) FILTER (key >= 0 AND key_confidence < $low) "
+        "FROM songs JOIN song_harmony USING (song_id) WHERE source_id IN (SELECT unnest($sources))",
+        {**of_sources, "low": LOW_CONFIDENCE},
+    )
+    with_numeral = _row(
+        connection,
+        "SELECT count(*) FROM (SELECT unnest(numeral_ids) AS numeral_id FROM song_tokens "
+        "JOIN songs USING (song_id) WHERE source_id IN (SELECT unnest($sources))) "
+        "JOIN numerals USING (numeral_id) WHERE numeral <> '?'",
+        of_sources,
+    )[0]
+    return (
+        Measure("songs with a key", keyed, songs, None, _songs(connection, of_sources, "key < 0")),
+        Measure(
+            "chords with a numeral",
+            with_numeral,
+            chords,
+            None,
+            _songs(connection, of_sources, "n_unknown > 0", "n_unknown / (n_chords + n_unknown) DESC"),
+        ),
+        Measure(
+            "songs with a fingerprint",
+            with_fingerprint,
+            songs,
+            None,
+            _songs(connection, of_sources, "coalesce(list_sum(fingerprint_mean::FLOAT[]), 0) = 0"),
+        ),
+        *_enrichment(connection, of_sources),
+        Measure(
+            "unknown chords",
+            unknown,
+            chords,
+            UNKNOWN_CHORD_LIMIT,
+            _unknown_symbols(connection, of_sources),
+        ),
+        Measure(
+            "songs with a doubtful key",
+            doubtful,
+            keyed,
+            None,
+            _songs(
+                connection, of_sources, f"key >= 0 AND key_confidence < {LOW_CONFIDENCE}", "key_confidence"
+            ),
+        ),
+    )
+
+
+def _songs(
+    connection: duckdb.DuckDBPyConnection,
+    of_sources: Mapping[str, Any],
+    condition: str,
+    order: str = "song_id",
+) -> tuple[str, ...]:
+    """Show the first songs that a condition holds for."""
+    rows = connection.execute(
+        "SELECT format('song {}: {}, confidence {:.2f}: {}', id, key_name, key_confidence, "
+        "coalesce(left(chords, 60), '(no chords)')) "
+        "FROM songs JOIN song_harmony USING (song_id) "
+        f"WHERE source_id IN (SELECT unnest($sources)) AND {condition} "
+        f"ORDER BY {order}, song_id LIMIT {_EXAMPLES}",
+        dict(of_sources),
+    ).fetchall()
+    return tuple(text for (text,) in rows)
+
+
+def _unknown_symbols(connection: duckdb.DuckDBPyConnection, of_sources: Mapping[str, Any]) -> tuple[str, ...]:
+    rows = connection.execute(
+        "SELECT format('{} ({} times)', symbol, sum(occurrences)::BIGINT) "
+        "FROM source_symbols JOIN chord_symbols USING (chord_id) "
+        "WHERE NOT is_known AND source_id IN (SELECT unnest($sources)) "
+        f"GROUP BY symbol ORDER BY sum(occurrences) DESC, symbol LIMIT {_EXAMPLES}",
+        dict(of_sources),
+    ).fetchall()
+    return tuple(text for (text,) in rows)
+
+
+def _enrichment(connection: duckdb.DuckDBPyConnection, of_sources: Mapping[str, Any]) -> list[Measure]:
+    """Of the songs with a valid Spotify id, how many have its name."""
+    measures = []
+    for name, table, column in (
+        ("artist names of valid ids", "spotify_artists", "spotify_artist_id"),
+        ("song names of valid ids", "spotify_tracks", "spotify_song_id"),
+    ):
+        is_there = connection.execute(
+            "SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", [table]
+        ).fetchall()[0][0]
+        names = f"SELECT id FROM {table} WHERE name IS NOT NULL" if is_there else "SELECT NULL WHERE false"
+        asked = f"FROM songs WHERE source_id IN (SELECT unnest($sources)) AND {_VALID[column]}"
+        named, total = _row(
+            connection,
+            f"SELECT count(*) FILTER ({column} IN ({names})), count(*) {asked}",
+            of_sources,
+        )
+        lacking = connection.execute(
+            f"SELECT DISTINCT {column} {asked} AND {column} NOT IN ({names}) ORDER BY ALL LIMIT {_EXAMPLES}",
+            dict(of_sources),
+        ).fetchall()
+        measures.append(Measure(name, named, total, None, tuple(text for (text,) in lacking)))
+    return measures
+
+
+def describe(report: Quality) -> str:
+    """Write the report as text."""
+    lines = [f"quality of {report.songs:,} songs"]
+    lines += [f"  {'column':<26}  {'filled':>8}  {'invalid':>8}"]
+    for column in report.columns:
+        line = f"  {column.name:<26}  {_percent(column.filled, report.songs):>8}  {column.invalid:>8,}"
+        lines.append(line + _such_as(column.examples))
+    for measure in report.measures:
+        share = _percent(measure.count, measure.total)
+        line = f"  {measure.name:<26}  {share:>8}  {measure.count:,} of {measure.total:,}"
+        if measure.limit is not None:
+            verdict = "within" if measure.is_within_limit else "ABOVE"
+            line += f", {verdict} the limit of {measure.limit:.0%}"
+        lines.append(line)
+        lines += [f"      {example}" for example in measure.examples]
+    return "\n".join(lines)
+
+
+def _percent(count: int, total: int) -> str:
+    return f"{count / total:.2%}" if total else "-"
+
+
+def _such_as(examples: Sequence[str]) -> str:
+    return f"  such as {', '.join(map(repr, examples))}" if examples else ""

@@ -1,0 +1,288 @@
+"""Named queries: plain SQL files whose header says what they answer and which parameters they take.
+
+A file ``sql/queries/NAME.sql`` opens with comment lines::
+
+    -- title: Songs with a progression
+    -- description: What the rows are. Goes on
+    -- over as many lines as it needs.
+    -- param progression: text; a required parameter
+    -- param limit: integer 1..100000 = 20; a number in a range, with a default
+    -- param by: text nothing|genre = nothing; one of several words
+    -- param genre: text = null; a default of null
+
+The types are ``text``, ``integer`` and ``number``. Values reach the SQL as ``$progression``, ``$limit`` and
+so on, never as text of the statement.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import duckdb
+
+from etl.runtime.errors import EtlError
+from etl.runtime.resources import resource
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+Value: TypeAlias = str | int | float | bool | None
+
+_NULL: Final = "null"
+_PARAMETER: Final = re.compile(
+    r"(?P<name>\w+): (?P<kind>text|integer|number)"
+    r"(?: (?P<low>-?\d+)\.\.(?P<high>-?\d+)| (?P<choices>\w+(?:\|\w+)+))?"
+    r"(?: = (?P<default>[^;]+))?; (?P<description>.+)"
+)
+
+
+class Format(StrEnum):
+    """File formats of a result."""
+
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a named query.
+
+    Attributes
+    ----------
+    name
+        As in the SQL, without ``$``.
+    kind
+        ``text``, ``integer`` or ``number``.
+    bounds
+        Least and greatest value, or None.
+    choices
+        Words that it may be; empty if it is free.
+    default
+        Text of the default (``null`` for NULL), or None where a value is required.
+    description
+        What it does.
+    """
+
+    name: str
+    kind: str
+    bounds: tuple[int, int] | None
+    choices: tuple[str, ...]
+    default: str | None
+    description: str
+
+    def value(self, text: str) -> Value:
+        """Read a value.
+
+        Raises
+        ------
+        EtlError
+            If it is of another type, out of range, or none of the choices.
+        """
+        if text == _NULL and self.default == _NULL:
+            return None
+        if self.choices and text not in self.choices:
+            raise EtlError(f"`{self.name}` cannot be `{text}`.", f"Choose one of: {', '.join(self.choices)}.")
+        if self.kind == "text":
+            return text
+        try:
+            number = int(text) if self.kind == "integer" else float(text)
+        except ValueError as error:
+            article = "an integer" if self.kind == "integer" else "a number"
+            raise EtlError(f"`{self.name}` must be {article}, not `{text}`.", self.description) from error
+        if self.bounds and not self.bounds[0] <= number <= self.bounds[1]:
+            raise EtlError(
+                f"`{self.name}` must be from {self.bounds[0]} to {self.bounds[1]}, not {text}.",
+                self.description,
+            )
+        return number
+
+
+@dataclass(frozen=True)
+class Query:
+    """A named query.
+
+    Attributes
+    ----------
+    name
+        Name of its file, without ``.sql``.
+    title, description
+        What it answers, in a few words and in full.
+    parameters
+        In the order of the header.
+    sql
+        The whole file.
+    """
+
+    name: str
+    title: str
+    description: str
+    parameters: tuple[Parameter, ...]
+    sql: str
+
+    def bind(self, given: Mapping[str, str]) -> dict[str, Value]:
+        """Read the given values and fill in the defaults.
+
+        Raises
+        ------
+        EtlError
+            If a parameter is unknown, missing, or has a value that it cannot have.
+        """
+        known = {parameter.name: parameter for parameter in self.parameters}
+        for name in given:
+            if name not in known:
+                raise EtlError(f"`{self.name}` has no parameter `{name}`.", f"It has: {', '.join(known)}.")
+        values = {}
+        for name, parameter in known.items():
+            text = given.get(name, parameter.default)
+            if text is None:
+                raise EtlError(
+                    f"`{self.name}` needs the parameter `{name}`: {parameter.description}.",
+                    f"Pass it with --param {name}=VALUE.",
+                )
+            values[name] = parameter.value(text)
+        return values
+
+
+def named_queries() -> dict[str, Query]:
+    """All shipped queries by name."""
+    return {
+        path.stem: parse_query(path.stem, path.read_text(encoding="utf-8"))
+        for path in sorted(resource("sql/queries").glob("*.sql"))
+    }
+
+
+def named_query(name: str) -> Query:
+    """One shipped query.
+
+    Raises
+    ------
+    EtlError
+        If there is none of that name.
+    """
+    queries = named_queries()
+    if name not in queries:
+        raise EtlError(
+            f"there is no query `{name}`.",
+            f"There are: {', '.join(queries)}. Or give SQL, in quotes: 'SELECT ...'.",
+        )
+    return queries[name]
+
+
+def parse_query(name: str, sql: str) -> Query:
+    """Read the header of a query file.
+
+    Raises
+    ------
+    ValueError
+        If the header is not of the form that this module describes.
+    """
+    fields: list[tuple[str, str]] = []
+    for line in sql.splitlines():
+        if not line.startswith("-- "):
+            break
+        text = line.removeprefix("-- ")
+        start = re.match(r"(title|description|param)(?:: | )", text)
+        if start:
+            fields.append((start[1], text[start.end() :]))
+        elif fields:
+            fields[-1] = (fields[-1][0], f"{fields[-1][1]} {text}")
+    titles = [text for field, text in fields if field == "title"]
+    descriptions = [text for field, text in fields if field == "description"]
+    if len(titles) != 1 or len(descriptions) != 1:
+        message = f"query {name} needs one title and one description"
+        raise ValueError(message)
+    parameters = tuple(_parse_parameter(name, text) for field, text in fields if field == "param")
+    return Query(name, titles[0], descriptions[0], parameters, sql)
+
+
+def _parse_parameter(query: str, text: str) -> Parameter:
+    match = _PARAMETER.fullmatch(text)
+    if match is None:
+        message = f"query {query} has a malformed parameter line: {text}"
+        raise ValueError(message)
+    return Parameter(
+        name=match["name"],
+        kind=match["kind"],
+        bounds=(int(match["low"]), int(match["high"])) if match["low"] else None,
+        choices=tuple(match["choices"].split("|")) if match["choices"] else (),
+        default=match["default"],
+        description=match["description"],
+    )
+
+
+def plain_value(text: str) -> Value:
+    """Read a value for SQL that declares no types: a JSON number, boolean or null, else the text itself."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if value is None or isinstance(value, int | float) else text
+
+
+def select(
+    connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, Value]
+) -> duckdb.DuckDBPyRelation:
+    """Prepare SQL for :func:`first_rows` or :func:`write_rows`, each of which runs it.
+
+    Raises
+    ------
+    EtlError
+        If the SQL or its values do not fit the store.
+    """
+    try:
+        relation = connection.sql(sql, params=dict(values) or None)
+    except duckdb.Error as error:
+        raise _query_error(error) from error
+    if relation is None:
+        raise EtlError("there is nothing to run.", "Give a statement that has rows: 'SELECT ...'.")
+    return relation
+
+
+def first_rows(relation: duckdb.DuckDBPyRelation, limit: int) -> list[tuple[str | None, ...]]:
+    """Run a query and give its first rows, each value as the database writes it."""
+    try:
+        return relation.limit(limit).select("CAST(COLUMNS(*) AS VARCHAR)").fetchall()
+    except duckdb.Error as error:
+        raise _query_error(error) from error
+
+
+def write_rows(
+    connection: duckdb.DuckDBPyConnection,
+    relation: duckdb.DuckDBPyRelation,  # noqa: ARG001 (read by name)
+    path: Path,
+    file_format: Format,
+) -> None:
+    """Run a query and write all its rows to a file (CSV with a header, a JSON array, or Parquet)."""
+    options = {Format.CSV: "FORMAT csv, HEADER", Format.JSON: "FORMAT json, ARRAY"}
+    target = str(path).replace("'", "''")
+    try:
+        connection.execute(
+            f"COPY (FROM relation) TO '{target}' ({options.get(file_format, 'FORMAT parquet')})"
+        )
+    except duckdb.IOException:
+        raise  # of the disk, not of the query
+    except duckdb.Error as error:
+        raise _query_error(error) from error
+
+
+def _query_error(error: duckdb.Error) -> EtlError:
+    text = str(error).partition("\n\nStack Trace")[0].strip()
+    if "read-only mode" in text:
+        return EtlError("a query cannot change the store.", "Give a statement that only reads: 'SELECT ...'.")
+    if "Values were not provided" in text:
+        return EtlError(text, "Pass each with --param NAME=VALUE.")
+    if "excess parameters" in text or "argument count mismatch" in text:
+        return EtlError(text, "The SQL does not use them; it names its parameters $NAME.")
+    if isinstance(error, duckdb.InternalException):
+        return EtlError(
+            text, "This is a fault of DuckDB. Write one of the joins as `WITH name AS MATERIALIZED (...)`."
+        )
+    return EtlError(
+        text, '`etl query "SELECT table_name, column_name FROM duckdb_columns()"` shows what there is.'
+    )

@@ -1,0 +1,22 @@
+-- title: Unknown chord symbols
+-- description: Tokens that are no chord symbol, most frequent first: how often, in how many songs, the share
+-- of all chord tokens in percent, and the id of the first song that has it.
+-- param limit: integer 1..100000 = 50; symbols to list
+WITH found AS MATERIALIZED (
+    SELECT chord_id, count(*) AS occurrences, count(DISTINCT song_id) AS songs, min(song_id) AS song_id
+    FROM (SELECT song_id, unnest(chord_ids) AS chord_id FROM song_tokens)
+    JOIN chord_symbols USING (chord_id)
+    WHERE NOT is_known
+    GROUP BY chord_id
+)
+SELECT
+    symbol,
+    found.occurrences,
+    found.songs,
+    round(100 * found.occurrences / (SELECT sum(len(chord_ids)) FROM song_tokens), 4) AS share_pct,
+    songs.id AS example_id
+FROM found
+JOIN chord_symbols USING (chord_id)
+JOIN songs USING (song_id)
+ORDER BY found.occurrences DESC, symbol
+LIMIT $limit

@@ -1,0 +1,59 @@
+"""Songs for the tests of the chords floor: the bundled sample, and strategies that make up others."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import polars as pl
+from hypothesis import strategies as st
+
+from etl.chords.analysis import Harmony, analyse
+from etl.chords.keys import KeyMethod
+from etl.chords.symbols import QUALITIES
+from etl.runtime.resources import resource
+
+DATA = Path(__file__).parent / "data"
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+NOTES = tuple(letter + accidental for letter in "CDEFGAB" for accidental in ("", "s", "b"))
+SECTIONS = ("<verse_1>", "<chorus_1>", "<intro_riff_2>")
+ODD_TOKENS = ("Cs/", "sC", '"G/', "H", "?", "<verse", "N.C.", "c", "Cmaj7b5")
+
+chord_tokens = st.builds(
+    lambda root, quality, bass: root + quality.suffix + (f"/{bass}" if bass else ""),
+    st.sampled_from(NOTES),
+    st.sampled_from(QUALITIES),
+    st.sampled_from(("", "", *NOTES)),
+)
+"""Any root with any suffix, over any bass or none."""
+
+tokens = st.one_of(chord_tokens, chord_tokens, st.sampled_from((*SECTIONS, *ODD_TOKENS)))
+songs = st.lists(tokens, max_size=30).map(" ".join)
+"""Songs of known chords, section tags and unknown tokens; some are empty."""
+
+
+def harmony(*chords: str | None, statistics: bool = True) -> Harmony:
+    """Analyse songs in one batch with the keys of Krumhansl and Schmuckler."""
+    frame = pl.DataFrame({"chords": pl.Series(chords, dtype=pl.String)})
+    return analyse(frame, method=KeyMethod.KRUMHANSL, statistics=statistics)
+
+
+def analysed(*chords: str | None) -> pl.DataFrame:
+    """Give the analysed songs of one batch."""
+    return harmony(*chords).songs
+
+
+@cache
+def sample() -> pl.DataFrame:
+    """Read the bundled songs with their annotated keys."""
+    truth = pl.read_csv(resource("sample/billboard_truth.csv"), infer_schema=False)
+    return pl.read_csv(resource("sample/billboard_chordonomicon.csv"), infer_schema=False).join(
+        truth.select("id", "key"), on="id", how="left", maintain_order="left", validate="1:1"
+    )
+
+
+@cache
+def sample_harmony() -> Harmony:
+    """Analyse the bundled songs in one batch."""
+    return analyse(sample().select("id", "chords"), method=KeyMethod.KRUMHANSL)

@@ -1,0 +1,307 @@
+"""`etl enrich spotify`, `build --enrich`, `cache` and `status` as processes: killed, parked, watched."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from tests import spotify_server as server_module
+from tests.spotify_server import Fault, SpotifyServer, seldom, serving, too_many
+from tests.spotify_songs import write_songs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def server() -> Iterator[SpotifyServer]:
+    """Serve on the loopback."""
+    with serving() as running:
+        yield running
+
+
+class Shell:
+    """Runs `etl` in a folder of its own, against a server."""
+
+    def __init__(self, folder: Path, server: SpotifyServer, *, per_second: float = 1000) -> None:
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+        self.environment = {key: value for key, value in os.environ.items() if not key.startswith("ETL_")} | {
+            "PYTHONPATH": str(ROOT),
+            "ETL_CONFIG": str(folder / "none.toml"),
+            "ETL_DB": str(folder / "music.duckdb"),
+            "ETL_SPOTIFY_URL": server.url,
+            "ETL_SPOTIFY_PER_SECOND": str(per_second),
+            "SPOTIPY_CLIENT_ID": server_module.CLIENT_ID,
+            "SPOTIPY_CLIENT_SECRET": server_module.CLIENT_SECRET,
+        }
+
+    def start(self, command: str) -> subprocess.Popen[str]:
+        """Start a command; it is given no terminal."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "etl", *shlex.split(command)],
+            cwd=self.folder,
+            env=self.environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def run(self, command: str, *, expect: int = 0) -> tuple[str, str]:
+        """Run a command to its end; give what it wrote to standard output and standard error."""
+        process = self.start(command)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == expect, (out, err)
+        return out, err
+
+
+def wait_for(server: SpotifyServer, requests: int, process: subprocess.Popen[str]) -> None:
+    """Wait until the server has seen so many requests of a process that lives."""
+    while len(server.requests) < requests:
+        assert process.poll() is None, process.communicate()
+        server.stopping.wait(0.002)
+
+
+def uninterrupted(tmp_path: Path, songs: int, *, batches: bool) -> tuple[bytes, int]:
+    """Enrich without trouble; give the CSV and the number of requests."""
+    with serving(batches=batches) as calm:
+        shell = Shell(tmp_path / "calm", calm)
+        write_songs(shell.folder / "songs.csv", songs)
+        shell.run("build data3 songs.csv --enrich -o data3.csv")
+        return (shell.folder / "data3.csv").read_bytes(), len(calm.requests)
+
+
+def kill_again_and_again(shell: Shell, server: SpotifyServer, *, kills: int, minimum: int) -> None:
+    """Kill the enrichment at random moments, then let it finish."""
+    chance = random.Random(7)
+    for moment in sorted(chance.sample(range(1, minimum * 9 // 10), kills)):
+        process = shell.start("enrich spotify -o data3.csv")
+        wait_for(server, moment, process)
+        server.stopping.wait(chance.random() * 0.02)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+    shell.run("enrich spotify -o data3.csv")
+
+
+@pytest.mark.parametrize(
+    ("songs", "batches", "kills", "connections", "per_second"),
+    [(2500, True, 10, 1, 10), (1000, False, 4, 16, 1000)],
+    ids=["one connection, batches", "sixteen connections, single"],
+)
+def test_killed_at_random_moments_it_loses_at_most_the_requests_under_way(
+    server: SpotifyServer,
+    tmp_path: Path,
+    songs: int,
+    *,
+    batches: bool,
+    kills: int,
+    connections: int,
+    per_second: float,
+) -> None:
+    """At most one request more per kill and connection, and the same CSV byte for byte."""
+    expected, minimum = uninterrupted(tmp_path, songs, batches=batches)
+    shell = Shell(tmp_path / "killed", server, per_second=per_second)
+    server.batches, server.delay = batches, 0.02
+    write_songs(shell.folder / "songs.csv", songs)
+    shell.run("build data3 songs.csv -o data3.csv")
+    kill_again_and_again(shell, server, kills=kills, minimum=minimum)
+    assert minimum <= len(server.requests) <= minimum + kills * connections
+    assert (shell.folder / "data3.csv").read_bytes() == expected
+
+
+def test_long_retry_after_parks_the_build_with_a_partial_csv_and_exit_code_75(
+    server: SpotifyServer, tmp_path: Path
+) -> None:
+    """The harmony is complete, the message names time and command, and the next run sends nothing."""
+    shell = Shell(tmp_path / "parked", server)
+    server.script = lambda request: too_many("85327") if request.number > 5 else None
+    write_songs(shell.folder / "songs.csv", 500)
+    _, err = shell.run("build data3 songs.csv --enrich -o data3.csv --budget 100", expect=75)
+    assert re.search(r"Come back after \d{4}-\d\d-\d\d \d\d:\d\d:\d\d .* \(in 23 h 4\d min\)", err)
+    assert "etl build data3 songs.csv --enrich -o data3.csv --budget 100" in err
+    (partial,) = shell.folder.glob("data3_partial_*_500_songs.csv")
+    assert re.fullmatch(r"data3_partial_\d{8}_\d{6}_500_songs\.csv", partial.name)
+    shell.run("export data3 -o again.csv")
+    assert (shell.folder / "again.csv").read_bytes() == partial.read_bytes()
+    assert partial.read_text(encoding="utf-8").count("Unknown Track") > 100
+    sent = len(server.requests)
+    for command in ("build data3 songs.csv --enrich -o data3.csv", "enrich spotify"):
+        shell.run(command, expect=75)
+    assert len(server.requests) == sent
+    out, _ = shell.run("status")
+    assert "spotify is parked until" in out
+    assert "build data3, done" in out
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_it_at_once_even_while_the_server_hangs(
+    server: SpotifyServer, tmp_path: Path, number: signal.Signals
+) -> None:
+    """Exit code 130, everything answered so far is kept, nothing is left lying about."""
+    shell = Shell(tmp_path / "stopped", server)
+    server.script = lambda request: Fault("hang", seconds=60) if request.number > 3 else None
+    write_songs(shell.folder / "songs.csv", 500)
+    shell.run("build data3 songs.csv -o data3.csv")
+    process = shell.start("enrich spotify")
+    wait_for(server, 5, process)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=12)  # a hanging request alone lasts 15 s
+    assert process.returncode == 130
+    assert err.strip().splitlines()[-1].startswith("etl: interrupted")
+    assert "leak" not in err
+    out, _ = shell.run("cache info")
+    assert sum(int(line.split()[0].replace(",", "")) for line in out.splitlines()) == len(server.asked) > 0
+    assert not list(shell.folder.glob(".*.tmp"))
+    assert not list(shell.folder.glob("*.status.json"))
+
+
+def test_status_shows_a_running_enrichment_from_another_process(
+    server: SpotifyServer, tmp_path: Path
+) -> None:
+    """While one process holds the store, another sees stage, ids and requests."""
+    shell = Shell(tmp_path / "watched", server)
+    release = threading.Event()
+
+    def hold(request: server_module.Request) -> None:
+        if request.number > 3:
+            release.wait(30)
+
+    server.script = hold
+    write_songs(shell.folder / "songs.csv", 500)
+    shell.run("build data3 songs.csv -o data3.csv")
+    process = shell.start("enrich spotify --log-json")
+    wait_for(server, 4, process)
+    server.stopping.wait(1.5)  # the state is rewritten every second
+    out, _ = shell.run("status")
+    assert f"(process {process.pid})" in out
+    assert re.search(r"ids: \d+ of 511", out)
+    assert re.search(r"requests: \d+ used", out)
+    release.set()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    states = [json.loads(line) for line in out.splitlines()]
+    assert states[-1]["stage"] == "done"
+    assert states[-1]["answered"] == states[-1]["ids"] == len(server.asked)
+    wanted = {
+        "stage",
+        "ids_per_second",
+        "eta_seconds",
+        "requests",
+        "requests_left",
+        "cache_hits",
+        "errors",
+        "parked_until",
+    }
+    assert all(wanted <= set(state) for state in states)
+
+
+def test_credentials_appear_nowhere(server: SpotifyServer, tmp_path: Path) -> None:
+    """Not in arguments, output, logs, store, side files or CSV, through faults, parking and refusal."""
+    shell = Shell(tmp_path / "secret", server)
+    write_songs(shell.folder / "songs.csv", 500)
+    server.script = seldom(0.3, tuple(f for f in server_module.TRANSIENT if f.kind != "hang"))
+    texts = []
+    process = shell.start("build data3 songs.csv --enrich -o data3.csv")
+    wait_for(server, 1, process)
+    texts.extend(psutil.Process(process.pid).cmdline())
+    texts.extend(process.communicate(timeout=60))
+    server.script = lambda _: too_many("85327")
+    shell.run("cache clear --yes")
+    texts.extend(shell.run("enrich spotify --log-json", expect=75))
+    texts.extend(shell.run("status"))
+    texts.extend(shell.run("enrich spotify --estimate"))
+    secrets = [server_module.CLIENT_ID, server_module.CLIENT_SECRET, *server.tokens]
+    assert len(secrets) > 2
+    assert not [text for text in texts if any(secret in text for secret in secrets)]
+    files = [path for path in shell.folder.rglob("*") if path.is_file()]
+    assert len(files) > 3
+    for path in files:
+        data = path.read_bytes()
+        assert not [secret for secret in secrets if secret.encode() in data], path
+
+
+def test_missing_credentials_are_named_before_the_build_begins(server: SpotifyServer, tmp_path: Path) -> None:
+    """Exit code 2, both variables named, and no output written."""
+    shell = Shell(tmp_path / "none", server)
+    del shell.environment["SPOTIPY_CLIENT_SECRET"]
+    write_songs(shell.folder / "songs.csv", 10)
+    _, err = shell.run("build data3 songs.csv --enrich -o data3.csv", expect=2)
+    assert "SPOTIPY_CLIENT_SECRET" in err
+    assert not (shell.folder / "data3.csv").exists()
+    assert server_module.CLIENT_ID not in err
+
+
+@pytest.mark.parametrize(
+    ("command", "named"),
+    [
+        ("enrich spotify --priority mood=sad", "mood=sad"),
+        ("enrich spotify --priority genre", "genre"),
+        ("cache refresh --older-than soon", "soon"),
+        ("build data3 songs.csv --enrich --no-db", "--no-db"),
+    ],
+)
+def test_wrong_options_are_answered_with_what_is_right(
+    server: SpotifyServer, tmp_path: Path, command: str, named: str
+) -> None:
+    """Exit code 2, the wrong part quoted, no traceback."""
+    shell = Shell(tmp_path / "wrong", server)
+    write_songs(shell.folder / "songs.csv", 10)
+    _, err = shell.run(command, expect=2)
+    assert named in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("command", ["enrich spotify", "export data3", "cache info", "status"])
+def test_without_a_store_each_command_says_how_to_make_one(
+    server: SpotifyServer, tmp_path: Path, command: str
+) -> None:
+    """Exit code 1 and a hint, and no empty store is left behind."""
+    shell = Shell(tmp_path / "empty", server)
+    _, err = shell.run(command, expect=1)
+    assert "etl build data3" in err
+    assert not (shell.folder / "music.duckdb").exists()
+
+
+def test_cache_commands_count_clear_and_refresh(server: SpotifyServer, tmp_path: Path) -> None:
+    """Info counts by status, refresh asks again after 90 days, clear needs consent."""
+    shell = Shell(tmp_path / "cache", server)
+    write_songs(shell.folder / "songs.csv", 100)
+    shell.run("build data3 songs.csv --enrich -o data3.csv")
+    out, _ = shell.run("cache info")
+    assert re.search(r"^ +\d+  artists found, \d{4}-\d\d-\d\d to", out, re.MULTILINE)
+    out, _ = shell.run("cache refresh --older-than 90d")
+    assert out == "0 ids will be asked about again\n"
+    out, _ = shell.run("cache refresh --older-than 0h")
+    assert out == f"{len(server.asked)} ids will be asked about again\n"
+    shell.run("cache clear", expect=130)
+    out, _ = shell.run("cache clear --yes")
+    assert out == f"{len(server.asked)} answers forgotten\n"
+    out, _ = shell.run("cache info")
+    assert out == "nothing has been asked yet\n"
+
+
+def test_estimate_sends_nothing(server: SpotifyServer, tmp_path: Path) -> None:
+    """It works without credentials too."""
+    shell = Shell(tmp_path / "estimate", server)
+    write_songs(shell.folder / "songs.csv", 100)
+    shell.run("build data3 songs.csv -o data3.csv")
+    del shell.environment["SPOTIPY_CLIENT_ID"]
+    out, _ = shell.run("enrich spotify --estimate")
+    assert "one id at a time: 103 requests" in out
+    assert not server.requests
+    assert not server.token_requests

@@ -1,0 +1,517 @@
+"""The enrichment pipeline: order of value, one question per id, parking, partial and final CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+
+from etl.chords.keys import KeyMethod
+from etl.pipelines.data3 import Data3Build, build
+from etl.pipelines.enrich import Enrichment, enrich, plan
+from etl.pipelines.enrich_estimate import Estimate, estimate
+from etl.pipelines.export import write_stored_csv
+from etl.pipelines.service_state import LedgerBatchMemory, LedgerBreakerStore
+from etl.pipelines.spotify_service import SpotifySettings, spotify_settings
+from etl.runtime.errors import EtlError, ExitCode
+from etl.runtime.progress import Progress
+from etl.runtime.resources import resource
+from etl.services.breaker import BreakerState
+from etl.services.credentials import Credentials
+from etl.services.pacing import AdaptiveDelay
+from etl.services.politeness import Retries
+from etl.services.spotify import Endpoints
+from etl.services.spotify_answers import Kind
+from etl.store.database import open_store, read_store
+from etl.store.songs import stored_sources
+from etl.store.spotify import ANSWER_SCHEMAS, cache_info, clear_cache, coverage, refresh_cache
+from tests import spotify_server as server_module
+from tests.spotify_server import SpotifyServer, name_of, seldom, serving, spotify_id, too_many
+from tests.spotify_songs import write_songs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from etl.pipelines.enrich_state import EnrichmentState
+    from tests.spotify_server import Fault, Request
+
+CREDENTIALS = Credentials(server_module.CLIENT_ID, server_module.CLIENT_SECRET)
+
+
+@pytest.fixture
+def server() -> Iterator[SpotifyServer]:
+    """Serve on the loopback."""
+    with serving() as running:
+        yield running
+
+
+def settings_for(server: SpotifyServer) -> SpotifySettings:
+    """Ask in a hurry, over sixteen connections."""
+    return SpotifySettings(
+        endpoints=Endpoints.at(server.url),
+        per_second=5000,
+        timeout=(2.0, 2.0),
+        delay=AdaptiveDelay(first=0.001, longest=0.01),
+        retries=Retries(first_pause=0.001, longest_pause=0.01, jitter=0.0),
+    )
+
+
+class Project:
+    """A folder with a store that holds analysed songs."""
+
+    def __init__(self, folder: Path, songs: int) -> None:
+        self.folder = folder
+        self.database = folder / "music.duckdb"
+        self.source = write_songs(folder / "songs.csv", songs)
+        self.output = folder / "data3.csv"
+        self.build()
+
+    def build(self) -> None:
+        """Analyse the songs."""
+        request = Data3Build(
+            inputs=(self.source,),
+            output=self.output,
+            database=self.database,
+            npz=None,
+            method=KeyMethod.KRUMHANSL,
+            limit=None,
+            force=False,
+            workers=2,
+        )
+        with Progress("songs") as progress:
+            build(request, progress)
+
+    def enrich(self, server: SpotifyServer, **options: Any) -> EnrichmentState:
+        """Run the enrichment."""
+        request = Enrichment(
+            database=self.database, command="etl enrich spotify", folder=self.folder, **options
+        )
+        return enrich(request, CREDENTIALS, settings_for(server))
+
+    def rows(self, path: Path | None = None) -> list[dict[str, str]]:
+        """Read the CSV with a reader that is not ours."""
+        with (path or self.output).open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+    def partials(self) -> list[Path]:
+        """List the partial CSVs."""
+        return sorted(self.folder.glob("data3_partial_*"))
+
+    def answers(self) -> dict[str, tuple[str, str]]:
+        """Read status and reason by id."""
+        with read_store(self.database) as connection:
+            rows = connection.execute(
+                "SELECT id, status, reason FROM spotify_artists UNION ALL "
+                "SELECT id, status, reason FROM spotify_tracks"
+            ).fetchall()
+        return {item: (status, reason) for item, status, reason in rows}
+
+    def ids(self) -> dict[str, set[str]]:
+        """Read the valid ids of the songs by kind."""
+        songs = pl.read_csv(self.source, infer_schema=False)
+        return {
+            kind: set(songs[column].drop_nulls().filter(songs[column].drop_nulls().str.len_chars() == 22))
+            for kind, column in (("artist", "spotify_artist_id"), ("track", "spotify_song_id"))
+        }
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """Analyse 400 songs."""
+    return Project(tmp_path, 400)
+
+
+@contextmanager
+def counting(server: SpotifyServer, script: Callable[[Request], Fault | None]) -> Iterator[Counter[str]]:
+    """Count the faults that a script serves."""
+    faults: Counter[str] = Counter()
+
+    def counted(request: Request) -> Fault | None:
+        fault = script(request)
+        if fault:
+            faults[fault.kind] += 1
+        return fault
+
+    server.script = counted
+    yield faults
+
+
+def test_final_csv_holds_the_names_and_nothing_else_changes(server: SpotifyServer, project: Project) -> None:
+    """Names as Spotify gives them, Unknown where there is no usable id; all other fields as before."""
+    before = project.rows()
+    assert {row["artist_name"] for row in before} == {"Unknown Artist"}
+    project.enrich(server, output=project.output)
+    after = project.rows()
+    for old, new in zip(before, after, strict=True):
+        artist, track = new["spotify_artist_id"], new["spotify_song_id"]
+        assert new["artist_name"] == name_of("artist", artist)
+        assert new["song_name"] == (name_of("track", track) if len(track) == 22 else "Unknown Track")
+        same = set(new) - {"artist_name", "song_name"}
+        assert {key: old[key] for key in same} == {key: new[key] for key in same}
+    assert list(after[0])[10:14] == ["artist_name", "artist_url", "song_name", "song_url"]
+
+
+def test_each_id_is_asked_once_however_often_it_occurs_and_however_often_runs(
+    server: SpotifyServer, project: Project
+) -> None:
+    """A second run, and a build anew, send nothing."""
+    ids = project.ids()
+    project.enrich(server)
+    assert server.asked == Counter(dict.fromkeys(ids["artist"] | ids["track"], 1))
+    sent = len(server.requests)
+    assert sent == -(-len(ids["artist"]) // 50) + -(-len(ids["track"]) // 50)
+    project.build()
+    state = project.enrich(server)
+    assert len(server.requests) == sent
+    assert state.cached == len(ids["artist"] | ids["track"])
+
+
+def test_build_and_export_write_known_names_the_same(server: SpotifyServer, project: Project) -> None:
+    """The CSV of the enrichment, of an export, of a build from the store and of a build anew are equal."""
+    project.enrich(server, output=project.output)
+    first = project.output.read_bytes()
+    with read_store(project.database) as connection:
+        for _ in write_stored_csv(connection, stored_sources(connection), project.output):
+            pass
+    assert project.output.read_bytes() == first
+    project.build()
+    assert project.output.read_bytes() == first
+    project.source.touch()
+    project.build()
+    assert project.output.read_bytes() == first
+
+
+def test_csv_is_written_even_when_there_is_nothing_left_to_ask(
+    server: SpotifyServer, project: Project
+) -> None:
+    """A run that was killed between its last answer and its CSV is made good by the next."""
+    project.enrich(server)
+    assert {row["artist_name"] for row in project.rows()} == {"Unknown Artist"}
+    project.enrich(server, output=project.output)
+    assert "Unknown Artist" not in {row["artist_name"] for row in project.rows()}
+
+
+def test_invalid_ids_are_never_sent(server: SpotifyServer, project: Project) -> None:
+    """What is not 22 base-62 characters does not leave the house."""
+    assert "not-an-id" in {row["spotify_song_id"] for row in project.rows()}
+    project.enrich(server)
+    assert {len(item) for request in server.requests for item in request.ids} == {22}
+
+
+def test_most_valuable_ids_come_first(project: Project) -> None:
+    """Artists before tracks, and among each those that occur in most songs."""
+    counts = Counter(row["spotify_artist_id"] for row in project.rows())
+    with read_store(project.database) as connection:
+        (artist_kind, none), (_, also_none), (kind, artists), (last, tracks) = plan(connection, {})
+    assert (artist_kind, none, also_none, kind, last) == (Kind.ARTIST, [], [], Kind.ARTIST, Kind.TRACK)
+    assert [counts[item] for item in artists] == sorted(counts.values(), reverse=True)
+    assert set(tracks) == project.ids()["track"]
+
+
+def test_preferred_songs_come_before_all_others(project: Project) -> None:
+    """Values of one key are alternatives; all keys must hold."""
+    songs = project.rows()
+    with read_store(project.database) as connection:
+        parts = plan(connection, {"genre": ["jazz", "POP"], "decade": ["1970"]})
+    chosen = [row for row in songs if row["main_genre"] in {"jazz", "pop"} and row["decade"] == "1970.0"]
+    assert chosen
+    assert set(parts[0][1]) == {row["spotify_artist_id"] for row in chosen}
+    assert set(parts[1][1]) == {r["spotify_song_id"] for r in chosen if len(r["spotify_song_id"]) == 22}
+    everything = [item for _, ids in parts for item in ids]
+    assert len(everything) == len(set(everything)) == sum(map(len, project.ids().values()))
+
+
+def test_budget_is_spent_on_the_first_ids_and_the_rest_waits(server: SpotifyServer, project: Project) -> None:
+    """The budget buys the head of the plan, in the order in which sixteen connections get to it."""
+    server.batches = False
+    with read_store(project.database) as connection:
+        expected = [item for _, ids in plan(connection, {}) for item in ids][: 19 + 16]
+    state = project.enrich(server, budget=20)
+    assert len(server.requests) == state.requests == 20
+    assert len(server.asked) == 19
+    assert set(server.asked) <= set(expected)
+    assert state.requests_left == 0
+
+
+@pytest.mark.parametrize(("songs", "batches"), [(23_000, True), (2000, False)])
+def test_random_faults_cost_retries_and_nothing_else(
+    server: SpotifyServer, tmp_path: Path, songs: int, *, batches: bool
+) -> None:
+    """Every id ends found, gone or error with a reason; none is asked twice after success; few requests."""
+    project = Project(tmp_path, songs)
+    ids = project.ids()
+    everything = sorted(ids["artist"] | ids["track"])
+    assert len(everything) > (20_000 if batches else 2000)
+    server.batches = batches
+    server.gone = set(everything[::97])
+    server.relinked = {item: spotify_id("track", 10**9 + n) for n, item in enumerate(everything[5::101])}
+    with counting(server, seldom(0.05)) as faults:
+        state = project.enrich(server, output=project.output)
+    answers = project.answers()
+    assert set(answers) == set(everything)
+    assert {item for item, (status, _) in answers.items() if status == "gone"} == server.gone
+    assert all(reason for status, reason in answers.values() if status != "found")
+    assert max(server.asked.values()) == 1
+    portion = 50 if batches else 1
+    minimum = sum(-(-len(kind) // portion) for kind in ids.values()) + (not batches)
+    assert sum(faults.values()) > 10
+    assert minimum <= len(server.requests) <= (minimum + sum(faults.values())) * 1.02
+    assert state.answers["error"] == 0
+
+
+def test_lasting_faults_end_as_errors_and_are_tried_in_three_runs(
+    server: SpotifyServer, project: Project
+) -> None:
+    """An id that never works is asked about in three runs, then left alone until a refresh."""
+    server.batches = False
+    bad = min(project.ids()["track"])
+    server.script = lambda request: server_module.SERVER_ERROR if request.ids == (bad,) else None
+    for _ in range(3):
+        state = project.enrich(server)
+        assert state.answers["error"] == 1
+        assert project.answers()[bad] == ("error", "server: 500 scripted")
+    sent = len(server.requests)
+    project.enrich(server)
+    assert len(server.requests) == sent
+    server.script = lambda _: None
+    with open_store(project.database) as connection:
+        assert refresh_cache(connection, older_than_days=90) == 1
+    project.enrich(server)
+    assert project.answers()[bad] == ("found", "")
+
+
+@pytest.mark.parametrize("fault", [too_many("85327"), too_many("40000", "QUOTA_EXCEEDED")])
+def test_long_rate_limit_parks_with_a_partial_csv(
+    server: SpotifyServer, project: Project, fault: Fault
+) -> None:
+    """Exit code 75, when to come back, the command, and a valid data3 CSV with all harmony."""
+    server.script = lambda request: fault if request.number > 3 else None
+    complete = project.rows()
+    with pytest.raises(EtlError) as caught:
+        project.enrich(server, output=project.output)
+    assert caught.value.exit_code == ExitCode.PARKED
+    assert "Come back after" in str(caught.value)
+    assert "etl enrich spotify" in str(caught.value)
+    (partial,) = project.partials()
+    assert partial.name.endswith("_400_songs.csv")
+    rows = project.rows(partial)
+    assert list(rows[0]) == list(complete[0])
+    harmony = ("id", "chords", "key", "roman_numerals", "harmonic_fingerprint")
+    assert [[row[name] for name in harmony] for row in rows] == [
+        [row[name] for name in harmony] for row in complete
+    ]
+    assert {"Unknown Track"} < {row["song_name"] for row in rows}
+
+
+def test_parked_service_is_not_asked_before_its_time(server: SpotifyServer, project: Project) -> None:
+    """The next run sends nothing, and says again when to come back."""
+    server.script = lambda _: too_many("85327")
+    for _ in range(3):
+        with pytest.raises(EtlError) as caught:
+            project.enrich(server)
+        assert caught.value.exit_code == ExitCode.PARKED
+    assert len(server.requests) == 1
+    assert server.token_requests == 1
+    assert len(project.partials()) == 1
+    with read_store(project.database) as connection:
+        statuses = connection.execute("SELECT status FROM runs ORDER BY run_id").fetchall()
+    assert statuses == [("done",), ("parked",), ("parked",), ("parked",)]
+
+
+def test_run_after_the_parking_begins_with_one_probe_and_goes_on(
+    server: SpotifyServer, project: Project
+) -> None:
+    """Once ``not_before`` has passed the work is finished as if nothing had happened."""
+    server.script = lambda request: too_many("85327") if request.number == 4 else None
+    with pytest.raises(EtlError):
+        project.enrich(server)
+    with open_store(project.database) as connection:
+        connection.execute("UPDATE ledger SET not_before = now() WHERE status = 'parked'")
+    state = project.enrich(server)
+    assert state.songs_settled == state.songs
+    assert max(server.asked.values()) == 1
+
+
+def test_waiting_goes_on_by_itself(
+    server: SpotifyServer, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With ``wait`` a parked run sleeps until the time has come, and finishes."""
+    monkeypatch.setattr("etl.services.session.LONGEST_WAIT", 0.5)
+    server.script = lambda request: too_many("1") if request.number == 4 else None
+    state = project.enrich(server, wait=True)
+    assert state.songs_settled == state.songs == 400
+    assert len(project.partials()) == 1
+
+
+def test_partial_csvs_come_with_progress(
+    server: SpotifyServer, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One whenever so many more songs are settled."""
+    server.batches = False
+    server.delay = 0.02
+    monkeypatch.setattr("etl.pipelines.enrich._COVERAGE_INTERVAL", 0.0)
+    project.enrich(server, partial_every=150)
+    assert 1 <= len(project.partials()) <= 2
+
+
+def test_stopping_keeps_what_was_fetched(server: SpotifyServer, project: Project) -> None:
+    """A run that is told to end has stored every answer; the next one asks for the others only."""
+    server.batches, server.delay = False, 0.1
+
+    def interrupt(request: Request) -> None:
+        if request.number == 60:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    server.script = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        project.enrich(server)
+    assert 0 < len(server.asked) < sum(map(len, project.ids().values()))
+    assert set(project.answers()) == set(server.asked)
+    server.script = lambda _: None
+    project.enrich(server)
+    assert max(server.asked.values()) == 1
+
+
+def test_refresh_keeps_names_until_the_new_answer_is_there(server: SpotifyServer, project: Project) -> None:
+    """Old answers are asked for again: when that fails the old name stays, else the new one counts."""
+    project.enrich(server, output=project.output)
+    before = project.output.read_bytes()
+    artists = project.ids()["artist"]
+    with open_store(project.database) as connection:
+        connection.execute("UPDATE spotify_artists SET fetched_at = now() - INTERVAL 100 DAY")
+        assert refresh_cache(connection, older_than_days=90) == len(artists)
+    server.script = lambda _: server_module.Fault(status=400)
+    project.enrich(server, output=project.output)
+    assert project.output.read_bytes() == before
+    server.script = lambda _: None
+    server.names = dict.fromkeys(artists, "New Name")
+    project.enrich(server, output=project.output)
+    assert {row["artist_name"] for row in project.rows()} == {"New Name"}
+
+
+def test_cleared_cache_knows_nothing(server: SpotifyServer, project: Project) -> None:
+    """After a clear everything is open again."""
+    project.enrich(server)
+    with open_store(project.database) as connection:
+        assert clear_cache(connection) == sum(map(len, project.ids().values()))
+        assert cache_info(connection).is_empty()
+        assert coverage(connection).settled == 0
+
+
+def test_runs_table_keeps_the_final_state(server: SpotifyServer, project: Project) -> None:
+    """Requests, answers and errors of a run can be read from the store later."""
+    project.enrich(server)
+    with read_store(project.database) as connection:
+        progress, out = connection.execute(
+            "SELECT progress, items_out FROM runs ORDER BY run_id DESC LIMIT 1"
+        ).fetchall()[0]
+    state = json.loads(progress)
+    assert state["requests"] == len(server.requests)
+    assert out == state["answered"] == state["answers"]["found"]
+
+
+def test_refused_credentials_end_the_run_with_advice(server: SpotifyServer, project: Project) -> None:
+    """One token request, no look-up, and no secret in the message."""
+    request = Enrichment(database=project.database, command="etl", folder=project.folder)
+    with pytest.raises(EtlError, match="does not accept the client id and secret") as caught:
+        enrich(request, Credentials("someone", "hush-hush"), settings_for(server))
+    assert "hush" not in str(caught.value)
+    assert not server.requests
+
+
+def test_full_disk_for_a_partial_csv_does_not_hide_the_parking(
+    server: SpotifyServer, project: Project
+) -> None:
+    """Where the partial CSV cannot be written the run still says when to come back."""
+    server.script = lambda _: too_many("85327")
+    blocked = project.folder / "blocked"
+    blocked.write_text("a file, not a folder")
+    request = Enrichment(database=project.database, command="etl", folder=blocked)
+    with pytest.raises(EtlError, match="Come back after"):
+        enrich(request, CREDENTIALS, settings_for(server))
+
+
+def test_breaker_state_is_kept_in_the_ledger(project: Project) -> None:
+    """What is saved comes back, also from another thread; a closed breaker leaves nothing open."""
+    with open_store(project.database) as connection:
+        store = LedgerBreakerStore(connection, "spotify", "app")
+        assert store.load() == BreakerState()
+        saved = BreakerState(time.time() + 85_327.5, "429 too many", 2)
+        thread = threading.Thread(target=store.save, args=(saved,))
+        thread.start()
+        thread.join()
+        loaded = store.load()
+        assert (loaded.reason, loaded.openings) == (saved.reason, saved.openings)
+        assert loaded.not_before == pytest.approx(saved.not_before, abs=1e-3)
+        store.save(BreakerState())
+        assert store.load() == BreakerState()
+
+
+def test_refused_batches_are_forgotten_after_a_month(project: Project) -> None:
+    """An app may be given a larger quota, so it tries again some day; permission lasts."""
+    with open_store(project.database) as connection:
+        for allowed, later in ((False, None), (True, True)):
+            LedgerBatchMemory(connection, "spotify", "app").remember(allowed=allowed)
+            assert LedgerBatchMemory(connection, "spotify", "app").batches_allowed() is allowed
+            connection.execute("UPDATE ledger SET updated_at = now() - INTERVAL 31 DAY")
+            assert LedgerBatchMemory(connection, "spotify", "app").batches_allowed() is later
+
+
+def test_estimate_counts_requests_and_days(project: Project) -> None:
+    """For an app that has not tried batches both ways are estimated; nothing is sent."""
+    ids = project.ids()
+    ahead = estimate(project.database, CREDENTIALS, SpotifySettings(per_day=100), {})
+    assert (ahead.artists, ahead.tracks) == (len(ids["artist"]), len(ids["track"]))
+    assert "in batches of 50" in str(ahead)
+    assert "one id at a time" in str(ahead)
+    months = Estimate(60_000, 440_000, 0, batches_allowed=False, per_second=3.0, per_day=2000)
+    assert months.requests(1) == 500_000
+    assert months.seconds(500_000) == 249 * 86_400 + 2000 / 3
+    hours = Estimate(60_000, 440_000, 0, batches_allowed=True, per_second=3.0, per_day=None)
+    assert hours.seconds(hours.requests(50)) == 10_000 / 3
+
+
+def test_used_up_quota_is_learned_for_the_next_estimate(server: SpotifyServer, project: Project) -> None:
+    """How many requests went well before QUOTA_EXCEEDED is the quota, as far as anyone knows."""
+    server.batches = False
+    server.script = lambda request: too_many("40000", "QUOTA_EXCEEDED") if request.number > 30 else None
+    with pytest.raises(EtlError):
+        project.enrich(server)
+    ahead = estimate(project.database, CREDENTIALS, SpotifySettings(), {})
+    assert ahead.per_day == len(server.requests)
+    assert ahead.batches_allowed is False
+
+
+@pytest.mark.parametrize("text", ["fast", "0", "-1", "nan", "inf"])
+def test_senseless_rates_are_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """The message names the setting."""
+    monkeypatch.setenv("ETL_SPOTIFY_PER_SECOND", text)
+    with pytest.raises(EtlError, match="ETL_SPOTIFY_PER_SECOND"):
+        spotify_settings()
+
+
+@pytest.mark.parametrize("kind", ["artist", "track"])
+def test_schema_names_the_columns_of_the_table(project: Project, kind: str) -> None:
+    """The published schema and the table agree on names, order and what may be null."""
+    path = resource(f"schemas/spotify_{kind}s.json")
+    fields = json.loads(path.read_text(encoding="utf-8"))["fields"]
+    with read_store(project.database) as connection:
+        columns = connection.execute(
+            "SELECT column_name, NOT is_nullable FROM duckdb_columns() WHERE table_name = ? "
+            "ORDER BY column_index",
+            [f"spotify_{kind}s"],
+        ).fetchall()
+    assert [
+        (field["name"], field.get("constraints", {}).get("required", False)) for field in fields
+    ] == columns
+    assert set(ANSWER_SCHEMAS[kind]) < {field["name"] for field in fields}
