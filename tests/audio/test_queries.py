@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ from etl.runtime.workers import Outcome
 from etl.store.database import open_store, transaction
 from etl.store.ledger import Ledger
 from etl.store.library import put_files, put_hashes, put_sonic
+from etl.store.queries import named_query
 from etl.store.runs import recorded_run
 
 ROOT = Path(__file__).parents[2]
-QUERIES = sorted((ROOT / "sql" / "queries").glob("library_*.sql"))
+QUERIES = sorted((ROOT / "sql" / "queries").glob("library-*.sql"))
 TABLES = ("files", "tracks", "sonic_features")
 
 
@@ -54,22 +56,24 @@ def store(tmp_path):
 
 @pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
 def test_named_query_runs_and_says_what_it_is_for(store, path):
-    """Every query has a header comment and runs on a library."""
-    text = path.read_text()
-    assert text.startswith("-- ")
-    parameters = {"track": "Song 0"} if "$track" in text else None
-    rows = store.execute(text, parameters).fetchall()
-    assert rows or path.stem == "library_failures"
+    """Every query declares the parameters it uses and runs on a library."""
+    query = named_query(path.stem)
+    code = "\n".join(line for line in query.sql.splitlines() if not line.strip().startswith("--"))
+    used = set(re.findall(r"\$(\w+)", code))
+    assert used == {parameter.name for parameter in query.parameters}
+    given = {"track": "Song 0", "limit": 10}
+    rows = store.execute(code, {name: given[name] for name in used} or None).fetchall()
+    assert rows or path.stem == "library-failures"
 
 
 def test_similar_tracks_come_nearest_first(store):
     """A track is nearest to itself, then to its like; title, path and id all name it."""
-    query = (ROOT / "sql" / "queries" / "library_similar.sql").read_text()
-    by_title = store.execute(query, {"track": "Song 1"}).fetchall()
+    query = (ROOT / "sql" / "queries" / "library-similar.sql").read_text()
+    by_title = store.execute(query, {"track": "Song 1", "limit": 50}).fetchall()
     assert {row[2] for row in by_title[:2]} == {"Song 0", "Song 1"}
     assert [row[0] for row in by_title[:2]] == [0.0, 0.0]
     assert by_title[2][0] > 0.5
-    assert store.execute(query, {"track": "id1"}).fetchall() == by_title
+    assert store.execute(query, {"track": "id1", "limit": 50}).fetchall() == by_title
 
 
 @pytest.mark.parametrize("table", TABLES)

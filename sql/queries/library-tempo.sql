@@ -1,4 +1,6 @@
--- Tracks by tempo in steps of ten beats per minute, with the mean confidence.
+-- title: Tracks by tempo
+-- description: How many tracks of the audio library have a tempo in each step of ten beats per minute,
+-- and how sure it is.
 SELECT
     floor(bpm / 10) * 10 AS bpm_from,
     count(*) AS tracks,

@@ -1,4 +1,6 @@
--- Files without features or metadata, by reason, with an example each.
+-- title: Audio files without metadata or features
+-- description: Reasons why files of the audio library have no metadata or no features, with the
+-- number of files and an example.
 SELECT stage, split_part(split_part(reason, ':', 1), ' (', 1) AS why, count(DISTINCT source) AS files,
     min(source) AS example
 FROM rejects

@@ -1,4 +1,5 @@
--- Tracks by key, most frequent first, with their Camelot code.
+-- title: Tracks by key
+-- description: How many tracks of the audio library are in each key, most frequent first, with the Camelot code.
 SELECT key_name, camelot, count(*) AS tracks, round(avg(key_confidence), 3) AS mean_confidence
 FROM library
 WHERE key_name IS NOT NULL

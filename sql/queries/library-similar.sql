@@ -1,5 +1,8 @@
--- The fifty tracks nearest to one track. Parameter: $track, a track id, path or title.
--- Distance is the root mean square of the differences in standard deviations over the 128 components.
+-- title: Tracks of similar sound
+-- description: The tracks nearest to one track. The distance is the root mean square of the differences over the
+-- 128 components of the sonic vectors, in standard deviations.
+-- param track: text; its title, path or track id
+-- param limit: integer 1..100000 = 50; tracks to list
 WITH components AS (
     SELECT track_id, unnest(vector_whole::FLOAT[]) AS value, generate_subscripts(vector_whole::FLOAT[], 1) AS number
     FROM library
@@ -27,4 +30,4 @@ SELECT round(distance, 4) AS distance, artist, title, round(bpm, 1) AS bpm, key_
 FROM distances
 JOIN library USING (track_id)
 ORDER BY distances.distance, path
-LIMIT 50;
+LIMIT $limit;
