@@ -145,6 +145,17 @@ def data3(
     typer.echo(describe(request, summary), err=log_json)
     if enrichment is not None:
         typer.echo(describe_enrichment(enrich_songs(*enrichment), output), err=log_json)
+    if request.database is not None:
+        typer.echo(_quality_report(request.database), err=log_json)
+
+
+def _quality_report(database: Path) -> str:
+    """Report on the build that was just stored."""
+    from etl.store import quality
+    from etl.store.database import read_store
+
+    with read_store(database) as connection:
+        return quality.describe(quality.quality(connection))
 
 
 def expand(patterns: Sequence[str]) -> tuple[Path, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Never
 import typer
 
 import etl
-from etl.cli import build, cache, db, enrich, evaluate, export, library, query, report, status, validate
+from etl.cli import build, cache, db, demo, enrich, evaluate, export, library, query, report, status, validate
 from etl.runtime.errors import EtlError, ExitCode
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+app.command(epilog="Example: etl demo tryout")(demo.demo)
 app.add_typer(build.app, name="build")
 app.add_typer(enrich.app, name="enrich")
 app.add_typer(export.app, name="export")
