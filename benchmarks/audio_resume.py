@@ -31,6 +31,17 @@ def attempts(database: Path) -> dict[str, int]:
     return dict(rows)
 
 
+def _wait_for_commits(database: Path, count: int) -> None:
+    """Wait until the store has changed so often; first come the run, the scan and the hashes."""
+    log = database.with_name(f"{database.name}.wal")
+    size, changes, deadline = -1, 0, time.monotonic() + 60
+    while changes < count and time.monotonic() < deadline:
+        time.sleep(0.02)
+        now = sum(path.stat().st_size for path in (database, log) if path.exists())
+        changes += now != size
+        size = now
+
+
 def main() -> None:
     """Measure and print."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 300
@@ -58,7 +69,8 @@ def main() -> None:
             process = subprocess.Popen(
                 command("killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             )
-            time.sleep(rng.uniform(5.0, 11.0))
+            _wait_for_commits(folder / "killed.duckdb", rng.randint(4, 10))
+            time.sleep(rng.uniform(0.0, 0.5))
             process.send_signal(signal.SIGKILL)
             process.wait()
             seen |= attempts(folder / "killed.duckdb")
