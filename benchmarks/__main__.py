@@ -11,6 +11,10 @@ _SCRIPTS = {
     "rowwise_ratio": (),
     "keys_speed": (),
     "startup": (),
+    "audio_speed": (),
+    "audio_accuracy": (),
+    "audio_scan": (),
+    "audio_resume": (),
 }
 
 

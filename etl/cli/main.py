@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Never
 import typer
 
 import etl
-from etl.cli import build, cache, db, demo, enrich, evaluate, export, query, report, status, validate
+from etl.cli import build, cache, db, demo, enrich, evaluate, export, library, query, report, status, validate
 from etl.runtime.errors import EtlError, ExitCode
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ app.command(epilog="Example: etl demo tryout")(demo.demo)
 app.add_typer(build.app, name="build")
 app.add_typer(enrich.app, name="enrich")
 app.add_typer(export.app, name="export")
+app.add_typer(library.app, name="library")
 app.add_typer(cache.app, name="cache")
 app.command(epilog="Example: etl status --db data/music.duckdb")(status.status)
 app.command(epilog="Example: etl validate data3.csv --schema data3")(validate.validate)

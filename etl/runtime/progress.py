@@ -71,7 +71,7 @@ class Progress:
         rate = self._items / elapsed
         parts = [
             f"{self._items:,} {self._what}",
-            f"{rate:,.0f} {self._what}/s",
+            f"{rate:,.{0 if rate >= 10 else 1}f} {self._what}/s",
             f"CPU {self._meter.cpu_use:.0%}",
         ]
         if self._total and self._work:

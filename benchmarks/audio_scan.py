@@ -1,0 +1,96 @@
+"""Scans of ten thousand short files, against tinytag alone and against a bare walk.
+
+Run with ``python -m benchmarks.audio_scan [files]``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import mutagen
+import numpy as np
+import psutil
+import soundfile as sf
+import tinytag
+
+from etl.pipelines.library_scan import scan
+from etl.runtime.progress import Progress
+from etl.store.database import open_store
+from etl.store.runs import recorded_run
+
+
+def make_files(folder: Path, count: int) -> None:
+    """Write tagged one-second files, half MP3 and half FLAC, a hundred to a folder."""
+    sources = []
+    for suffix in ("mp3", "flac"):
+        path = folder / f"source.{suffix}"
+        sf.write(path, np.random.default_rng(1).normal(0, 0.1, 22_050), 22_050)
+        tags: Any = mutagen.File(path, easy=True)
+        if tags.tags is None:
+            tags.add_tags()
+        tags["title"], tags["artist"], tags["album"] = "A title of a song", "An artist", "An album"
+        tags["date"], tags["tracknumber"], tags["genre"] = "1999", "4/12", "Rock"
+        tags.save()
+        sources.append(path.read_bytes())
+        path.unlink()
+    for number in range(count):
+        place = folder / f"{number // 100:03d}"
+        place.mkdir(exist_ok=True)
+        kind = number % 2
+        (place / f"{number:05d}.{('mp3', 'flac')[kind]}").write_bytes(sources[kind])
+
+
+def walk(folder: str) -> list[tuple[str, int, int]]:
+    """List all files with size and time, and nothing more."""
+    found = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                found += walk(entry.path)
+            else:
+                status = entry.stat()
+                found.append((entry.path, status.st_size, status.st_mtime_ns))
+    return found
+
+
+def main() -> None:
+    """Measure and print."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "music"
+        folder.mkdir()
+        make_files(folder, count)
+        paths = [path for path, _, _ in walk(str(folder))]
+        alone = min(_seconds(lambda: [tinytag.TinyTag.get(path) for path in paths]) for _ in range(3))
+        bare = min(_seconds(lambda: walk(str(folder))) for _ in range(5))
+        first, again, grown = [], [], []
+        for attempt in range(3):
+            with (
+                open_store(Path(name) / f"{attempt}.duckdb") as connection,
+                recorded_run(connection, "benchmark", {}) as run,
+                Progress("files") as progress,
+            ):
+                before = psutil.Process().memory_info().rss
+                first.append(_seconds(lambda: scan(connection, run, [folder], progress)))
+                grown.append((psutil.Process().memory_info().rss - before) / 2**20)
+                again += [_seconds(lambda: scan(connection, run, [folder], progress)) for _ in range(3)]
+    print(f"tinytag alone     {alone:.3f} s for {count:,} files")
+    print(f"first scan        {min(first):.3f} s   {min(first) / alone:.2f} times (goal 1.6)")
+    print(f"bare walk         {bare:.3f} s")
+    print(f"unchanged scan    {min(again):.3f} s   {min(again) / bare:.2f} times (goal 3)")
+    print(f"memory growth     {', '.join(f'{value:.0f}' for value in grown)} MB in three first scans")
+
+
+def _seconds(action: Any) -> float:
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()

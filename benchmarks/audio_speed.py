@@ -1,0 +1,133 @@
+"""Sonic features against one plain librosa call per feature: speed, two processes, memory.
+
+Both sides decode the same 3-minute stereo MP3 files in one process with one numerical thread. Run with
+``python -m benchmarks.audio_speed [tracks]``.
+"""
+
+# ruff: noqa: E402 -- the libraries read their thread counts when they are imported
+
+from __future__ import annotations
+
+import os
+
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ[variable] = "1"
+
+import multiprocessing
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import librosa
+import numpy as np
+import psutil
+import soundfile as sf
+
+from benchmarks import audio_pieces
+from etl.audio.decode import SAMPLE_RATE, decode
+from etl.audio.describe_file import Work, describe_file
+from etl.audio.sonic import Mode, describe
+from etl.runtime.workers import run_isolated
+
+
+def plain(path: Path) -> Any:
+    """Compute every feature with the plain librosa call."""
+    y, sr = librosa.load(path)
+    feature: Any = librosa.feature
+    return (
+        feature.mfcc(y=y, sr=sr, n_mfcc=20),
+        feature.chroma_stft(y=y, sr=sr),
+        feature.chroma_cqt(y=y, sr=sr),
+        feature.spectral_contrast(y=y, sr=sr),
+        feature.tonnetz(y=y, sr=sr),
+        feature.spectral_centroid(y=y, sr=sr),
+        feature.spectral_bandwidth(y=y, sr=sr),
+        feature.spectral_rolloff(y=y, sr=sr),
+        feature.spectral_flatness(y=y),
+        feature.rms(y=y),
+        librosa.onset.onset_strength(y=y, sr=sr),
+        feature.zero_crossing_rate(y=y),
+        librosa.beat.beat_track(y=y, sr=sr),
+    )
+
+
+def make_files(folder: Path, count: int, seconds: float) -> list[Path]:
+    """Render stereo MP3 files at 44.1 kHz."""
+    paths = []
+    for number, piece in enumerate(audio_pieces.pieces(count, seconds=seconds, seed=7)):
+        mono = librosa.resample(audio_pieces.render(piece), orig_sr=SAMPLE_RATE, target_sr=44_100)
+        mono = mono[: int(seconds * 44_100)]
+        path = folder / f"{number}.mp3"
+        sf.write(path, np.column_stack([mono, 0.9 * mono]), 44_100)
+        paths.append(path)
+    return paths
+
+
+def timed(function: Any, paths: list[Path]) -> float:
+    """Tracks per second of CPU time of this process."""
+    start = time.process_time()
+    for path in paths:
+        function(path)
+    return len(paths) / (time.process_time() - start)
+
+
+def parallel(paths: list[Path], workers: int) -> float:
+    """Tracks per second of wall time once all workers are warm."""
+    items = [Work(str(path), str(path), Mode.BEAT) for path in paths * 6]
+    finished = []
+    for outcome in run_isolated(
+        describe_file, items, workers=workers, timeout_seconds=300, memory_bytes=4_000_000_000
+    ):
+        if outcome.problem:
+            raise RuntimeError(outcome.problem)
+        finished.append(time.perf_counter())
+    warm = 2 * workers
+    return (len(finished) - warm) / (finished[-1] - finished[warm - 1])
+
+
+def peak_of(path: str, pipe: Any) -> None:
+    """Describe one file and send the peak memory; runs in a fresh process."""
+    describe_file(Work(path, path, Mode.BEAT))
+    status = Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]
+    pipe.send((int(status) / 1024, psutil.Process().memory_info().rss / 2**20))
+
+
+def peak_memory(path: Path) -> float:
+    """Largest resident memory in MB of a worker that describes one file."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=peak_of, args=(str(path), theirs))
+    process.start()
+    peak: float = ours.recv()[0]
+    process.join()
+    return peak
+
+
+def main() -> None:
+    """Measure and print."""
+    warnings.simplefilter("ignore")
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 6
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        paths = make_files(folder, count, 180.0)
+        plain(paths[0])
+        describe(decode(paths[0]))
+        reference = timed(plain, paths)
+        ours = timed(lambda path: describe(decode(path)), paths)
+        print(f"plain librosa     {reference:6.3f} tracks/s")
+        print(f"etl               {ours:6.3f} tracks/s   {ours / reference:.2f} times (goal 4)")
+        one, two = parallel(paths, 1), parallel(paths, 2)
+        print(f"one process       {one:6.3f} tracks/s")
+        print(f"two processes     {two:6.3f} tracks/s   {two / one:.2f} times (goal 1.85)")
+        print(f"peak, 3 minutes   {peak_memory(paths[0]):6.0f} MB (goal 500)")
+        half_hour = np.tile(decode(paths[0]), 10)
+        long_file = folder / "long.flac"
+        sf.write(long_file, half_hour, SAMPLE_RATE)
+        print(f"peak, 30 minutes  {peak_memory(long_file):6.0f} MB (goal 700)")
+
+
+if __name__ == "__main__":
+    main()

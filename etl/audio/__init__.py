@@ -1,0 +1,1 @@
+"""Audio: decoding, tags, beats and sonic features (pure: paths and arrays in, arrays out)."""

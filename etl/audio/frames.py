@@ -1,0 +1,138 @@
+"""All features of a signal, frame by frame, each from the one shared pass it needs.
+
+References
+----------
+.. [1] Davis and Mermelstein, "Comparison of parametric representations for monosyllabic word recognition",
+   IEEE Transactions on Acoustics, Speech and Signal Processing 28(4), 1980: MFCC.
+.. [2] Böck and Widmer, "Maximum filter vibrato suppression for onset detection", DAFx 2013: onset strength.
+.. [3] Harte, Sandler and Gasser, "Detecting harmonic change in musical audio", ACM Multimedia 2006: tonnetz.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import librosa
+import numba
+import numpy as np
+import scipy.fft
+
+from etl.audio.constantq import BINS_PER_OCTAVE, chroma_cqt
+from etl.audio.spectral import HOP, N_FFT, N_MELS, power_to_db, spectra, tuning_of
+from etl.audio.temporal import rms, zero_crossing_rate
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
+
+N_MFCC: Final = 20
+
+# Frames by which the onset strength is shifted: one for the difference, two for the centring.
+_ONSET_SHIFT: Final = 1 + N_FFT // (2 * HOP)
+
+
+class Frames(NamedTuple):
+    """Features of each frame, one row per frame; float32."""
+
+    mfcc: Floats
+    """Mel-frequency cepstral coefficients, (n, 20) [1]_."""
+    chroma_stft: Floats
+    """(n, 12), largest of each frame 1."""
+    chroma_cqt: Floats
+    """(n, 12), largest of each frame 1."""
+    contrast: Floats
+    """Spectral contrast in dB, (n, 7)."""
+    tonnetz: Floats
+    """Fifths, minor and major thirds as x and y, (n, 6) [3]_."""
+    centroid: Floats
+    """Hz, (n,)."""
+    bandwidth: Floats
+    """Hz, (n,)."""
+    rolloff: Floats
+    """Hz, (n,)."""
+    flatness: Floats
+    """0 to 1, (n,)."""
+    rms: Floats
+    """0 to 1, (n,)."""
+    onset: Floats
+    """Onset strength: mean rise of the mel bands in dB, (n,) [2]_."""
+    zero_crossing_rate: Floats
+    """0 to 1, (n,)."""
+    onset_median: Floats
+    """Onset strength by median over the mel bands, which the beat tracker reads, (n,)."""
+
+
+def analyse(signal: Floats) -> Frames:
+    """Compute every feature of every frame.
+
+    Parameters
+    ----------
+    signal
+        Mono at 22,050 Hz, shape (n,).
+
+    Returns
+    -------
+    Frames
+        ``n // 512 + 1`` rows.
+    """
+    found = spectra(signal)
+    decibels = power_to_db(found.mel)
+    onset, onset_median = onset_strength(decibels)
+    harmony = chroma_cqt(signal, tuning_of(found.magnitude_peaks, bins_per_octave=BINS_PER_OCTAVE))
+    return Frames(
+        mfcc=np.ascontiguousarray(scipy.fft.dct(decibels, axis=1, norm="ortho")[:, :N_MFCC]),
+        chroma_stft=found.chroma,
+        chroma_cqt=harmony,
+        contrast=found.contrast,
+        tonnetz=np.ascontiguousarray(librosa.feature.tonnetz(chroma=harmony.T, sr=1).T, dtype=np.float32),
+        centroid=found.centroid,
+        bandwidth=found.bandwidth,
+        rolloff=found.rolloff,
+        flatness=found.flatness,
+        rms=rms(signal),
+        onset=onset,
+        zero_crossing_rate=zero_crossing_rate(signal),
+        onset_median=onset_median,
+    )
+
+
+def onset_strength(mel_decibels: Floats) -> tuple[Floats, Floats]:
+    """Rise of the mel spectrum from frame to frame, by mean and by median over the bands.
+
+    Parameters
+    ----------
+    mel_decibels
+        Mel spectrum in dB, shape (frames, 128).
+
+    Returns
+    -------
+    mean, median : ndarray
+        Shape (frames,), not negative; zero where no frame lies three frames back.
+    """
+    mean = np.zeros(len(mel_decibels), dtype=np.float32)
+    median = np.zeros(len(mel_decibels), dtype=np.float32)
+    _rises(np.ascontiguousarray(mel_decibels), mean, median)
+    return mean, median
+
+
+@numba.njit(cache=True, nogil=True)
+def _rises(decibels: Floats, mean: Floats, median: Floats) -> None:
+    rise = np.empty(N_MELS, dtype=np.float32)
+    for t in range(_ONSET_SHIFT, len(decibels)):
+        source = t - _ONSET_SHIFT + 1
+        total = 0.0
+        positive = 0
+        for m in range(N_MELS):
+            difference = decibels[source, m] - decibels[source - 1, m]
+            if difference > 0:
+                rise[positive] = difference
+                positive += 1
+                total += difference
+        mean[t] = total / N_MELS
+        # With half the bands or more not rising, the lower of the two middle values is zero.
+        zeros = N_MELS - positive
+        if zeros <= N_MELS // 2:
+            ordered = np.sort(rise[:positive])
+            lower = np.float32(0.0) if zeros == N_MELS // 2 else ordered[N_MELS // 2 - 1 - zeros]
+            median[t] = (lower + ordered[N_MELS // 2 - zeros]) / np.float32(2.0)

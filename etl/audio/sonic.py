@@ -1,0 +1,227 @@
+"""The sonic description of a track: one vector of medians and spreads, tempo, key and energy.
+
+Conventions
+-----------
+``beat`` mode averages every feature between consecutive beats, then takes median and interquartile range
+over the beats. ``window`` mode takes them over the frames of three windows of 30 s at the start, in the
+middle and at the end, each analysed by itself; it is also what a track without a steady pulse falls back to.
+Both give four vectors: the whole track, and its first, middle and last 30 s.
+
+References
+----------
+.. [1] EBU Tech 3342, "Loudness range", 2016: the 10th and 95th percentiles, here of the unweighted level.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from etl.audio.beats import FRAME_RATE, Rhythm, rhythm
+from etl.audio.decode import SAMPLE_RATE, DecodeError
+from etl.audio.frames import N_MFCC, Frames, analyse
+from etl.audio.key import Key, find_key
+from etl.audio.spectral import HOP, N_BANDS
+from etl.audio.temporal import rms
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
+
+FEATURE_VERSION: Final = 1
+"""Raised whenever any number that this package computes would change."""
+
+WINDOW_SECONDS: Final = 30.0
+MIN_SECONDS: Final = 1.0
+"""Shorter signals have no beat and hardly a spectrum."""
+
+MAX_IRREGULARITY: Final = 0.35
+"""Spread of the time between beats, relative to its median, beyond which beats count as failed."""
+
+MIN_SUPPORT: Final = 0.25
+"""Share of the beats near an onset below which the tracker has only bridged silence."""
+
+_MIN_BEATS: Final = 4
+_GATE_DB: Final = -70.0
+
+_PITCH_NAMES: Final = ("C", "Cs", "D", "Ds", "E", "F", "Fs", "G", "Gs", "A", "As", "B")
+_LAYOUT: Final = (
+    ("mfcc", tuple(f"{i:02d}" for i in range(N_MFCC)), "dB"),
+    ("chroma_stft", _PITCH_NAMES, "1"),
+    ("chroma_cqt", _PITCH_NAMES, "1"),
+    ("contrast", tuple(str(i) for i in range(N_BANDS)), "dB"),
+    ("tonnetz", ("fifth_x", "fifth_y", "minor_x", "minor_y", "major_x", "major_y"), "1"),
+    ("centroid", (), "Hz"),
+    ("bandwidth", (), "Hz"),
+    ("rolloff", (), "Hz"),
+    ("flatness", (), "1"),
+    ("rms", (), "1"),
+    ("onset", (), "dB"),
+    ("zero_crossing_rate", (), "1"),
+)
+_COLUMNS: Final = tuple(
+    (f"{name}_{part}" if part else name, unit) for name, parts, unit in _LAYOUT for part in parts or ("",)
+)
+STATISTICS: Final = ("median", "iqr")
+FEATURE_NAMES: Final = tuple(f"{name}_{statistic}" for statistic in STATISTICS for name, _ in _COLUMNS)
+"""Names of the components of a vector: 64 medians, then 64 interquartile ranges."""
+
+FEATURE_UNITS: Final = tuple(unit for _ in STATISTICS for _, unit in _COLUMNS)
+SEGMENTS: Final = ("whole", "start", "middle", "end")
+
+
+class Mode(StrEnum):
+    """What the statistics run over."""
+
+    BEAT = "beat"
+    WINDOW = "window"
+
+
+class Energy(NamedTuple):
+    """Level of a signal."""
+
+    rms_db: float
+    """Root mean square re full scale, dB; -100 for digital silence."""
+    crest_db: float
+    """Peak over root mean square, dB."""
+    dynamic_range_db: float
+    """95th less 10th percentile of the frames' level above -70 dB [1]_."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sonic:
+    """Sonic description of one track.
+
+    Attributes
+    ----------
+    mode
+        What the statistics ran over.
+    fallback
+        Why ``beat`` mode gave way to ``window``; empty if it did not.
+    seconds
+        Duration of the signal.
+    vectors
+        Shape (4, 128), float32: whole track, start, middle, end; components as in `FEATURE_NAMES`.
+    rhythm, key, energy
+        Tempo and beats, key, level.
+    """
+
+    mode: Mode
+    fallback: str
+    seconds: float
+    vectors: Floats
+    rhythm: Rhythm
+    key: Key
+    energy: Energy
+
+
+def describe(signal: Floats, mode: Mode = Mode.BEAT) -> Sonic:
+    """Describe a signal.
+
+    Parameters
+    ----------
+    signal
+        Mono at 22,050 Hz, shape (n,).
+    mode
+        ``BEAT`` falls back to ``WINDOW`` where there is no steady pulse.
+
+    Returns
+    -------
+    Sonic
+        The description.
+
+    Raises
+    ------
+    DecodeError
+        If the signal is shorter than a second.
+    """
+    seconds = len(signal) / SAMPLE_RATE
+    if seconds < MIN_SECONDS:
+        raise DecodeError(f"shorter than {MIN_SECONDS:.0f} s ({seconds:.2f} s)")
+    energy = measure_energy(signal)
+    reason = ""
+    if mode is Mode.BEAT:
+        frames = analyse(signal)
+        pulse = rhythm(frames.onset_median)
+        reason = _beats_failed(pulse)
+        if not reason:
+            vectors = _beat_vectors(frames, pulse.beats)
+            return Sonic(Mode.BEAT, "", seconds, vectors, pulse, find_key(_both_chromas(frames)), energy)
+    windows = [analyse(signal[start:stop]) for start, stop in window_bounds(len(signal))]
+    rows = [_matrix(window) for window in windows]
+    vectors = np.stack([_statistics(part) for part in (np.concatenate(rows), *rows)])
+    if mode is Mode.WINDOW:
+        pulse = rhythm(windows[1].onset_median)
+    key = find_key(np.concatenate([_both_chromas(window) for window in windows]))
+    return Sonic(Mode.WINDOW, reason, seconds, vectors, pulse, key, energy)
+
+
+def window_bounds(n_samples: int) -> list[tuple[int, int]]:
+    """First and last sample + 1 of the start, middle and end windows; all alike below 30 s."""
+    length = min(int(WINDOW_SECONDS * SAMPLE_RATE), n_samples)
+    starts = (0, (n_samples - length) // 2, n_samples - length)
+    return [(start, start + length) for start in starts]
+
+
+def measure_energy(signal: Floats) -> Energy:
+    """Measure the level of a signal."""
+    power = float(np.dot(signal, signal)) / len(signal)
+    root = max(np.sqrt(power), 1e-5)
+    levels = 20.0 * np.log10(np.maximum(rms(signal), 1e-5))
+    gated = levels[levels > _GATE_DB]
+    spread = float(np.subtract(*np.percentile(gated, [95, 10]))) if len(gated) else 0.0
+    peak = max(float(np.abs(signal).max()), 1e-5)
+    return Energy(float(20.0 * np.log10(root)), float(20.0 * np.log10(peak / root)), spread)
+
+
+def _beats_failed(pulse: Rhythm) -> str:
+    if not pulse.bpm:
+        return "no onsets"
+    if not np.isfinite(pulse.irregularity):
+        return f"only {len(pulse.beats)} beats"
+    if pulse.irregularity > MAX_IRREGULARITY:
+        return f"irregular beats (spread {pulse.irregularity:.2f} of a beat)"
+    if pulse.support < MIN_SUPPORT:
+        return f"beats without onsets ({1 - pulse.support:.0%})"
+    return ""
+
+
+def _beat_vectors(frames: Frames, beats: NDArray[np.int64]) -> Floats:
+    """Statistics over beats, for the whole track and for the segments.
+
+    A segment with fewer than four beats, a faded ending say, is described by its frames.
+    """
+    matrix = _matrix(frames)
+    sums = np.add.reduceat(matrix[: beats[-1]], beats[:-1], axis=0, dtype=np.float64)
+    by_beat = (sums / np.diff(beats)[:, np.newaxis]).astype(np.float32)
+    parts = [by_beat]
+    for start, stop in window_bounds((len(matrix) - 1) * HOP):
+        first, last = start / HOP, stop / HOP
+        inside = by_beat[(beats[:-1] >= first) & (beats[1:] <= last)]
+        parts.append(inside if len(inside) >= _MIN_BEATS else matrix[int(first) : int(last) + 1])
+    return np.stack([_statistics(part) for part in parts])
+
+
+def _statistics(rows: Floats) -> Floats:
+    """Medians, then interquartile ranges, of the columns."""
+    lower, middle, upper = np.percentile(rows, [25, 50, 75], axis=0)
+    return np.concatenate([middle, upper - lower]).astype(np.float32)
+
+
+def _matrix(frames: Frames) -> Floats:
+    """All features side by side in the order of `FEATURE_NAMES`, (frames, 64)."""
+    return np.column_stack([getattr(frames, name) for name, _, _ in _LAYOUT])
+
+
+def _both_chromas(frames: Frames) -> Floats:
+    chroma: Floats = (frames.chroma_stft + frames.chroma_cqt) / np.float32(2.0)
+    return chroma
+
+
+def beat_times(pulse: Rhythm) -> NDArray[np.float64]:
+    """Seconds of the beats."""
+    return pulse.beats / FRAME_RATE

@@ -1,0 +1,142 @@
+"""Pictures of a track and of a library, as PNG files; needs the extra ``plot``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from etl.audio.decode import SAMPLE_RATE, decode
+from etl.audio.frames import analyse
+from etl.audio.sonic import FEATURE_NAMES
+from etl.audio.spectral import HOP
+from etl.exports.sonic import Normalization, build_artifacts
+from etl.runtime.errors import EtlError
+from etl.runtime.files import atomic_file
+
+if TYPE_CHECKING:
+    import polars as pl
+    from numpy.typing import NDArray
+
+_PITCHES: Final = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+_POINTS: Final = 4000
+_GROUPS: Final = 12
+
+
+def plot_track(track: dict[str, Any], target: Path) -> None:
+    """Draw waveform with beats, constant-Q chroma and the tempo from beat to beat.
+
+    Parameters
+    ----------
+    track
+        A row of view ``library`` that has a description.
+    target
+        The PNG.
+
+    Raises
+    ------
+    EtlError
+        If matplotlib is missing, or the file cannot be decoded any more.
+    """
+    figure, (wave, harmony, tempo) = _figure(3, (12, 8))
+    signal = decode(Path(track["path"]))
+    seconds = len(signal) / SAMPLE_RATE
+    beats = np.asarray(track["beat_times_s"], dtype=np.float64)
+    low, high = _envelope(signal)
+    wave.fill_between(np.linspace(0, seconds, len(low)), low, high, linewidth=0)
+    wave.vlines(beats, -1, 1, colors="tab:red", linewidth=0.4)
+    wave.set(ylim=(-1, 1), ylabel="amplitude", title=_title(track))
+    chroma = analyse(signal).chroma_cqt
+    step = max(1, len(chroma) // _POINTS)
+    harmony.imshow(
+        chroma[::step].T,
+        aspect="auto",
+        origin="lower",
+        extent=(0, len(chroma) * HOP / SAMPLE_RATE, -0.5, 11.5),
+        cmap="magma",
+    )
+    harmony.set(yticks=range(12), yticklabels=_PITCHES, ylabel="chroma")
+    if len(beats) > 8:
+        # Over eight beats: single steps are a frame of 23 ms or another.
+        tempo.plot(beats[8:], 8 * 60 / (beats[8:] - beats[:-8]))
+    if track["bpm"]:
+        tempo.axhline(track["bpm"], color="tab:red", linewidth=0.8)
+    tempo.set(ylabel="beats per minute", xlabel="seconds")
+    for axes in (wave, harmony, tempo):
+        axes.set_xlim(0, seconds)
+    _save(figure, target)
+
+
+def plot_overview(tracks: pl.DataFrame, target: Path, *, colour: str) -> NDArray[np.float64]:
+    """Draw all tracks on the first two principal components of their sonic vectors.
+
+    Parameters
+    ----------
+    tracks
+        Rows of view ``library`` that have a description.
+    target
+        The PNG.
+    colour
+        ``key`` or ``genre``; the twelve most frequent get a colour each.
+
+    Returns
+    -------
+    ndarray
+        The positions, (N, 2), in order of track id.
+
+    Raises
+    ------
+    EtlError
+        If matplotlib is missing or there are fewer than three tracks.
+    """
+    made = build_artifacts(tracks, normalization=Normalization.PCA, include=None, exclude=None, manifest={})
+    figure, (axes,) = _figure(1, (9, 8))
+    positions = made.matrices["X_sonic"][:, :2].astype(np.float64)
+    if positions.shape[1] < 2:
+        raise EtlError("the tracks differ in one direction only.", "Describe more tracks first.")
+    labels = tracks.sort("track_id")["key_name" if colour == "key" else "genre"].fill_null("none")
+    frequent = labels.value_counts(sort=True).head(_GROUPS)[labels.name].sort()
+    shown = labels.is_in(frequent.to_list())
+    for number, label in enumerate(frequent):
+        here = positions[(labels == label).to_numpy()]
+        axes.scatter(*here.T, s=12, label=label, color=f"C{number % 10}", marker="ox"[number // 10])
+    axes.scatter(*positions[~shown.to_numpy()].T, s=6, color="lightgrey")
+    share = made.parameters["variance"] / made.parameters["variance"].sum()
+    axes.set(
+        xlabel=f"first component ({share[0]:.0%} of variance)",
+        ylabel=f"second component ({share[1]:.0%})",
+        title=f"{len(positions):,} tracks, {len(FEATURE_NAMES)} sonic features",
+    )
+    axes.legend(fontsize="small", title=colour)
+    _save(figure, target)
+    return positions
+
+
+def _figure(rows: int, size: tuple[float, float]) -> tuple[Any, Any]:
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 -- an extra
+        from matplotlib.figure import Figure  # noqa: PLC0415
+    except ImportError as error:
+        raise EtlError("pictures need matplotlib.", "Install it: pip install 'music-etl[plot]'.") from error
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(rows, squeeze=False)[:, 0]
+
+
+def _save(figure: Any, target: Path) -> None:
+    with atomic_file(target) as file:
+        figure.savefig(file, format="png", dpi=110, metadata={"Software": "music-etl"})
+
+
+def _envelope(signal: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Smallest and largest sample of each of a few thousand stretches."""
+    starts = np.linspace(0, len(signal), min(_POINTS, len(signal)), endpoint=False).astype(np.int64)
+    return np.minimum.reduceat(signal, starts), np.maximum.reduceat(signal, starts)
+
+
+def _title(track: dict[str, Any]) -> str:
+    name = " - ".join(filter(None, (track["artist"], track["title"]))) or str(track["path"])
+    facts = [f"{track['bpm']:.1f} bpm" if track["bpm"] else "", track["key_name"] or ""]
+    # A dollar sign would start a formula.
+    return f"{name}   {'  '.join(filter(None, facts))}".replace("$", r"\$")

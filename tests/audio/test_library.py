@@ -1,0 +1,364 @@
+"""The library: scans, descriptions and matrices, incremental and resumable."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import mutagen
+import numpy as np
+import polars as pl
+import pytest
+import soundfile as sf
+
+import etl
+from etl.audio.sonic import Mode
+from etl.exports.sonic import Normalization
+from etl.pipelines.library import LibraryRun, check, make_artifacts, parse_stages, run_library, status
+from etl.runtime.errors import EtlError
+from etl.store.database import open_store, read_store
+
+ROOT = Path(__file__).parents[2]
+
+
+def write_track(path: Path, seed: int, seconds: float = 3.0) -> Path:
+    """Write clicks and tones that differ by seed, tagged."""
+    rng = np.random.default_rng(seed)
+    time_s = np.arange(int(seconds * 22_050)) / 22_050
+    signal = 0.2 * np.sin(2 * np.pi * 110 * 2 ** (seed % 12 / 12) * time_s)
+    for beat in np.arange(0.1, seconds - 0.1, 60 / (90 + seed % 60)):
+        first = int(beat * 22_050)
+        signal[first : first + 800] += rng.normal(0, 0.3, 800) * np.linspace(1, 0, 800)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sf.write(path, np.clip(signal, -1, 1).astype(np.float32), 22_050)
+    file: Any = mutagen.File(path)
+    file["title"], file["artist"] = f"Song {seed}", f"Artist {seed % 3}"
+    file.save()
+    return path
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    """Give a folder of six tracks, a copy, a broken file and a picture."""
+    folder = tmp_path_factory.mktemp("original") / "music"
+    for seed in range(6):
+        write_track(folder / f"album{seed % 2}" / f"{seed}.flac", seed)
+    shutil.copy(folder / "album0" / "0.flac", folder / "copy of 0.flac")
+    (folder / "broken.mp3").write_bytes(b"no audio at all" * 100)
+    (folder / "cover.jpg").write_bytes(b"\xff\xd8\xff\xe0 picture")
+    return folder
+
+
+@pytest.fixture
+def music(original, tmp_path):
+    """Give a copy of the folder without a store."""
+    return Path(shutil.copytree(original, tmp_path / "music"))
+
+
+@pytest.fixture(scope="module")
+def described_once(original):
+    """Give the store of a run over the original folder."""
+    run(original)
+    return original.parent / "store.duckdb"
+
+
+@pytest.fixture
+def described(music, original, described_once):
+    """Give a copy of the folder with the store of a finished run."""
+    database = Path(shutil.copy(described_once, music.parent / "store.duckdb"))
+    with open_store(database) as connection:
+        connection.execute("UPDATE files SET path = replace(path, ?, ?)", [str(original), str(music)])
+    return music
+
+
+def request(folder: Path, stages: str = "scan,sonic", **changes: object) -> LibraryRun:
+    """Give a run over a folder."""
+    options = {
+        "sources": (folder,),
+        "stages": parse_stages(stages),
+        "mode": Mode.BEAT,
+        "output": folder.parent / "out.npz",
+        "normalization": Normalization.ROBUST,
+        "force": False,
+        "limit": None,
+        "workers": 2,
+    }
+    return LibraryRun(**{**options, **changes})  # type: ignore[arg-type]
+
+
+def run(folder: Path, stages: str = "scan,sonic", **changes: object) -> str:
+    """Run and give what was said."""
+    return "\n".join(run_library(folder.parent / "store.duckdb", request(folder, stages, **changes)))
+
+
+def attempts(database: Path) -> dict[str, int]:
+    """Give the attempts per recording."""
+    with closing(duckdb.connect(str(database), read_only=True)) as connection:
+        return dict(connection.sql("SELECT item, attempts FROM ledger WHERE task = 'sonic'").fetchall())
+
+
+def test_a_run_describes_every_track_once_and_says_why_not(music):
+    """Copies are described once; broken files are rejected with a reason; pictures are no tracks."""
+    said = run(music)
+    assert "9 new" in said
+    assert "6 described" in said
+    with read_store(music.parent / "store.duckdb") as connection:
+        counts = status(connection)
+        rejects = connection.sql("SELECT source, reason FROM rejects").fetchall()
+        tracks = connection.sql("SELECT title, artist, bpm, key FROM library ORDER BY path").fetchall()
+        assert check(connection) == []
+    assert (counts.total, counts.analyzed, counts.pending, counts.failed) == (7, 7, 0, 0)
+    assert [(Path(path).name, "content is no audio" in reason) for path, reason in rejects] == [
+        ("broken.mp3", True)
+    ]
+    assert len(tracks) == 7
+    assert tracks[0][:2] == ("Song 0", "Artist 0")
+
+
+def test_second_run_does_nothing(described):
+    """A run over an unchanged folder reads and describes nothing."""
+    said = run(described)
+    assert "9 unchanged, 0 new, 0 changed, 0 moved, 0 gone; 0 rejected" in said
+    assert "6 known, 0 described" in said
+    assert set(attempts(described.parent / "store.duckdb").values()) == {1}
+
+
+def test_moves_and_copies_cost_nothing_and_changes_are_seen(described):
+    """A moved file keeps its identity; a changed one is described anew; a deleted one is gone."""
+    database = described.parent / "store.duckdb"
+    with read_store(database) as connection:
+        ((before,),) = connection.sql("SELECT track_id FROM library WHERE title = 'Song 1'").fetchall()
+    (described / "album1" / "1.flac").rename(described / "moved.flac")
+    (described / "album0" / "2.flac").unlink()
+    write_track(described / "album1" / "3.flac", 33)
+    said = run(described)
+    assert "1 changed, 1 moved, 1 gone" in said
+    assert "1 described" in said
+    with read_store(database) as connection:
+        ((path, after),) = connection.sql(
+            "SELECT path, track_id FROM library WHERE title = 'Song 1'"
+        ).fetchall()
+        assert (Path(path).name, after) == ("moved.flac", before)
+        assert connection.sql(
+            "SELECT count(*) FROM library WHERE title IN ('Song 2', 'Song 3')"
+        ).fetchall() == [(0,)]
+        assert check(connection) == []
+
+
+def test_a_new_file_in_the_place_of_a_moved_one_is_another_track(described):
+    """Identity follows the content that moved; its old place gives a new identity."""
+    (described / "album1" / "1.flac").rename(described / "moved.flac")
+    run(described)
+    write_track(described / "album1" / "1.flac", 41)
+    run(described)
+    with read_store(described.parent / "store.duckdb") as connection:
+        found = connection.sql("SELECT count(*), count(DISTINCT track_id) FROM library").fetchall()
+        assert found == [(8, 8)]
+        assert check(connection) == []
+
+
+def test_a_file_that_comes_back_is_known(described):
+    """Features outlive the absence of their file."""
+    away = described.parent / "4.flac"
+    (described / "album0" / "4.flac").rename(away)
+    assert "1 gone" in run(described)
+    away.rename(described / "album0" / "4.flac")
+    said = run(described)
+    assert "0 described" in said
+    with read_store(described.parent / "store.duckdb") as connection:
+        assert status(connection).analyzed == 7
+
+
+def test_inventory_file_is_a_source(music):
+    """A CSV of paths scans those and only those; a missing one is rejected."""
+    inventory = music.parent / "list.csv"
+    inventory.write_text("path\nmusic/album0/0.flac\nmusic/nowhere.flac\n")
+    said = "\n".join(run_library(music.parent / "s.duckdb", request(music, "scan", sources=(inventory,))))
+    assert "1 new" in said
+    assert "1 rejected" in said
+
+
+def test_windowed_features_stand_beside_beat_features(described):
+    """The other mode is other work, and both stay."""
+    assert "6 described" in run(described, mode=Mode.WINDOW)
+    assert "0 described" in run(described)
+    with read_store(described.parent / "store.duckdb") as connection:
+        assert connection.sql("SELECT count(*) FROM sonic_features").fetchall() == [(12,)]
+        assert connection.sql("SELECT count(*) FROM library").fetchall() == [(7,)]
+
+
+def test_artifacts_are_aligned_sorted_and_reproducible(described):
+    """Rows are sorted by track id, tags and features are those of that track, bytes repeat."""
+    run(described, "artifacts")
+    output = described.parent / "out.npz"
+    first = output.read_bytes()
+    run(described, "artifacts")
+    assert output.read_bytes() == first
+    loaded = etl.load_artifacts(output)
+    assert list(loaded.track_ids) == sorted(loaded.track_ids)
+    with read_store(described.parent / "store.duckdb") as connection:
+        rows = connection.sql("SELECT track_id, title, bpm, key FROM library ORDER BY track_id").fetchall()
+        made = make_artifacts(connection, output, normalization=Normalization.NONE)
+        vectors = connection.sql("SELECT vector_end FROM library ORDER BY track_id").fetchnumpy()[
+            "vector_end"
+        ]
+    assert list(zip(loaded.track_ids, loaded.columns["track_titles"], strict=True)) == [
+        row[:2] for row in rows
+    ]
+    np.testing.assert_allclose(loaded.columns["bpm"], [row[2] for row in rows])
+    np.testing.assert_array_equal(made.matrices["X_sonic_end"], np.stack(list(vectors)))
+    scaled = made.matrices["X_sonic"] - loaded.parameters["centre"]
+    np.testing.assert_allclose(loaded.matrices["X_sonic"], scaled / loaded.parameters["scale"], atol=1e-4)
+
+
+@pytest.mark.parametrize("method", list(Normalization))
+def test_normalizations_are_finite_and_named(described, method):
+    """Every normalisation gives finite columns with a name and a unit each."""
+    with read_store(described.parent / "store.duckdb") as connection:
+        made = make_artifacts(
+            connection,
+            described.parent / "x.npz",
+            normalization=method,
+            include="mfcc",
+            where="title <> 'Song 5'",
+        )
+    matrix = made.matrices["X_sonic"]
+    assert matrix.shape == (6, len(made.feature_names)) == (6, len(made.feature_units))
+    assert np.isfinite(matrix).all()
+    if method is Normalization.ZSCORE:
+        np.testing.assert_allclose(matrix.mean(axis=0), 0, atol=1e-4)
+    if method is Normalization.PCA:
+        scores = matrix - matrix.mean(axis=0)
+        covariance = scores.T @ scores / len(scores)
+        np.testing.assert_allclose(covariance, np.diag(made.parameters["variance"]), atol=1e-3)
+
+
+def test_parquet_holds_the_same(described):
+    """The Parquet form has the same rows and numbers."""
+    with read_store(described.parent / "store.duckdb") as connection:
+        made = make_artifacts(connection, described.parent / "x.parquet", normalization=Normalization.NONE)
+    frame = pl.read_parquet(described.parent / "x.parquet")
+    assert frame["track_ids"].to_list() == list(made.track_ids)
+    np.testing.assert_array_equal(
+        np.array(frame["X_sonic"].to_list(), dtype=np.float32), made.matrices["X_sonic"]
+    )
+
+
+def test_loader_refuses_what_does_not_belong_together(described):
+    """Short, repeated, unordered or foreign files are refused with the reason."""
+    run(described, "artifacts")
+    path = described.parent / "out.npz"
+    with np.load(path, allow_pickle=False) as archive:
+        members = dict(archive.items())
+    ids = members["track_ids"]
+    damages = {
+        "has 6 rows": {"bpm": members["bpm"][:6]},
+        "occurs twice": {"track_ids": np.array([ids[0], *ids[:-1]])},
+        "out of order": {"track_ids": ids[::-1]},
+        "for 128 features": {"X_sonic": members["X_sonic"][:, :5]},
+        "not finite": {"X_sonic_mid": np.full_like(members["X_sonic_mid"], np.nan)},
+    }
+    for words, damage in damages.items():
+        bad = described.parent / "bad.npz"
+        np.savez(bad, **{**members, **damage})
+        with pytest.raises(EtlError, match=words):
+            etl.load_artifacts(bad)
+    (described.parent / "bad.npz").write_bytes(b"no zip")
+    with pytest.raises(EtlError, match="no file of sonic matrices"):
+        etl.load_artifacts(described.parent / "bad.npz")
+
+
+def test_check_finds_damage(described):
+    """A vector that is not finite, an orphan and a missing file are named."""
+    database = described.parent / "store.duckdb"
+    with open_store(database) as connection:
+        connection.execute(
+            "UPDATE sonic_features SET "
+            "vector_whole = list_transform(vector_whole, lambda x: 'nan'::FLOAT)::FLOAT[128] "
+            "WHERE content_hash = (SELECT min(content_hash) FROM sonic_features)"
+        )
+        connection.execute("DELETE FROM tracks WHERE title = 'Song 3'")
+    (described / "album0" / "2.flac").unlink()
+    with read_store(database) as connection:
+        problems = "\n".join(check(connection))
+    assert "vector_whole is not finite" in problems
+    assert "file without track" in problems
+    assert "gone since the last scan" in problems
+
+
+def test_stages_keep_their_order_and_unknown_ones_are_named():
+    """Stages run in their own order; a typing error lists what there is."""
+    assert parse_stages("artifacts, scan") == ("scan", "artifacts")
+    with pytest.raises(EtlError, match="no stage `sonik`"):
+        parse_stages("scan,sonik")
+
+
+def test_killed_run_resumes_without_doing_work_twice(tmp_path):
+    """After SIGKILL only unfinished tracks are done, and the matrices are those of an unbroken run."""
+    folder = tmp_path / "music"
+    for seed in range(14):
+        write_track(folder / f"{seed:02d}.flac", seed, seconds=6.0)
+    run_library(
+        tmp_path / "whole.duckdb", request(folder, "scan,sonic,artifacts", output=tmp_path / "whole.npz")
+    )
+    database, output = tmp_path / "killed.duckdb", tmp_path / "killed.npz"
+    command = [
+        sys.executable,
+        "-m",
+        "etl",
+        "library",
+        "run",
+        str(folder),
+        "--db",
+        str(database),
+        "-o",
+        str(output),
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    finished: set[str] = set()
+    for delay in (3.5, 4.0):
+        process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=tmp_path
+        )
+        time.sleep(delay)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        if database.exists():
+            with open_store(database) as connection:
+                done = connection.sql("SELECT item FROM ledger WHERE task = 'sonic'").fetchall()
+            finished |= {item for (item,) in done}
+    subprocess.run(
+        command,
+        env=environment,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=tmp_path,
+    )
+    tries = attempts(database)
+    assert len(tries) == 14
+    assert {tries[item] for item in finished} <= {1}
+    assert output.read_bytes() == (tmp_path / "whole.npz").read_bytes()
+
+
+def test_second_writer_is_told_who_holds_the_store(tmp_path, music):
+    """A run on a store in use says which process holds it and what to do."""
+    database = tmp_path / "held.duckdb"
+    with open_store(database):
+        done = subprocess.run(
+            [sys.executable, "-m", "etl", "library", "scan", str(music), "--db", str(database)],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert f"locked by process {os.getpid()}, started at" in done.stderr

@@ -1,0 +1,134 @@
+"""Named queries, table schemas and the cache over a small library made of rows."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from etl.audio.describe_file import Work, as_row
+from etl.audio.sonic import Mode, describe
+from etl.pipelines.cache import cache_info, clear_cache, verify_cache
+from etl.pipelines.library_sonic import _FEATURE_SCHEMA, _commit
+from etl.runtime.hashing import content_hash
+from etl.runtime.workers import Outcome
+from etl.store.database import open_store, transaction
+from etl.store.ledger import Ledger
+from etl.store.library import put_files, put_hashes, put_sonic
+from etl.store.queries import named_query
+from etl.store.runs import recorded_run
+
+ROOT = Path(__file__).parents[2]
+QUERIES = sorted((ROOT / "sql" / "queries").glob("library-*.sql"))
+TABLES = ("files", "tracks", "sonic_features")
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Give a store of five described tracks, tracks 0 and 1 nearly alike."""
+    rng = np.random.default_rng(4)
+    rows, paths = [], []
+    for number in range(5):
+        path = tmp_path / f"{number}.flac"
+        path.write_bytes(bytes([number]))
+        paths.append(str(path))
+        row = as_row(content_hash(path), describe(rng.normal(0, 0.1, 60_000).astype(np.float32)))
+        vector = np.zeros(128) if number < 2 else rng.normal(number, 5, 128)
+        rows.append({**row, "vector_whole": vector.astype(np.float32), "version": "1.beat"})
+    ids = [f"id{number}" for number in range(5)]
+    features = pl.DataFrame(rows, schema={**_FEATURE_SCHEMA, "version": pl.String})
+    files = pl.DataFrame({"path": paths, "track_id": ids, "kind": "flac", "size_bytes": 1, "mtime_ns": 1})
+    tracks = pl.DataFrame({"track_id": ids, "title": [f"Song {number}" for number in range(5)]})
+    with open_store(tmp_path / "s.duckdb") as connection:
+        with transaction(connection):
+            put_files(connection, files.with_columns(problem=pl.lit(None, pl.String)), tracks)
+            put_hashes(connection, pl.DataFrame({"path": paths, "content_hash": features["content_hash"]}))
+            put_sonic(connection, features)
+            done = features.select(item="content_hash", status=pl.lit("done"))
+            Ledger(connection, "sonic", "1.beat").record(done)
+        yield connection
+
+
+@pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
+def test_named_query_runs_and_says_what_it_is_for(store, path):
+    """Every query declares the parameters it uses and runs on a library."""
+    query = named_query(path.stem)
+    code = "\n".join(line for line in query.sql.splitlines() if not line.strip().startswith("--"))
+    used = set(re.findall(r"\$(\w+)", code))
+    assert used == {parameter.name for parameter in query.parameters}
+    given = {"track": "Song 0", "limit": 10}
+    rows = store.execute(code, {name: given[name] for name in used} or None).fetchall()
+    assert rows or path.stem == "library-failures"
+
+
+def test_similar_tracks_come_nearest_first(store):
+    """A track is nearest to itself, then to its like; title, path and id all name it."""
+    query = (ROOT / "sql" / "queries" / "library-similar.sql").read_text()
+    by_title = store.execute(query, {"track": "Song 1", "limit": 50}).fetchall()
+    assert {row[2] for row in by_title[:2]} == {"Song 0", "Song 1"}
+    assert [row[0] for row in by_title[:2]] == [0.0, 0.0]
+    assert by_title[2][0] > 0.5
+    assert store.execute(query, {"track": "id1", "limit": 50}).fetchall() == by_title
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_schema_file_describes_the_table(store, table):
+    """Names, order, nullability and types of the schema file are those of the table."""
+    schema = json.loads((ROOT / "schemas" / f"{table}.json").read_text())
+    columns = store.execute(
+        "SELECT column_name, data_type, is_nullable FROM duckdb_columns() WHERE table_name = ? "
+        "ORDER BY column_index",
+        [table],
+    ).fetchall()
+    kinds = {
+        "VARCHAR": "string",
+        "TIMESTAMP WITH TIME ZONE": "datetime",
+        "FLOAT": "number",
+        "DOUBLE": "number",
+    }
+    assert [
+        (field["name"], field["type"], not field.get("constraints", {}).get("required", False))
+        for field in schema["fields"]
+    ] == [
+        (name, "array" if kind.endswith("]") else kinds.get(kind, "integer"), nullable)
+        for name, kind, nullable in columns
+    ]
+    assert all(field["description"] for field in schema["fields"])
+
+
+def test_what_costs_a_worker_is_tried_thrice(store):
+    """A crash parks the track for the next run, a third one fails it; a plain failure is final at once."""
+    ledger = Ledger(store, "sonic", "1.beat")
+    work = Work("crashes", "/a", Mode.BEAT)
+    refused: Outcome[Work, Any] = Outcome(Work("refused", "/b", Mode.BEAT), None, "no audio", 1.0, 1)
+    with recorded_run(store, "test", {}) as run:
+        for attempt in range(3):
+            lost: Outcome[Work, Any] = Outcome(work, None, "crashed", 1.0, 1, is_lost=True)
+            _commit(store, run, ledger, [lost, refused] if attempt == 0 else [lost])
+            waiting = ledger.missing(pl.DataFrame({"item": ["crashes", "refused"]}))["item"].to_list()
+            assert waiting == (["crashes"] if attempt < 2 else [])
+
+
+def test_cache_forgets_only_what_no_file_needs(store):
+    """Clearing drops content that is gone, keeps what is there, and drops all when told to."""
+    store.execute("UPDATE files SET gone_at = now() WHERE track_id = 'id4'")
+    assert "5 described, 0 failed, 1 unused" in cache_info(store)[0]
+    assert clear_cache(store, older_than_days=1, everything=False) == 0
+    assert clear_cache(store, older_than_days=None, everything=False) == 1
+    assert store.sql("SELECT count(*) FROM library WHERE bpm_confidence IS NOT NULL").fetchall() == [(4,)]
+    assert clear_cache(store, older_than_days=None, everything=True) == 4
+    assert cache_info(store) == ["the cache is empty"]
+
+
+def test_cache_verification_names_changed_and_missing_files(store, tmp_path):
+    """A byte changed behind the scan's back and a missing file are named."""
+    assert verify_cache(store) == []
+    (tmp_path / "1.flac").write_bytes(b"x")
+    (tmp_path / "2.flac").unlink()
+    problems = verify_cache(store)
+    assert [problem.split(": ")[1][:15] for problem in problems] == ["content changed", "No such file or"]

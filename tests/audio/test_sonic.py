@@ -1,0 +1,133 @@
+"""Tempo, key, energy and the sonic vector of a track."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from etl.audio.beats import rhythm
+from etl.audio.decode import SAMPLE_RATE, DecodeError
+from etl.audio.frames import analyse
+from etl.audio.key import BELLMANN_BUDGE, find_key
+from etl.audio.sonic import (
+    FEATURE_NAMES,
+    FEATURE_UNITS,
+    SEGMENTS,
+    Mode,
+    describe,
+    measure_energy,
+    window_bounds,
+)
+from etl.pitch import NO_KEY, rotated_profiles
+
+
+@pytest.mark.parametrize(
+    ("style", "bpm"), [("rock", 96.0), ("house", 127.3), ("waltz", 151.7), ("swing", 112.2), ("reggae", 76.4)]
+)
+def test_tempo_is_within_a_half_percent_of_an_octave_equivalent(pieces, style, bpm):
+    """The refined tempo is far finer than the steps of the tracker."""
+    piece = pieces.compose(style, bpm, 0, minor=False, seconds=30.0, seed=int(bpm))
+    found = rhythm(analyse(pieces.render(piece)).onset_median)
+    assert min(abs(found.bpm / (bpm * ratio) - 1) for ratio in (0.5, 1, 2, 3, 1 / 3)) < 0.005
+    assert 0 < found.confidence <= 1
+    assert found.irregularity < 0.35
+
+
+@pytest.mark.parametrize("key", range(24))
+def test_key_of_a_profile_is_that_key(key):
+    """Chroma that is the profile of a key gives that key, with confidence."""
+    profile = rotated_profiles(BELLMANN_BUDGE)[key]
+    found = find_key(np.tile(profile, (10, 1)).astype(np.float32))
+    assert found.key == key
+    assert found.correlation == pytest.approx(1)
+    assert found.confidence > 0
+
+
+def test_flat_chroma_has_no_key():
+    """Silence has no key rather than C major."""
+    assert find_key(np.zeros((10, 12), dtype=np.float32)).key == NO_KEY
+
+
+def test_sine_has_known_level():
+    """A full-scale sine lies 3.01 dB below full scale with that much crest and no dynamic range."""
+    time = np.arange(5 * SAMPLE_RATE) / SAMPLE_RATE
+    energy = measure_energy(np.sin(2 * np.pi * 441 * time).astype(np.float32))
+    assert energy.rms_db == pytest.approx(-3.01, abs=0.03)
+    assert energy.crest_db == pytest.approx(3.01, abs=0.03)
+    assert energy.dynamic_range_db == pytest.approx(0, abs=0.05)
+
+
+def test_dynamic_range_is_the_step_between_loud_and_soft():
+    """Half the time 20 dB softer is a dynamic range of 20 dB."""
+    noise = np.random.default_rng(1).normal(0, 0.1, 20 * SAMPLE_RATE).astype(np.float32)
+    noise[len(noise) // 2 :] *= np.float32(0.1)
+    assert measure_energy(noise).dynamic_range_db == pytest.approx(20, abs=0.7)
+
+
+def test_vectors_have_names_and_units(rock):
+    """One component per name and unit, four segments, all finite."""
+    sonic = describe(rock)
+    assert sonic.mode is Mode.BEAT
+    assert len(FEATURE_NAMES) == len(FEATURE_UNITS) == len(set(FEATURE_NAMES)) == 128
+    assert sonic.vectors.shape == (len(SEGMENTS), len(FEATURE_NAMES))
+    assert np.isfinite(sonic.vectors).all()
+
+
+def test_beat_vector_is_median_and_spread_over_beats(rock):
+    """The vector can be computed by hand from frames and beats."""
+    sonic = describe(rock)
+    centroid = analyse(rock).centroid
+    beats = sonic.rhythm.beats
+    means = [centroid[a:b].mean() for a, b in pairwise(beats)]
+    middle = FEATURE_NAMES.index("centroid_median")
+    spread = FEATURE_NAMES.index("centroid_iqr")
+    assert sonic.vectors[0, middle] == pytest.approx(np.median(means), rel=1e-5)
+    expected = np.subtract(*np.percentile(means, [75, 25]))
+    assert sonic.vectors[0, spread] == pytest.approx(expected, rel=1e-4)
+
+
+def test_noise_without_pulse_falls_back_to_windows():
+    """Silence between two clicks has no steady pulse: window mode, and the reason."""
+    signal = np.zeros(10 * SAMPLE_RATE, dtype=np.float32)
+    signal[[30_000, 150_000]] = 0.9
+    sonic = describe(signal)
+    assert sonic.mode is Mode.WINDOW
+    assert "beats" in sonic.fallback
+    assert np.isfinite(sonic.vectors).all()
+
+
+def test_silence_is_described():
+    """Digital silence gives a description without tempo and key."""
+    sonic = describe(np.zeros(5 * SAMPLE_RATE, dtype=np.float32))
+    assert sonic.mode is Mode.WINDOW
+    assert sonic.fallback == "no onsets"
+    assert sonic.rhythm.bpm == 0
+    assert sonic.energy.rms_db == pytest.approx(-100)
+    assert np.isfinite(sonic.vectors).all()
+
+
+def test_window_mode_on_demand_has_no_fallback(rock):
+    """Asked for, window mode is no fallback, and still finds the tempo."""
+    sonic = describe(rock, Mode.WINDOW)
+    assert (sonic.mode, sonic.fallback) == (Mode.WINDOW, "")
+    assert min(abs(sonic.rhythm.bpm / (126.3 * ratio) - 1) for ratio in (0.5, 1, 2)) < 0.01
+
+
+def test_too_short_signals_are_refused():
+    """Below a second there is nothing to describe."""
+    with pytest.raises(DecodeError, match=r"shorter than 1 s \(0\.50 s\)"):
+        describe(np.zeros(SAMPLE_RATE // 2, dtype=np.float32))
+
+
+def test_windows_lie_at_start_middle_and_end():
+    """Windows are 30 s, and the whole signal where it is shorter."""
+    minute = 60 * SAMPLE_RATE
+    third = 30 * SAMPLE_RATE
+    assert window_bounds(2 * minute) == [
+        (0, third),
+        (minute - third // 2, minute + third // 2),
+        (minute + third, 2 * minute),
+    ]
+    assert window_bounds(1000) == [(0, 1000)] * 3

@@ -1,0 +1,70 @@
+"""Worker processes: a bad item costs itself, nothing else."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import time
+
+import pytest
+
+from etl.runtime.errors import EtlError
+from etl.runtime.workers import run_isolated
+
+
+def misbehave(item: str) -> str:
+    """Do what the item says."""
+    if item == "crash":
+        ctypes.string_at(0)
+    if item == "hang":
+        time.sleep(600)
+    if item == "exit":
+        os._exit(3)
+    if item == "grow":
+        block = bytearray(600_000_000)
+        time.sleep(5)
+        return str(len(block))
+    if item == "refuse":
+        raise EtlError("no audio here")
+    if item == "raise":
+        raise ValueError("bad value")
+    return item.upper()
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_bad_items_fail_alone_with_a_reason(workers):
+    """Crash, exit, time-out, memory and exceptions each give a reason; all other items succeed."""
+    good = [f"item {number}" for number in range(8)]
+    bad = ["crash", "hang", "exit", "grow", "refuse", "raise"]
+    items = [*good[:4], *bad, *good[4:]]
+    outcomes = {
+        outcome.item: outcome
+        for outcome in run_isolated(
+            misbehave, items, workers=workers, timeout_seconds=3.0, memory_bytes=400_000_000
+        )
+    }
+    assert set(outcomes) == set(items)
+    assert {item: outcomes[item].result for item in good} == {item: item.upper() for item in good}
+    reasons = {item: outcomes[item].problem or "" for item in bad}
+    assert "SIGSEGV" in reasons["crash"]
+    assert "longer than 3 s" in reasons["hang"]
+    assert "code 3" in reasons["exit"]
+    assert "memory" in reasons["grow"]
+    assert reasons["refuse"] == "no audio here"
+    assert reasons["raise"] == "ValueError: bad value"
+
+
+def test_no_items_need_no_workers():
+    """Nothing to do gives nothing."""
+    assert list(run_isolated(misbehave, [], workers=2, timeout_seconds=1, memory_bytes=10**9)) == []
+
+
+def test_stopping_early_ends_the_workers():
+    """A consumer that stops leaves no process behind."""
+    outcomes = run_isolated(
+        misbehave, ["a", "b", "hang", "hang"], workers=2, timeout_seconds=60, memory_bytes=10**9
+    )
+    assert next(outcomes).result in {"A", "B"}
+    start = time.monotonic()
+    outcomes.close()  # type: ignore[attr-defined]
+    assert time.monotonic() - start < 30
