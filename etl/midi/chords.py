@@ -33,6 +33,8 @@ _QUALITIES: Final = (
     ("add13", (0, 4, 7, 9), -0.3),
 )
 SUFFIXES: Final = tuple(suffix for suffix, _, _ in _QUALITIES)
+QUALITY_NOTES: Final = {suffix: notes for suffix, notes, _ in _QUALITIES}
+"""Semitones above the root, by suffix."""
 NO_CHORD: Final = len(_QUALITIES) * 12
 _INTERVALS: Final = np.array([[*notes, 0][:4] for _, notes, _ in _QUALITIES], np.int64)
 _SIZES: Final = np.array([len(notes) for _, notes, _ in _QUALITIES], np.int64)
