@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Never
 import typer
 
 import etl
-from etl.cli import build, cache, db, demo, enrich, evaluate, export, query, report, status, validate
+from etl.cli import build, cache, db, demo, enrich, evaluate, export, midi, query, report, status, validate
 from etl.runtime.errors import EtlError, ExitCode
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ app.command(epilog=query.EXAMPLES)(query.query)
 app.add_typer(db.app, name="db")
 app.add_typer(report.app, name="report")
 app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(midi.app, name="midi")
 
 
 def _print_version(value: bool) -> None:

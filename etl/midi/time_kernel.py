@@ -59,7 +59,7 @@ def place_in_time(
         note_end, event_end = record.note_end, record.event_end
         _resolve_programs(notes, note_start, note_end, events, event_start, event_end)
         first = row
-        if record.format == 2:
+        if record.format == 2 and record.tracks > 0:
             for track in range(record.tracks):
                 begin = row
                 row = _tempo_map(data, record, file, track, events, event_start, event_end, tempos, row)

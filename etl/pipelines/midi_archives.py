@@ -42,8 +42,9 @@ _ALWAYS_FREE: Final = LARGEST_MEMBER  # bytes before the ratio counts: short fil
 _DRIVE: Final = re.compile(r"^[A-Za-z]:")
 _TAR_MAGIC_AT, _TAR_BLOCK = 257, 512
 _READ_ERRORS: Final = (
-    OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, 
-    py7zr.exceptions.ArchiveError,     NotImplementedError, RuntimeError, ValueError, IndexError, KeyError, TypeError, AttributeError,
+    OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile,
+    py7zr.exceptions.ArchiveError, NotImplementedError, RuntimeError, ValueError, IndexError, KeyError,
+    TypeError, AttributeError,
 )  # fmt: skip
 
 
