@@ -237,11 +237,17 @@ def _run(
 def describe(summary: MidiSummary) -> str:
     """Say what a run did."""
     seconds = summary.meter.elapsed
-    lines = [
+    counts = (
         f"{summary.found:,} files found: {summary.unchanged:,} unchanged, {summary.read:,} read, "
-        f"{summary.new:,} new, {summary.rejected:,} rejected; {summary.parts:,} parts split",
+        f"{summary.new:,} new, {summary.rejected:,} rejected; {summary.parts:,} parts split"
+    )
+    speed = (
         f"{seconds:.1f} s, {summary.read / max(seconds, 1e-9):,.0f} files/s read; "
-        f"CPU use of all cores {summary.meter.cpu_use:.0%}",
+        f"CPU use of all cores {summary.meter.cpu_use:.0%}"
+    )
+    lines = [
+        counts,
+        speed,
         "seconds by stage: "
         + ", ".join(f"{name} {spent:.1f}" for name, spent in sorted(summary.meter.seconds.items())),
     ]

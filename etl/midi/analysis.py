@@ -113,7 +113,9 @@ def _file_columns(batch: MidiBatch) -> pl.DataFrame:
         }
     ).with_columns(
         repairs=pl.Series([warnings[int(bits)] for bits in records["warnings"]], dtype=pl.List(pl.String)),
-        note_hash=pl.Series([f"{high:016x}{low:016x}" for high, low in stats["note_hash"].tolist()]),
+        note_hash=pl.Series(
+            [f"{high:016x}{low:016x}" for high, low in stats["note_hash"].tolist()], dtype=pl.String
+        ),
     )
     silent, unpitched = pl.col("notes") == 0, pl.col("notes") == pl.col("drum_notes")
     return frame.with_columns(

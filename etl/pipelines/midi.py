@@ -165,7 +165,7 @@ def preview(request: MidiRun) -> str:
             files += not entry.is_archive
             size += entry.size
     lines = [
-        f"{files:,} MIDI files and {archives:,} archives, {size / 2**20:,.1f} MB; nothing was read or written",
+        f"{files:,} MIDI files and {archives:,} archives, {size / 2**20:,.1f} MB; nothing was written",
         f"stages: {', '.join(sorted(request.stages))}; store: {request.database}; library: {request.library}",
     ]
     return "\n".join([*lines, *(f"would be rejected, {name}: {n:,}" for name, n in sorted(refused.items()))])
@@ -303,7 +303,8 @@ class _Writer:
 
     def _store(self, results: list[Result]) -> None:
         def joined(name: str) -> pl.DataFrame:
-            return pl.concat([getattr(result, name) for result in results])
+            frames: list[pl.DataFrame] = [getattr(result, name) for result in results]
+            return pl.concat(frames)
 
         files = joined("files").unique("sha256", keep="first", maintain_order=True)
         frames = {"midi_files": files}
@@ -353,7 +354,7 @@ class _Writer:
     def _shelve_copies(self, new: pl.DataFrame) -> None:
         member = pl.col("path").str.split(SEPARATOR).list.last()
         file_name = member.str.extract(r"([^/\\]+)$").str.replace(r"\.[A-Za-z]{1,4}$", "")
-        named: pl.DataFrame = new.select("sha256", stem=safe_stems(file_name)).with_columns(
+        named = new.select("sha256", stem=safe_stems(file_name)).with_columns(
             folder=pl.col("stem").str.to_lowercase().str.extract(r"^([a-z0-9])").fill_null("_"),
             base=pl.col("stem").str.to_lowercase().str.replace(r"(_[0-9]+)+$", ""),
         )

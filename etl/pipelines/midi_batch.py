@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Final
 
@@ -55,7 +55,7 @@ class Task:
 
 @dataclass(slots=True)
 class Result:
-    """What a batch gives: frames keyed by ``sha256``; ``seconds`` by stage."""
+    """What a batch gives: frames keyed by ``sha256``."""
 
     count: int
     paths: pl.DataFrame
@@ -66,7 +66,6 @@ class Result:
     split: pl.DataFrame
     rejects: pl.DataFrame
     archives: tuple[tuple[str, str], ...] = ()
-    seconds: dict[str, float] = field(default_factory=dict)
 
 
 REJECTS: Final = {"path": pl.String, "category": pl.String, "reason": pl.String}
@@ -74,7 +73,34 @@ SPLIT: Final = {"sha256": pl.String, "track": pl.Int32, "channel": pl.Int16, "su
 
 
 def process(task: Task) -> Result:
-    """Read, hash, parse, analyse and, if wanted, copy and split a batch of files."""
+    """Read, hash, parse, analyse and, if wanted, copy and split a batch of files.
+
+    Where a batch fails its halves are tried, down to the file that is to blame, which is rejected. Failures
+    to write are not a file's fault and are raised.
+    """
+    try:
+        return _process(task)
+    except OSError:
+        raise
+    except Exception as error:  # noqa: BLE001 - one bad file must not stop a run
+        if len(task.entries) > 1:
+            half = len(task.entries) // 2
+            early = process(replace(task, entries=task.entries[:half], archives=()))
+            return _merged(early, process(replace(task, entries=task.entries[half:])))
+        result = _process(replace(task, entries=()))
+        failure = (task.entries[0].path, "failed", f"{type(error).__name__}: {error}"[:300])
+        result.rejects = pl.DataFrame([failure], schema=REJECTS, orient="row")
+        result.count = 1
+        return result
+
+
+def _merged(early: Result, late: Result) -> Result:
+    frames = ("paths", "files", "analysis", "parts", "tags", "split", "rejects")
+    joined = {name: pl.concat([getattr(early, name), getattr(late, name)]) for name in frames}
+    return Result(count=early.count + late.count, archives=early.archives + late.archives, **joined)
+
+
+def _process(task: Task) -> Result:
     rejects: list[tuple[str, str, str]] = []
     rows: list[tuple[str, str | None, int, int, str]] = []
     blobs: dict[str, bytes] = {}

@@ -120,5 +120,6 @@ CREATE TABLE midi_renames (
     ordinal BIGINT NOT NULL,
     old_path VARCHAR NOT NULL,
     new_path VARCHAR NOT NULL,
+    sha256 VARCHAR,
     status VARCHAR NOT NULL CHECK (status IN ('planned', 'done', 'undone'))
 );

@@ -1,0 +1,8 @@
+-- Files by category and top folder.
+SELECT
+    regexp_replace(path, '[^/]*$', '') AS folder,
+    coalesce(category, 'none') AS category,
+    count(*) AS files
+FROM midi
+GROUP BY ALL
+ORDER BY folder, files DESC, category;
