@@ -30,7 +30,8 @@ def thread_executor(workers: int) -> Executor:
 
 def process_executor(workers: int) -> Executor:
     """Spawned processes with one numerical thread each, for everything else."""
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    libraries = ("OMP", "OPENBLAS", "MKL", "NUMBA")
+    for variable in (*(f"{library}_NUM_THREADS" for library in libraries), "POLARS_MAX_THREADS"):
         os.environ.setdefault(variable, "1")
     return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
 
