@@ -1,5 +1,5 @@
 """The analysis against annotated songs and drum performances, and on damaged files."""
-# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+# mypy: disable-error-code="no-untyped-call"
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import mir_eval
 import numpy as np
 import polars as pl
 import pytest
-from midi_oracle import midi_bytes
 
 from etl.chords.symbols import parse_chord
 from etl.midi.analysis import analyze
 from etl.midi.chords import SUFFIXES, chord_labels, chord_segments, find_beats, spell_chords
 from etl.midi.reader import read_files
 from etl.pitch import KEY_NAMES
+from tests.midi_oracle import midi_bytes
 
 DATA = Path(__file__).parent / "data" / "midi"
 SHARED = Path(__file__).parents[1].parent / "shared" / "data" / "midi"

@@ -1,5 +1,5 @@
 """Archives and folders: everything readable is read, and nothing hostile gets anywhere."""
-# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+# mypy: disable-error-code="no-untyped-call"
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pathlib import Path
 
 import py7zr
 import pytest
-from midi_oracle import midi_bytes
 
 from etl.pipelines.midi_archives import DEEPEST, LARGEST_MEMBER, Member, Refusal, read_archive
 from etl.pipelines.midi_sources import Found, walk
+from tests.midi_oracle import midi_bytes
 
 SONG = midi_bytes([[]])
 

@@ -1,5 +1,5 @@
 """The library: from folders to store, names, parts, finds, renames and a drive, killed or not."""
-# mypy: disable-error-code="no-untyped-def,no-untyped-call,no-any-return,type-arg,arg-type,attr-defined"
+# mypy: disable-error-code="no-untyped-call,no-any-return,type-arg,arg-type,attr-defined"
 
 from __future__ import annotations
 
@@ -15,16 +15,20 @@ import zipfile
 from pathlib import Path
 
 import duckdb
+import numpy as np
+import polars as pl
 import pytest
-from midi_oracle import midi_bytes
 
 from etl.midi.mpc import DriveFormat
 from etl.pipelines.midi import MidiRun, Stage, run_midi
-from etl.pipelines.midi_export import export_drive
+from etl.pipelines.midi_export import export_drive, export_tables
 from etl.pipelines.midi_find import find_files, named_query
 from etl.pipelines.midi_rename import rename_library, sanitize_in_place, undo
+from etl.pipelines.midi_songs import write_midi_songs
+from etl.pitch import KEY_NAMES
 from etl.runtime.errors import EtlError
 from etl.runtime.progress import Progress
+from tests.midi_oracle import midi_bytes
 
 DATA = Path(__file__).parent / "data" / "midi"
 ALL = frozenset(Stage)
@@ -255,6 +259,55 @@ def test_a_drive_holds_the_library_sorted(library: Path, tmp_path: Path):
     assert fewer.removed == len(index["files"]) // 2
     assert not any(path.is_file() for path in (drive / "Force_Documents").rglob("*"))
     assert (drive / "mine.txt").exists()
+
+
+def test_matrices_and_tables_hold_every_file(library: Path, tmp_path: Path):
+    """NPZ and Parquet have a row per different file, and say the same."""
+    npz, parquet = tmp_path / "m.npz", tmp_path / "m.parquet"
+    written = dict(export_tables(library / "m.duckdb", npz=npz, parquet=parquet))
+    assert written == {npz: 36, parquet: 36}
+    table = pl.read_parquet(parquet)
+    with np.load(npz, allow_pickle=False) as arrays:
+        assert arrays["ids"].tolist() == table["sha256"].to_list()
+        names = [KEY_NAMES[key] if key >= 0 else None for key in arrays["key"]]
+        assert names == table["key"].to_list()
+        assert arrays["key_posterior"].shape == (36, 24)
+        for row, chords in enumerate(table["chords"].to_list()):
+            tokens = arrays["token_ids"][arrays["token_offsets"][row] : arrays["token_offsets"][row + 1]]
+            assert arrays["vocabulary"][tokens].tolist() == chords
+        figures = dict(zip(arrays["figure_names"].tolist(), arrays["figures"].T, strict=True))
+        np.testing.assert_allclose(figures["bpm"], table["bpm"], rtol=1e-6)
+        assert [arrays["category_names"][c] for c in arrays["category"]] == table["category"].to_list()
+
+
+def test_midi_chords_go_through_the_chord_analysis(library: Path, tmp_path: Path):
+    """Every MIDI file with chords is a data3 row: all symbols known, numerals for each."""
+    songs = write_midi_songs(library / "m.duckdb")
+    command = [
+        sys.executable,
+        "-m",
+        "etl",
+        "build",
+        "data3",
+        str(songs),
+        "--no-db",
+        "-o",
+        str(tmp_path / "d.csv"),
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    assert "unknown chords: 0 of" in done.stdout
+    frame = pl.read_csv(tmp_path / "d.csv")
+    analysed = {row[0]: row[-6] for row in tables(library / "m.duckdb")["midi_analysis"]}
+    with duckdb.connect(str(library / "m.duckdb"), read_only=True) as connection:
+        chords = dict(
+            connection.sql("SELECT sha256, chords FROM midi_analysis WHERE len(chords) > 0").fetchall()
+        )
+    assert set(frame["id"]) == set(chords) <= set(analysed)
+    for row in frame.iter_rows(named=True):
+        assert row["chords"].split() == chords[row["id"]]
+        assert len(row["roman_numerals"].split()) == len(chords[row["id"]])
+        assert row["genres"] is None
 
 
 def test_one_file_that_breaks_a_worker_breaks_nothing_else(tmp_path: Path, monkeypatch):

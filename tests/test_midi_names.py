@@ -1,5 +1,5 @@
 """Names: what they say, the tags they give, the categories they lead to, and how they are made safe."""
-# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+# mypy: disable-error-code="no-untyped-call"
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """The reader: right on good files, unbreakable on bad ones, and honest about what it repaired."""
-# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+# mypy: disable-error-code="no-untyped-call"
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import mido
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
-from midi_oracle import COLUMNS, midi_bytes, mido_file, mido_notes, mido_seconds
 
 from etl.midi.batch import Repair, repair_names
 from etl.midi.reader import read_files
+from tests.midi_oracle import COLUMNS, midi_bytes, mido_file, mido_notes, mido_seconds
 
 DATA = Path(__file__).parent / "data" / "midi"
 HEADER = b"MThd" + struct.pack(">IHHH", 6, 1, 1, 96)

@@ -1,5 +1,5 @@
 """Splitting: the parts are the whole, tick for tick."""
-# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+# mypy: disable-error-code="no-untyped-call"
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 
 import mido
 from hypothesis import given, settings, strategies as st
-from midi_oracle import midi_bytes, mido_file
 
 from etl.midi.analysis import analyze
 from etl.midi.reader import read_files
 from etl.midi.split import part_suffix, split_file
+from tests.midi_oracle import midi_bytes, mido_file
 
 DATA = Path(__file__).parent / "data" / "midi"
 FIELDS = ["channel", "pitch", "velocity", "start_tick", "end_tick"]

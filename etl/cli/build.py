@@ -48,11 +48,11 @@ because an input cannot be read or a target cannot be written, 2 for wrong optio
 )
 def data3(
     inputs: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             help="Chordonomicon CSVs (also .gz, .zst, .bz2), Parquet files, or quoted globs of them."
         ),
-    ],
+    ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The data3 CSV to write.")] = Path(
         "data3.csv"
     ),
@@ -74,6 +74,7 @@ def data3(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Threads that analyse; default: all cores.")
     ] = None,
+<<<<<<< HEAD
     enrich: Annotated[
         bool, typer.Option("--enrich", help="Then fill in names from Spotify; see `etl enrich spotify`.")
     ] = False,
@@ -82,6 +83,11 @@ def data3(
     wait: Wait = False,
     partial_every: PartialEvery = 50_000,
     log_json: LogJson = False,
+=======
+    from_midi: Annotated[
+        bool, typer.Option("--from-midi", help="Analyse the chords of the MIDI library as well.")
+    ] = False,
+>>>>>>> d2e8ae3 (MIDI exports: NPZ, Parquet, chords of the library as data3 songs)
 ) -> None:
     """Analyse chord songs: key, Roman numerals, fingerprints; write the 17-column data3 CSV."""
     from etl.chords.keys import KeyMethod
@@ -92,7 +98,13 @@ def data3(
     from etl.runtime.progress import Progress
     from etl.services.credentials import spotify_credentials
 
-    paths = expand(inputs)
+    paths = expand(inputs or [])
+    if from_midi:
+        from etl.pipelines.midi_songs import write_midi_songs
+
+        paths = (*paths, write_midi_songs(database_path(db)))
+    if not paths:
+        raise EtlError("nothing to build from.", "Name a chord CSV, or pass --from-midi.")
     if key_method not in set(KeyMethod):
         raise EtlError(f"no key method `{key_method}`.", f"Choose one of: {', '.join(KeyMethod)}.")
     if section_keys and no_db:

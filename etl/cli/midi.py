@@ -141,25 +141,33 @@ def undo(
     typer.echo(f"{undone:,} renames taken back" + (f", {kept:,} left: the files have gone" if kept else ""))
 
 
-@app.command(epilog="Example: etl midi export --export-to /media/MPC --format mpc-one")
+@app.command(epilog="Example: etl midi export --export-to /media/MPC --format mpc-one --npz midi.npz")
 def export(
-    export_to: Annotated[Path, typer.Option("--export-to", help="The drive or a folder.")],
+    export_to: Annotated[Path | None, typer.Option("--export-to", help="A drive, or a folder.")] = None,
     library: Library = LIBRARY,
     format_: Annotated[str, typer.Option("--format", help="mpc-one, force or both.")] = "both",
+    npz: Annotated[Path | None, typer.Option(help="Write matrices for machine learning.")] = None,
+    parquet: Annotated[Path | None, typer.Option(help="Write the analysis, one row per file.")] = None,
     db: Database = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Copy the library to a drive for an Akai MPC One or Force, sorted into its folders."""
+    """Sort the library onto a drive for an Akai MPC One or Force; write matrices and tables."""
     from etl.midi.mpc import DriveFormat
-    from etl.pipelines.midi_export import export_drive
+    from etl.pipelines.midi_export import export_drive, export_tables
 
     if format_ not in set(DriveFormat):
         raise EtlError(f"no format `{format_}`.", f"Choose one of: {', '.join(DriveFormat)}.")
-    done = export_drive(library, database_path(db), export_to, DriveFormat(format_), dry_run=dry_run)
-    typer.echo(
-        f"{'would copy' if dry_run else 'copied'} {done.copied:,} files ({done.bytes / 2**20:,.1f} MB), "
-        f"{done.unchanged:,} unchanged, {done.removed:,} no longer wanted, to {export_to}"
-    )
+    if not (export_to or npz or parquet):
+        raise EtlError("nowhere to export to.", "Pass --export-to DIR, --npz FILE or --parquet FILE.")
+    if export_to:
+        done = export_drive(library, database_path(db), export_to, DriveFormat(format_), dry_run=dry_run)
+        typer.echo(
+            f"{'would copy' if dry_run else 'copied'} {done.copied:,} files ({done.bytes / 2**20:,.1f} MB), "
+            f"{done.unchanged:,} unchanged, {done.removed:,} no longer wanted, to {export_to}"
+        )
+    if not dry_run:
+        for target, rows in export_tables(database_path(db), npz=npz, parquet=parquet):
+            typer.echo(f"written: {target}, {rows:,} rows")
 
 
 @app.command(epilog="Example: etl midi find --bpm 118-124 --key Am --category bass --tag house")

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import etl
+from etl.exports.midi import write_midi_npz, write_midi_parquet
 from etl.midi.mpc import (
     CATEGORY_FOLDERS,
     EMPTY_FOLDERS,
@@ -98,6 +99,17 @@ def export_drive(
         (drive / target).unlink(missing_ok=True)
     _write_metadata(drive, list(wanted.values()), copies, gone, drive_format)
     return done
+
+
+def export_tables(
+    database: Path, *, npz: Path | None = None, parquet: Path | None = None
+) -> Iterator[tuple[Path, int]]:
+    """Write matrices and tables of the library; yield each file with its number of rows."""
+    with read_store(database) as connection:
+        if npz:
+            yield npz, write_midi_npz(connection, npz)
+        if parquet:
+            yield parquet, write_midi_parquet(connection, parquet)
 
 
 def _wanted(library: Path, database: Path, drive_format: DriveFormat) -> Iterator[_Wanted]:
