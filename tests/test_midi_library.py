@@ -368,3 +368,63 @@ def test_kill_and_run_again_ends_where_one_run_ends(tmp_path: Path):
             str(r) for r in whole[table]
         ]
     assert tree(tmp_path / "killed" / "library") == tree(tmp_path / "whole" / "library")
+
+
+SCHEMAS = Path(__file__).parents[1] / "schemas"
+
+
+@pytest.mark.parametrize("table", [*TABLES, "midi_renames"])
+def test_every_column_has_a_schema(library: Path, table: str):
+    """The schema files describe the very columns of the tables."""
+    schema = json.loads((SCHEMAS / f"{table}.json").read_text())
+    with duckdb.connect(str(library / "m.duckdb"), read_only=True) as connection:
+        columns = {row[0]: row[2] == "NO" for row in connection.sql(f"DESCRIBE {table}").fetchall()}
+    described = {
+        field["name"]: field.get("constraints", {}).get("required", False) for field in schema["fields"]
+    }
+    assert described == columns
+    assert all(field["description"] for field in schema["fields"])
+
+
+def test_values_are_within_their_schemas(library: Path):
+    """Minima and maxima of the schemas hold in the store."""
+    with duckdb.connect(str(library / "m.duckdb"), read_only=True) as connection:
+        for table in TABLES:
+            for field in json.loads((SCHEMAS / f"{table}.json").read_text())["fields"]:
+                limits = field.get("constraints", {})
+                if "minimum" in limits:
+                    name = field["name"]
+                    (row,) = connection.sql(f"SELECT min({name}), max({name}) FROM {table}").fetchall()
+                    assert row[0] is None or limits["minimum"] <= row[0] <= row[1] <= limits["maximum"], name
+
+
+def test_the_command_line_does_it_all(tmp_path: Path):
+    """From a folder to a drive and back, in commands; errors say what to do."""
+    (tmp_path / "in").mkdir()
+    fill(tmp_path / "in")
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+        "ETL_DB": str(tmp_path / "m.duckdb"),
+    }
+
+    def command(*words: str, code: int = 0) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "etl", *words], cwd=tmp_path, env=environment, check=False,
+            capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == code, done.stderr
+        return done.stdout + done.stderr
+
+    assert "36 MIDI files and 1 archives" in command("midi", "run", "in", "--dry-run")
+    assert not (tmp_path / "m.duckdb").exists()
+    assert "39 files found" in command("midi", "run", "in", "--workers", "1")
+    assert "progressions" in command("midi", "find", "--category", "progressions", "--limit", "3").lower()
+    assert "near_duplicates" in command("midi", "stats")
+    assert "files would be renamed" in command("midi", "rename", "--dry-run")
+    assert "copied" in command("midi", "export", "--export-to", "drive", "--format", "mpc-one")
+    assert "rows" in command("midi", "export", "--npz", "m.npz")
+    assert "no stage" in command("midi", "run", "in", "--stages", "dance", code=1)
+    assert "there is no nowhere" in command("midi", "run", "nowhere", code=1)
+    built = command("build", "data3", "--from-midi", "-o", "d.csv")
+    assert "unknown chords: 0 of" in built

@@ -47,7 +47,7 @@ def run(
     _run(sources, library, stages.split(","), db, workers, limit, pattern, force=force, dry_run=dry_run)
 
 
-@app.command("import")
+@app.command("import", epilog="Example: etl midi import ~/midi --filter '*drums*'")
 def import_(
     sources: Sources,
     db: Database = None,
@@ -61,7 +61,7 @@ def import_(
     _run(sources, LIBRARY, ["analyze"], db, workers, limit, pattern, force=force, dry_run=dry_run)
 
 
-@app.command()
+@app.command(epilog="Example: etl midi analyze ~/midi --force")
 def analyze(
     sources: Sources,
     db: Database = None,
@@ -99,7 +99,7 @@ def sanitize(
     _run(sources, library, ["analyze", "sanitize"], db, workers, limit, pattern, force=force, dry_run=dry_run)
 
 
-@app.command()
+@app.command(epilog="Example: etl midi split ~/midi/song.mid --library ~/midi_library")
 def split(
     sources: Sources,
     library: Library = LIBRARY,
@@ -130,7 +130,7 @@ def rename(
     typer.echo(_renamed(renames.rows, renames.run_id, dry_run=dry_run))
 
 
-@app.command()
+@app.command(epilog="Example: etl midi undo 12")
 def undo(
     run_id: Annotated[int, typer.Argument(metavar="RUN", help="The run to take back.")], db: Database = None
 ) -> None:
@@ -190,7 +190,7 @@ def find(
     typer.echo(f"{frame.height:,} files", err=True)
 
 
-@app.command()
+@app.command(epilog="Example: etl midi stats --query duplicates")
 def stats(
     query: Annotated[
         str, typer.Option(help="A named query: overview, duplicates, unreadable, categories, tempos, keys.")

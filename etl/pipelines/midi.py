@@ -25,7 +25,7 @@ from etl.runtime.executor import ordered_map, process_executor
 from etl.runtime.meter import Meter
 from etl.store.database import open_store, transaction
 from etl.store.ledger import Ledger
-from etl.store.midi import ANALYZE, ARCHIVE, SANITIZE, SPLIT, add_files, unfinished
+from etl.store.midi import ANALYZE, ARCHIVE, SANITIZE, SPLIT, add_files, has_other_versions, unfinished
 from etl.store.runs import REJECT_SCHEMA, Run, add_rejects, recorded_run
 
 if TYPE_CHECKING:
@@ -133,10 +133,13 @@ def run_midi(request: MidiRun, progress: Progress) -> MidiSummary:
     }
     summary = MidiSummary()
     with (
+        process_executor(request.workers) as executor,
         open_store(request.database) as connection,
         recorded_run(connection, "midi run", arguments) as run,
-        process_executor(request.workers) as executor,
     ):
+        for _ in range(request.workers):
+            # Workers load the compiled code while the walk begins.
+            executor.submit(process, Task((), None, split=False))
         writer = _Writer(connection, run, request, summary)
         tasks = _tasks(request, writer, incoming if request.writes_library else None)
         for result in ordered_map(executor, process, tasks, in_flight=2 * request.workers + 1):
@@ -242,6 +245,7 @@ class _Writer:
         self._refusals: list[tuple[str, str, str]] = []
         self.waiting = 0
         self._committed = time.monotonic()
+        self._replace = request.force or has_other_versions(connection, ANALYSIS_VERSION)
 
     def to_do(self, found: list[Found]) -> list[Found]:
         """Keep what is new, changed, or lacks a stage."""
@@ -321,7 +325,7 @@ class _Writer:
             paths,
             version=ANALYSIS_VERSION,
             run_id=self._run.run_id,
-            force=self._request.force,
+            replace=self._replace,
         )
         self.summary.new += fresh.height
         if self._request.writes_library:

@@ -51,6 +51,12 @@ def unfinished(
     return found.join(known, on="path", how="anti", maintain_order="left")
 
 
+def has_other_versions(connection: duckdb.DuckDBPyConnection, version: str) -> bool:
+    """Whether the store has files that were analysed by another version."""
+    query = "SELECT 1 FROM ledger WHERE task = ? AND version <> ? LIMIT 1"
+    return connection.execute(query, [ANALYZE, version]).fetchone() is not None
+
+
 def add_files(
     connection: duckdb.DuckDBPyConnection,
     frames: dict[str, pl.DataFrame],
@@ -58,7 +64,7 @@ def add_files(
     *,
     version: str,
     run_id: int,
-    force: bool,
+    replace: bool,
 ) -> pl.DataFrame:
     """Store analysed files; content that the store has already is not stored again.
 
@@ -72,19 +78,20 @@ def add_files(
         Rows for ``midi_paths``.
     version, run_id
         Of the analysis, and of the run.
-    force
-        Replace what the store has.
+    replace
+        Replace what the store has of these files; needed if it may have any.
 
     Returns
     -------
     DataFrame
-        ``item``: the content hashes that were new (all of them, with ``force``).
+        ``item``: the content hashes that were new (all of them, with ``replace``).
     """
     ledger = Ledger(connection, ANALYZE, version)
     items = frames["midi_files"].select(item="sha256").unique(maintain_order=True)
-    fresh = items if force else ledger.missing(items, retry_failed=True)
+    fresh = items if replace else ledger.missing(items, retry_failed=True)
     for table in _TABLES:
-        connection.execute(f"DELETE FROM {table} WHERE sha256 IN (SELECT item FROM fresh)")
+        if replace:
+            connection.execute(f"DELETE FROM {table} WHERE sha256 IN (SELECT item FROM fresh)")
         rows = frames[table].join(fresh, left_on="sha256", right_on="item", how="semi", maintain_order="left")  # noqa: F841 (read by name)
         connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM rows")
     ledger.record(fresh.with_columns(status=pl.lit("done")))
