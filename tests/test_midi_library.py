@@ -17,6 +17,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import polars as pl
+import psutil
 import pytest
 
 from etl.midi.mpc import DriveFormat
@@ -368,6 +369,32 @@ def test_kill_and_run_again_ends_where_one_run_ends(tmp_path: Path):
             str(r) for r in whole[table]
         ]
     assert tree(tmp_path / "killed" / "library") == tree(tmp_path / "whole" / "library")
+
+
+def test_workers_end_when_their_parent_is_killed(tmp_path: Path):
+    """A killed run leaves no worker behind that could still write."""
+    (tmp_path / "in").mkdir()
+    song = next(iter(members("pop909.zip").values()))
+    for number in range(400):
+        (tmp_path / "in" / f"{number}.mid").write_bytes(song + number.to_bytes(2, "big"))
+    command = [sys.executable, "-m", "etl", "midi", "run", "in", "--workers", "2", "--db", "m.duckdb"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    parent = psutil.Process(process.pid)
+    workers: list[psutil.Process] = []
+    for _ in range(200):
+        workers = [child for child in parent.children() if "spawn_main" in " ".join(child.cmdline())]
+        if len(workers) == 2:
+            break
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.kill()
+    process.wait()
+    _, alive = psutil.wait_procs(workers, timeout=20)
+    assert len(workers) == 2
+    assert alive == []
 
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"

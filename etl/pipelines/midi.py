@@ -7,8 +7,10 @@ seconds, files in the library first.
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import time
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -122,9 +124,6 @@ def run_midi(request: MidiRun, progress: Progress) -> MidiSummary:
         if not source.exists():
             raise EtlError(f"there is no {source}.", "Check the path.")
     incoming = request.library / INCOMING
-    if request.writes_library:
-        incoming.mkdir(parents=True, exist_ok=True)
-        sweep(incoming)
     arguments = {
         "sources": [str(source) for source in request.sources],
         "stages": sorted(request.stages),
@@ -137,12 +136,16 @@ def run_midi(request: MidiRun, progress: Progress) -> MidiSummary:
         open_store(request.database) as connection,
         recorded_run(connection, "midi run", arguments) as run,
     ):
+        if request.writes_library:
+            # Only now, with the store locked, is what lies there certainly nobody's.
+            incoming.mkdir(parents=True, exist_ok=True)
+            sweep(incoming)
         for _ in range(request.workers):
             # Workers load the compiled code while the walk begins.
             executor.submit(process, Task((), None, split=False))
         writer = _Writer(connection, run, request, summary)
         tasks = _tasks(request, writer, incoming if request.writes_library else None)
-        for result in ordered_map(executor, process, tasks, in_flight=2 * request.workers + 1):
+        for result in _results(ordered_map(executor, process, tasks, in_flight=2 * request.workers + 1)):
             writer.add(result)
             progress.advance(items=result.count)
             progress.note = (
@@ -154,6 +157,17 @@ def run_midi(request: MidiRun, progress: Progress) -> MidiSummary:
         sweep(incoming)
         incoming.rmdir()
     return summary
+
+
+def _results(results: Iterator[Result]) -> Iterator[Result]:
+    """Pass results on; say what to do when a worker dies."""
+    try:
+        yield from results
+    except BrokenProcessPool as error:
+        raise EtlError(
+            "a worker process died, perhaps for want of memory.",
+            "What was finished is kept. Run again, with fewer --workers; --filter can leave files out.",
+        ) from error
 
 
 def preview(request: MidiRun) -> str:
@@ -208,6 +222,8 @@ def _entries(request: MidiRun, writer: _Writer) -> Iterator[Entry | tuple[str, s
                 for member in read_archive(stream, found.path, found.size):
                     if isinstance(member, Refusal):
                         writer.refuse([member])
+                        continue
+                    if not fnmatch.fnmatch(member.path, request.pattern):
                         continue
                     if left <= 0:
                         return

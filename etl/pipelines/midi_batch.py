@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from etl.midi.batch import MidiBatch
 
 INCOMING: Final = ".incoming"
+MOST_PARTS: Final = 512
 
 _FILE_COLUMNS: Final = ("sha256", "valid", "format", "division", "tracks", "repairs")
 
@@ -182,9 +183,9 @@ def _write(target: Path, blob: bytes) -> None:
 
 
 def _split(batch: MidiBatch, parts: pl.DataFrame, digests: list[str], incoming: Path) -> pl.DataFrame:
-    """Write the parts of every file that has several."""
+    """Write the parts of every file that has several, but not absurdly many."""
     rows = []
-    several = parts.filter(pl.len().over("file") > 1).select(
+    several = parts.filter(pl.len().over("file").is_between(2, MOST_PARTS)).select(
         "file", "track", "channel", "program", "drum_score"
     )
     for (file,), group in several.group_by("file", maintain_order=True):
