@@ -5,10 +5,13 @@
 ``parse_ratio``: our notes with seconds against ``mido.MidiFile(clip=True)``, which gives messages only.
 ``analysis_ratio``: our whole analysis against mido with the plainest version of the same in Python: notes,
 tempo, metre, pitch classes, key by profile correlation, polyphony and chords by beat from templates.
+``pretty_midi_ratio``: against pretty_midi (if it is installed; it reads with mido) doing the same by its own
+functions: tempo changes, beats, downbeats, pitch-class histogram, and chroma by beat for the chords.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 import sys
@@ -28,6 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 REPEATS = 5
+TRIADS = np.array(
+    [[(pc - root) % 12 in (0, third, 7) for pc in range(12)] for third in (4, 3) for root in range(12)],
+    np.float64,
+)
 
 
 def plain_notes(file: MidiFile) -> list[tuple[int, int, int, int, int]]:
@@ -58,15 +65,22 @@ def plain_analysis(blob: bytes) -> Any:
         histogram[pitch % 12] += end - start
         for beat in range(start // file.ticks_per_beat, end // file.ticks_per_beat + 1):
             beats[beat][pitch % 12] += 1
-    triads = np.zeros((24, 12))
-    for root in range(12):
-        triads[root, [root, (root + 4) % 12, (root + 7) % 12]] = 1
-        triads[root + 12, [root, (root + 3) % 12, (root + 7) % 12]] = 1
-    chords = [int((triads @ profile).argmax()) for _, profile in sorted(beats.items())]
+    chords = [int((TRIADS @ profile).argmax()) for _, profile in sorted(beats.items())]
     key = int(profile_correlations(histogram[None]).argmax()) if pitched else -1
     edges = sorted([(start, 1) for *_, start, _ in notes] + [(end, -1) for *_, end in notes])
     polyphony = int(np.max(np.cumsum([step for _, step in edges]))) if edges else 0
     return len(notes), tempos, key, chords, polyphony
+
+
+def pretty_analysis(blob: bytes) -> Any:
+    """Analyse a file with pretty_midi's own functions."""
+    pretty_midi = importlib.import_module("pretty_midi")
+    file = pretty_midi.PrettyMIDI(io.BytesIO(blob))
+    key = int(profile_correlations(file.get_pitch_class_histogram(use_duration=True)[None]).argmax())
+    beats = file.get_beats()
+    chroma = file.get_chroma(times=beats) if len(beats) > 1 else np.zeros((12, 0))
+    chords = (TRIADS @ chroma).argmax(axis=0)
+    return key, chords, file.get_downbeats(), file.get_tempo_changes(), file.time_signature_changes
 
 
 def seconds(work: Callable[[], Any], repeats: int) -> float:
@@ -97,6 +111,10 @@ def main() -> None:
         "plain_analysis_files_per_second": round(count / plain, 1),
         "analysis_ratio": round(plain / whole, 1),
     }
+    if importlib.util.find_spec("pretty_midi"):
+        pretty = seconds(lambda: [pretty_analysis(blob) for blob in blobs], 1)
+        figures["pretty_midi_files_per_second"] = round(count / pretty, 1)
+        figures["pretty_midi_ratio"] = round(pretty / whole, 1)
     sys.stdout.write(json.dumps(figures, indent=2) + "\n")
 
 

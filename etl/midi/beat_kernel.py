@@ -150,8 +150,8 @@ def chord_path(
         given beforehand.
     weights
         Of root, other notes, fourth note, foreign notes, bass on the root, bass on another chord note, bass
-        on a foreign note; exponent of the sounding time; sounding time that counts as silence; cost of a
-        change.
+        on a foreign note; sounding time that counts as silence; cost of a change. Sounding times count by
+        their square root.
     labels
         Filled in: quality * 12 + root, or qualities * 12 in silence.
     """
@@ -159,7 +159,15 @@ def chord_path(
     chords = qualities * 12
     scores = np.empty(chords + 1)
     best = np.empty(chords + 1)
-    levels = np.empty(12)
+    # Twice over, so that root + interval needs no modulo.
+    levels = np.empty(24)
+    lowest = np.empty(24)
+    gains = np.empty((qualities, 4))
+    for quality in range(qualities):
+        for place in range(4):
+            weight = weights[0] if place == 0 else (weights[2] if place == 3 else weights[1])
+            gains[quality, place] = weight + weights[3]
+    root_bass, chord_bass = weights[4] - weights[6], weights[5] - weights[6]
     for file in range(len(beat_offsets) - 1):
         first, last = beat_offsets[file], beat_offsets[file + 1]
         if last == first:
@@ -170,31 +178,31 @@ def chord_path(
             sounding = 0.0
             for pc in range(12):
                 sounding += profiles[beat, pc]
-                levels[pc] = profiles[beat, pc] ** weights[7]
+                levels[pc] = np.sqrt(profiles[beat, pc])
                 total += levels[pc]
-            silent = sounding < weights[8]
+            silent = sounding < weights[7]
             scores[:] = 0.0
             scores[chords] = 2.0 if silent else -2.0
             if not silent:
                 bass = 0.0
                 for pc in range(12):
                     levels[pc] /= total
+                    levels[pc + 12] = levels[pc]
+                    lowest[pc] = lowest[pc + 12] = basses[beat, pc]
                     bass += basses[beat, pc]
                 for quality in range(qualities):
+                    base = biases[quality] - weights[3] + bass * weights[6]
                     for root in range(12):
-                        score = biases[quality] - weights[3] + bass * weights[6]
-                        for place in range(sizes[quality]):
-                            pc = (root + intervals[quality, place]) % 12
-                            weight = weights[0] if place == 0 else (weights[2] if place == 3 else weights[1])
-                            score += levels[pc] * (weight + weights[3])
-                            lowest = weights[4] if place == 0 else weights[5]
-                            score += basses[beat, pc] * (lowest - weights[6])
+                        score = base + levels[root] * gains[quality, 0] + lowest[root] * root_bass
+                        for place in range(1, sizes[quality]):
+                            pc = root + intervals[quality, place]
+                            score += levels[pc] * gains[quality, place] + lowest[pc] * chord_bass
                         scores[quality * 12 + root] = score
             if beat == first:
                 best[:] = scores
                 continue
             top = best.argmax()
-            change = best[top] - weights[9]
+            change = best[top] - weights[8]
             for chord in range(chords + 1):
                 if change > best[chord]:
                     back[beat - first, chord] = top

@@ -39,9 +39,9 @@ NO_CHORD: Final = len(_QUALITIES) * 12
 _INTERVALS: Final = np.array([[*notes, 0][:4] for _, notes, _ in _QUALITIES], np.int64)
 _SIZES: Final = np.array([len(notes) for _, notes, _ in _QUALITIES], np.int64)
 _BIASES: Final = np.array([bias for _, _, bias in _QUALITIES])
-# Root, third and fifth, seventh, foreign notes; bass on root, on another chord note, foreign; exponent;
-# silence (beats); cost of a change. Fitted like the biases.
-_WEIGHTS: Final = np.array([1.1, 1.0, 0.7, 1.0, 0.3, 0.1, -0.3, 0.5, 0.05, 0.5])
+# Root, third and fifth, seventh, foreign notes; bass on root, on another chord note, foreign; silence
+# (beats); cost of a change. Fitted like the biases.
+_WEIGHTS: Final = np.array([1.1, 1.0, 0.7, 1.0, 0.3, 0.1, -0.3, 0.05, 0.5])
 
 _SHARP_ROOTS: Final = ("C", "Cs", "D", "Ds", "E", "F", "Fs", "G", "Gs", "A", "As", "B")
 _FLAT_ROOTS: Final = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
