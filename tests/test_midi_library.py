@@ -23,7 +23,7 @@ import pytest
 from etl.midi.mpc import DriveFormat
 from etl.pipelines.midi import MidiRun, Stage, run_midi
 from etl.pipelines.midi_export import export_drive, export_tables
-from etl.pipelines.midi_find import find_files, named_query
+from etl.pipelines.midi_find import find_files, library_query
 from etl.pipelines.midi_rename import rename_library, sanitize_in_place, undo
 from etl.pipelines.midi_songs import write_midi_songs
 from etl.pitch import KEY_NAMES
@@ -117,7 +117,7 @@ def test_a_collection_becomes_a_library(library: Path):
 
 def test_refusals_are_in_the_store_with_their_reasons(library: Path):
     """Unreadable files and hostile members can be asked for by reason."""
-    frame = named_query(library / "m.duckdb", "unreadable")
+    frame = library_query(library / "m.duckdb", "unreadable")
     assert set(frame["reason"]) == {
         "empty file", "no MThd in the first 64 KB", "its path leads out of the archive",
     }  # fmt: skip
@@ -161,15 +161,15 @@ def test_analysis_first_and_copies_later(tmp_path: Path):
 
 def test_named_queries_answer(library: Path):
     """Duplicates, categories, tempos and keys are counted."""
-    overview = named_query(library / "m.duckdb", "overview").row(0, named=True)
+    overview = library_query(library / "m.duckdb", "overview").row(0, named=True)
     assert overview["different_files"] == 36
     assert overview["unreadable_files"] == 2
-    duplicates = named_query(library / "m.duckdb", "duplicates")
+    duplicates = library_query(library / "m.duckdb", "duplicates")
     assert {"exact", "near"} == set(duplicates["kind"])
     for name in ("categories", "tempos", "keys"):
-        assert named_query(library / "m.duckdb", name).height > 1
+        assert library_query(library / "m.duckdb", name).height > 1
     with pytest.raises(EtlError, match="no query"):
-        named_query(library / "m.duckdb", "nonsense")
+        library_query(library / "m.duckdb", "nonsense")
 
 
 def test_files_are_found_by_what_they_are(library: Path):

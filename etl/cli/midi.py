@@ -198,9 +198,9 @@ def stats(
     db: Database = None,
 ) -> None:
     """Sum the library up, or run one of its named queries."""
-    from etl.pipelines.midi_find import named_query
+    from etl.pipelines.midi_find import library_query
 
-    frame = named_query(database_path(db), query)
+    frame = library_query(database_path(db), query)
     typer.echo("\t".join(frame.columns))
     for row in frame.iter_rows():
         typer.echo("\t".join("" if cell is None else str(cell) for cell in row))

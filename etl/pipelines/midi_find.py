@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from etl.midi.names import parse_key
 from etl.runtime.errors import EtlError
-from etl.runtime.resources import resource
 from etl.store.database import read_store
+from etl.store.queries import named_queries
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import polars as pl
+
+_PREFIX: Final = "midi-"
 
 
 def find_files(
@@ -87,17 +89,21 @@ def _tempo_range(text: str) -> tuple[float, float]:
         raise EtlError(f"`{text}` is no tempo.", "Write it like 120 or 118-124.") from error
 
 
-def named_query(database: Path, name: str) -> pl.DataFrame:
-    """Run one of the queries ``sql/queries/midi_*.sql``.
+def library_query(database: Path, name: str) -> pl.DataFrame:
+    """Run one of the named queries ``midi-*``; ``name`` is what follows.
 
     Raises
     ------
     EtlError
         If there is none of that name.
     """
-    queries = {file.stem.removeprefix("midi_"): file for file in resource("sql/queries").glob("midi_*.sql")}
+    queries = {
+        query.removeprefix(_PREFIX): found
+        for query, found in named_queries().items()
+        if query.startswith(_PREFIX)
+    }
     if name not in queries:
         raise EtlError(f"no query `{name}`.", f"Choose one of: {', '.join(sorted(queries))}.")
     with read_store(database) as connection:
-        answer: pl.DataFrame = connection.sql(queries[name].read_text(encoding="utf-8")).pl()
+        answer: pl.DataFrame = connection.sql(queries[name].sql).pl()
     return answer

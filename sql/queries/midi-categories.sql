@@ -1,8 +1,9 @@
--- Files by category and top folder.
+-- title: MIDI categories by folder
+-- description: Files by folder and category.
 SELECT
     regexp_replace(path, '[^/]*$', '') AS folder,
     coalesce(category, 'none') AS category,
     count(*) AS files
 FROM midi
 GROUP BY ALL
-ORDER BY folder, files DESC, category;
+ORDER BY folder, files DESC, category

@@ -1,6 +1,0 @@
--- Histogram of tempos, ten beats per minute a bin.
-SELECT floor(bpm / 10) * 10 AS bpm_from, count(*) AS files
-FROM midi_analysis
-WHERE bpm_source <> 'default'
-GROUP BY ALL
-ORDER BY bpm_from;
