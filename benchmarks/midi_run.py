@@ -16,7 +16,8 @@ from pathlib import Path
 import psutil
 
 from benchmarks.midi_corpus import write_corpus
-from etl.pipelines.midi import MidiRun, Stage, run_midi
+from etl.pipelines.midi import run_midi
+from etl.pipelines.midi_request import MidiRun, Stage
 from etl.runtime.executor import default_workers
 from etl.runtime.progress import Progress
 

@@ -21,10 +21,11 @@ import psutil
 import pytest
 
 from etl.midi.mpc import DriveFormat
-from etl.pipelines.midi import MidiRun, Stage, run_midi
+from etl.pipelines.midi import run_midi
 from etl.pipelines.midi_export import export_drive, export_tables
 from etl.pipelines.midi_find import find_files, library_query
 from etl.pipelines.midi_rename import rename_library, sanitize_in_place, undo
+from etl.pipelines.midi_request import MidiRun, Stage
 from etl.pipelines.midi_songs import write_midi_songs
 from etl.pitch import KEY_NAMES
 from etl.runtime.errors import EtlError

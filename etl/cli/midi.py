@@ -13,7 +13,7 @@ from etl.runtime.executor import default_workers
 from etl.runtime.settings import database_path
 
 if TYPE_CHECKING:
-    from etl.pipelines.midi import MidiSummary
+    from etl.pipelines.midi_request import MidiSummary
 
 app = typer.Typer(
     help="MIDI library: import, analyse, sanitize, split, find, rename, export.", no_args_is_help=True
@@ -218,7 +218,8 @@ def _run(
     force: bool,
     dry_run: bool,
 ) -> None:
-    from etl.pipelines.midi import MidiRun, Stage, preview, run_midi
+    from etl.pipelines.midi import preview, run_midi
+    from etl.pipelines.midi_request import MidiRun, Stage
     from etl.runtime.progress import Progress
 
     unknown = [stage for stage in stages if stage not in set(Stage)]

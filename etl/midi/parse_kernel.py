@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from etl.midi.batch import DRUM_CHANNEL, Repair
+from etl.midi.bytes_kernel import MTRK, chunk_at, find, signed, word
 from etl.midi.jit import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MTHD: Final = 0x4D546864
-MTRK: Final = 0x4D54726B
 HEADER_WINDOW: Final = 65536
 DEFAULT_DIVISION: Final = 480
 LAST_TICK: Final = 1 << 50
@@ -54,49 +54,6 @@ _HANGING: Final = int(Repair.HANGING_NOTE)
 _ORPHAN: Final = int(Repair.ORPHAN_NOTE_OFF)
 _NO_TRACKS: Final = int(Repair.NO_TRACKS)
 _TRAILING: Final = int(Repair.TRAILING_BYTES)
-
-
-@kernel
-def signed(value: Any) -> int:
-    """Widen an unsigned byte to a signed 64-bit integer (int() would make it unsigned, then mix to float)."""
-    widened: int = value + 0
-    return widened
-
-
-@kernel
-def _word(data: NDArray[Any], at: int) -> int:
-    """Big-endian 32-bit word."""
-    return (
-        (signed(data[at]) << 24)
-        | (signed(data[at + 1]) << 16)
-        | (signed(data[at + 2]) << 8)
-        | signed(data[at + 3])
-    )
-
-
-@kernel
-def _find(data: NDArray[Any], start: int, stop: int, signature: int) -> int:
-    """First place of a four-byte signature that ends before ``stop``; -1 if none."""
-    first = signature >> 24
-    for at in range(start, stop - 3):
-        if data[at] == first and _word(data, at) == signature:
-            return at
-    return -1
-
-
-@kernel
-def _chunk_at(data: NDArray[Any], at: int, stop: int) -> bool:
-    """Whether a plausible chunk starts here: four printable characters and a length that fits."""
-    if at == stop:
-        return True
-    if at + 8 > stop:
-        return False
-    if _word(data, at) == MTRK:
-        return True
-    for i in range(4):
-        if data[at + i] < 32 or data[at + i] > 126:
-            return False
-    return at + 8 + _word(data, at + 4) <= stop
 
 
 @kernel
@@ -196,7 +153,7 @@ def _track(
                     ended = True
                     running = 0
                     at = min(at + length, stop)
-                    if at >= declared_stop or (at + 8 <= stop and _word(data, at) == MTRK):
+                    if at >= declared_stop or (at + 8 <= stop and word(data, at) == MTRK):
                         break
                     continue
                 if not complete or at + length > stop:
@@ -327,7 +284,7 @@ def _header(data: NDArray[Any], start: int, at: int, stop: int, record: Any) -> 
     if at + 14 > stop:
         record.format = 1
         return stop, warnings | _HEADER
-    length = _word(data, at + 4)
+    length = word(data, at + 4)
     record.format = (signed(data[at + 8]) << 8) | signed(data[at + 9])
     record.declared_tracks = (signed(data[at + 10]) << 8) | signed(data[at + 11])
     division = (signed(data[at + 12]) << 8) | signed(data[at + 13])
@@ -350,7 +307,7 @@ def _header(data: NDArray[Any], start: int, at: int, stop: int, record: Any) -> 
         record.division = division
     if length != 6:
         warnings |= _HEADER
-        if length < 6 or at + 8 + length > stop or not _chunk_at(data, at + 8 + length, stop):
+        if length < 6 or at + 8 + length > stop or not chunk_at(data, at + 8 + length, stop):
             length = 6
     return at + 8 + length, warnings
 
@@ -396,7 +353,7 @@ def parse_files(
         record.seconds_per_tick = record.seconds = 0.0
         record.end_tick = 0
         warnings = 0
-        at = _find(data, start, min(stop, start + HEADER_WINDOW), MTHD)
+        at = find(data, start, min(stop, start + HEADER_WINDOW), MTHD)
         if at >= 0:
             record.valid = True
             at, warnings = _header(data, start, at, stop, record)
@@ -404,25 +361,25 @@ def parse_files(
             channels[2, DRUM_CHANNEL] = 1
             found = 0
             while True:
-                if at + 8 > stop or _word(data, at) != MTRK:
-                    if _chunk_at(data, at, stop):
+                if at + 8 > stop or word(data, at) != MTRK:
+                    if chunk_at(data, at, stop):
                         if at == stop:
                             break
                         warnings |= _ALIEN
-                        at += 8 + _word(data, at + 4)
+                        at += 8 + word(data, at + 4)
                         continue
-                    following = _find(data, at, stop, MTRK)
+                    following = find(data, at, stop, MTRK)
                     if following < 0 or following + 8 > stop:
                         warnings |= _TRAILING
                         break
                     warnings |= _RESYNC
                     at = following
                 begin = at + 8
-                declared = begin + _word(data, at + 4)
+                declared = begin + word(data, at + 4)
                 limit = declared
-                if declared > stop or not _chunk_at(data, declared, stop):
+                if declared > stop or not chunk_at(data, declared, stop):
                     # The length is wrong or junk follows: the next track header is the only sure limit.
-                    following = _find(data, begin, stop, MTRK)
+                    following = find(data, begin, stop, MTRK)
                     limit = following if following >= 0 else stop
                     declared = min(declared, limit)
                 at, note, event, tick, found_warnings, ended = _track(
@@ -430,7 +387,7 @@ def parse_files(
                     open_head, open_tail, channels,
                 )  # fmt: skip
                 warnings |= found_warnings
-                if at != begin + _word(data, begin - 4):
+                if at != begin + word(data, begin - 4):
                     warnings |= _TRUNCATED if limit == stop and at <= declared else _LENGTH
                 record.end_tick = max(record.end_tick, tick)
                 found += 1

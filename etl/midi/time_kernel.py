@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from etl.midi.batch import Repair
+from etl.midi.bytes_kernel import signed
 from etl.midi.jit import kernel
-from etl.midi.parse_kernel import UNKNOWN_PROGRAM, signed
+from etl.midi.parse_kernel import UNKNOWN_PROGRAM
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
