@@ -74,7 +74,6 @@ def data3(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Threads that analyse; default: all cores.")
     ] = None,
-<<<<<<< HEAD
     enrich: Annotated[
         bool, typer.Option("--enrich", help="Then fill in names from Spotify; see `etl enrich spotify`.")
     ] = False,
@@ -83,11 +82,9 @@ def data3(
     wait: Wait = False,
     partial_every: PartialEvery = 50_000,
     log_json: LogJson = False,
-=======
     from_midi: Annotated[
         bool, typer.Option("--from-midi", help="Analyse the chords of the MIDI library as well.")
     ] = False,
->>>>>>> d2e8ae3 (MIDI exports: NPZ, Parquet, chords of the library as data3 songs)
 ) -> None:
     """Analyse chord songs: key, Roman numerals, fingerprints; write the 17-column data3 CSV."""
     from etl.chords.keys import KeyMethod
@@ -98,13 +95,11 @@ def data3(
     from etl.runtime.progress import Progress
     from etl.services.credentials import spotify_credentials
 
-    paths = expand(inputs or [])
-    if from_midi:
-        from etl.pipelines.midi_songs import write_midi_songs
-
-        paths = (*paths, write_midi_songs(database_path(db)))
+    paths = (*expand(inputs or []), *(midi_songs(db) if from_midi else ()))
     if not paths:
-        raise EtlError("nothing to build from.", "Name a chord CSV, or pass --from-midi.")
+        raise EtlError(
+            "nothing to build from.", "Name a chord CSV, or pass --from-midi.", exit_code=ExitCode.USAGE
+        )
     if key_method not in set(KeyMethod):
         raise EtlError(f"no key method `{key_method}`.", f"Choose one of: {', '.join(KeyMethod)}.")
     if section_keys and no_db:
@@ -168,6 +163,13 @@ def _quality_report(database: Path) -> str:
 
     with read_store(database) as connection:
         return quality.describe(quality.quality(connection))
+
+
+def midi_songs(db: Path | None) -> tuple[Path]:
+    """Write the chords of the MIDI library where they can be read as songs."""
+    from etl.pipelines.midi_songs import write_midi_songs
+
+    return (write_midi_songs(database_path(db)),)
 
 
 def expand(patterns: Sequence[str]) -> tuple[Path, ...]:
