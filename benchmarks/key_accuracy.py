@@ -89,6 +89,26 @@ def main(corpora: list[tuple[Path, Path]]) -> None:
     show(banded(krumhansl[agreed], keys[agreed]))
     print("Billboard, held out, reliability\n")
     show(reliability(posterior[agreed].max(axis=1), (posterior.argmax(axis=1) == keys)[agreed]))
+    print("Billboard, held out, by kind of song (trained)\n")
+    lengths, tonics = examples.tokens.lengths, songs["n_tonics"].to_numpy()
+    kinds = {
+        "major": keys < 12,
+        "minor": keys >= 12,
+        "one tonic": tonics == 1,
+        "several tonics": tonics > 1,
+        "under 15 tokens": lengths < 15,
+        "15-39 tokens": (lengths >= 15) & (lengths < 40),
+        "40-99 tokens": (lengths >= 40) & (lengths < 100),
+        "100 tokens and more": lengths >= 100,
+    }
+    show(
+        pl.DataFrame(
+            [
+                row(kind, posterior[is_kind & agreed], keys[is_kind & agreed])
+                for kind, is_kind in kinds.items()
+            ]
+        )
+    )
     repeats = []
     for seed in range(_REPEATS):
         logits = held_out(examples, agreed, shuffled_folds(titles, seed))[0][agreed]

@@ -127,13 +127,13 @@ TYPES = {
 }  # fmt: skip
 
 
-def tables_of(*migrations: str) -> list[str]:
-    """Names of the tables that migrations make."""
-    text = "".join((resource("sql/migrations") / name).read_text(encoding="utf-8") for name in migrations)
-    return re.findall(r"CREATE TABLE (\w+)", text)
+def all_tables() -> list[str]:
+    """Names of the tables that the migrations make."""
+    files = sorted(resource("sql/migrations").glob("*.sql"))
+    return re.findall(r"CREATE TABLE (\w+)", "".join(file.read_text(encoding="utf-8") for file in files))
 
 
-@pytest.mark.parametrize("table", tables_of("0001_runs.sql", "0002_chords.sql"))
+@pytest.mark.parametrize("table", all_tables())
 def test_table_and_schema_agree(built, table):
     """The schema has the table's columns in order, with their types, lengths, nullability and uniqueness."""
     schema = json.loads((resource("schemas") / f"{table}.json").read_text(encoding="utf-8"))
