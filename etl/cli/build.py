@@ -48,11 +48,11 @@ because an input cannot be read or a target cannot be written, 2 for wrong optio
 )
 def data3(
     inputs: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             help="Chordonomicon CSVs (also .gz, .zst, .bz2), Parquet files, or quoted globs of them."
         ),
-    ],
+    ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The data3 CSV to write.")] = Path(
         "data3.csv"
     ),
@@ -82,6 +82,9 @@ def data3(
     wait: Wait = False,
     partial_every: PartialEvery = 50_000,
     log_json: LogJson = False,
+    from_midi: Annotated[
+        bool, typer.Option("--from-midi", help="Analyse the chords of the MIDI library as well.")
+    ] = False,
 ) -> None:
     """Analyse chord songs: key, Roman numerals, fingerprints; write the 17-column data3 CSV."""
     from etl.chords.keys import KeyMethod
@@ -92,7 +95,11 @@ def data3(
     from etl.runtime.progress import Progress
     from etl.services.credentials import spotify_credentials
 
-    paths = expand(inputs)
+    paths = (*expand(inputs or []), *(midi_songs(db) if from_midi else ()))
+    if not paths:
+        raise EtlError(
+            "nothing to build from.", "Name a chord CSV, or pass --from-midi.", exit_code=ExitCode.USAGE
+        )
     if key_method not in set(KeyMethod):
         raise EtlError(f"no key method `{key_method}`.", f"Choose one of: {', '.join(KeyMethod)}.")
     if section_keys and no_db:
@@ -156,6 +163,13 @@ def _quality_report(database: Path) -> str:
 
     with read_store(database) as connection:
         return quality.describe(quality.quality(connection))
+
+
+def midi_songs(db: Path | None) -> tuple[Path]:
+    """Write the chords of the MIDI library where they can be read as songs."""
+    from etl.pipelines.midi_songs import write_midi_songs
+
+    return (write_midi_songs(database_path(db)),)
 
 
 def expand(patterns: Sequence[str]) -> tuple[Path, ...]:

@@ -9,7 +9,21 @@ from typing import TYPE_CHECKING, Annotated, Any, Never
 import typer
 
 import etl
-from etl.cli import build, cache, db, demo, enrich, evaluate, export, library, query, report, status, validate
+from etl.cli import (
+    build,
+    cache,
+    db,
+    demo,
+    enrich,
+    evaluate,
+    export,
+    library,
+    midi,
+    query,
+    report,
+    status,
+    validate,
+)
 from etl.runtime.errors import EtlError, ExitCode
 
 if TYPE_CHECKING:
@@ -36,6 +50,7 @@ app.command(epilog=query.EXAMPLES)(query.query)
 app.add_typer(db.app, name="db")
 app.add_typer(report.app, name="report")
 app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(midi.app, name="midi")
 
 
 def _print_version(value: bool) -> None:

@@ -64,7 +64,8 @@ class Ledger:
         to do once their ``not_before`` has passed.
         """
         finished = self.connection.sql(
-            "SELECT item FROM ledger WHERE task = ? AND version = ? AND ("
+            "SELECT item FROM ledger WHERE item IN (SELECT item FROM items) "
+            "AND task = ? AND version = ? AND ("
             "status IN ('done', 'skipped') OR (status = 'failed' AND NOT ?) "
             "OR (status = 'parked' AND not_before > now()))",
             params=[self.task, self.version, retry_failed],

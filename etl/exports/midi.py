@@ -1,0 +1,85 @@
+"""The MIDI library for machine learning: matrices as NPZ, the analysis as Parquet."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import polars as pl
+
+import etl
+from etl.midi.categories import CATEGORIES
+from etl.midi.stats_kernel import DRUM_CLASSES
+from etl.pitch import KEY_INDEX, NO_KEY
+from etl.runtime.files import atomic_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import duckdb
+
+_FIGURES: Final = (
+    "bpm", "bpm_confidence", "seconds", "notes", "polyphony", "mean_polyphony", "velocity_mean", "drum_score",
+    *(f"{name}_share" for name in DRUM_CLASSES),
+)  # fmt: skip
+
+
+def write_midi_npz(connection: duckdb.DuckDBPyConnection, target: Path) -> int:
+    """Write one row per different MIDI file; loads with ``allow_pickle=False``.
+
+    The file holds ``ids`` (N,) content hashes; ``key`` (N,) int8 as in `etl.pitch`, -1 none;
+    ``key_posterior`` (N, 24) and ``pitch_class_profile`` (N, 12) float32; ``figures`` (N, F) float32 named by
+    ``figure_names``; ``category`` (N,) int8, index into ``category_names``, -1 none; the chords of file i as
+    ``token_ids[token_offsets[i]:token_offsets[i + 1]]``, indices into ``vocabulary``, each for
+    ``token_beats`` quarter notes; and ``manifest``, JSON.
+
+    Returns
+    -------
+    int
+        Number of rows.
+    """
+    frame: pl.DataFrame = connection.sql("SELECT * FROM midi_analysis ORDER BY sha256").pl()
+    lengths = frame["chords"].list.len().to_numpy()
+    chords = frame.select(pl.col("chords").explode(), pl.col("chord_beats").explode()).drop_nulls()
+    vocabulary = chords["chords"].unique().sort()
+    index = pl.DataFrame({"chords": vocabulary, "id": np.arange(len(vocabulary), dtype=np.int32)})
+    tokens = chords.join(index, on="chords", maintain_order="left")
+    manifest = {"made_by": f"music-etl {etl.__version__}", "rows": frame.height, "source": "midi_analysis"}
+    with atomic_path(target) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(
+            file,
+            ids=frame["sha256"].to_numpy().astype("U64"),
+            key=frame["key"].replace_strict(KEY_INDEX, default=NO_KEY, return_dtype=pl.Int8).to_numpy(),
+            key_posterior=_matrix(frame["key_posterior"], 24),
+            pitch_class_profile=_matrix(frame["pitch_class_profile"], 12),
+            figures=frame.select(
+                pl.col(name).cast(pl.Float32).fill_null(0.0) for name in _FIGURES
+            ).to_numpy(),
+            figure_names=np.array(_FIGURES),
+            category=frame["category"]
+            .replace_strict({name: i for i, name in enumerate(CATEGORIES)}, default=-1, return_dtype=pl.Int8)
+            .to_numpy(),
+            category_names=np.array(CATEGORIES),
+            token_ids=tokens["id"].to_numpy(),
+            token_beats=tokens["chord_beats"].to_numpy(),
+            token_offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+            vocabulary=np.array(vocabulary.to_list(), dtype=np.str_),
+            manifest=np.array(json.dumps(manifest)),
+        )
+    return frame.height
+
+
+def _matrix(column: pl.Series, width: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    return column.explode().to_numpy().astype(np.float32).reshape(-1, width)
+
+
+def write_midi_parquet(connection: duckdb.DuckDBPyConnection, target: Path) -> int:
+    """Write the view ``midi`` (analysis, first path, name in the library) with its tags; give the rows."""
+    frame: pl.DataFrame = connection.sql(
+        "SELECT midi.*, (SELECT list_sort(list(DISTINCT tag)) FROM midi_tags AS t "
+        "WHERE t.sha256 = midi.sha256) AS tags FROM midi ORDER BY sha256"
+    ).pl()
+    with atomic_path(target) as temporary:
+        frame.write_parquet(temporary)
+    return frame.height

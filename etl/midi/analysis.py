@@ -1,0 +1,212 @@
+"""Everything there is to know about a batch of files, as two frames: files and parts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from etl.midi.batch import repair_names
+from etl.midi.chords import chord_labels, chord_segments, find_beats, spell_chords
+from etl.midi.drums import CATEGORY_SCORE, TAG_SCORE, drum_scores, mark_drums
+from etl.midi.keys import find_keys
+from etl.midi.stats_kernel import DRUM_CLASSES, FILE_STATS, PART, file_stats, part_stats
+from etl.midi.tempo import metre_columns, tempo_columns
+from etl.midi.text import decode_text
+from etl.pitch import KEY_NAMES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from etl.midi.batch import MidiBatch
+
+_TRACK_NAME: Final = 3
+_FEWEST_NOTES_IN_CHORD: Final = 2.0
+
+
+class Analysis(NamedTuple):
+    """``files`` has a row per file, in order; ``parts`` a row per track and channel with notes."""
+
+    files: pl.DataFrame
+    parts: pl.DataFrame
+
+
+def analyze(batch: MidiBatch) -> Analysis:
+    """Analyse parsed files: counts, tempo, metre, key, drums and chords.
+
+    Notes of parts found to be drums are flagged in the batch.
+
+    Returns
+    -------
+    Analysis
+        Columns as described in ``schemas/midi_analysis.json`` and ``schemas/midi_tracks.json``; both have
+        ``file``, the index in the batch.
+    """
+    records = np.empty(len(batch.notes), PART)
+    records = records[: part_stats(batch.files, batch.notes, batch.note_offsets, records)]
+    scores = drum_scores(records)
+    mark_drums(batch, records, scores)
+    beats = find_beats(batch)
+    keys = find_keys(batch, beats)
+    segments = spell_chords(chord_segments(beats, chord_labels(beats)), keys.key)
+    parts = part_columns(batch, records, scores)
+    files = (
+        _file_columns(batch)
+        .join(tempo_columns(batch), on="file", how="left", maintain_order="left")
+        .join(metre_columns(batch), on="file", how="left", maintain_order="left")
+        .join(_part_summary(parts), on="file", how="left", maintain_order="left")
+        .join(_chord_lists(segments), on="file", how="left", maintain_order="left")
+        .with_columns(
+            key=pl.Series([KEY_NAMES[key] if key >= 0 else None for key in keys.key], dtype=pl.String),
+            key_confidence=pl.Series(keys.posterior.max(axis=1).round(4)),
+            key_posterior=pl.Series(
+                keys.posterior.round(6).astype(np.float32), dtype=pl.Array(pl.Float32, 24)
+            ),
+            key_scope=pl.Series(np.where(keys.key < 0, "none", np.where(keys.is_loop, "phrase", "piece"))),
+            key_change_beat=pl.Series(keys.change_beat).replace(-1, None),
+            other_key=pl.Series(
+                [KEY_NAMES[key] if key >= 0 else None for key in keys.other_key], dtype=pl.String
+            ),
+            pitch_class_profile=pl.Series(
+                _profiles(beats.profiles, beats.offsets), dtype=pl.Array(pl.Float32, 12)
+            ),
+            programs=pl.col("programs").fill_null([]),
+            chords=pl.col("chords").fill_null([]),
+            chord_beats=pl.col("chord_beats").fill_null([]),
+            distinct_chords=pl.col("distinct_chords").fill_null(0),
+            drum_score=pl.col("drum_score").fill_null(0.0),
+            parts=pl.col("parts").fill_null(0),
+            **{f"{name}_share": pl.col(f"{name}_share").fill_null(0.0) for name in DRUM_CLASSES},
+        )
+    )
+    return Analysis(files, parts)
+
+
+def _file_columns(batch: MidiBatch) -> pl.DataFrame:
+    """Give counts, ranges and repairs of each file."""
+    stats = np.zeros(len(batch.files), FILE_STATS)
+    file_stats(batch.files, batch.notes, batch.note_offsets, stats)
+    records = batch.files
+    notes = np.maximum(1, stats["notes"])
+    mean = stats["velocity_sum"] / notes
+    deviation = np.sqrt(np.maximum(0.0, stats["velocity_squares"] / notes - mean * mean))
+    warnings = {int(bits): repair_names(int(bits)) for bits in np.unique(records["warnings"])}
+    frame = pl.DataFrame(
+        {
+            "file": np.arange(len(records), dtype=np.int32),
+            "valid": records["valid"],
+            "format": records["format"].astype(np.int16),
+            "division": records["division"],
+            "tracks": records["tracks"],
+            "seconds": records["seconds"].round(6),
+            "notes": stats["notes"],
+            "drum_notes": stats["drum_notes"],
+            "polyphony": stats["polyphony"],
+            "mean_polyphony": stats["mean_polyphony"].round(4),
+            "pitch_min": stats["pitch_min"].astype(np.int16),
+            "pitch_max": stats["pitch_max"].astype(np.int16),
+            "velocity_min": stats["velocity_min"].astype(np.int16),
+            "velocity_max": stats["velocity_max"].astype(np.int16),
+            "velocity_mean": mean.round(4),
+            "velocity_deviation": deviation.round(4),
+        }
+    ).with_columns(
+        repairs=pl.Series([warnings[int(bits)] for bits in records["warnings"]], dtype=pl.List(pl.String)),
+        note_hash=pl.Series(
+            [f"{high:016x}{low:016x}" for high, low in stats["note_hash"].tolist()], dtype=pl.String
+        ),
+    )
+    silent, unpitched = pl.col("notes") == 0, pl.col("notes") == pl.col("drum_notes")
+    return frame.with_columns(
+        pl.when(unpitched).then(None).otherwise(pl.col("pitch_min", "pitch_max")).name.keep(),
+        pl.when(silent).then(None).otherwise(pl.col("^velocity_.*$", "note_hash")).name.keep(),
+    )
+
+
+def part_columns(batch: MidiBatch, records: NDArray[Any], scores: NDArray[np.float64]) -> pl.DataFrame:
+    """Give one row per part: its place, name, instrument and what it plays."""
+    notes = np.maximum(1, records["notes"])
+    frame = pl.DataFrame(
+        {
+            "file": records["file"],
+            "track": records["track"],
+            "channel": records["channel"].astype(np.int16),
+            "program": records["program"].astype(np.int16),
+            "notes": records["notes"],
+            "start_tick": records["start_tick"],
+            "end_tick": records["end_tick"],
+            "pitch_min": records["pitch_min"].astype(np.int16),
+            "pitch_max": records["pitch_max"].astype(np.int16),
+            "pitch_mean": (records["pitch_sum"] / notes).round(4),
+            "velocity_mean": (records["velocity_sum"] / notes).round(4),
+            "polyphony": records["polyphony"],
+            "drum_score": scores,
+        }
+    )
+    hits = pl.DataFrame({f"{name}_hits": records["hits"][:, i] for i, name in enumerate(DRUM_CLASSES)})
+    return pl.concat([frame, hits], how="horizontal").join(
+        _track_names(batch), on=["file", "track"], how="left", maintain_order="left"
+    )
+
+
+def _track_names(batch: MidiBatch) -> pl.DataFrame:
+    """Give the first name of each track that has notes or not."""
+    events = batch.events
+    named = events[(events["status"] == 0xFF) & (events["kind"] == _TRACK_NAME) & (events["length"] > 0)]
+    raw = [
+        batch.data[offset : offset + length].tobytes()
+        for offset, length in zip(named["offset"].tolist(), named["length"].tolist(), strict=True)
+    ]
+    texts = {text: decode_text(text) for text in set(raw)}
+    return pl.DataFrame(
+        {
+            "file": named["file"],
+            "track": named["track"],
+            "name": pl.Series([texts[text] for text in raw], dtype=pl.String),
+        }
+    ).unique(["file", "track"], keep="first", maintain_order=True)
+
+
+def _part_summary(parts: pl.DataFrame) -> pl.DataFrame:
+    """Sum up the parts of each file: programs, drum score, shares of the drum classes in drum hits."""
+    drum = pl.col("drum_score") > TAG_SCORE
+    hits = [pl.col(f"{name}_hits").filter(drum).sum() for name in DRUM_CLASSES]
+    return parts.group_by("file").agg(
+        parts=pl.len(),
+        programs=pl.col("program").filter(pl.col("drum_score") <= CATEGORY_SCORE).unique().sort(),
+        drum_score=(pl.col("drum_score") * pl.col("notes")).sum() / pl.col("notes").sum(),
+        **{
+            f"{name}_share": pl.when(pl.sum_horizontal(hits) > 0)
+            .then(count / pl.sum_horizontal(hits))
+            .otherwise(0.0)
+            .round(4)
+            for name, count in zip(DRUM_CLASSES, hits, strict=True)
+        },
+    )
+
+
+def _chord_lists(segments: pl.DataFrame) -> pl.DataFrame:
+    """Collect the chords of each file; equal neighbours (after silence) become one, as in Chordonomicon."""
+    opens = (pl.col("symbol") != pl.col("symbol").shift(1)) | (pl.col("file") != pl.col("file").shift(1))
+    return (
+        segments.with_columns(run=opens.fill_null(value=True).cum_sum())
+        .group_by("file", "run", maintain_order=True)
+        .agg(pl.col("symbol").first(), pl.col("beats").sum())
+        .group_by("file", maintain_order=True)
+        .agg(
+            chords=pl.col("symbol"),
+            chord_beats=pl.col("beats"),
+            distinct_chords=pl.col("symbol").n_unique(),
+        )
+    )
+
+
+def _profiles(profiles: NDArray[np.float64], offsets: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Share of the sounding time by pitch class, (files, 12) float32; zeros in silence."""
+    running = np.concatenate([np.zeros((1, 12)), np.cumsum(profiles, axis=0)])
+    totals = running[offsets[1:]] - running[offsets[:-1]]
+    shares: NDArray[np.float32] = (totals / np.maximum(totals.sum(axis=1, keepdims=True), 1e-12)).astype(
+        np.float32
+    )
+    return shares

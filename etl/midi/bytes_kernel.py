@@ -1,0 +1,55 @@
+"""Compiled: words, signatures and chunks in a buffer of bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from etl.midi.jit import kernel
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MTRK: Final = 0x4D54726B
+
+
+@kernel
+def signed(value: Any) -> int:
+    """Widen an unsigned byte to a signed 64-bit integer (int() would make it unsigned, then mix to float)."""
+    widened: int = value + 0
+    return widened
+
+
+@kernel
+def word(data: NDArray[Any], at: int) -> int:
+    """Big-endian 32-bit word."""
+    return (
+        (signed(data[at]) << 24)
+        | (signed(data[at + 1]) << 16)
+        | (signed(data[at + 2]) << 8)
+        | signed(data[at + 3])
+    )
+
+
+@kernel
+def find(data: NDArray[Any], start: int, stop: int, signature: int) -> int:
+    """First place of a four-byte signature that ends before ``stop``; -1 if none."""
+    first = signature >> 24
+    for at in range(start, stop - 3):
+        if data[at] == first and word(data, at) == signature:
+            return at
+    return -1
+
+
+@kernel
+def chunk_at(data: NDArray[Any], at: int, stop: int) -> bool:
+    """Whether a plausible chunk starts here: four printable characters and a length that fits."""
+    if at == stop:
+        return True
+    if at + 8 > stop:
+        return False
+    if word(data, at) == MTRK:
+        return True
+    for i in range(4):
+        if data[at + i] < 32 or data[at + i] > 126:
+            return False
+    return at + 8 + word(data, at + 4) <= stop

@@ -1,0 +1,132 @@
+"""Where things go on a drive for an Akai MPC or Force, and what its progression files look like.
+
+References
+----------
+.. [1] Progression files as the MPC's pad-perform mode reads them: one JSON object ``progression`` with a
+   name, root note, scale, recording octave and up to sixteen chords, the first in the role ``Root``; after
+   the files that github.com/liotier/AkaiMPC writes and that load on an MPC One.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from etl.midi.chords import QUALITY_NOTES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class DriveFormat(StrEnum):
+    """The device that a drive is for."""
+
+    MPC_ONE = "mpc-one"
+    FORCE = "force"
+    BOTH = "both"
+
+
+ROOT_FOLDERS: Final = {
+    DriveFormat.MPC_ONE: ("MPC_Documents",),
+    DriveFormat.FORCE: ("Force_Documents",),
+    DriveFormat.BOTH: ("MPC_Documents", "Force_Documents"),
+}
+
+CATEGORY_FOLDERS: Final = {
+    "DrumKicks": "SAMPLES/Drums/Kicks",
+    "DrumSnares": "SAMPLES/Drums/Snares",
+    "DrumHats": "SAMPLES/Drums/Hats",
+    "DrumCymbals": "SAMPLES/Drums/Cymbals",
+    "DrumToms": "SAMPLES/Drums/Toms",
+    "DrumPerc": "SAMPLES/Drums/Percussion",
+    "Drums": "SAMPLES/Drums",
+    "Bass": "SAMPLES/Bass",
+    "Melody": "SAMPLES/Melody",
+    "Chords": "SAMPLES/Chords",
+    "Progressions": "Progressions",
+    "FX": "SAMPLES/FX",
+    "Loops": "SAMPLES/Loops",
+}
+"""Folder of each of `etl.midi.categories.CATEGORIES`, below the root folder."""
+
+EMPTY_FOLDERS: Final = ("Patterns", "Programs")
+METADATA_FOLDER: Final = "METADATA"
+
+MOST_CHORDS: Final = 16  # pads
+RECORDING_OCTAVE: Final = 2
+_LOWEST_ROOT: Final = 48  # C3
+_BASS_OCTAVE: Final = 36  # C2
+_SHARP_NAMES: Final = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+_LETTERS: Final = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+# Suffixes of `etl.midi.chords` as lead sheets write them.
+_LEAD_SHEET: Final = {
+    "min": "m", "min7": "m7", "dim7": "m7b5", "dimb7": "dim7", "minadd13": "m6", "add13": "6",
+}  # fmt: skip
+
+
+def progression(name: str, key: str, chords: Sequence[str]) -> dict[str, Any]:
+    """Build the content of a ``.progression`` file [1]_.
+
+    Parameters
+    ----------
+    name
+        Its name.
+    key
+        One of `etl.pitch.KEY_NAMES`.
+    chords
+        Symbols as `etl.midi.chords.spell_chords` writes them; the first sixteen different ones become pads.
+
+    Returns
+    -------
+    dict
+        Ready for JSON.
+
+    Examples
+    --------
+    >>> made = progression("Loop", "A Minor", ["Amin", "F/C", "Amin"])["progression"]
+    >>> made["rootNote"], made["scale"], made["chords"][1]
+    ('A', 'Minor', {'name': 'F/C', 'role': 'Normal', 'notes': [36, 53, 57, 60]})
+    """
+    tonic, scale = key.split(" ")
+    pads = list(dict.fromkeys(chords))[:MOST_CHORDS]
+    return {
+        "progression": {
+            "name": name,
+            "rootNote": _SHARP_NAMES[_pitch_class(tonic)],
+            "scale": scale,
+            "recordingOctave": RECORDING_OCTAVE,
+            "chords": [
+                {"name": label, "role": "Normal" if place else "Root", "notes": notes}
+                for place, (label, notes) in enumerate(map(_pad, pads))
+            ],
+        }
+    }
+
+
+def _pad(symbol: str) -> tuple[str, list[int]]:
+    """Give a chord's lead-sheet name and its notes: the bass below, the chord from its root at C3 up."""
+    chord, _, bass = symbol.partition("/")
+    length = 2 if len(chord) > 1 and _is_accidental(chord[1:]) else 1
+    root, suffix = chord[:length], chord[length:]
+    start = _LOWEST_ROOT + _pitch_class(root)
+    lowest = _pitch_class(bass) if bass else _pitch_class(root)
+    label = (
+        _lead_sheet_note(root)
+        + _LEAD_SHEET.get(suffix, suffix)
+        + (f"/{_lead_sheet_note(bass)}" if bass else "")
+    )
+    return label, [_BASS_OCTAVE + lowest, *(start + interval for interval in QUALITY_NOTES[suffix])]
+
+
+def _is_accidental(rest: str) -> bool:
+    """Whether what follows a root letter is a flat or a sharp, not the s of sus."""
+    return rest[0] == "b" or (rest[0] == "s" and not rest.startswith("sus"))
+
+
+def _lead_sheet_note(note: str) -> str:
+    return note.replace("s", "#")
+
+
+def _pitch_class(note: str) -> int:
+    shift = sum({"b": -1, "s": 1, "#": 1}[mark] for mark in note[1:])
+    return (_LETTERS[note[0]] + shift) % 12

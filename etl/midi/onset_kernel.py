@@ -1,0 +1,110 @@
+"""Compiled: tempo from note onsets, for files that do not give one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from etl.midi.jit import kernel
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SLOWEST: Final = 55.0
+FASTEST: Final = 215.0
+STEPS: Final = 400
+MOST_ONSETS: Final = 256
+FEWEST_ONSETS: Final = 8
+WINDOW: Final = 4.0  # beats over which two onsets are compared
+PRIOR_BPM: Final = 110.0
+PRIOR_OCTAVES: Final = 0.4
+FINE_STEPS: Final = 40
+BEAT_SHARE: Final = 0.3
+HALF_SHARE: Final = 0.3
+QUARTER_SHARE: Final = 0.4
+
+
+@kernel
+def onset_tempo(
+    notes: NDArray[Any],
+    note_offsets: NDArray[np.int64],
+    wanted: NDArray[np.bool_],
+    tempos: NDArray[np.float64],
+) -> None:
+    """Estimate beats per minute from the intervals between onsets.
+
+    A tempo scores the mean of cos(2 pi interval / unit), for units of a beat, a half and a quarter, over all
+    pairs of onsets up to four beats apart (weighted by their summed velocities), times a log-normal
+    preference for moderate tempos [1]_.
+
+    Parameters
+    ----------
+    notes, note_offsets
+        As in a `MidiBatch`; the first 256 onsets count.
+    wanted
+        Which files to estimate, (files,).
+    tempos
+        Filled in: bpm and confidence (0 to 1) of the wanted files, (files, 2); 0 with fewer than 8 onsets.
+
+    References
+    ----------
+    .. [1] Ellis, "Beat tracking by dynamic programming", Journal of New Music Research 36(1), 2007: the
+       preference; phase coherence as in Povel and Essens, "Perception of temporal patterns", 1985.
+    """
+    onsets = np.empty(MOST_ONSETS)
+    strengths = np.empty(MOST_ONSETS)
+    for file in range(len(wanted)):
+        if not wanted[file]:
+            continue
+        tempos[file] = 0.0
+        count = 0
+        for note in range(note_offsets[file], note_offsets[file + 1]):
+            start = notes[note].start_s
+            if count == 0 or start - onsets[count - 1] > 0.03:
+                if count == MOST_ONSETS:
+                    break
+                onsets[count] = start
+                strengths[count] = 0.0
+                count += 1
+            strengths[count - 1] += notes[note].velocity
+        if count < FEWEST_ONSETS:
+            continue
+        best, best_bpm = -1.0, 0.0
+        ratio = (FASTEST / SLOWEST) ** (1.0 / (STEPS - 1))
+        bpm = SLOWEST
+        for _ in range(STEPS):
+            octaves = np.log2(bpm / PRIOR_BPM) / PRIOR_OCTAVES
+            score = _coherence(onsets, strengths, count, bpm) * np.exp(-0.5 * octaves * octaves)
+            if score > best:
+                best, best_bpm = score, bpm
+            bpm *= ratio
+        centre, step = best_bpm, best_bpm * (ratio - 1.0) / FINE_STEPS
+        top = -1.0
+        for fine in range(-FINE_STEPS, FINE_STEPS + 1):
+            coherence = _coherence(onsets, strengths, count, centre + fine * step)
+            if coherence > top:
+                top = coherence
+                best_bpm = centre + fine * step
+        tempos[file, 0] = best_bpm
+        tempos[file, 1] = min(1.0, max(0.0, top))
+
+
+@kernel
+def _coherence(onsets: NDArray[np.float64], strengths: NDArray[np.float64], count: int, bpm: float) -> float:
+    """Give the mean agreement of onset intervals with the beat and its half and quarter, at most 1."""
+    beat = 60.0 / bpm
+    total = 0.0
+    weights = 0.0
+    for i in range(count):
+        for j in range(i + 1, count):
+            interval = onsets[j] - onsets[i]
+            if interval > WINDOW * beat:
+                break
+            cosine = np.cos(2.0 * np.pi * interval / beat)
+            half = 2.0 * cosine * cosine - 1.0
+            quarter = 2.0 * half * half - 1.0
+            weight = strengths[i] * strengths[j]
+            total += weight * (BEAT_SHARE * cosine + HALF_SHARE * half + QUARTER_SHARE * quarter)
+            weights += weight
+    return total / weights if weights > 0 else 0.0

@@ -1,0 +1,67 @@
+"""File names that every drive and every sampler can hold: ASCII, no spaces, no clashes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LONGEST_STEM: Final = 100
+EMPTY_STEM: Final = "untitled"
+
+# Letters that Unicode decomposition leaves whole.
+_LETTERS: Final = {
+    "ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "đ": "d", "Đ": "D", "ð": "d",
+    "Ð": "D", "þ": "th", "Þ": "Th", "ł": "l", "Ł": "L", "\u0131": "i", "♯": "#", "♭": "b",
+}  # fmt: skip
+# Device names of Windows, with or without an ending.
+_RESERVED: Final = r"(?i)^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)"
+
+
+def safe_stems(stems: pl.Expr) -> pl.Expr:
+    """Rewrite name stems with ``A-Z a-z 0-9 . _ -`` only.
+
+    Accents are transliterated, ``#`` becomes ``s`` (as in the chord spelling), everything else ``_``; no dots
+    or separators at the ends, no Windows device names, at most 100 characters, never empty.
+    """
+    plain = stems.str.replace_many(list(_LETTERS), list(_LETTERS.values())).str.normalize("NFKD")
+    plain = plain.str.replace_all(r"\p{M}", "").str.replace_all("#", "s", literal=True)
+    plain = plain.str.replace_all(r"[^A-Za-z0-9._-]+", "_").str.replace_all(r"_{2,}", "_")
+    plain = plain.str.strip_chars("_. ").str.head(LONGEST_STEM).str.strip_chars("_. ")
+    # Windows looks at the part before the first dot.
+    plain = plain.str.replace(_RESERVED, "${1}_$2")
+    return pl.when(plain.str.len_bytes() > 0).then(plain).otherwise(pl.lit(EMPTY_STEM))
+
+
+def distinct_names(stems: Iterable[str], taken: set[str], *, ending: str = ".mid") -> list[str]:
+    """Give every stem a name of its own, also on drives that do not tell upper from lower case.
+
+    Parameters
+    ----------
+    stems
+        From `safe_stems`.
+    taken
+        Lower-case names in use; the new ones are added.
+    ending
+        With its dot.
+
+    Returns
+    -------
+    list
+        ``stem.mid``, or ``stem_1.mid``, ``stem_2.mid`` ... where that is taken.
+    """
+    names = []
+    following: dict[str, int] = {}
+    for stem in stems:
+        name, lower = f"{stem}{ending}", stem.lower()
+        number = following.get(lower, 0)
+        while name.lower() in taken:
+            number += 1
+            name = f"{stem}_{number}{ending}"
+        following[lower] = number
+        taken.add(name.lower())
+        names.append(name)
+    return names

@@ -1,0 +1,241 @@
+"""Compiled: counts and ranges of the notes of each file and of each part (track and channel)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from etl.midi.jit import kernel
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+HASH_GRID: Final = 960  # steps of a beat that the note hash tells apart
+
+DRUM_CLASSES: Final = ("kick", "snare", "hat", "cymbal", "tom", "percussion")
+KICK, SNARE, HAT, CYMBAL, TOM, PERCUSSION = range(6)
+NO_DRUM: Final = 6
+
+
+def _drum_class_of() -> NDArray[np.uint8]:
+    """Class of each General MIDI (and GM2, 27-34 and 82-87) percussion note; 6 outside the map."""
+    classes = np.full(128, NO_DRUM, np.uint8)
+    classes[27:88] = PERCUSSION
+    classes[[35, 36]] = KICK
+    classes[[37, 38, 39, 40]] = SNARE
+    classes[[42, 44, 46]] = HAT
+    classes[[49, 51, 52, 53, 55, 57, 59]] = CYMBAL
+    classes[[41, 43, 45, 47, 48, 50]] = TOM
+    return classes
+
+
+DRUM_CLASS_OF: Final = _drum_class_of()
+"""Shape (128,), uint8: index into `DRUM_CLASSES` by note number (MMA, "General MIDI 2" 1.2, 2007)."""
+
+PART: Final = np.dtype(
+    [
+        ("start_tick", np.int64),
+        ("end_tick", np.int64),
+        ("seconds", np.float64),
+        ("pitch_class", np.float64, (12,)),
+        ("hits", np.int64, (7,)),
+        ("notes", np.int64),
+        ("pitch_sum", np.int64),
+        ("velocity_sum", np.int64),
+        ("polyphony", np.int32),
+        ("distinct", np.int32),
+        ("file", np.int32),
+        ("track", np.int32),
+        ("channel", np.uint8),
+        ("program", np.uint8),
+        ("drum", np.uint8),
+        ("pitch_min", np.uint8),
+        ("pitch_max", np.uint8),
+    ],
+    align=True,
+)
+"""One (track, channel) with notes. ``program`` and ``drum`` are those of its first note; ``hits`` counts
+notes by `DRUM_CLASS_OF`; ``pitch_class`` is seconds by pitch class; ``polyphony`` the most notes at once."""
+
+FILE_STATS: Final = np.dtype(
+    [
+        ("hits", np.int64, (7,)),
+        ("notes", np.int64),
+        ("drum_notes", np.int64),
+        ("velocity_sum", np.int64),
+        ("velocity_squares", np.int64),
+        ("mean_polyphony", np.float64),
+        ("note_hash", np.uint64, (2,)),
+        ("polyphony", np.int32),
+        ("channels", np.uint16),
+        ("pitch_min", np.uint8),
+        ("pitch_max", np.uint8),
+        ("velocity_min", np.uint8),
+        ("velocity_max", np.uint8),
+    ],
+    align=True,
+)
+"""One file. Pitch range and polyphony leave drum channels out; ``hits`` counts drum notes only; ``channels``
+has a bit per channel; ``mean_polyphony`` is notes sounding, while any sounds; ``note_hash`` is equal for
+files with the same pitches at the same beats for as long, counted from the first note."""
+
+
+@kernel
+def part_stats(
+    files: NDArray[Any],
+    notes: NDArray[Any],
+    note_offsets: NDArray[np.int64],
+    parts: NDArray[Any],
+) -> int:
+    """Fill in `PART` rows, ordered by file, track and channel; returns how many."""
+    row = 0
+    for file in range(len(files)):
+        first, last = note_offsets[file], note_offsets[file + 1]
+        slots = np.full(max(1, files[file].tracks) * 16, -1, np.int64)
+        count = 0
+        for note in range(first, last):
+            slot = notes[note].track * 16 + notes[note].channel
+            if slots[slot] < 0:
+                slots[slot] = 0
+                count += 1
+        found = 0
+        for slot in range(len(slots)):
+            if slots[slot] >= 0:
+                slots[slot] = found
+                found += 1
+        sizes = np.zeros(count + 1, np.int64)
+        for note in range(first, last):
+            sizes[slots[notes[note].track * 16 + notes[note].channel] + 1] += 1
+        starts = np.cumsum(sizes)
+        members = np.empty(last - first, np.int64)
+        filled = starts.copy()
+        for note in range(first, last):
+            part = slots[notes[note].track * 16 + notes[note].channel]
+            members[filled[part]] = note
+            filled[part] += 1
+        for part in range(count):
+            _part(notes, members[starts[part] : starts[part + 1]], parts[row + part])
+        row += count
+    return row
+
+
+@kernel
+def file_stats(
+    files: NDArray[Any], notes: NDArray[Any], note_offsets: NDArray[np.int64], stats: NDArray[Any]
+) -> None:
+    """Fill in `FILE_STATS`, one per file."""
+    for file in range(len(files)):
+        first, last = note_offsets[file], note_offsets[file + 1]
+        _file(notes, first, last, stats[file])
+        _hash(notes, first, last, files[file].division, stats[file].note_hash)
+
+
+@kernel
+def _part(notes: NDArray[Any], members: NDArray[np.int64], part: Any) -> None:
+    """Summarise the notes of one part, given in order of their starts."""
+    opening = notes[members[0]]
+    part.file, part.track, part.channel = opening.file, opening.track, opening.channel
+    part.program, part.drum = opening.program, opening.drum
+    part.start_tick, part.end_tick = opening.start_tick, opening.end_tick
+    part.pitch_min, part.pitch_max = opening.pitch, opening.pitch
+    part.seconds = 0.0
+    part.notes = len(members)
+    part.pitch_sum = part.velocity_sum = 0
+    part.pitch_class[:] = 0.0
+    part.hits[:] = 0
+    seen = np.zeros(128, np.uint8)
+    ends = np.empty(len(members), np.int64)
+    for i in range(len(members)):
+        note = notes[members[i]]
+        seconds = note.end_s - note.start_s
+        part.seconds += seconds
+        part.pitch_class[note.pitch % 12] += seconds
+        part.hits[DRUM_CLASS_OF[note.pitch]] += 1
+        part.pitch_sum += note.pitch
+        part.velocity_sum += note.velocity
+        part.end_tick = max(part.end_tick, note.end_tick)
+        part.pitch_min = min(part.pitch_min, note.pitch)
+        part.pitch_max = max(part.pitch_max, note.pitch)
+        seen[note.pitch] = 1
+        ends[i] = note.end_tick
+    part.distinct = seen.sum()
+    ends.sort()
+    ended = 0
+    part.polyphony = 0
+    for i in range(len(members)):
+        start = notes[members[i]].start_tick
+        while ended < i and ends[ended] <= start:
+            ended += 1
+        part.polyphony = max(part.polyphony, i + 1 - ended)
+
+
+@kernel
+def _file(notes: NDArray[Any], first: int, last: int, stats: Any) -> None:
+    """Summarise the notes of one file, given in order of their starts."""
+    stats.notes = last - first
+    stats.drum_notes = stats.velocity_sum = stats.velocity_squares = 0
+    stats.channels = 0
+    stats.pitch_min, stats.velocity_min = 127, 127
+    stats.pitch_max, stats.velocity_max = 0, 0
+    stats.hits[:] = 0
+    stats.mean_polyphony = 0.0
+    stats.polyphony = 0
+    ends = np.empty(last - first, np.int64)
+    pitched = 0
+    sounding = 0
+    covered = 0
+    reach = -1
+    for i in range(first, last):
+        note = notes[i]
+        velocity = note.velocity + 0
+        stats.velocity_sum += velocity
+        stats.velocity_squares += velocity * velocity
+        stats.velocity_min = min(stats.velocity_min, note.velocity)
+        stats.velocity_max = max(stats.velocity_max, note.velocity)
+        stats.channels |= 1 << note.channel
+        if note.drum:
+            stats.drum_notes += 1
+            stats.hits[DRUM_CLASS_OF[note.pitch]] += 1
+            continue
+        stats.pitch_min = min(stats.pitch_min, note.pitch)
+        stats.pitch_max = max(stats.pitch_max, note.pitch)
+        ends[pitched] = note.end_tick
+        pitched += 1
+        sounding += note.end_tick - note.start_tick
+        covered += max(0, note.end_tick - max(reach, note.start_tick))
+        reach = max(reach, note.end_tick)
+    if covered > 0:
+        stats.mean_polyphony = sounding / covered
+    ends = ends[:pitched]
+    ends.sort()
+    ended = 0
+    begun = 0
+    for i in range(first, last):
+        if notes[i].drum:
+            continue
+        while ended < begun and ends[ended] <= notes[i].start_tick:
+            ended += 1
+        begun += 1
+        stats.polyphony = max(stats.polyphony, begun - ended)
+
+
+@kernel
+def _hash(notes: NDArray[Any], first: int, last: int, division: int, sums: NDArray[np.uint64]) -> None:
+    """Sum a mixed word per note, so that the order of notes at one tick does not matter (splitmix64 [1]_).
+
+    References
+    ----------
+    .. [1] Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
+    """
+    sums[:] = 0
+    for i in range(first, last):
+        start = (notes[i].start_tick - notes[first].start_tick) * HASH_GRID // division
+        length = (notes[i].end_tick - notes[i].start_tick) * HASH_GRID // division
+        word = np.uint64(start) * np.uint64(0x9E3779B97F4A7C15)
+        word ^= np.uint64(length) * np.uint64(0xC2B2AE3D27D4EB4F) + np.uint64(notes[i].pitch)
+        for half in range(2):
+            word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+            word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+            word ^= word >> np.uint64(31)
+            sums[half] += word

@@ -1,0 +1,98 @@
+"""Tags of files, each with where it comes from and how far to trust it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from etl.midi.drums import TAG_SCORE
+from etl.midi.words import word_tags
+
+NAME_CONFIDENCE: Final = 0.8
+FOLDER_CONFIDENCE: Final = 0.6
+TRACK_CONFIDENCE: Final = 0.6
+PROGRAM_CONFIDENCE: Final = 0.5
+TEMPO_CONFIDENCE: Final = 1.0
+
+# General MIDI level 1: sixteen families of eight programs (RP-003, 1991).
+_FAMILIES: Final = (
+    "piano", "mallet", "keys", "guitar", "bass", "strings", "strings", "brass",
+    "woodwind", "woodwind", "lead", "pad", "fx", "world", "percussion", "fx",
+)  # fmt: skip
+# Upper bounds, beats per minute.
+_TEMPO_BANDS: Final = (("slow", 80.0), ("moderate", 108.0), ("upbeat", 132.0), ("fast", 168.0))
+_FASTEST_BAND: Final = "very_fast"
+
+TAG_COLUMNS: Final = ("file", "tag", "kind", "source", "confidence")
+
+
+def program_families() -> pl.DataFrame:
+    """Tag of each General MIDI program, 0 to 127."""
+    return pl.DataFrame(
+        {"program": range(128), "tag": [_FAMILIES[number // 8] for number in range(128)]},
+        schema={"program": pl.Int16, "tag": pl.String},
+    )
+
+
+def find_tags(names: pl.DataFrame, files: pl.DataFrame, parts: pl.DataFrame) -> pl.DataFrame:
+    """Collect the tags of files.
+
+    Parameters
+    ----------
+    names
+        ``file``, ``stem`` and ``folder`` (the folders above the file, as one string).
+    files, parts
+        From `etl.midi.analysis.analyze`.
+
+    Returns
+    -------
+    DataFrame
+        ``file: i32``, ``tag``, ``kind`` (instrument, role, structure, genre or tempo), ``source`` (name,
+        folder, track, program, notes or tempo), ``confidence: f64``; a tag once per file and source.
+    """
+    sources = [
+        ("name", NAME_CONFIDENCE, names.select("file", name="stem")),
+        ("folder", FOLDER_CONFIDENCE, names.select("file", name="folder")),
+        ("track", TRACK_CONFIDENCE, parts.select("file", "name")),
+    ]
+    words = [
+        word_tags(frame.lazy()).with_columns(source=pl.lit(source), confidence=pl.lit(confidence, pl.Float64))
+        for source, confidence, frame in sources
+    ]
+    pitched = parts.lazy().filter(pl.col("drum_score") <= TAG_SCORE)
+    # Program 0 is what files without any program have, so it says nothing.
+    programs = (
+        pitched.filter(pl.col("program") > 0)
+        .join(program_families().lazy(), on="program", maintain_order="left")
+        .select(
+            "file", "tag", kind=pl.lit("instrument"), source=pl.lit("program"),
+            confidence=pl.lit(PROGRAM_CONFIDENCE),
+        )
+        .unique(maintain_order=True)
+    )  # fmt: skip
+    drums = (
+        files.lazy()
+        .filter(pl.col("drum_score") > TAG_SCORE)
+        .select(
+            "file", tag=pl.lit("drums"), kind=pl.lit("instrument"), source=pl.lit("notes"),
+            confidence=pl.col("drum_score").round(4),
+        )
+    )  # fmt: skip
+    band = pl.coalesce(
+        *(pl.when(pl.col("bpm") < bound).then(pl.lit(name)) for name, bound in _TEMPO_BANDS),
+        pl.lit(_FASTEST_BAND),
+    )
+    tempo = (
+        files.lazy()
+        .filter(pl.col("bpm_source") != "default")
+        .select(
+            "file", tag=band, kind=pl.lit("tempo"), source=pl.lit("tempo"),
+            confidence=pl.lit(TEMPO_CONFIDENCE),
+        )
+    )  # fmt: skip
+    return (
+        pl.concat([*(frame.select(TAG_COLUMNS) for frame in words), programs, drums, tempo])
+        .sort("file", "tag", "source", "confidence")
+        .collect()
+    )

@@ -1,0 +1,347 @@
+"""Read MIDI files out of archives, in memory, whatever the archive claims about itself.
+
+Nothing is ever extracted to disk. Sizes are counted on the bytes that really come out, so that a small
+archive that swells (a bomb) is dropped when it passes the caps, not after.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import re
+import stat
+import tarfile
+import zipfile
+import zlib
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING, Any, Final, cast
+
+import py7zr
+from py7zr.io import Py7zIO, WriterFactory
+
+from etl.midi.text import decode_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LARGEST_MEMBER: Final = 32 * 2**20
+LARGEST_ARCHIVE: Final = 2 * 2**30
+MOST_MEMBERS: Final = 200_000
+HIGHEST_RATIO: Final = 200
+DEEPEST: Final = 4
+MIDI_ENDINGS: Final = (".mid", ".midi", ".kar", ".rmi", ".smf")
+SEPARATOR: Final = "!"
+"""Between an archive's path and a member's in it."""
+
+_ARCHIVE_ENDINGS: Final = (
+    ".zip", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".7z", ".rar",
+)  # fmt: skip
+_ALWAYS_FREE: Final = LARGEST_MEMBER  # bytes before the ratio counts: short files of nothing compress well
+_DRIVE: Final = re.compile(r"^[A-Za-z]:")
+_TAR_MAGIC_AT, _TAR_BLOCK = 257, 512
+_READ_ERRORS: Final = (
+    OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile,
+    py7zr.exceptions.ArchiveError, NotImplementedError, RuntimeError, ValueError, IndexError, KeyError,
+    TypeError, AttributeError,
+)  # fmt: skip
+
+
+_DECOMPRESSORS: Final[dict[str, Any]] = {
+    "gzip": lambda stream: gzip.GzipFile(fileobj=stream),
+    "bzip2": bz2.BZ2File,
+    "xz": lzma.LZMAFile,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A MIDI file out of an archive."""
+
+    path: str
+    blob: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A file, archive or member that is not taken, and why."""
+
+    path: str
+    category: str
+    reason: str
+
+
+class _CapError(Exception):
+    """An archive passed a cap."""
+
+
+@dataclass
+class _Budget:
+    """What may still come out of one archive on disk, nested archives included."""
+
+    compressed: int
+    bytes_out: int = 0
+    members: int = 0
+
+    def take(self, count: int) -> None:
+        self.bytes_out += count
+        if self.bytes_out > LARGEST_ARCHIVE:
+            raise _CapError(f"more than {LARGEST_ARCHIVE >> 30} GB come out of it")
+        if self.bytes_out > max(_ALWAYS_FREE, HIGHEST_RATIO * self.compressed):
+            raise _CapError(f"it swells more than {HIGHEST_RATIO} times")
+
+    def count_member(self) -> None:
+        self.members += 1
+        if self.members > MOST_MEMBERS:
+            raise _CapError(f"more than {MOST_MEMBERS:,} members")
+
+
+def archive_kind(head: bytes) -> str | None:
+    """Tell zip, gzip, bzip2, xz, 7z, rar or tar by the first 512 bytes; None for anything else."""
+    magics = {
+        b"PK\x03\x04": "zip", b"PK\x05\x06": "zip", b"\x1f\x8b": "gzip", b"BZh": "bzip2",
+        b"\xfd7zXZ\x00": "xz", b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a\x07": "rar",
+    }  # fmt: skip
+    for magic, kind in magics.items():
+        if head.startswith(magic):
+            return kind
+    if head[_TAR_MAGIC_AT : _TAR_MAGIC_AT + 5] == b"ustar":
+        return "tar"
+    return None
+
+
+def read_archive(stream: IO[bytes], path: str, size: int) -> Iterator[Member | Refusal]:
+    """Read the MIDI files in an archive and in the archives inside it.
+
+    Parameters
+    ----------
+    stream
+        The archive, seekable.
+    path
+        Its path, for the members' paths.
+    size
+        Its size on disk, bytes.
+
+    Yields
+    ------
+    Member or Refusal
+        In the order of the archive. Damage, caps and encryption are refusals, never errors; what was read
+        before them stands.
+    """
+    yield from _read(stream, path, _Budget(size), depth=1)
+
+
+def _read(stream: IO[bytes], path: str, budget: _Budget, depth: int) -> Iterator[Member | Refusal]:
+    if depth > DEEPEST:
+        yield Refusal(path, "nested", f"archives nested deeper than {DEEPEST}")
+        return
+    kind = archive_kind(stream.read(_TAR_BLOCK))
+    stream.seek(0)
+    reader = {"zip": _read_zip, "7z": _read_7z, "rar": _read_rar}.get(kind or "", _read_stream)
+    try:
+        yield from reader(stream, path, budget, depth)
+    except _CapError as error:
+        if depth > 1:
+            raise
+        yield Refusal(path, "cap", str(error))
+    except MemoryError:
+        yield Refusal(path, "cap", "it does not fit into memory")
+    except _READ_ERRORS as error:
+        yield Refusal(path, "damaged", f"{type(error).__name__}: {error}"[:300])
+
+
+def _member(
+    name: str, content: bytes | None, path: str, budget: _Budget, depth: int
+) -> Iterator[Member | Refusal]:
+    """Hand over one member that was read, or go into it; None is one that passed the size cap."""
+    whole = f"{path}{SEPARATOR}{name}"
+    if content is None:
+        yield Refusal(whole, "cap", f"larger than {LARGEST_MEMBER >> 20} MB")
+    elif archive_kind(content[:_TAR_BLOCK]):
+        yield from _read(io.BytesIO(content), whole, budget, depth + 1)
+    elif name.lower().endswith(MIDI_ENDINGS) or content[:4] == b"MThd":
+        yield Member(whole, content)
+
+
+def unsafe_name(name: str) -> str | None:
+    """Say why a member's name is not to be trusted; None if it is."""
+    if "\0" in name:
+        return "its name holds a NUL"
+    parts = re.split(r"[\\/]", name)
+    if not parts[0] or _DRIVE.match(name):
+        return "its path is absolute"
+    if ".." in parts:
+        return "its path leads out of the archive"
+    return None
+
+
+def _wanted(name: str) -> bool:
+    return name.lower().endswith((*MIDI_ENDINGS, *_ARCHIVE_ENDINGS))
+
+
+def _limited_read(stream: Any, budget: _Budget) -> bytes | None:
+    """Read a member whole; None if it is larger than the cap. Whatever came out is counted."""
+    content = cast("bytes", stream.read(LARGEST_MEMBER + 1))
+    budget.take(len(content))
+    return content if len(content) <= LARGEST_MEMBER else None
+
+
+def _read_zip(stream: IO[bytes], path: str, budget: _Budget, depth: int) -> Iterator[Member | Refusal]:
+    with zipfile.ZipFile(stream) as archive:
+        for info in archive.infolist():
+            budget.count_member()
+            name = info.orig_filename
+            if not info.flag_bits & 0x800:
+                name = decode_text(name.encode("cp437", "replace")) if "\0" not in name else name
+            if info.is_dir():
+                continue
+            problem = unsafe_name(name)
+            if stat.S_ISLNK(info.external_attr >> 16):
+                problem = "it is a link"
+            if problem:
+                yield Refusal(f"{path}{SEPARATOR}{name}".replace("\0", "\\0"), "unsafe", problem)
+                continue
+            if info.flag_bits & 1:
+                yield Refusal(f"{path}{SEPARATOR}{name}", "encrypted", "encrypted members are not supported")
+                continue
+            try:
+                with archive.open(info) as member:
+                    if not _wanted(name):
+                        head = member.read(_TAR_BLOCK)
+                        budget.take(len(head))
+                        if head[:4] != b"MThd" and not archive_kind(head):
+                            continue
+                        member.seek(0)
+                    content = _limited_read(member, budget)
+            except _READ_ERRORS as error:
+                yield Refusal(f"{path}{SEPARATOR}{name}", "damaged", f"{type(error).__name__}: {error}"[:300])
+                continue
+            yield from _member(name, content, path, budget, depth)
+
+
+class _Counted(io.RawIOBase):
+    """A stream that counts what comes out of it against a budget."""
+
+    def __init__(self, stream: IO[bytes], budget: _Budget) -> None:
+        self._stream = stream
+        self._budget = budget
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        content = self._stream.read(len(buffer))
+        self._budget.take(len(content))
+        buffer[: len(content)] = content
+        return len(content)
+
+
+def _read_stream(stream: IO[bytes], path: str, budget: _Budget, depth: int) -> Iterator[Member | Refusal]:
+    """Read a tar, plain or compressed, or a single compressed file."""
+    kind = archive_kind(stream.read(_TAR_BLOCK))
+    stream.seek(0)
+    plain = cast("IO[bytes]", _DECOMPRESSORS.get(kind or "", lambda plain: plain)(stream))
+    counted = io.BufferedReader(_Counted(plain, budget), 1 << 16)
+    if archive_kind(counted.peek(_TAR_BLOCK)[:_TAR_BLOCK]) != "tar":
+        name = re.sub(r"(?i)\.(gz|bz2|xz)$", "", re.split(rf"[\\/{SEPARATOR}]", path)[-1])
+        content = counted.read(LARGEST_MEMBER + 1)
+        yield from _member(name, content if len(content) <= LARGEST_MEMBER else None, path, budget, depth)
+        return
+    with tarfile.open(fileobj=counted, mode="r|", encoding="utf-8", errors="surrogateescape") as archive:
+        for info in archive:
+            budget.count_member()
+            name = decode_text(info.name.encode("utf-8", "surrogateescape"))
+            whole = f"{path}{SEPARATOR}{name}"
+            problem = unsafe_name(name)
+            if info.isdir():
+                continue
+            if not info.isreg():
+                problem = "it is a link or a device"
+            if problem:
+                yield Refusal(whole, "unsafe", problem)
+            elif info.size > LARGEST_MEMBER:
+                yield Refusal(whole, "cap", f"larger than {LARGEST_MEMBER >> 20} MB")
+            elif (member := archive.extractfile(info)) is not None:
+                yield from _member(name, member.read(), path, budget, depth)
+
+
+@dataclass
+class _Collector(WriterFactory):
+    """Takes members of a 7z archive into memory as they come, within the caps."""
+
+    budget: _Budget
+    members: dict[str, _Collected] = field(default_factory=dict)
+
+    def create(self, filename: str) -> _Collected:
+        return self.members.setdefault(filename, _Collected(self.budget))
+
+
+class _Collected(Py7zIO):
+    """One member of a 7z archive in memory."""
+
+    def __init__(self, budget: _Budget) -> None:
+        self._budget = budget
+        self.content = io.BytesIO()
+        self.is_whole = True
+
+    def write(self, data: bytes | bytearray) -> int:
+        self._budget.take(len(data))
+        if self.content.tell() + len(data) > LARGEST_MEMBER:
+            self.is_whole = False
+        else:
+            self.content.write(data)
+        return len(data)
+
+    def read(self, size: int | None = None) -> bytes:
+        return self.content.read(-1 if size is None else size)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self.content.seek(offset, whence)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def size(self) -> int:
+        return self.content.getbuffer().nbytes
+
+
+def _read_7z(stream: IO[bytes], path: str, budget: _Budget, depth: int) -> Iterator[Member | Refusal]:
+    try:
+        archive = py7zr.SevenZipFile(stream)
+    except py7zr.PasswordRequired:
+        yield Refusal(path, "encrypted", "encrypted archives are not supported")
+        return
+    with archive:
+        if archive.needs_password():
+            yield Refusal(path, "encrypted", "encrypted archives are not supported")
+            return
+        targets: list[str] = []
+        entries = archive.list()
+        # A solid archive is unpacked up to its last member, wanted or not.
+        swelled = sum(entry.uncompressed or 0 for entry in entries)
+        for entry in entries:
+            budget.count_member()
+            whole = f"{path}{SEPARATOR}{entry.filename}".replace("\0", "\\0")
+            problem = "it is a link" if getattr(entry, "is_symlink", False) else unsafe_name(entry.filename)
+            if entry.is_directory or not (problem or _wanted(entry.filename)):
+                continue
+            if problem:
+                yield Refusal(whole, "unsafe", problem)
+            elif (entry.uncompressed or 0) > LARGEST_MEMBER:
+                yield Refusal(whole, "cap", f"larger than {LARGEST_MEMBER >> 20} MB")
+            else:
+                targets.append(entry.filename)
+        if swelled > LARGEST_ARCHIVE or swelled > max(_ALWAYS_FREE, HIGHEST_RATIO * budget.compressed):
+            raise _CapError(f"it swells to {swelled >> 20} MB")
+        if not targets:
+            return
+        collector = _Collector(budget)
+        archive.extract(targets=targets, factory=collector)
+        for name, member in collector.members.items():
+            content = member.content.getvalue() if member.is_whole else None
+            yield from _member(name, content, path, budget, depth)
+
+
+def _read_rar(stream: IO[bytes], path: str, budget: _Budget, depth: int) -> Iterator[Member | Refusal]:  # noqa: ARG001
+    yield Refusal(path, "unsupported", "rar archives are not supported; unpack it, or repack it as zip")

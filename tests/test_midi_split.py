@@ -1,0 +1,110 @@
+"""Splitting: the parts are the whole, tick for tick."""
+# mypy: disable-error-code="no-untyped-call"
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import mido
+from hypothesis import given, settings, strategies as st
+
+from etl.midi.analysis import analyze
+from etl.midi.reader import read_files
+from etl.midi.split import part_suffix, split_file
+from tests.midi_oracle import midi_bytes, mido_file
+
+DATA = Path(__file__).parent / "data" / "midi"
+FIELDS = ["channel", "pitch", "velocity", "start_tick", "end_tick"]
+
+
+def split(blob: bytes):
+    """Split one file into all of its parts."""
+    batch = read_files([blob], keep_all=True)
+    parts = analyze(batch).parts.select("track", "channel", "program", "drum_score").rows()
+    return batch, list(split_file(batch, 0, parts))
+
+
+def check(blob: bytes) -> None:
+    """Hold the parts to the notes, seconds and programs of the whole."""
+    batch, parts = split(blob)
+    again = read_files([part.blob for part in parts])
+    assert (again.files["warnings"] == 0).all()
+    assert sorted(again.notes[FIELDS].tolist()) == sorted(batch.notes[FIELDS].tolist())
+    for index, part in enumerate(parts):
+        mine = batch.notes[(batch.notes["track"] == part.track) & (batch.notes["channel"] == part.channel)]
+        for field in ("program", "start_s", "end_s"):
+            assert sorted(again.notes_of(index)[field].tolist()) == sorted(mine[field].tolist())
+
+
+@st.composite
+def tracks(draw):
+    """Tracks of clashing notes, zero-length ones included, with tempos and controllers strewn in."""
+    out = []
+    for _ in range(draw(st.integers(1, 3))):
+        messages = []
+        for _ in range(draw(st.integers(0, 25))):
+            kind = draw(st.sampled_from(["on", "on", "off", "tempo", "cc", "metre"]))
+            time = draw(st.sampled_from([0, 0, 1, 7, 480, 300_000]))
+            channel = draw(st.integers(0, 2))
+            note = draw(st.integers(60, 62))
+            if kind == "tempo":
+                messages.append(mido.MetaMessage("set_tempo", tempo=draw(st.integers(1, 999_999)), time=time))
+            elif kind == "metre":
+                messages.append(mido.MetaMessage("time_signature", numerator=3, denominator=8, time=time))
+            elif kind == "cc":
+                messages.append(
+                    mido.Message("control_change", channel=channel, control=7, value=note, time=time)
+                )
+            else:
+                velocity = draw(st.integers(1, 127))
+                messages.append(
+                    mido.Message(f"note_{kind}", channel=channel, note=note, velocity=velocity, time=time)
+                )
+        out.append(messages)
+    return out
+
+
+@given(tracks(), st.integers(1, 32_767), st.sampled_from([1, 2]))
+@settings(max_examples=120, deadline=None)
+def test_notes_of_the_parts_are_the_notes_of_the_whole(messages, division, kind):
+    """Whatever the file, its parts hold its notes at their ticks and seconds: no more, no fewer."""
+    check(midi_bytes(messages, division=division, kind=kind))
+
+
+def test_songs_split_exactly():
+    """Real songs with tempo changes come apart without moving a note."""
+    with zipfile.ZipFile(DATA / "pop909.zip") as archive:
+        for name in archive.namelist():
+            if name.endswith(".mid"):
+                check(archive.read(name))
+
+
+def test_metas_and_programs_go_with_every_part():
+    """Tempo, metre and key are in every part at their ticks; a program set elsewhere is written in."""
+    setup = [
+        mido.MetaMessage("set_tempo", tempo=400_000),
+        mido.MetaMessage("key_signature", key="Ebm", time=10),
+        mido.MetaMessage("time_signature", numerator=7, denominator=8, time=90),
+        mido.Message("program_change", channel=1, program=33),
+    ]
+    part = [
+        mido.Message("note_on", channel=1, note=40, time=960),
+        mido.Message("note_off", channel=1, note=40, time=9),
+    ]
+    _, parts = split(midi_bytes([setup, [mido.MetaMessage("track_name", name="Bass"), *part]]))
+    (only,) = parts
+    assert only.suffix == "_t02_ch02_fingered_bass"
+    tick, found = 0, []
+    for message in mido_file(only.blob).tracks[0]:
+        tick += message.time
+        found.append((tick, message.type))
+    assert found == [
+        (0, "track_name"), (0, "program_change"), (0, "set_tempo"), (10, "key_signature"),
+        (100, "time_signature"), (960, "note_on"), (969, "note_off"), (969, "end_of_track"),
+    ]  # fmt: skip
+
+
+def test_drum_parts_are_named_so():
+    """Channel 10 is named drums whatever its program."""
+    assert part_suffix(0, 9, 0, 1.0) == "_t01_ch10_drums"
