@@ -6,8 +6,9 @@ import errno
 import glob
 import io
 import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import psutil
 
@@ -16,6 +17,9 @@ from etl.runtime.errors import EtlError
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+_FLUSH_BYTES: Final = 64 << 20
 
 
 def temporary_path(target: Path) -> Path:
@@ -59,17 +63,40 @@ def atomic_file(target: Path) -> Iterator[IO[bytes]]:
 
 
 class _TargetFile(io.FileIO):
-    """A file whose failures to write name the target that it stands for."""
+    """A file whose failures to write name the target that it stands for.
+
+    A large file is flushed to disk behind the writer, on a thread of its own, and leaves the page cache as it
+    goes: the flush at the end is short, and gigabytes of output do not push everything else out of memory.
+    """
 
     def __init__(self, temporary: Path, target: Path) -> None:
         super().__init__(temporary, "w")
         self._target = target
+        self._unflushed = 0
+        self._flusher = ThreadPoolExecutor(1, thread_name_prefix="etl-flush")
+        self._flush: Future[None] | None = None
 
     def write(self, data: Any, /) -> int:
         try:
-            return super().write(data)
+            written = super().write(data)
         except OSError as error:
             raise write_error(self._target, error) from error
+        self._unflushed += written
+        if self._unflushed >= _FLUSH_BYTES and (self._flush is None or self._flush.done()):
+            self._unflushed = 0
+            self._flush = self._flusher.submit(_flush_behind, self.fileno())
+        return written
+
+    def close(self) -> None:
+        self._flusher.shutdown()  # before the descriptor goes
+        super().close()
+
+
+def _flush_behind(descriptor: int) -> None:
+    with suppress(OSError):  # the flush at the end finds the same error and reports it
+        os.fsync(descriptor)
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 @contextmanager
