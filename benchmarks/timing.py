@@ -39,7 +39,7 @@ def run(command: Sequence[str], *, cwd: str | None = None) -> Measured:
                 peak = max(peak, sum(member.memory_info().rss for member in tree))
                 times = [member.cpu_times() for member in tree]
                 cpu = max(cpu, sum(t.user + t.system for t in times))
-            time.sleep(0.02)
+            time.sleep(0.1)
         wall = time.perf_counter() - start
         output = process.stdout.read() if process.stdout else ""
     if process.returncode:

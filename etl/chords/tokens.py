@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from etl.chords.ragged import Ragged
 from etl.chords.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    import polars as pl
     import pyarrow as pa
 
 
@@ -49,5 +50,5 @@ def tokenise(chords: pl.Series) -> tuple[pl.Series, Vocabulary]:
 
 
 def _split(chords: pl.Series) -> tuple[pa.LargeListArray, pa.DictionaryArray]:
-    words = chords.str.split(" ").to_arrow()
+    words = chords.str.split(" ").to_arrow(compat_level=pl.CompatLevel.newest())  # views: no copy
     return words, words.values.dictionary_encode()
