@@ -9,7 +9,6 @@ depend on how many. Rounds alternate, and the ratio is that of the medians.
 
 from __future__ import annotations
 
-import os
 import statistics
 import sys
 import tempfile
@@ -39,11 +38,8 @@ def main(songs: int, rowwise_songs: int, rounds: int) -> None:
             inputs=(source,),
             output=built,
             database=None,
-            npz=None,
             method=KeyMethod.KRUMHANSL,
-            limit=None,
             force=True,
-            workers=os.cpu_count() or 1,
         )
         columnar, by_row = [], []
         for _ in range(rounds):

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="etl",
-    help="Columnar ETL for music data: chord CSVs in, DuckDB and machine-learning data sets out.",
+    help="Columnar ETL for music data: chords, audio and MIDI in, DuckDB and data sets for models out.",
     epilog="Start with: etl demo",
     no_args_is_help=True,
     rich_markup_mode=None,
