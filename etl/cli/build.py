@@ -21,7 +21,7 @@ from etl.cli.enrich import (
 )
 from etl.cli.options import Database
 from etl.runtime.errors import EtlError, ExitCode
-from etl.runtime.executor import default_threads
+from etl.runtime.executor import default_workers
 from etl.runtime.settings import database_path
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def data3(
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Analyse again what the store already has.")] = False,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Threads that analyse; default: cores + 1.")
+        int | None, typer.Option(min=1, help="Threads that analyse; default: all cores.")
     ] = None,
     enrich: Annotated[
         bool, typer.Option("--enrich", help="Then fill in names from Spotify; see `etl enrich spotify`.")
@@ -116,7 +116,7 @@ def data3(
         section_keys=section_keys,
         limit=limit,
         force=force,
-        workers=workers or default_threads(),
+        workers=workers or default_workers(),
     )
     if dry_run:
         from etl.pipelines.estimate import estimate

@@ -30,7 +30,7 @@ from etl.pipelines.export import stored_names, write_stored_csv, write_stored_np
 from etl.pipelines.keeper import SongKeeper
 from etl.pipelines.summary import Summary
 from etl.runtime.errors import EtlError
-from etl.runtime.executor import default_threads, ordered_map, thread_executor
+from etl.runtime.executor import default_workers, ordered_map, thread_executor
 from etl.runtime.files import atomic_file, atomic_path, check_writable
 from etl.runtime.meter import Meter
 from etl.store.database import open_store
@@ -84,7 +84,7 @@ class Data3Build:
     section_keys: bool = False
     limit: int | None = None
     force: bool = False
-    workers: int = field(default_factory=default_threads)
+    workers: int = field(default_factory=default_workers)
 
     @property
     def version(self) -> str:

@@ -25,11 +25,6 @@ def default_workers() -> int:
     return os.cpu_count() or 1
 
 
-def default_threads() -> int:
-    """Threads that keep all cores at work: one more than cores, as one or the other has to wait."""
-    return default_workers() + 1
-
-
 def thread_executor(workers: int) -> Executor:
     """Threads, for work that spends its time in code that releases the interpreter lock."""
     return ThreadPoolExecutor(workers, thread_name_prefix="etl")
