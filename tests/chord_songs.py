@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from etl.chords.analysis import Harmony, analyse
 from etl.chords.keys import KeyMethod
+from etl.chords.romantext import RomanStyle
 from etl.chords.symbols import QUALITIES
+from etl.exports.data3 import HEADER, SOURCE_COLUMNS, LineBuffer, write_data3
 from etl.runtime.resources import resource
 
 DATA = Path(__file__).parent / "data"
@@ -39,9 +41,18 @@ def harmony(*chords: str | None, statistics: bool = True) -> Harmony:
     return analyse(frame, method=KeyMethod.KRUMHANSL, statistics=statistics)
 
 
+def written(batch: Harmony, style: RomanStyle = RomanStyle.HOUSE) -> pl.DataFrame:
+    """Write a batch as data3 lines, and give its songs with the texts that were written."""
+    missing = [name for name in SOURCE_COLUMNS if name not in batch.songs.columns]
+    songs = batch.songs.with_columns(pl.lit(None, pl.String).alias(name) for name in missing)
+    lines = write_data3(songs, batch.vocabulary, batch.numerals.texts, LineBuffer(), style)
+    texts = pl.read_csv(HEADER + bytes(lines), infer_schema=False)
+    return batch.songs.with_columns(texts.select("roman_numerals", "harmonic_fingerprint"))
+
+
 def analysed(*chords: str | None) -> pl.DataFrame:
-    """Give the analysed songs of one batch."""
-    return harmony(*chords).songs
+    """Give the analysed songs of one batch, with their texts."""
+    return written(harmony(*chords))
 
 
 @cache

@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 from etl.chords.categories import CATEGORIES
 from etl.chords.lexicon import Lexicon
 from etl.chords.symbols import parse_chord, parse_section
-from tests.chord_songs import harmony, sample, songs
+from tests.chord_songs import harmony, sample, songs, written
 
 
 def spelled(lexicon: Lexicon, row: dict[str, list[int]]) -> list[str]:
@@ -28,15 +28,16 @@ def spelled(lexicon: Lexicon, row: dict[str, list[int]]) -> list[str]:
 def test_numbers_spell_the_songs(batches: list[list[str]]) -> None:
     """Over several batches, tags in their place, and numerals beside the chords."""
     lexicon = Lexicon()
-    encoded = [lexicon.encode(harmony(*batch)) for batch in batches]
+    analysed = [harmony(*batch) for batch in batches]
+    encoded = [lexicon.encode(batch).with_columns(written(batch)["roman_numerals"]) for batch in analysed]
     numerals = lexicon.numeral_table()["numeral"]
     for batch, frame in zip(batches, encoded, strict=True):
         for song, row in zip(batch, frame.iter_rows(named=True), strict=True):
             assert spelled(lexicon, row) == song.split()
             assert len(row["numeral_ids"]) == len(row["chord_ids"])
             if row["n_chords"]:
-                written = [w for w in row["roman_numerals"].split(" ") if not parse_section(w)]
-                assert [numerals[n] for n in row["numeral_ids"]] == written
+                words = [w for w in row["roman_numerals"].split(" ") if not parse_section(w)]
+                assert [numerals[n] for n in row["numeral_ids"]] == words
 
 
 def test_numbers_depend_on_the_songs_not_on_the_batches() -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings, strategies as st
 
 from etl.chords.ragged import Ragged
 
 rows = st.lists(st.lists(st.integers(0, 4), max_size=6), max_size=8)
-TEXTS = pa.array(["C", "", "♯♭", "<verse_1>", "x" * 40], pa.large_string())
 
 
 def ragged(lists: list[list[int]]) -> Ragged:
@@ -51,12 +49,13 @@ def test_where_keeps_the_rows(lists: list[list[int]], unwanted: int) -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(rows, st.sampled_from([" ", "|"]))
-def test_joined_texts_are_those_of_str_join(lists: list[list[int]], separator: str) -> None:
-    """Empty texts, long texts and letters of several bytes are joined like any other."""
-    texts = TEXTS.to_pylist()
-    expected = [separator.join(texts[v] for v in row) for row in lists]
-    assert ragged(lists).joined(TEXTS, separator).to_list() == expected
+@given(rows, st.data())
+def test_named_rows_get_one_value_instead(lists: list[list[int]], data: st.DataObject) -> None:
+    """The other rows stay, wherever the named ones stand."""
+    named = data.draw(st.lists(st.booleans(), min_size=len(lists), max_size=len(lists)))
+    at = np.flatnonzero(named)
+    expected = [[9 + i] if named[i] else row for i, row in enumerate(lists)]
+    assert ragged(lists).instead(at, 9 + at).to_series().to_list() == expected
 
 
 def test_values_are_replaced_one_for_one() -> None:
@@ -71,7 +70,7 @@ def test_values_are_a_view() -> None:
     assert np.shares_memory(Ragged.from_series(series).values, Ragged.from_series(series).values)
 
 
-def test_one_text_for_each_value_is_needed() -> None:
-    """A value beyond the texts is an error, never another song's text."""
-    with pytest.raises(pa.ArrowIndexError):
-        ragged([[5]]).joined(TEXTS, " ")
+def test_values_cannot_be_changed_in_place() -> None:
+    """Ragged arrays share memory with columns, which are immutable."""
+    with pytest.raises(ValueError, match="read-only"):
+        ragged([[1]]).values[0] = 2

@@ -13,7 +13,8 @@ import polars as pl
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from etl.chords.key_features import GROUP_SIZES, STATE_CLASSES, key_features
+from etl.chords.key_counts import key_features
+from etl.chords.key_features import GROUP_SIZES, STATE_CLASSES
 from etl.chords.key_model import softmax, trained_model, training_data
 from etl.chords.key_scores import calibration_error, key_scores
 from etl.chords.key_training import Examples, fit, title_folds

@@ -6,13 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
-import pyarrow as pa
 
-from etl.chords.fingerprints import with_fingerprint
 from etl.chords.keys import KeyMethod, with_key
-from etl.chords.ragged import Ragged
 from etl.chords.readings import NumeralTable, with_readings
-from etl.chords.romantext import RomanStyle, styled
 from etl.chords.section_keys import with_section_keys
 from etl.chords.statistics import with_counts, with_statistics
 from etl.chords.tokens import tokenise
@@ -51,7 +47,6 @@ def analyse(
     songs: pl.DataFrame,
     *,
     method: KeyMethod,
-    style: RomanStyle = RomanStyle.HOUSE,
     statistics: bool = True,
     section_keys: bool = False,
 ) -> Harmony:
@@ -63,8 +58,6 @@ def analyse(
         Needs ``chords: str``.
     method
         How keys are found.
-    style
-        How the text ``roman_numerals`` spells numerals.
     statistics
         Whether to add the columns that only the store and the matrices need.
     section_keys
@@ -75,8 +68,7 @@ def analyse(
     Harmony
         ``songs`` with the columns of :func:`~etl.chords.keys.with_key`,
         :func:`~etl.chords.readings.with_readings`, :func:`~etl.chords.statistics.with_counts`, if wanted
-        :func:`~etl.chords.statistics.with_statistics`, and the data3 texts ``key_name``, ``roman_numerals``
-        and ``harmonic_fingerprint``.
+        :func:`~etl.chords.statistics.with_statistics`, and ``key_name``.
     """
     tokens, vocabulary = tokenise(songs["chords"])
     keyed = (
@@ -91,8 +83,7 @@ def analyse(
         keyed.lazy()
         .pipe(numerals.with_numerals)
         .pipe(with_counts, vocabulary)
-        .pipe(with_fingerprint, vocabulary)
-        .pipe(with_texts, numerals, style)
+        .pipe(with_key_name)
     )
     if section_keys:
         analysed = analysed.pipe(with_section_keys, vocabulary)
@@ -101,29 +92,14 @@ def analyse(
     return Harmony(analysed.collect(engine="in-memory"), vocabulary, numerals)
 
 
-def with_texts(songs: pl.LazyFrame, numerals: NumeralTable, style: RomanStyle) -> pl.LazyFrame:
-    """Add ``key_name`` and ``roman_numerals``, with the words that stand for songs without harmony."""
-
-    def join(song: pl.Series) -> pl.Series:
-        ids = Ragged.from_series(song.struct.field("numerals"))
-        spelled, texts = styled(ids, song.struct.field("key").to_numpy(), numerals.texts, style)
-        return spelled.joined(pa.array(texts, pa.large_string()), " ")
-
-    joined = pl.struct("numerals", "key").map_batches(join, return_dtype=pl.String, is_elementwise=True)
-    no_harmony = pl.col("tokens").list.len() == 0
-    parse_error = pl.col("n_chords") == 0
+def with_key_name(songs: pl.LazyFrame) -> pl.LazyFrame:
+    """Add ``key_name``, with the words that stand for songs without harmony."""
     return songs.with_columns(
-        key_name=pl.when(no_harmony)
+        key_name=pl.when(pl.col("tokens").list.len() == 0)
         .then(pl.lit(NO_HARMONY))
-        .when(parse_error)
+        .when(pl.col("n_chords") == 0)
         .then(pl.lit(PARSE_ERROR))
         .otherwise(
             pl.col("key").replace_strict(dict(enumerate(KEY_NAMES)), default=None, return_dtype=pl.String)
-        ),
-        roman_numerals=pl.when(no_harmony)
-        .then(pl.lit("empty"))
-        .when(parse_error)
-        .then(pl.lit("parse_error"))
-        .otherwise(joined),
-        harmonic_fingerprint=pl.when(parse_error).then(None).otherwise(pl.col("harmonic_fingerprint")),
+        )
     )

@@ -11,16 +11,13 @@ before the first tag form a section too, and a song without tags is one section.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy import sparse
 
-from etl.chords.ragged import Ragged
 from etl.chords.symbols import QUALITIES, Quality
-from etl.chords.vocabulary import Kind, Vocabulary
+from etl.chords.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,82 +73,12 @@ _STATE_OF_QUALITY: Final = np.array([STATE_CLASSES.index(_state_class(q)) for q 
 _HALF_OF_QUALITY: Final = np.array([_MOVE_CLASS[_state_class(q)] for q in QUALITIES], np.int32)
 
 
-@dataclass(frozen=True)
-class FeatureGroup:
-    """Counts of one group of features, and what divides them.
-
-    Attributes
-    ----------
-    counts
-        Shape (N, features). Integer counts, except for ``chords``, where an entry is the square root of the
-        chord's share of the song.
-    divisors
-        Shape (N,), at least 1: how many chords, moves or sections the counts are over.
-    """
-
-    counts: sparse.csr_array[Any]
-    divisors: NDArray[np.int64]
-
-    def shares(self) -> sparse.csr_array[Any]:
-        """Divide the counts, duplicates summed."""
-        counts = self.counts.astype(np.float64)
-        counts.sum_duplicates()
-        return sparse.csr_array(sparse.diags_array(1 / self.divisors) @ counts)
-
-
-def key_features(tokens: Ragged, vocabulary: Vocabulary) -> dict[str, FeatureGroup]:
-    """Count the features of each row of tokens.
-
-    Parameters
-    ----------
-    tokens
-        Token ids, N rows: songs, or sections on their own.
-    vocabulary
-        What the ids stand for.
-
-    Returns
-    -------
-    dict
-        A :class:`FeatureGroup` for each of :data:`GROUP_SIZES`. A row without chords has no features.
-    """
-    kinds = vocabulary.kinds[tokens.values]
-    chord_at = np.flatnonzero(kinds == Kind.CHORD)
-    chords = Ragged(tokens.values[chord_at], np.searchsorted(chord_at, tokens.offsets))
-    filled = chords.lengths > 0
-    opens_song, closes_song = chords.offsets[:-1][filled], chords.offsets[1:][filled] - 1
-    opens = np.zeros(len(chord_at) + 1, np.bool_)
-    opens[opens_song] = True
-    opens[np.searchsorted(chord_at, np.flatnonzero(kinds == Kind.SECTION))] = True
-    opens_section = np.flatnonzero(opens[:-1])
-    closes_section = np.append(opens_section[1:], len(chord_at))[: len(opens_section)] - 1
-
-    states = chords.with_values(_by_token(vocabulary, _STATE_OF_QUALITY, len(STATE_CLASSES))[chords.values])
-    halves = _by_token(vocabulary, _HALF_OF_QUALITY, len(MOVE_CLASSES))[chords.values]
-    moves = halves.copy()
-    moves[1:] += HALVES * halves[:-1]
-    is_move = np.ones(len(moves), np.int32)
-    moves[opens_song] = is_move[opens_song] = 0  # nothing comes before a song's first chord
-
-    def state_counts(at: NDArray[np.intp]) -> sparse.csr_array[Any]:
-        ones = np.ones(len(at), np.int32)
-        return _counts(ones, states.values[at], np.searchsorted(at, states.offsets), STATES)
-
-    one = np.ones(tokens.rows, np.int64)
-    section_ends = np.searchsorted(closes_section, chords.offsets)
-    sections = np.maximum(np.diff(section_ends), 1)
-    return {
-        "chords": FeatureGroup(_root_shares(states), one),
-        "moves": FeatureGroup(
-            _counts(is_move, moves, chords.offsets, MOVES), np.maximum(chords.lengths - 1, 1)
-        ),
-        "first": FeatureGroup(state_counts(opens_song), one),
-        "last": FeatureGroup(state_counts(closes_song), one),
-        "section_first": FeatureGroup(state_counts(opens_section), sections),
-        "section_last": FeatureGroup(state_counts(closes_section), sections),
-        "section_final_move": FeatureGroup(
-            _counts(is_move[closes_section], moves[closes_section], section_ends, MOVES), sections
-        ),
-    }
+def states_and_halves(vocabulary: Vocabulary) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """State of each token, and its half of a move, (V,) each; meaningless where it is no chord."""
+    return (
+        _by_token(vocabulary, _STATE_OF_QUALITY, len(STATE_CLASSES)),
+        _by_token(vocabulary, _HALF_OF_QUALITY, len(MOVE_CLASSES)),
+    )
 
 
 def _by_token(vocabulary: Vocabulary, class_of_quality: NDArray[np.int32], classes: int) -> NDArray[np.int32]:
@@ -161,26 +88,3 @@ def _by_token(vocabulary: Vocabulary, class_of_quality: NDArray[np.int32], class
     return result
 
 
-def _counts(
-    data: NDArray[np.int32], features: NDArray[np.int32], offsets: NDArray[np.int64], size: int
-) -> sparse.csr_array[Any]:
-    return sparse.csr_array((data, features, offsets), shape=(len(offsets) - 1, size))
-
-
-_ROWS_AT_ONCE: Final = 8192  # keeps the dense counts below in the processor's cache
-
-
-def _root_shares(states: Ragged) -> sparse.csr_array[Any]:
-    """Square root of each state's share of its row: between share and mere presence."""
-    blocks = []
-    for start in range(0, states.rows, _ROWS_AT_ONCE):
-        offsets = states.offsets[start : start + _ROWS_AT_ONCE + 1]
-        block = Ragged(states.values[offsets[0] : offsets[-1]], offsets - offsets[0])
-        cells = block.row_of_value * STATES + block.values
-        counts = np.bincount(cells, minlength=block.rows * STATES)
-        filled = np.flatnonzero(counts)
-        row, state = np.divmod(filled, STATES)
-        shares = np.sqrt(counts[filled] / block.lengths[row])
-        ends = np.concatenate(([0], np.cumsum(np.bincount(row, minlength=block.rows))))
-        blocks.append(sparse.csr_array((shares, state, ends), shape=(block.rows, STATES)))
-    return sparse.csr_array(sparse.vstack(blocks, format="csr")) if blocks else sparse.csr_array((0, STATES))

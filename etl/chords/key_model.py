@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from etl.chords.key_features import GROUP_SIZES, HALVES, MOVES, STATES, key_features
+from etl.chords.kernels import score_keys
+from etl.chords.key_features import GROUP_SIZES, HALVES, MOVES, STATES, states_and_halves
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,10 +86,9 @@ class KeyModel:
             Shape (N, 24), log of the posterior up to a constant per row; zeros for a row without chords. A
             row's scores depend on nothing but the row; keys that tie by symmetry tie exactly.
         """
-        scores = np.zeros((tokens.rows, 24))
-        for group, features in key_features(tokens, vocabulary).items():
-            table = self.tables[group].astype(features.counts.dtype)
-            scores += (features.counts @ table) / features.divisors[:, None]
+        states, halves = states_and_halves(vocabulary)
+        tables = tuple(self.tables.values())
+        scores = score_keys(tokens.values, tokens.offsets, vocabulary.kinds, states, halves, tables)
         logits: NDArray[np.float64] = np.round(scores * (WEIGHT_UNIT / self.temperature), 9)
         return logits
 

@@ -15,7 +15,8 @@ from scipy import sparse
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
-from etl.chords.key_features import GROUP_SIZES, HALVES, STATES, key_features
+from etl.chords.key_counts import key_features
+from etl.chords.key_features import GROUP_SIZES, HALVES, STATES
 from etl.chords.key_model import WEIGHT_UNIT, KeyModel, rotation, softmax
 from etl.chords.ragged import Ragged
 from etl.chords.vocabulary import Kind, Vocabulary

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
-from scipy import sparse
 
+from etl.chords.kernels import row_sums
 from etl.chords.key_model import softmax, trained_model
 from etl.chords.ragged import Ragged
 from etl.chords.vocabulary import Kind, Vocabulary
@@ -86,7 +86,7 @@ def key_logits(tokens: Ragged, vocabulary: Vocabulary, method: KeyMethod) -> NDA
     return _LOGITS[method](tokens, vocabulary)
 
 
-def key_columns(logits: NDArray[np.float64], chords: NDArray[np.int64]) -> dict[str, Any]:
+def key_columns(logits: NDArray[np.float64], chords: NDArray[np.int32]) -> dict[str, Any]:
     """Key, confidence, runner-up, posterior and basis from scores.
 
     Parameters
@@ -113,35 +113,16 @@ def key_columns(logits: NDArray[np.float64], chords: NDArray[np.int64]) -> dict[
     }
 
 
-def chord_counts(tokens: Ragged, vocabulary: Vocabulary) -> NDArray[np.int64]:
+def chord_counts(tokens: Ragged, vocabulary: Vocabulary) -> NDArray[np.int32]:
     """Count the known chords of each row, (N,)."""
-    chord_at = np.flatnonzero((vocabulary.kinds == Kind.CHORD)[tokens.values])
-    counts: NDArray[np.int64] = np.diff(np.searchsorted(chord_at, tokens.offsets))
+    is_chord = (vocabulary.kinds == Kind.CHORD).astype(np.int32)
+    counts: NDArray[np.int32] = token_sums(tokens, is_chord[:, None])[:, 0]
     return counts
 
 
 def token_sums(tokens: Ragged, table: NDArray[Any]) -> NDArray[Any]:
-    """Sum the rows of a per-token table over each song.
-
-    Parameters
-    ----------
-    tokens
-        Token ids, T values in N rows.
-    table
-        Shape (V, K).
-
-    Returns
-    -------
-    ndarray
-        Shape (N, K), in the table's dtype. Summed in token order, so that a song's sums do not depend on
-        its neighbours.
-    """
-    counts = sparse.csr_array(
-        (np.ones(len(tokens.values), table.dtype), tokens.values, tokens.offsets),
-        shape=(tokens.rows, len(table)),
-    )
-    sums: NDArray[Any] = counts @ table
-    return sums
+    """Sum the rows of a per-token table (V, K) over each song: (N, K), in the table's dtype."""
+    return row_sums(tokens.values, tokens.offsets, table)
 
 
 def _krumhansl_logits(tokens: Ragged, vocabulary: Vocabulary) -> NDArray[np.float64]:

@@ -20,26 +20,30 @@ class Ragged:
     Attributes
     ----------
     values
-        Shape (T,).
+        Shape (T,), read-only.
     offsets
-        Shape (N + 1,), int64, from 0 to T.
+        Shape (N + 1,), int64, from 0 to T, read-only.
     """
 
     values: NDArray[Any]
     offsets: NDArray[np.int64]
 
+    def __post_init__(self) -> None:
+        for name in ("values", "offsets"):  # compiled code is specific to what may be written
+            view = getattr(self, name).view()
+            view.flags.writeable = False
+            object.__setattr__(self, name, view)
+
     @classmethod
     def from_series(cls, lists: pl.Series) -> Ragged:
         """View a list column of numbers (no nulls) as flat arrays, without a copy."""
         array = lists.rechunk().to_arrow()
-        offsets = array.offsets.to_numpy()
-        values = array.values.to_numpy(zero_copy_only=False)
+        offsets, values = np.from_dlpack(array.offsets), np.from_dlpack(array.values)
         return cls(values[offsets[0] : offsets[-1]], (offsets - offsets[0]).astype(np.int64, copy=False))
 
     def to_series(self) -> pl.Series:
         """Give the rows back as a list column."""
-        array = pa.LargeListArray.from_arrays(pa.array(self.offsets), pa.array(self.values))
-        return pl.Series(values=array)
+        return pl.Series(values=pa.LargeListArray.from_arrays(_arrow(self.offsets), _arrow(self.values)))
 
     @property
     def rows(self) -> int:
@@ -65,20 +69,16 @@ class Ragged:
         kept = np.concatenate(([0], np.cumsum(mask)))
         return Ragged(self.values[mask], kept[self.offsets])
 
-    def joined(self, texts: pa.LargeStringArray, separator: str) -> pl.Series:
-        """Replace each value by its text and join each row, as one string column.
+    def instead(self, rows: NDArray[np.intp], values: NDArray[Any]) -> Ragged:
+        """Give each of the named rows one value in place of what it has."""
+        named = np.zeros(self.rows, np.bool_)
+        named[rows] = True
+        others = self.where(~np.repeat(named, self.lengths))
+        offsets = others.offsets + np.concatenate(([0], np.cumsum(named)))
+        return Ragged(np.insert(others.values, others.offsets[rows], values), offsets)
 
-        Parameters
-        ----------
-        texts
-            Text of each possible value, shape (V,).
-        separator
-            One ASCII character.
-        """
-        # Each text carries its separator in front; a row's string is then one slice of the flat buffer.
-        lookup = pa.array(separator + pl.Series(values=texts), pa.large_string())
-        flat = lookup.take(pa.array(self.values))
-        _, text_offsets, data = flat.buffers()
-        starts = np.frombuffer(text_offsets, np.int64, len(flat) + 1)[self.offsets]
-        rows = pa.LargeStringArray.from_buffers(self.rows, pa.py_buffer(starts), data)
-        return pl.Series(values=rows).str.slice(1)
+
+def _arrow(values: NDArray[Any]) -> pa.Array:
+    """View an array as Arrow, without the look for pandas that ``pa.array`` begins with."""
+    dtype = pa.from_numpy_dtype(values.dtype)
+    return pa.Array.from_buffers(dtype, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])

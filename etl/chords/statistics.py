@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
-from scipy import sparse
 
 from etl.chords.categories import CATEGORIES
-from etl.chords.keys import token_sums
+from etl.chords.kernels import symbol_counts
+from etl.chords.keys import chord_counts, token_sums
 from etl.chords.ragged import Ragged
 from etl.chords.vocabulary import Kind, Vocabulary
 
@@ -106,23 +106,12 @@ def _ragged(song: pl.Series, column: str) -> Ragged:
 
 
 def _token_statistics(tokens: Ragged, vocabulary: Vocabulary) -> dict[str, NDArray[Any]]:
-    chords = tokens.where(vocabulary.kinds[tokens.values] == Kind.CHORD)
-    counts = sparse.csr_array(
-        (np.ones(len(chords.values), np.int32), chords.values, chords.offsets),
-        shape=(chords.rows, len(vocabulary.texts)),
-        copy=True,  # duplicates are summed in place, and the offsets are still needed
-    )
-    counts.sum_duplicates()
-    # Whole numbers sum to the same in any order; the order of a song's symbols here depends on its batch.
-    information = np.rint(counts.data * np.log2(counts.data) * _FIXED_POINT).astype(np.int64)
-    by_song: NDArray[np.int64] = sparse.csr_array(
-        (information, counts.indices, counts.indptr), counts.shape
-    ).sum(axis=1)
+    distinct, information = symbol_counts(tokens.values, tokens.offsets, vocabulary.kinds, _FIXED_POINT)
     chord_tones = token_sums(tokens, vocabulary.pitch_classes)
-    n_chords = np.maximum(chords.lengths, 1)
+    n_chords = np.maximum(chord_counts(tokens, vocabulary), 1)
     return {
-        "distinct_chords": np.diff(counts.indptr),
-        "chord_entropy_bits": np.log2(n_chords) - by_song / (_FIXED_POINT * n_chords),
+        "distinct_chords": distinct,
+        "chord_entropy_bits": np.log2(n_chords) - information / (_FIXED_POINT * n_chords),
         "pitch_class_profile": chord_tones / np.maximum(chord_tones.sum(axis=1, keepdims=True), 1),
         "fingerprint_mean": token_sums(tokens, vocabulary.weights) / n_chords[:, None],
     }

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from typing import Final
 
+import numpy as np
 import polars as pl
 
+from etl.chords.kernels import number_words
 from etl.chords.ragged import Ragged
 from etl.chords.vocabulary import Vocabulary
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 
 def tokenise(chords: pl.Series) -> tuple[pl.Series, Vocabulary]:
@@ -35,20 +35,20 @@ def tokenise(chords: pl.Series) -> tuple[pl.Series, Vocabulary]:
     >>> tokens.to_list(), vocabulary.texts
     ([[0, 1, 2, 1], []], ['<verse_1>', 'C', 'G'])
     """
-    words, encoded = _split(chords.fill_null(""))
-    texts: list[str] = encoded.dictionary.to_pylist()
-    if " ".join(texts).split() != [text for text in texts if text]:  # tabs and the like, seldom
-        words, encoded = _split(chords.fill_null("").str.replace_all(r"\s", " "))
-        texts = encoded.dictionary.to_pylist()
-    tokens = Ragged(encoded.indices.to_numpy(), words.offsets.to_numpy())
-    if "" in texts:  # empty strings and doubled spaces
-        empty = texts.index("")
-        tokens = tokens.where(tokens.values != empty)
-        tokens = tokens.with_values(tokens.values - (tokens.values > empty))
-        texts.remove("")
+    tokens, texts = _split(chords)
+    if " ".join(texts).split() != texts:  # other white space than ASCII, seldom
+        tokens, texts = _split(chords.str.replace_all(r"\s", " "))
     return tokens.to_series(), Vocabulary(texts)
 
 
-def _split(chords: pl.Series) -> tuple[pa.LargeListArray, pa.DictionaryArray]:
-    words = chords.str.split(" ").to_arrow(compat_level=pl.CompatLevel.newest())  # views: no copy
-    return words, words.values.dictionary_encode()
+def _split(chords: pl.Series) -> tuple[Ragged, list[str]]:
+    array = chords.fill_null("").rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+    _, offsets, data = array.buffers()
+    rows = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
+    text = np.frombuffer(data or b"", np.uint8)
+    words, word_offsets, spans = number_words(text, rows, _SECRET)
+    texts = [text[start:end].tobytes().decode() for start, end in spans.tolist()]
+    return Ragged(words, word_offsets), texts
+
+
+_SECRET: Final = np.uint64(int.from_bytes(os.urandom(8)) | 1)

@@ -66,7 +66,7 @@ class Vocabulary:
 
     def __post_init__(self) -> None:
         rows = [_properties(text) for text in self.texts]
-        columns = np.array(rows, dtype=np.int16).reshape(-1, 4).T
+        columns = np.array(rows, dtype=np.int16).reshape(-1, 4).T.copy()
         for name, values in zip(("kinds", "roots", "basses", "qualities"), columns, strict=True):
             object.__setattr__(self, name, values)
 

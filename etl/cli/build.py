@@ -90,10 +90,7 @@ def data3(
     from etl.chords.keys import KeyMethod
     from etl.chords.romantext import RomanStyle
     from etl.pipelines.data3 import Data3Build, build
-    from etl.pipelines.enrich import Enrichment, enrich as enrich_songs
-    from etl.pipelines.spotify_service import spotify_settings
     from etl.runtime.progress import Progress
-    from etl.services.credentials import spotify_credentials
 
     paths = (*expand(inputs or []), *(midi_songs(db) if from_midi else ()))
     if not paths:
@@ -125,6 +122,10 @@ def data3(
         return
     enrichment = None
     if enrich:
+        from etl.pipelines.enrich import Enrichment, enrich as enrich_songs
+        from etl.pipelines.spotify_service import spotify_settings
+        from etl.services.credentials import spotify_credentials
+
         if request.database is None:
             raise EtlError("--enrich needs a store.", "Leave out --no-db.", exit_code=ExitCode.USAGE)
         # Read before the build, so that a missing secret shows at once.

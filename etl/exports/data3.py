@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import polars as pl
 
+from etl.chords.fingerprints import fingerprint_texts
+from etl.chords.ragged import Ragged
+from etl.chords.romantext import RomanStyle, styled
+from etl.exports.line_kernel import complete_lines, field_bytes
+
 if TYPE_CHECKING:
-    import io
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from etl.chords.vocabulary import Vocabulary
+    from etl.exports.line_kernel import Field
 
 SOURCE_COLUMNS: Final = (
     "id",
@@ -41,26 +53,90 @@ UNKNOWN_ARTIST: Final = "Unknown Artist"
 UNKNOWN_TRACK: Final = "Unknown Track"
 NO_URL: Final = "N/A"
 
+NO_NUMERALS: Final = ("empty", "parse_error")
+"""What stands for the numerals of a song without tokens, and of one without known chords."""
+
 SPOTIFY_ID: Final = r"^[0-9A-Za-z]{22}$"
 
 
-def write_data3(songs: pl.DataFrame, buffer: io.BytesIO) -> memoryview:
+class LineBuffer:
+    """Memory for lines that serves one batch after the other: memory never touched before is slow.
+
+    Attributes
+    ----------
+    head
+        For all fields but the last two.
+    lines
+        For whole lines.
+    """
+
+    def __init__(self) -> None:
+        self.head = io.BytesIO()
+        self.lines = np.empty(0, np.uint8)
+
+    def room(self, size: int) -> NDArray[np.uint8]:
+        """Give room for whole lines; what it held is lost."""
+        if len(self.lines) < size:
+            self.lines = np.empty(size + size // 8, np.uint8)
+        return self.lines
+
+
+def write_data3(
+    songs: pl.DataFrame,
+    vocabulary: Vocabulary,
+    numeral_texts: Sequence[str],
+    buffer: LineBuffer,
+    style: RomanStyle = RomanStyle.HOUSE,
+) -> memoryview:
     r"""Write analysed songs as data3 lines, without the header.
 
     Parameters
     ----------
     songs
-        The source columns, ``key_name``, ``roman_numerals``, ``harmonic_fingerprint``, and, where they are
+        The source columns, ``tokens``, ``numerals``, ``n_chords``, ``key``, ``key_name``, and, where they are
         known, ``artist_name`` and ``song_name``.
+    vocabulary
+        What ``tokens`` index.
+    numeral_texts
+        What ``numerals`` index: numerals in the house style, and section tags.
     buffer
-        Where to write; what it held is lost. A buffer that is used again spares the memory of a new one.
+        Where to write; what it held is lost.
+    style
+        How numerals are spelled.
 
     Returns
     -------
     memoryview
         The lines in the buffer: UTF-8, ``\n``; null is empty, the empty string is ``""``, quotes only where
-        needed. Release it before the buffer is used again.
+        needed.
     """
+    tokens = Ragged.from_series(songs["tokens"])
+    numerals = Ragged.from_series(songs["numerals"])
+    spelled, texts = styled(numerals, songs["key"].to_numpy(), numeral_texts, style)
+    is_silent = songs["n_chords"].to_numpy() == 0
+    if is_silent.any():
+        spelled = spelled.instead(np.flatnonzero(is_silent), len(texts) + (tokens.lengths[is_silent] > 0))
+        tokens = tokens.where(~np.repeat(is_silent, tokens.lengths))
+    head = _head(songs, buffer.head)
+    numeral_field = _field(spelled, [*texts, *NO_NUMERALS])
+    fingerprint_field = _field(tokens, fingerprint_texts(vocabulary))
+    separators = 4 * songs.height  # two commas, two quotes
+    size = len(head) + field_bytes(numeral_field) + field_bytes(fingerprint_field) + separators
+    lines = buffer.room(size)
+    return lines[: complete_lines(head, numeral_field, fingerprint_field, lines)].data
+
+
+def _field(ids: Ragged, texts: Sequence[str]) -> Field:
+    encoded = [text.encode() for text in texts]
+    ends = np.cumsum([0, *map(len, encoded)])
+    if ids.values.max(initial=-1) >= len(texts) or ids.values.min(initial=0) < 0:
+        message = f"a value has no text among {len(texts)}"
+        raise IndexError(message)  # compiled code would write what happens to stand there
+    return ids.values, ids.offsets, np.frombuffer(b"".join(encoded), np.uint8), ends
+
+
+def _head(songs: pl.DataFrame, buffer: io.BytesIO) -> NDArray[np.uint8]:
+    """Write all fields but the last two."""
     artist = pl.col("artist_name") if "artist_name" in songs.columns else pl.lit(None, pl.String)
     title = pl.col("song_name") if "song_name" in songs.columns else pl.lit(None, pl.String)
     rows = songs.select(
@@ -70,12 +146,12 @@ def write_data3(songs: pl.DataFrame, buffer: io.BytesIO) -> memoryview:
         song_name=title.fill_null(UNKNOWN_TRACK),
         song_url=_url("track", pl.col("spotify_song_id")),
         key="key_name",
-        roman_numerals="roman_numerals",
-        harmonic_fingerprint="harmonic_fingerprint",
     )
     buffer.seek(0)
     rows.write_csv(buffer, include_header=False, line_terminator="\n")
-    return buffer.getbuffer()[: buffer.tell()]
+    head = np.frombuffer(buffer.getbuffer()[: buffer.tell()], np.uint8)
+    head.flags.writeable = False
+    return head
 
 
 def _url(kind: str, spotify_id: pl.Expr) -> pl.Expr:

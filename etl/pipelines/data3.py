@@ -22,7 +22,7 @@ from etl.chords.analysis import ANALYSIS_VERSION, Harmony, analyse
 from etl.chords.keys import KEY_VERSIONS, KeyMethod
 from etl.chords.romantext import RomanStyle
 from etl.chords.section_keys import SECTION_KEYS_VERSION
-from etl.exports.data3 import HEADER, SOURCE_COLUMNS, write_data3
+from etl.exports.data3 import HEADER, SOURCE_COLUMNS, LineBuffer, write_data3
 from etl.exports.names import NO_NAMES, Names, with_names
 from etl.pipelines.chord_files import Block, Source, open_source, read_blocks
 from etl.pipelines.chord_rows import limited, parse_block, song_rejects
@@ -215,7 +215,7 @@ class _Batch:
     harmony: Harmony
     rejects: pl.DataFrame
     lines: memoryview
-    buffer: io.BytesIO
+    buffer: LineBuffer
     seconds: dict[str, float]
 
 
@@ -227,31 +227,30 @@ def _analyse_block(
     names: Names,
     statistics: bool,
     section_keys: bool,
-    buffers: SimpleQueue[io.BytesIO],
+    buffers: SimpleQueue[LineBuffer],
 ) -> _Batch:
     """Parse, analyse and format one block; runs on a worker."""
     try:
         buffer = buffers.get_nowait()
     except Empty:
-        buffer = io.BytesIO()
+        buffer = LineBuffer()
     started = time.perf_counter()
     rows = parse_block(block)
     parsed = time.perf_counter()
     harmony = analyse(
         with_names(rows.songs, names),
         method=method,
-        style=style,
         statistics=statistics,
         section_keys=section_keys,
     )
     analysed = time.perf_counter()
-    lines = write_data3(harmony.songs, buffer)
+    lines = write_data3(harmony.songs, harmony.vocabulary, harmony.numerals.texts, buffer, style)
     formatted = time.perf_counter()
     seconds = {"parse": parsed - started, "analyse": analysed - parsed, "format": formatted - analysed}
     return _Batch(block, rows.records, harmony, rows.rejects, lines, buffer, seconds)
 
 
-def _without_repeats(batch: _Batch, seen: set[str]) -> _Batch:
+def _without_repeats(batch: _Batch, seen: set[str], style: RomanStyle) -> _Batch:
     """Refuse the songs whose id an earlier block had."""
     songs = batch.harmony.songs
     ids = songs["id"].to_list()
@@ -262,14 +261,14 @@ def _without_repeats(batch: _Batch, seen: set[str]) -> _Batch:
     seen.update(ids)
     refused = songs.filter(repeated).with_columns(problem=pl.lit("duplicate id"))
     kept = songs.filter(~repeated)
-    batch.lines.release()
+    harmony = batch.harmony
     return replace(
         batch,
-        harmony=replace(batch.harmony, songs=kept),
+        harmony=replace(harmony, songs=kept),
         rejects=pl.concat([batch.rejects, song_rejects(batch.block.source, refused)]).sort(
             "line", maintain_order=True
         ),
-        lines=write_data3(kept, batch.buffer),
+        lines=write_data3(kept, harmony.vocabulary, harmony.numerals.texts, batch.buffer, style),
     )
 
 
@@ -292,7 +291,7 @@ def _analyse_and_write(
         keeper = stack.enter_context(SongKeeper(connection, names, matrices=bool(npz), meter=summary.meter))
         executor = stack.enter_context(thread_executor(request.workers))
         output.write(HEADER)
-        buffers: SimpleQueue[io.BytesIO] = SimpleQueue()  # used again and again, so that memory stays warm
+        buffers: SimpleQueue[LineBuffer] = SimpleQueue()  # used again and again, so that memory stays warm
         work = partial(
             _analyse_block,
             method=request.method,
@@ -305,10 +304,9 @@ def _analyse_and_write(
         blocks = limited(read_blocks(sources), request.limit)
         analysis = Meter()
         for result in ordered_map(executor, work, blocks, in_flight=request.workers + 1):
-            batch = _without_repeats(result, seen)
+            batch = _without_repeats(result, seen, request.style)
             with summary.meter.stage("write CSV"):
                 output.write(batch.lines)
-            batch.lines.release()
             buffers.put(batch.buffer)
             keeper.add(batch.block.source.name, batch.harmony, batch.records)
             rejects.append(batch.rejects)

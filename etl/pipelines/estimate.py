@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import shutil
 import time
 from typing import TYPE_CHECKING, Final
 
 from etl.chords.analysis import analyse
-from etl.exports.data3 import write_data3
+from etl.exports.data3 import LineBuffer, write_data3
 from etl.pipelines.chord_files import read_blocks
 from etl.pipelines.chord_rows import limited, parse_block
 from etl.pipelines.data3 import is_stored
@@ -70,17 +69,21 @@ def _look_up(request: Data3Build, database: Path, sources: Sequence[Source]) -> 
     return False, f"{database} does not have the harmony of these files with these options"
 
 
+def _csv_bytes(request: Data3Build, songs: pl.DataFrame) -> int:
+    """Analyse songs and format them."""
+    harmony = analyse(songs, method=request.method, statistics=bool(request.database or request.npz))
+    return len(write_data3(harmony.songs, harmony.vocabulary, harmony.numerals.texts, LineBuffer()))
+
+
 def _forecast(request: Data3Build, sources: Sequence[Source], *, is_known: bool) -> list[str]:
     """Songs, seconds and room, from the first rows."""
     block = next(limited(read_blocks(sources), _SAMPLE_ROWS), None)
     if block is None:
         return ["the first file has no rows"]
-    analyse(parse_block(block).songs.head(1), method=request.method)  # what is done once is not timed
+    _csv_bytes(request, parse_block(block).songs.head(1))  # what is done once is not timed
     started = time.perf_counter()
     rows = parse_block(block)
-    harmony = analyse(rows.songs, method=request.method, statistics=bool(request.database or request.npz))
-    with write_data3(harmony.songs, io.BytesIO()) as text:
-        written = len(text)
+    written = _csv_bytes(request, rows.songs)
     seconds = time.perf_counter() - started
     read = len(block.data) if isinstance(block.data, bytes) else block.bytes_read
     total = sum(_plain_size(source) for source in sources)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from etl.chords.fingerprints import with_fingerprint
 from etl.chords.ragged import Ragged
-from etl.chords.romantext import RomanStyle, styled
+from etl.chords.romantext import RomanStyle
 from etl.chords.tokens import tokenise
 from etl.chords.vocabulary import Kind
-from etl.exports.data3 import HEADER, SOURCE_COLUMNS, write_data3
+from etl.exports.data3 import HEADER, SOURCE_COLUMNS, LineBuffer, write_data3
 from etl.exports.names import Names, with_names
 from etl.exports.npz import MATRIX_COLUMNS, SongMatrices
 from etl.exports.parquet import SONG_COLUMNS, SongsWriter, schema_of, text_lists
@@ -50,14 +49,13 @@ def write_stored_csv(
     The file appears when the last batch has been taken. It is the same, byte for byte, as the one that the
     build wrote.
     """
-    numerals = connection.sql("SELECT numeral FROM numerals ORDER BY numeral_id").pl()["numeral"]
+    numerals = connection.sql("SELECT numeral FROM numerals ORDER BY numeral_id").pl()["numeral"].to_list()
     names = stored_names(connection)
-    buffer = io.BytesIO()
+    buffer = LineBuffer()
     with atomic_file(path) as output:
         output.write(HEADER)
         for songs in stored_songs(connection, source_ids, _CSV_COLUMNS):
-            with write_data3(_with_texts(with_names(songs, names), numerals, style), buffer) as lines:
-                output.write(lines)
+            output.write(_data3_lines(with_names(songs, names), numerals, style, buffer))
             yield songs
 
 
@@ -66,32 +64,18 @@ def stored_names(connection: duckdb.DuckDBPyConnection) -> Names:
     return Names(known_names(connection, "artist"), known_names(connection, "track"))
 
 
-def _with_texts(songs: pl.DataFrame, numerals: pl.Series, style: RomanStyle) -> pl.DataFrame:
+def _data3_lines(
+    songs: pl.DataFrame, numerals: Sequence[str], style: RomanStyle, buffer: LineBuffer
+) -> memoryview:
     """Spell numerals and fingerprints from the stored ids; section tags come from the chord string."""
     tokens, vocabulary = tokenise(songs["chords"])
     flat = Ragged.from_series(tokens)
     is_tag = vocabulary.kinds[flat.values] == Kind.SECTION
-    spelled, texts = styled(
-        Ragged.from_series(songs["numeral_ids"]), songs["key"].to_numpy(), numerals.to_list(), style
-    )
-    spelling = flat.values + len(texts)  # tags first stand for their own text, behind the numerals
-    spelling[~is_tag] = spelled.values
-    joined = flat.with_values(spelling).joined(pa.array([*texts, *vocabulary.texts], pa.large_string()), " ")
-    has_chords = pl.col("n_chords") > 0
-    return (
-        songs.lazy()
-        .with_columns(tokens=tokens)
-        .pipe(with_fingerprint, vocabulary)
-        .with_columns(
-            roman_numerals=pl.when(has_chords)
-            .then(joined)
-            .when(pl.col("tokens").list.len() == 0)
-            .then(pl.lit("empty"))
-            .otherwise(pl.lit("parse_error")),
-            harmonic_fingerprint=pl.when(has_chords).then("harmonic_fingerprint"),
-        )
-        .collect()
-    )
+    spelling = flat.values + np.int32(len(numerals))  # tags stand for their own text, behind the numerals
+    spelling[~is_tag] = Ragged.from_series(songs["numeral_ids"]).values
+    texts = [*numerals, *vocabulary.texts]
+    spelled = songs.with_columns(tokens=tokens, numerals=flat.with_values(spelling).to_series())
+    return write_data3(spelled, vocabulary, texts, buffer, style)
 
 
 def write_stored_npz(

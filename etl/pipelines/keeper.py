@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import IO, TYPE_CHECKING, Any, Final, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 from etl.chords.lexicon import Lexicon
 from etl.exports.npz import SongMatrices
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from etl.chords.analysis import Harmony
     from etl.runtime.meter import Meter
 
-_ONLY_FOR_CSV: Final = ("roman_numerals", "harmonic_fingerprint", "readings")
+
 
 
 class SongKeeper:
@@ -79,7 +79,7 @@ class SongKeeper:
     def add(self, source: str, harmony: Harmony, rows_in: int) -> None:
         """Keep a batch of one source."""
         if self.wants_songs:
-            slim = harmony.songs.drop(_ONLY_FOR_CSV)
+            slim = harmony.songs.drop("readings")
             self._later(self._keep, source, replace(harmony, songs=slim), rows_in)
 
     def _keep(self, source: str, harmony: Harmony, rows_in: int) -> None:

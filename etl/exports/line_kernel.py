@@ -1,0 +1,85 @@
+"""Compiled: give each line of a CSV two more fields that join the texts of a row of values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from etl.runtime.jit import copy_bytes, kernel
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Field = tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]
+
+_QUOTE, _COMMA, _LF, _SPACE, _BAR = 34, 44, 10, 32, 124
+
+
+@kernel
+def field_bytes(field: Field) -> int:
+    """How long the texts of all values are, each with a separator."""
+    values, _, _, text_offsets = field
+    total = len(values)
+    for value in values:
+        total += text_offsets[value + 1] - text_offsets[value]
+    return total
+
+
+@kernel
+def _append(out: NDArray[np.uint8], at: int, field: Field, row: int, separator: int) -> int:
+    values, offsets, text, text_offsets = field
+    for i in range(offsets[row], offsets[row + 1]):
+        value = values[i]
+        if i > offsets[row]:
+            out[at] = separator
+            at += 1
+        start = text_offsets[value]
+        size = text_offsets[value + 1] - start
+        copy_bytes(out, at, text, start, size)
+        at += size
+    return at
+
+
+@kernel
+def complete_lines(head: NDArray[np.uint8], numerals: Field, fingerprints: Field, out: NDArray[np.uint8]) -> int:
+    """Write the lines of ``head`` with both fields added.
+
+    Parameters
+    ----------
+    head
+        Sound CSV text of N lines that end in a line feed.
+    numerals, fingerprints
+        Values (T,), row offsets (N + 1,), and the text of each value, as bytes and offsets (V + 1,). Texts
+        hold neither quotes nor line ends, those of numerals no commas. Numerals are joined by spaces,
+        fingerprints by bars and quoted; a row without values is an empty field.
+    out
+        Where to write; long enough.
+
+    Returns
+    -------
+    int
+        How many bytes were written.
+    """
+    at = row = start = 0
+    quoted = False
+    for end in range(len(head)):
+        if head[end] == _QUOTE:
+            quoted = not quoted
+        if head[end] != _LF or quoted:
+            continue
+        copy_bytes(out, at, head, start, end - start)
+        at += end - start
+        start = end + 1
+        out[at] = _COMMA
+        at = _append(out, at + 1, numerals, row, _SPACE)
+        out[at] = _COMMA
+        at += 1
+        if fingerprints[1][row + 1] > fingerprints[1][row]:
+            out[at] = _QUOTE
+            at = _append(out, at + 1, fingerprints, row, _BAR)
+            out[at] = _QUOTE
+            at += 1
+        out[at] = _LF
+        at += 1
+        row += 1
+    return at
