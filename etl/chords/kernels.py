@@ -14,6 +14,9 @@ from etl.runtime.jit import kernel
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+IF_RESOLVED, ALWAYS = 1, 2
+"""When a token is an applied dominant in a key."""
+
 _CHORD, _SECTION = 0, 2  # etl.chords.vocabulary.Kind, which compiled code cannot look up
 
 _SLOTS = 1 << 13  # of the hash table at first
@@ -269,3 +272,56 @@ def symbol_counts(
                 distinct[row] += 1
                 information[row] += np.int64(np.rint(count * np.log2(count) * unit))
     return distinct, information
+
+
+@kernel
+def read_tokens(
+    tokens: NDArray[np.int32],
+    offsets: NDArray[np.int64],
+    keys: NDArray[np.int8],
+    rules: NDArray[np.int8],
+    kinds: NDArray[np.int16],
+    roots: NDArray[np.int16],
+) -> NDArray[np.int32]:
+    """Read each token in its key: ``token + V * (key + 24 * applied)``.
+
+    Parameters
+    ----------
+    tokens, offsets
+        The songs.
+    keys
+        Key of each token, (T,), 0-23.
+    rules
+        Shape (24, V): :data:`ALWAYS` or :data:`IF_RESOLVED` where a token is applied in a key; then the next
+        chord, over section tags, must be a fifth below.
+    kinds, roots
+        Kind and root of each distinct token, (V,).
+    """
+    readings = np.empty(len(tokens), np.int32)
+    size = len(kinds)
+    for row in range(len(offsets) - 1):
+        following = -1
+        for back in range(offsets[row + 1] - offsets[row]):
+            i = offsets[row + 1] - 1 - back
+            token = tokens[i]
+            rule = rules[keys[i], token]
+            is_applied = rule == ALWAYS or (rule == IF_RESOLVED and following == (roots[token] + 5) % 12)
+            readings[i] = token + size * (keys[i] + (24 if is_applied else 0))
+            if kinds[token] != _SECTION:
+                following = roots[token]
+    return readings
+
+
+@kernel
+def class_counts(
+    values: NDArray[np.int32], offsets: NDArray[np.int64], class_of: NDArray[Any], classes: int
+) -> NDArray[np.int32]:
+    """Count the values of each class in each row, (N, classes); values of a class below 0 do not count."""
+    rows = len(offsets) - 1
+    counts = np.zeros((rows, classes), np.int32)
+    for row in range(rows):
+        for i in range(offsets[row], offsets[row + 1]):
+            at = class_of[values[i]]
+            if at >= 0:
+                counts[row, at] += 1
+    return counts

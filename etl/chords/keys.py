@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import polars as pl
 
-from etl.chords.kernels import row_sums
+from etl.chords.kernels import class_counts, row_sums
 from etl.chords.key_model import softmax, trained_model
 from etl.chords.ragged import Ragged
 from etl.chords.vocabulary import Kind, Vocabulary
@@ -115,9 +115,7 @@ def key_columns(logits: NDArray[np.float64], chords: NDArray[np.int32]) -> dict[
 
 def chord_counts(tokens: Ragged, vocabulary: Vocabulary) -> NDArray[np.int32]:
     """Count the known chords of each row, (N,)."""
-    is_chord = (vocabulary.kinds == Kind.CHORD).astype(np.int32)
-    counts: NDArray[np.int32] = token_sums(tokens, is_chord[:, None])[:, 0]
-    return counts
+    return class_counts(tokens.values, tokens.offsets, vocabulary.kinds, len(Kind))[:, Kind.CHORD]
 
 
 def token_sums(tokens: Ragged, table: NDArray[Any]) -> NDArray[Any]:

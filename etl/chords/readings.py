@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
 
 from etl.chords.categories import OTHER, category
+from etl.chords.kernels import ALWAYS, IF_RESOLVED, read_tokens
 from etl.chords.numerals import (
     APPLIED_TARGETS,
     UNKNOWN_NUMERAL,
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SECTION: Final = -1  # category of a section tag
-_NEVER, _IF_RESOLVED, _ALWAYS = range(3)  # when a token is an applied dominant
+_NEVER: Final = 0  # when a token is an applied dominant, beside IF_RESOLVED and ALWAYS
 
 _IS_DOMINANT: Final = np.array([is_dominant_seventh(q) for q in QUALITIES])
 _IS_TRIAD: Final = np.array([is_major_triad(q) for q in QUALITIES])
@@ -97,33 +99,8 @@ def token_readings(tokens: Ragged, key: NDArray[np.int8], vocabulary: Vocabulary
     ndarray
         Shape (T,); 24 V and more where the token is read as applied.
     """
-    size = len(vocabulary.texts)
-    readings: NDArray[np.int32] = tokens.values + key * np.int32(size)
-    rules = _applied_rules(vocabulary).ravel()[readings]
-    candidates = np.flatnonzero(rules == _IF_RESOLVED)
-    roots = vocabulary.roots
-    resolved = _next_root(tokens, candidates, vocabulary) == (roots[tokens.values[candidates]] + 5) % 12
-    for applied in (np.flatnonzero(rules == _ALWAYS), candidates[resolved]):
-        readings[applied] += 24 * size
-    return readings
-
-
-def _next_root(tokens: Ragged, positions: NDArray[np.int64], vocabulary: Vocabulary) -> NDArray[np.int16]:
-    """Root of the chord after each position, over section tags.
-
-    -1 at the end of the song and before an unknown chord.
-    """
-    ends = tokens.offsets[np.searchsorted(tokens.offsets, positions, side="right")]
-    is_tag = vocabulary.kinds == Kind.SECTION
-    following = positions + 1
-    at_tag = np.flatnonzero(following < ends)
-    while len(at_tag := at_tag[is_tag[tokens.values[following[at_tag]]]]):
-        following[at_tag] += 1
-        at_tag = at_tag[following[at_tag] < ends[at_tag]]
-    roots = np.full(len(positions), -1, np.int16)
-    inside = following < ends
-    roots[inside] = vocabulary.roots[tokens.values[following[inside]]]
-    return roots
+    rules = _applied_rules(vocabulary)
+    return read_tokens(tokens.values, tokens.offsets, key, rules, vocabulary.kinds, vocabulary.roots)
 
 
 def _applied_rules(vocabulary: Vocabulary) -> NDArray[np.int8]:
@@ -134,8 +111,8 @@ def _applied_rules(vocabulary: Vocabulary) -> NDArray[np.int8]:
     candidate = _HAS_TARGET[minor, interval] & (quality >= 0) & (interval != 7)
     dominant = candidate & _IS_DOMINANT[quality]
     triad = candidate & _IS_TRIAD[quality] & ~_DIATONIC_MAJOR[minor, interval]
-    rules = np.where(dominant | triad, _IF_RESOLVED, _NEVER)
-    rules[dominant & _ALWAYS_APPLIED[interval]] = _ALWAYS
+    rules = np.where(dominant | triad, IF_RESOLVED, _NEVER)
+    rules[dominant & _ALWAYS_APPLIED[interval]] = ALWAYS
     return rules.astype(np.int8)
 
 
@@ -163,15 +140,20 @@ class NumeralTable:
         size = len(vocabulary.texts)
         occurs = np.zeros(48 * size, np.bool_)
         occurs[Ragged.from_series(reading_lists).values] = True
-        of_reading = np.full(48 * size, -1, np.int32)
-        index: dict[tuple[str, int], int] = {}
         contexts, tokens = np.divmod(np.flatnonzero(occurs), size)
-        of_reading[occurs] = [
-            index.setdefault(_read(vocabulary.texts[token], context), len(index))
-            for context, token in zip(contexts.tolist(), tokens.tolist(), strict=True)
-        ]
-        texts = [text for text, _ in index]
-        return cls(texts, np.array([c for _, c in index], dtype=np.int8), of_reading)
+        known = np.array(
+            [
+                _numeral_index(vocabulary.texts[token], context)
+                for context, token in zip(contexts.tolist(), tokens.tolist(), strict=True)
+            ],
+            dtype=np.int32,
+        )
+        distinct, first, number = np.unique(known, return_index=True, return_inverse=True)
+        order = np.argsort(first)
+        of_reading = np.full(48 * size, -1, np.int32)
+        of_reading[occurs] = np.argsort(order)[number]
+        numerals = [_NUMERALS[index] for index in distinct[order].tolist()]
+        return cls([text for text, _ in numerals], np.array([c for _, c in numerals], np.int8), of_reading)
 
     def with_numerals(self, songs: pl.LazyFrame) -> pl.LazyFrame:
         """Add ``numerals: list[i32]``, indices into the table, from ``readings: list[i32]``."""
@@ -185,7 +167,22 @@ class NumeralTable:
         )
 
 
+_NUMERALS: Final[list[tuple[str, int]]] = []  # all that this process has met, with their categories
+_INDEX: Final[dict[tuple[str, int], int]] = {}
+_LOCK: Final = Lock()
+
+
 @lru_cache(maxsize=1 << 18)
+def _numeral_index(token: str, context: int) -> int:
+    """Place in ``_NUMERALS`` of what a token is in a context, ``key + 24 * applied``."""
+    found = _read(token, context)
+    with _LOCK:
+        index = _INDEX.setdefault(found, len(_NUMERALS))
+        if index == len(_NUMERALS):
+            _NUMERALS.append(found)
+    return index
+
+
 def _read(token: str, context: int) -> tuple[str, int]:
     """Numeral and category of a token in a context, ``key + 24 * applied``."""
     chord = parse_chord(token)

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from etl.chords.categories import CATEGORIES
-from etl.chords.kernels import symbol_counts
+from etl.chords.kernels import class_counts, symbol_counts
 from etl.chords.keys import chord_counts, token_sums
 from etl.chords.ragged import Ragged
 from etl.chords.vocabulary import Kind, Vocabulary
@@ -45,10 +45,9 @@ def with_counts(songs: pl.LazyFrame, vocabulary: Vocabulary) -> pl.LazyFrame:
         section tags.
     """
     names = ("n_chords", "n_unknown", "n_sections")
-    kinds = np.eye(len(Kind), dtype=np.int32)[vocabulary.kinds]
     return _with_struct(
         songs,
-        lambda song: dict(zip(names, token_sums(_ragged(song, "tokens"), kinds).T, strict=True)),
+        lambda song: dict(zip(names, _counts(_ragged(song, "tokens"), vocabulary.kinds, len(Kind)).T, strict=True)),
         dict.fromkeys(names, pl.UInt32()),
     )
 
@@ -82,7 +81,7 @@ def with_statistics(songs: pl.LazyFrame, vocabulary: Vocabulary, numerals: Numer
     def compute(song: pl.Series) -> dict[str, NDArray[Any]]:
         return {
             **_token_statistics(_ragged(song, "tokens"), vocabulary),
-            "category_counts": _category_counts(_ragged(song, "numerals"), numerals.categories),
+            "category_counts": _counts(_ragged(song, "numerals"), numerals.categories, len(CATEGORIES)),
         }
 
     return _with_struct(songs, compute, dtypes)
@@ -105,6 +104,11 @@ def _ragged(song: pl.Series, column: str) -> Ragged:
     return Ragged.from_series(song.struct.field(column))
 
 
+def _counts(values: Ragged, class_of: NDArray[Any], classes: int) -> NDArray[np.int32]:
+    """Values of each class in each song, (N, classes)."""
+    return class_counts(values.values, values.offsets, class_of, classes)
+
+
 def _token_statistics(tokens: Ragged, vocabulary: Vocabulary) -> dict[str, NDArray[Any]]:
     distinct, information = symbol_counts(tokens.values, tokens.offsets, vocabulary.kinds, _FIXED_POINT)
     chord_tones = token_sums(tokens, vocabulary.pitch_classes)
@@ -115,13 +119,3 @@ def _token_statistics(tokens: Ragged, vocabulary: Vocabulary) -> dict[str, NDArr
         "pitch_class_profile": chord_tones / np.maximum(chord_tones.sum(axis=1, keepdims=True), 1),
         "fingerprint_mean": token_sums(tokens, vocabulary.weights) / n_chords[:, None],
     }
-
-
-def _category_counts(numerals: Ragged, categories: NDArray[np.int8]) -> NDArray[np.int64]:
-    """Chords of each category in each song, (N, 49)."""
-    category = categories[numerals.values].astype(np.int32)
-    is_chord = category >= 0
-    cells = numerals.row_of_value[is_chord] * len(CATEGORIES) + category[is_chord]
-    return np.bincount(cells, minlength=numerals.rows * len(CATEGORIES)).reshape(
-        numerals.rows, len(CATEGORIES)
-    )

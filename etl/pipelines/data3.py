@@ -303,7 +303,7 @@ def _analyse_and_write(
         )
         blocks = limited(read_blocks(sources), request.limit)
         analysis = Meter()
-        for result in ordered_map(executor, work, blocks, in_flight=request.workers + 1):
+        for result in ordered_map(executor, work, blocks, in_flight=2 * request.workers):
             batch = _without_repeats(result, seen, request.style)
             with summary.meter.stage("write CSV"):
                 output.write(batch.lines)
