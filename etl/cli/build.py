@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from etl.pipelines.data3 import Data3Build
     from etl.pipelines.summary import Summary
+    from etl.store.quality import Quality
 
 app = typer.Typer(help="Build data sets from raw input.", no_args_is_help=True)
 
@@ -154,16 +155,18 @@ def data3(
     if enrichment is not None:
         typer.echo(describe_enrichment(enrich_songs(*enrichment), output), err=log_json)
     if request.database is not None:
-        typer.echo(_quality_report(request.database), err=log_json)
+        typer.echo(_quality_report(request.database, None if enrich else summary.quality), err=log_json)
 
 
-def _quality_report(database: Path) -> str:
-    """Report on the build that was just stored."""
+def _quality_report(database: Path, measured: Quality | None) -> str:
+    """Report on the build that was just stored, from the store if that has changed since."""
     from etl.store import quality
     from etl.store.database import read_store
 
-    with read_store(database) as connection:
-        return quality.describe(quality.quality(connection))
+    if measured is None:
+        with read_store(database) as connection:
+            measured = quality.quality(connection)
+    return quality.describe(measured)
 
 
 def midi_songs(db: Path | None) -> tuple[Path]:

@@ -35,6 +35,7 @@ from etl.runtime.files import atomic_file, atomic_path, check_writable
 from etl.runtime.meter import Meter
 from etl.store.database import open_store
 from etl.store.ledger import Ledger
+from etl.store.quality import quality
 from etl.store.runs import REJECT_SCHEMA, Run, add_rejects, recorded_run
 from etl.store.songs import TASK, stored_counts, stored_rejects, stored_sources
 
@@ -318,10 +319,12 @@ def _analyse_and_write(
         summary.analysis_cpu_use = analysis.cpu_use
         _check_counts(summary)
         with summary.meter.stage("finish"):
+            if store:
+                keeper.finish(_source_rows(sources, store[1]), partial(_measure_quality, summary, store[0]))
             if npz:
                 keeper.write_matrices(npz, {"analysis": request.version})
+            keeper.wait()
             if store:
-                keeper.finish(_source_rows(sources, store[1]))
                 _record(store, request, sources, pl.concat(rejects))
             elif summary.rejected:
                 summary.rejects_file = request.rejects_file
@@ -331,6 +334,10 @@ def _analyse_and_write(
             else:
                 stack.callback(request.rejects_file.unlink, missing_ok=True)  # of an earlier build
     return summary
+
+
+def _measure_quality(summary: Summary, connection: duckdb.DuckDBPyConnection) -> None:
+    summary.quality = quality(connection)
 
 
 def _check_counts(summary: Summary) -> None:

@@ -13,7 +13,7 @@ from etl.store.database import transaction
 from etl.store.songs import SongWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
     import duckdb
@@ -100,7 +100,8 @@ class SongKeeper:
             chords, sections = self._lexicon.chord_table(), self._lexicon.section_table()
             self._matrices.write_to(file, chords=chords, sections=sections, manifest=manifest)
 
-    def finish(self, sources: pl.DataFrame) -> None:
-        """Write what the songs refer to; see :meth:`etl.store.songs.SongWriter.finish`."""
+    def finish(self, sources: pl.DataFrame, then: Callable[[], None]) -> None:
+        """Begin to write what the songs refer to, see :meth:`etl.store.songs.SongWriter.finish`; then more."""
         if self._writer:
-            self._writer.finish(sources)
+            self._later(self._writer.finish, sources)
+            self._later(then)

@@ -12,6 +12,8 @@ from etl.runtime.meter import Meter
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from etl.store.quality import Quality
+
 _EXAMPLES: Final = 5
 
 
@@ -39,6 +41,8 @@ class Summary:
         Whether the harmony was taken from the store.
     unread
         Columns of the inputs that were not read.
+    quality
+        The quality of what was stored, or None if nothing was.
     """
 
     records: int = 0
@@ -53,6 +57,7 @@ class Summary:
     analysis_cpu_use: float = 0.0
     is_stored: bool = False
     unread: tuple[str, ...] = ()
+    quality: Quality | None = None
 
     def count(self, records: int, songs: pl.DataFrame, rejects: pl.DataFrame) -> None:
         """Count a batch; ``songs`` needs ``n_chords``, ``n_unknown`` and ``key_name``."""

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+ROW_GROUP: Final = 32_768
+"""Rows that are compressed and written together. Inserts of so many rows are written while the next are
+made; of fewer, or into larger groups, only when the transaction commits, all at once."""
+
 _PID: Final = re.compile(r"PID (\d+)")
 
 
@@ -77,7 +81,7 @@ def read_store(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 @contextmanager
 def _connect(path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
     try:
-        connection = duckdb.connect(str(path), read_only=read_only)
+        connection = duckdb.connect(str(path), read_only=True) if read_only else _connect_writer(path)
     except duckdb.Error as error:
         raise _open_error(path, error) from error
     try:
@@ -99,6 +103,18 @@ def _connect(path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnecti
         raise
     finally:
         connection.close()
+
+
+def _connect_writer(path: Path) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    try:
+        quoted = str(path).replace("'", "''")
+        connection.execute(f"ATTACH '{quoted}' AS store (ROW_GROUP_SIZE {ROW_GROUP})")
+        connection.execute("USE store")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def is_interruption(error: BaseException) -> bool:

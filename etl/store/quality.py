@@ -186,18 +186,22 @@ def _measures(connection: duckdb.DuckDBPyConnection, of_sources: Mapping[str, An
         "FROM songs JOIN song_harmony USING (song_id) WHERE source_id IN (SELECT unnest($sources))",
         {**of_sources, "low": LOW_CONFIDENCE},
     )
-    with_numeral = _row(
+    numerals, unread = _row(
         connection,
-        "SELECT count(*) FROM (SELECT unnest(numeral_ids) AS numeral_id FROM song_tokens "
-        "JOIN songs USING (song_id) WHERE source_id IN (SELECT unnest($sources))) "
-        "JOIN numerals USING (numeral_id) WHERE numeral <> '?'",
+        "WITH counted AS (SELECT len(numeral_ids) AS numerals, "
+        "CASE WHEN list_contains(numeral_ids, unread) "
+        "THEN len(list_filter(numeral_ids, lambda id: id = unread)) ELSE 0 END AS unread "
+        "FROM song_tokens JOIN songs USING (song_id) "
+        "CROSS JOIN (SELECT coalesce(max(numeral_id), -1) AS unread FROM numerals WHERE numeral = '?') "
+        "WHERE source_id IN (SELECT unnest($sources))) "
+        "SELECT coalesce(sum(numerals), 0)::BIGINT, coalesce(sum(unread), 0)::BIGINT FROM counted",
         of_sources,
-    )[0]
+    )
     return (
         Measure("songs with a key", keyed, songs, None, _songs(connection, of_sources, "key < 0")),
         Measure(
             "chords with a numeral",
-            with_numeral,
+            numerals - unread,
             chords,
             None,
             _songs(connection, of_sources, "n_unknown > 0", "n_unknown / (n_chords + n_unknown) DESC"),

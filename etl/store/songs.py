@@ -11,6 +11,7 @@ import polars as pl
 from etl.chords.lexicon import Lexicon
 from etl.chords.ragged import Ragged
 from etl.runtime.errors import EtlError
+from etl.store.database import ROW_GROUP
 from etl.store.runs import REJECT_SCHEMA
 
 if TYPE_CHECKING:
@@ -75,6 +76,8 @@ class SongWriter:
         self.lexicon = load_lexicon(connection)
         self._known = (len(self.lexicon.chords), len(self.lexicon.numerals), len(self.lexicon.sections))
         self._columns = {table: _table_columns(connection, table) for table in _SONG_TABLES}
+        self._pending: list[pl.DataFrame] = []
+        connection.execute("SET preserve_insertion_order = false")  # else groups wait for the commit
         self._next_song, first_source = connection.sql(
             "SELECT (SELECT coalesce(max(song_id), 0) + 1 FROM songs), "
             "(SELECT coalesce(max(source_id), 0) + 1 FROM sources)"
@@ -109,10 +112,8 @@ class SongWriter:
             source_id=pl.lit(tally.source_id, pl.Int32),
             song_id=pl.int_range(self._next_song, self._next_song + songs.height, dtype=pl.Int64),
         )
-        for table, columns in self._columns.items():
-            _insert(self._connection, table, numbered.select(columns))
-        if "section_keys" in songs.columns:
-            _insert(self._connection, "section_keys", _section_rows(numbered))
+        self._pending.append(numbered)
+        self._insert_songs(ROW_GROUP)
         self._next_song += songs.height
         tally.rows_in += rows_in
         tally.songs += songs.height
@@ -122,6 +123,17 @@ class SongWriter:
         counts[: len(tally.occurrences)] += tally.occurrences
         tally.occurrences = counts
 
+    def _insert_songs(self, rows: int) -> None:
+        """Insert so many rows at a time of those that wait, while there are as many."""
+        while sum(songs.height for songs in self._pending) >= max(rows, 1):
+            songs = pl.concat(self._pending)
+            full = songs.head(rows)
+            self._pending = [songs.slice(rows)]
+            for table, columns in self._columns.items():
+                _insert(self._connection, table, full.select(columns))
+            if "section_keys" in songs.columns:
+                _insert(self._connection, "section_keys", _section_rows(full))
+
     def finish(self, sources: pl.DataFrame) -> None:
         """Write what the build added to the lexicon, and the sources.
 
@@ -130,6 +142,7 @@ class SongWriter:
         sources
             ``path``, ``run_id``, ``size_bytes``, ``mtime_ns``.
         """
+        self._insert_songs(sum(songs.height for songs in self._pending))
         chords, numerals, sections = self._known
         _insert(self._connection, "chord_symbols", self.lexicon.chord_table()[chords:])
         _insert(self._connection, "numerals", self.lexicon.numeral_table()[numerals:])

@@ -14,7 +14,7 @@ CREATE TABLE songs (
     source_id INTEGER NOT NULL,
     line BIGINT NOT NULL,
     id VARCHAR NOT NULL,
-    chords VARCHAR,
+    chords VARCHAR USING COMPRESSION zstd, -- half the time of the default, and half the size
     release_date VARCHAR,
     genres VARCHAR,
     decade VARCHAR,
