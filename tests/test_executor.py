@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
-from etl.runtime.executor import default_workers, ordered_map, process_executor, thread_executor
+from etl.runtime.executor import (
+    default_workers,
+    ordered_map,
+    process_executor,
+    thread_executor,
+    without_cycle_collection,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,3 +116,11 @@ def _environment(name: str) -> str | None:
 def test_default_workers_are_the_cores_of_this_process():
     """At least one."""
     assert default_workers() >= 1
+
+
+def test_cycle_collection_is_paused_and_comes_back():
+    """Also after an error; where it was off before, it stays off."""
+    with suppress(ValueError), without_cycle_collection():
+        assert not gc.isenabled()
+        raise ValueError
+    assert gc.isenabled()

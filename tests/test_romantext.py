@@ -19,8 +19,8 @@ from etl.chords.romantext import RomanStyle, romantext, styled
 from etl.chords.symbols import QUALITIES, ChordSymbol, parse_chord
 from etl.chords.tokens import tokenise
 from etl.pitch import MAJOR_TONICS, MINOR_TONICS
-
 from tests.chord_songs import written
+
 RS200 = Path(__file__).parents[1].parent / "shared" / "data" / "rs200" / "rs200_chordonomicon.csv"
 
 

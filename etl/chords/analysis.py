@@ -79,12 +79,7 @@ def analyse(
         .collect(engine="in-memory")
     )
     numerals = NumeralTable.of(keyed["readings"], vocabulary)
-    analysed = (
-        keyed.lazy()
-        .pipe(numerals.with_numerals)
-        .pipe(with_counts, vocabulary)
-        .pipe(with_key_name)
-    )
+    analysed = keyed.lazy().pipe(numerals.with_numerals).pipe(with_counts, vocabulary).pipe(with_key_name)
     if section_keys:
         analysed = analysed.pipe(with_section_keys, vocabulary)
     if statistics:

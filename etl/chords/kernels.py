@@ -66,7 +66,7 @@ def number_words(
 
 
 @kernel
-def _number_row(  # noqa: PLR0917 -- compiled calls are positional
+def _number_row(
     text: NDArray[np.uint8],
     start: int,
     end: int,
@@ -78,7 +78,7 @@ def _number_row(  # noqa: PLR0917 -- compiled calls are positional
     words: NDArray[np.int32],
     total: int,
 ) -> tuple[int, int]:
-    """Number the words of one row by a hash table with linear probing.
+    """Find the number of each word of one row, by a hash table with linear probing.
 
     The key of a word of up to seven bytes is the word itself, behind a one; that of a longer word is its
     FNV-1a sum (Fowler, Noll and Vo) with the top bit set, and the bytes are compared too.
@@ -117,7 +117,7 @@ def _number_row(  # noqa: PLR0917 -- compiled calls are positional
 def _is_word(text: NDArray[np.uint8], start: int, end: int, span: NDArray[np.int64]) -> bool:
     if end - start != span[1] - span[0]:
         return False
-    for k in range(end - start):
+    for k in range(end - start):  # noqa: SIM110 -- compiled code knows no generators
         if text[start + k] != text[span[0] + k]:
             return False
     return True

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from etl.chords.symbols import QUALITIES, Quality
-from etl.chords.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
+
+    from etl.chords.vocabulary import Vocabulary
 
 STATE_CLASSES: Final = ("maj", "6", "7", "maj7", "min", "min7", "min6", "dim", "hdim7", "aug", "sus", "5")
 """Quality classes of a state."""
@@ -86,5 +87,3 @@ def _by_token(vocabulary: Vocabulary, class_of_quality: NDArray[np.int32], class
     result: NDArray[np.int32] = classes * vocabulary.roots.astype(np.int32)
     result += class_of_quality[vocabulary.qualities]
     return result
-
-

@@ -25,12 +25,13 @@ from etl.chords.numerals import (
 )
 from etl.chords.ragged import Ragged
 from etl.chords.symbols import QUALITIES, parse_chord, parse_section
-from etl.chords.vocabulary import Kind, Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from etl.chords.vocabulary import Vocabulary
 
 _SECTION: Final = -1  # category of a section tag
 _NEVER: Final = 0  # when a token is an applied dominant, beside IF_RESOLVED and ALWAYS

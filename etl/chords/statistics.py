@@ -47,7 +47,9 @@ def with_counts(songs: pl.LazyFrame, vocabulary: Vocabulary) -> pl.LazyFrame:
     names = ("n_chords", "n_unknown", "n_sections")
     return _with_struct(
         songs,
-        lambda song: dict(zip(names, _counts(_ragged(song, "tokens"), vocabulary.kinds, len(Kind)).T, strict=True)),
+        lambda song: dict(
+            zip(names, _counts(_ragged(song, "tokens"), vocabulary.kinds, len(Kind)).T, strict=True)
+        ),
         dict.fromkeys(names, pl.UInt32()),
     )
 

@@ -41,7 +41,9 @@ def _append(out: NDArray[np.uint8], at: int, field: Field, row: int, separator: 
 
 
 @kernel
-def complete_lines(head: NDArray[np.uint8], numerals: Field, fingerprints: Field, out: NDArray[np.uint8]) -> int:
+def complete_lines(
+    head: NDArray[np.uint8], numerals: Field, fingerprints: Field, out: NDArray[np.uint8]
+) -> int:
     """Write the lines of ``head`` with both fields added.
 
     Parameters

@@ -30,7 +30,7 @@ from etl.pipelines.export import stored_names, write_stored_csv, write_stored_np
 from etl.pipelines.keeper import SongKeeper
 from etl.pipelines.summary import Summary
 from etl.runtime.errors import EtlError
-from etl.runtime.executor import default_workers, ordered_map, thread_executor
+from etl.runtime.executor import default_workers, ordered_map, thread_executor, without_cycle_collection
 from etl.runtime.files import atomic_file, atomic_path, check_writable
 from etl.runtime.meter import Meter
 from etl.store.database import open_store
@@ -290,6 +290,7 @@ def _analyse_and_write(
         output = stack.enter_context(atomic_file(request.output))
         npz = stack.enter_context(atomic_file(request.npz)) if request.npz else None
         keeper = stack.enter_context(SongKeeper(connection, names, matrices=bool(npz), meter=summary.meter))
+        stack.enter_context(without_cycle_collection())
         executor = stack.enter_context(thread_executor(request.workers))
         output.write(HEADER)
         buffers: SimpleQueue[LineBuffer] = SimpleQueue()  # used again and again, so that memory stays warm

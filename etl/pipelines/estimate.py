@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import polars as pl
+
     from etl.pipelines.chord_files import Source
     from etl.pipelines.data3 import Data3Build
 

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from etl.runtime.meter import Meter
 
 
-
-
 class SongKeeper:
     """Takes analysed songs in input order; the store commits when the context is left cleanly.
 
@@ -101,7 +99,7 @@ class SongKeeper:
             self._matrices.write_to(file, chords=chords, sections=sections, manifest=manifest)
 
     def finish(self, sources: pl.DataFrame, then: Callable[[], None]) -> None:
-        """Begin to write what the songs refer to, see :meth:`etl.store.songs.SongWriter.finish`; then more."""
+        """Begin to write what the songs refer to, as :meth:`etl.store.songs.SongWriter.finish`; then more."""
         if self._writer:
             self._later(self._writer.finish, sources)
             self._later(then)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import threading
 from collections import deque
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self, TypeVar
 
 if TYPE_CHECKING:
@@ -49,6 +51,18 @@ def _end_with_parent() -> None:
 def _exit_after(parent: BaseProcess) -> None:
     parent.join()
     os._exit(1)
+
+
+@contextmanager
+def without_cycle_collection() -> Iterator[None]:
+    """Pause the search for cyclic garbage: it stops all threads, and work on arrays leaves next to none."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class Background:

@@ -29,11 +29,9 @@ def _copy_bytes(
     whole = numba.types.int64
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        into, outof = (
-            context.make_array(signature.args[i])(context, builder, arguments[i]) for i in (0, 2)
-        )
+        into, outof = (context.make_array(signature.args[i])(context, builder, arguments[i]) for i in (0, 2))
         to, start = (builder.gep(into.data, [arguments[1]]), builder.gep(outof.data, [arguments[3]]))
-        cgutils.raw_memcpy(builder, to, start, arguments[4], 1)
+        cgutils.raw_memcpy(builder, to, start, arguments[4], 1)  # type: ignore[no-untyped-call]
         return context.get_dummy_value()
 
     return numba.types.void(target, whole, source, whole, whole), generate
