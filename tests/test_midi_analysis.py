@@ -232,3 +232,79 @@ def test_damaged_files_are_analysed_without_complaint():
         assert frame[column].drop_nulls().is_finite().all(), column
     alone = analyze(read_files(damaged[7:8])).files.drop("file")
     assert alone.equals(frame[7:8].drop("file"))
+
+
+def raw_file(track: bytes, *, division: int = 96) -> bytes:
+    """Wrap the bytes of one track."""
+    header = b"MThd" + (6).to_bytes(4, "big") + bytes([0, 0, 0, 1]) + division.to_bytes(2, "big")
+    return header + b"MTrk" + len(track).to_bytes(4, "big") + track
+
+
+def test_an_endless_file_has_a_row_too():
+    """A file of more bars than an integer holds does not take its batch with it."""
+    metre, note = b"\0\xff\x58\x04\x01\x06\x18\x08", b"\0\x90\x40\x40"
+    waits = b"\xff\xff\xff\x7f\xff\x01\0" * 30
+    frame = analyze(read_files([raw_file(metre + note + waits, division=1), midi_bytes([CADENCE])])).files
+    assert frame["bars"][0] == 2**31 - 1
+    assert frame["bars"][1] == 3
+
+
+def test_notes_that_ring_for_hours_are_added_up_once():
+    """A hundred thousand notes that nobody ends are analysed in no time, and the beats hold what sounds."""
+    track = b"".join(bytes([0, 0x90, pitch % 128, 64]) for pitch in range(100_000))
+    batch = read_files([raw_file(track + b"\xff\xff\xff\x7f\xff\x2f\0")])
+    beats = find_beats(batch)
+    assert len(beats.profiles) == 20_000
+    sounding = np.bincount(np.arange(100_000) % 128 % 12, minlength=12)
+    np.testing.assert_array_equal(beats.profiles, np.tile(sounding, (20_000, 1)))
+    np.testing.assert_array_equal(beats.basses[:, 0], 1.0)
+
+
+def plain_beats(batch) -> tuple[np.ndarray, np.ndarray]:
+    """Add up the beats of one file the long way."""
+    beats = find_beats(batch)
+    division, origin = int(batch.files[0]["division"]), beats.origins[0]
+    profiles, lowest = np.zeros_like(beats.profiles), np.full(len(beats.profiles) * 8, 255)
+    for note in batch.notes:
+        start = (note["start_tick"] - origin) / division
+        end = min(max((note["end_tick"] - origin) / division, start + 1 / 16), len(profiles))
+        start = max(0.0, start)
+        for beat in range(int(start), len(profiles)):
+            profiles[beat, note["pitch"] % 12] += max(0.0, min(end, beat + 1) - max(start, beat))
+        place = slice(int(start * 8 + 0.5), int(end * 8 + 0.5))
+        lowest[place] = np.minimum(lowest[place], note["pitch"])
+    basses = np.array([[(row[row < 255] % 12 == pc).sum() / 8 for pc in range(12)] for row in lowest.reshape(-1, 8)])
+    return profiles, basses
+
+
+def test_beats_hold_what_sounds_in_them():
+    """Durations by pitch class, and the share of each beat in which a pitch class is the lowest."""
+    name, blob = next((n, b) for n, b in members("pop909.zip").items() if n.endswith(".mid"))
+    batch = read_files([blob])
+    beats = find_beats(batch)
+    profiles, basses = plain_beats(batch)
+    np.testing.assert_allclose(beats.profiles, profiles, atol=1e-9, err_msg=name)
+    np.testing.assert_allclose(beats.basses, basses, atol=1e-9)
+
+
+def test_tempos_have_no_say_in_smpte_time():
+    """A tempo meta in a file in SMPTE time is not its tempo; what is heard may be."""
+    track = []
+    for step in range(64):
+        track.append(mido.Message("note_on", channel=9, note=36 if step % 4 else 42, velocity=90, time=step and 120))
+        track.append(mido.Message("note_off", channel=9, note=36 if step % 4 else 42, time=30))
+    tempo = mido.MetaMessage("set_tempo", tempo=1_000_000)
+    smpte = 40 - 256 * 25  # a tick is a millisecond
+    row = analyze(read_files([midi_bytes([[tempo, *track]], division=smpte)])).files.row(0, named=True)
+    assert row["bpm_source"] == "onsets"
+    assert row["bpm"] == pytest.approx(100.0, rel=0.02)
+
+
+def test_the_confidence_is_that_of_the_key():
+    """Where the key changes, posterior and confidence are of the part whose key is given."""
+    moved = [m.copy(note=m.note + 3) for m in CADENCE]
+    row = analyze(read_files([midi_bytes([CADENCE * 4 + moved * 6])])).files.row(0, named=True)
+    assert (row["key"], row["other_key"]) == ("Eb Major", "C Major")
+    assert row["key_change_beat"] == 48
+    assert KEY_NAMES[int(np.argmax(row["key_posterior"]))] == row["key"]
+    assert row["key_confidence"] == pytest.approx(max(row["key_posterior"]), abs=1e-4)

@@ -231,7 +231,12 @@ def test_programs_set_in_another_track_are_found():
         (b"\x00\xf0\x0a\x41\x10\x42\x12\x40\x11\x15\x02\x18\xf7", True),  # GS: part 1 plays drums
         (b"\x00\xb0\x00\x7f\x00\xc0\x00", True),  # XG drum bank
         (b"\x00\xb0\x00\x78\x00\xc0\x00", True),  # GM2 drum bank
+        (b"\x00\xb0\x00\x7e\x00\xc0\x00", True),  # XG effects kit
         (b"\x00\xb0\x00\x01\x00\xc0\x00", False),
+        # A GS drum part keeps being one when a bank is chosen.
+        (b"\x00\xf0\x0a\x41\x10\x42\x12\x40\x11\x15\x02\x18\xf7\x00\xb0\x00\x00\x00\xc0\x08", True),
+        # After a GS reset bank 127 is the CM-64's, not a kit.
+        (b"\x00\xf0\x0a\x41\x10\x42\x12\x40\x00\x7f\x00\x41\xf7\x00\xb0\x00\x7f\x00\xc0\x05", False),
     ],
 )
 def test_kits_off_channel_10_are_known(setup, drum):
@@ -270,3 +275,23 @@ def test_five_thousand_damaged_files_are_survived(conformance):
     assert batch.files["valid"].mean() > 0.6  # a flip in the four bytes "MThd" is the one fatal thing
     for index in range(len(damaged)):
         assert (np.diff(batch.notes_of(index)["start_tick"]) >= 0).all()
+
+
+def test_tempos_of_many_tracks_take_no_time_to_sort():
+    """Tempo events that every track starts over again make one map, the later track's at each tick."""
+    tempo = b"\x01\xff\x51\x03\x07\xa1\x20"
+    track = chunk(tempo * 60_000 + END)
+    other = chunk(tempo.replace(b"\x07\xa1\x20", b"\x01\x02\x03") * 60_000 + END)
+    batch = read_files([HEADER[:11] + b"\2" + HEADER[12:] + track + other])
+    assert len(batch.tempos) == 60_001
+    assert set(batch.tempos["microseconds"][1:].tolist()) == {0x010203}
+    assert batch.files[0]["seconds"] == pytest.approx((500_000 + 59_999 * 0x010203) / 96e6)
+
+
+def test_a_type_2_file_of_many_sequences_takes_no_time():
+    """Sixty thousand sequences beside one with as many tempos and notes: each has its own map."""
+    busy = chunk(b"\x01\xff\x51\x03\x07\xa1\x20" * 60_000 + b"\x01\x90\x3c\x40" * 60_000 + END)
+    header = b"MThd" + struct.pack(">IHHH", 6, 2, 60_001, 96)
+    batch = read_files([header + chunk(END) * 60_000 + busy])
+    assert len(batch.tempos) == 120_001
+    assert len(batch.notes) == 60_000

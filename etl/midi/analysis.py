@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from etl.midi.batch import MidiBatch
 
 _TRACK_NAME: Final = 3
-_FEWEST_NOTES_IN_CHORD: Final = 2.0
 
 
 class Analysis(NamedTuple):
