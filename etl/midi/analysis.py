@@ -47,8 +47,9 @@ def analyze(batch: MidiBatch) -> Analysis:
     scores = drum_scores(records)
     mark_drums(batch, records, scores)
     beats = find_beats(batch)
-    keys = find_keys(batch, beats)
-    segments = spell_chords(chord_segments(beats, chord_labels(beats)), keys.key)
+    labels = chord_labels(beats)
+    keys = find_keys(batch, beats, labels)
+    segments = spell_chords(chord_segments(beats, labels), keys.key)
     parts = part_columns(batch, records, scores)
     files = (
         _file_columns(batch)

@@ -21,11 +21,9 @@ CATEGORY_SCORE: Final = 0.9
 
 _PRESENT: Final = 0.03
 _FEWEST_NOTES: Final = 4
-# A logistic regression on 80 performances of the Groove MIDI Dataset (whole, kick and snare only, cymbals
-# only, eight-second cuts; notes of 0.1, 0.2 and 0.4 s) against the parts of 114 songs of POP909 (as written
-# and moved down by up to three octaves; as written, of 0.1 and 0.2 s; also eight-second cuts).
-_INTERCEPT: Final = 6.54
-_WEIGHTS: Final = np.array([7.33, 9.04, 7.79, 7.54, 5.69, 1.02, 0.92, -8.59, -4.97, 3.46, -4.57])
+# A logistic regression; ``benchmarks.midi_fit_drums`` fits it.
+INTERCEPT: Final = 9.09
+WEIGHTS: Final = np.array([10.29, 11.1, 10.69, 10.49, 7.74, 4.85, 0.7, -9.82, -3.63, 4.73, -6.98])
 
 
 def drum_scores(parts: NDArray[Any]) -> NDArray[np.float64]:
@@ -39,14 +37,27 @@ def drum_scores(parts: NDArray[Any]) -> NDArray[np.float64]:
     Returns
     -------
     ndarray
-        1 on drum channels; elsewhere the estimate of a logistic regression on shares of kick, snare, hat,
-        cymbal, tom and foreign notes, how many of the first three are there, how well a key fits, and how
-        many pitches are used over what range. 0 for fewer than four notes.
+        1 on drum channels; elsewhere the estimate of a logistic regression on `drum_features`; 0 for fewer
+        than four notes.
+    """
+    scores = 1.0 / (1.0 + np.exp(-(drum_features(parts) @ WEIGHTS + INTERCEPT)))
+    scores[parts["notes"] < _FEWEST_NOTES] = 0.0
+    scores[parts["drum"] == 1] = 1.0
+    rounded: NDArray[np.float64] = scores.round(4)
+    return rounded
+
+
+def drum_features(parts: NDArray[Any]) -> NDArray[np.float64]:
+    """Describe parts by what a kit would have them be, (parts, 11).
+
+    Shares of kick, snare, hat, cymbal, tom and foreign notes; how many of the first three are there; how well a
+    key fits; the share of the pitches in their range that are used, that range in two octaves, and the
+    logarithm of the number of pitches.
     """
     hits = parts["hits"] / np.maximum(1, parts["notes"])[:, None]
     span = parts["pitch_max"].astype(np.int64) - parts["pitch_min"]
     key_fit = profile_correlations(parts["pitch_class"]).max(axis=1, initial=-1.0)
-    features = np.column_stack(
+    features: NDArray[np.float64] = np.column_stack(
         [
             hits[:, [KICK, SNARE, HAT, CYMBAL, TOM, NO_DRUM]],
             (hits[:, [KICK, SNARE, HAT]] > _PRESENT).sum(axis=1),
@@ -56,11 +67,7 @@ def drum_scores(parts: NDArray[Any]) -> NDArray[np.float64]:
             np.log(np.maximum(1, parts["distinct"])),
         ]
     )
-    scores = 1.0 / (1.0 + np.exp(-(features @ _WEIGHTS + _INTERCEPT)))
-    scores[parts["notes"] < _FEWEST_NOTES] = 0.0
-    scores[parts["drum"] == 1] = 1.0
-    rounded: NDArray[np.float64] = scores.round(4)
-    return rounded
+    return features
 
 
 def mark_drums(batch: MidiBatch, parts: NDArray[Any], scores: NDArray[np.float64]) -> None:

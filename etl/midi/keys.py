@@ -2,8 +2,9 @@
 
 A change of key is where two parts, each from one key's profile, are much likelier than the whole from one. The
 key of a part scores by how well two published profiles fit its pitch classes (weighted by how long they
-sound, drums left out) and by whether it begins or ends on its tonic in the bass. Key metas are not asked:
-they are wrong too often.
+sound, drums left out), by whether it begins or ends on its tonic in the bass, and by how much of it is the
+dominant: a major chord on the fifth degree, which tells a minor key from its relative major. Key metas are not
+asked: they are wrong too often.
 
 References
 ----------
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from etl.midi.beat_kernel import edge_basses, likeliest_cuts
+from etl.midi.chords import SUFFIXES
 from etl.pitch import KRUMHANSL_KESSLER, NO_KEY, profile_correlations, rotated_profiles
 
 if TYPE_CHECKING:
@@ -37,16 +39,33 @@ BELLMAN_BUDGE: Final = np.array(
 )
 """Major and minor profiles, (2, 12), tonic first [2]_."""
 
-KEY_WEIGHTS: Final = np.array([13.1, 1.7, 0.5])
-"""Weights of `key_features` in a conditional logit [3]_; ``benchmarks.midi_fit keys`` fits them."""
+KEY_WEIGHTS: Final = np.array([12.9, 2.1, 0.5, 4.3])
+"""Weights of `key_features` in a conditional logit [3]_; ``benchmarks.midi_fit_keys`` fits them."""
 
 CHANGE_GAIN: Final = 30.0
 """Log likelihood ratio (nats, each beat one draw) from which a change is believed. Of 114 songs of POP909 the 15
 that leave their scale reach 45 and more; of the others one reaches 32 (to the relative key), the rest 15."""
 SHORTEST_PART: Final = 16  # beats before and after a change
 
+DOMINANT_QUALITIES: Final = (SUFFIXES.index(""), SUFFIXES.index("7"))
 _LOOP_BEATS: Final = 32
 _FEWEST_CLASSES: Final = 4
+
+
+class KeyFeatures(NamedTuple):
+    """Files and their parts before and after a change of scale, as seen from the 24 keys.
+
+    ``whole``, ``early``, ``late`` are (files, 24, 4): mean correlation with the two profiles; 1 for minor keys;
+    how many of the outer basses (the first of the whole and the early part, the last of the whole and the
+    late) are the tonic; the share of beats on the dominant. ``cuts`` (files,) is the beat of the change, -1 for none, when both parts are the
+    whole; ``totals`` (files, 12) the beats sounded by pitch class.
+    """
+
+    whole: NDArray[np.float64]
+    early: NDArray[np.float64]
+    late: NDArray[np.float64]
+    cuts: NDArray[np.int64]
+    totals: NDArray[np.float64]
 
 
 class Keys(NamedTuple):
@@ -65,7 +84,7 @@ class Keys(NamedTuple):
     is_loop: NDArray[np.bool_]
 
 
-def find_keys(batch: MidiBatch, beats: Beats) -> Keys:
+def find_keys(batch: MidiBatch, beats: Beats, labels: NDArray[np.int16]) -> Keys:
     """Find the key of each file.
 
     Parameters
@@ -74,8 +93,10 @@ def find_keys(batch: MidiBatch, beats: Beats) -> Keys:
         Parsed files.
     beats
         Their beats, from `etl.midi.chords.find_beats`.
+    labels
+        Their chords, from `etl.midi.chords.chord_labels`.
     """
-    whole, early, late, cuts = key_features(batch, beats)
+    whole, early, late, cuts, totals = key_features(batch, beats, labels)
     lengths = np.diff(beats.offsets)
     scores = whole @ KEY_WEIGHTS
     early_scores, late_scores = early @ KEY_WEIGHTS, late @ KEY_WEIGHTS
@@ -88,8 +109,6 @@ def find_keys(batch: MidiBatch, beats: Beats) -> Keys:
     posterior = np.exp(scores - scores.max(axis=1, keepdims=True))
     posterior /= posterior.sum(axis=1, keepdims=True)
     key = scores.argmax(axis=1).astype(np.int8)
-    totals = np.add.reduceat(np.vstack([beats.profiles, np.zeros((1, 12))]), beats.offsets[:-1])
-    totals[lengths == 0] = 0.0
     silent = totals.sum(axis=1) == 0
     key[silent] = NO_KEY
     posterior[silent] = 0.0
@@ -102,41 +121,60 @@ def find_keys(batch: MidiBatch, beats: Beats) -> Keys:
     )
 
 
-def key_features(
-    batch: MidiBatch, beats: Beats
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """Describe each file, and its parts before and after a change of scale, as seen from the 24 keys.
-
-    Returns
-    -------
-    tuple
-        Features of the whole, of the early and of the late part, each (files, 24, 3): mean correlation with
-        the two profiles, 1 for minor keys, how many of the outer basses (first of the whole and the early
-        part, last of the whole and the late) are the tonic. Then the beat of the change, (files,), -1 for none
-        (when both parts are the whole).
-    """
+def key_features(batch: MidiBatch, beats: Beats, labels: NDArray[np.int16]) -> KeyFeatures:
+    """Look for a change of scale in each file, and describe the whole and both parts."""
     count = len(batch.files)
     rotated = rotated_profiles(BELLMAN_BUDGE)
     chances = np.log(rotated / rotated.sum(axis=1, keepdims=True))
-    cuts, totals = np.empty(count, np.int64), np.empty((count, 2, 12))
-    likeliest_cuts(beats.offsets, beats.profiles, chances, SHORTEST_PART, CHANGE_GAIN, cuts, totals)
-    before, after = totals[:, 0], totals[:, 1]
+    cuts = np.empty(count, np.int64)
+    parts = np.empty((count, 2, 12))
+    likeliest_cuts(beats.offsets, beats.profiles, chances, SHORTEST_PART, CHANGE_GAIN, cuts, parts)
+    totals = parts.sum(axis=1)
     basses = np.empty((count, 2), np.int8)
     edge_basses(batch.files, batch.notes, batch.note_offsets, basses)
     first, last = _tonic(basses[:, 0]), _tonic(basses[:, 1])
-    changed = (cuts >= 0)[:, None]
-    return (
-        _features(before + after, first + last),
-        _features(np.where(changed, before, before + after), np.where(changed, first, first + last)),
-        _features(np.where(changed, after, before + after), np.where(changed, last, first + last)),
-        cuts,
+    dominants = _dominant_beats(beats, labels, cuts)
+    features = [
+        _features(weights, edges, on_dominant)
+        for weights, edges, on_dominant in (
+            (totals, first + last, dominants.sum(axis=1)),
+            (parts[:, 0], first, dominants[:, 0]),
+            (parts[:, 1], last, dominants[:, 1]),
+        )
+    ]
+    changed = (cuts >= 0)[:, None, None]
+    return KeyFeatures(
+        whole=features[0],
+        early=np.where(changed, features[1], features[0]),
+        late=np.where(changed, features[2], features[0]),
+        cuts=cuts,
+        totals=totals,
     )
 
 
-def _features(weights: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
+def _features(
+    weights: NDArray[np.float64], edges: NDArray[np.float64], dominants: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Stack the features of one part of each file; ``dominants`` (files, 13) ends with the count of beats."""
     fit = profile_correlations(weights, KRUMHANSL_KESSLER) + profile_correlations(weights, BELLMAN_BUDGE)
     minor = np.broadcast_to(np.arange(24) >= 12, fit.shape)
-    return np.stack([fit / 2, minor, edges], axis=-1)
+    shares = dominants[:, :12] / np.maximum(1.0, dominants[:, 12:])
+    return np.stack([fit / 2, minor, edges, np.tile(shares, 2)], axis=-1)
+
+
+def _dominant_beats(
+    beats: Beats, labels: NDArray[np.int16], cuts: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Beats before and after each cut on the dominant of each tonic, and all beats, (files, 2, 13)."""
+    files = np.repeat(np.arange(len(cuts)), np.diff(beats.offsets))
+    place = np.arange(len(labels)) - beats.offsets[files]
+    part = 2 * files + ((cuts[files] >= 0) & (place >= cuts[files]))
+    size = 2 * len(cuts)
+    major = np.isin(labels // 12, DOMINANT_QUALITIES)
+    tonic = (labels[major] % 12 + 5) % 12
+    counts = np.bincount(part[major] * 12 + tonic, minlength=size * 12).reshape(-1, 2, 12)
+    beats_of_part = np.bincount(part, minlength=size).reshape(-1, 2, 1)
+    return np.concatenate([counts, beats_of_part], axis=2).astype(np.float64)
 
 
 def _major(keys: NDArray[np.int64]) -> NDArray[np.int64]:
