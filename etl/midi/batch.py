@@ -113,6 +113,7 @@ class Repair(IntFlag):
     ORPHAN_NOTE_OFF = 524288
     NO_TRACKS = 1048576
     TRAILING_BYTES = 2097152
+    SEVERAL_TRACKS_IN_TYPE_0 = 4194304
 
 
 def repair_names(warnings: int) -> list[str]:

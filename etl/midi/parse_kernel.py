@@ -8,7 +8,8 @@ References
 .. [1] MIDI Manufacturers Association, "Standard MIDI Files 1.0", RP-001, 1996.
 .. [2] Roland, "GS format", 1991: system exclusive 40 1n 15 makes a part a drum part (n = 0 is channel 10);
    after a GS reset (40 00 7F) banks 126 and 127 are melodic sounds of the CM-64.
-.. [3] Yamaha, "XG specification" 2.00, 1999 (banks 126 and 127 are drums); MMA, "General MIDI 2" 1.2, 2007 (bank 120).
+.. [3] Yamaha, "XG specification" 2.00, 1999 (banks 126 and 127 are drums); MMA, "General MIDI 2" 1.2, 2007 (bank
+   120; bank 121 is melody, on channel 10 too).
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ DEFAULT_DIVISION: Final = 480
 UNKNOWN_PROGRAM: Final = 255
 UNKNOWN_BANK: Final = 255
 GM2_DRUM_BANK: Final = 120
+GM2_MELODY_BANK: Final = 121
 XG_DRUM_BANK: Final = 127
 XG_SFX_BANK: Final = 126
 GS_DRUMS: Final = 2  # a drum part by system exclusive; 1: by bank or by being channel 10
@@ -56,6 +58,7 @@ _HANGING: Final = int(Repair.HANGING_NOTE)
 _ORPHAN: Final = int(Repair.ORPHAN_NOTE_OFF)
 _NO_TRACKS: Final = int(Repair.NO_TRACKS)
 _TRAILING: Final = int(Repair.TRAILING_BYTES)
+_SEVERAL: Final = int(Repair.SEVERAL_TRACKS_IN_TYPE_0)
 
 
 @kernel
@@ -233,11 +236,15 @@ def _track(
         else:
             if message == 0xC0:
                 programs[channel] = first
-                # On a part that GS made drums, banks choose among kits.
-                if channel != DRUM_CHANNEL and banks[channel] != UNKNOWN_BANK and drums[channel] != GS_DRUMS:
-                    bank = banks[channel]
+                bank = banks[channel]
+                if bank == GM2_MELODY_BANK:
+                    drums[channel] = 0
+                elif channel != DRUM_CHANNEL and bank != UNKNOWN_BANK and drums[channel] != GS_DRUMS:
+                    # On a part that GS made drums, banks choose among kits.
                     xg_drums = gs[channel] == 0 and bank in (XG_SFX_BANK, XG_DRUM_BANK)
                     drums[channel] = 1 if bank == GM2_DRUM_BANK or xg_drums else 0
+                elif bank == GM2_DRUM_BANK:
+                    drums[channel] = 1
             elif message == 0xB0 and first == 0:
                 banks[channel] = second
             if keep_all or message == 0xC0:
@@ -385,6 +392,8 @@ def parse_files(
                 warnings |= _COUNT
             if found == 0:
                 warnings |= _NO_TRACKS
+            if found > 1 and record.format == 0:
+                warnings |= _SEVERAL
         record.warnings = warnings
         record.note_end = note
         record.event_end = event
