@@ -21,9 +21,10 @@ CATEGORY_SCORE: Final = 0.9
 
 _PRESENT: Final = 0.03
 _FEWEST_NOTES: Final = 4
+_REPEATS: Final = 4
 # A logistic regression; ``benchmarks.midi_fit_drums`` fits it.
-INTERCEPT: Final = 9.09
-WEIGHTS: Final = np.array([10.29, 11.1, 10.69, 10.49, 7.74, 4.85, 0.7, -9.82, -3.63, 4.73, -6.98])
+INTERCEPT: Final = -2.17
+WEIGHTS: Final = np.array([8.57, 11.93, 7.47, 7.81, 9.3, 8.76, 1.06, -3.53, -0.07, 3.91, -5.94, -1.1, -15.02])
 
 
 def drum_scores(parts: NDArray[Any]) -> NDArray[np.float64]:
@@ -48,13 +49,17 @@ def drum_scores(parts: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def drum_features(parts: NDArray[Any]) -> NDArray[np.float64]:
-    """Describe parts by what a kit would have them be, (parts, 11).
+    """Describe parts by what a kit would have them be, (parts, 13).
 
     Shares of kick, snare, hat, cymbal, tom and foreign notes; how many of the first three are there; how well a
     key fits; the share of the pitches in their range that are used, that range in two octaves, and the
-    logarithm of the number of pitches.
+    logarithm of the number of pitches; how often pitches come back (1 from four times on); how evenly the time is
+    shared out among the pitch classes there are (0 for evenly, else below), as in chords and scales.
     """
     hits = parts["hits"] / np.maximum(1, parts["notes"])[:, None]
+    distinct = np.maximum(1, parts["distinct"])
+    shares = parts["pitch_class"] / np.maximum(1e-9, parts["pitch_class"].sum(axis=1, keepdims=True))
+    entropy = -(shares * np.log(np.where(shares > 0, shares, 1.0))).sum(axis=1)
     span = parts["pitch_max"].astype(np.int64) - parts["pitch_min"]
     key_fit = profile_correlations(parts["pitch_class"]).max(axis=1, initial=-1.0)
     features: NDArray[np.float64] = np.column_stack(
@@ -64,7 +69,9 @@ def drum_features(parts: NDArray[Any]) -> NDArray[np.float64]:
             key_fit,
             parts["distinct"] / (span + 1),
             span / 24,
-            np.log(np.maximum(1, parts["distinct"])),
+            np.log(distinct),
+            np.minimum(1.0, np.log(np.maximum(1, parts["notes"]) / distinct) / np.log(_REPEATS)),
+            entropy - np.log(np.maximum(1, (shares > 0).sum(axis=1))),
         ]
     )
     return features
