@@ -2,11 +2,12 @@
 
     python -m benchmarks.midi_fit_chords [--check]
 
-Coordinate ascent on a grid of 0.05 from a neutral start (every weight 1, every bias 0), on the mean of mir_eval's
-``majmin`` and ``sevenths``, under the condition that a chord of any quality that is played plainly (a beat of each
-note, the root in the bass and doubled or not) is labelled as what it is: pop songs alone would teach that every
-seventh is a passing note. Two weights are fixed, as only differences count: third and fifth 1, foreign bass 0; so
-is what counts as silence. With --check it says whether the weights that ship come out, and fails if not.
+Coordinate ascent on a grid of 0.05 from a neutral start (every weight 1, every bias 0), on the mean of
+mir_eval's ``majmin`` and ``sevenths``, under the condition that a chord of any quality that is played
+plainly (a beat of each note, the root in the bass and doubled or not) is labelled as what it is: pop songs
+alone would teach that every seventh is a passing note. Two weights are fixed, as only differences count:
+third and fifth 1, foreign bass 0; so is what counts as silence. With --check it says whether the weights
+that ship come out, and fails if not.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ SEED = 0
 STEPS = (0.4, 0.2, 0.1, 0.05)
 LEAST_GAIN = 1e-4
 NEUTRAL = np.array([0.0, 0.0, 1.0, 1.0, 1.0, 0.0, 0.0, 1.0])
-"""Scores of chords with added notes and of those without a perfect fifth; weights of root, fourth note, foreign
-notes, bass on the root and on another chord note; cost of a change."""
+"""Scores of chords with added notes and of those without a perfect fifth; weights of root, fourth note,
+foreign notes, bass on the root and on another chord note; cost of a change."""
 
 
 def constants(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -47,9 +48,7 @@ def labels_of(songs: Songs, values: NDArray[np.float64]) -> NDArray[np.int16]:
     scores, weights = constants(values)
     labels = np.empty(len(songs.beats.profiles), np.int16)
     beats = songs.beats
-    chord_path(
-        beats.offsets, beats.profiles, beats.basses, INTERVALS, SIZES, scores[KINDS], weights, labels
-    )
+    chord_path(beats.offsets, beats.profiles, beats.basses, INTERVALS, SIZES, scores[KINDS], weights, labels)
     return labels
 
 

@@ -3,12 +3,12 @@
     python -m benchmarks.midi_fit_drums [--check]
 
 Drums: 80 performances as if on channel 1; whole, kick and snare only, cymbals and hats only, eight seconds;
-with notes as written and of 0.1, 0.2 and 0.4 s. Others: the parts of 114 songs as written and down by one to three octaves, and
-eight seconds of each; also with notes of 0.1 and 0.2 s. Made up beside them: chords of all qualities, broken and
-not, alone and in rows, scales and bass riffs, from every pitch of the drum range: songs have few of those, chord packs
-nothing else. A logistic regression, three tenths of the weight on drums and the rest halved, at the maximum of the
-penalised likelihood. With --check it says whether the weights that ship come out, and fails
-if not.
+with notes as written and of 0.1, 0.2 and 0.4 s. Others: the parts of 114 songs as written and down by one
+to three octaves, and eight seconds of each; also with notes of 0.1 and 0.2 s. Made up beside them: chords
+of all qualities, broken and not, alone and in rows, scales and bass riffs, from every pitch of the drum
+range: songs have few of those, chord packs nothing else. A logistic regression, three tenths of the weight
+on drums and the rest halved, at the maximum of the penalised likelihood. With --check it says whether the
+weights that ship come out, and fails if not.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from etl.midi.reader import read_files
 from etl.midi.stats_kernel import CYMBAL, DRUM_CLASS_OF, HAT, KICK, PART, SNARE, part_stats
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -66,7 +66,9 @@ def variants(batch: MidiBatch, *, drums: bool) -> Iterator[NDArray[Any]]:
         kept = (np.ones_like(cut), np.isin(kinds, (KICK, SNARE)), np.isin(kinds, (HAT, CYMBAL)), cut)
         cases = [(mask, 0, length) for mask in kept for length in DRUM_LENGTHS]
     else:
-        cases = [(np.ones_like(cut), 12 * octaves, length) for octaves in range(4) for length in OTHER_LENGTHS]
+        cases = [
+            (np.ones_like(cut), 12 * octaves, length) for octaves in range(4) for length in OTHER_LENGTHS
+        ]
         cases += [(cut, 0, length) for length in OTHER_LENGTHS]
     for mask, down, length in cases:
         found = notes[mask & (notes["pitch"] >= down)].copy()
@@ -92,12 +94,12 @@ def examples(batch: MidiBatch, *, drums: bool) -> tuple[NDArray[np.float64], NDA
 def plain_patterns() -> list[list[tuple[int, ...]]]:
     """Make up chords, arpeggios, scales and riffs: files as rows of steps, each of some pitches."""
     chance = np.random.default_rng(SEED)
-    files = []
+    files: list[list[tuple[int, ...]]] = []
     for root in ROOTS:
         for notes in QUALITY_NOTES.values():
             for rows in ((0,), (0, 0, 0, 0), (0, 5, 7, 0), (0, 3, 6, 9)):
-                files.append([tuple(root + up + note for note in notes) for up in rows])
-            files.append([(root + note,) for note in notes] * 4)
+                files.append([tuple(root + up + note for note in notes) for up in rows])  # noqa: PERF401
+            files.append(_steps(root, notes) * 4)
         files.append(
             [
                 tuple(root + up + note for note in QUALITY_NOTES[suffix])
@@ -105,13 +107,16 @@ def plain_patterns() -> list[list[tuple[int, ...]]]:
             ]
         )
         for scale in SCALES:
-            files += [[(root + note,) for note in scale], [(root + note,) for note in scale] * 3]
-        for notes in RIFF_NOTES:
+            files += [_steps(root, scale), _steps(root, scale) * 3]
+        for riff in RIFF_NOTES:
             for tonic in (0.3, 0.5):
-                weights = [tonic, *[(1 - tonic) / (len(notes) - 1)] * (len(notes) - 1)]
-                bar = chance.choice(notes, 8, p=weights)
-                files.append([(root + int(note),) for note in bar] * 4)
+                weights = [tonic, *[(1 - tonic) / (len(riff) - 1)] * (len(riff) - 1)]
+                files.append(_steps(root, chance.choice(riff, 8, p=weights).tolist()) * 4)
     return files
+
+
+def _steps(root: int, notes: Sequence[int]) -> list[tuple[int, ...]]:
+    return [(root + note,) for note in notes]
 
 
 def plain_examples() -> tuple[NDArray[np.float64], NDArray[np.int64]]:

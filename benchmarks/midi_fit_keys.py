@@ -2,9 +2,9 @@
 
     python -m benchmarks.midi_fit_keys [--check]
 
-Four weights of a conditional logit over the 24 keys (profile fit, minor, outer basses, dominant), at the maximum of the
-penalised likelihood; the annotated key is the one held longest, the features are those of the longest part. With
---check it says whether the weights that ship come out, and fails if not.
+Four weights of a conditional logit over the 24 keys (profile fit, minor, outer basses, dominant), at the
+maximum of the penalised likelihood; the annotated key is the one held longest, the features are those of
+the longest part. With --check it says whether the weights that ship come out, and fails if not.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -76,14 +77,14 @@ def cross_validated(features: NDArray[np.float64], keys: NDArray[np.int64]) -> d
 
 
 def changes_found(songs: Songs, keys: Keys) -> dict[str, int]:
-    """Count annotated changes of scale that are found, by time and by both keys, and changes found in vain."""
+    """Count annotated changes of scale, those found by time and by both keys, and others found in vain."""
     counts = {"annotated": 0, "found": 0, "both_keys_right": 0, "in_vain": 0}
     for song, spans in enumerate(songs.key_spans):
         seconds = songs.beat_times(song)
         cut = int(keys.change_beat[song])
         moves = [
             (earlier[1], earlier[2], later[2])
-            for earlier, later in zip(spans, spans[1:], strict=False)
+            for earlier, later in pairwise(spans)
             if _major(earlier[2]) != _major(later[2])
         ]
         counts["annotated"] += bool(moves)

@@ -1,7 +1,8 @@
 """The annotated MIDI files that the MIDI fits and figures are made with, and how their chords are scored.
 
-114 songs of POP909 (Wang et al., ISMIR 2020) with keys estimated from their audio and chords extracted from the
-MIDI; 80 drum performances of the Groove MIDI Dataset (Gillick et al., ICML 2019), tempo and metre in their names.
+114 songs of POP909 (Wang et al., ISMIR 2020) with keys estimated from their audio and chords extracted from
+the MIDI; 80 drum performances of the Groove MIDI Dataset (Gillick et al., ICML 2019), tempo and metre in
+their names.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ class Songs:
 
     @cached_property
     def _comparisons(self) -> dict[str, NDArray[np.float64]]:
-        """What mir_eval makes of every annotation against every label, (annotations, labels); -1: not counted."""
+        """Score every annotation against every label, (annotations, labels); -1 where it does not count."""
         _, numbers = self._overlaps
         truth = [name for name in numbers for _ in CHORD_NAMES]
         guess = CHORD_NAMES * len(numbers)

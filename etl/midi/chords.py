@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from etl.midi.batch import MidiBatch
 
-# Suffix (Chordonomicon's: dim7 is half-diminished, dimb7 fully), semitones above the root, and kind: plain triad,
-# one with a note added or suspended, one without a perfect fifth.
+# Suffix (Chordonomicon's: dim7 is half-diminished, dimb7 fully), semitones above the root, and kind: plain
+# triad, one with a note added or suspended, one without a perfect fifth.
 _QUALITIES: Final = (
     ("", (0, 4, 7), 0),
     ("min", (0, 3, 7), 0),
@@ -82,7 +82,14 @@ def chord_labels(beats: Beats) -> NDArray[np.int16]:
     """
     labels = np.empty(len(beats.profiles), np.int16)
     chord_path(
-        beats.offsets, beats.profiles, beats.basses, INTERVALS, SIZES, KIND_SCORES[KINDS], CHORD_WEIGHTS, labels
+        beats.offsets,
+        beats.profiles,
+        beats.basses,
+        INTERVALS,
+        SIZES,
+        KIND_SCORES[KINDS],
+        CHORD_WEIGHTS,
+        labels,
     )
     return labels
 

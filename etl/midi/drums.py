@@ -51,10 +51,11 @@ def drum_scores(parts: NDArray[Any]) -> NDArray[np.float64]:
 def drum_features(parts: NDArray[Any]) -> NDArray[np.float64]:
     """Describe parts by what a kit would have them be, (parts, 13).
 
-    Shares of kick, snare, hat, cymbal, tom and foreign notes; how many of the first three are there; how well a
-    key fits; the share of the pitches in their range that are used, that range in two octaves, and the
-    logarithm of the number of pitches; how often pitches come back (1 from four times on); how evenly the time is
-    shared out among the pitch classes there are (0 for evenly, else below), as in chords and scales.
+    Shares of kick, snare, hat, cymbal, tom and foreign notes; how many of the first three are there; how
+    well a key fits; the share of the pitches in their range that are used, that range in two octaves, and
+    the logarithm of the number of pitches; how often pitches come back (1 from four times on); how evenly
+    the time is shared out among the pitch classes there are (0 for evenly, else below), as in chords and
+    scales.
     """
     hits = parts["hits"] / np.maximum(1, parts["notes"])[:, None]
     distinct = np.maximum(1, parts["distinct"])

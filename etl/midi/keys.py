@@ -1,10 +1,10 @@
 """The key of each file, and whether and where it changes.
 
-A change of key is where two parts, each from one key's profile, are much likelier than the whole from one. The
-key of a part scores by how well two published profiles fit its pitch classes (weighted by how long they
+A change of key is where two parts, each from one key's profile, are much likelier than the whole from one.
+The key of a part scores by how well two published profiles fit its pitch classes (weighted by how long they
 sound, drums left out), by whether it begins or ends on its tonic in the bass, and by how much of it is the
-dominant: a major chord on the fifth degree, which tells a minor key from its relative major. Key metas are not
-asked: they are wrong too often.
+dominant: a major chord on the fifth degree, which tells a minor key from its relative major. Key metas are
+not asked: they are wrong too often.
 
 References
 ----------
@@ -43,8 +43,9 @@ KEY_WEIGHTS: Final = np.array([12.9, 2.1, 0.5, 4.3])
 """Weights of `key_features` in a conditional logit [3]_; ``benchmarks.midi_fit_keys`` fits them."""
 
 CHANGE_GAIN: Final = 30.0
-"""Log likelihood ratio (nats, each beat one draw) from which a change is believed. Of 114 songs of POP909 the 15
-that leave their scale reach 45 and more; of the others one reaches 32 (to the relative key), the rest 15."""
+"""Log likelihood ratio (nats, each beat one draw) from which a change is believed. Of 114 songs of POP909
+the 15 that leave their scale reach 45 and more; of the others one reaches 32 (to the relative key), the
+rest 15."""
 SHORTEST_PART: Final = 16  # beats before and after a change
 
 DOMINANT_QUALITIES: Final = (SUFFIXES.index(""), SUFFIXES.index("7"))
@@ -55,10 +56,10 @@ _FEWEST_CLASSES: Final = 4
 class KeyFeatures(NamedTuple):
     """Files and their parts before and after a change of scale, as seen from the 24 keys.
 
-    ``whole``, ``early``, ``late`` are (files, 24, 4): mean correlation with the two profiles; 1 for minor keys;
-    how many of the outer basses (the first of the whole and the early part, the last of the whole and the
-    late) are the tonic; the share of beats on the dominant. ``cuts`` (files,) is the beat of the change, -1 for none, when both parts are the
-    whole; ``totals`` (files, 12) the beats sounded by pitch class.
+    ``whole``, ``early``, ``late`` are (files, 24, 4): mean correlation with the two profiles; 1 for minor
+    keys; how many of the outer basses (the first of the whole and the early part, the last of the whole and
+    the late) are the tonic; the share of beats on the dominant. ``cuts`` (files,) is the beat of the change,
+    -1 for none, when both parts are the whole; ``totals`` (files, 12) the beats sounded by pitch class.
     """
 
     whole: NDArray[np.float64]
@@ -162,9 +163,7 @@ def _features(
     return np.stack([fit / 2, minor, edges, np.tile(shares, 2)], axis=-1)
 
 
-def _dominant_beats(
-    beats: Beats, labels: NDArray[np.int16], cuts: NDArray[np.int64]
-) -> NDArray[np.float64]:
+def _dominant_beats(beats: Beats, labels: NDArray[np.int16], cuts: NDArray[np.int64]) -> NDArray[np.float64]:
     """Beats before and after each cut on the dominant of each tonic, and all beats, (files, 2, 13)."""
     files = np.repeat(np.arange(len(cuts)), np.diff(beats.offsets))
     place = np.arange(len(labels)) - beats.offsets[files]

@@ -36,7 +36,8 @@ _KEY_BARE: Final = rf"(?:^|{_GAP})([A-G])({_SIGN})(?:{_GAP}|$)"
 # "Here I Am", "Am I Wrong"; a chord with more to it than a triad; three chords in a row: none is a key.
 _ENGLISH: Final = r"\b(?:I[ -]Am|Am[ -]I)\b"
 _RICH_CHORD: Final = (
-    r"\b[A-G](?:#|♯|♭|b)?[ -]?(?:(?:[Mm]aj|[Mm]in|m|M|[Dd]om)?(?:6|7|9|11|13)|(?:[Dd]im|[Ss]us|[Aa]ug|[Aa]dd)[0-9]*)\b"
+    r"\b[A-G](?:#|♯|♭|b)?[ -]?"
+    r"(?:(?:[Mm]aj|[Mm]in|m|M|[Dd]om)?(?:6|7|9|11|13)|(?:[Dd]im|[Ss]us|[Aa]ug|[Aa]dd)[0-9]*)\b"
 )
 _CHORD: Final = r"[A-G](?:#|♯|♭|b)?(?:maj|min|m|dim|sus|aug)?[0-9]*"
 _CHORD_RUN: Final = rf"\b{_CHORD}(?:[ ,>-]+{_CHORD}){{2,}}(?:{_GAP}|$)"
@@ -124,9 +125,7 @@ def _key_of(name: pl.Expr, pattern: str, *, mode: bool = True) -> pl.Expr:
 def _with_key(frame: pl.LazyFrame) -> pl.LazyFrame:
     whole = pl.col(_SPACED)
     name = whole.str.replace_all(_RICH_CHORD, "|")
-    worded = pl.coalesce(
-        _key_of(name, _KEY_SAID), _key_of(name, _KEY_WITH_WORD), _key_of(name, _KEY_LOWER)
-    )
+    worded = pl.coalesce(_key_of(name, _KEY_SAID), _key_of(name, _KEY_WITH_WORD), _key_of(name, _KEY_LOWER))
     plain = ~(whole.str.contains(_ENGLISH) | whole.str.contains(_CHORD_RUN))
     short = pl.when(plain).then(pl.coalesce(_key_of(name, _KEY_M), _key_of(name, _KEY_SHARP_M)))
     bare = pl.when(plain).then(_key_of(name, _KEY_BARE, mode=False))

@@ -8,8 +8,8 @@ References
 .. [1] MIDI Manufacturers Association, "Standard MIDI Files 1.0", RP-001, 1996.
 .. [2] Roland, "GS format", 1991: system exclusive 40 1n 15 makes a part a drum part (n = 0 is channel 10);
    after a GS reset (40 00 7F) banks 126 and 127 are melodic sounds of the CM-64.
-.. [3] Yamaha, "XG specification" 2.00, 1999 (banks 126 and 127 are drums); MMA, "General MIDI 2" 1.2, 2007 (bank
-   120; bank 121 is melody, on channel 10 too).
+.. [3] Yamaha, "XG specification" 2.00, 1999 (banks 126 and 127 are drums); MMA, "General MIDI 2" 1.2, 2007
+   (bank 120; bank 121 is melody, on channel 10 too).
 """
 
 from __future__ import annotations

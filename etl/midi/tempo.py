@@ -140,7 +140,12 @@ def metre_columns(batch: MidiBatch) -> pl.DataFrame:
         .select("file", "numerator", "denominator")
     )
     bars = spans.group_by("file").agg(
-        bars=(pl.col("held") / pl.col("bar")).round(6).ceil().sum().clip(upper_bound=_MOST_BARS).cast(pl.Int32)
+        bars=(pl.col("held") / pl.col("bar"))
+        .round(6)
+        .ceil()
+        .sum()
+        .clip(upper_bound=_MOST_BARS)
+        .cast(pl.Int32)
     )
     has_metre = np.bincount(events["file"], minlength=count) > 0
     return (
