@@ -62,6 +62,19 @@ _SEVERAL: Final = int(Repair.SEVERAL_TRACKS_IN_TYPE_0)
 
 
 @kernel
+def _keep_event(
+    row: Any, tick: int, offset: int, length: int, file: int, track: int, status: int, kind: int
+) -> None:
+    row.tick = tick
+    row.offset = offset
+    row.length = length
+    row.file = file
+    row.track = track
+    row.status = status
+    row.kind = kind
+
+
+@kernel
 def _track(
     data: NDArray[Any],
     start: int,
@@ -172,14 +185,7 @@ def _track(
                         part = DRUM_CHANNEL if block == 0 else (block - 1 if block < 10 else block)
                         drums[part] = GS_DRUMS if data[at + 7] > 0 else 0
                 if keep_all or (status == 0xFF and ((0 < kind < 8) or kind in (0x51, 0x58, 0x59))):
-                    row = events[event]
-                    row.tick = tick
-                    row.offset = at
-                    row.length = length
-                    row.file = file
-                    row.track = track
-                    row.status = status
-                    row.kind = kind
+                    _keep_event(events[event], tick, at, length, file, track, status, kind)
                     event += 1
                 at += length
             else:
@@ -248,14 +254,7 @@ def _track(
             elif message == 0xB0 and first == 0:
                 banks[channel] = second
             if keep_all or message == 0xC0:
-                row = events[event]
-                row.tick = tick
-                row.offset = at
-                row.length = needed
-                row.file = file
-                row.track = track
-                row.status = status
-                row.kind = first
+                _keep_event(events[event], tick, at, needed, file, track, status, first)
                 event += 1
         at += needed
     if open_notes > 0:
