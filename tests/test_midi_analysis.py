@@ -12,10 +12,12 @@ import mir_eval
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings, strategies as st
 
 from etl.chords.symbols import parse_chord
 from etl.midi.analysis import analyze
-from etl.midi.chords import SUFFIXES, chord_labels, chord_segments, find_beats, spell_chords
+from etl.midi.chords import QUALITY_NOTES, SUFFIXES, chord_labels, chord_segments, find_beats, spell_chords
+from etl.midi.keys import find_keys
 from etl.midi.reader import read_files
 from etl.pitch import KEY_NAMES
 from tests.midi_oracle import midi_bytes
@@ -24,6 +26,7 @@ DATA = Path(__file__).parent / "data" / "midi"
 SHARED = Path(__file__).parents[1].parent / "shared" / "data" / "midi"
 HARTE = ("maj", "min", "7", "maj7", "min7", "sus4", "sus2", "dim", "aug", "hdim7", "dim7", "min6", "maj6")
 ROOTS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+FLAT_ROOTS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
 FLATS = {"Db": 1, "Eb": 3, "Gb": 6, "Ab": 8, "Bb": 10}
 
 
@@ -197,6 +200,21 @@ def test_drums_off_channel_10_are_found_and_melodies_are_not():
         assert (scores > 0.5).mean() < tagged
 
 
+def test_plain_chords_and_scales_are_no_drums():
+    """Chords of a pack, arpeggios and scales in the range of the drum map keep their keys and chords."""
+    shapes = [*QUALITY_NOTES.values(), (0, 2, 4, 5, 7, 9, 11, 12), (0, 3, 5, 7, 10, 12)]
+    patterns: list[list[tuple[int, ...]]] = [[shape] for shape in QUALITY_NOTES.values()]
+    patterns += [[*map(lambda note: (note,), shape)] * 4 for shape in shapes]  # noqa: C417
+    blobs = [
+        midi_bytes([[message for step in pattern for message in notes(*(root + note for note in step))]])
+        for pattern in patterns
+        for root in range(28, 60)
+    ]
+    scores = analyze(read_files(blobs)).files["drum_score"].to_numpy()
+    assert (scores > 0.9).mean() < 0.01
+    assert (scores > 0.5).mean() < 0.1
+
+
 def test_near_duplicates_share_a_note_hash():
     """Other metas, tracks, channels and resolution leave the hash alone; another note does not."""
     same = midi_bytes([[mido.MetaMessage("track_name", name="x"), *CADENCE]], kind=0)
@@ -205,6 +223,97 @@ def test_near_duplicates_share_a_note_hash():
     hashes = analyze(read_files([midi_bytes([CADENCE]), same, finer, other])).files["note_hash"].to_list()
     assert len(set(hashes[:3])) == 1
     assert hashes[3] != hashes[0]
+
+
+lines = st.lists(
+    st.tuples(st.integers(36, 84), st.integers(0, 2000), st.integers(1, 2000)), min_size=1, max_size=40
+)
+
+
+def written(line, *, shift: int = 0, stretch: int = 1, tempo: int | None = None, channel: int = 0) -> bytes:
+    """Write notes given as (pitch, wait, length), each after the one before; transposed or stretched."""
+    track = [mido.MetaMessage("set_tempo", tempo=tempo)] if tempo else []
+    for pitch, wait, length in line:
+        voice = {"note": pitch + shift, "channel": channel}
+        track.append(mido.Message("note_on", velocity=70, time=wait * stretch, **voice))
+        track.append(mido.Message("note_off", time=length * stretch, **voice))
+    return midi_bytes([track], division=480 * stretch)
+
+
+@given(lines, st.data())
+@settings(max_examples=60, deadline=None)
+def test_the_note_hash_hears_every_note_and_nothing_else(line, data):
+    """Metas, channels and resolution leave it alone; one note's pitch, start or length does not."""
+    place = data.draw(st.integers(0, len(line) - 1))
+    pitch, wait, length = line[place]
+    changed = [(pitch + 1, wait, length), (pitch, wait, length + 2)]
+    if place > 0:  # where the first note begins does not count
+        changed.append((pitch, wait + 2, length))
+    others = [written([*line[:place], note, *line[place + 1 :]]) for note in changed]
+    same = [written(line, tempo=321_000), written(line, channel=5), written(line, stretch=3)]
+    hashes = analyze(read_files([written(line), *same, *others])).files["note_hash"].to_list()
+    assert len(set(hashes[:4])) == 1
+    assert hashes[0] not in hashes[4:]
+
+
+@given(lines)
+@settings(max_examples=40, deadline=None)
+def test_analysis_does_not_ask_how_fine_ticks_are_or_how_fast_they_run(line):
+    """Finer ticks leave all but seconds alone, and so does another tempo."""
+    columns = [
+        "notes",
+        "bars",
+        "polyphony",
+        "mean_polyphony",
+        "key",
+        "key_confidence",
+        "chords",
+        "chord_beats",
+    ]
+    plain, finer, faster = analyze(
+        read_files([written(line), written(line, stretch=4), written(line, tempo=250_000)])
+    ).files.rows(named=True)
+    for column in columns:
+        assert plain[column] == finer[column], column
+        assert plain[column] == faster[column], column
+    assert finer["seconds"] == pytest.approx(plain["seconds"], abs=2e-6)
+    assert faster["seconds"] == pytest.approx(plain["seconds"] / 2, abs=2e-6)
+
+
+@pytest.mark.parametrize("shift", [-6, -5, -3, 1, 4, 5])
+def test_songs_keep_their_analysis_when_they_are_transposed(shift):
+    """Keys, changes of key and chords of real songs move with their notes, and nothing else changes."""
+    blobs = [blob for name, blob in members("pop909.zip").items() if name.endswith(".mid")]
+    batches = [read_files(blobs), read_files(blobs)]
+    batches[1].notes["pitch"] += np.array(shift, np.int8).view(np.uint8)
+    beats = [find_beats(batch) for batch in batches]
+    labels = [chord_labels(beat) for beat in beats]
+    keys = [find_keys(*each) for each in zip(batches, beats, labels, strict=True)]
+
+    def moved(keys_or_chords, none: int):
+        root, kind = keys_or_chords % 12, keys_or_chords // 12
+        return np.where(
+            (keys_or_chords < 0) | (keys_or_chords >= none), keys_or_chords, kind * 12 + (root + shift) % 12
+        )
+
+    np.testing.assert_array_equal(keys[1].key, moved(keys[0].key, 24))
+    np.testing.assert_array_equal(keys[1].other_key, moved(keys[0].other_key, 24))
+    np.testing.assert_array_equal(keys[1].change_beat, keys[0].change_beat)
+    np.testing.assert_allclose(keys[1].posterior.max(axis=1), keys[0].posterior.max(axis=1), atol=1e-9)
+    agreement = (labels[1] == moved(labels[0], 12 * len(SUFFIXES))).mean()
+    assert agreement > 0.999  # chords that tie exactly are told apart by their number
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_chord_played_plainly_is_what_it_is(suffix):
+    """Every quality over its own root is found, on all twelve roots, in close position."""
+    for root in range(12):
+        pitches = [48 + root + interval for interval in QUALITY_NOTES[suffix]]
+        row = analyze(read_files([midi_bytes([notes(*pitches, time=1920)])])).files.row(0, named=True)
+        assert [parse_chord(chord) for chord in row["chords"]] in (
+            [parse_chord(f"{ROOTS[root].replace('#', 's')}{suffix}")],
+            [parse_chord(f"{FLAT_ROOTS[root]}{suffix}")],
+        ), (root, row["chords"])
 
 
 def test_empty_and_unreadable_files_have_a_row_too():
@@ -232,3 +341,83 @@ def test_damaged_files_are_analysed_without_complaint():
         assert frame[column].drop_nulls().is_finite().all(), column
     alone = analyze(read_files(damaged[7:8])).files.drop("file")
     assert alone.equals(frame[7:8].drop("file"))
+
+
+def raw_file(track: bytes, *, division: int = 96) -> bytes:
+    """Wrap the bytes of one track."""
+    header = b"MThd" + (6).to_bytes(4, "big") + bytes([0, 0, 0, 1]) + division.to_bytes(2, "big")
+    return header + b"MTrk" + len(track).to_bytes(4, "big") + track
+
+
+def test_an_endless_file_has_a_row_too():
+    """A file of more bars than an integer holds does not take its batch with it."""
+    metre, note = b"\0\xff\x58\x04\x01\x06\x18\x08", b"\0\x90\x40\x40"
+    waits = b"\xff\xff\xff\x7f\xff\x01\0" * 30
+    frame = analyze(read_files([raw_file(metre + note + waits, division=1), midi_bytes([CADENCE])])).files
+    assert frame["bars"][0] == 2**31 - 1
+    assert frame["bars"][1] == 3
+
+
+def test_notes_that_ring_for_hours_are_added_up_once():
+    """A hundred thousand notes that nobody ends are analysed in no time, and the beats hold what sounds."""
+    track = b"".join(bytes([0, 0x90, pitch % 128, 64]) for pitch in range(100_000))
+    batch = read_files([raw_file(track + b"\xff\xff\xff\x7f\xff\x2f\0")])
+    beats = find_beats(batch)
+    assert len(beats.profiles) == 20_000
+    sounding = np.bincount(np.arange(100_000) % 128 % 12, minlength=12)
+    np.testing.assert_array_equal(beats.profiles, np.tile(sounding, (20_000, 1)))
+    np.testing.assert_array_equal(beats.basses[:, 0], 1.0)
+
+
+def plain_beats(batch) -> tuple[np.ndarray, np.ndarray]:
+    """Add up the beats of one file the long way."""
+    beats = find_beats(batch)
+    division, origin = int(batch.files[0]["division"]), beats.origins[0]
+    profiles, lowest = np.zeros_like(beats.profiles), np.full(len(beats.profiles) * 8, 255)
+    for note in batch.notes:
+        start = (note["start_tick"] - origin) / division
+        end = min(max((note["end_tick"] - origin) / division, start + 1 / 16), len(profiles))
+        start = max(0.0, start)
+        for beat in range(int(start), len(profiles)):
+            profiles[beat, note["pitch"] % 12] += max(0.0, min(end, beat + 1) - max(start, beat))
+        place = slice(int(start * 8 + 0.5), int(end * 8 + 0.5))
+        lowest[place] = np.minimum(lowest[place], note["pitch"])
+    basses = np.array(
+        [[(row[row < 255] % 12 == pc).sum() / 8 for pc in range(12)] for row in lowest.reshape(-1, 8)]
+    )
+    return profiles, basses
+
+
+def test_beats_hold_what_sounds_in_them():
+    """Durations by pitch class, and the share of each beat in which a pitch class is the lowest."""
+    name, blob = next((n, b) for n, b in members("pop909.zip").items() if n.endswith(".mid"))
+    batch = read_files([blob])
+    beats = find_beats(batch)
+    profiles, basses = plain_beats(batch)
+    np.testing.assert_allclose(beats.profiles, profiles, atol=1e-9, err_msg=name)
+    np.testing.assert_allclose(beats.basses, basses, atol=1e-9)
+
+
+def test_tempos_have_no_say_in_smpte_time():
+    """A tempo meta in a file in SMPTE time is not its tempo; what is heard may be."""
+    track = []
+    for step in range(64):
+        track.append(
+            mido.Message("note_on", channel=9, note=36 if step % 4 else 42, velocity=90, time=step and 120)
+        )
+        track.append(mido.Message("note_off", channel=9, note=36 if step % 4 else 42, time=30))
+    tempo = mido.MetaMessage("set_tempo", tempo=1_000_000)
+    smpte = 40 - 256 * 25  # a tick is a millisecond
+    row = analyze(read_files([midi_bytes([[tempo, *track]], division=smpte)])).files.row(0, named=True)
+    assert row["bpm_source"] == "onsets"
+    assert row["bpm"] == pytest.approx(100.0, rel=0.02)
+
+
+def test_the_confidence_is_that_of_the_key():
+    """Where the key changes, posterior and confidence are of the part whose key is given."""
+    moved = [m.copy(note=m.note + 3) for m in CADENCE]
+    row = analyze(read_files([midi_bytes([CADENCE * 4 + moved * 6])])).files.row(0, named=True)
+    assert (row["key"], row["other_key"]) == ("Eb Major", "C Major")
+    assert row["key_change_beat"] == 48
+    assert KEY_NAMES[int(np.argmax(row["key_posterior"]))] == row["key"]
+    assert row["key_confidence"] == pytest.approx(max(row["key_posterior"]), abs=1e-4)

@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import mido
+import pytest
 from hypothesis import given, settings, strategies as st
 
 from etl.midi.analysis import analyze
@@ -70,6 +71,21 @@ def tracks(draw):
 def test_notes_of_the_parts_are_the_notes_of_the_whole(messages, division, kind):
     """Whatever the file, its parts hold its notes at their ticks and seconds: no more, no fewer."""
     check(midi_bytes(messages, division=division, kind=kind))
+
+
+@pytest.mark.parametrize("frames", [24, 25, 29, 30])
+@pytest.mark.parametrize("ticks", [1, 3, 40, 80, 255])
+def test_parts_of_files_in_smpte_time_keep_their_seconds(frames, ticks):
+    """Ticks that do not go into half a second are written as frames again, not rounded."""
+    track = [mido.Message("note_on", note=60, velocity=9, time=7), mido.Message("note_off", note=60, time=5)]
+    check(midi_bytes([track * 50, track], division=ticks - 256 * frames))
+
+
+def test_names_keep_their_bytes():
+    """A name that is not Latin is in every part as it was."""
+    name = mido.MetaMessage("track_name", name="ドラム".encode("shift_jis").decode("latin-1"))
+    _, parts = split(midi_bytes([[name, mido.Message("note_on", note=60, velocity=9)]]))
+    assert "ドラム".encode("shift_jis") in parts[0].blob
 
 
 def test_songs_split_exactly():

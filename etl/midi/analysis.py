@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from etl.midi.batch import MidiBatch
 
 _TRACK_NAME: Final = 3
-_FEWEST_NOTES_IN_CHORD: Final = 2.0
 
 
 class Analysis(NamedTuple):
@@ -48,8 +47,9 @@ def analyze(batch: MidiBatch) -> Analysis:
     scores = drum_scores(records)
     mark_drums(batch, records, scores)
     beats = find_beats(batch)
-    keys = find_keys(batch, beats)
-    segments = spell_chords(chord_segments(beats, chord_labels(beats)), keys.key)
+    labels = chord_labels(beats)
+    keys = find_keys(batch, beats, labels)
+    segments = spell_chords(chord_segments(beats, labels), keys.key)
     parts = part_columns(batch, records, scores)
     files = (
         _file_columns(batch)

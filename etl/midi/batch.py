@@ -78,12 +78,14 @@ FILE: Final = np.dtype(
         ("declared_tracks", np.int32),
         ("tracks", np.int32),
         ("division", np.int32),
+        ("written_division", np.int32),
         ("valid", np.bool_),
     ],
     align=True,
 )
 """One file. ``division`` is ticks per quarter note (for SMPTE time the ticks in half a second, as at 120
-bpm); ``seconds_per_tick`` is the fixed SMPTE tick, else 0; ``valid`` is false where there is no MThd."""
+bpm); ``written_division`` is the header's own word, negative for SMPTE time; ``seconds_per_tick`` is the
+fixed SMPTE tick, else 0; ``valid`` is false where there is no MThd."""
 
 
 class Repair(IntFlag):
@@ -111,6 +113,7 @@ class Repair(IntFlag):
     ORPHAN_NOTE_OFF = 524288
     NO_TRACKS = 1048576
     TRAILING_BYTES = 2097152
+    SEVERAL_TRACKS_IN_TYPE_0 = 4194304
 
 
 def repair_names(warnings: int) -> list[str]:

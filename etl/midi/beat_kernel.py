@@ -110,6 +110,8 @@ def beat_profiles(
         if beats == 0:
             continue
         lowest = np.full(beats * SUB_BEATS, 255, np.uint8)
+        reach = np.zeros(128, np.int64)  # where each pitch has been entered in ``lowest``
+        whole = np.zeros((beats + 1, 12), np.int64)  # changes in how many notes fill each beat
         for row in range(note_offsets[file], note_offsets[file + 1]):
             note = notes[row]
             if note.drum:
@@ -117,12 +119,27 @@ def beat_profiles(
             start = (note.start_tick - origins[file]) / files[file].division
             end = max((note.end_tick - origins[file]) / files[file].division, start + 1.0 / 16)
             start, end = max(start, 0.0), min(end, float(beats))
-            beat = int(start)
-            while beat < end:
-                profiles[first + beat, note.pitch % 12] += min(end, beat + 1.0) - max(start, float(beat))
-                beat += 1
-            for place in range(int(start * SUB_BEATS + 0.5), int(end * SUB_BEATS + 0.5)):
+            if start >= end:
+                continue
+            pc = note.pitch % 12
+            opening, closing = int(start), int(end)
+            if opening == closing:
+                profiles[first + opening, pc] += end - start
+            else:
+                profiles[first + opening, pc] += opening + 1.0 - start
+                whole[opening + 1, pc] += 1
+                whole[closing, pc] -= 1
+                if closing < beats:
+                    profiles[first + closing, pc] += end - closing
+            until = int(end * SUB_BEATS + 0.5)
+            for place in range(max(int(start * SUB_BEATS + 0.5), reach[note.pitch]), until):
                 lowest[place] = min(lowest[place], note.pitch)
+            reach[note.pitch] = max(reach[note.pitch], until)
+        for pc in range(12):
+            filled = 0
+            for beat in range(beats):
+                filled += whole[beat, pc]
+                profiles[first + beat, pc] += filled
         for place in range(beats * SUB_BEATS):
             if lowest[place] < 255:
                 basses[first + place // SUB_BEATS, lowest[place] % 12] += 1.0 / SUB_BEATS
@@ -248,3 +265,76 @@ def edge_basses(
                 lowest_last = min(lowest_last, notes[note].pitch)
         edges[file, 0] = lowest_first % 12
         edges[file, 1] = lowest_last % 12
+
+
+@kernel
+def likeliest_cuts(
+    beat_offsets: NDArray[np.int64],
+    profiles: NDArray[np.float64],
+    chances: NDArray[np.float64],
+    shortest: int,
+    least_gain: float,
+    cuts: NDArray[np.int64],
+    totals: NDArray[np.float64],
+) -> None:
+    """Find where two parts, each drawn from one key, are likeliest against the whole from one.
+
+    Parameters
+    ----------
+    beat_offsets, profiles
+        As `beat_profiles` takes and gives; each beat counts as one draw, shared out by what sounds in it.
+    chances
+        Log chance of each pitch class in each key, (24, 12).
+    shortest
+        Beats that a part has at least.
+    least_gain
+        Log likelihood ratio that makes a cut.
+    cuts
+        Filled in: beats before the cut, or -1, (files,).
+    totals
+        Filled in: beats sounded by pitch class before and after the cut (all before without one),
+        (files, 2, 12).
+    """
+    shares = np.empty(12)
+    whole, early = np.empty(24), np.empty(24)
+    for file in range(len(cuts)):
+        first, last = beat_offsets[file], beat_offsets[file + 1]
+        cuts[file] = -1
+        totals[file] = 0.0
+        whole[:] = 0.0
+        for beat in range(first, last):
+            _add_likelihood(profiles[beat], chances, shares, whole)
+        gain = least_gain + whole.max()
+        early[:] = 0.0
+        for beat in range(first, last - shortest):
+            _add_likelihood(profiles[beat], chances, shares, early)
+            before, after = early[0], whole[0] - early[0]
+            for key in range(1, 24):
+                before = max(before, early[key])
+                after = max(after, whole[key] - early[key])
+            if beat - first + 1 >= shortest and before + after > gain:
+                gain = before + after
+                cuts[file] = beat - first + 1
+        for beat in range(first, last):
+            part = 1 if 0 <= cuts[file] <= beat - first else 0
+            for pc in range(12):
+                totals[file, part, pc] += profiles[beat, pc]
+
+
+@kernel
+def _add_likelihood(
+    profile: NDArray[np.float64],
+    chances: NDArray[np.float64],
+    shares: NDArray[np.float64],
+    sums: NDArray[np.float64],
+) -> None:
+    """Add the log likelihood of a beat in each key."""
+    total = profile.sum()
+    if total <= 0:
+        return
+    for pc in range(12):
+        shares[pc] = profile[pc] / total
+    for key in range(24):
+        for pc in range(12):
+            if shares[pc] > 0:
+                sums[key] += shares[pc] * chances[key, pc]

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MTRK: Final = 0x4D54726B
+LAST_TICK: Final = 1 << 50
 
 
 @kernel
@@ -53,3 +54,21 @@ def chunk_at(data: NDArray[Any], at: int, stop: int) -> bool:
         if data[at + i] < 32 or data[at + i] > 126:
             return False
     return at + 8 + word(data, at + 4) <= stop
+
+
+@kernel
+def variable_length(data: NDArray[Any], at: int, stop: int) -> tuple[int, int, int]:
+    """Read a variable-length quantity: its value (modulo `LAST_TICK`), what follows, and its size.
+
+    The size is negative where the bytes end before the quantity does.
+    """
+    value = 0
+    size = 0
+    while at < stop:
+        byte = signed(data[at])
+        at += 1
+        size += 1
+        value = ((value << 7) | (byte & 127)) & (LAST_TICK - 1)
+        if byte < 128:
+            return value, at, size
+    return value, at, -max(size, 1)

@@ -14,34 +14,37 @@ if TYPE_CHECKING:
 
     from etl.midi.batch import MidiBatch
 
-# Suffix (Chordonomicon's: dim7 is half-diminished, dimb7 fully), semitones above the root, and the score a
-# quality starts with: plain triads first, fitted by hand on every other song of 114 of POP909 [1]_.
-# .. [1] Wang et al., "POP909: A Pop-song Dataset for Music Arrangement Generation", ISMIR 2020.
+# Suffix (Chordonomicon's: dim7 is half-diminished, dimb7 fully), semitones above the root, and kind: plain
+# triad, one with a note added or suspended, one without a perfect fifth.
 _QUALITIES: Final = (
-    ("", (0, 4, 7), 0.0),
-    ("min", (0, 3, 7), 0.0),
-    ("7", (0, 4, 7, 10), -0.3),
-    ("maj7", (0, 4, 7, 11), -0.3),
-    ("min7", (0, 3, 7, 10), -0.3),
-    ("sus4", (0, 5, 7), -0.3),
-    ("sus2", (0, 2, 7), -0.3),
-    ("dim", (0, 3, 6), -0.1),
-    ("aug", (0, 4, 8), -0.2),
-    ("dim7", (0, 3, 6, 10), -0.15),
-    ("dimb7", (0, 3, 6, 9), -0.2),
-    ("minadd13", (0, 3, 7, 9), -0.3),
-    ("add13", (0, 4, 7, 9), -0.3),
+    ("", (0, 4, 7), 0),
+    ("min", (0, 3, 7), 0),
+    ("7", (0, 4, 7, 10), 1),
+    ("maj7", (0, 4, 7, 11), 1),
+    ("min7", (0, 3, 7, 10), 1),
+    ("sus4", (0, 5, 7), 1),
+    ("sus2", (0, 2, 7), 1),
+    ("dim", (0, 3, 6), 2),
+    ("aug", (0, 4, 8), 2),
+    ("dim7", (0, 3, 6, 10), 2),
+    ("dimb7", (0, 3, 6, 9), 2),
+    ("minadd13", (0, 3, 7, 9), 1),
+    ("add13", (0, 4, 7, 9), 1),
 )
 SUFFIXES: Final = tuple(suffix for suffix, _, _ in _QUALITIES)
 QUALITY_NOTES: Final = {suffix: notes for suffix, notes, _ in _QUALITIES}
 """Semitones above the root, by suffix."""
 NO_CHORD: Final = len(_QUALITIES) * 12
-_INTERVALS: Final = np.array([[*notes, 0][:4] for _, notes, _ in _QUALITIES], np.int64)
-_SIZES: Final = np.array([len(notes) for _, notes, _ in _QUALITIES], np.int64)
-_BIASES: Final = np.array([bias for _, _, bias in _QUALITIES])
-# Root, third and fifth, seventh, foreign notes; bass on root, on another chord note, foreign; silence
-# (beats); cost of a change. Fitted like the biases.
-_WEIGHTS: Final = np.array([1.1, 1.0, 0.7, 1.0, 0.3, 0.1, -0.3, 0.05, 0.5])
+INTERVALS: Final = np.array([[*notes, 0][:4] for _, notes, _ in _QUALITIES], np.int64)
+SIZES: Final = np.array([len(notes) for _, notes, _ in _QUALITIES], np.int64)
+KINDS: Final = np.array([kind for _, _, kind in _QUALITIES], np.int64)
+
+# Both fitted by ``benchmarks.midi_fit_chords``.
+KIND_SCORES: Final = np.array([0.0, -0.4, -0.6])
+"""Score that a chord of each kind starts with."""
+CHORD_WEIGHTS: Final = np.array([0.8, 1.0, 0.6, 1.2, 0.45, 0.0, 0.0, 0.05, 0.4])
+"""Of root, third and fifth, fourth note, foreign notes; bass on the root, on another chord note, foreign;
+sounding time that counts as silence (beats); cost of a change."""
 
 _SHARP_ROOTS: Final = ("C", "Cs", "D", "Ds", "E", "F", "Fs", "G", "Gs", "A", "As", "B")
 _FLAT_ROOTS: Final = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
@@ -78,7 +81,16 @@ def chord_labels(beats: Beats) -> NDArray[np.int16]:
        template scores; the bass terms and the Viterbi smoothing are added here.
     """
     labels = np.empty(len(beats.profiles), np.int16)
-    chord_path(beats.offsets, beats.profiles, beats.basses, _INTERVALS, _SIZES, _BIASES, _WEIGHTS, labels)
+    chord_path(
+        beats.offsets,
+        beats.profiles,
+        beats.basses,
+        INTERVALS,
+        SIZES,
+        KIND_SCORES[KINDS],
+        CHORD_WEIGHTS,
+        labels,
+    )
     return labels
 
 

@@ -21,11 +21,10 @@ CATEGORY_SCORE: Final = 0.9
 
 _PRESENT: Final = 0.03
 _FEWEST_NOTES: Final = 4
-# A logistic regression on 80 performances of the Groove MIDI Dataset (whole, kick and snare only, cymbals
-# only, eight-second cuts; notes of 0.1, 0.2 and 0.4 s) against the parts of 114 songs of POP909 (as written
-# and moved down by up to three octaves; as written, of 0.1 and 0.2 s; also eight-second cuts).
-_INTERCEPT: Final = 6.54
-_WEIGHTS: Final = np.array([7.33, 9.04, 7.79, 7.54, 5.69, 1.02, 0.92, -8.59, -4.97, 3.46, -4.57])
+_REPEATS: Final = 4
+# A logistic regression; ``benchmarks.midi_fit_drums`` fits it.
+INTERCEPT: Final = -2.17
+WEIGHTS: Final = np.array([8.57, 11.93, 7.47, 7.81, 9.3, 8.76, 1.06, -3.53, -0.07, 3.91, -5.94, -1.1, -15.02])
 
 
 def drum_scores(parts: NDArray[Any]) -> NDArray[np.float64]:
@@ -39,28 +38,44 @@ def drum_scores(parts: NDArray[Any]) -> NDArray[np.float64]:
     Returns
     -------
     ndarray
-        1 on drum channels; elsewhere the estimate of a logistic regression on shares of kick, snare, hat,
-        cymbal, tom and foreign notes, how many of the first three are there, how well a key fits, and how
-        many pitches are used over what range. 0 for fewer than four notes.
+        1 on drum channels; elsewhere the estimate of a logistic regression on `drum_features`; 0 for fewer
+        than four notes.
+    """
+    scores = 1.0 / (1.0 + np.exp(-(drum_features(parts) @ WEIGHTS + INTERCEPT)))
+    scores[parts["notes"] < _FEWEST_NOTES] = 0.0
+    scores[parts["drum"] == 1] = 1.0
+    rounded: NDArray[np.float64] = scores.round(4)
+    return rounded
+
+
+def drum_features(parts: NDArray[Any]) -> NDArray[np.float64]:
+    """Describe parts by what a kit would have them be, (parts, 13).
+
+    Shares of kick, snare, hat, cymbal, tom and foreign notes; how many of the first three are there; how
+    well a key fits; the share of the pitches in their range that are used, that range in two octaves, and
+    the logarithm of the number of pitches; how often pitches come back (1 from four times on); how evenly
+    the time is shared out among the pitch classes there are (0 for evenly, else below), as in chords and
+    scales.
     """
     hits = parts["hits"] / np.maximum(1, parts["notes"])[:, None]
+    distinct = np.maximum(1, parts["distinct"])
+    shares = parts["pitch_class"] / np.maximum(1e-9, parts["pitch_class"].sum(axis=1, keepdims=True))
+    entropy = -(shares * np.log(np.where(shares > 0, shares, 1.0))).sum(axis=1)
     span = parts["pitch_max"].astype(np.int64) - parts["pitch_min"]
     key_fit = profile_correlations(parts["pitch_class"]).max(axis=1, initial=-1.0)
-    features = np.column_stack(
+    features: NDArray[np.float64] = np.column_stack(
         [
             hits[:, [KICK, SNARE, HAT, CYMBAL, TOM, NO_DRUM]],
             (hits[:, [KICK, SNARE, HAT]] > _PRESENT).sum(axis=1),
             key_fit,
             parts["distinct"] / (span + 1),
             span / 24,
-            np.log(np.maximum(1, parts["distinct"])),
+            np.log(distinct),
+            np.minimum(1.0, np.log(np.maximum(1, parts["notes"]) / distinct) / np.log(_REPEATS)),
+            entropy - np.log(np.maximum(1, (shares > 0).sum(axis=1))),
         ]
     )
-    scores = 1.0 / (1.0 + np.exp(-(features @ _WEIGHTS + _INTERCEPT)))
-    scores[parts["notes"] < _FEWEST_NOTES] = 0.0
-    scores[parts["drum"] == 1] = 1.0
-    rounded: NDArray[np.float64] = scores.round(4)
-    return rounded
+    return features
 
 
 def mark_drums(batch: MidiBatch, parts: NDArray[Any], scores: NDArray[np.float64]) -> None:

@@ -15,22 +15,45 @@ from etl.pitch import KEY_INDEX, KEY_NAMES, LETTER_PITCH_CLASS
 SLOWEST_BPM: Final = 40
 FASTEST_BPM: Final = 220
 
+_NAME: Final = pl.col("stem")
+_SPACED: Final = "stem_spaced"
+
+# Patterns see names with blanks for underscores.
 _GAP: Final = r"[^A-Za-z0-9#♯♭]"
-_SHARP: Final = r"#|♯|[ _-]?[Ss]harp"
-_FLAT: Final = r"b|♭|[ _-]?[Ff]lat"
-# A letter with a mode next to it: Cm, C#m, Bbmin, F_minor, c#maj, D sharp minor.
+_SIGN: Final = r"#|♯|♭|b"
+_MODE: Final = r"[Mm]ajor|[Mm]aj|MAJ|MAJOR|[Mm]inor|[Mm]in|MIN|MINOR"
+# A letter with a mode next to it: Cm, C#m, Bbmin, F_minor, c#maj, D sharp minor; Fsmin as safe names have it.
 _KEY_WITH_WORD: Final = (
-    rf"(?:^|{_GAP})([A-G])({_SHARP}|{_FLAT})?[ _-]?"
-    rf"([Mm]ajor|[Mm]aj|MAJ|MAJOR|[Mm]inor|[Mm]in|MIN|MINOR)(?:{_GAP}|$)"
+    rf"(?:^|{_GAP})([A-G])({_SIGN}|[ -]?[Ss]harp|[ -]?[Ff]lat|s)?[ -]?({_MODE})(?:{_GAP}|$)"
 )
-_KEY_LOWER: Final = rf"(?:^|{_GAP})([a-g])(#|♯|♭|b)?(major|maj|minor|min)(?:{_GAP}|$)"
-_KEY_M: Final = rf"(?:^|{_GAP})([A-G])(#|♯|♭|b)?(m)(?:{_GAP}|$)"
-_KEY_BARE: Final = rf"(?:^|{_GAP})([A-G])(#|♯|♭|b)(?:{_GAP}|$)"
-_BPM_AFTER: Final = r"(?i)(?:^|[^0-9.])([0-9]{2,3}(?:\.[0-9]{1,2})?)[ _-]?bpm"
-_BPM_BEFORE: Final = r"(?i)bpm[ _-]?([0-9]{2,3}(?:\.[0-9]{1,2})?)(?:[^0-9]|$)"
-_NUMBER: Final = r"(?:^|[ _\-.()\[\]])[0-9]{2,3}(?:$|[ _\-.()\[\]])"
-_BARS: Final = r"(?i)(?:^|[^0-9])([0-9]{1,3})[ _-]?bars?(?:[^a-z]|$)"
-_METRE: Final = r"(?:^|[ _.()\[\]])([1-9][0-9]?)-(2|4|8|16)(?:$|[ _.()\[\]])"
+_KEY_LOWER: Final = rf"(?:^|{_GAP})([a-g])({_SIGN})?(major|maj|minor|min)(?:{_GAP}|$)"
+_KEY_SAID: Final = (
+    rf"(?:^|{_GAP})(?:[Kk]ey|KEY)(?:[ :=-]+(?:of|in|is))?[ :=-]+([A-G])({_SIGN})?(m|{_MODE})?(?:{_GAP}|$)"
+)
+_KEY_M: Final = rf"(?:^|{_GAP})([A-G])({_SIGN}|s)?(m)(?:{_GAP}|$)"
+_KEY_SHARP_M: Final = rf"(?:^|{_GAP})([a-g])(#|♯)(m)(?:{_GAP}|$)"
+_KEY_BARE: Final = rf"(?:^|{_GAP})([A-G])({_SIGN})(?:{_GAP}|$)"
+# "Here I Am", "Am I Wrong"; a chord with more to it than a triad; three chords in a row: none is a key.
+_ENGLISH: Final = r"\b(?:I[ -]Am|Am[ -]I)\b"
+_RICH_CHORD: Final = (
+    r"\b[A-G](?:#|♯|♭|b)?[ -]?"
+    r"(?:(?:[Mm]aj|[Mm]in|m|M|[Dd]om)?(?:6|7|9|11|13)|(?:[Dd]im|[Ss]us|[Aa]ug|[Aa]dd)[0-9]*)\b"
+)
+_CHORD: Final = r"[A-G](?:#|♯|♭|b)?(?:maj|min|m|dim|sus|aug)?[0-9]*"
+_CHORD_RUN: Final = rf"\b{_CHORD}(?:[ ,>-]+{_CHORD}){{2,}}(?:{_GAP}|$)"
+_BPM_AFTER: Final = r"(?i)(?:^|[^0-9.])([0-9]{2,3}(?:\.[0-9]{1,2})?)[ -]?bpm"
+_BPM_BEFORE: Final = r"(?i)(?:bpm|\btempo)[ :=-]*([0-9]{2,3}(?:\.[0-9]{1,2})?)(?:[^0-9]|$)"
+_NUMBER: Final = r"(?:^|[ \-.()\[\]])[0-9]{2,3}(?:$|[ \-.()\[\]])"
+# Numbers that count or number something else.
+_COUNTED: Final = (
+    r"(?i)\b[0-9]+[ -]?bars?\b"
+    r"|\b(?:track|trk|take|no|nr|vol|volume|part|pt|kit|op|opus|bwv|kv?|page|vel|velocity|ch|channel|bank|program"
+    r"|preset|bars?|v)[ .#-]*[0-9]+\b"
+)
+_BARS: Final = r"(?i)(?:^|[^0-9])([1-9][0-9]{0,2})[ -]?bars?(?:[^a-z]|$)"
+_METRE: Final = (
+    r"(?:^|[ .()\[\]])(2-2|3-2|[2-9]-4|(?:3|5|6|7|9|10|11|12)-8|(?:5|6|7|9|11|12|13|15)-16)(?:$|[ .()\[\]])"
+)
 
 
 def with_name_figures(frame: pl.LazyFrame) -> pl.LazyFrame:
@@ -48,26 +71,30 @@ def with_name_figures(frame: pl.LazyFrame) -> pl.LazyFrame:
         0.5 for a lone number), ``name_key: str`` (as in `etl.pitch.KEY_NAMES`) and ``name_key_confidence``,
         ``name_bars: i16``, ``name_metre: str`` (``4/4``); null where the name is silent.
     """
-    return _with_key(_with_bpm(frame)).with_columns(
-        name_bars=pl.col("stem").str.extract(_BARS).cast(pl.Int16),
-        name_metre=pl.col("stem").str.extract(_METRE, 1) + "/" + pl.col("stem").str.extract(_METRE, 2),
+    spaced = frame.with_columns(_NAME.str.replace_all("_", " ", literal=True).alias(_SPACED))
+    return (
+        _with_key(_with_bpm(spaced))
+        .with_columns(
+            name_bars=pl.col(_SPACED).str.extract(_BARS).cast(pl.Int16),
+            name_metre=pl.col(_SPACED).str.extract(_METRE).str.replace("-", "/", literal=True),
+        )
+        .drop(_SPACED)
     )
 
 
 def _with_bpm(frame: pl.LazyFrame) -> pl.LazyFrame:
-    said = pl.coalesce(pl.col("stem").str.extract(_BPM_AFTER), pl.col("stem").str.extract(_BPM_BEFORE)).cast(
-        pl.Float64
-    )
+    name = pl.col(_SPACED)
+    said = pl.coalesce(name.str.extract(_BPM_AFTER), name.str.extract(_BPM_BEFORE)).cast(pl.Float64)
     # Lone numbers: the last that may be a tempo, since an index comes first (1_rock_120_beat).
     # Doubled separators let neighbouring words both match.
     lone = (
-        pl.col("stem")
-        .str.replace_all(r"[ _\-.()\[\]]", "$0$0")
+        name.str.replace_all(_COUNTED, " ")
+        .str.replace_all(r"[ \-.()\[\]]", "$0$0")
         .str.extract_all(_NUMBER)
         .list.eval(pl.element().str.extract(r"([0-9]+)").cast(pl.Float64))
     )
     inside = pl.element().is_between(SLOWEST_BPM, FASTEST_BPM)
-    candidates = lone.list.eval(pl.element().filter(inside)).list.last()
+    candidates = pl.when(said.is_null()).then(lone.list.eval(pl.element().filter(inside)).list.last())
     trusted = said.is_between(SLOWEST_BPM, FASTEST_BPM)
     return frame.with_columns(
         name_bpm=pl.when(trusted).then(said).otherwise(candidates),
@@ -75,12 +102,12 @@ def _with_bpm(frame: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _key_of(pattern: str, *, mode: bool) -> pl.Expr:
-    """Key number from a pattern's letter, accidental and (with ``mode``) mode."""
-    letter = pl.col("stem").str.extract(pattern, 1).str.to_uppercase()
-    accidental = pl.col("stem").str.extract(pattern, 2).str.to_lowercase().fill_null("")
+def _key_of(name: pl.Expr, pattern: str, *, mode: bool = True) -> pl.Expr:
+    """Key number from a pattern's letter, accidental and (with ``mode``) mode; major where none is said."""
+    letter = name.str.extract(pattern, 1).str.to_uppercase()
+    accidental = name.str.extract(pattern, 2).str.to_lowercase().fill_null("")
     shift = (
-        pl.when(accidental.str.contains("#|♯|sharp"))
+        pl.when(accidental.str.contains("#|♯|sharp|^s$"))
         .then(1)
         .when(accidental.str.contains("b|♭|flat"))
         .then(-1)
@@ -91,20 +118,17 @@ def _key_of(pattern: str, *, mode: bool) -> pl.Expr:
     ) % 12
     if not mode:
         return pitch_class
-    word = pl.col("stem").str.extract(pattern, 3).str.to_lowercase()
-    return pitch_class + pl.when(word.str.starts_with("maj")).then(0).otherwise(12)
+    minor = name.str.extract(pattern, 3).str.to_lowercase().str.contains("^m($|in)").fill_null(value=False)
+    return pitch_class + pl.when(minor).then(12).otherwise(0)
 
 
 def _with_key(frame: pl.LazyFrame) -> pl.LazyFrame:
-    worded = pl.coalesce(_key_of(_KEY_WITH_WORD, mode=True), _key_of(_KEY_LOWER, mode=True))
-    short = _key_of(_KEY_M, mode=True)
-    # "I Am" is English.
-    short = (
-        pl.when(pl.col("stem").str.contains(r"(?:^|[^A-Za-z])I[ _-]Am(?:[^A-Za-z]|$)"))
-        .then(None)
-        .otherwise(short)
-    )
-    bare = _key_of(_KEY_BARE, mode=False)
+    whole = pl.col(_SPACED)
+    name = whole.str.replace_all(_RICH_CHORD, "|")
+    worded = pl.coalesce(_key_of(name, _KEY_SAID), _key_of(name, _KEY_WITH_WORD), _key_of(name, _KEY_LOWER))
+    plain = ~(whole.str.contains(_ENGLISH) | whole.str.contains(_CHORD_RUN))
+    short = pl.when(plain).then(pl.coalesce(_key_of(name, _KEY_M), _key_of(name, _KEY_SHARP_M)))
+    bare = pl.when(plain).then(_key_of(name, _KEY_BARE, mode=False))
     number = pl.coalesce(worded, short, bare)
     return frame.with_columns(
         name_key=number.replace_strict(dict(enumerate(KEY_NAMES)), default=None, return_dtype=pl.String),
@@ -129,5 +153,5 @@ def parse_key(text: str) -> str | None:
         return text
     if text in LETTER_PITCH_CLASS:
         return KEY_NAMES[LETTER_PITCH_CLASS[text]]
-    name: str | None = _with_key(pl.LazyFrame({"stem": [text]})).collect()["name_key"][0]
+    name: str | None = with_name_figures(pl.LazyFrame({"stem": [text]})).collect()["name_key"][0]
     return name

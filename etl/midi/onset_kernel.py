@@ -17,12 +17,13 @@ STEPS: Final = 400
 MOST_ONSETS: Final = 256
 FEWEST_ONSETS: Final = 8
 WINDOW: Final = 4.0  # beats over which two onsets are compared
-PRIOR_BPM: Final = 110.0
-PRIOR_OCTAVES: Final = 0.4
+# Preference and shares: of a coarse grid, the best on the worse of Groove performances and songs of POP909.
+PRIOR_BPM: Final = 80.0
+PRIOR_OCTAVES: Final = 0.8
 FINE_STEPS: Final = 40
-BEAT_SHARE: Final = 0.3
-HALF_SHARE: Final = 0.3
-QUARTER_SHARE: Final = 0.4
+BEAT_SHARE: Final = 0.1
+HALF_SHARE: Final = 0.2
+QUARTER_SHARE: Final = 0.7
 
 
 @kernel

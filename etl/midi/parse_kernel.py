@@ -6,8 +6,10 @@ the end of the file, every search moves forward, so time is linear in the bytes.
 References
 ----------
 .. [1] MIDI Manufacturers Association, "Standard MIDI Files 1.0", RP-001, 1996.
-.. [2] Roland, "GS format", 1991: system exclusive 40 1n 15 makes a part a drum part.
-.. [3] Yamaha, "XG specification" 2.00, 1999 (bank 127 is drums); MMA, "General MIDI 2" 1.2, 2007 (bank 120).
+.. [2] Roland, "GS format", 1991: system exclusive 40 1n 15 makes a part a drum part (n = 0 is channel 10);
+   after a GS reset (40 00 7F) banks 126 and 127 are melodic sounds of the CM-64.
+.. [3] Yamaha, "XG specification" 2.00, 1999 (banks 126 and 127 are drums); MMA, "General MIDI 2" 1.2, 2007
+   (bank 120; bank 121 is melody, on channel 10 too).
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from etl.midi.batch import DRUM_CHANNEL, Repair
-from etl.midi.bytes_kernel import MTRK, chunk_at, find, signed, word
+from etl.midi.bytes_kernel import LAST_TICK, MTRK, chunk_at, find, signed, variable_length, word
 from etl.midi.jit import kernel
 
 if TYPE_CHECKING:
@@ -26,11 +28,13 @@ if TYPE_CHECKING:
 MTHD: Final = 0x4D546864
 HEADER_WINDOW: Final = 65536
 DEFAULT_DIVISION: Final = 480
-LAST_TICK: Final = 1 << 50
 UNKNOWN_PROGRAM: Final = 255
 UNKNOWN_BANK: Final = 255
 GM2_DRUM_BANK: Final = 120
+GM2_MELODY_BANK: Final = 121
 XG_DRUM_BANK: Final = 127
+XG_SFX_BANK: Final = 126
+GS_DRUMS: Final = 2  # a drum part by system exclusive; 1: by bank or by being channel 10
 
 # numba freezes module constants, but only plain integers.
 _JUNK: Final = int(Repair.JUNK_BEFORE_HEADER)
@@ -54,6 +58,20 @@ _HANGING: Final = int(Repair.HANGING_NOTE)
 _ORPHAN: Final = int(Repair.ORPHAN_NOTE_OFF)
 _NO_TRACKS: Final = int(Repair.NO_TRACKS)
 _TRAILING: Final = int(Repair.TRAILING_BYTES)
+_SEVERAL: Final = int(Repair.SEVERAL_TRACKS_IN_TYPE_0)
+
+
+@kernel
+def _keep_event(
+    row: Any, tick: int, offset: int, length: int, file: int, track: int, status: int, kind: int
+) -> None:
+    row.tick = tick
+    row.offset = offset
+    row.length = length
+    row.file = file
+    row.track = track
+    row.status = status
+    row.kind = kind
 
 
 @kernel
@@ -90,24 +108,14 @@ def _track(
     ended = False
     first_note = note
     open_notes = 0
-    programs, banks, drums = channels[0], channels[1], channels[2]
+    programs, banks, drums, gs = channels[0], channels[1], channels[2], channels[3]
     programs[:] = UNKNOWN_PROGRAM
     banks[:] = UNKNOWN_BANK
     while at < stop and not (ended and at >= declared_stop):
-        delta = 0
-        size = 0
-        complete = False
-        while at < stop:
-            byte = signed(data[at])
-            at += 1
-            size += 1
-            delta = ((delta << 7) | (byte & 127)) & (LAST_TICK - 1)
-            if byte < 128:
-                complete = True
-                break
-        if size > 4:
+        delta, at, size = variable_length(data, at, stop)
+        if abs(size) > 4:
             warnings |= _LONG
-        if not complete or at >= stop:
+        if size < 0 or at >= stop:
             if not ended:
                 warnings |= _EVENT
             break
@@ -135,18 +143,8 @@ def _track(
                         break
                     kind = signed(data[at])
                     at += 1
-                length = 0
-                size = 0
-                complete = False
-                while at < stop:
-                    byte = signed(data[at])
-                    at += 1
-                    size += 1
-                    length = ((length << 7) | (byte & 127)) & (LAST_TICK - 1)
-                    if byte < 128:
-                        complete = True
-                        break
-                if size > 4:
+                length, at, size = variable_length(data, at, stop)
+                if abs(size) > 4:
                     warnings |= _LONG
                 if kind == 0x2F and status == 0xFF:
                     # An end of track whose length byte was cut off is still an end.
@@ -156,7 +154,7 @@ def _track(
                     if at >= declared_stop or (at + 8 <= stop and word(data, at) == MTRK):
                         break
                     continue
-                if not complete or at + length > stop:
+                if size < 0 or at + length > stop:
                     warnings |= _EVENT
                     at = stop
                     break
@@ -173,27 +171,21 @@ def _track(
                         at += length
                         continue
                 elif (
-                    # Roland GS: F0 len 41 dev 42 12 40 1n 15 mm checksum F7; n = 0 is channel 10 [2]_.
+                    # Roland GS: F0 len 41 dev 42 12, address, data, checksum, F7 [2]_.
                     length >= 9
                     and data[at] == 0x41
                     and data[at + 2] == 0x42
                     and data[at + 3] == 0x12
                     and data[at + 4] == 0x40
-                    and (data[at + 5] & 0xF0) == 0x10
-                    and data[at + 6] == 0x15
                 ):
-                    block = signed(data[at + 5]) & 15
-                    part = DRUM_CHANNEL if block == 0 else (block - 1 if block < 10 else block)
-                    drums[part] = 1 if data[at + 7] > 0 else 0
+                    if data[at + 5] == 0 and data[at + 6] == 0x7F:
+                        gs[:] = 1
+                    elif (data[at + 5] & 0xF0) == 0x10 and data[at + 6] == 0x15:
+                        block = signed(data[at + 5]) & 15
+                        part = DRUM_CHANNEL if block == 0 else (block - 1 if block < 10 else block)
+                        drums[part] = GS_DRUMS if data[at + 7] > 0 else 0
                 if keep_all or (status == 0xFF and ((0 < kind < 8) or kind in (0x51, 0x58, 0x59))):
-                    row = events[event]
-                    row.tick = tick
-                    row.offset = at
-                    row.length = length
-                    row.file = file
-                    row.track = track
-                    row.status = status
-                    row.kind = kind
+                    _keep_event(events[event], tick, at, length, file, track, status, kind)
                     event += 1
                 at += length
             else:
@@ -228,7 +220,7 @@ def _track(
             row.program = programs[channel]
             row.pitch = first
             row.velocity = second
-            row.drum = drums[channel]
+            row.drum = drums[channel] > 0
             queue = channel * 128 + first
             if open_head[queue] < 0:
                 open_head[queue] = note
@@ -250,19 +242,19 @@ def _track(
         else:
             if message == 0xC0:
                 programs[channel] = first
-                if channel != DRUM_CHANNEL and banks[channel] != UNKNOWN_BANK:
-                    drums[channel] = 1 if banks[channel] in (GM2_DRUM_BANK, XG_DRUM_BANK) else 0
+                bank = banks[channel]
+                if bank == GM2_MELODY_BANK:
+                    drums[channel] = 0
+                elif channel != DRUM_CHANNEL and bank != UNKNOWN_BANK and drums[channel] != GS_DRUMS:
+                    # On a part that GS made drums, banks choose among kits.
+                    xg_drums = gs[channel] == 0 and bank in (XG_SFX_BANK, XG_DRUM_BANK)
+                    drums[channel] = 1 if bank == GM2_DRUM_BANK or xg_drums else 0
+                elif bank == GM2_DRUM_BANK:
+                    drums[channel] = 1
             elif message == 0xB0 and first == 0:
                 banks[channel] = second
             if keep_all or message == 0xC0:
-                row = events[event]
-                row.tick = tick
-                row.offset = at
-                row.length = needed
-                row.file = file
-                row.track = track
-                row.status = status
-                row.kind = first
+                _keep_event(events[event], tick, at, needed, file, track, status, first)
                 event += 1
         at += needed
     if open_notes > 0:
@@ -301,10 +293,11 @@ def _header(data: NDArray[Any], start: int, at: int, stop: int, record: Any) -> 
             rate = 30000.0 / 1001.0 if frames == 29 else float(frames)
             record.seconds_per_tick = 1.0 / (rate * resolution)
             record.division = max(1, round(rate * resolution / 2))
+            record.written_division = division - 65536
     elif division == 0:
         warnings |= _DIVISION
     else:
-        record.division = division
+        record.division = record.written_division = division
     if length != 6:
         warnings |= _HEADER
         if length < 6 or at + 8 + length > stop or not chunk_at(data, at + 8 + length, stop):
@@ -343,13 +336,13 @@ def parse_files(
     event = 0
     open_head = np.full(16 * 128, -1, np.int64)
     open_tail = np.full(16 * 128, -1, np.int64)
-    channels = np.zeros((3, 16), np.uint8)
+    channels = np.zeros((4, 16), np.uint8)
     for file in range(len(files)):
         start, stop = offsets[file], offsets[file + 1]
         record = files[file]
         record.valid = False
         record.format = record.tracks = record.declared_tracks = 0
-        record.division = DEFAULT_DIVISION
+        record.division = record.written_division = DEFAULT_DIVISION
         record.seconds_per_tick = record.seconds = 0.0
         record.end_tick = 0
         warnings = 0
@@ -357,7 +350,7 @@ def parse_files(
         if at >= 0:
             record.valid = True
             at, warnings = _header(data, start, at, stop, record)
-            channels[2] = 0
+            channels[2:] = 0
             channels[2, DRUM_CHANNEL] = 1
             found = 0
             while True:
@@ -398,6 +391,8 @@ def parse_files(
                 warnings |= _COUNT
             if found == 0:
                 warnings |= _NO_TRACKS
+            if found > 1 and record.format == 0:
+                warnings |= _SEVERAL
         record.warnings = warnings
         record.note_end = note
         record.event_end = event

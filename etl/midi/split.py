@@ -9,7 +9,6 @@ import mido
 import numpy as np
 
 from etl.midi.instruments import instrument
-from etl.midi.text import decode_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,7 +57,7 @@ def split_file(batch: MidiBatch, file: int, parts: Sequence[tuple[int, int, int,
     record = batch.files[file]
     metas = events[(events["status"] == 0xFF) & np.isin(events["kind"], (_TEMPO, _METRE, _KEY))]
     if record["seconds_per_tick"] > 0:
-        # Written with as many ticks a quarter as fill half a second; tempos have no say in SMPTE time.
+        # Tempos have no say in SMPTE time.
         metas = metas[metas["kind"] != _TEMPO]
     names = events[(events["status"] == 0xFF) & (events["kind"] == _NAME)]
     for track, channel, program, drum_score in parts:
@@ -79,7 +78,7 @@ def split_file(batch: MidiBatch, file: int, parts: Sequence[tuple[int, int, int,
             track,
             channel,
             part_suffix(track, channel, program, drum_score),
-            _written([entry for entry in messages if entry[2] is not None], int(record["division"])),
+            _written([entry for entry in messages if entry[2] is not None], int(record["written_division"])),
         )
 
 
@@ -102,10 +101,8 @@ def _message(batch: MidiBatch, event: Any) -> Any:
     if event["status"] != 0xFF:
         return mido.Message.from_bytes([int(event["status"]), *(byte & 127 for byte in raw)])
     if event["kind"] == _NAME:
-        # mido writes Latin-1.
-        return mido.MetaMessage(
-            "track_name", name=decode_text(raw).encode("latin-1", "replace").decode("latin-1")
-        )
+        # mido writes Latin-1: the bytes stay what they were, in whatever encoding.
+        return mido.MetaMessage("track_name", name=raw.decode("latin-1"))
     if event["kind"] == _TEMPO:
         return mido.MetaMessage("set_tempo", tempo=int.from_bytes(raw, "big") or _SMPTE_TEMPO)
     if event["kind"] == _METRE:
@@ -124,7 +121,7 @@ def _written(entries: list[tuple[int, int, Any]], division: int) -> bytes:
     for tick, _, message in entries:
         track.append(message.copy(time=tick - now))
         now = tick
-    file = mido.MidiFile(type=0, ticks_per_beat=min(division, 32767))
+    file = mido.MidiFile(type=0, ticks_per_beat=division)
     file.tracks.append(track)
     buffer = io.BytesIO()
     file.save(file=buffer)

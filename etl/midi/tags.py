@@ -13,7 +13,6 @@ NAME_CONFIDENCE: Final = 0.8
 FOLDER_CONFIDENCE: Final = 0.6
 TRACK_CONFIDENCE: Final = 0.6
 PROGRAM_CONFIDENCE: Final = 0.5
-TEMPO_CONFIDENCE: Final = 1.0
 
 # General MIDI level 1: sixteen families of eight programs (RP-003, 1991).
 _FAMILIES: Final = (
@@ -88,7 +87,8 @@ def find_tags(names: pl.DataFrame, files: pl.DataFrame, parts: pl.DataFrame) -> 
         .filter(pl.col("bpm_source") != "default")
         .select(
             "file", tag=band, kind=pl.lit("tempo"), source=pl.lit("tempo"),
-            confidence=pl.lit(TEMPO_CONFIDENCE),
+            # What the file says is so; what is heard in it may not be.
+            confidence=pl.when(pl.col("bpm_source") == "meta").then(1.0).otherwise(pl.col("bpm_confidence")),
         )
     )  # fmt: skip
     return (

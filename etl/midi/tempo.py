@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 MICROSECONDS_PER_MINUTE: Final = 60_000_000
 _TEMPO_META, _METRE_META = 0x51, 0x58
 _SAME_TEMPO: Final = 0.02  # relative difference within which a tempo counts as held
+_MOST_BARS: Final = 2**31 - 1  # a damaged delta time can make more
 _TRUSTED_ONSETS: Final = 0.1  # below this coherence the default of 120 bpm stands
 
 
@@ -63,9 +64,11 @@ def tempo_columns(batch: MidiBatch) -> pl.DataFrame:
         .with_columns(pl.col("bpm_mean").fill_nan(pl.col("bpm")), pl.col("bpm_confidence").fill_nan(1.0))
     )
     is_tempo = (batch.events["status"] == 0xFF) & (batch.events["kind"] == _TEMPO_META)
+    # In SMPTE time tempos have no say.
     given = np.bincount(batch.events["file"][is_tempo], minlength=count) > 0
+    given &= batch.files["seconds_per_tick"] == 0
     onsets = np.zeros((count, 2))
-    onset_tempo(batch.notes, batch.note_offsets, ~given & (batch.files["seconds_per_tick"] == 0), onsets)
+    onset_tempo(batch.notes, batch.note_offsets, ~given, onsets)
     heard = onsets[:, 1] >= _TRUSTED_ONSETS
     estimated = pl.Series(heard & ~given)
     return (
@@ -137,7 +140,12 @@ def metre_columns(batch: MidiBatch) -> pl.DataFrame:
         .select("file", "numerator", "denominator")
     )
     bars = spans.group_by("file").agg(
-        bars=(pl.col("held") / pl.col("bar")).round(6).ceil().sum().cast(pl.Int32)
+        bars=(pl.col("held") / pl.col("bar"))
+        .round(6)
+        .ceil()
+        .sum()
+        .clip(upper_bound=_MOST_BARS)
+        .cast(pl.Int32)
     )
     has_metre = np.bincount(events["file"], minlength=count) > 0
     return (

@@ -60,14 +60,26 @@ def place_in_time(
         note_end, event_end = record.note_end, record.event_end
         _resolve_programs(notes, note_start, note_end, events, event_start, event_end)
         first = row
-        if record.format == 2 and record.tracks > 0:
-            for track in range(record.tracks):
-                begin = row
-                row = _tempo_map(data, record, file, track, events, event_start, event_end, tempos, row)
-                _seconds(record, notes, note_start, note_end, track, tempos, begin, row)
-        else:
-            row = _tempo_map(data, record, file, -1, events, event_start, event_end, tempos, row)
-            _seconds(record, notes, note_start, note_end, -1, tempos, first, row)
+        # One map for the file, or one for each sequence of a type 2 file.
+        separate = record.format == 2 and record.tracks > 0
+        maps = np.empty(record.tracks + 1 if separate else 2, np.int64)
+        event = event_start
+        for place in range(len(maps) - 1):
+            maps[place] = row
+            last = event_end
+            if separate:
+                last = event
+                while last < event_end and events[last].track == place:
+                    last += 1
+            track = place if separate else -1
+            row = _tempo_map(data, record, file, track, events, event, last, tempos, row)
+            event = last
+        maps[-1] = row
+        for note in range(note_start, note_end):
+            place = notes[note].track if separate else 0
+            low, high = maps[place], maps[place + 1]
+            notes[note].start_s = _at(record, tempos, low, high, notes[note].start_tick)
+            notes[note].end_s = _at(record, tempos, low, high, notes[note].end_tick)
         if record.format != 2:
             record.seconds = _at(record, tempos, first, row, record.end_tick)
         else:
@@ -130,32 +142,38 @@ def _tempo_map(
     tempos: NDArray[Any],
     row: int,
 ) -> int:
-    """Append the tempo map of a file (track -1) or of one track; of two tempos at one tick the later wins."""
+    """Append the tempo map that some events make; of two tempos at one tick the later wins."""
     first = row
     _set_tempo(tempos, row, file, track, 0, DEFAULT_TEMPO)
     row += 1
+    if record.seconds_per_tick > 0:
+        return row
+    last = 0
+    in_order = True
     for event in range(event_start, event_end):
-        if events[event].status != 0xFF or events[event].kind != 0x51 or record.seconds_per_tick > 0:
-            continue
-        if track >= 0 and events[event].track != track:
+        if events[event].status != 0xFF or events[event].kind != 0x51:
             continue
         at = events[event].offset
         tempo = (signed(data[at]) << 16) | (signed(data[at + 1]) << 8) | signed(data[at + 2])
         if tempo == 0:
             tempo = DEFAULT_TEMPO
             record.warnings |= _ZERO_TEMPO
-        tick = events[event].tick
-        # Tempos nearly always come in order; insert from the end.
-        place = row
-        while place > first and tempos[place - 1].tick > tick:
-            place -= 1
-        if tempos[place - 1].tick == tick:
-            tempos[place - 1].microseconds = tempo
-            continue
-        for later in range(row, place, -1):
-            tempos[later] = tempos[later - 1]
-        _set_tempo(tempos, place, file, track, tick, tempo)
+        _set_tempo(tempos, row, file, track, events[event].tick, tempo)
+        in_order = in_order and events[event].tick >= last
+        last = events[event].tick
         row += 1
+    if not in_order:
+        # Tempos of several tracks; a stable sort keeps the later of two at one tick behind the earlier.
+        steps = tempos[first:row].copy()
+        order = np.argsort(steps["tick"], kind="mergesort")
+        for place in range(len(order)):
+            tempos[first + place] = steps[order[place]]
+    kept = first
+    for step in range(first + 1, row):
+        if tempos[step].tick != tempos[kept].tick:
+            kept += 1
+        tempos[kept] = tempos[step]
+    row = kept + 1
     for step in range(first + 1, row):
         before = tempos[step - 1]
         ticks = tempos[step].tick - before.tick
@@ -194,21 +212,3 @@ def _at(record: Any, tempos: NDArray[Any], first: int, last: int, tick: int) -> 
             high = middle
     step = tempos[low]
     return float(step.seconds + (tick - step.tick) * _tick_seconds(record, step.microseconds))
-
-
-@kernel
-def _seconds(
-    record: Any,
-    notes: NDArray[Any],
-    note_start: int,
-    note_end: int,
-    track: int,
-    tempos: NDArray[Any],
-    first: int,
-    last: int,
-) -> None:
-    """Fill in the seconds of a file's notes (of one track's, for a type 2 file)."""
-    for note in range(note_start, note_end):
-        if track < 0 or notes[note].track == track:
-            notes[note].start_s = _at(record, tempos, first, last, notes[note].start_tick)
-            notes[note].end_s = _at(record, tempos, first, last, notes[note].end_tick)
