@@ -13,6 +13,7 @@ import os
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ[variable] = "1"
 
+import itertools
 import multiprocessing
 import sys
 import tempfile
@@ -78,9 +79,10 @@ def parallel(paths: list[Path], workers: int) -> float:
     """Tracks per second of wall time once all workers are warm."""
     items = [Work(str(path), str(path), Mode.BEAT) for path in paths * 6]
     finished = []
-    for outcome in run_isolated(
+    outcomes = run_isolated(
         describe_file, items, workers=workers, timeout_seconds=300, memory_bytes=4_000_000_000
-    ):
+    )
+    for outcome in itertools.chain.from_iterable(outcomes):
         if outcome.problem:
             raise RuntimeError(outcome.problem)
         finished.append(time.perf_counter())
