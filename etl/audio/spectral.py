@@ -72,10 +72,8 @@ class Peaks(NamedTuple):
 
 
 class Spectra(NamedTuple):
-    """What the pass over the spectrum leaves, one row per frame."""
+    """Features of the spectrum, one row per frame."""
 
-    mel: Floats
-    """Mel power, (n, 128)."""
     centroid: Floats
     """Hz, (n,)."""
     bandwidth: Floats
@@ -88,8 +86,6 @@ class Spectra(NamedTuple):
     """Peak over valley in dB, (n, 7) [2]_."""
     chroma: Floats
     """Chroma of the power spectrum, largest 1, (n, 12)."""
-    magnitude_peaks: Peaks
-    """Peaks of the magnitude spectrum, on which the tuning of the constant-Q transform rests."""
 
 
 def n_frames(n_samples: int) -> int:
@@ -97,7 +93,7 @@ def n_frames(n_samples: int) -> int:
     return n_samples // HOP + 1
 
 
-def spectra(signal: Floats) -> Spectra:
+def spectra(signal: Floats) -> tuple[Spectra, Floats, Peaks]:
     """Compute every spectral feature of a signal.
 
     Parameters
@@ -109,6 +105,10 @@ def spectra(signal: Floats) -> Spectra:
     -------
     Spectra
         One row per frame, ``n // 512 + 1`` of them.
+    ndarray
+        Mel spectrum in dB, shape (frames, 128).
+    Peaks
+        Of the magnitude spectrum, on which the tuning of the constant-Q transform rests.
     """
     total = n_frames(len(signal))
     mel = np.empty((total, N_MELS), dtype=np.float32)
@@ -133,16 +133,15 @@ def spectra(signal: Floats) -> Spectra:
     tuning = tuning_of(_joined(of_power), bins_per_octave=12)
     filters = librosa.filters.chroma(sr=SAMPLE_RATE, n_fft=N_FFT, tuning=tuning).T.astype(np.float32)
     chroma = np.concatenate([power @ filters for power in _powers(signal, kept)])
-    return Spectra(
-        mel=mel,
+    features = Spectra(
         centroid=scalars[:, 0],
         bandwidth=scalars[:, 1],
         rolloff=scalars[:, 2],
         flatness=scalars[:, 3],
         contrast=power_to_db(peaks) - power_to_db(valleys),
         chroma=normalised(chroma),
-        magnitude_peaks=_joined(of_magnitude),
     )
+    return features, power_to_db(mel), _joined(of_magnitude)
 
 
 def stft_blocks(signal: Floats, first_frame: int = 0) -> Iterator[tuple[int, NDArray[np.complex128]]]:
@@ -181,11 +180,10 @@ def framed(signal: Floats, start: int, stop: int, *, length: int, hop: int) -> F
 
 
 def power_to_db(power: Floats) -> Floats:
-    """Power in dB re 1, not below 1e-10 nor more than 80 dB below the largest value."""
-    decibels = np.log10(np.maximum(power, np.float32(_AMIN)))
+    """Power in dB re 1, not below 1e-10 nor more than 80 dB below the largest value; in place of the power."""
+    decibels = np.log10(np.maximum(power, np.float32(_AMIN), out=power), out=power)
     decibels *= np.float32(10.0)
-    floored: Floats = np.maximum(decibels, decibels.max() - np.float32(_TOP_DB))
-    return floored
+    return np.maximum(decibels, decibels.max() - np.float32(_TOP_DB), out=decibels)
 
 
 def normalised(rows: Floats) -> Floats:
