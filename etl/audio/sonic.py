@@ -48,8 +48,8 @@ MAX_IRREGULARITY: Final = 0.35
 MIN_SUPPORT: Final = 0.25
 """Share of the beats near an onset below which the tracker has only bridged silence."""
 
-MAX_PEAK: Final = 1e12
-"""Largest sample, in full scales: with more, powers leave the range of float32."""
+MAX_PEAK: Final = 1e6
+"""Largest sample, in full scales: with more, a product of sixteen powers leaves the range of float64."""
 
 _MIN_BEATS: Final = 4
 _GATE_DB: Final = -70.0

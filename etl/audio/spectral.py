@@ -180,10 +180,11 @@ def framed(signal: Floats, start: int, stop: int, *, length: int, hop: int) -> F
 
 
 def power_to_db(power: Floats) -> Floats:
-    """Power in dB re 1, not below 1e-10 nor more than 80 dB below the largest value; in place of the power."""
-    decibels = np.log10(np.maximum(power, np.float32(_AMIN), out=power), out=power)
+    """Power in dB re 1, above 1e-10 and at most 80 dB below the largest value; in place of the power."""
+    decibels: Floats = np.log10(np.maximum(power, np.float32(_AMIN), out=power), out=power)
     decibels *= np.float32(10.0)
-    return np.maximum(decibels, decibels.max() - np.float32(_TOP_DB), out=decibels)
+    np.maximum(decibels, decibels.max() - np.float32(_TOP_DB), out=decibels)
+    return decibels
 
 
 def normalised(rows: Floats) -> Floats:
@@ -311,7 +312,7 @@ def _shape_row(magnitude: Floats, power: Floats, frequencies: NDArray[np.float64
     out[0] = centroid
     out[1] = np.sqrt(max((second - 2.0 * centroid * first + centroid * centroid * total) / norm, 0.0))
 
-    # The logarithm of a product of sixteen is the sum of sixteen logarithms: 1e-10 to 1e9 per factor stays
+    # The logarithm of a product of sixteen is the sum of sixteen logarithms: 1e-10 to 1e19 per factor stays
     # inside the range of float64.
     logarithm = 0.0
     product = 1.0

@@ -55,7 +55,8 @@ def cache_info(
                 "SELECT 'recording' AS kind, if(status = 'done', 'described', status) AS status, "
                 f"version || if({_UNUSED}, ', unused', '') AS reason, count(*) AS ids, "
                 "min(updated_at) AS oldest, max(updated_at) AS newest FROM ledger "
-                "WHERE task = ? AND updated_at <= now() - to_seconds(?) GROUP BY ALL ORDER BY ids DESC, reason, status",
+                "WHERE task = ? AND updated_at <= now() - to_seconds(?) GROUP BY ALL "
+                "ORDER BY ids DESC, reason, status",
                 params=[SONIC_TASK, older_than_days * 86_400],
             ).pl()
         )

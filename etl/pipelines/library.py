@@ -225,7 +225,7 @@ def _unsound(features: pl.DataFrame) -> list[str]:
     rules = {
         "tempo out of range": pl.col("bpm").is_between(30, 300),
         "key out of range": pl.col("key").is_between(-1, 23),
-        "level out of range": pl.col("rms_db").is_between(-100.1, 240),
+        "level out of range": pl.col("rms_db").is_between(-100.1, 120.1),
         "no duration": pl.col("duration_s") > 0,
         "beats out of order": pl.col("beat_times_s").list.diff(null_behavior="drop").list.min() > 0,
     }
