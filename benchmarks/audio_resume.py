@@ -1,6 +1,6 @@
 """Kill a library run of 300 files with SIGKILL at ten random points, resume, compare with an unbroken one.
 
-Run with ``python -m benchmarks.audio_resume [files] [seed]``. Twelve seconds of sound a file. One kill in five
+Run with ``python -m benchmarks.audio_resume [files] [seed]``. Twelve seconds a file. One kill in five
 comes within a second and a half of the start; the others when the write-ahead log has grown by a random
 number of tracks, and a random part of a second later. Between kills the store is read: what it holds as
 described must never be described again. All processes are waited for, workers too, and no wait is longer than
@@ -90,7 +90,7 @@ def main() -> None:
         progress = []
         kills = 0
         for _ in range(4 * KILLS):
-            kills += kill_at_random(command("killed"), folder / "killed.duckdb.wal", 3.0 * count / KILLS, rng)
+            kills += kill_at_random(command("killed"), folder / "killed.duckdb.wal", 2.0 * count / KILLS, rng)
             now = described(database)
             again |= {item for item in seen if now.get(item) != seen[item]}
             seen = now

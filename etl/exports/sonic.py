@@ -9,6 +9,7 @@ References
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from dataclasses import dataclass
 from enum import StrEnum
@@ -284,20 +285,19 @@ def _misaligned(artifacts: Artifacts) -> str:  # noqa: PLR0911 -- one line per f
 
 
 def _selected(include: str | None, exclude: str | None) -> NDArray[np.intp]:
-    names = pl.Series(FEATURE_NAMES)
-    keep = pl.repeat(value=True, n=len(names), eager=True)
     try:
-        if include:
-            keep &= names.str.contains(include)
-        if exclude:
-            keep &= ~names.str.contains(exclude)
-    except pl.exceptions.ComputeError as error:
+        keep = [
+            bool((not include or re.search(include, name)) and not (exclude and re.search(exclude, name)))
+            for name in FEATURE_NAMES
+        ]
+    except re.error as error:
         raise EtlError(
-            f"no regular expression: {error}", "For example --include 'mfcc|chroma_cqt'."
+            f"`{error.pattern!s}` is no regular expression: {error}.",
+            "For example --include 'mfcc|chroma_cqt'.",
         ) from error
-    if not keep.any():
+    if not any(keep):
         raise EtlError("no feature is left.", f"Names are like {FEATURE_NAMES[0]}, {FEATURE_NAMES[70]}.")
-    return np.flatnonzero(keep.to_numpy())
+    return np.flatnonzero(keep)
 
 
 def _parameters(matrix: NDArray[np.float64], method: Normalization) -> dict[str, NDArray[np.float64]]:

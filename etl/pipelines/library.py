@@ -129,7 +129,8 @@ def make_artifacts(
     if tracks.is_empty():
         hint = "Run `etl library run DIR` first, or loosen --where."
         if status(connection, _OTHER[mode]).analyzed and not status(connection, mode).analyzed:
-            hint = f"All are described in {_OTHER[mode]} mode: leave --windowed out, or give it, accordingly."
+            option = "leave --windowed out" if mode is Mode.WINDOW else "add --windowed"
+            hint = f"All descriptions are of {_OTHER[mode]} mode: {option}."
         raise EtlError("no described track to export.", hint)
     manifest: dict[str, Any] = {
         "music_etl": etl.__version__,

@@ -22,7 +22,16 @@ import soundfile as sf
 import etl
 from etl.audio.sonic import Mode
 from etl.exports.sonic import Normalization
-from etl.pipelines.library import LibraryRun, check, make_artifacts, parse_stages, run_library, status
+from etl.pipelines.library import (
+    LibraryRun,
+    check,
+    draw_overview,
+    draw_track,
+    make_artifacts,
+    parse_stages,
+    run_library,
+    status,
+)
 from etl.runtime.errors import EtlError
 from etl.store.database import open_store, read_store
 
@@ -224,6 +233,19 @@ def test_the_newest_description_is_shown(described):
         )
         assert connection.sql("SELECT DISTINCT bpm FROM library").fetchall() == [(77.0,)]
         assert connection.sql("SELECT count(*) FROM library").fetchall() == [(7,)]
+
+
+def test_tracks_that_wait_are_in_the_view_too(described):
+    """A scanned track without a description stands beside the others, and pictures and queries work."""
+    write_track(described / "new.flac", 50)
+    run(described, "scan")
+    with read_store(described.parent / "store.duckdb") as connection:
+        rows = connection.sql("SELECT * FROM library").pl()
+        assert (rows.height, rows["vector_whole"].null_count()) == (8, 1)
+        assert draw_overview(connection, described.parent / "o.png", colour="key") == 7
+        draw_track(connection, "Song 1", described.parent / "t.png")
+        made = make_artifacts(connection, described.parent / "x.npz", normalization=Normalization.NONE)
+        assert len(made.track_ids) == 7
 
 
 def test_durations_are_those_of_the_sound(described):

@@ -66,6 +66,22 @@ def test_named_query_runs_and_says_what_it_is_for(store, path):
     assert rows or path.stem == "library-failures"
 
 
+def test_failures_are_those_of_files_that_are_there(store):
+    """What was mended or has gone is no failure any more, however often it was rejected."""
+    query = named_query("library-failures").sql
+    store.execute("UPDATE files SET problem = 'tags unreadable: x' WHERE track_id = 'id0'")
+    store.execute("UPDATE files SET problem = 'tags unreadable: y', gone_at = now() WHERE track_id = 'id1'")
+    store.execute("UPDATE files SET problem = 'no audio' WHERE track_id = 'id2'")
+    store.execute(
+        "UPDATE ledger SET status = 'failed', error = 'shorter than 1 s (0.3 s)' "
+        "WHERE item = (SELECT content_hash FROM files WHERE track_id = 'id3')"
+    )
+    assert [row[:3] for row in store.execute(query).fetchall()] == [
+        ("sonic", "shorter than 1 s", 1),
+        ("scan", "tags unreadable", 1),
+    ]
+
+
 def test_similar_tracks_come_nearest_first(store):
     """A track is nearest to itself, then to its like; title, path and id all name it."""
     query = (ROOT / "sql" / "queries" / "library-similar.sql").read_text()
