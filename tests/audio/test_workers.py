@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -72,6 +73,18 @@ def test_the_caller_is_heard_while_all_workers_are_busy():
     ended = list(looks)
     assert [] in ended
     assert sorted(outcome.item for part in ended for outcome in part) == ["a", "hang"]
+
+
+def test_an_interrupt_does_not_reach_workers_that_start(capfd):
+    """Ctrl-C goes to the whole process group; the parent decides, and starting workers print no traceback."""
+    looks = run_isolated(misbehave, ["a", "b"], workers=2, timeout_seconds=60, memory_bytes=10**9)
+    next(looks)
+    children = [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
+    assert len(children) == 2
+    for child in children:
+        child.send_signal(signal.SIGINT)
+    assert sorted(outcome.result or "" for ended in looks for outcome in ended) == ["A", "B"]
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_workers_end_with_a_killed_parent(tmp_path):
