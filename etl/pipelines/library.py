@@ -16,7 +16,7 @@ import etl
 from etl.audio.sonic import FEATURE_VERSION, Mode
 from etl.exports.pictures import plot_overview, plot_track
 from etl.exports.sonic import MATRICES, Artifacts, Normalization, build_artifacts
-from etl.pipelines.library_scan import ScanSummary, compare, scan
+from etl.pipelines.library_scan import ScanSummary, compare, located, scan
 from etl.pipelines.library_sonic import describe_tracks, pending, sonic_version
 from etl.runtime.errors import EtlError
 from etl.runtime.files import check_writable
@@ -274,6 +274,7 @@ def run_library(database: Path, request: LibraryRun) -> list[str]:
     EtlError
         If a source does not exist or another process holds the store.
     """
+    located(request.sources)
     if "artifacts" in request.stages:
         check_writable(request.output)
     arguments = {"sources": [str(source) for source in request.sources], "stages": request.stages}

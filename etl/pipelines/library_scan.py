@@ -103,8 +103,7 @@ def compare(
     EtlError
         If a source does not exist, or is no inventory.
     """
-    # Without `..`, so that a file has one path however its folder is named.
-    roots = [Path(os.path.abspath(source)) for source in sources]  # noqa: PTH100
+    roots = located(sources)
     found = _found(roots)
     known = known_files(connection)
     facts = known.select("path", known_size="size_bytes", known_mtime="mtime_ns")
@@ -126,6 +125,21 @@ def compare(
         gone=gone.join(moves, left_on="path", right_on="old_path", how="anti")["path"],
         problems=_rejects(found.problem_frame(), "unreadable"),
     )
+
+
+def located(sources: Sequence[Path]) -> list[Path]:
+    """Give the whole paths of sources, without `..`, so that a file has one path however it is given.
+
+    Raises
+    ------
+    EtlError
+        If one does not exist.
+    """
+    roots = [Path(os.path.abspath(source)) for source in sources]  # noqa: PTH100 -- links stay
+    for root in roots:
+        if not root.exists():
+            raise EtlError(f"there is no {root}.", "Give folders of audio, or an inventory CSV or Parquet.")
+    return roots
 
 
 def scan(
@@ -238,10 +252,8 @@ def _found(roots: Sequence[Path]) -> _Found:
     for root in roots:
         if root.is_dir():
             found.add(list(_walk(str(root), found)))
-        elif root.exists():
-            _read_inventory(root, found)
         else:
-            raise EtlError(f"there is no {root}.", "Give folders of audio, or an inventory CSV or Parquet.")
+            _read_inventory(root, found)
     found.files = found.files.unique("path", maintain_order=False).sort("path")
     return found
 
