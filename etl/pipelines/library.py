@@ -274,7 +274,8 @@ def run_library(database: Path, request: LibraryRun) -> list[str]:
     EtlError
         If a source does not exist or another process holds the store.
     """
-    located(request.sources)
+    if "scan" in request.stages:
+        located(request.sources)
     if "artifacts" in request.stages:
         check_writable(request.output)
     arguments = {"sources": [str(source) for source in request.sources], "stages": request.stages}

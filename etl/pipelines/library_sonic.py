@@ -192,7 +192,9 @@ def _to_do(
     yield from todo.select("item", "path").iter_rows()
     seen = set(known["item"])
     for batch in _hashed(connection, run):
-        fresh = batch.filter(pl.col("item").is_in(seen).not_()).unique("item", maintain_order=True)
+        # Item by item: a join would turn all that was seen into a column, for each few dozen files again.
+        unseen = pl.Series([item not in seen for item in batch["item"]], dtype=pl.Boolean)
+        fresh = batch.filter(unseen).unique("item", maintain_order=True)
         todo = fresh if force else ledger.missing(fresh)
         summary.cached += fresh.height - todo.height
         seen.update(fresh["item"])
@@ -204,10 +206,13 @@ def _hashed(connection: duckdb.DuckDBPyConnection, run: Run) -> Iterator[pl.Data
     """Hash the files that have no hash, and yield them batch by batch, each committed."""
     waiting = connection.sql(f"SELECT path FROM files WHERE {_UNHASHED} ORDER BY path").pl()["path"]
     # Two threads: one reads while the other hashes; they go on while the batch before is at work.
-    with ThreadPoolExecutor(2) as pool:
-        results = ordered_map(pool, _hash_or_reason, waiting, in_flight=2 * _HASH_BATCH)
+    with (
+        ThreadPoolExecutor(2) as pool,
+        closing(ordered_map(pool, _hash_or_reason, waiting, in_flight=2 * _HASH_BATCH)) as results,
+    ):
         while batch := list(itertools.islice(results, _HASH_BATCH)):
-            frame = pl.DataFrame(batch, schema=["path", "item", "problem"], orient="row")
+            schema = dict.fromkeys(("path", "item", "problem"), pl.String)
+            frame = pl.DataFrame(batch, schema=schema, orient="row")
             hashed = frame.filter(pl.col("item").is_not_null())
             unread = frame.filter(pl.col("item").is_null())
             with transaction(connection):

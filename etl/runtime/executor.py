@@ -10,7 +10,7 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPool
 from typing import TYPE_CHECKING, Self, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable
     from multiprocessing.process import BaseProcess
     from types import TracebackType
 
@@ -96,7 +96,7 @@ class Background:
 
 def ordered_map(
     executor: Executor, function: Callable[[Item], Result], items: Iterable[Item], *, in_flight: int
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Map ``function`` over ``items``, giving the results in order of the items.
 
     Parameters

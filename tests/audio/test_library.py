@@ -537,3 +537,17 @@ def test_second_writer_is_told_who_holds_the_store(tmp_path, music):
         )
     assert done.returncode == 1
     assert f"locked by process {os.getpid()}, started at" in done.stderr
+
+
+def test_files_that_vanish_before_they_are_hashed_wait(music):
+    """A whole batch that cannot be read gives rejects, no crash, and is tried again."""
+    run(music, "scan")
+    away = music.rename(music.parent / "away")
+    said = run(music, "sonic")
+    assert "0 described" in said
+    with read_store(music.parent / "store.duckdb") as connection:
+        assert status(connection).pending == 7
+        reasons = connection.sql("SELECT DISTINCT reason FROM rejects WHERE stage = 'sonic'").fetchall()
+    assert reasons == [("cannot read the file: No such file or directory",)]
+    away.rename(music)
+    assert "6 described" in run(music, "sonic")
