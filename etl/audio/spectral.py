@@ -53,7 +53,7 @@ BLOCK: Final = 128
 
 # Power spectra kept from the first pass for the chroma, which must wait for the tuning (five minutes, 50 MB);
 # longer tracks compute the rest again.
-_KEEP_BLOCKS: Final = 100
+_KEEP_FRAMES: Final = 100 * BLOCK
 
 _AMIN: Final = 1e-10
 _TOP_DB: Final = 80.0
@@ -117,19 +117,17 @@ def spectra(signal: Floats) -> tuple[Spectra, Floats, Peaks]:
     peaks = np.empty((total, N_BANDS), dtype=np.float32)
     of_magnitude: list[Floats] = []
     of_power: list[Floats] = []
-    kept: list[Floats] = []
+    kept = np.empty((min(total, _KEEP_FRAMES), N_BINS), dtype=np.float32)
     tables = _tables()
     for start, block in stft_blocks(signal):
         rows = slice(start, start + len(block))
-        power = np.empty((len(block), N_BINS), dtype=np.float32)
+        power = kept[rows] if start < len(kept) else np.empty((len(block), N_BINS), dtype=np.float32)
         found = np.empty((2, len(block) * (N_BINS // 2), 2), dtype=np.float32)
         n_magnitude, n_power = _analyse(
             block, tables, power, mel[rows], scalars[rows], valleys[rows], peaks[rows], found
         )
         of_magnitude.append(found[0, :n_magnitude].copy())
         of_power.append(found[1, :n_power].copy())
-        if len(kept) < _KEEP_BLOCKS:
-            kept.append(power)
     tuning = tuning_of(_joined(of_power), bins_per_octave=12)
     filters = librosa.filters.chroma(sr=SAMPLE_RATE, n_fft=N_FFT, tuning=tuning).T.astype(np.float32)
     chroma = np.concatenate([power @ filters for power in _powers(signal, kept)])
@@ -216,10 +214,11 @@ def tuning_of(peaks: Peaks, *, bins_per_octave: int) -> float:
     return float(librosa.pitch_tuning(strong, bins_per_octave=bins_per_octave))
 
 
-def _powers(signal: Floats, kept: list[Floats]) -> Iterator[Floats]:
+def _powers(signal: Floats, kept: Floats) -> Iterator[Floats]:
     """Power spectra of all blocks: those kept, then the rest computed again."""
-    yield from kept
-    for _, block in stft_blocks(signal, len(kept) * BLOCK):
+    for start in range(0, len(kept), BLOCK):
+        yield kept[start : start + BLOCK]
+    for _, block in stft_blocks(signal, len(kept)):
         yield np.abs(block.astype(np.complex64)) ** 2
 
 
