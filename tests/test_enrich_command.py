@@ -221,7 +221,7 @@ def test_credentials_appear_nowhere(server: SpotifyServer, tmp_path: Path) -> No
     texts.extend(psutil.Process(process.pid).cmdline())
     texts.extend(process.communicate(timeout=60))
     server.script = lambda _: too_many("85327")
-    shell.run("cache clear --yes")
+    shell.run("cache clear --kind spotify --yes")
     texts.extend(shell.run("enrich spotify --log-json", expect=75))
     texts.extend(shell.run("status"))
     texts.extend(shell.run("enrich spotify --estimate"))
@@ -288,11 +288,11 @@ def test_cache_commands_count_clear_and_refresh(server: SpotifyServer, tmp_path:
     assert out == "0 ids will be asked about again\n"
     out, _ = shell.run("cache refresh --older-than 0h")
     assert out == f"{len(server.asked)} ids will be asked about again\n"
-    shell.run("cache clear", expect=130)
-    out, _ = shell.run("cache clear --yes")
-    assert out == f"{len(server.asked)} answers forgotten\n"
+    shell.run("cache clear --kind spotify", expect=130)
+    out, _ = shell.run("cache clear --kind spotify --yes")
+    assert out == f"{len(server.asked)} forgotten\n"
     out, _ = shell.run("cache info")
-    assert out == "nothing has been asked yet\n"
+    assert out == "nothing is kept yet\n"
 
 
 def test_estimate_sends_nothing(server: SpotifyServer, tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_consumer_that_stops_early_cancels_the_rest():
     with thread_executor(1) as executor:
         results = ordered_map(executor, started.append, range(100), in_flight=50)
         next(results)
-        results.close()  # type: ignore[attr-defined]
+        results.close()
     assert len(started) < 50
 
 

@@ -44,6 +44,12 @@ _TEMPI: Final = np.geomspace(40.0, 240.0, 2000)
 """Beats per minute that the comb tries, 0.09 % apart."""
 
 _TEETH: Final = np.arange(1, 9)
+
+# Of the autocorrelation only the part that many beats still support counts, and two teeth at the least must
+# fit into it: a signal in which those of 60 beats per minute do not, below 2.7 s, has no tempo.
+_SUPPORTED: Final = 0.75
+_MIN_TEETH: Final = 2
+_MIN_FRAMES: Final = int(_MIN_TEETH * FRAME_RATE / _SUPPORTED) + 1
 _PRIOR_BPM: Final = 120.0
 _PRIOR_OCTAVES: Final = 1.0
 
@@ -56,9 +62,10 @@ class Rhythm(NamedTuple):
     """Tempo and beats of a signal."""
 
     bpm: float
-    """Beats per minute; 0 if there is no pulse."""
+    """Beats per minute; 0 if there is no pulse, or too little of it."""
     confidence: float
-    """Pulse clarity, 0 to 1: mean autocorrelation of the onset strength at one to eight beats [4]_."""
+    """Pulse clarity, 0 to 1: mean autocorrelation of the onset strength at one to eight beats, or as many as
+    fit [4]_."""
     half: float
     """The same for half the tempo."""
     double: float
@@ -71,6 +78,10 @@ class Rhythm(NamedTuple):
     """Share of the beats, 0 to 1, within two frames of any onset at all."""
     tracker_bpm: float
     """What ``librosa.beat.beat_track`` reports."""
+
+
+NO_RHYTHM: Final = Rhythm(0.0, 0.0, 0.0, 0.0, np.empty(0, dtype=np.int64), float("inf"), 0.0, 0.0)
+"""Of silence."""
 
 
 def rhythm(envelope: Floats) -> Rhythm:
@@ -87,14 +98,12 @@ def rhythm(envelope: Floats) -> Rhythm:
         The tempo level with the strongest comb under librosa's own prior (120 beats per minute, one octave).
     """
     tracked, beats = track_beats(envelope)
+    if not tracked or len(envelope) < _MIN_FRAMES:
+        return NO_RHYTHM._replace(beats=beats, tracker_bpm=tracked)
     correlation = _autocorrelation(envelope)
-    # The comb must fit into the part of the autocorrelation that many beats still support.
-    tempi = _TEMPI[60.0 * FRAME_RATE / _TEMPI * _TEETH[-1] < 0.75 * len(envelope)]
-    if not tracked or not len(tempi):
-        return Rhythm(0.0, 0.0, 0.0, 0.0, beats, float("inf"), 0.0, tracked)
-    salience = _comb(correlation, tempi)
-    prior = -0.5 * (np.log2(tempi / _PRIOR_BPM) / _PRIOR_OCTAVES) ** 2
-    bpm = float(tempi[np.argmax(np.log(np.maximum(salience, 1e-3)) + prior)])
+    salience = _comb(correlation, _TEMPI)
+    prior = -0.5 * (np.log2(_TEMPI / _PRIOR_BPM) / _PRIOR_OCTAVES) ** 2
+    bpm = float(_TEMPI[np.argmax(np.log(np.maximum(salience, 1e-3)) + prior)])
     _, beats = librosa.beat.beat_track(onset_envelope=envelope, sr=SAMPLE_RATE, hop_length=HOP, bpm=bpm)
     bpm = _refined(beats, bpm)
     own, half, double = np.clip(_comb(correlation, np.array([bpm, bpm / 2, bpm * 2])), 0.0, 1.0)
@@ -114,10 +123,13 @@ def _autocorrelation(envelope: Floats) -> NDArray[np.float64]:
 
 
 def _comb(correlation: NDArray[np.float64], tempi: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean autocorrelation at one to eight beats of each tempo; -1 to 1."""
+    """Mean autocorrelation at one to eight beats of each tempo, as many as fit; -1 to 1."""
     lags = np.outer(60.0 * FRAME_RATE / tempi, _TEETH)
-    values = np.interp(lags, np.arange(len(correlation)), correlation, right=0.0)
-    means: NDArray[np.float64] = values.mean(axis=1)
+    fits = lags < _SUPPORTED * len(correlation)
+    counts = fits.sum(axis=1)
+    values = np.interp(lags, np.arange(len(correlation)), correlation)
+    means: NDArray[np.float64] = (values * fits).sum(axis=1) / np.maximum(counts, 1)
+    means[counts < _MIN_TEETH] = -1.0
     return means
 
 

@@ -2,8 +2,8 @@
 
 References
 ----------
-.. [1] RFC 9639 (FLAC), RFC 3533 (Ogg), RFC 7845 (Opus), EBU Tech 3306 (RF64), ISO/IEC 14496-12 (``ftyp``),
-   ISO/IEC 11172-3 and 13818-7 (MPEG and ADTS headers), id3.org "ID3 tag version 2.4.0".
+.. [1] RFC 9639 (FLAC), RFC 3533 (Ogg), RFC 7845 (Opus), EBU Tech 3306 (RF64), ISO/IEC 14496-12 and 23008-12
+   (``ftyp``), ISO/IEC 11172-3 and 13818-7 (MPEG and ADTS headers), id3.org "ID3 tag version 2.4.0".
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ SUFFIXES: Final[Mapping[str, str]] = MappingProxyType(
 
 _HEAD: Final = 64
 _ASF_HEADER: Final = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_PICTURE_BRANDS: Final = (b"heic", b"heix", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis", b"crx ")
 _OGG_CODECS: Final = (b"OpusHead", b"\x01vorbis", b"\x7fFLAC", b"Speex   ")
 
 
@@ -74,7 +75,7 @@ def _kind(head: bytes) -> str | None:  # noqa: PLR0911 -- one line per format
     if head[:4] == b"FORM" and head[8:12] in {b"AIFF", b"AIFC"}:
         return "aiff"
     if head[4:8] == b"ftyp":
-        return "m4a"
+        return None if head[8:12] in _PICTURE_BRANDS else "m4a"
     if head[:16] == _ASF_HEADER:
         return "wma"
     if _is_adts(head):

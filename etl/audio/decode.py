@@ -164,7 +164,6 @@ def _mono(frame: av.AudioFrame) -> NDArray[np.float32]:
 
 def _collect(native: Native, max_seconds: float) -> NDArray[np.float32]:
     """Resample the blocks as they come and join them; memory is one signal, grown by doubling."""
-    limit = math.ceil(max_seconds * SAMPLE_RATE)
     if native.rate <= 0:
         raise DecodeError(f"the file claims a sample rate of {native.rate} Hz")
     resampler = (
@@ -176,8 +175,6 @@ def _collect(native: Native, max_seconds: float) -> NDArray[np.float32]:
     def append(block: NDArray[np.float32]) -> None:
         nonlocal signal, filled
         end = filled + len(block)
-        if end > limit:
-            raise DecodeError(f"longer than {max_seconds / 60:.0f} minutes")
         if end > len(signal):
             # refcheck: no view of the buffer has left this function.
             signal.resize(max(end, len(signal) * 3 // 2), refcheck=False)
@@ -186,6 +183,9 @@ def _collect(native: Native, max_seconds: float) -> NDArray[np.float32]:
 
     for block in native.blocks:
         taken += len(block)
+        # Before resampling: at a rate of a few hertz, as damage may claim, one block would be hours long.
+        if taken > max_seconds * native.rate:
+            raise DecodeError(f"longer than {max_seconds / 60:.0f} minutes")
         append(block if resampler is None else resampler.resample_chunk(block))
     if resampler is not None and taken:
         append(resampler.resample_chunk(np.empty(0, dtype=np.float32), last=True))

@@ -18,7 +18,7 @@ import numpy as np
 import scipy.fft
 
 from etl.audio.constantq import BINS_PER_OCTAVE, chroma_cqt
-from etl.audio.spectral import HOP, N_FFT, N_MELS, power_to_db, spectra, tuning_of
+from etl.audio.spectral import HOP, N_FFT, N_MELS, spectra, tuning_of
 from etl.audio.temporal import rms, zero_crossing_rate
 
 if TYPE_CHECKING:
@@ -76,12 +76,14 @@ def analyse(signal: Floats) -> Frames:
     Frames
         ``n // 512 + 1`` rows.
     """
-    found = spectra(signal)
-    decibels = power_to_db(found.mel)
+    found, decibels, peaks = spectra(signal)
     onset, onset_median = onset_strength(decibels)
-    harmony = chroma_cqt(signal, tuning_of(found.magnitude_peaks, bins_per_octave=BINS_PER_OCTAVE))
+    mfcc = np.ascontiguousarray(scipy.fft.dct(decibels, axis=1, norm="ortho")[:, :N_MFCC])
+    tuning = tuning_of(peaks, bins_per_octave=BINS_PER_OCTAVE)
+    del decibels, peaks  # a hundred megabytes of half an hour, beside which the octaves would stand
+    harmony = chroma_cqt(signal, tuning)
     return Frames(
-        mfcc=np.ascontiguousarray(scipy.fft.dct(decibels, axis=1, norm="ortho")[:, :N_MFCC]),
+        mfcc=mfcc,
         chroma_stft=found.chroma,
         chroma_cqt=harmony,
         contrast=found.contrast,

@@ -4,12 +4,14 @@ Conventions
 -----------
 ``beat`` mode averages every feature between consecutive beats, then takes median and interquartile range
 over the beats. ``window`` mode takes them over the frames of three windows of 30 s at the start, in the
-middle and at the end, each analysed by itself; it is also what a track without a steady pulse falls back to.
+middle and at the end, each analysed by itself, and the tempo of the middle one; it is also what a track
+without a steady pulse falls back to.
 Both give four vectors: the whole track, and its first, middle and last 30 s.
 
 References
 ----------
-.. [1] EBU Tech 3342, "Loudness range", 2016: the 10th and 95th percentiles, here of the unweighted level.
+.. [1] EBU Tech 3342, "Loudness range", 2016: the 10th and 95th percentiles, here of the unweighted level of
+   frames of 93 ms rather than the weighted one of 3 s.
 """
 
 from __future__ import annotations
@@ -20,12 +22,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from etl.audio.beats import FRAME_RATE, Rhythm, rhythm
+from etl.audio.beats import FRAME_RATE, NO_RHYTHM, Rhythm, rhythm
 from etl.audio.decode import SAMPLE_RATE, DecodeError
 from etl.audio.frames import N_MFCC, Frames, analyse
 from etl.audio.key import Key, find_key
 from etl.audio.spectral import HOP, N_BANDS
 from etl.audio.temporal import rms
+from etl.pitch import NO_KEY
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,8 +48,12 @@ MAX_IRREGULARITY: Final = 0.35
 MIN_SUPPORT: Final = 0.25
 """Share of the beats near an onset below which the tracker has only bridged silence."""
 
+MAX_PEAK: Final = 1e6
+"""Largest sample, in full scales: with more, a product of sixteen powers leaves the range of float64."""
+
 _MIN_BEATS: Final = 4
 _GATE_DB: Final = -70.0
+"""Re full scale; below it is silence."""
 
 _PITCH_NAMES: Final = ("C", "Cs", "D", "Ds", "E", "F", "Fs", "G", "Gs", "A", "As", "B")
 _LAYOUT: Final = (
@@ -89,7 +96,7 @@ class Energy(NamedTuple):
     crest_db: float
     """Peak over root mean square, dB."""
     dynamic_range_db: float
-    """95th less 10th percentile of the frames' level above -70 dB [1]_."""
+    """95th less 10th percentile of the level of the frames (93 ms) above -70 dB [1]_."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,26 +144,36 @@ def describe(signal: Floats, mode: Mode = Mode.BEAT) -> Sonic:
     Raises
     ------
     DecodeError
-        If the signal is shorter than a second.
+        If the signal is shorter than a second, or so far beyond full scale that its power is no number.
     """
     seconds = len(signal) / SAMPLE_RATE
     if seconds < MIN_SECONDS:
         raise DecodeError(f"shorter than {MIN_SECONDS:.0f} s ({seconds:.2f} s)")
+    peak = float(np.abs(signal).max())
+    if peak > MAX_PEAK:
+        raise DecodeError(f"the samples reach {peak:.3g} times full scale")
     energy = measure_energy(signal)
+    # Chroma and autocorrelation know no level: of dither they would make a key and a tempo.
+    audible = energy.rms_db + energy.crest_db > _GATE_DB
     reason = ""
     if mode is Mode.BEAT:
         frames = analyse(signal)
-        pulse = rhythm(frames.onset_median)
+        pulse = rhythm(frames.onset_median) if audible else NO_RHYTHM
         reason = _beats_failed(pulse)
         if not reason:
             vectors = _beat_vectors(frames, pulse.beats)
             return Sonic(Mode.BEAT, "", seconds, vectors, pulse, find_key(_both_chromas(frames)), energy)
-    windows = [analyse(signal[start:stop]) for start, stop in window_bounds(len(signal))]
+        del frames
+    bounds = window_bounds(len(signal))
+    # Below 30 s all three are the same.
+    analysed = {(start, stop): analyse(signal[start:stop]) for start, stop in dict.fromkeys(bounds)}
+    windows = [analysed[place] for place in bounds]
     rows = [_matrix(window) for window in windows]
     vectors = np.stack([_statistics(part) for part in (np.concatenate(rows), *rows)])
     if mode is Mode.WINDOW:
-        pulse = rhythm(windows[1].onset_median)
-    key = find_key(np.concatenate([_both_chromas(window) for window in windows]))
+        pulse = rhythm(windows[1].onset_median) if audible else NO_RHYTHM
+    chromas = [_both_chromas(window) for window in windows]
+    key = find_key(np.concatenate(chromas)) if audible else Key(NO_KEY, 0.0, 0.0)
     return Sonic(Mode.WINDOW, reason, seconds, vectors, pulse, key, energy)
 
 
@@ -169,7 +186,8 @@ def window_bounds(n_samples: int) -> list[tuple[int, int]]:
 
 def measure_energy(signal: Floats) -> Energy:
     """Measure the level of a signal."""
-    power = float(np.dot(signal, signal)) / len(signal)
+    # In float64: a sum of a hundred million squares does not fit into the 24 bits of float32.
+    power = float(np.einsum("i,i->", signal, signal, dtype=np.float64)) / len(signal)
     root = max(np.sqrt(power), 1e-5)
     levels = 20.0 * np.log10(np.maximum(rms(signal), 1e-5))
     gated = levels[levels > _GATE_DB]
@@ -179,10 +197,12 @@ def measure_energy(signal: Floats) -> Energy:
 
 
 def _beats_failed(pulse: Rhythm) -> str:
-    if not pulse.bpm:
+    if not pulse.tracker_bpm:
         return "no onsets"
+    if not pulse.bpm:
+        return "too short for a tempo"
     if not np.isfinite(pulse.irregularity):
-        return f"only {len(pulse.beats)} beats"
+        return f"too few beats ({len(pulse.beats)})"
     if pulse.irregularity > MAX_IRREGULARITY:
         return f"irregular beats (spread {pulse.irregularity:.2f} of a beat)"
     if pulse.support < MIN_SUPPORT:

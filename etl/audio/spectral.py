@@ -53,7 +53,7 @@ BLOCK: Final = 128
 
 # Power spectra kept from the first pass for the chroma, which must wait for the tuning (five minutes, 50 MB);
 # longer tracks compute the rest again.
-_KEEP_BLOCKS: Final = 100
+_KEEP_FRAMES: Final = 100 * BLOCK
 
 _AMIN: Final = 1e-10
 _TOP_DB: Final = 80.0
@@ -72,10 +72,8 @@ class Peaks(NamedTuple):
 
 
 class Spectra(NamedTuple):
-    """What the pass over the spectrum leaves, one row per frame."""
+    """Features of the spectrum, one row per frame."""
 
-    mel: Floats
-    """Mel power, (n, 128)."""
     centroid: Floats
     """Hz, (n,)."""
     bandwidth: Floats
@@ -88,8 +86,6 @@ class Spectra(NamedTuple):
     """Peak over valley in dB, (n, 7) [2]_."""
     chroma: Floats
     """Chroma of the power spectrum, largest 1, (n, 12)."""
-    magnitude_peaks: Peaks
-    """Peaks of the magnitude spectrum, on which the tuning of the constant-Q transform rests."""
 
 
 def n_frames(n_samples: int) -> int:
@@ -97,7 +93,7 @@ def n_frames(n_samples: int) -> int:
     return n_samples // HOP + 1
 
 
-def spectra(signal: Floats) -> Spectra:
+def spectra(signal: Floats) -> tuple[Spectra, Floats, Peaks]:
     """Compute every spectral feature of a signal.
 
     Parameters
@@ -109,6 +105,10 @@ def spectra(signal: Floats) -> Spectra:
     -------
     Spectra
         One row per frame, ``n // 512 + 1`` of them.
+    ndarray
+        Mel spectrum in dB, shape (frames, 128).
+    Peaks
+        Of the magnitude spectrum, on which the tuning of the constant-Q transform rests.
     """
     total = n_frames(len(signal))
     mel = np.empty((total, N_MELS), dtype=np.float32)
@@ -117,32 +117,29 @@ def spectra(signal: Floats) -> Spectra:
     peaks = np.empty((total, N_BANDS), dtype=np.float32)
     of_magnitude: list[Floats] = []
     of_power: list[Floats] = []
-    kept: list[Floats] = []
+    kept = np.empty((min(total, _KEEP_FRAMES), N_BINS), dtype=np.float32)
     tables = _tables()
     for start, block in stft_blocks(signal):
         rows = slice(start, start + len(block))
-        power = np.empty((len(block), N_BINS), dtype=np.float32)
+        power = kept[rows] if start < len(kept) else np.empty((len(block), N_BINS), dtype=np.float32)
         found = np.empty((2, len(block) * (N_BINS // 2), 2), dtype=np.float32)
         n_magnitude, n_power = _analyse(
             block, tables, power, mel[rows], scalars[rows], valleys[rows], peaks[rows], found
         )
         of_magnitude.append(found[0, :n_magnitude].copy())
         of_power.append(found[1, :n_power].copy())
-        if len(kept) < _KEEP_BLOCKS:
-            kept.append(power)
     tuning = tuning_of(_joined(of_power), bins_per_octave=12)
     filters = librosa.filters.chroma(sr=SAMPLE_RATE, n_fft=N_FFT, tuning=tuning).T.astype(np.float32)
     chroma = np.concatenate([power @ filters for power in _powers(signal, kept)])
-    return Spectra(
-        mel=mel,
+    features = Spectra(
         centroid=scalars[:, 0],
         bandwidth=scalars[:, 1],
         rolloff=scalars[:, 2],
         flatness=scalars[:, 3],
         contrast=power_to_db(peaks) - power_to_db(valleys),
         chroma=normalised(chroma),
-        magnitude_peaks=_joined(of_magnitude),
     )
+    return features, power_to_db(mel), _joined(of_magnitude)
 
 
 def stft_blocks(signal: Floats, first_frame: int = 0) -> Iterator[tuple[int, NDArray[np.complex128]]]:
@@ -181,11 +178,11 @@ def framed(signal: Floats, start: int, stop: int, *, length: int, hop: int) -> F
 
 
 def power_to_db(power: Floats) -> Floats:
-    """Power in dB re 1, not below 1e-10 nor more than 80 dB below the largest value."""
-    decibels = np.log10(np.maximum(power, np.float32(_AMIN)))
+    """Power in dB re 1, above 1e-10 and at most 80 dB below the largest value; in place of the power."""
+    decibels: Floats = np.log10(np.maximum(power, np.float32(_AMIN), out=power), out=power)
     decibels *= np.float32(10.0)
-    floored: Floats = np.maximum(decibels, decibels.max() - np.float32(_TOP_DB))
-    return floored
+    np.maximum(decibels, decibels.max() - np.float32(_TOP_DB), out=decibels)
+    return decibels
 
 
 def normalised(rows: Floats) -> Floats:
@@ -217,10 +214,11 @@ def tuning_of(peaks: Peaks, *, bins_per_octave: int) -> float:
     return float(librosa.pitch_tuning(strong, bins_per_octave=bins_per_octave))
 
 
-def _powers(signal: Floats, kept: list[Floats]) -> Iterator[Floats]:
+def _powers(signal: Floats, kept: Floats) -> Iterator[Floats]:
     """Power spectra of all blocks: those kept, then the rest computed again."""
-    yield from kept
-    for _, block in stft_blocks(signal, len(kept) * BLOCK):
+    for start in range(0, len(kept), BLOCK):
+        yield kept[start : start + BLOCK]
+    for _, block in stft_blocks(signal, len(kept)):
         yield np.abs(block.astype(np.complex64)) ** 2
 
 
@@ -313,7 +311,7 @@ def _shape_row(magnitude: Floats, power: Floats, frequencies: NDArray[np.float64
     out[0] = centroid
     out[1] = np.sqrt(max((second - 2.0 * centroid * first + centroid * centroid * total) / norm, 0.0))
 
-    # The logarithm of a product of sixteen is the sum of sixteen logarithms: 1e-10 to 1e9 per factor stays
+    # The logarithm of a product of sixteen is the sum of sixteen logarithms: 1e-10 to 1e19 per factor stays
     # inside the range of float64.
     logarithm = 0.0
     product = 1.0

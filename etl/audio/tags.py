@@ -122,7 +122,7 @@ def tags_frame(rows: Sequence[tuple[Any, ...]]) -> pl.DataFrame:
         *(_cleaned(name).str.to_lowercase().str.extract(_MBID) for name in _TEXTS[6:]),
         _integer("track", 1, 9999).alias("track_number"),
         _integer("disc", 1, 999).alias("disc_number"),
-        pl.col("year").str.extract(r"(\d{4})").cast(pl.Int32).pipe(_within, 1000, 2999).alias("year"),
+        pl.col("year").str.extract(r"([0-9]{4})").cast(pl.Int32).pipe(_within, 1000, 2999).alias("year"),
         _decibels("replaygain_track_gain").alias("replaygain_track_db"),
         _decibels("replaygain_album_gain").alias("replaygain_album_db"),
         _positive("duration", 30 * 24 * 3600.0).alias("duration_s"),
@@ -200,13 +200,14 @@ def _cleaned(name: str) -> pl.Expr:
         .str.replace_all(r"\s+", " ")
         .str.strip_chars()
         .str.head(MAX_TEXT)
+        .str.strip_chars_end()
         .str.normalize("NFC")
         .replace("", None)
     )
 
 
 def _integer(name: str, low: int, high: int) -> pl.Expr:
-    number = pl.col(name).str.extract(r"^\s*(\d{1,6})").cast(pl.Int32)
+    number = pl.col(name).str.extract(r"^\s*([0-9]{1,6})").cast(pl.Int32)
     return _within(number, low, high)
 
 
@@ -215,7 +216,7 @@ def _within(number: pl.Expr, low: int, high: int) -> pl.Expr:
 
 
 def _decibels(name: str) -> pl.Expr:
-    gain = pl.col(name).str.extract(r"^\s*([+-]?\d{1,3}(?:\.\d+)?)").cast(pl.Float32, strict=False)
+    gain = pl.col(name).str.extract(r"^\s*([+-]?[0-9]{1,3}(?:\.[0-9]+)?)").cast(pl.Float32, strict=False)
     return pl.when(gain.is_between(-100, 100)).then(gain)
 
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl.cli import library_cache
 from etl.cli.options import Database
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.executor import default_workers
 from etl.runtime.settings import database_path
 
 if TYPE_CHECKING:
+    from etl.audio.sonic import Mode
     from etl.exports.sonic import Normalization
-    from etl.pipelines.library import LibraryRun
 
 app = typer.Typer(help="Scan, describe and export a library of audio files.", no_args_is_help=True)
-app.add_typer(library_cache.app, name="cache")
 
 Sources = Annotated[
     list[Path], typer.Argument(help="Folders, or inventories: CSV or Parquet with a column `path`.")
@@ -42,9 +41,9 @@ def run(
     sources: Annotated[
         list[Path] | None, typer.Argument(help="Folders and inventories; without any, nothing is scanned.")
     ] = None,
-    stages: Annotated[str, typer.Option(help="Which stages, of scan,genres,sonic,artifacts.")] = (
-        "scan,genres,sonic,artifacts"
-    ),
+    stages: Annotated[
+        str, typer.Option(help="Which stages; genres is a place kept for a later version.")
+    ] = "scan,genres,sonic,artifacts",
     output: Output = _DEFAULT_OUTPUT,
     normalize: Normalize = "robust",
     windowed: Windowed = False,
@@ -58,13 +57,11 @@ def run(
     """Do the missing work of all stages: scan, describe, write the matrices."""
     from etl.pipelines.library import parse_stages
 
-    chosen = parse_stages(stages)
-    if not sources:
-        chosen = tuple(stage for stage in chosen if stage != "scan")
-    request = _request(
-        sources or [], chosen, output, normalize, windowed=windowed, force=force, limit=limit, workers=workers
-    )
-    _run(request, database_path(db), dry_run=dry_run, stats_after=stats_after)
+    chosen = tuple(stage for stage in parse_stages(stages) if sources or stage != "scan")
+    if not chosen:
+        raise EtlError("nothing to scan.", "Give folders or inventories.", exit_code=ExitCode.USAGE)
+    options = _Common(windowed, force, dry_run, limit, workers, db, stats_after)
+    _run(sources or [], chosen, options, output=output, normalize=normalize)
 
 
 @app.command(epilog="Example: etl library scan ~/Music /mnt/archive inventory.csv")
@@ -77,10 +74,19 @@ def scan(
     stats_after: Stats = False,
 ) -> None:
     """Bring the inventory up to date: new, changed, moved and gone files, and their tags."""
-    request = _request(
-        sources, ("scan",), _DEFAULT_OUTPUT, "none", windowed=False, force=force, limit=limit, workers=None
+    _run(
+        sources,
+        ("scan",),
+        _Common(
+            windowed=False,
+            force=force,
+            dry_run=dry_run,
+            limit=limit,
+            workers=None,
+            db=db,
+            stats_after=stats_after,
+        ),
     )
-    _run(request, database_path(db), dry_run=dry_run, stats_after=stats_after)
 
 
 @app.command(epilog="Example: etl library sonic --workers 4")
@@ -94,10 +100,7 @@ def sonic(
     stats_after: Stats = False,
 ) -> None:
     """Describe the sound of the tracks that have no description yet."""
-    request = _request(
-        [], ("sonic",), _DEFAULT_OUTPUT, "none", windowed=windowed, force=force, limit=limit, workers=workers
-    )
-    _run(request, database_path(db), dry_run=dry_run, stats_after=stats_after)
+    _run([], ("sonic",), _Common(windowed, force, dry_run, limit, workers, db, stats_after))
 
 
 @app.command(epilog="Example: etl library artifacts -o rock.npz --where \"genre = 'Rock'\" --exclude tonnetz")
@@ -106,7 +109,13 @@ def artifacts(
     normalize: Normalize = "robust",
     include: Annotated[str | None, typer.Option(help="Regular expression of features to keep.")] = None,
     exclude: Annotated[str | None, typer.Option(help="Regular expression of features to drop.")] = None,
-    where: Annotated[str | None, typer.Option(help="SQL condition over view `library`.")] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            help="SQL condition over path, artist, genre, year, bpm, key_name ... of view `library`."
+        ),
+    ] = None,
+    windowed: Windowed = False,
     db: Database = None,
 ) -> None:
     """Write the matrices of the described tracks."""
@@ -116,7 +125,13 @@ def artifacts(
     method = _normalization(normalize)
     with read_store(database_path(db)) as connection:
         made = make_artifacts(
-            connection, output, normalization=method, include=include, exclude=exclude, where=where
+            connection,
+            output,
+            normalization=method,
+            mode=_mode(windowed=windowed),
+            include=include,
+            exclude=exclude,
+            where=where,
         )
     typer.echo(f"{len(made.track_ids):,} tracks, {len(made.feature_names)} features in {output}")
 
@@ -124,27 +139,23 @@ def artifacts(
 @app.command(epilog="Example: etl library stats --db music.duckdb")
 def stats(windowed: Windowed = False, db: Database = None) -> None:
     """Print how many tracks are analyzed, pending and failed."""
-    from etl.audio.sonic import Mode
     from etl.pipelines.library import status
     from etl.store.database import read_store
 
     with read_store(database_path(db)) as connection:
-        typer.echo(str(status(connection, Mode.WINDOW if windowed else Mode.BEAT)))
+        typer.echo(str(status(connection, _mode(windowed=windowed))))
 
 
 @app.command(epilog="Example: etl library check && echo sound")
-def check(db: Database = None) -> None:
+def check(db: Database = None) -> int:
     """Verify features, orphans and files; exits with 1 if anything is wrong."""
+    from etl.cli.tables import list_problems
     from etl.pipelines.library import check as find_problems
     from etl.store.database import read_store
 
     with read_store(database_path(db)) as connection:
         problems = find_problems(connection)
-    for problem in problems:
-        typer.echo(problem)
-    typer.echo(f"{len(problems):,} problems")
-    if problems:
-        raise typer.Exit(ExitCode.FAILURE)
+    return list_problems(problems)
 
 
 @app.command(epilog="Examples: etl library plot 'Song title' -o song.png | etl library plot --overview")
@@ -169,30 +180,52 @@ def plot(
     typer.echo(str(output))
 
 
-def _request(
+@dataclass(frozen=True)
+class _Common:
+    """What the commands that change the store have in common."""
+
+    windowed: bool
+    force: bool
+    dry_run: bool
+    limit: int | None
+    workers: int | None
+    db: Path | None
+    stats_after: bool
+
+
+def _run(
     sources: list[Path],
     stages: tuple[str, ...],
-    output: Path,
-    normalize: str,
+    options: _Common,
     *,
-    windowed: bool,
-    force: bool,
-    limit: int | None,
-    workers: int | None,
-) -> LibraryRun:
-    from etl.audio.sonic import Mode
-    from etl.pipelines.library import LibraryRun
+    output: Path = _DEFAULT_OUTPUT,
+    normalize: str = "none",
+) -> None:
+    from etl.pipelines.library import LibraryRun, plan, run_library, status
+    from etl.store.database import read_store
 
-    return LibraryRun(
+    database = database_path(options.db)
+    request = LibraryRun(
         sources=tuple(sources),
         stages=stages,
-        mode=Mode.WINDOW if windowed else Mode.BEAT,
+        mode=_mode(windowed=options.windowed),
         output=output,
         normalization=_normalization(normalize),
-        force=force,
-        limit=limit,
-        workers=workers or default_workers(),
+        force=options.force,
+        limit=options.limit,
+        workers=options.workers or default_workers(),
     )
+    for line in (plan if options.dry_run else run_library)(database, request):
+        typer.echo(line)
+    if options.stats_after and database.exists():
+        with read_store(database) as connection:
+            typer.echo(str(status(connection, request.mode)))
+
+
+def _mode(*, windowed: bool) -> Mode:
+    from etl.audio.sonic import Mode
+
+    return Mode.WINDOW if windowed else Mode.BEAT
 
 
 def _normalization(name: str) -> Normalization:
@@ -201,17 +234,3 @@ def _normalization(name: str) -> Normalization:
     if name not in set(Normalization):
         raise EtlError(f"no normalization `{name}`.", f"Choose one of: {', '.join(Normalization)}.")
     return Normalization(name)
-
-
-def _run(request: LibraryRun, database: Path, *, dry_run: bool, stats_after: bool) -> None:
-    from etl.pipelines.library import plan, run_library, status
-    from etl.store.database import read_store
-
-    if dry_run:
-        typer.echo(plan(database, request))
-        return
-    for line in run_library(database, request):
-        typer.echo(line)
-    if stats_after:
-        with read_store(database) as connection:
-            typer.echo(str(status(connection, request.mode)))

@@ -1,8 +1,12 @@
-"""Plain aligned tables for the terminal and for pipes."""
+"""Plain aligned tables and lists for the terminal and for pipes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+import typer
+
+from etl.runtime.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,3 +44,11 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, right: Se
 def _cell(value: object) -> str:
     text = "" if value is None else " ".join(str(value).split("\n"))
     return text if len(text) <= _CELL else text[: _CELL - 1] + "…"
+
+
+def list_problems(problems: Sequence[str]) -> ExitCode:
+    """Print problems and their number; give the exit code that says whether there were any."""
+    for problem in problems:
+        typer.echo(problem)
+    typer.echo(f"{len(problems):,} problems")
+    return ExitCode.FAILURE if problems else ExitCode.OK

@@ -9,9 +9,13 @@ References
 from __future__ import annotations
 
 import json
+import re
+import zlib
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from zipfile import BadZipFile
 
 import numpy as np
 import polars as pl
@@ -23,7 +27,6 @@ from etl.runtime.files import atomic_file, atomic_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -36,6 +39,19 @@ MATRICES: Final = {
 """Matrices of the file, and the columns they come from."""
 
 _COLUMNS: Final = ("bpm", "key", "durations_ms", "artist_keys", "track_artists", "track_titles")
+
+# What damaged files raise, in the file format, the archive, the array or the manifest.
+_UNREADABLE: Final = (
+    OSError,
+    ValueError,
+    KeyError,
+    AttributeError,
+    TypeError,
+    EOFError,
+    BadZipFile,
+    zlib.error,
+    pl.exceptions.PolarsError,
+)
 
 # Half of a normal distribution lies within 0.6745 standard deviations of its centre.
 _IQR_OF_NORMAL: Final = 1.3489795
@@ -101,10 +117,7 @@ class Artifacts:
             {
                 "track_ids": self.track_ids,
                 **{name: self.columns[name] for name in _COLUMNS},
-                **{
-                    name: pl.Series(values.tolist(), dtype=pl.List(pl.Float32))
-                    for name, values in self.matrices.items()
-                },
+                **{name: pl.Series(values).arr.to_list() for name, values in self.matrices.items()},
             }
         )
         metadata = {
@@ -177,7 +190,7 @@ def build_artifacts(
 
 
 def load_artifacts(path: Path | str) -> Artifacts:
-    """Load an NPZ of sonic matrices, and refuse it if its rows do not belong together.
+    """Load sonic matrices, NPZ or Parquet, and refuse them if their rows do not belong together.
 
     Parameters
     ----------
@@ -192,13 +205,12 @@ def load_artifacts(path: Path | str) -> Artifacts:
     Raises
     ------
     EtlError
-        If the file is no such NPZ, rows are misaligned or not in order, or a track occurs twice.
+        If the file is none of those, rows are misaligned or not in order, or a track occurs twice.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            members = {name: archive[name] for name in archive.files}
+        members = _parquet_members(path) if str(path).endswith(".parquet") else _npz_members(path)
         manifest = json.loads(str(members.pop("manifest")))
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+    except _UNREADABLE as error:
         raise EtlError(
             f"{path} is no file of sonic matrices: {error}", "Make one with `etl library artifacts`."
         ) from error
@@ -227,19 +239,43 @@ def load_artifacts(path: Path | str) -> Artifacts:
     return loaded
 
 
-def _misaligned(artifacts: Artifacts) -> str:
-    rows = len(artifacts.track_ids)
+def _npz_members(path: Path | str) -> dict[str, NDArray[Any]]:
+    # Opened here, since numpy would leave a damaged archive open.
+    with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def _parquet_members(path: Path | str) -> dict[str, NDArray[Any]]:
+    metadata = pl.read_parquet_metadata(path)
+    frame = pl.read_parquet(path)
+    members = {"manifest": np.array(metadata["manifest"])}
+    for name, text in metadata.items():
+        if name.startswith(("feature_", "normalization_")):
+            members[name] = np.array(json.loads(text))
+    for name in frame.columns:
+        if name in MATRICES:
+            values = frame[name].list.to_array(len(members["feature_names"])).to_numpy()
+        else:
+            values = _text(frame[name]) if frame[name].dtype == pl.String else frame[name].to_numpy()
+        members[name] = values
+    return members
+
+
+def _misaligned(artifacts: Artifacts) -> str:  # noqa: PLR0911 -- one line per fault
+    rows = artifacts.track_ids.shape
+    if len(rows) != 1:
+        return f"track_ids has shape {rows}"
     for name, values in {**artifacts.matrices, **artifacts.columns}.items():
-        if len(values) != rows:
-            return f"{name} has {len(values)} rows, track_ids has {rows}"
+        if values.shape[:1] != rows:
+            return f"{name} has shape {values.shape}, track_ids has {rows[0]} rows"
     for name, values in artifacts.matrices.items():
-        if values.ndim != 2 or values.shape[1] != len(artifacts.feature_names):
-            return f"{name} has shape {values.shape} for {len(artifacts.feature_names)} features"
-        if not np.isfinite(values).all():
-            return f"{name} holds values that are not finite"
-    if len(artifacts.feature_names) != len(artifacts.feature_units):
+        if values.ndim != 2 or values.shape[1:] != artifacts.feature_names.shape:
+            return f"{name} has shape {values.shape} for {artifacts.feature_names.size} features"
+        if values.dtype.kind != "f" or not np.isfinite(values).all():
+            return f"{name} holds values that are not finite numbers"
+    if artifacts.feature_names.shape != artifacts.feature_units.shape:
         return "there are not as many units as features"
-    if rows > 1:
+    if rows[0] > 1:
         order = artifacts.track_ids[:-1] < artifacts.track_ids[1:]
         if not order.all():
             at = int(np.argmin(order))
@@ -249,20 +285,19 @@ def _misaligned(artifacts: Artifacts) -> str:
 
 
 def _selected(include: str | None, exclude: str | None) -> NDArray[np.intp]:
-    names = pl.Series(FEATURE_NAMES)
-    keep = pl.repeat(value=True, n=len(names), eager=True)
     try:
-        if include:
-            keep &= names.str.contains(include)
-        if exclude:
-            keep &= ~names.str.contains(exclude)
-    except pl.exceptions.ComputeError as error:
+        keep = [
+            bool((not include or re.search(include, name)) and not (exclude and re.search(exclude, name)))
+            for name in FEATURE_NAMES
+        ]
+    except re.error as error:
         raise EtlError(
-            f"no regular expression: {error}", "For example --include 'mfcc|chroma_cqt'."
+            f"`{error.pattern!s}` is no regular expression: {error}.",
+            "For example --include 'mfcc|chroma_cqt'.",
         ) from error
-    if not keep.any():
+    if not any(keep):
         raise EtlError("no feature is left.", f"Names are like {FEATURE_NAMES[0]}, {FEATURE_NAMES[70]}.")
-    return np.flatnonzero(keep.to_numpy())
+    return np.flatnonzero(keep)
 
 
 def _parameters(matrix: NDArray[np.float64], method: Normalization) -> dict[str, NDArray[np.float64]]:
@@ -280,6 +315,8 @@ def _parameters(matrix: NDArray[np.float64], method: Normalization) -> dict[str,
     if len(matrix) < 3:
         raise EtlError(f"a PCA of {len(matrix)} tracks says nothing.", "Use --normalize robust.")
     _, strengths, axes = np.linalg.svd((matrix - centre) / scale, full_matrices=False)
+    if not strengths[0]:
+        raise EtlError("all tracks are alike, so a PCA says nothing.", "Use --normalize robust.")
     strong = strengths > 1e-9 * strengths[0]
     # The sign of an axis is free; the largest weight is made positive so that runs agree.
     axes = axes[strong]

@@ -1,81 +1,132 @@
-"""The cache of sonic descriptions: what it holds, what of it no file needs, whether files changed unseen."""
+"""What is kept so as not to be done again: answers of web services, and sonic descriptions.
+
+What they hold, what of it to forget, and whether it is sound.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
 
 from etl.audio.sonic import FEATURE_VERSION
 from etl.runtime.hashing import content_hash
+from etl.store import spotify
 from etl.store.database import transaction
-from etl.store.library import SONIC_TASK
+from etl.store.library import PRESENT, SONIC_TASK
 
 if TYPE_CHECKING:
     import duckdb
 
-_USED = "SELECT content_hash FROM files WHERE content_hash IS NOT NULL AND gone_at IS NULL"
+
+class Kind(StrEnum):
+    """Which cache."""
+
+    ALL = "all"
+    SPOTIFY = "spotify"
+    AUDIO = "audio"
 
 
-def cache_info(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Say, a line per version, how many descriptions and failures there are and how many no file needs."""
-    rows = connection.execute(
-        "SELECT version, count(*) FILTER (status = 'done'), count(*) FILTER (status = 'failed'), "
-        f"count(*) FILTER (item NOT IN ({_USED})), min(updated_at)::DATE, max(updated_at)::DATE "
-        "FROM ledger WHERE task = ? GROUP BY version ORDER BY version",
-        [SONIC_TASK],
-    ).fetchall()
-    return [
-        f"{version}: {done:,} described, {failed:,} failed, {unused:,} unused; {first} to {last}"
-        for version, done, failed, unused, first, last in rows
-    ] or ["the cache is empty"]
+# No present file needs it, or a newer version of the features has taken its place.
+_UNUSED: Final = (
+    f"(item NOT IN (SELECT content_hash FROM files WHERE {PRESENT} AND content_hash IS NOT NULL) "
+    f"OR split_part(version, '.', 1) <> '{FEATURE_VERSION}')"
+)
+
+
+def cache_info(
+    connection: duckdb.DuckDBPyConnection, kind: Kind, *, older_than_days: float = 0.0
+) -> pl.DataFrame:
+    """Count what is kept for so many days or longer.
+
+    Returns
+    -------
+    DataFrame
+        ``kind``, ``status``, ``reason`` (of descriptions: version and mode, and whether any file needs
+        them), ``ids``, ``oldest``, ``newest``; most first within a kind.
+    """
+    parts = []
+    if kind is not Kind.AUDIO:
+        parts.append(spotify.cache_info(connection, older_than_days=older_than_days))
+    if kind is not Kind.SPOTIFY:
+        parts.append(
+            connection.sql(
+                "SELECT 'recording' AS kind, if(status = 'done', 'described', status) AS status, "
+                f"version || if({_UNUSED}, ', unused', '') AS reason, count(*) AS ids, "
+                "min(updated_at) AS oldest, max(updated_at) AS newest FROM ledger "
+                "WHERE task = ? AND updated_at <= now() - to_seconds(?) GROUP BY ALL "
+                "ORDER BY ids DESC, reason, status",
+                params=[SONIC_TASK, older_than_days * 86_400],
+            ).pl()
+        )
+    return pl.concat(parts)
 
 
 def clear_cache(
-    connection: duckdb.DuckDBPyConnection, *, older_than_days: int | None, everything: bool
+    connection: duckdb.DuckDBPyConnection, kind: Kind, *, older_than_days: float = 0.0, unused: bool = False
 ) -> int:
-    """Forget descriptions that no file needs or that are of an older version; give how many.
+    """Forget answers and descriptions; give how many.
 
     Parameters
     ----------
     connection
         The store, open for writing.
+    kind
+        Which.
     older_than_days
-        Only those made so many days ago or earlier; None for all.
-    everything
-        Those that files need as well; the next run makes them again.
+        Only those made so many days ago or earlier.
+    unused
+        Only descriptions that no present file needs, or that a newer version of the features replaces.
     """
-    age = "" if older_than_days is None else f"AND updated_at <= now() - INTERVAL {int(older_than_days)} DAY"
-    needless = (
-        ""
-        if everything
-        else f"AND (item NOT IN ({_USED}) OR split_part(version, '.', 1) <> '{FEATURE_VERSION}')"
-    )
+    count = 0
     with transaction(connection):
-        connection.execute(
-            "CREATE OR REPLACE TEMP TABLE dropped AS SELECT item, version FROM ledger "
-            f"WHERE task = '{SONIC_TASK}' {age} {needless}"
-        )
-        count: int = connection.execute("SELECT count(*) FROM dropped").fetchall()[0][0]
-        connection.execute(
-            "DELETE FROM sonic_features AS s USING dropped AS d "
-            "WHERE s.content_hash = d.item AND s.version = d.version"
-        )
-        connection.execute(
-            "DELETE FROM ledger AS l USING dropped AS d "
-            f"WHERE l.task = '{SONIC_TASK}' AND l.item = d.item AND l.version = d.version"
-        )
+        if kind is not Kind.AUDIO and not unused:
+            count += spotify.clear_cache(connection, older_than_days=older_than_days)
+        if kind is not Kind.SPOTIFY:
+            count += _clear_descriptions(connection, older_than_days, _UNUSED if unused else "true")
     return count
 
 
-def verify_cache(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Read every hashed file again; name those whose content changed while size and time did not."""
+def _clear_descriptions(connection: duckdb.DuckDBPyConnection, older_than_days: float, condition: str) -> int:
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE dropped AS SELECT item, version FROM ledger "
+        f"WHERE task = ? AND updated_at <= now() - to_seconds(?) AND {condition}",
+        [SONIC_TASK, older_than_days * 86_400],
+    )
+    connection.execute(
+        "DELETE FROM sonic_features AS s USING dropped AS d "
+        "WHERE s.content_hash = d.item AND s.version = d.version"
+    )
+    count: int = connection.execute(
+        "DELETE FROM ledger AS l USING dropped AS d "
+        "WHERE l.task = ? AND l.item = d.item AND l.version = d.version",
+        [SONIC_TASK],
+    ).fetchall()[0][0]
+    return count
+
+
+def verify_cache(
+    connection: duckdb.DuckDBPyConnection, kind: Kind, *, older_than_days: float = 0.0
+) -> list[str]:
+    """Say what cannot be relied upon of what has been kept for so many days or longer.
+
+    Answers: found ones without a name, ids that are none. Descriptions: every described file is read again;
+    named are those whose content changed while size and time did not.
+    """
     problems = []
-    for path, known in connection.sql(
-        "SELECT path, content_hash FROM files "
-        "WHERE content_hash IS NOT NULL AND gone_at IS NULL ORDER BY path"
+    if kind is not Kind.AUDIO:
+        problems += spotify.verify_cache(connection, older_than_days=older_than_days)
+    if kind is Kind.SPOTIFY:
+        return problems
+    for path, known in connection.execute(
+        f"SELECT path, content_hash FROM files WHERE {PRESENT} AND content_hash IN (SELECT item FROM ledger "
+        "WHERE task = ? AND updated_at <= now() - to_seconds(?)) ORDER BY path",
+        [SONIC_TASK, older_than_days * 86_400],
     ).fetchall():
         try:
             if content_hash(path) != known:
-                problems.append(f"{path}: content changed since it was described")
+                problems.append(f"{path}: content changed since it was described; `etl library scan --force`")
         except OSError as error:
             problems.append(f"{path}: {error.strerror or error}")
     return problems

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 import numpy as np
@@ -14,15 +16,23 @@ import etl
 from etl.audio.sonic import FEATURE_VERSION, Mode
 from etl.exports.pictures import plot_overview, plot_track
 from etl.exports.sonic import MATRICES, Artifacts, Normalization, build_artifacts
-from etl.pipelines.library_scan import scan
+from etl.pipelines.library_scan import ScanSummary, compare, located, scan
 from etl.pipelines.library_sonic import describe_tracks, pending, sonic_version
 from etl.runtime.errors import EtlError
+from etl.runtime.files import check_writable
+from etl.runtime.log import RunLog, log_path
 from etl.runtime.progress import Progress
-from etl.store.database import open_store, read_store
+from etl.store.database import migrate, open_store, read_store
+from etl.store.library import PRESENT
 from etl.store.runs import Run, recorded_run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 STAGES: Final = ("scan", "genres", "sonic", "artifacts")
 """Stages in their order."""
+
+_OTHER: Final = {Mode.BEAT: Mode.WINDOW, Mode.WINDOW: Mode.BEAT}
 
 
 def parse_stages(text: str) -> tuple[str, ...]:
@@ -31,7 +41,7 @@ def parse_stages(text: str) -> tuple[str, ...]:
     Raises
     ------
     EtlError
-        If one is unknown, or not built yet.
+        If one is unknown.
     """
     named = {name.strip() for name in text.split(",") if name.strip()}
     unknown = sorted(named - set(STAGES))
@@ -66,8 +76,7 @@ class Status:
 def status(connection: duckdb.DuckDBPyConnection, mode: Mode = Mode.BEAT) -> Status:
     """Count the tracks by state."""
     row = connection.execute(
-        "WITH here AS (SELECT content_hash FROM files WHERE gone_at IS NULL AND kind IS NOT NULL "
-        "AND problem IS NULL), "
+        f"WITH here AS (SELECT content_hash FROM files WHERE {PRESENT}), "
         "described AS (SELECT * FROM sonic_features WHERE version = $version), "
         "failed AS (SELECT item FROM ledger WHERE task = 'sonic' AND version = $version "
         "AND status = 'failed') "
@@ -87,11 +96,12 @@ def make_artifacts(
     output: Path,
     *,
     normalization: Normalization,
+    mode: Mode = Mode.BEAT,
     include: str | None = None,
     exclude: str | None = None,
     where: str | None = None,
 ) -> Artifacts:
-    """Write the matrices of all described tracks, as Parquet if the name says so, else as NPZ.
+    """Write the matrices of all tracks described in one mode, as Parquet if the name says so, else as NPZ.
 
     Parameters
     ----------
@@ -101,25 +111,31 @@ def make_artifacts(
         Target.
     normalization, include, exclude
         As in :func:`etl.exports.sonic.build_artifacts`.
+    mode
+        Which descriptions: vectors of both modes in one matrix could not be compared.
     where
         SQL condition over the columns of view ``library``.
 
     Raises
     ------
     EtlError
-        If the condition is no SQL, or selects nothing.
+        If the condition is none, or selects nothing.
     """
-    relation = connection.sql("SELECT * FROM library WHERE vector_whole IS NOT NULL")
-    try:
-        tracks = (relation.filter(where) if where else relation).pl()
-    except duckdb.Error as error:
-        hint = "Columns are those of view `library`: artist, year, bpm, key_name ..."
-        raise EtlError(f"--where is no condition over tracks: {error}", hint) from error
+    described = connection.sql(
+        "SELECT * EXCLUDE (version) FROM described_tracks WHERE version = $version",
+        params={"version": sonic_version(mode)},
+    )
+    tracks = _chosen(described, where)
     if tracks.is_empty():
-        raise EtlError("no described track to export.", "Run `etl library run DIR` first, or loosen --where.")
+        hint = "Run `etl library run DIR` first, or loosen --where."
+        if status(connection, _OTHER[mode]).analyzed and not status(connection, mode).analyzed:
+            option = "leave --windowed out" if mode is Mode.WINDOW else "add --windowed"
+            hint = f"All descriptions are of {_OTHER[mode]} mode: {option}."
+        raise EtlError("no described track to export.", hint)
     manifest: dict[str, Any] = {
         "music_etl": etl.__version__,
         "feature_version": FEATURE_VERSION,
+        "mode": str(mode),
         "include": include,
         "exclude": exclude,
         "where": where,
@@ -132,6 +148,19 @@ def make_artifacts(
     else:
         artifacts.write_npz(output)
     return artifacts
+
+
+def _chosen(tracks: duckdb.DuckDBPyRelation, where: str | None) -> pl.DataFrame:
+    """Keep the rows for which an SQL condition holds."""
+    try:
+        chosen: pl.DataFrame = (tracks.filter(where) if where else tracks).pl()
+    except duckdb.Error as error:
+        names = ", ".join(name for name in tracks.columns if not name.startswith("vector_"))
+        raise EtlError(
+            f"--where is no condition over tracks: {error}",
+            f"For example \"genre = 'Rock' AND bpm BETWEEN 90 AND 110\". There are: {names}.",
+        ) from error
+    return chosen
 
 
 def draw_track(connection: duckdb.DuckDBPyConnection, name: str, target: Path) -> None:
@@ -172,7 +201,7 @@ def check(connection: duckdb.DuckDBPyConnection) -> list[str]:
         f"{path}: {what}"
         for path, what in connection.sql(
             "SELECT f.path, 'file without track' FROM files f ANTI JOIN tracks USING (track_id) "
-            "WHERE f.gone_at IS NULL AND f.kind IS NOT NULL AND f.problem IS NULL "
+            f"WHERE {PRESENT} "
             "UNION ALL SELECT t.track_id, 'track without file' FROM tracks t "
             "ANTI JOIN files USING (track_id) "
             "UNION ALL SELECT path, 'two files of one path' FROM files GROUP BY path HAVING count(*) > 1 "
@@ -183,8 +212,8 @@ def check(connection: duckdb.DuckDBPyConnection) -> list[str]:
         ).fetchall()
     ]
     problems += _unsound(connection.sql("SELECT * FROM sonic_features ORDER BY content_hash").pl())
-    paths = connection.sql("SELECT path FROM files WHERE gone_at IS NULL ORDER BY path").fetchall()
-    problems += [f"{path}: gone since the last scan" for (path,) in paths if not Path(path).exists()]
+    paths = connection.sql(f"SELECT path FROM files WHERE {PRESENT} ORDER BY path").fetchall()
+    problems += [f"{path}: gone since the last scan" for (path,) in paths if not os.access(path, os.F_OK)]
     return problems
 
 
@@ -197,7 +226,7 @@ def _unsound(features: pl.DataFrame) -> list[str]:
     rules = {
         "tempo out of range": pl.col("bpm").is_between(30, 300),
         "key out of range": pl.col("key").is_between(-1, 23),
-        "level above full scale": pl.col("rms_db") <= 0.5,
+        "level out of range": pl.col("rms_db").is_between(-100.1, 120.1),
         "no duration": pl.col("duration_s") > 0,
         "beats out of order": pl.col("beat_times_s").list.diff(null_behavior="drop").list.min() > 0,
     }
@@ -245,19 +274,23 @@ def run_library(database: Path, request: LibraryRun) -> list[str]:
     EtlError
         If a source does not exist or another process holds the store.
     """
-    lines = []
+    if "scan" in request.stages:
+        located(request.sources)
+    if "artifacts" in request.stages:
+        check_writable(request.output)
     arguments = {"sources": [str(source) for source in request.sources], "stages": request.stages}
+    lines = []
     with (
         open_store(database) as connection,
-        recorded_run(connection, f"library {'+'.join(request.stages)}", arguments) as run,
+        closing(RunLog(log_path(database))) as log,
+        recorded_run(connection, f"library {'+'.join(request.stages)}", arguments, log=log) as run,
     ):
-        if "scan" in request.stages:
-            lines.append(_run_scan(connection, run, request))
-        if "sonic" in request.stages:
-            lines.append(_run_sonic(connection, run, request))
-        if "artifacts" in request.stages and status(connection, request.mode).analyzed:
-            artifacts = make_artifacts(connection, request.output, normalization=request.normalization)
-            lines.append(f"artifacts: {len(artifacts.track_ids):,} tracks in {request.output}")
+        for stage, do in (("scan", _run_scan), ("sonic", _run_sonic), ("artifacts", _run_artifacts)):
+            if stage in request.stages:
+                run.tell(f"{stage} started")
+                lines.append(do(connection, run, request))
+                for line in lines[-1].splitlines():
+                    run.tell(line.strip())
     return lines
 
 
@@ -265,15 +298,18 @@ def _run_scan(connection: duckdb.DuckDBPyConnection, run: Run, request: LibraryR
     with Progress("files") as progress, run.meter.stage("scan"):
         found = scan(connection, run, request.sources, progress, force=request.force, limit=request.limit)
     run.items_in += found.unchanged + found.new + found.changed + found.moved
+    return f"scan: {_counts(found)}; {found.rejected:,} rejected"
+
+
+def _counts(found: ScanSummary) -> str:
     return (
-        f"scan: {found.unchanged:,} unchanged, {found.new:,} new, {found.changed:,} changed, "
-        f"{found.moved:,} moved, {found.gone:,} gone; {found.rejected:,} rejected"
+        f"{found.unchanged:,} unchanged, {found.new:,} new, {found.changed:,} changed, "
+        f"{found.moved:,} moved, {found.gone:,} gone"
     )
 
 
 def _run_sonic(connection: duckdb.DuckDBPyConnection, run: Run, request: LibraryRun) -> str:
-    total = pending(connection, request.mode)
-    with Progress("tracks", total=total) as progress:
+    with Progress("tracks", total=_waiting(connection, request)) as progress:
         done = describe_tracks(
             connection,
             run,
@@ -294,10 +330,50 @@ def _run_sonic(connection: duckdb.DuckDBPyConnection, run: Run, request: Library
     return "\n".join([line, *(f"  {count:,} x {reason}" for reason, count in ranked[:10])])
 
 
-def plan(database: Path, request: LibraryRun) -> str:
-    """Say what a run would do, changing nothing."""
-    if not database.exists():
-        return f"There is no store at {database} yet; everything found would be done."
-    with read_store(database) as connection:
-        waiting = pending(connection, request.mode)
-    return f"Stages: {', '.join(request.stages)}. {waiting:,} known tracks wait to be described."
+def _waiting(connection: duckdb.DuckDBPyConnection, request: LibraryRun) -> int:
+    waiting = pending(connection, request.mode, force=request.force)
+    return waiting if request.limit is None else min(waiting, request.limit)
+
+
+def _run_artifacts(connection: duckdb.DuckDBPyConnection, run: Run, request: LibraryRun) -> str:
+    if not status(connection, request.mode).analyzed:
+        return "artifacts: none, for no track is described"
+    with run.meter.stage("artifacts"):
+        made = make_artifacts(
+            connection, request.output, normalization=request.normalization, mode=request.mode
+        )
+    return f"artifacts: {len(made.track_ids):,} tracks in {request.output}"
+
+
+def plan(database: Path, request: LibraryRun) -> list[str]:
+    """Say what a run would do, changing nothing; a line per stage.
+
+    Raises
+    ------
+    EtlError
+        If a source does not exist or another process holds the store.
+    """
+    with _store_or_empty(database) as connection:
+        lines = []
+        if "scan" in request.stages:
+            found = compare(connection, request.sources, force=request.force, limit=request.limit)
+            lines.append(f"would scan: {_counts(found.summary())}")
+        if "sonic" in request.stages:
+            lines.append(
+                f"would describe: {_waiting(connection, request):,} of the tracks known so far, and new ones"
+            )
+        if "artifacts" in request.stages:
+            lines.append(f"would write: {request.output}")
+    return lines
+
+
+@contextmanager
+def _store_or_empty(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the store for reading, or an empty one in memory where there is none yet."""
+    if database.exists():
+        with read_store(database) as connection:
+            yield connection
+    else:
+        with closing(duckdb.connect()) as connection:
+            migrate(connection, database)
+            yield connection

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -39,6 +40,108 @@ class ScanSummary:
     rejected: int = 0
 
 
+@dataclass(frozen=True)
+class Difference:
+    """How the disk differs from the store.
+
+    Attributes
+    ----------
+    unchanged
+        Files as the store knows them.
+    fresh
+        Files whose tags are to be read: `FILE_SCHEMA`, and ``is_new``.
+    moves
+        ``old_path``, ``path`` and ``mtime_ns`` of files that only changed their place.
+    gone
+        Paths that are no more.
+    problems
+        Rejects: what could not be listed, or is not as an inventory says.
+    """
+
+    unchanged: int
+    fresh: pl.DataFrame
+    moves: pl.DataFrame
+    gone: pl.Series
+    problems: pl.DataFrame
+
+    def summary(self) -> ScanSummary:
+        """Count."""
+        new = int(self.fresh["is_new"].sum())
+        return ScanSummary(
+            unchanged=self.unchanged,
+            new=new,
+            changed=self.fresh.height - new,
+            moved=self.moves.height,
+            gone=len(self.gone),
+            rejected=self.problems.height,
+        )
+
+
+def compare(
+    connection: duckdb.DuckDBPyConnection,
+    sources: Sequence[Path],
+    *,
+    force: bool = False,
+    limit: int | None = None,
+) -> Difference:
+    """Compare folders or inventory files with the store, changing nothing.
+
+    Parameters
+    ----------
+    connection
+        The store.
+    sources
+        Folders, or inventories: CSV or Parquet with a column ``path``, relative to the inventory's folder.
+        Size and time come from the disk; where a column ``size`` disagrees, that is a problem to report.
+    force
+        Take unchanged files for changed ones.
+    limit
+        So many fresh files at most.
+
+    Raises
+    ------
+    EtlError
+        If a source does not exist, or is no inventory.
+    """
+    roots = located(sources)
+    found = _found(roots)
+    known = known_files(connection)
+    facts = known.select("path", known_size="size_bytes", known_mtime="mtime_ns")
+    difference = found.files.join(facts, on="path", how="left", maintain_order="left")
+    same = (pl.col("size_bytes") == pl.col("known_size")) & (pl.col("mtime_ns") == pl.col("known_mtime"))
+    fresh = difference if force else difference.filter(same.fill_null(value=False).not_())
+    missing = known.join(found.files, on="path", how="anti", maintain_order="left")
+    gone = missing.filter(
+        (_is_below(roots) & _is_below(found.unlisted).not_()) | pl.col("path").is_in(found.absent)
+    )
+    fresh = fresh.select(*FILE_SCHEMA, is_new=pl.col("known_size").is_null())
+    moves = _moves(fresh.filter("is_new"), gone)
+    unchanged = found.files.height - fresh.height
+    fresh = fresh.join(moves, on="path", how="anti", maintain_order="left")
+    return Difference(
+        unchanged=unchanged,
+        fresh=fresh if limit is None else fresh.head(limit),
+        moves=moves,
+        gone=gone.join(moves, left_on="path", right_on="old_path", how="anti")["path"],
+        problems=_rejects(found.problem_frame(), "unreadable"),
+    )
+
+
+def located(sources: Sequence[Path]) -> list[Path]:
+    """Give the whole paths of sources, without `..`, so that a file has one path however it is given.
+
+    Raises
+    ------
+    EtlError
+        If one does not exist.
+    """
+    roots = [Path(os.path.abspath(source)) for source in sources]  # noqa: PTH100 -- links stay
+    for root in roots:
+        if not root.exists():
+            raise EtlError(f"there is no {root}.", "Give folders of audio, or an inventory CSV or Parquet.")
+    return roots
+
+
 def scan(
     connection: duckdb.DuckDBPyConnection,
     run: Run,
@@ -54,49 +157,27 @@ def scan(
     ----------
     connection, run
         The store, open for writing, and the run that rejects belong to.
-    sources
-        Folders, or inventories (CSV or Parquet with ``path`` and optionally ``size`` and ``mtime``).
+    sources, force, limit
+        As in :func:`compare`.
     progress
         Told of every batch.
-    force
-        Read the tags of unchanged files again.
-    limit
-        Read the tags of so many files at most.
 
     Returns
     -------
     ScanSummary
         Counts; batches of 2,000 files are committed as they are read.
     """
-    roots = [source.absolute() for source in sources]
-    found, problems = _found(roots)
-    known = known_files(connection)
-    if known.is_empty():
-        difference = found.with_columns(known_size=pl.lit(None, pl.Int64), known_mtime=pl.lit(None, pl.Int64))
-    else:
-        facts = known.select("path", known_size="size_bytes", known_mtime="mtime_ns")
-        difference = found.join(facts, on="path", how="left", maintain_order="left")
-    same = (pl.col("size_bytes") == pl.col("known_size")) & (pl.col("mtime_ns") == pl.col("known_mtime"))
-    fresh = difference if force else difference.filter(same.fill_null(value=False).not_())
-    gone = _within(known.join(found, on="path", how="anti", maintain_order="left"), roots)
-    summary = ScanSummary(unchanged=found.height - fresh.height)
-    moves = _moves(fresh.filter(pl.col("known_size").is_null()), gone)
+    difference = compare(connection, sources, force=force, limit=limit)
     with transaction(connection):
-        if moves.height:
-            move_files(connection, moves)
-        lost = gone.join(moves, left_on="path", right_on="old_path", how="anti")
-        if lost.height:
-            mark_gone(connection, lost["path"])
-        if problems.height:
-            add_rejects(connection, run, problems)
-    summary.moved, summary.gone = moves.height, lost.height
-    summary.rejected = problems.height
-    fresh = fresh.join(moves, on="path", how="anti", maintain_order="left")
-    if limit is not None:
-        fresh = fresh.head(limit)
-    summary.new = fresh["known_size"].null_count()
-    summary.changed = fresh.height - summary.new
-    fresh = fresh.with_columns(_track_ids(connection, fresh["path"]))
+        if difference.moves.height:
+            move_files(connection, difference.moves)
+        if len(difference.gone):
+            mark_gone(connection, difference.gone)
+        if difference.problems.height:
+            add_rejects(connection, run, difference.problems)
+    summary = difference.summary()
+    fresh = difference.fresh.with_columns(_track_ids(connection, difference.fresh["path"]))
+    progress.total = fresh.height
     for batch in fresh.iter_slices(_BATCH):
         _store_batch(connection, run, batch, summary)
         progress.advance(items=batch.height, work=batch.height)
@@ -138,35 +219,46 @@ def _store_batch(
 
 
 def _rejects(files: pl.DataFrame, category: str) -> pl.DataFrame:
-    return files.select(
-        source="path",
-        line=pl.lit(None, pl.Int64),
-        stage=pl.lit("scan"),
-        category=pl.lit(category),
-        reason="problem",
-        raw=pl.lit(None, pl.String),
-    )
+    return files.select(source="path", stage=pl.lit("scan"), category=pl.lit(category), reason="problem")
 
 
-def _found(roots: Sequence[Path]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """List all files of the sources, sorted by path, each once; and what could not be listed."""
-    frames: list[pl.DataFrame] = []
-    problems: list[tuple[str, str]] = []
+class _Found:
+    """What is on the disk, as it is found."""
+
+    def __init__(self) -> None:
+        self.files = pl.DataFrame(schema=FILE_SCHEMA)
+        self.problems: list[tuple[str, str]] = []
+        self.unlisted: list[Path] = []
+        """Folders and files that could not be looked at: whether they are gone is not known."""
+        self.absent: list[str] = []
+        """Files that an inventory lists and that are not there."""
+
+    def add(self, rows: Sequence[tuple[str, int, int]]) -> None:
+        columns = dict(zip(FILE_SCHEMA, zip(*rows, strict=True), strict=True)) if rows else {}
+        self.files = pl.concat([self.files, pl.DataFrame(columns, schema=FILE_SCHEMA)])
+
+    def refuse(self, path: str, error: OSError) -> None:
+        self.problems.append((path, f"cannot be looked at: {error.strerror or error}"))
+        self.unlisted.append(Path(path))
+
+    def problem_frame(self) -> pl.DataFrame:
+        schema = {"path": pl.String, "problem": pl.String}
+        return pl.DataFrame(self.problems, schema=schema, orient="row")
+
+
+def _found(roots: Sequence[Path]) -> _Found:
+    """List all files of the sources, sorted by path, each once."""
+    found = _Found()
     for root in roots:
         if root.is_dir():
-            rows = list(_walk(str(root), problems))
-            columns = dict(zip(FILE_SCHEMA, zip(*rows, strict=True), strict=True)) if rows else {}
-            frames.append(pl.DataFrame(columns, schema=FILE_SCHEMA))
-        elif root.exists():
-            frames.append(_inventory(root, problems))
+            found.add(list(_walk(str(root), found)))
         else:
-            raise EtlError(f"there is no {root}.", "Give folders of audio, or an inventory CSV or Parquet.")
-    files = pl.concat(frames).unique("path", maintain_order=False).sort("path")
-    schema = {"path": pl.String, "problem": pl.String}
-    return files, _rejects(pl.DataFrame(problems, schema=schema, orient="row"), "unreadable")
+            _read_inventory(root, found)
+    found.files = found.files.unique("path", maintain_order=False).sort("path")
+    return found
 
 
-def _walk(folder: str, problems: list[tuple[str, str]]) -> Iterator[tuple[str, int, int]]:
+def _walk(folder: str, found: _Found) -> Iterator[tuple[str, int, int]]:
     """Yield path, size and time of the files below a folder; links to folders are not followed."""
     folders = [folder]
     while folders:
@@ -174,16 +266,23 @@ def _walk(folder: str, problems: list[tuple[str, str]]) -> Iterator[tuple[str, i
         try:
             with os.scandir(place) as entries:
                 for entry in entries:
-                    if not entry.path.isascii() and not _is_text(entry.path):
-                        shown = os.fsencode(entry.path).decode("utf-8", "backslashreplace")
-                        problems.append((shown, "the name is not valid UTF-8; rename it"))
-                    elif entry.is_dir(follow_symlinks=False):
-                        folders.append(entry.path)
-                    elif entry.is_file():
-                        status = entry.stat()
-                        yield entry.path, status.st_size, status.st_mtime_ns
+                    try:
+                        if not entry.path.isascii() and not _is_text(entry.path):
+                            shown = os.fsencode(entry.path).decode("utf-8", "backslashreplace")
+                            found.problems.append((shown, "the name is not valid UTF-8; rename it"))
+                        elif entry.is_dir(follow_symlinks=False):
+                            folders.append(entry.path)
+                        elif entry.is_file():
+                            status = entry.stat()
+                            yield entry.path, status.st_size, status.st_mtime_ns
+                    except FileNotFoundError:
+                        continue  # deleted since the folder was read
+                    except OSError as error:
+                        found.refuse(entry.path, error)
+        except FileNotFoundError:
+            continue
         except OSError as error:
-            problems.append((place, f"cannot list the folder: {error.strerror or error}"))
+            found.refuse(place, error)
 
 
 def _is_text(path: str) -> bool:
@@ -194,12 +293,12 @@ def _is_text(path: str) -> bool:
     return True
 
 
-def _inventory(source: Path, problems: list[tuple[str, str]]) -> pl.DataFrame:
-    """Read an inventory; sizes and times it lacks come from the disk."""
+def _read_inventory(source: Path, found: _Found) -> None:
+    """Look at the files that an inventory lists."""
     try:
         listed = (
             pl.read_parquet(source)
-            if source.suffix == ".parquet"
+            if source.suffix.lower() == ".parquet"
             else pl.read_csv(source, infer_schema=False)
         )
     except (pl.exceptions.PolarsError, OSError) as error:
@@ -210,22 +309,38 @@ def _inventory(source: Path, problems: list[tuple[str, str]]) -> pl.DataFrame:
         raise EtlError(
             f"the inventory {source} has no column `path`.", f"It has: {', '.join(listed.columns)}."
         )
+    size = pl.col("size") if "size" in listed.columns else pl.lit(None)
+    listed = listed.select(pl.col("path").cast(pl.String), size=size.cast(pl.Int64, strict=False))
     rows = []
-    for name in listed["path"].cast(pl.String).drop_nulls():
-        path = Path(name) if Path(name).is_absolute() else source.parent / name
+    for name, expected in listed.drop_nulls("path").iter_rows():
+        path = os.path.abspath(source.parent / name)  # noqa: PTH100 -- as for folders
         try:
-            status = path.stat()
-        except (OSError, ValueError) as error:
-            problems.append((name, f"listed but not readable: {error}"))
+            status = os.stat(path)  # noqa: PTH116 -- forty thousand times
+        except FileNotFoundError:
+            found.problems.append((path, "listed, but there is no such file"))
+            found.absent.append(path)
+        except ValueError as error:  # a null byte
+            found.problems.append((name, f"listed, but no path: {error}"))
+        except OSError as error:
+            found.refuse(path, error)
         else:
-            rows.append((str(path), status.st_size, status.st_mtime_ns))
-    return pl.DataFrame(rows, schema=FILE_SCHEMA, orient="row")
+            if not stat.S_ISREG(status.st_mode):
+                found.problems.append((path, "listed, but not a file"))
+                continue
+            if expected is not None and expected != status.st_size:
+                words = f"listed with {expected:,} bytes, has {status.st_size:,}; taken as it is"
+                found.problems.append((path, words))
+            rows.append((path, status.st_size, status.st_mtime_ns))
+    found.add(rows)
 
 
-def _within(files: pl.DataFrame, roots: Sequence[Path]) -> pl.DataFrame:
-    """Keep files below the folders scanned; of others a scan says nothing."""
-    below = [pl.col("path").str.starts_with(f"{root}{os.sep}") for root in roots if root.is_dir()]
-    return files.filter(pl.any_horizontal(below)) if below else files.clear()
+def _is_below(places: Sequence[Path]) -> pl.Expr:
+    """Whether a path is one of the places or below one; of other files a scan says nothing."""
+    expressions = [
+        (pl.col("path") == str(place)) | pl.col("path").str.starts_with(str(place).rstrip(os.sep) + os.sep)
+        for place in places
+    ]
+    return pl.any_horizontal(expressions) if expressions else pl.lit(value=False)
 
 
 def _moves(new: pl.DataFrame, gone: pl.DataFrame) -> pl.DataFrame:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -14,14 +18,15 @@ from etl.audio.describe_file import Work, describe_file
 from etl.audio.sonic import FEATURE_NAMES, FEATURE_VERSION, SEGMENTS, Mode
 from etl.runtime.executor import ordered_map
 from etl.runtime.hashing import content_hash
+from etl.runtime.signals import stop_on_signals
 from etl.runtime.workers import Outcome, run_isolated
 from etl.store.database import transaction
 from etl.store.ledger import Ledger
-from etl.store.library import SONIC_TASK, put_hashes, put_sonic
+from etl.store.library import PRESENT, SONIC_TASK, put_hashes, put_sonic
 from etl.store.runs import Run, add_rejects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterator, Mapping, Sequence
 
     import duckdb
 
@@ -35,8 +40,10 @@ MEMORY_BYTES: Final = 2_500_000_000
 
 _COMMIT_SECONDS: Final = 0.5
 _COMMIT_ITEMS: Final = 500
-_HASH_BATCH: Final = 1000
+_HASH_BATCH: Final = 32
 _MAX_TRIES: Final = 3
+
+_UNHASHED: Final = f"{PRESENT} AND content_hash IS NULL"
 
 _FEATURE_SCHEMA: Final[dict[str, Any]] = {
     "content_hash": pl.String,
@@ -68,7 +75,7 @@ class SonicSummary:
     Attributes
     ----------
     cached
-        Described by an earlier run (or, copies, by this one).
+        Settled by an earlier run, described or failed for good.
     described, failed
         By this run.
     fallbacks
@@ -123,60 +130,96 @@ def describe_tracks(
     -------
     SonicSummary
         Counts. Results are committed at least every half second.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        On Ctrl-C or SIGTERM, once all that is finished is committed.
     """
-    with run.meter.stage("hash"):
-        _hash_files(connection, run)
     ledger = Ledger(connection, SONIC_TASK, sonic_version(mode))
-    recordings = _recordings(connection)
-    todo = recordings if force else ledger.missing(recordings)
-    summary = SonicSummary(cached=recordings.height - todo.height)
-    todo = todo if limit is None else todo.head(limit)
-    work = (Work(item, path, mode) for item, path in todo.select("item", "path").iter_rows())
+    summary = SonicSummary()
+    stop = threading.Event()
+    work = _to_do(connection, run, ledger, summary, progress, force=force)
     outcomes = run_isolated(
-        describe_file, work, workers=workers, timeout_seconds=TIMEOUT_SECONDS, memory_bytes=MEMORY_BYTES
+        describe_file,
+        (Work(item, path, mode) for item, path in itertools.islice(work, limit)),
+        workers=workers,
+        timeout_seconds=TIMEOUT_SECONDS,
+        memory_bytes=MEMORY_BYTES,
     )
-    with run.meter.stage("sonic"):
-        for batch in _batches(outcomes, summary, progress):
+    with run.meter.stage("sonic"), stop_on_signals(stop), closing(work), closing(outcomes):
+        for batch in _batches(outcomes, summary, progress, stop):
             _commit(connection, run, ledger, batch)
+    if stop.is_set():
+        raise KeyboardInterrupt
     return summary
 
 
-def pending(connection: duckdb.DuckDBPyConnection, mode: Mode) -> int:
+def pending(connection: duckdb.DuckDBPyConnection, mode: Mode, *, force: bool = False) -> int:
     """Count the tracks that `describe_tracks` would have to look at; unhashed ones count each."""
     ledger = Ledger(connection, SONIC_TASK, sonic_version(mode))
-    unhashed = connection.sql(
-        "SELECT count(*) FROM files WHERE gone_at IS NULL AND kind IS NOT NULL AND problem IS NULL "
-        "AND content_hash IS NULL"
-    ).fetchall()[0][0]
-    return int(unhashed) + ledger.missing(_recordings(connection)).height
+    unhashed = connection.sql(f"SELECT count(*) FROM files WHERE {_UNHASHED}").fetchall()[0][0]
+    known = _recordings(connection)
+    return int(unhashed) + (known if force else ledger.missing(known)).height
 
 
 def _recordings(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """List distinct contents with one of their paths each, in order of path."""
     found: pl.DataFrame = connection.sql(
-        "SELECT content_hash AS item, min(path) AS path FROM files WHERE gone_at IS NULL "
-        "AND kind IS NOT NULL AND problem IS NULL AND content_hash IS NOT NULL GROUP BY ALL ORDER BY path"
+        f"SELECT content_hash AS item, min(path) AS path FROM files WHERE {PRESENT} "
+        "AND content_hash IS NOT NULL GROUP BY ALL ORDER BY path"
     ).pl()
     return found
 
 
-def _hash_files(connection: duckdb.DuckDBPyConnection, run: Run) -> None:
-    """Hash the files that have none, and commit in batches."""
-    waiting = connection.sql(
-        "SELECT path FROM files WHERE gone_at IS NULL AND kind IS NOT NULL AND problem IS NULL "
-        "AND content_hash IS NULL ORDER BY path"
-    ).pl()
-    for batch in waiting.iter_slices(_HASH_BATCH):
-        # Two threads: one reads while the other hashes.
-        with ThreadPoolExecutor(2) as pool:
-            results = list(ordered_map(pool, _hash_or_reason, batch["path"].to_list(), in_flight=8))
-        frame = pl.DataFrame(results, schema=["path", "content_hash", "problem"], orient="row")
-        hashed = frame.filter(pl.col("content_hash").is_not_null())
-        unread = frame.filter(pl.col("content_hash").is_null())
-        with transaction(connection):
-            put_hashes(connection, hashed)
-            if unread.height:
-                add_rejects(connection, run, _rejects(unread["path"], unread["problem"], "unreadable"))
+def _to_do(
+    connection: duckdb.DuckDBPyConnection,
+    run: Run,
+    ledger: Ledger,
+    summary: SonicSummary,
+    progress: Progress,
+    *,
+    force: bool,
+) -> Generator[tuple[str, str], None, None]:
+    """Yield content and path of each recording to describe, each content once.
+
+    Files without a hash are hashed a few ahead of the work, so that a large library does not wait to be read
+    as a whole, and a file that is about to be decoded is still in memory.
+    """
+    known = _recordings(connection)
+    todo = known if force else ledger.missing(known)
+    summary.cached += known.height - todo.height
+    yield from todo.select("item", "path").iter_rows()
+    seen = set(known["item"])
+    for batch in _hashed(connection, run):
+        # Item by item: a join would turn all that was seen into a column, for each few dozen files again.
+        unseen = pl.Series([item not in seen for item in batch["item"]], dtype=pl.Boolean)
+        fresh = batch.filter(unseen).unique("item", maintain_order=True)
+        todo = fresh if force else ledger.missing(fresh)
+        summary.cached += fresh.height - todo.height
+        seen.update(fresh["item"])
+        progress.advance(items=0, work=batch.height - todo.height)
+        yield from todo.select("item", "path").iter_rows()
+
+
+def _hashed(connection: duckdb.DuckDBPyConnection, run: Run) -> Iterator[pl.DataFrame]:
+    """Hash the files that have no hash, and yield them batch by batch, each committed."""
+    waiting = connection.sql(f"SELECT path FROM files WHERE {_UNHASHED} ORDER BY path").pl()["path"]
+    # Two threads: one reads while the other hashes; they go on while the batch before is at work.
+    with (
+        ThreadPoolExecutor(2) as pool,
+        closing(ordered_map(pool, _hash_or_reason, waiting, in_flight=2 * _HASH_BATCH)) as results,
+    ):
+        while batch := list(itertools.islice(results, _HASH_BATCH)):
+            schema = dict.fromkeys(("path", "item", "problem"), pl.String)
+            frame = pl.DataFrame(batch, schema=schema, orient="row")
+            hashed = frame.filter(pl.col("item").is_not_null())
+            unread = frame.filter(pl.col("item").is_null())
+            with transaction(connection):
+                put_hashes(connection, hashed.select("path", content_hash="item"))
+                if unread.height:
+                    add_rejects(connection, run, _rejects(unread["path"], unread["problem"], "unreadable"))
+            yield hashed
 
 
 def _hash_or_reason(path: str) -> tuple[str, str | None, str | None]:
@@ -187,21 +230,35 @@ def _hash_or_reason(path: str) -> tuple[str, str | None, str | None]:
 
 
 def _batches(
-    outcomes: Iterator[Outcome[Work, dict[str, Any]]], summary: SonicSummary, progress: Progress
+    outcomes: Iterator[list[Outcome[Work, dict[str, Any]]]],
+    summary: SonicSummary,
+    progress: Progress,
+    stop: threading.Event,
 ) -> Iterator[list[Outcome[Work, dict[str, Any]]]]:
-    """Collect outcomes for half a second, or five hundred, counting them."""
+    """Collect outcomes for half a second, or five hundred, counting them; at a wish to stop give the last."""
     batch: list[Outcome[Work, dict[str, Any]]] = []
     due = time.monotonic() + _COMMIT_SECONDS
-    for outcome in outcomes:
-        batch.append(outcome)
-        _count(outcome, summary)
-        progress.note = f"{summary.failed} failed  {summary.peak_bytes / 1e6:.0f} MB a worker"
-        progress.advance(items=1, work=1)
-        if time.monotonic() >= due or len(batch) >= _COMMIT_ITEMS:
+    for ended in outcomes:
+        batch += ended
+        for outcome in ended:
+            _count(outcome, summary)
+        progress.note = _note(summary)
+        progress.advance(items=len(ended), work=len(ended))
+        if batch and (time.monotonic() >= due or len(batch) >= _COMMIT_ITEMS):
             yield batch
             batch, due = [], time.monotonic() + _COMMIT_SECONDS
+        if stop.is_set():
+            break
     if batch:
         yield batch
+
+
+def _note(summary: SonicSummary) -> str:
+    """Say what failed, most frequent first, and the memory of the largest worker."""
+    ranked = sorted(summary.reasons.items(), key=lambda item: -item[1])
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in ranked[:3])
+    failed = f"{summary.failed:,} failed" + (f" ({reasons})" if reasons else "")
+    return f"{failed}  {summary.peak_bytes / 1e6:.0f} MB a worker"
 
 
 def _count(outcome: Outcome[Work, dict[str, Any]], summary: SonicSummary) -> None:
@@ -243,12 +300,15 @@ def _commit(
 
 
 def _status(outcome: Outcome[Work, dict[str, Any]], tried: Mapping[str, int]) -> str:
-    """Done, failed for good, or parked: what cost a worker is tried again by the next runs, thrice in all."""
+    """Done, failed for good, or parked for the next runs.
+
+    What cost a worker is tried again, thrice in all; a file that cannot be read now (an unplugged disk)
+    until it can be.
+    """
     if outcome.result is not None:
         return "done"
-    return (
-        "parked" if outcome.is_lost and tried.get(outcome.item.content_hash, 0) < _MAX_TRIES - 1 else "failed"
-    )
+    again = outcome.is_lost and tried.get(outcome.item.content_hash, 0) < _MAX_TRIES - 1
+    return "parked" if again or not os.access(outcome.item.path, os.R_OK) else "failed"
 
 
 def _attempts(connection: duckdb.DuckDBPyConnection, ledger: Ledger, items: Sequence[str]) -> dict[str, int]:
@@ -260,11 +320,4 @@ def _attempts(connection: duckdb.DuckDBPyConnection, ledger: Ledger, items: Sequ
 
 
 def _rejects(paths: pl.Series, reasons: pl.Series, category: str) -> pl.DataFrame:
-    return pl.select(
-        source=paths,
-        line=pl.lit(None, pl.Int64),
-        stage=pl.lit("sonic"),
-        category=pl.lit(category),
-        reason=reasons,
-        raw=pl.lit(None, pl.String),
-    )
+    return pl.select(source=paths, stage=pl.lit("sonic"), category=pl.lit(category), reason=reasons)

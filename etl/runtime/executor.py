@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable
     from multiprocessing.process import BaseProcess
     from types import TracebackType
 
@@ -34,15 +34,20 @@ def thread_executor(workers: int) -> Executor:
 
 def process_executor(workers: int) -> Executor:
     """Spawned processes with one numerical thread each, for everything else."""
+    one_numerical_thread()
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent)
+
+
+def one_numerical_thread() -> None:
+    """Give the processes started from now on one numerical thread each, unless the user said otherwise."""
     libraries = ("OMP", "OPENBLAS", "MKL", "NUMBA")
     for variable in (*(f"{library}_NUM_THREADS" for library in libraries), "POLARS_MAX_THREADS"):
         os.environ.setdefault(variable, "1")
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent)
 
 
-def _end_with_parent() -> None:
-    """Let a worker end when its parent has been killed: its queues would keep it waiting for ever."""
+def end_with_parent() -> None:
+    """Let a worker end when its parent has been killed: it would work on, or wait, for nobody."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_exit_after, args=(parent,), daemon=True).start()
@@ -105,7 +110,7 @@ class Background:
 
 def ordered_map(
     executor: Executor, function: Callable[[Item], Result], items: Iterable[Item], *, in_flight: int
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Map ``function`` over ``items``, giving the results in order of the items.
 
     Parameters

@@ -36,7 +36,7 @@ class Progress:
 
     def __init__(self, what: str, *, total: int = 0, stream: TextIO | None = None) -> None:
         self._what = what
-        self._total = total
+        self.total = total
         self._stream = stream or sys.stderr
         self._is_terminal = self._stream.isatty()
         self._meter = Meter()
@@ -74,8 +74,8 @@ class Progress:
             f"{rate:,.{0 if rate >= 10 else 1}f} {self._what}/s",
             f"CPU {self._meter.cpu_use:.0%}",
         ]
-        if self._total and self._work:
-            share = min(self._work / self._total, 1.0)
+        if self.total and self._work:
+            share = min(self._work / self.total, 1.0)
             parts[1:1] = [f"{share:.0%}"]
             parts.append(f"ETA {duration(elapsed * (1 - share) / share)}")
         if self.note:

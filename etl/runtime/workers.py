@@ -12,25 +12,25 @@ import multiprocessing
 import os
 import signal
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import psutil
 
 from etl.runtime.errors import EtlError
+from etl.runtime.executor import end_with_parent, one_numerical_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
     from multiprocessing.context import SpawnProcess
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _LOOK_SECONDS: Final = 0.25
-_THREAD_VARIABLES: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-
 _START_SECONDS: Final = 120.0
 
 # Workers that die before they run would die again and again.
@@ -86,7 +86,7 @@ def run_isolated(
     workers: int,
     timeout_seconds: float,
     memory_bytes: int,
-) -> Iterator[Outcome[Item, Result]]:
+) -> Generator[list[Outcome[Item, Result]], None, None]:
     """Run a function over items in worker processes; outcomes come as they are ready.
 
     Parameters
@@ -105,16 +105,16 @@ def run_isolated(
 
     Yields
     ------
-    Outcome
-        One for each item.
+    list of Outcome
+        What has ended since the last look, at least four times a second, so often nothing: the caller can
+        commit, draw or stop while all workers are busy. In all, one outcome for each item.
 
     Raises
     ------
     EtlError
         If workers die before they can take any item.
     """
-    for variable in _THREAD_VARIABLES:
-        os.environ.setdefault(variable, "1")
+    one_numerical_thread()
     source = iter(items)
     crew: list[_Worker] = []
     stillborn = 0
@@ -122,6 +122,7 @@ def run_isolated(
         crew.extend(_hire(function, item) for item in itertools.islice(source, workers))
         while crew:
             ready = wait([worker.pipe for worker in crew], timeout=_LOOK_SECONDS)
+            ended: list[Outcome[Item, Result]] = []
             for position, worker in enumerate(crew):
                 outcome = _look(worker, timeout_seconds, memory_bytes, heard=worker.pipe in ready)
                 if outcome is None:
@@ -130,8 +131,9 @@ def run_isolated(
                 if stillborn >= _MAX_STILLBORN:
                     raise EtlError(f"worker processes do not start: {outcome.problem}.", _STILLBORN_HINT)
                 crew[position] = _next(worker, function, source)
-                yield outcome
+                ended.append(outcome)
             crew = [worker for worker in crew if worker.item is not _NOTHING]
+            yield ended
     finally:
         for worker in crew:
             _dismiss(worker)
@@ -152,11 +154,26 @@ def _hire(function: Callable[[Any], Any], item: Any) -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, function), daemon=True)
-    process.start()
+    with _interrupts_held():
+        process.start()
     theirs.close()
     worker = _Worker(process, ours)
     _give(worker, item)
     return worker
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back while a process starts, which inherits that: it must not die of one as it imports."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # starting it would end the hold
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _give(worker: _Worker, item: Any) -> None:
@@ -214,6 +231,7 @@ def _death(exit_code: int | None) -> str:
 def _serve(pipe: Connection[Any, Any], function: Callable[[Any], Any]) -> None:
     """Answer items until the pipe closes; runs in the worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    end_with_parent()
     # Native decoders write warnings to standard error, through whatever the parent shows there.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     own = psutil.Process()

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 SONIC_TASK: Final = "sonic"
 
+PRESENT: Final = "gone_at IS NULL AND kind IS NOT NULL AND problem IS NULL"
+"""SQL condition on ``files``: a track that is there."""
+
 FILE_SCHEMA: Final = {"path": pl.String, "size_bytes": pl.Int64, "mtime_ns": pl.Int64}
 """A file as found on disk."""
 
@@ -53,8 +56,15 @@ def put_files(connection: duckdb.DuckDBPyConnection, files: pl.DataFrame, tracks
 
 
 def move_files(connection: duckdb.DuckDBPyConnection, moves: pl.DataFrame) -> None:
-    """Give moved files their new place; ``moves`` has ``old_path``, ``path``, ``mtime_ns``."""
+    """Give moved files their new place; ``moves`` has ``old_path``, ``path``, ``mtime_ns``.
+
+    A file that was in the new place before, and is gone, gives way with its tags.
+    """
     rows = moves.to_arrow()  # noqa: F841 (read by name)
+    connection.execute(
+        "DELETE FROM tracks WHERE track_id IN "
+        "(SELECT track_id FROM files WHERE path IN (SELECT path FROM rows))"
+    )
     connection.execute("DELETE FROM files WHERE path IN (SELECT path FROM rows)")
     connection.execute(
         "UPDATE files SET path = rows.path, mtime_ns = rows.mtime_ns, gone_at = NULL FROM rows "

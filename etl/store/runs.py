@@ -19,6 +19,8 @@ from etl.store.database import is_interruption
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from etl.runtime.log import RunLog
+
 REJECT_SCHEMA: Final = {
     "source": pl.String,
     "line": pl.Int64,
@@ -27,7 +29,7 @@ REJECT_SCHEMA: Final = {
     "reason": pl.String,
     "raw": pl.String,
 }
-"""Columns of a frame of rejects."""
+"""Columns of a frame of rejects; ``line`` and ``raw`` may be left out."""
 
 
 @dataclass
@@ -42,6 +44,8 @@ class Run:
         Counts to be set before the end.
     meter
         Seconds by stage.
+    log
+        Where rejects and the end of the run are told as well, if anywhere.
     """
 
     run_id: int
@@ -49,13 +53,23 @@ class Run:
     items_out: int = 0
     items_rejected: int = 0
     meter: Meter = field(default_factory=Meter)
+    log: RunLog | None = None
+
+    def tell(self, text: str) -> None:
+        """Write a line to the log, if there is one."""
+        if self.log is not None:
+            self.log.write("info", f"run {self.run_id}: {text}")
 
 
 @contextmanager
 def recorded_run(
-    connection: duckdb.DuckDBPyConnection, command: str, arguments: Mapping[str, Any]
+    connection: duckdb.DuckDBPyConnection,
+    command: str,
+    arguments: Mapping[str, Any],
+    *,
+    log: RunLog | None = None,
 ) -> Iterator[Run]:
-    """Record a run from its start to its end, however it ends.
+    """Record a run from its start to its end, however it ends, in the store and in ``log`` if there is one.
 
     A run that an earlier process left unfinished (killed, or the machine went down) is marked as failed.
     """
@@ -68,14 +82,18 @@ def recorded_run(
         "VALUES (?, ?, ?, ?, now(), 'running') RETURNING run_id",
         [command, json.dumps(arguments, default=str), etl.__version__, os.getpid()],
     ).fetchall()[0][0]
-    run = Run(run_id)
+    run = Run(run_id, log=log)
+    run.tell(f"{command} started, music-etl {etl.__version__}")
     try:
         yield run
     except BaseException as error:
+        if log is not None:
+            log.write("error", f"run {run_id}: {_status(error)}: {type(error).__name__}: {error}")
         with suppress(duckdb.Error):  # a full disk closes the store; the next run marks this one as killed
             _finish(connection, run, _status(error), f"{type(error).__name__}: {error}")
         raise
     _finish(connection, run, "done", None)
+    run.tell(f"done in {run.meter.elapsed:.1f} s; {run.items_rejected:,} rejects")
 
 
 def _status(error: BaseException) -> str:
@@ -107,8 +125,17 @@ def _finish(connection: duckdb.DuckDBPyConnection, run: Run, status: str, error:
 def add_rejects(connection: duckdb.DuckDBPyConnection, run: Run, rejects: pl.DataFrame) -> None:
     """Store refused rows or files; ``rejects`` has the columns of :data:`REJECT_SCHEMA`.
 
-    The run's own count of rejects goes up by as many.
+    The run's own count of rejects goes up by as many, and each is told in its log.
     """
-    rows = rejects.select(pl.lit(run.run_id).alias("run_id"), *REJECT_SCHEMA)  # noqa: F841 (read by name)
+    columns = _reject_columns(rejects)
+    rows = rejects.select(pl.lit(run.run_id).alias("run_id"), *columns)  # noqa: F841 (read by name)
     connection.execute("INSERT INTO rejects BY NAME SELECT * FROM rows")
     run.items_rejected += rejects.height
+    if run.log is not None:
+        for stage, source, reason in rejects.select("stage", "source", "reason").iter_rows():
+            run.log.write("warning", f"run {run.run_id}: {stage}: {source}: {reason}")
+
+
+def _reject_columns(rejects: pl.DataFrame) -> Iterator[pl.Expr]:
+    for name, dtype in REJECT_SCHEMA.items():
+        yield pl.col(name) if name in rejects.columns else pl.lit(None, dtype).alias(name)

@@ -54,6 +54,8 @@ PRIORITY_KEYS: Final = tuple(_PRIORITY)
 # An id is settled when there is nothing to ask about it now.
 _SETTLED: Final = f"(failures >= {MAX_FAILURES} OR (status <> 'error' AND NOT refresh_wanted))"
 
+_OLDER: Final = "fetched_at <= now() - to_seconds($seconds)"
+
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
@@ -180,8 +182,8 @@ def coverage(connection: duckdb.DuckDBPyConnection) -> Coverage:
     return Coverage(songs, settled)
 
 
-def cache_info(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
-    """Count the answers.
+def cache_info(connection: duckdb.DuckDBPyConnection, *, older_than_days: float = 0.0) -> pl.DataFrame:
+    """Count the answers that are so many days old or older.
 
     Returns
     -------
@@ -190,17 +192,39 @@ def cache_info(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """
     parts = [
         f"SELECT '{kind}' AS kind, status, reason, count(*) AS ids, min(fetched_at) AS oldest, "
-        f"max(fetched_at) AS newest FROM {table(kind)} GROUP BY ALL"
+        f"max(fetched_at) AS newest FROM {table(kind)} WHERE {_OLDER} GROUP BY ALL"
         for kind in SONG_COLUMNS
     ]
-    counts: pl.DataFrame = connection.sql(f"{' UNION ALL '.join(parts)} ORDER BY kind, ids DESC, reason").pl()
+    counts: pl.DataFrame = connection.sql(
+        f"{' UNION ALL '.join(parts)} ORDER BY kind, ids DESC, reason",
+        params={"seconds": older_than_days * 86_400},
+    ).pl()
     return counts
 
 
-def clear_cache(connection: duckdb.DuckDBPyConnection) -> int:
-    """Forget all answers; say how many there were."""
-    with transaction(connection):
-        return sum(connection.execute(f"DELETE FROM {table(kind)}").fetchall()[0][0] for kind in SONG_COLUMNS)
+def clear_cache(connection: duckdb.DuckDBPyConnection, *, older_than_days: float = 0.0) -> int:
+    """Forget the answers that are so many days old or older, in the caller's transaction; say how many."""
+    return sum(
+        connection.execute(
+            f"DELETE FROM {table(kind)} WHERE {_OLDER}", {"seconds": older_than_days * 86_400}
+        ).fetchall()[0][0]
+        for kind in SONG_COLUMNS
+    )
+
+
+def verify_cache(connection: duckdb.DuckDBPyConnection, *, older_than_days: float = 0.0) -> list[str]:
+    """Name the answers, so many days old or older, that cannot be right."""
+    return [
+        f"{kind} {id_}: {what}"
+        for kind in SONG_COLUMNS
+        for id_, what in connection.execute(
+            "SELECT id, "
+            "CASE WHEN status = 'found' AND trim(coalesce(name, '')) = '' THEN 'found without a name' "
+            f"WHEN NOT regexp_full_match(id, '{VALID_ID}') THEN 'not an id of Spotify' END AS what "
+            f"FROM {table(kind)} WHERE what IS NOT NULL AND {_OLDER} ORDER BY id",
+            {"seconds": older_than_days * 86_400},
+        ).fetchall()
+    ]
 
 
 def refresh_cache(connection: duckdb.DuckDBPyConnection, *, older_than_days: float) -> int:

@@ -1,11 +1,16 @@
--- Tracks that are there, each with its file, tags and sonic description (null where there is none).
+-- Tracks that are there, each with its file, tags and sonic description (null where there is none): the
+-- latest version, and of two modes the beat-synchronous one, which sorts before `window`. The duration is that
+-- of the decoded sound, else what the tags say.
 CREATE OR REPLACE VIEW library AS
-SELECT f.path, f.kind, f.size_bytes, f.content_hash, t.*, s.* EXCLUDE (content_hash, duration_s, version)
+SELECT f.path, f.kind, f.size_bytes, f.first_seen, f.content_hash,
+    t.* REPLACE (coalesce(s.duration_s, t.duration_s) AS duration_s),
+    s.* EXCLUDE (content_hash, duration_s, version)
 FROM files AS f
 JOIN tracks AS t USING (track_id)
 LEFT JOIN (
-    -- Of two modes the beat-synchronous one; '1.beat' sorts before '1.window'.
     SELECT * FROM sonic_features
-    QUALIFY row_number() OVER (PARTITION BY content_hash ORDER BY version) = 1
+    QUALIFY row_number() OVER (
+        PARTITION BY content_hash ORDER BY split_part(version, '.', 1)::INTEGER DESC, version
+    ) = 1
 ) AS s USING (content_hash)
 WHERE f.gone_at IS NULL;

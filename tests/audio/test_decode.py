@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import tracemalloc
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -115,6 +116,18 @@ def test_length_limit_counts_samples_not_headers(tmp_path):
     assert len(decode(path, max_seconds=3.0)) == 3 * SAMPLE_RATE
     with pytest.raises(DecodeError, match="longer than"):
         decode(path, max_seconds=2.9)
+
+
+def test_a_rate_of_one_hertz_is_refused_before_it_fills_the_memory(tmp_path):
+    """A few seconds that claim to last a day are too long, known before anything is resampled."""
+    path = tmp_path / "slow.wav"
+    sf.write(path, np.zeros(100_000, dtype=np.float32), 1)
+    tracemalloc.start()
+    with pytest.raises(DecodeError, match="longer than"):
+        decode(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 50_000_000
 
 
 def test_odd_files_decode_or_say_why(odd_files):

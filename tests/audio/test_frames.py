@@ -9,6 +9,7 @@ import librosa
 import numpy as np
 import pytest
 
+from etl.audio import spectral
 from etl.audio.beats import mean_tempogram, rhythm, track_beats
 from etl.audio.decode import SAMPLE_RATE, decode
 from etl.audio.frames import Frames, analyse
@@ -113,3 +114,9 @@ def test_silence_and_constants_stay_finite():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert rhythm(np.zeros(200, dtype=np.float32)).bpm == 0.0
+
+
+def test_long_tracks_have_the_same_chroma(rock, analysed, monkeypatch):
+    """Power spectra that are not kept are computed again, to the same chroma."""
+    monkeypatch.setattr(spectral, "_KEEP_FRAMES", 2 * spectral.BLOCK)
+    np.testing.assert_allclose(analyse(rock).chroma_stft, analysed.chroma_stft, atol=1e-6)

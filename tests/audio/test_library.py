@@ -22,7 +22,16 @@ import soundfile as sf
 import etl
 from etl.audio.sonic import Mode
 from etl.exports.sonic import Normalization
-from etl.pipelines.library import LibraryRun, check, make_artifacts, parse_stages, run_library, status
+from etl.pipelines.library import (
+    LibraryRun,
+    check,
+    draw_overview,
+    draw_track,
+    make_artifacts,
+    parse_stages,
+    run_library,
+    status,
+)
 from etl.runtime.errors import EtlError
 from etl.store.database import open_store, read_store
 
@@ -195,6 +204,128 @@ def test_windowed_features_stand_beside_beat_features(described):
         assert connection.sql("SELECT count(*) FROM library").fetchall() == [(7,)]
 
 
+def test_modes_and_versions_do_not_mix_in_matrices(described):
+    """A track described in windows only, or by an older version, is not in a matrix of beats."""
+    run(described, mode=Mode.WINDOW)
+    output = described.parent / "x.npz"
+    with open_store(described.parent / "store.duckdb") as connection:
+        ((one,), (two,)) = connection.sql(
+            "SELECT content_hash FROM library WHERE title IN ('Song 1', 'Song 2') ORDER BY title"
+        ).fetchall()
+        connection.execute("DELETE FROM sonic_features WHERE content_hash = ? AND version = '1.beat'", [one])
+        connection.execute("UPDATE sonic_features SET version = '0.beat' WHERE content_hash = ?", [two])
+        beats = make_artifacts(connection, output, normalization=Normalization.NONE)
+        windows = make_artifacts(connection, output, normalization=Normalization.NONE, mode=Mode.WINDOW)
+        assert connection.sql("SELECT count(*), count(bpm) FROM library").fetchall() == [(7, 7)]
+    assert "Song 1" not in beats.columns["track_titles"]
+    assert "Song 2" not in beats.columns["track_titles"]
+    assert beats.manifest["mode"] == "beat"
+    assert "Song 1" in windows.columns["track_titles"]
+    assert windows.manifest["mode"] == "window"
+
+
+def test_the_newest_description_is_shown(described):
+    """Of two versions of the features the view has the newer one, by number."""
+    with open_store(described.parent / "store.duckdb") as connection:
+        connection.execute(
+            "INSERT INTO sonic_features "
+            "SELECT * REPLACE ('10.beat' AS version, 77 AS bpm) FROM sonic_features"
+        )
+        assert connection.sql("SELECT DISTINCT bpm FROM library").fetchall() == [(77.0,)]
+        assert connection.sql("SELECT count(*) FROM library").fetchall() == [(7,)]
+
+
+def test_tracks_that_wait_are_in_the_view_too(described):
+    """A scanned track without a description stands beside the others, and pictures and queries work."""
+    write_track(described / "new.flac", 50)
+    run(described, "scan")
+    with read_store(described.parent / "store.duckdb") as connection:
+        rows = connection.sql("SELECT * FROM library").pl()
+        assert (rows.height, rows["vector_whole"].null_count()) == (8, 1)
+        assert draw_overview(connection, described.parent / "o.png", colour="key") == 7
+        draw_track(connection, "Song 1", described.parent / "t.png")
+        made = make_artifacts(connection, described.parent / "x.npz", normalization=Normalization.NONE)
+        assert len(made.track_ids) == 7
+
+
+def test_durations_are_those_of_the_sound(described):
+    """Where the tags say something else, the decoded length counts."""
+    with open_store(described.parent / "store.duckdb") as connection:
+        connection.execute("UPDATE tracks SET duration_s = NULL WHERE title = 'Song 1'")
+        connection.execute("UPDATE tracks SET duration_s = 999 WHERE title = 'Song 2'")
+        made = make_artifacts(connection, described.parent / "x.npz", normalization=Normalization.NONE)
+    assert set(made.columns["durations_ms"]) == {3000}
+
+
+@pytest.mark.parametrize(
+    ("condition", "count"),
+    [
+        ("artist = 'Artist 0' AND title <> 'Song 3'", 2),
+        ("bpm BETWEEN 40 AND 240 AND key >= 0", 7),
+        ("path LIKE '%/album1/%' AND year IS NULL", 3),
+        ("first_seen > now() - INTERVAL 1 DAY", 7),
+        ("mode = 'beat' OR fallback IS NOT NULL", 7),
+        ("bpm > (SELECT min(bpm) FROM library)", 5),
+    ],
+)
+def test_any_column_of_the_library_selects_tracks(described, condition, count):
+    """Tempo, key, tags, place, time of arrival and sub-queries can choose the rows."""
+    with read_store(described.parent / "store.duckdb") as connection:
+        made = make_artifacts(
+            connection, described.parent / "x.npz", normalization=Normalization.NONE, where=condition
+        )
+    assert len(made.track_ids) >= 1
+    assert len(made.track_ids) == count or condition.startswith("bpm >")
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "artist = Beatles",
+        "title LIKE",
+        "count(*) > 1",
+        "1 = 1; DROP TABLE files",
+        "1 = 1) OR (SELECT 1",
+        "title",
+        "nonsense(artist)",
+        "genre = 'Rock' ORDER BY 1",
+    ],
+)
+def test_a_wrong_condition_is_told_with_the_columns(described, condition):
+    """Typing errors and attempts at more than a condition change nothing and name the columns."""
+    database = described.parent / "store.duckdb"
+    before = database.read_bytes()
+    with (
+        read_store(database) as connection,
+        pytest.raises(EtlError, match="--where is no condition over tracks") as caught,
+    ):
+        make_artifacts(
+            connection, described.parent / "x.npz", normalization=Normalization.NONE, where=condition
+        )
+    assert "key_name" in caught.value.hint
+    assert "vector" not in caught.value.hint
+    assert database.read_bytes() == before
+
+
+def test_an_unwritable_target_is_known_at_the_start(music):
+    """A run says so before it has worked for hours."""
+    with pytest.raises(EtlError, match="is a folder"):
+        run(music, "scan,sonic,artifacts", output=music)
+    assert not (music.parent / "store.duckdb").exists()
+
+
+def test_a_run_leaves_a_log(music):
+    """Stages, the reject and the end are in the log beside the store, and nothing else is."""
+    (music / "hostile\nname.mp3").write_bytes(b"no audio")
+    run(music, "scan")
+    text = (music.parent / "store.duckdb.log").read_text()
+    assert "scan started" in text
+    assert "warning" in text
+    assert "hostile\\nname.mp3: the name says mp3, the content is no audio" in text
+    assert "scan: 0 unchanged, 10 new" in text
+    assert text.splitlines()[-1].endswith("2 rejects")
+
+
 def test_artifacts_are_aligned_sorted_and_reproducible(described):
     """Rows are sorted by track id, tags and features are those of that track, bytes repeat."""
     run(described, "artifacts")
@@ -242,14 +373,27 @@ def test_normalizations_are_finite_and_named(described, method):
 
 
 def test_parquet_holds_the_same(described):
-    """The Parquet form has the same rows and numbers."""
-    with read_store(described.parent / "store.duckdb") as connection:
-        made = make_artifacts(connection, described.parent / "x.parquet", normalization=Normalization.NONE)
-    frame = pl.read_parquet(described.parent / "x.parquet")
-    assert frame["track_ids"].to_list() == list(made.track_ids)
-    np.testing.assert_array_equal(
-        np.array(frame["X_sonic"].to_list(), dtype=np.float32), made.matrices["X_sonic"]
-    )
+    """The Parquet form has the same rows, numbers, names and parameters, and loads the same way."""
+    run(described, "artifacts")
+    run(described, "artifacts", output=described.parent / "out.parquet")
+    by_npz = etl.load_artifacts(described.parent / "out.npz")
+    by_parquet = etl.load_artifacts(described.parent / "out.parquet")
+    assert by_npz.manifest == by_parquet.manifest
+    for group in ("matrices", "columns", "parameters"):
+        ours, theirs = getattr(by_npz, group), getattr(by_parquet, group)
+        assert ours.keys() == theirs.keys()
+        for name, values in ours.items():
+            np.testing.assert_array_equal(values, theirs[name])
+            assert values.dtype.kind == theirs[name].dtype.kind
+    np.testing.assert_array_equal(by_npz.feature_units, by_parquet.feature_units)
+    data = (described.parent / "out.parquet").read_bytes()
+    for damage in (b"", b"PAR1", data[:-5], data[: len(data) // 2]):
+        (described.parent / "bad.parquet").write_bytes(damage)
+        with pytest.raises(EtlError, match="no file of sonic matrices"):
+            etl.load_artifacts(described.parent / "bad.parquet")
+    pl.DataFrame({"a": [1]}).write_parquet(described.parent / "bad.parquet")
+    with pytest.raises(EtlError, match="no file of sonic matrices"):
+        etl.load_artifacts(described.parent / "bad.parquet")
 
 
 def test_loader_refuses_what_does_not_belong_together(described):
@@ -260,7 +404,7 @@ def test_loader_refuses_what_does_not_belong_together(described):
         members = dict(archive.items())
     ids = members["track_ids"]
     damages = {
-        "has 6 rows": {"bpm": members["bpm"][:6]},
+        "bpm has shape": {"bpm": members["bpm"][:6]},
         "occurs twice": {"track_ids": np.array([ids[0], *ids[:-1]])},
         "out of order": {"track_ids": ids[::-1]},
         "for 128 features": {"X_sonic": members["X_sonic"][:, :5]},
@@ -271,9 +415,40 @@ def test_loader_refuses_what_does_not_belong_together(described):
         np.savez(bad, **{**members, **damage})
         with pytest.raises(EtlError, match=words):
             etl.load_artifacts(bad)
-    (described.parent / "bad.npz").write_bytes(b"no zip")
+
+
+def test_loader_refuses_damaged_files(described):
+    """A file cut, emptied, of another kind or with members of the wrong shape is refused in words."""
+    run(described, "artifacts")
+    good = (described.parent / "out.npz").read_bytes()
+    bad = described.parent / "bad.npz"
+    damages = [
+        b"",
+        b"no zip",
+        good[:100],
+        good[: len(good) // 2],
+        good[:-10],
+        good[:200] + bytes(300) + good[500:],
+    ]
+    for data in damages:
+        bad.write_bytes(data)
+        with pytest.raises(EtlError, match="no file of sonic matrices"):
+            etl.load_artifacts(bad)
+    with bad.open("wb") as file:
+        np.save(file, np.zeros(3))
     with pytest.raises(EtlError, match="no file of sonic matrices"):
-        etl.load_artifacts(described.parent / "bad.npz")
+        etl.load_artifacts(bad)
+    with np.load(described.parent / "out.npz", allow_pickle=False) as archive:
+        members = dict(archive.items())
+    for name in ("track_ids", "bpm", "X_sonic", "feature_names"):
+        np.savez(bad, **{**members, name: np.array(5)})
+        with pytest.raises(EtlError, match=r"shape|units"):
+            etl.load_artifacts(bad)
+    np.savez(bad, **{**members, "X_sonic": np.full(members["X_sonic"].shape, "x")})
+    with pytest.raises(EtlError, match="not finite numbers"):
+        etl.load_artifacts(bad)
+    with pytest.raises(EtlError, match="no file of sonic matrices"):
+        etl.load_artifacts(described.parent / "missing.npz")
 
 
 def test_check_finds_damage(described):
@@ -362,3 +537,17 @@ def test_second_writer_is_told_who_holds_the_store(tmp_path, music):
         )
     assert done.returncode == 1
     assert f"locked by process {os.getpid()}, started at" in done.stderr
+
+
+def test_files_that_vanish_before_they_are_hashed_wait(music):
+    """A whole batch that cannot be read gives rejects, no crash, and is tried again."""
+    run(music, "scan")
+    away = music.rename(music.parent / "away")
+    said = run(music, "sonic")
+    assert "0 described" in said
+    with read_store(music.parent / "store.duckdb") as connection:
+        assert status(connection).pending == 7
+        reasons = connection.sql("SELECT DISTINCT reason FROM rejects WHERE stage = 'sonic'").fetchall()
+    assert reasons == [("cannot read the file: No such file or directory",)]
+    away.rename(music)
+    assert "6 described" in run(music, "sonic")

@@ -39,9 +39,11 @@ def test_an_empty_library_has_zeros_and_no_problems(etl_command):
         "Failed",
     ]
     assert etl_command("library", "check") == (0, "0 problems\n")
-    assert etl_command("library", "cache", "info") == (0, "the cache is empty\n")
-    assert etl_command("library", "cache", "clear") == (0, "0 descriptions forgotten\n")
-    assert etl_command("library", "cache", "verify") == (0, "0 problems\n")
+    assert etl_command("cache", "info") == (0, "nothing is kept yet\n")
+    assert etl_command("cache", "info", "--older-than", "2w") == (0, "nothing is as old as that\n")
+    assert etl_command("cache", "clear", "--kind", "audio", "--unused") == (0, "0 forgotten\n")
+    assert etl_command("cache", "clear", "--kind", "all", "--yes") == (0, "0 forgotten\n")
+    assert etl_command("cache", "verify") == (0, "0 problems\n")
 
 
 def test_dry_run_changes_nothing(etl_command, tmp_path):
@@ -50,8 +52,9 @@ def test_dry_run_changes_nothing(etl_command, tmp_path):
     (tmp_path / "music" / "a.mp3").write_bytes(b"x")
     code, output = etl_command("library", "run", str(tmp_path / "music"), "--dry-run")
     assert code == 0
-    assert "0 known tracks wait" in output
-    assert "0 new" not in output
+    assert "would scan: 0 unchanged, 1 new" in output
+    assert "would describe: 0" in output
+    assert etl_command("library", "stats")[1].splitlines()[0].split() == ["Total", "tracks:", "0"]
 
 
 @pytest.mark.parametrize(
@@ -62,6 +65,9 @@ def test_dry_run_changes_nothing(etl_command, tmp_path):
         (["library", "artifacts", "--where", "nonsense = 1"], "--where is no condition"),
         (["library", "scan", "nowhere"], "there is no"),
         (["library", "run", "--stages", "sonik"], "no stage `sonik`"),
+        (["library", "run", "--stages", "scan"], "nothing to scan"),
+        (["cache", "info", "--kind", "midi"], "there is no cache `midi`"),
+        (["cache", "clear", "--kind", "all", "--unused"], "--unused is for descriptions"),
         (["library", "plot"], "give a track, or --overview"),
         (["library", "plot", "Song"], "no described track is called Song"),
     ],

@@ -13,7 +13,7 @@ import pytest
 
 from etl.audio.describe_file import Work, as_row
 from etl.audio.sonic import Mode, describe
-from etl.pipelines.cache import cache_info, clear_cache, verify_cache
+from etl.pipelines.cache import Kind, cache_info, clear_cache, verify_cache
 from etl.pipelines.library_sonic import _FEATURE_SCHEMA, _commit
 from etl.runtime.hashing import content_hash
 from etl.runtime.workers import Outcome
@@ -66,6 +66,22 @@ def test_named_query_runs_and_says_what_it_is_for(store, path):
     assert rows or path.stem == "library-failures"
 
 
+def test_failures_are_those_of_files_that_are_there(store):
+    """What was mended or has gone is no failure any more, however often it was rejected."""
+    query = named_query("library-failures").sql
+    store.execute("UPDATE files SET problem = 'tags unreadable: x' WHERE track_id = 'id0'")
+    store.execute("UPDATE files SET problem = 'tags unreadable: y', gone_at = now() WHERE track_id = 'id1'")
+    store.execute("UPDATE files SET problem = 'no audio' WHERE track_id = 'id2'")
+    store.execute(
+        "UPDATE ledger SET status = 'failed', error = 'shorter than 1 s (0.3 s)' "
+        "WHERE item = (SELECT content_hash FROM files WHERE track_id = 'id3')"
+    )
+    assert [row[:3] for row in store.execute(query).fetchall()] == [
+        ("sonic", "shorter than 1 s", 1),
+        ("scan", "tags unreadable", 1),
+    ]
+
+
 def test_similar_tracks_come_nearest_first(store):
     """A track is nearest to itself, then to its like; title, path and id all name it."""
     query = (ROOT / "sql" / "queries" / "library-similar.sql").read_text()
@@ -101,34 +117,63 @@ def test_schema_file_describes_the_table(store, table):
     assert all(field["description"] for field in schema["fields"])
 
 
-def test_what_costs_a_worker_is_tried_thrice(store):
+def test_what_costs_a_worker_is_tried_thrice(store, tmp_path):
     """A crash parks the track for the next run, a third one fails it; a plain failure is final at once."""
     ledger = Ledger(store, "sonic", "1.beat")
-    work = Work("crashes", "/a", Mode.BEAT)
-    refused: Outcome[Work, Any] = Outcome(Work("refused", "/b", Mode.BEAT), None, "no audio", 1.0, 1)
+    work = Work("crashes", str(tmp_path / "0.flac"), Mode.BEAT)
+    refused = Work("refused", str(tmp_path / "1.flac"), Mode.BEAT)
     with recorded_run(store, "test", {}) as run:
         for attempt in range(3):
             lost: Outcome[Work, Any] = Outcome(work, None, "crashed", 1.0, 1, is_lost=True)
-            _commit(store, run, ledger, [lost, refused] if attempt == 0 else [lost])
+            plain: Outcome[Work, Any] = Outcome(refused, None, "no audio", 1.0, 1)
+            _commit(store, run, ledger, [lost, plain] if attempt == 0 else [lost])
             waiting = ledger.missing(pl.DataFrame({"item": ["crashes", "refused"]}))["item"].to_list()
             assert waiting == (["crashes"] if attempt < 2 else [])
 
 
+def test_a_file_that_cannot_be_read_is_never_given_up(store, tmp_path):
+    """Tracks of an unplugged disk wait for it, however often a run finds them missing."""
+    ledger = Ledger(store, "sonic", "1.beat")
+    away: Outcome[Work, Any] = Outcome(
+        Work("away", str(tmp_path / "unplugged" / "a.mp3"), Mode.BEAT), None, "not decodable", 1.0, 1
+    )
+    with recorded_run(store, "test", {}) as run:
+        for _ in range(5):
+            _commit(store, run, ledger, [away])
+            assert ledger.missing(pl.DataFrame({"item": ["away"]})).height == 1
+
+
 def test_cache_forgets_only_what_no_file_needs(store):
-    """Clearing drops content that is gone, keeps what is there, and drops all when told to."""
+    """Clearing the unused drops content that is gone, keeps what is there; clearing audio drops all."""
     store.execute("UPDATE files SET gone_at = now() WHERE track_id = 'id4'")
-    assert "5 described, 0 failed, 1 unused" in cache_info(store)[0]
-    assert clear_cache(store, older_than_days=1, everything=False) == 0
-    assert clear_cache(store, older_than_days=None, everything=False) == 1
+    counts = cache_info(store, Kind.ALL).select("kind", "status", "reason", "ids").rows()
+    assert counts == [
+        ("recording", "described", "1.beat", 4),
+        ("recording", "described", "1.beat, unused", 1),
+    ]
+    assert cache_info(store, Kind.AUDIO, older_than_days=1).is_empty()
+    assert cache_info(store, Kind.SPOTIFY).is_empty()
+    assert clear_cache(store, Kind.AUDIO, older_than_days=1) == 0
+    assert clear_cache(store, Kind.AUDIO, unused=True) == 1
     assert store.sql("SELECT count(*) FROM library WHERE bpm_confidence IS NOT NULL").fetchall() == [(4,)]
-    assert clear_cache(store, older_than_days=None, everything=True) == 4
-    assert cache_info(store) == ["the cache is empty"]
+    assert clear_cache(store, Kind.SPOTIFY) == 0
+    assert clear_cache(store, Kind.ALL) == 4
+    assert cache_info(store, Kind.ALL).is_empty()
 
 
 def test_cache_verification_names_changed_and_missing_files(store, tmp_path):
-    """A byte changed behind the scan's back and a missing file are named."""
-    assert verify_cache(store) == []
+    """A byte changed behind the scan's back, a missing file and a nameless answer are named."""
+    assert verify_cache(store, Kind.ALL) == []
     (tmp_path / "1.flac").write_bytes(b"x")
     (tmp_path / "2.flac").unlink()
-    problems = verify_cache(store)
-    assert [problem.split(": ")[1][:15] for problem in problems] == ["content changed", "No such file or"]
+    store.execute(
+        "INSERT INTO spotify_artists BY NAME SELECT 'short' AS id, 'found' AS status, '' AS reason, "
+        "0 AS failures, false AS refresh_wanted, now() AS fetched_at, 'x' AS name"
+    )
+    problems = verify_cache(store, Kind.ALL)
+    assert [problem.split(": ")[1][:15] for problem in problems] == [
+        "not an id of Sp",
+        "content changed",
+        "No such file or",
+    ]
+    assert verify_cache(store, Kind.ALL, older_than_days=1) == []

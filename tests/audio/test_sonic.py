@@ -35,6 +35,26 @@ def test_tempo_is_within_a_half_percent_of_an_octave_equivalent(pieces, style, b
     assert found.irregularity < 0.35
 
 
+@pytest.mark.parametrize("seconds", [3.0, 4.0, 6.0])
+def test_short_clips_keep_their_tempo(pieces, seconds):
+    """Two bars of a loop give their tempo or an octave of it, not one that fits in eight times."""
+    right = 0
+    tempi = (72.0, 90.0, 100.0, 118.0, 140.0)
+    for bpm in tempi:
+        piece = pieces.compose("rock", bpm, 0, minor=False, seconds=12.0, seed=int(bpm))
+        clip = pieces.render(piece)[2 * SAMPLE_RATE :][: int(seconds * SAMPLE_RATE)]
+        found = rhythm(analyse(clip).onset_median).bpm
+        right += any(abs(found / (bpm * ratio) - 1) < 0.04 for ratio in (0.5, 1, 2))
+    assert right >= 4
+
+
+def test_two_seconds_have_no_tempo_and_say_why(rock):
+    """What is too short for a tempo has none, and the reason is not that nothing sounds."""
+    sonic = describe(rock[SAMPLE_RATE : 3 * SAMPLE_RATE])
+    assert sonic.rhythm.bpm == 0
+    assert sonic.fallback == "too short for a tempo"
+
+
 @pytest.mark.parametrize("key", range(24))
 def test_key_of_a_profile_is_that_key(key):
     """Chroma that is the profile of a key gives that key, with confidence."""
@@ -106,6 +126,34 @@ def test_silence_is_described():
     assert sonic.rhythm.bpm == 0
     assert sonic.energy.rms_db == pytest.approx(-100)
     assert np.isfinite(sonic.vectors).all()
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_dither_has_neither_key_nor_tempo(mode):
+    """Noise of the last bit, which any converter leaves in silence, is silence."""
+    dither = np.random.default_rng(8).integers(-1, 2, 6 * SAMPLE_RATE) / 32_768
+    sonic = describe(dither.astype(np.float32), mode)
+    assert (sonic.key.key, sonic.rhythm.bpm) == (NO_KEY, 0)
+    assert sonic.energy.rms_db == pytest.approx(-92, abs=1)
+
+
+@pytest.mark.parametrize(("level", "fits"), [(3e4, True), (1e5, True), (1e7, False), (1e30, False)])
+def test_samples_far_beyond_full_scale_give_numbers_or_a_reason(level, fits):
+    """Float files may hold whole numbers; what leaves the range of floats is refused, not stored as NaN."""
+    noise = (np.random.default_rng(9).normal(0, 1, 3 * SAMPLE_RATE) * level).astype(np.float32)
+    if fits:
+        assert np.isfinite(describe(noise).vectors).all()
+    else:
+        with pytest.raises(DecodeError, match="times full scale"):
+            describe(noise)
+
+
+def test_level_of_a_long_quiet_recording_is_exact():
+    """A sum over tens of millions of squares keeps its digits."""
+    signal = np.full(30_000_000, 1e-3, dtype=np.float32)
+    signal[:1000] = 1.0
+    expected = 10 * np.log10((1000 + (len(signal) - 1000) * float(np.float32(1e-3)) ** 2) / len(signal))
+    assert measure_energy(signal).rms_db == pytest.approx(expected, abs=1e-5)
 
 
 def test_window_mode_on_demand_has_no_fallback(rock):

@@ -92,6 +92,8 @@ def test_content_decides_the_kind(tmp_path):
         (b"RIFF\0\0\0\0WAVEfmt ", "wav"),
         (b"FORM\0\0\0\0AIFC", "aiff"),
         (b"\0\0\0\x20ftypM4A ", "m4a"),
+        (b"\0\0\0\x18ftypheic", None),
+        (b"\0\0\0\x1cftypavif", None),
         (b"\xff\xfb\x90\x64", "mp3"),
         (b"\xff\xf1\x50\x80", "aac"),
         (b"OggS" + bytes(22) + b"\x01\x13OpusHead", "opus"),
