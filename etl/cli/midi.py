@@ -10,6 +10,7 @@ import typer
 from etl.cli.options import Database
 from etl.runtime.errors import EtlError
 from etl.runtime.executor import default_workers
+from etl.runtime.pool import ProcessPool
 from etl.runtime.settings import database_path
 
 if TYPE_CHECKING:
@@ -27,8 +28,9 @@ Filter = Annotated[str, typer.Option("--filter", help="Only paths that match thi
 Force = Annotated[bool, typer.Option("--force", help="Do again what is done.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 
+KERNELS = ("etl.pipelines.midi_kernels",)
 LIBRARY = Path("midi_library")
-STAGES = "analyze,sanitize,split"
+STAGES = "import,analyze,sanitize,split"
 
 
 @app.command(epilog="Example: etl midi run ~/midi packs.zip --library ~/midi_library")
@@ -58,7 +60,7 @@ def import_(
     dry_run: DryRun = False,
 ) -> None:
     """Read, hash, analyse and store what is new; write no copies."""
-    _run(sources, LIBRARY, ["analyze"], db, workers, limit, pattern, force=force, dry_run=dry_run)
+    _run(sources, LIBRARY, ["import"], db, workers, limit, pattern, force=force, dry_run=dry_run)
 
 
 @app.command(epilog="Example: etl midi analyze ~/midi --force")
@@ -96,7 +98,7 @@ def sanitize(
         renames = sanitize_in_place(tuple(sources), database_path(db), pattern=pattern, dry_run=dry_run)
         typer.echo(_renamed(renames.rows, renames.run_id, dry_run=dry_run))
         return
-    _run(sources, library, ["analyze", "sanitize"], db, workers, limit, pattern, force=force, dry_run=dry_run)
+    _run(sources, library, ["sanitize"], db, workers, limit, pattern, force=force, dry_run=dry_run)
 
 
 @app.command(epilog="Example: etl midi split ~/midi/song.mid --library ~/midi_library")
@@ -111,7 +113,7 @@ def split(
     dry_run: DryRun = False,
 ) -> None:
     """Cut files with several parts into one file per track and channel, in the library."""
-    _run(sources, library, STAGES.split(","), db, workers, limit, pattern, force=force, dry_run=dry_run)
+    _run(sources, library, ["split"], db, workers, limit, pattern, force=force, dry_run=dry_run)
 
 
 @app.command(epilog="Example: etl midi rename --template '{bpm}bpm_{key}_{category}.mid' --dry-run")
@@ -218,9 +220,10 @@ def _run(
     force: bool,
     dry_run: bool,
 ) -> None:
+    # Made first: its server loads the compiled code while this process imports the rest.
+    pool = ProcessPool(workers or default_workers(), KERNELS)
     from etl.pipelines.midi import preview, run_midi
     from etl.pipelines.midi_request import MidiRun, Stage
-    from etl.runtime.progress import Progress
 
     unknown = [stage for stage in stages if stage not in set(Stage)]
     if unknown:
@@ -230,7 +233,6 @@ def _run(
         database=database_path(db),
         library=library,
         stages=frozenset(Stage(stage) for stage in stages),
-        workers=workers or default_workers(),
         limit=limit,
         pattern=pattern,
         force=force,
@@ -238,9 +240,7 @@ def _run(
     if dry_run:
         typer.echo(preview(request))
         return
-    with Progress("files") as progress:
-        summary = run_midi(request, progress)
-    typer.echo(describe(summary))
+    typer.echo(describe(run_midi(request, pool)))
 
 
 def describe(summary: MidiSummary) -> str:

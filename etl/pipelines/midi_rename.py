@@ -121,7 +121,7 @@ def _carry_out(
     if dry_run or not plan:
         return renames
     with open_store(database) as connection, recorded_run(connection, command, {"files": len(plan)}) as run:
-        _recover(connection)
+        recover_renames(connection)
         renames.run_id = run.run_id
         shown = [(_text(old), _text(new), digest) for old, new, digest in plan]
         journal = pl.DataFrame(shown, schema=_SCHEMA, orient="row").with_row_index("ordinal")  # noqa: F841
@@ -166,7 +166,7 @@ def _repoint(connection: duckdb.DuckDBPyConnection, run_id: int, before: str, af
     connection.execute("INSERT OR REPLACE INTO midi_paths SELECT * FROM moved")
 
 
-def _recover(connection: duckdb.DuckDBPyConnection) -> None:
+def recover_renames(connection: duckdb.DuckDBPyConnection) -> None:
     """Take back renames that a killed process left half done."""
     rows = connection.sql(
         "SELECT run_id, ordinal, old_path, new_path FROM midi_renames WHERE status = 'planned' ORDER BY ALL"
@@ -189,7 +189,7 @@ def undo(database: Path, run_id: int) -> tuple[int, int]:
         If the run renamed nothing.
     """
     with open_store(database) as connection:
-        _recover(connection)
+        recover_renames(connection)
         rows = connection.sql(
             "SELECT ordinal, old_path, new_path FROM midi_renames WHERE run_id = ? AND status = 'done' "
             "ORDER BY ordinal DESC",

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections import deque
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import forkserver
 from typing import TYPE_CHECKING, Self, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from multiprocessing.process import BaseProcess
     from types import TracebackType
 
@@ -30,17 +32,35 @@ def thread_executor(workers: int) -> Executor:
     return ThreadPoolExecutor(workers, thread_name_prefix="etl")
 
 
-def process_executor(workers: int) -> Executor:
-    """Spawned processes with one numerical thread each, for everything else."""
+def process_executor(workers: int, preload: Sequence[str] = ()) -> ProcessPoolExecutor:
+    """Fresh processes with one numerical thread each, for everything else.
+
+    Where the system can fork they come from a server that has imported ``preload`` once for all of them and
+    is started here, to be ready by the time there is work; elsewhere each imports for itself.
+
+    Parameters
+    ----------
+    workers
+        Processes.
+    preload
+        Modules to import before forking. They must start no threads (polars does).
+    """
     libraries = ("OMP", "OPENBLAS", "MKL", "NUMBA")
     for variable in (*(f"{library}_NUM_THREADS" for library in libraries), "POLARS_MAX_THREADS"):
         os.environ.setdefault(variable, "1")
-    context = multiprocessing.get_context("spawn")
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return ProcessPoolExecutor(
+            workers, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent
+        )
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(preload))
+    forkserver.ensure_running()
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent)
 
 
 def _end_with_parent() -> None:
     """Let a worker end when its parent has been killed: its queues would keep it waiting for ever."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_exit_after, args=(parent,), daemon=True).start()
