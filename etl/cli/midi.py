@@ -37,7 +37,7 @@ STAGES = "import,analyze,sanitize,split"
 def run(
     sources: Sources,
     library: Library = LIBRARY,
-    stages: Annotated[str, typer.Option(help="Comma-separated: analyze, sanitize, split.")] = STAGES,
+    stages: Annotated[str, typer.Option(help="Comma-separated: import, analyze, sanitize, split.")] = STAGES,
     db: Database = None,
     workers: Workers = None,
     limit: Limit = None,
@@ -59,7 +59,7 @@ def import_(
     force: Force = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Read, hash, analyse and store what is new; write no copies."""
+    """Read, hash, parse and tag what is new; no analysis and no copies."""
     _run(sources, LIBRARY, ["import"], db, workers, limit, pattern, force=force, dry_run=dry_run)
 
 
@@ -73,7 +73,7 @@ def analyze(
     force: Force = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Analyse what is new: the same pass as import, since a file is read once for both."""
+    """Find tempo, metre, key, drums, chords and category of what has none, importing it first if need be."""
     _run(sources, LIBRARY, ["analyze"], db, workers, limit, pattern, force=force, dry_run=dry_run)
 
 
@@ -95,7 +95,9 @@ def sanitize(
     if in_place:
         from etl.pipelines.midi_rename import sanitize_in_place
 
-        renames = sanitize_in_place(tuple(sources), database_path(db), pattern=pattern, dry_run=dry_run)
+        renames = sanitize_in_place(
+            tuple(sources), database_path(db), library=library, pattern=pattern, dry_run=dry_run
+        )
         typer.echo(_renamed(renames.rows, renames.run_id, dry_run=dry_run))
         return
     _run(sources, library, ["sanitize"], db, workers, limit, pattern, force=force, dry_run=dry_run)
@@ -137,10 +139,13 @@ def undo(
     run_id: Annotated[int, typer.Argument(metavar="RUN", help="The run to take back.")], db: Database = None
 ) -> None:
     """Take back the renames of a run, last first."""
-    from etl.pipelines.midi_rename import undo as take_back
+    from etl.pipelines.midi_journal import undo as take_back
 
     undone, kept = take_back(database_path(db), run_id)
-    typer.echo(f"{undone:,} renames taken back" + (f", {kept:,} left: the files have gone" if kept else ""))
+    typer.echo(
+        f"{undone:,} renames taken back"
+        + (f", {kept:,} left: the file has gone, or another has its old name" if kept else "")
+    )
 
 
 @app.command(epilog="Example: etl midi export --export-to /media/MPC --format mpc-one --npz midi.npz")

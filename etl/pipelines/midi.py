@@ -12,12 +12,11 @@ import itertools
 import re
 import shutil
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from etl.pipelines.midi_archives import Refusal, read_archive
 from etl.pipelines.midi_board import FIND, Board
-from etl.pipelines.midi_rename import recover_renames
+from etl.pipelines.midi_journal import recover_renames
 from etl.pipelines.midi_request import MidiRun, MidiSummary, Stage
 from etl.pipelines.midi_sources import Found, walk
 from etl.pipelines.midi_task import Entry, Task, lost, process, single_files
@@ -31,12 +30,13 @@ from etl.store.runs import recorded_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from etl.runtime.pool import ProcessPool
 
 _BATCH_FILES: Final = 512
 _BATCH_BYTES: Final = 8 << 20
-_CHUNK: Final = 2048
+_FIRST_CHUNK, _LARGEST_CHUNK = 1024, 65536
 
 
 def run_midi(request: MidiRun, pool: ProcessPool) -> MidiSummary:
@@ -69,11 +69,10 @@ def run_midi(request: MidiRun, pool: ProcessPool) -> MidiSummary:
         open_store(request.database) as connection,
         LiveView("etl midi", status_file=status_path(request.database)) as view,
     ):
-        connection.execute("SET threads = 1")  # the cores are for the workers
         recover_renames(connection)
         with recorded_run(connection, "midi run", arguments) as run, _swept(incoming), pool:
             board = Board(request.stages, view)
-            writer = Writer(connection, run, request, summary, board, incoming)
+            writer = Writer(connection, run, request, summary=summary, board=board, incoming=incoming)
             results = pool.map(
                 process,
                 _tasks(request, writer, board, incoming),
@@ -138,7 +137,7 @@ def _tasks(request: MidiRun, writer: Writer, board: Board, incoming: Path | None
     batch: list[Entry] = []
     archives: list[str] = []
     size = 0
-    entries = _entries(request, writer, board)
+    entries = _entries(request, writer)
     while True:
         with board.timed(FIND):
             entry = next(entries, None)
@@ -158,7 +157,7 @@ def _tasks(request: MidiRun, writer: Writer, board: Board, incoming: Path | None
             return
 
 
-def _entries(request: MidiRun, writer: Writer, board: Board) -> Iterator[Entry | str]:
+def _entries(request: MidiRun, writer: Writer) -> Iterator[Entry | str]:
     """Give what is to read: files, members of archives and, after its last member, each archive's key."""
     left = request.limit if request.limit is not None else 1 << 62
     found = walk(request.sources, pattern=request.pattern, library=request.library)
@@ -188,9 +187,7 @@ def _members(found: Found, pattern: str, writer: Writer) -> Iterator[Entry | str
                     writer.refuse([member])
                 elif pattern == "*" or fnmatch.fnmatch(member.path, pattern):
                     writer.find(1)
-                    yield Entry(
-                        member.path, member.name, None, len(member.blob), found.mtime_ns, member.blob
-                    )
+                    yield Entry(member.path, member.name, None, len(member.blob), found.mtime_ns, member.blob)
     except OSError as error:
         writer.refuse([Refusal(found.path, "unreadable", error.strerror or str(error))])
         return
@@ -199,5 +196,8 @@ def _members(found: Found, pattern: str, writer: Writer) -> Iterator[Entry | str
 
 
 def _chunks(entries: Iterator[Found | Refusal]) -> Iterator[list[Found | Refusal]]:
-    while chunk := list(itertools.islice(entries, _CHUNK)):
+    """Cut what is found into chunks that grow: the first is soon there, and few are looked up in all."""
+    size = _FIRST_CHUNK
+    while chunk := list(itertools.islice(entries, size)):
         yield chunk
+        size = min(2 * size, _LARGEST_CHUNK)

@@ -75,9 +75,7 @@ def process_batch(task: Task) -> Result:
 
 def _merged(early: Result, late: Result) -> Result:
     frames = ("paths", "files", "analysis", "parts", "tags", "split", "rejects")
-    joined = {
-        name: pl.concat([getattr(early, name), getattr(late, name)], how="diagonal") for name in frames
-    }
+    joined = {name: pl.concat([getattr(early, name), getattr(late, name)], how="diagonal") for name in frames}
     seconds = {
         stage: early.seconds.get(stage, 0.0) + late.seconds.get(stage, 0.0)
         for stage in {**early.seconds, **late.seconds}
@@ -108,7 +106,9 @@ def _process(task: Task, clock: _Clock) -> Result:
         sizes = pl.Series([len(blob) for blob in blobs.values()], dtype=pl.Int64)
         files = _file_rows(counted.files.join(keys, on="file", maintain_order="left"), sizes)
         unreadable = files.filter(~pl.col("valid")).join(paths, on="sha256", maintain_order="left")
-        rejects += [(path, "import", "not MIDI", why) for path, why in unreadable.select("path", "reason").rows()]
+        rejects += [
+            (path, "import", "not MIDI", why) for path, why in unreadable.select("path", "reason").rows()
+        ]
     result = Result(
         count=len(task.entries),
         paths=named.drop("stem"),
@@ -136,7 +136,9 @@ def _process(task: Task, clock: _Clock) -> Result:
 
 def _read(
     entries: tuple[Entry, ...],
-) -> tuple[list[tuple[str, str | None, int, int, str, str]], dict[str, bytes], list[tuple[str, str, str, str]]]:
+) -> tuple[
+    list[tuple[str, str | None, int, int, str, str]], dict[str, bytes], list[tuple[str, str, str, str]]
+]:
     """Read and hash files: rows of `_PATHS`, different contents by hash, rejects."""
     rows, blobs, rejects = [], {}, []
     for entry in entries:
@@ -204,4 +206,3 @@ def _split(batch: MidiBatch, parts: pl.DataFrame, digests: list[str], incoming: 
             _write(incoming / part_key(digests[number], part.track, part.channel), part.blob)
             rows.append((digests[number], part.track, part.channel, part.suffix))
     return pl.DataFrame(rows, schema=SPLIT, orient="row")
-

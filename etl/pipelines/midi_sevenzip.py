@@ -27,9 +27,7 @@ if TYPE_CHECKING:
 _AHEAD: Final = 4  # members that may wait: unpacking goes on while the last ones are looked at
 
 
-def read_7z(
-    stream: IO[bytes], path: str, budget: Budget
-) -> Iterator[Refusal | tuple[str, bytes | None]]:
+def read_7z(stream: IO[bytes], path: str, budget: Budget) -> Iterator[Refusal | tuple[str, bytes | None]]:
     """Read the members that may be MIDI files or archives.
 
     Parameters
@@ -115,7 +113,7 @@ def _unpack(
         raise entry
 
 
-class _Collector(WriterFactory):  # type: ignore[misc]
+class _Collector(WriterFactory):
     """Makes a place in memory for each member, and hands over the one before."""
 
     def __init__(self, budget: Budget, queue: Queue[tuple[str, bytes | None] | BaseException | None]) -> None:
@@ -143,7 +141,7 @@ class _Collector(WriterFactory):  # type: ignore[misc]
         self._budget.take(count)
 
 
-class _Content(Py7zIO):  # type: ignore[misc]
+class _Content(Py7zIO):
     """One member in memory."""
 
     def __init__(self, collector: _Collector) -> None:

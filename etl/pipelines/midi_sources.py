@@ -73,6 +73,8 @@ def walk(
 
 def shown(location: str) -> str:
     """Write a path as text: bytes that are no UTF-8 become escapes."""
+    if location.isascii():
+        return location
     return location.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
@@ -102,11 +104,12 @@ def _identity(folder: Path) -> tuple[int, int]:
 
 def _file(location: str, pattern: str) -> Iterator[Found | Refusal]:
     path = shown(location)
-    is_midi = path.lower().endswith(MIDI_ENDINGS)
+    lower = path.lower()
+    is_midi = lower.endswith(MIDI_ENDINGS)
     kind = None
     try:
         status = os.stat(location)  # noqa: PTH116 - called once per file; Path takes ten times as long
-        if not stat.S_ISREG(status.st_mode) or path.lower().endswith(_TEMPORARY):
+        if not stat.S_ISREG(status.st_mode) or lower.endswith(_TEMPORARY):
             return
         if not is_midi:
             with Path(location).open("rb") as file:

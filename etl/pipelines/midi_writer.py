@@ -13,6 +13,7 @@ from etl.midi.sanitize import distinct_names, safe_stems
 from etl.pipelines.midi_board import FIND, STORE, Board
 from etl.pipelines.midi_request import VERSIONS, MidiRun, MidiSummary, Stage
 from etl.pipelines.midi_task import REJECTS, Result, part_key
+from etl.runtime.pool import give_back_memory
 from etl.store.database import transaction
 from etl.store.ledger import Ledger
 from etl.store.midi import (
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 _COMMIT_SECONDS: Final = 5.0
 _COMMIT_FILES: Final = 1000
+_TRIM_EVERY: Final = 8  # commits
 _NOT_STORED: Final = "name"
 
 
@@ -64,6 +66,7 @@ class Writer:
         connection: duckdb.DuckDBPyConnection,
         run: Run,
         request: MidiRun,
+        *,
         summary: MidiSummary,
         board: Board,
         incoming: Path | None,
@@ -77,6 +80,7 @@ class Writer:
         self._results: list[Result] = []
         self._refusals: list[tuple[str, str, str, str]] = []
         self._waiting = 0
+        self._flushes = 0
         self._committed = time.monotonic()
         self._replaces = {
             task: request.force or has_other_versions(connection, task, VERSIONS[task])
@@ -143,6 +147,9 @@ class Writer:
         self.summary.read += self._waiting
         self._results, self._refusals, self._waiting = [], [], 0
         self._committed = time.monotonic()
+        self._flushes += 1
+        if self._flushes % _TRIM_EVERY == 0:
+            give_back_memory()
 
     def _store(self, results: list[Result]) -> None:
         def joined(name: str, *keys: str) -> pl.DataFrame:

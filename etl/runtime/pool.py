@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections import deque
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
@@ -11,7 +13,7 @@ from etl.runtime.errors import EtlError
 from etl.runtime.executor import process_executor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
     from types import TracebackType
 
 Item = TypeVar("Item")
@@ -52,7 +54,7 @@ class ProcessPool:
         in_flight: int,
         divide: Callable[[Item], Sequence[Item]],
         lost: Callable[[Item], Result],
-    ) -> Iterator[Result]:
+    ) -> Generator[Result]:
         """Map ``function`` over ``items``, giving the results in order of the items.
 
         Where a process dies nobody knows over which item, so those in flight are tried again one at a time,
@@ -150,6 +152,17 @@ class ProcessPool:
             self._executor.submit(_nothing).result()
         except BrokenProcessPool as error:
             raise EtlError("worker processes do not start.", _STILLBORN_HINT) from error
+
+
+_trim: Final[Callable[[int], int] | None] = getattr(
+    ctypes.CDLL(None) if sys.platform == "linux" else None, "malloc_trim", None
+)
+
+
+def give_back_memory() -> None:
+    """Give freed memory back to the system; glibc keeps what lies between blocks in use, more and more."""
+    if _trim is not None:
+        _trim(0)
 
 
 def _nothing(*_: Any) -> None:

@@ -9,3 +9,7 @@ ALTER TABLE midi_analysis DROP COLUMN note_hash;
 INSERT INTO ledger
 SELECT 'midi.import', item, version, status, attempts, error, not_before, result_hash, updated_at
 FROM ledger WHERE task = 'midi.analyze';
+
+-- Parts are renamed with the file that they were split from.
+ALTER TABLE midi_renames ADD COLUMN track INTEGER;
+ALTER TABLE midi_renames ADD COLUMN channel SMALLINT;
