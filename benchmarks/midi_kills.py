@@ -66,8 +66,7 @@ def compare(top: Path, corpus: Path, stages: str, *, kills: int, seed: int = 6) 
     for name in ("whole", "killed"):
         (top / name).mkdir()
     started = time.perf_counter()
-    quiet = {"env": environment, "check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    subprocess.run(command(top / "whole", corpus, stages), **quiet)  # type: ignore[call-overload]
+    subprocess.run(command(top / "whole", corpus, stages), env=environment, check=True, capture_output=True)
     seconds = time.perf_counter() - started
     chance = random.Random(seed)  # noqa: S311 - no secret
     moments, finished = [], 0
@@ -83,7 +82,7 @@ def compare(top: Path, corpus: Path, stages: str, *, kills: int, seed: int = 6) 
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-    subprocess.run(command(top / "killed", corpus, stages), **quiet)  # type: ignore[call-overload]
+    subprocess.run(command(top / "killed", corpus, stages), env=environment, check=True, capture_output=True)
     whole, killed = tables(top / "whole"), tables(top / "killed")
     names = [str(path) for path in (top / "killed").rglob("*")]
     return {

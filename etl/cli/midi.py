@@ -193,7 +193,8 @@ def find(
         database_path(db), bpm=bpm, key=key, category=category, tags=tuple(tag or ()), limit=limit
     )
     for row in frame.iter_rows(named=True):
-        typer.echo(f"{row['bpm']:6.1f}  {row['key'] or '-':9}  {row['category'] or '-':12}  {row['path']}")
+        bpm = f"{row['bpm']:6.1f}" if row["bpm"] is not None else f"{'-':>6}"
+        typer.echo(f"{bpm}  {row['key'] or '-':9}  {row['category'] or '-':12}  {row['path']}")
     typer.echo(f"{frame.height:,} files", err=True)
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import fnmatch
 import itertools
-import re
 import shutil
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from etl.pipelines.midi_archives import Refusal, read_archive
@@ -30,11 +30,11 @@ from etl.store.runs import recorded_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from etl.runtime.pool import ProcessPool
 
 _BATCH_FILES: Final = 512
+_BATCH_TO_SPLIT: Final = 64  # writing parts takes a hundred times as long as the rest
 _BATCH_BYTES: Final = 8 << 20
 _FIRST_CHUNK, _LARGEST_CHUNK = 1024, 65536
 
@@ -137,6 +137,7 @@ def _tasks(request: MidiRun, writer: Writer, board: Board, incoming: Path | None
     batch: list[Entry] = []
     archives: list[str] = []
     size = 0
+    largest = _BATCH_TO_SPLIT if split else _BATCH_FILES
     entries = _entries(request, writer)
     while True:
         with board.timed(FIND):
@@ -147,7 +148,7 @@ def _tasks(request: MidiRun, writer: Writer, board: Board, incoming: Path | None
         if entry is not None:
             batch.append(entry)
             size += entry.size
-            if len(batch) < _BATCH_FILES and size < _BATCH_BYTES:
+            if len(batch) < largest and size < _BATCH_BYTES:
                 continue
         if batch or archives:
             board.hand_out(len(batch))
@@ -174,8 +175,7 @@ def _entries(request: MidiRun, writer: Writer) -> Iterator[Entry | str]:
 
 
 def _entry(found: Found) -> Entry:
-    name = re.split(r"[\\/]", found.path)[-1]
-    return Entry(found.path, name, found.location, found.size, found.mtime_ns)
+    return Entry(found.path, Path(found.location).name, found.location, found.size, found.mtime_ns)
 
 
 def _members(found: Found, pattern: str, writer: Writer) -> Iterator[Entry | str]:

@@ -56,7 +56,7 @@ def unfinished(
 def has_other_versions(connection: duckdb.DuckDBPyConnection, task: str, version: str) -> bool:
     """Whether the store has results of a task at another version."""
     query = "SELECT 1 FROM ledger WHERE task = ? AND version <> ? LIMIT 1"
-    return connection.execute(query, [task, version]).fetchone() is not None
+    return bool(connection.execute(query, [task, version]).fetchall())
 
 
 def add_paths(connection: duckdb.DuckDBPyConnection, paths: pl.DataFrame, run_id: int) -> None:
