@@ -2,8 +2,8 @@
 
 python -m benchmarks.midi_bombs [GIGABYTES]
 
-Each is imported by a command of its own, interpreter start included, in an empty folder; afterwards there may
-be nothing in and around that folder but the store.
+Each is imported by a command of its own, interpreter start included (as for ``nothing``, an empty folder), in
+an empty folder; afterwards there may be nothing in and around that folder but the store.
 """
 
 from __future__ import annotations
@@ -72,12 +72,17 @@ def zeros_zip(target: Path, size: int) -> None:
 
 def make_bombs(folder: Path, size: int) -> Iterator[Path]:
     """Write each kind; ``size`` is what comes out of those that swell, bytes."""
+    (folder / "nothing").mkdir()
+    yield folder / "nothing"
     zeros_zip(folder / "bomb.zip", size)
     yield folder / "bomb.zip"
-    with py7zr.SevenZipFile(
-        folder / "bomb.7z", "w", filters=[{"id": py7zr.FILTER_LZMA2, "preset": 0}]
-    ) as seven:
-        seven.writef(io.BufferedReader(_Zeros(min(size, 1 << 30))), "bomb.mid")
+    zeros = folder / "zeros"
+    with zeros.open("wb") as file:
+        file.truncate(min(size, 1 << 30))
+    filters = [{"id": py7zr.FILTER_LZMA2, "preset": 0}]
+    with py7zr.SevenZipFile(folder / "bomb.7z", "w", filters=filters) as seven:
+        seven.write(zeros, "bomb.mid")
+    zeros.unlink()
     yield folder / "bomb.7z"
     openers: dict[str, Callable[..., object]] = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}
     for ending, opener in openers.items():
@@ -162,7 +167,8 @@ def main() -> None:
         for bomb in make_bombs(Path(name) / "bombs", size):
             with tempfile.TemporaryDirectory() as top:
                 figures[bomb.name] = refused(bomb, Path(top)) | {"bytes": bomb.stat().st_size}
-            bomb.unlink()
+            if bomb.is_file():
+                bomb.unlink()
     print(json.dumps(figures, indent=1))
 
 

@@ -221,6 +221,7 @@ def test_library_names_follow_the_template_and_come_back(tmp_path: Path):
     run(tmp_path)
     before, stored = tree(tmp_path / "library"), tables(tmp_path / "m.duckdb")
     done = rename_library(tmp_path / "library", tmp_path / "m.duckdb", template="{bpm}bpm_{key}_{tags}.mid")
+    assert all(Path(new).is_absolute() for _, new in done.rows)
     names = [Path(new).name for _, new in done.rows]
     assert "120bpm_nokey_drums_" in "".join(names)
     assert len({name.lower() for name in names}) == len(names)
@@ -255,6 +256,14 @@ def test_a_drive_holds_the_library_sorted(library: Path, tmp_path: Path):
     assert set(progression) == {"name", "rootNote", "scale", "recordingOctave", "chords"}
     counts = json.loads((drive / "METADATA" / "categories.json").read_text())["categories"]
     assert sum(row["files"] for row in counts) == len(index["files"])
+
+    other = tmp_path / "other"
+    taken = other / next(name for name in files if name.startswith("MPC_Documents/SAMPLES"))
+    taken.parent.mkdir(parents=True)
+    taken.write_bytes(b"mine")
+    with pytest.raises(EtlError, match="from no export"):
+        export_drive(library / "library", database, other, DriveFormat.BOTH)
+    assert tree(other) == {str(taken.relative_to(other)): hashlib.sha256(b"mine").hexdigest()}
 
     kept = next(name for name in files if name.startswith("MPC_Documents/SAMPLES"))
     (drive / kept).unlink()
@@ -459,5 +468,6 @@ def test_the_command_line_does_it_all(tmp_path: Path):
     assert "rows" in command("midi", "export", "--npz", "m.npz")
     assert "no stage" in command("midi", "run", "in", "--stages", "dance", code=1)
     assert "there is no nowhere" in command("midi", "run", "nowhere", code=1)
+    assert "there is no nowhere" in command("midi", "run", "in", "nowhere", "--dry-run", code=1)
     built = command("build", "data3", "--from-midi", "-o", "d.csv")
     assert "unknown chords: 0 of" in built

@@ -271,6 +271,8 @@ def describe(summary: MidiSummary) -> str:
 
 
 def _renamed(rows: list[tuple[str, str]], run_id: int, *, dry_run: bool) -> str:
+    if not rows:
+        return "nothing to rename"
     lines = [f"{old}  ->  {new}" for old, new in rows]
     lines.append(
         f"{len(rows):,} files would be renamed" if dry_run

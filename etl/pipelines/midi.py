@@ -18,10 +18,9 @@ from etl.pipelines.midi_archives import Refusal, read_archive
 from etl.pipelines.midi_board import FIND, Board
 from etl.pipelines.midi_journal import recover_renames
 from etl.pipelines.midi_request import MidiRun, MidiSummary, Stage
-from etl.pipelines.midi_sources import Found, walk
+from etl.pipelines.midi_sources import Found, check_sources, walk
 from etl.pipelines.midi_task import Entry, Task, lost, process, single_files
 from etl.pipelines.midi_writer import Writer, archive_key
-from etl.runtime.errors import EtlError
 from etl.runtime.files import write_error
 from etl.runtime.hashing import text_hash
 from etl.runtime.live import LiveView, status_path
@@ -54,9 +53,7 @@ def run_midi(request: MidiRun, pool: ProcessPool) -> MidiSummary:
     EtlError
         If a source is missing, or the store or the library cannot be written.
     """
-    for source in request.sources:
-        if not source.exists():
-            raise EtlError(f"there is no {source}.", "Check the path.")
+    check_sources(request.sources)
     incoming = _incoming(request)
     arguments = {
         "sources": [str(source) for source in request.sources],
@@ -115,6 +112,7 @@ def _swept(incoming: Path | None) -> Iterator[None]:
 
 def preview(request: MidiRun) -> str:
     """Say what a run would find, without the store: counts by kind."""
+    check_sources(request.sources)
     files = archives = size = 0
     refused: dict[str, int] = {}
     for entry in walk(request.sources, pattern=request.pattern, library=request.library):
@@ -136,7 +134,7 @@ def _tasks(request: MidiRun, writer: Writer, board: Board, incoming: Path | None
     analyze, split = (stage in request.stages for stage in (Stage.ANALYZE, Stage.SPLIT))
     batch: list[Entry] = []
     archives: list[str] = []
-    size = 0
+    size, at_work = 0, False
     largest = _BATCH_TO_SPLIT if split else _BATCH_FILES
     entries = _entries(request, writer)
     while True:
@@ -150,11 +148,12 @@ def _tasks(request: MidiRun, writer: Writer, board: Board, incoming: Path | None
             size += entry.size
             if len(batch) < largest and size < _BATCH_BYTES:
                 continue
-        if batch or archives:
+        if batch or (archives and at_work):
             board.hand_out(len(batch))
             yield Task(tuple(batch), incoming, analyze, split, tuple(archives))
-            batch, archives, size = [], [], 0
+            batch, archives, size, at_work = [], [], 0, True
         if entry is None:
+            writer.close_archives(archives)
             return
 
 

@@ -85,11 +85,14 @@ class Budget:
     ----------
     compressed
         Size of the archive on disk, bytes.
+    consumed
+        How much of it has been read, if that is known, bytes: a bomb is told by its first megabytes.
     bytes_out, members
         What has come out of it.
     """
 
     compressed: int
+    consumed: int | None = None
     bytes_out: int = 0
     members: int = 0
 
@@ -102,7 +105,8 @@ class Budget:
         """Raise `CapError` if ``more`` bytes are too many."""
         if self.bytes_out + more > LARGEST_ARCHIVE:
             raise CapError(f"more than {LARGEST_ARCHIVE >> 30} GB come out of it")
-        if self.bytes_out + more > max(_ALWAYS_FREE, HIGHEST_RATIO * self.compressed):
+        read = self.compressed if self.consumed is None else min(self.consumed, self.compressed)
+        if self.bytes_out + more > max(_ALWAYS_FREE, HIGHEST_RATIO * read):
             raise CapError(f"it swells more than {HIGHEST_RATIO} times")
 
     def count_member(self) -> None:
@@ -218,15 +222,11 @@ def _read_zip(stream: IO[bytes], path: str, budget: Budget, depth: int) -> Itera
                 name = decode_text(name.encode("cp437", "replace")) if "\0" not in name else name
             if info.is_dir():
                 continue
-            problem = unsafe_name(name)
-            if stat.S_ISLNK(info.external_attr >> 16):
-                problem = "it is a link"
-            if problem:
-                yield Refusal(f"{path}{SEPARATOR}{name}".replace("\0", "\\0"), "unsafe", problem)
+            if refusal := _refused_entry(info, name, path):
+                yield refusal
                 continue
-            if info.flag_bits & 1:
-                yield Refusal(f"{path}{SEPARATOR}{name}", "encrypted", "encrypted members are not supported")
-                continue
+            if depth == 1:
+                budget.consumed = (budget.consumed or 0) + info.compress_size
             try:
                 with archive.open(info) as member:
                     if not is_wanted(name):
@@ -242,18 +242,32 @@ def _read_zip(stream: IO[bytes], path: str, budget: Budget, depth: int) -> Itera
             yield from _member(name, content, path, budget, depth)
 
 
-class _Counted(io.RawIOBase):
-    """A stream that counts what comes out of it against a budget."""
+def _refused_entry(info: zipfile.ZipInfo, name: str, path: str) -> Refusal | None:
+    """Say why a member of a zip is not even opened."""
+    whole = f"{path}{SEPARATOR}{name}".replace("\0", "\\0")
+    problem = "it is a link" if stat.S_ISLNK(info.external_attr >> 16) else unsafe_name(name)
+    if problem:
+        return Refusal(whole, "unsafe", problem)
+    if info.flag_bits & 1:
+        return Refusal(whole, "encrypted", "encrypted members are not supported")
+    return None
 
-    def __init__(self, stream: IO[bytes], budget: Budget) -> None:
+
+class _Counted(io.RawIOBase):
+    """A stream that counts what comes out of it against a budget; ``source`` is what it is unpacked from."""
+
+    def __init__(self, stream: IO[bytes], budget: Budget, source: IO[bytes] | None) -> None:
         self._stream = stream
         self._budget = budget
+        self._source = source
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         content = self._stream.read(len(buffer))
+        if self._source is not None:
+            self._budget.consumed = self._source.tell()
         self._budget.take(len(content))
         buffer[: len(content)] = content
         return len(content)
@@ -264,7 +278,7 @@ def _read_stream(stream: IO[bytes], path: str, budget: Budget, depth: int) -> It
     kind = archive_kind(stream.read(_TAR_BLOCK))
     stream.seek(0)
     plain = cast("IO[bytes]", _DECOMPRESSORS.get(kind or "", lambda plain: plain)(stream))
-    counted = io.BufferedReader(_Counted(plain, budget), 1 << 16)
+    counted = io.BufferedReader(_Counted(plain, budget, stream if depth == 1 else None), 1 << 16)
     if archive_kind(counted.peek(_TAR_BLOCK)[:_TAR_BLOCK]) != "tar":
         name = re.sub(r"(?i)\.(gz|bz2|xz)$", "", re.split(rf"[\\/{SEPARATOR}]", path)[-1])
         content = counted.read(LARGEST_MEMBER + 1)

@@ -11,7 +11,7 @@ import polars as pl
 
 from etl.midi.sanitize import distinct_names, safe_stems
 from etl.pipelines.midi_journal import Rename, Renames, carry_out
-from etl.pipelines.midi_sources import Found, shown, walk
+from etl.pipelines.midi_sources import Found, check_sources, shown, walk
 from etl.runtime.errors import EtlError
 from etl.store.database import open_store
 
@@ -34,9 +34,7 @@ def sanitize_in_place(
     EtlError
         If a source is missing, or a file cannot be renamed; then none is.
     """
-    for source in sources:
-        if not source.exists():
-            raise EtlError(f"there is no {source}.", "Check the path.")
+    check_sources(sources)
     folders: dict[Path, list[Path]] = {}
     for found in walk(sources, pattern=pattern, library=library):
         if isinstance(found, Found) and not found.is_archive:
@@ -87,6 +85,7 @@ def rename_library(library: Path, database: Path, *, template: str, dry_run: boo
             f"the template `{template}` has {', '.join(sorted(fields - _FIELDS)) or 'no field'}.",
             _template_hint(),
         )
+    library = library.absolute()  # the journal must find the files from any folder
     with open_store(database) as connection:
         rows = connection.sql(
             "SELECT sha256, folder, library.name, bpm, key, category, bars, tags "

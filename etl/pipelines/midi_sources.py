@@ -16,6 +16,7 @@ from etl.pipelines.midi_archives import (
     Refusal,
     archive_kind,
 )
+from etl.runtime.errors import EtlError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,6 +37,13 @@ class Found:
     size: int
     mtime_ns: int
     is_archive: bool
+
+
+def check_sources(sources: Sequence[Path]) -> None:
+    """Raise an `EtlError` that names the first source that is not there."""
+    for source in sources:
+        if not source.exists():
+            raise EtlError(f"there is no {source}.", "Check the path.")
 
 
 def walk(

@@ -79,6 +79,7 @@ class Writer:
         self._board = board
         self._results: list[Result] = []
         self._refusals: list[tuple[str, str, str, str]] = []
+        self._archives: list[str] = []
         self._waiting = 0
         self._flushes = 0
         self._committed = time.monotonic()
@@ -121,6 +122,10 @@ class Writer:
         """Note what was not taken."""
         self._refusals += [(entry.path, FIND, entry.category, entry.reason) for entry in refusals]
 
+    def close_archives(self, keys: list[str]) -> None:
+        """Note archives that were read to their ends, and gave nothing that the workers have yet to do."""
+        self._archives += keys
+
     def add(self, result: Result) -> None:
         """Take a batch's results; commit now and then."""
         self._board.take_back(result.count, result.seconds)
@@ -138,14 +143,14 @@ class Writer:
                     self._store(results)
                 refusals = pl.DataFrame(self._refusals, schema=REJECTS, orient="row")
                 self._store_rejects(pl.concat([*(result.rejects for result in results), refusals]))
-                archives = [key for result in results for key in result.archives]
+                archives = [*self._archives, *(key for result in results for key in result.archives)]
                 if archives:
                     rows = pl.DataFrame({"item": archives, "status": "done"})
                     for ledger in self._archive_ledgers():
                         ledger.record(rows)
             self._board.stored(self._waiting)
         self.summary.read += self._waiting
-        self._results, self._refusals, self._waiting = [], [], 0
+        self._results, self._refusals, self._archives, self._waiting = [], [], [], 0
         self._committed = time.monotonic()
         self._flushes += 1
         if self._flushes % _TRIM_EVERY == 0:
