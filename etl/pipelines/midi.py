@@ -174,7 +174,7 @@ def _entries(request: MidiRun, writer: Writer) -> Iterator[Entry | str]:
 
 
 def _entry(found: Found) -> Entry:
-    return Entry(found.path, Path(found.location).name, found.location, found.size, found.mtime_ns)
+    return Entry(found.path, shown(Path(found.location).name), found.location, found.size, found.mtime_ns)
 
 
 def _members(found: Found, pattern: str, writer: Writer) -> Iterator[Entry | str]:
