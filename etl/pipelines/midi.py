@@ -18,7 +18,7 @@ from etl.pipelines.midi_archives import Refusal, read_archive
 from etl.pipelines.midi_board import FIND, Board
 from etl.pipelines.midi_journal import recover_renames
 from etl.pipelines.midi_request import MidiRun, MidiSummary, Stage
-from etl.pipelines.midi_sources import Found, check_sources, walk
+from etl.pipelines.midi_sources import Found, check_sources, shown, walk
 from etl.pipelines.midi_task import Entry, Task, lost, process, single_files
 from etl.pipelines.midi_writer import Writer, archive_key
 from etl.runtime.files import write_error
