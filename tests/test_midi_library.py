@@ -24,12 +24,13 @@ from etl.midi.mpc import DriveFormat
 from etl.pipelines.midi import run_midi
 from etl.pipelines.midi_export import export_drive, export_tables
 from etl.pipelines.midi_find import find_files, library_query
-from etl.pipelines.midi_rename import rename_library, sanitize_in_place, undo
+from etl.pipelines.midi_journal import undo
+from etl.pipelines.midi_rename import rename_library, sanitize_in_place
 from etl.pipelines.midi_request import MidiRun, Stage
 from etl.pipelines.midi_songs import write_midi_songs
 from etl.pitch import KEY_NAMES
 from etl.runtime.errors import EtlError
-from etl.runtime.progress import Progress
+from etl.runtime.pool import ProcessPool
 from tests.midi_oracle import midi_bytes
 
 DATA = Path(__file__).parent / "data" / "midi"
@@ -61,9 +62,13 @@ def fill(folder: Path) -> None:
 
 def run(top: Path, *, stages=ALL, **options):
     """Run the pipeline over ``top/in``."""
-    request = MidiRun((top / "in",), top / "m.duckdb", top / "library", stages, workers=1, **options)
-    with Progress("files") as progress:
-        return run_midi(request, progress)
+    request = MidiRun((top / "in",), top / "m.duckdb", top / "library", stages, **options)
+    return run_midi(request, ProcessPool(1, ["etl.pipelines.midi_kernels"]))
+
+
+def in_place(top: Path, **options):
+    """Rename the files in ``top/in`` themselves."""
+    return sanitize_in_place((top / "in",), top / "m.duckdb", library=top / "library", **options)
 
 
 @pytest.fixture(scope="module")
@@ -194,9 +199,9 @@ def test_in_place_names_are_safe_and_come_back(tmp_path: Path):
     fill(tmp_path / "in")
     run(tmp_path)
     before, stored = tree(tmp_path / "in"), tables(tmp_path / "m.duckdb")
-    shown = sanitize_in_place((tmp_path / "in",), tmp_path / "m.duckdb", dry_run=True)
+    shown = in_place(tmp_path, dry_run=True)
     assert tree(tmp_path / "in") == before
-    done = sanitize_in_place((tmp_path / "in",), tmp_path / "m.duckdb")
+    done = in_place(tmp_path)
     assert done.rows == shown.rows
     after = tree(tmp_path / "in")
     assert sorted(after.values()) == sorted(before.values())
@@ -216,6 +221,7 @@ def test_library_names_follow_the_template_and_come_back(tmp_path: Path):
     run(tmp_path)
     before, stored = tree(tmp_path / "library"), tables(tmp_path / "m.duckdb")
     done = rename_library(tmp_path / "library", tmp_path / "m.duckdb", template="{bpm}bpm_{key}_{tags}.mid")
+    assert all(Path(new).is_absolute() for _, new in done.rows)
     names = [Path(new).name for _, new in done.rows]
     assert "120bpm_nokey_drums_" in "".join(names)
     assert len({name.lower() for name in names}) == len(names)
@@ -250,6 +256,14 @@ def test_a_drive_holds_the_library_sorted(library: Path, tmp_path: Path):
     assert set(progression) == {"name", "rootNote", "scale", "recordingOctave", "chords"}
     counts = json.loads((drive / "METADATA" / "categories.json").read_text())["categories"]
     assert sum(row["files"] for row in counts) == len(index["files"])
+
+    other = tmp_path / "other"
+    taken = other / next(name for name in files if name.startswith("MPC_Documents/SAMPLES"))
+    taken.parent.mkdir(parents=True)
+    taken.write_bytes(b"mine")
+    with pytest.raises(EtlError, match="from no export"):
+        export_drive(library / "library", database, other, DriveFormat.BOTH)
+    assert tree(other) == {str(taken.relative_to(other)): hashlib.sha256(b"mine").hexdigest()}
 
     kept = next(name for name in files if name.startswith("MPC_Documents/SAMPLES"))
     (drive / kept).unlink()
@@ -317,25 +331,25 @@ def test_one_file_that_breaks_a_worker_breaks_nothing_else(tmp_path: Path, monke
     (tmp_path / "in").mkdir()
     for number in range(5):
         (tmp_path / "in" / f"{number}.mid").write_bytes(midi_bytes([[]]) + bytes([number]))
-    from etl.pipelines import midi_batch
+    from etl.pipelines import midi_batch, midi_task
 
     honest = midi_batch.analyze
     poison = midi_bytes([[]]) + b"\3"
 
-    def analyze(batch):
+    def analyze(batch, counted):
         if poison in batch.data.tobytes():
             raise ArithmeticError("cannot analyse this")
-        return honest(batch)
+        return honest(batch, counted)
 
     monkeypatch.setattr(midi_batch, "analyze", analyze)
     entries = tuple(
-        midi_batch.Entry(str(path), str(path), path.stat().st_size, 1)
+        midi_task.Entry(str(path), path.name, str(path), path.stat().st_size, 1)
         for path in sorted((tmp_path / "in").iterdir())
     )
-    result = midi_batch.process(midi_batch.Task(entries, None, split=False))
+    result = midi_task.process(midi_task.Task(entries, None, analyze=True, split=False))
     assert result.paths.height == 4
     assert result.rejects.rows() == [
-        (str(tmp_path / "in" / "3.mid"), "failed", "ArithmeticError: cannot analyse this")
+        (str(tmp_path / "in" / "3.mid"), "analyze", "failed", "ArithmeticError: cannot analyse this")
     ]
 
 
@@ -384,17 +398,17 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path):
         command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     parent = psutil.Process(process.pid)
-    workers: list[psutil.Process] = []
-    for _ in range(200):
-        workers = [child for child in parent.children() if "spawn_main" in " ".join(child.cmdline())]
-        if len(workers) == 2:
+    below: list[psutil.Process] = []
+    for _ in range(400):
+        below = parent.children(recursive=True)
+        if len(below) == 4:  # a resource tracker, the server that forks, two workers
             break
         time.sleep(0.05)
     time.sleep(0.5)
     process.kill()
     process.wait()
-    _, alive = psutil.wait_procs(workers, timeout=20)
-    assert len(workers) == 2
+    _, alive = psutil.wait_procs(below, timeout=20)
+    assert len(below) == 4
     assert alive == []
 
 
@@ -454,5 +468,6 @@ def test_the_command_line_does_it_all(tmp_path: Path):
     assert "rows" in command("midi", "export", "--npz", "m.npz")
     assert "no stage" in command("midi", "run", "in", "--stages", "dance", code=1)
     assert "there is no nowhere" in command("midi", "run", "nowhere", code=1)
+    assert "there is no nowhere" in command("midi", "run", "in", "nowhere", "--dry-run", code=1)
     built = command("build", "data3", "--from-midi", "-o", "d.csv")
     assert "unknown chords: 0 of" in built

@@ -10,6 +10,7 @@ import typer
 from etl.cli.options import Database
 from etl.runtime.errors import EtlError
 from etl.runtime.executor import default_workers
+from etl.runtime.pool import ProcessPool
 from etl.runtime.settings import database_path
 
 if TYPE_CHECKING:
@@ -27,15 +28,16 @@ Filter = Annotated[str, typer.Option("--filter", help="Only paths that match thi
 Force = Annotated[bool, typer.Option("--force", help="Do again what is done.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 
+KERNELS = ("etl.pipelines.midi_kernels",)
 LIBRARY = Path("midi_library")
-STAGES = "analyze,sanitize,split"
+STAGES = "import,analyze,sanitize,split"
 
 
 @app.command(epilog="Example: etl midi run ~/midi packs.zip --library ~/midi_library")
 def run(
     sources: Sources,
     library: Library = LIBRARY,
-    stages: Annotated[str, typer.Option(help="Comma-separated: analyze, sanitize, split.")] = STAGES,
+    stages: Annotated[str, typer.Option(help="Comma-separated: import, analyze, sanitize, split.")] = STAGES,
     db: Database = None,
     workers: Workers = None,
     limit: Limit = None,
@@ -57,8 +59,8 @@ def import_(
     force: Force = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Read, hash, analyse and store what is new; write no copies."""
-    _run(sources, LIBRARY, ["analyze"], db, workers, limit, pattern, force=force, dry_run=dry_run)
+    """Read, hash, parse and tag what is new; no analysis and no copies."""
+    _run(sources, LIBRARY, ["import"], db, workers, limit, pattern, force=force, dry_run=dry_run)
 
 
 @app.command(epilog="Example: etl midi analyze ~/midi --force")
@@ -71,7 +73,7 @@ def analyze(
     force: Force = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Analyse what is new: the same pass as import, since a file is read once for both."""
+    """Find tempo, metre, key, drums, chords and category of what has none, importing it first if need be."""
     _run(sources, LIBRARY, ["analyze"], db, workers, limit, pattern, force=force, dry_run=dry_run)
 
 
@@ -93,10 +95,12 @@ def sanitize(
     if in_place:
         from etl.pipelines.midi_rename import sanitize_in_place
 
-        renames = sanitize_in_place(tuple(sources), database_path(db), pattern=pattern, dry_run=dry_run)
+        renames = sanitize_in_place(
+            tuple(sources), database_path(db), library=library, pattern=pattern, dry_run=dry_run
+        )
         typer.echo(_renamed(renames.rows, renames.run_id, dry_run=dry_run))
         return
-    _run(sources, library, ["analyze", "sanitize"], db, workers, limit, pattern, force=force, dry_run=dry_run)
+    _run(sources, library, ["sanitize"], db, workers, limit, pattern, force=force, dry_run=dry_run)
 
 
 @app.command(epilog="Example: etl midi split ~/midi/song.mid --library ~/midi_library")
@@ -111,7 +115,7 @@ def split(
     dry_run: DryRun = False,
 ) -> None:
     """Cut files with several parts into one file per track and channel, in the library."""
-    _run(sources, library, STAGES.split(","), db, workers, limit, pattern, force=force, dry_run=dry_run)
+    _run(sources, library, ["split"], db, workers, limit, pattern, force=force, dry_run=dry_run)
 
 
 @app.command(epilog="Example: etl midi rename --template '{bpm}bpm_{key}_{category}.mid' --dry-run")
@@ -135,10 +139,13 @@ def undo(
     run_id: Annotated[int, typer.Argument(metavar="RUN", help="The run to take back.")], db: Database = None
 ) -> None:
     """Take back the renames of a run, last first."""
-    from etl.pipelines.midi_rename import undo as take_back
+    from etl.pipelines.midi_journal import undo as take_back
 
     undone, kept = take_back(database_path(db), run_id)
-    typer.echo(f"{undone:,} renames taken back" + (f", {kept:,} left: the files have gone" if kept else ""))
+    typer.echo(
+        f"{undone:,} renames taken back"
+        + (f", {kept:,} left: the file has gone, or another has its old name" if kept else "")
+    )
 
 
 @app.command(epilog="Example: etl midi export --export-to /media/MPC --format mpc-one --npz midi.npz")
@@ -186,7 +193,8 @@ def find(
         database_path(db), bpm=bpm, key=key, category=category, tags=tuple(tag or ()), limit=limit
     )
     for row in frame.iter_rows(named=True):
-        typer.echo(f"{row['bpm']:6.1f}  {row['key'] or '-':9}  {row['category'] or '-':12}  {row['path']}")
+        bpm = f"{row['bpm']:6.1f}" if row["bpm"] is not None else f"{'-':>6}"
+        typer.echo(f"{bpm}  {row['key'] or '-':9}  {row['category'] or '-':12}  {row['path']}")
     typer.echo(f"{frame.height:,} files", err=True)
 
 
@@ -218,9 +226,10 @@ def _run(
     force: bool,
     dry_run: bool,
 ) -> None:
+    # Made first: its server loads the compiled code while this process imports the rest.
+    pool = ProcessPool(workers or default_workers(), KERNELS)
     from etl.pipelines.midi import preview, run_midi
     from etl.pipelines.midi_request import MidiRun, Stage
-    from etl.runtime.progress import Progress
 
     unknown = [stage for stage in stages if stage not in set(Stage)]
     if unknown:
@@ -230,7 +239,6 @@ def _run(
         database=database_path(db),
         library=library,
         stages=frozenset(Stage(stage) for stage in stages),
-        workers=workers or default_workers(),
         limit=limit,
         pattern=pattern,
         force=force,
@@ -238,9 +246,7 @@ def _run(
     if dry_run:
         typer.echo(preview(request))
         return
-    with Progress("files") as progress:
-        summary = run_midi(request, progress)
-    typer.echo(describe(summary))
+    typer.echo(describe(run_midi(request, pool)))
 
 
 def describe(summary: MidiSummary) -> str:
@@ -265,6 +271,8 @@ def describe(summary: MidiSummary) -> str:
 
 
 def _renamed(rows: list[tuple[str, str]], run_id: int, *, dry_run: bool) -> str:
+    if not rows:
+        return "nothing to rename"
     lines = [f"{old}  ->  {new}" for old, new in rows]
     lines.append(
         f"{len(rows):,} files would be renamed" if dry_run

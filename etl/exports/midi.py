@@ -78,7 +78,7 @@ def write_midi_parquet(connection: duckdb.DuckDBPyConnection, target: Path) -> i
     """Write the view ``midi`` (analysis, first path, name in the library) with its tags; give the rows."""
     frame: pl.DataFrame = connection.sql(
         "SELECT midi.*, (SELECT list_sort(list(DISTINCT tag)) FROM midi_tags AS t "
-        "WHERE t.sha256 = midi.sha256) AS tags FROM midi ORDER BY sha256"
+        "WHERE t.sha256 = midi.sha256) AS tags FROM midi WHERE bpm IS NOT NULL ORDER BY sha256"
     ).pl()
     with atomic_path(target) as temporary:
         frame.write_parquet(temporary)

@@ -31,10 +31,44 @@ class Analysis(NamedTuple):
     parts: pl.DataFrame
 
 
-def analyze(batch: MidiBatch) -> Analysis:
-    """Analyse parsed files: counts, tempo, metre, key, drums and chords.
+def survey(batch: MidiBatch) -> Analysis:
+    """Count what is cheap to count: notes, parts, drums, tempo; no keys and no chords.
 
     Notes of parts found to be drums are flagged in the batch.
+
+    Returns
+    -------
+    Analysis
+        Some of the columns of :func:`analyze`.
+    """
+    records = np.empty(len(batch.notes), PART)
+    records = records[: part_stats(batch.files, batch.notes, batch.note_offsets, records)]
+    scores = drum_scores(records)
+    mark_drums(batch, records, scores)
+    parts = part_columns(batch, records, scores)
+    files = (
+        _file_columns(batch)
+        .join(tempo_columns(batch), on="file", how="left", maintain_order="left")
+        .join(_part_summary(parts), on="file", how="left", maintain_order="left")
+        .with_columns(
+            programs=pl.col("programs").fill_null([]),
+            drum_score=pl.col("drum_score").fill_null(0.0),
+            parts=pl.col("parts").fill_null(0),
+            **{f"{name}_share": pl.col(f"{name}_share").fill_null(0.0) for name in DRUM_CLASSES},
+        )
+    )
+    return Analysis(files, parts)
+
+
+def analyze(batch: MidiBatch, surveyed: Analysis | None = None) -> Analysis:
+    """Analyse parsed files: counts, tempo, metre, key, drums and chords.
+
+    Parameters
+    ----------
+    batch
+        Parsed files; notes of parts found to be drums are flagged in it.
+    surveyed
+        From :func:`survey` of the same batch, if that is done already.
 
     Returns
     -------
@@ -42,20 +76,13 @@ def analyze(batch: MidiBatch) -> Analysis:
         Columns as described in ``schemas/midi_analysis.json`` and ``schemas/midi_tracks.json``; both have
         ``file``, the index in the batch.
     """
-    records = np.empty(len(batch.notes), PART)
-    records = records[: part_stats(batch.files, batch.notes, batch.note_offsets, records)]
-    scores = drum_scores(records)
-    mark_drums(batch, records, scores)
+    counted, parts = surveyed or survey(batch)
     beats = find_beats(batch)
     labels = chord_labels(beats)
     keys = find_keys(batch, beats, labels)
     segments = spell_chords(chord_segments(beats, labels), keys.key)
-    parts = part_columns(batch, records, scores)
     files = (
-        _file_columns(batch)
-        .join(tempo_columns(batch), on="file", how="left", maintain_order="left")
-        .join(metre_columns(batch), on="file", how="left", maintain_order="left")
-        .join(_part_summary(parts), on="file", how="left", maintain_order="left")
+        counted.join(metre_columns(batch), on="file", how="left", maintain_order="left")
         .join(_chord_lists(segments), on="file", how="left", maintain_order="left")
         .with_columns(
             key=pl.Series([KEY_NAMES[key] if key >= 0 else None for key in keys.key], dtype=pl.String),
@@ -71,13 +98,9 @@ def analyze(batch: MidiBatch) -> Analysis:
             pitch_class_profile=pl.Series(
                 _profiles(beats.profiles, beats.offsets), dtype=pl.Array(pl.Float32, 12)
             ),
-            programs=pl.col("programs").fill_null([]),
             chords=pl.col("chords").fill_null([]),
             chord_beats=pl.col("chord_beats").fill_null([]),
             distinct_chords=pl.col("distinct_chords").fill_null(0),
-            drum_score=pl.col("drum_score").fill_null(0.0),
-            parts=pl.col("parts").fill_null(0),
-            **{f"{name}_share": pl.col(f"{name}_share").fill_null(0.0) for name in DRUM_CLASSES},
         )
     )
     return Analysis(files, parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from etl.midi.jit import kernel
+from etl.runtime.jit import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

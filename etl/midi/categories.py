@@ -104,7 +104,7 @@ def categorize(files: pl.DataFrame, tags: pl.DataFrame) -> pl.DataFrame:
             category=pl.when(has_notes).then(category),
             category_reason=pl.when(has_notes).then(reason),
         )
-        .collect()
+        .collect(engine="in-memory")
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from etl.midi.jit import kernel
+from etl.runtime.jit import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -20,7 +20,7 @@ import numpy as np
 
 from etl.midi.batch import DRUM_CHANNEL, Repair
 from etl.midi.bytes_kernel import LAST_TICK, MTRK, chunk_at, find, signed, variable_length, word
-from etl.midi.jit import kernel
+from etl.runtime.jit import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

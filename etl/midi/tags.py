@@ -94,5 +94,5 @@ def find_tags(names: pl.DataFrame, files: pl.DataFrame, parts: pl.DataFrame) -> 
     return (
         pl.concat([*(frame.select(TAG_COLUMNS) for frame in words), programs, drums, tempo])
         .sort("file", "tag", "source", "confidence")
-        .collect()
+        .collect(engine="in-memory")
     )

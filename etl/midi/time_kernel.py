@@ -8,8 +8,8 @@ import numpy as np
 
 from etl.midi.batch import Repair
 from etl.midi.bytes_kernel import signed
-from etl.midi.jit import kernel
 from etl.midi.parse_kernel import UNKNOWN_PROGRAM
+from etl.runtime.jit import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,11 +15,8 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Final, cast
-
-import py7zr
-from py7zr.io import Py7zIO, WriterFactory
 
 from etl.midi.text import decode_text
 
@@ -43,8 +40,7 @@ _DRIVE: Final = re.compile(r"^[A-Za-z]:")
 _TAR_MAGIC_AT, _TAR_BLOCK = 257, 512
 _READ_ERRORS: Final = (
     OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile,
-    py7zr.exceptions.ArchiveError, NotImplementedError, RuntimeError, ValueError, IndexError, KeyError,
-    TypeError, AttributeError,
+    NotImplementedError, RuntimeError, ValueError, IndexError, KeyError, TypeError, AttributeError,
 )  # fmt: skip
 
 
@@ -57,10 +53,11 @@ _DECOMPRESSORS: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A MIDI file out of an archive."""
+    """A MIDI file out of an archive; ``name`` is its own, without folders."""
 
     path: str
     blob: bytes
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,29 +69,51 @@ class Refusal:
     reason: str
 
 
-class _CapError(Exception):
+class CapError(Exception):
     """An archive passed a cap."""
 
 
+class DamageError(RuntimeError):
+    """An archive cannot be read, as its library says."""
+
+
 @dataclass
-class _Budget:
-    """What may still come out of one archive on disk, nested archives included."""
+class Budget:
+    """What may still come out of one archive on disk, nested archives included.
+
+    Attributes
+    ----------
+    compressed
+        Size of the archive on disk, bytes.
+    consumed
+        How much of it has been read, if that is known, bytes: a bomb is told by its first megabytes.
+    bytes_out, members
+        What has come out of it.
+    """
 
     compressed: int
+    consumed: int | None = None
     bytes_out: int = 0
     members: int = 0
 
     def take(self, count: int) -> None:
+        """Count bytes that came out; `CapError` where that is too many."""
         self.bytes_out += count
-        if self.bytes_out > LARGEST_ARCHIVE:
-            raise _CapError(f"more than {LARGEST_ARCHIVE >> 30} GB come out of it")
-        if self.bytes_out > max(_ALWAYS_FREE, HIGHEST_RATIO * self.compressed):
-            raise _CapError(f"it swells more than {HIGHEST_RATIO} times")
+        self.check(0)
+
+    def check(self, more: int) -> None:
+        """Raise `CapError` if ``more`` bytes are too many."""
+        if self.bytes_out + more > LARGEST_ARCHIVE:
+            raise CapError(f"more than {LARGEST_ARCHIVE >> 30} GB come out of it")
+        read = self.compressed if self.consumed is None else min(self.consumed, self.compressed)
+        if self.bytes_out + more > max(_ALWAYS_FREE, HIGHEST_RATIO * read):
+            raise CapError(f"it swells more than {HIGHEST_RATIO} times")
 
     def count_member(self) -> None:
+        """Count a member; `CapError` where there are too many."""
         self.members += 1
         if self.members > MOST_MEMBERS:
-            raise _CapError(f"more than {MOST_MEMBERS:,} members")
+            raise CapError(f"more than {MOST_MEMBERS:,} members")
 
 
 def archive_kind(head: bytes) -> str | None:
@@ -129,10 +148,10 @@ def read_archive(stream: IO[bytes], path: str, size: int) -> Iterator[Member | R
         In the order of the archive. Damage, caps and encryption are refusals, never errors; what was read
         before them stands.
     """
-    yield from _read(stream, path, _Budget(size), depth=1)
+    yield from _read(stream, path, Budget(size), depth=1)
 
 
-def _read(stream: IO[bytes], path: str, budget: _Budget, depth: int) -> Iterator[Member | Refusal]:
+def _read(stream: IO[bytes], path: str, budget: Budget, depth: int) -> Iterator[Member | Refusal]:
     if depth > DEEPEST:
         yield Refusal(path, "nested", f"archives nested deeper than {DEEPEST}")
         return
@@ -141,18 +160,24 @@ def _read(stream: IO[bytes], path: str, budget: _Budget, depth: int) -> Iterator
     reader = {"zip": _read_zip, "7z": _read_7z, "rar": _read_rar}.get(kind or "", _read_stream)
     try:
         yield from reader(stream, path, budget, depth)
-    except _CapError as error:
+    except CapError as error:
         if depth > 1:
             raise
         yield Refusal(path, "cap", str(error))
     except MemoryError:
         yield Refusal(path, "cap", "it does not fit into memory")
     except _READ_ERRORS as error:
-        yield Refusal(path, "damaged", f"{type(error).__name__}: {error}"[:300])
+        yield Refusal(path, "damaged", _reason(error))
+
+
+def _reason(error: Exception) -> str:
+    """Say what was wrong with an archive or a member."""
+    text = str(error) if isinstance(error, DamageError) else f"{type(error).__name__}: {error}"
+    return text[:300]
 
 
 def _member(
-    name: str, content: bytes | None, path: str, budget: _Budget, depth: int
+    name: str, content: bytes | None, path: str, budget: Budget, depth: int
 ) -> Iterator[Member | Refusal]:
     """Hand over one member that was read, or go into it; None is one that passed the size cap."""
     whole = f"{path}{SEPARATOR}{name}"
@@ -161,7 +186,7 @@ def _member(
     elif archive_kind(content[:_TAR_BLOCK]):
         yield from _read(io.BytesIO(content), whole, budget, depth + 1)
     elif name.lower().endswith(MIDI_ENDINGS) or content[:4] == b"MThd":
-        yield Member(whole, content)
+        yield Member(whole, content, re.split(r"[\\/]", name)[-1])
 
 
 def unsafe_name(name: str) -> str | None:
@@ -176,18 +201,19 @@ def unsafe_name(name: str) -> str | None:
     return None
 
 
-def _wanted(name: str) -> bool:
+def is_wanted(name: str) -> bool:
+    """Whether a member's name is that of a MIDI file or an archive."""
     return name.lower().endswith((*MIDI_ENDINGS, *_ARCHIVE_ENDINGS))
 
 
-def _limited_read(stream: Any, budget: _Budget) -> bytes | None:
+def _limited_read(stream: Any, budget: Budget) -> bytes | None:
     """Read a member whole; None if it is larger than the cap. Whatever came out is counted."""
     content = cast("bytes", stream.read(LARGEST_MEMBER + 1))
     budget.take(len(content))
     return content if len(content) <= LARGEST_MEMBER else None
 
 
-def _read_zip(stream: IO[bytes], path: str, budget: _Budget, depth: int) -> Iterator[Member | Refusal]:
+def _read_zip(stream: IO[bytes], path: str, budget: Budget, depth: int) -> Iterator[Member | Refusal]:
     with zipfile.ZipFile(stream) as archive:
         for info in archive.infolist():
             budget.count_member()
@@ -196,18 +222,14 @@ def _read_zip(stream: IO[bytes], path: str, budget: _Budget, depth: int) -> Iter
                 name = decode_text(name.encode("cp437", "replace")) if "\0" not in name else name
             if info.is_dir():
                 continue
-            problem = unsafe_name(name)
-            if stat.S_ISLNK(info.external_attr >> 16):
-                problem = "it is a link"
-            if problem:
-                yield Refusal(f"{path}{SEPARATOR}{name}".replace("\0", "\\0"), "unsafe", problem)
+            if refusal := _refused_entry(info, name, path):
+                yield refusal
                 continue
-            if info.flag_bits & 1:
-                yield Refusal(f"{path}{SEPARATOR}{name}", "encrypted", "encrypted members are not supported")
-                continue
+            if depth == 1:
+                budget.consumed = (budget.consumed or 0) + info.compress_size
             try:
                 with archive.open(info) as member:
-                    if not _wanted(name):
+                    if not is_wanted(name):
                         head = member.read(_TAR_BLOCK)
                         budget.take(len(head))
                         if head[:4] != b"MThd" and not archive_kind(head):
@@ -215,34 +237,48 @@ def _read_zip(stream: IO[bytes], path: str, budget: _Budget, depth: int) -> Iter
                         member.seek(0)
                     content = _limited_read(member, budget)
             except _READ_ERRORS as error:
-                yield Refusal(f"{path}{SEPARATOR}{name}", "damaged", f"{type(error).__name__}: {error}"[:300])
+                yield Refusal(f"{path}{SEPARATOR}{name}", "damaged", _reason(error))
                 continue
             yield from _member(name, content, path, budget, depth)
 
 
-class _Counted(io.RawIOBase):
-    """A stream that counts what comes out of it against a budget."""
+def _refused_entry(info: zipfile.ZipInfo, name: str, path: str) -> Refusal | None:
+    """Say why a member of a zip is not even opened."""
+    whole = f"{path}{SEPARATOR}{name}".replace("\0", "\\0")
+    problem = "it is a link" if stat.S_ISLNK(info.external_attr >> 16) else unsafe_name(name)
+    if problem:
+        return Refusal(whole, "unsafe", problem)
+    if info.flag_bits & 1:
+        return Refusal(whole, "encrypted", "encrypted members are not supported")
+    return None
 
-    def __init__(self, stream: IO[bytes], budget: _Budget) -> None:
+
+class _Counted(io.RawIOBase):
+    """A stream that counts what comes out of it against a budget; ``source`` is what it is unpacked from."""
+
+    def __init__(self, stream: IO[bytes], budget: Budget, source: IO[bytes] | None) -> None:
         self._stream = stream
         self._budget = budget
+        self._source = source
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         content = self._stream.read(len(buffer))
+        if self._source is not None:
+            self._budget.consumed = self._source.tell()
         self._budget.take(len(content))
         buffer[: len(content)] = content
         return len(content)
 
 
-def _read_stream(stream: IO[bytes], path: str, budget: _Budget, depth: int) -> Iterator[Member | Refusal]:
+def _read_stream(stream: IO[bytes], path: str, budget: Budget, depth: int) -> Iterator[Member | Refusal]:
     """Read a tar, plain or compressed, or a single compressed file."""
     kind = archive_kind(stream.read(_TAR_BLOCK))
     stream.seek(0)
     plain = cast("IO[bytes]", _DECOMPRESSORS.get(kind or "", lambda plain: plain)(stream))
-    counted = io.BufferedReader(_Counted(plain, budget), 1 << 16)
+    counted = io.BufferedReader(_Counted(plain, budget, stream if depth == 1 else None), 1 << 16)
     if archive_kind(counted.peek(_TAR_BLOCK)[:_TAR_BLOCK]) != "tar":
         name = re.sub(r"(?i)\.(gz|bz2|xz)$", "", re.split(rf"[\\/{SEPARATOR}]", path)[-1])
         content = counted.read(LARGEST_MEMBER + 1)
@@ -266,82 +302,15 @@ def _read_stream(stream: IO[bytes], path: str, budget: _Budget, depth: int) -> I
                 yield from _member(name, member.read(), path, budget, depth)
 
 
-@dataclass
-class _Collector(WriterFactory):
-    """Takes members of a 7z archive into memory as they come, within the caps."""
+def _read_7z(stream: IO[bytes], path: str, budget: Budget, depth: int) -> Iterator[Member | Refusal]:
+    from etl.pipelines.midi_sevenzip import read_7z  # noqa: PLC0415 - a tenth of a second, for 7z only
 
-    budget: _Budget
-    members: dict[str, _Collected] = field(default_factory=dict)
-
-    def create(self, filename: str) -> _Collected:
-        return self.members.setdefault(filename, _Collected(self.budget))
-
-
-class _Collected(Py7zIO):
-    """One member of a 7z archive in memory."""
-
-    def __init__(self, budget: _Budget) -> None:
-        self._budget = budget
-        self.content = io.BytesIO()
-        self.is_whole = True
-
-    def write(self, data: bytes | bytearray) -> int:
-        self._budget.take(len(data))
-        if self.content.tell() + len(data) > LARGEST_MEMBER:
-            self.is_whole = False
+    for entry in read_7z(stream, path, budget):
+        if isinstance(entry, Refusal):
+            yield entry
         else:
-            self.content.write(data)
-        return len(data)
-
-    def read(self, size: int | None = None) -> bytes:
-        return self.content.read(-1 if size is None else size)
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self.content.seek(offset, whence)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def size(self) -> int:
-        return self.content.getbuffer().nbytes
+            yield from _member(*entry, path, budget, depth)
 
 
-def _read_7z(stream: IO[bytes], path: str, budget: _Budget, depth: int) -> Iterator[Member | Refusal]:
-    try:
-        archive = py7zr.SevenZipFile(stream)
-    except py7zr.PasswordRequired:
-        yield Refusal(path, "encrypted", "encrypted archives are not supported")
-        return
-    with archive:
-        if archive.needs_password():
-            yield Refusal(path, "encrypted", "encrypted archives are not supported")
-            return
-        targets: list[str] = []
-        entries = archive.list()
-        # A solid archive is unpacked up to its last member, wanted or not.
-        swelled = sum(entry.uncompressed or 0 for entry in entries)
-        for entry in entries:
-            budget.count_member()
-            whole = f"{path}{SEPARATOR}{entry.filename}".replace("\0", "\\0")
-            problem = "it is a link" if getattr(entry, "is_symlink", False) else unsafe_name(entry.filename)
-            if entry.is_directory or not (problem or _wanted(entry.filename)):
-                continue
-            if problem:
-                yield Refusal(whole, "unsafe", problem)
-            elif (entry.uncompressed or 0) > LARGEST_MEMBER:
-                yield Refusal(whole, "cap", f"larger than {LARGEST_MEMBER >> 20} MB")
-            else:
-                targets.append(entry.filename)
-        if swelled > LARGEST_ARCHIVE or swelled > max(_ALWAYS_FREE, HIGHEST_RATIO * budget.compressed):
-            raise _CapError(f"it swells to {swelled >> 20} MB")
-        if not targets:
-            return
-        collector = _Collector(budget)
-        archive.extract(targets=targets, factory=collector)
-        for name, member in collector.members.items():
-            content = member.content.getvalue() if member.is_whole else None
-            yield from _member(name, content, path, budget, depth)
-
-
-def _read_rar(stream: IO[bytes], path: str, budget: _Budget, depth: int) -> Iterator[Member | Refusal]:  # noqa: ARG001
+def _read_rar(stream: IO[bytes], path: str, budget: Budget, depth: int) -> Iterator[Member | Refusal]:  # noqa: ARG001
     yield Refusal(path, "unsupported", "rar archives are not supported; unpack it, or repack it as zip")

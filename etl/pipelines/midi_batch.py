@@ -8,160 +8,172 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from etl.midi.analysis import analyze
+from etl.midi.analysis import Analysis, analyze, survey
 from etl.midi.categories import categorize
 from etl.midi.names import with_name_figures
 from etl.midi.reader import read_files
 from etl.midi.split import split_file
 from etl.midi.tags import find_tags
-from etl.pipelines.midi_archives import LARGEST_MEMBER, SEPARATOR
+from etl.pipelines.midi_archives import LARGEST_MEMBER
+from etl.pipelines.midi_task import REJECTS, SPLIT, Entry, Result, Task, failed, part_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
+    from pathlib import Path
 
     from etl.midi.batch import MidiBatch
 
-INCOMING: Final = ".incoming"
 MOST_PARTS: Final = 512
 
-_FILE_COLUMNS: Final = ("sha256", "valid", "format", "division", "tracks", "repairs")
+_OF_FILES: Final = ("format", "division", "tracks", "repairs", "note_hash")
+_PATHS: Final = {
+    "path": pl.String, "location": pl.String, "size_bytes": pl.Int64, "mtime_ns": pl.Int64,
+    "sha256": pl.String, "name": pl.String,
+}  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A MIDI file to read: from ``location`` on disk, or ``blob`` if it came out of an archive."""
+@dataclass
+class _Clock:
+    """Seconds by stage, and the stage at hand."""
 
-    path: str
-    location: str | None
-    size: int
-    mtime_ns: int
-    blob: bytes | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    stage: str = "import"
 
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A batch of files and what is wanted of them."""
-
-    entries: tuple[Entry, ...]
-    incoming: Path | None
-    split: bool
-    archives: tuple[tuple[str, str], ...] = ()
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        self.stage, start = stage, time.perf_counter()
+        yield
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
 
 
-@dataclass(slots=True)
-class Result:
-    """What a batch gives: frames keyed by ``sha256``."""
-
-    count: int
-    paths: pl.DataFrame
-    files: pl.DataFrame
-    analysis: pl.DataFrame
-    parts: pl.DataFrame
-    tags: pl.DataFrame
-    split: pl.DataFrame
-    rejects: pl.DataFrame
-    archives: tuple[tuple[str, str], ...] = ()
-
-
-REJECTS: Final = {"path": pl.String, "category": pl.String, "reason": pl.String}
-SPLIT: Final = {"sha256": pl.String, "track": pl.Int32, "channel": pl.Int16, "suffix": pl.String}
-
-
-def process(task: Task) -> Result:
-    """Read, hash, parse, analyse and, if wanted, copy and split a batch of files.
+def process_batch(task: Task) -> Result:
+    """Read, hash, parse and, if wanted, analyse, copy and split a batch of files.
 
     Where a batch fails its halves are tried, down to the file that is to blame, which is rejected. Failures
     to write are not a file's fault and are raised.
     """
+    clock = _Clock()
     try:
-        return _process(task)
+        return _process(task, clock)
     except OSError:
         raise
     except Exception as error:  # noqa: BLE001 - one bad file must not stop a run
         if len(task.entries) > 1:
             half = len(task.entries) // 2
-            early = process(replace(task, entries=task.entries[:half], archives=()))
-            return _merged(early, process(replace(task, entries=task.entries[half:])))
-        result = _process(replace(task, entries=()))
-        failure = (task.entries[0].path, "failed", f"{type(error).__name__}: {error}"[:300])
-        result.rejects = pl.DataFrame([failure], schema=REJECTS, orient="row")
-        result.count = 1
-        return result
+            early = process_batch(replace(task, entries=task.entries[:half], archives=()))
+            return _merged(early, process_batch(replace(task, entries=task.entries[half:])))
+        return failed(task, clock.stage, "failed", f"{type(error).__name__}: {error}"[:300])
 
 
 def _merged(early: Result, late: Result) -> Result:
     frames = ("paths", "files", "analysis", "parts", "tags", "split", "rejects")
-    joined = {name: pl.concat([getattr(early, name), getattr(late, name)]) for name in frames}
-    return Result(count=early.count + late.count, archives=early.archives + late.archives, **joined)
+    joined = {name: pl.concat([getattr(early, name), getattr(late, name)], how="diagonal") for name in frames}
+    seconds = {
+        stage: early.seconds.get(stage, 0.0) + late.seconds.get(stage, 0.0)
+        for stage in {**early.seconds, **late.seconds}
+    }
+    archives = early.archives + late.archives
+    return Result(count=early.count + late.count, archives=archives, seconds=seconds, **joined)
 
 
-def _process(task: Task) -> Result:
-    rejects: list[tuple[str, str, str]] = []
-    rows: list[tuple[str, str | None, int, int, str]] = []
-    blobs: dict[str, bytes] = {}
-    for entry in task.entries:
-        try:
-            blob = _content(entry)
-        except OSError as error:
-            rejects.append((entry.path, "unreadable", error.strerror or str(error)))
-            continue
-        digest = hashlib.sha256(blob).hexdigest()
-        blobs[digest] = blob
-        rows.append((entry.path, entry.location, len(blob), entry.mtime_ns, digest))
-    schema = {
-        "path": pl.String, "location": pl.String, "size_bytes": pl.Int64, "mtime_ns": pl.Int64,
-        "sha256": pl.String,
-    }  # fmt: skip
-    paths = pl.DataFrame(rows, schema=schema, orient="row")
-    stems = [PurePath(row[0].rsplit(SEPARATOR, 1)[-1]).stem for row in rows]
-    named = with_name_figures(paths.lazy().with_columns(stem=pl.Series(stems, dtype=pl.String))).collect()
-    digests = list(blobs)
-    batch = read_files(list(blobs.values()), keep_all=task.split)
-    analysis = analyze(batch)
-    keys = pl.DataFrame(
-        {"file": range(len(digests)), "sha256": digests}, schema={"file": pl.Int32, "sha256": pl.String}
-    )
-    firsts = named.unique("sha256", keep="first", maintain_order=True)
-    names = keys.join(firsts, on="sha256", maintain_order="left").select(
-        "file", "stem", folder=pl.col("path").str.replace(r"[^/\\]*$", "")
-    )
-    tags = find_tags(names, analysis.files, analysis.parts)
-    full = analysis.files.join(categorize(analysis.files, tags), on="file", maintain_order="left").join(
-        keys, on="file", maintain_order="left"
-    )
-    reason = pl.when(~pl.col("valid")).then(
-        pl.when(pl.col("size_bytes") == 0)
-        .then(pl.lit("empty file"))
-        .otherwise(pl.lit("no MThd in the first 64 KB"))
-    )
-    sizes = pl.Series([len(blob) for blob in blobs.values()], dtype=pl.Int64)
-    files = full.select(*_FILE_COLUMNS, size_bytes=sizes).with_columns(reason=reason)
-    unreadable = files.filter(~pl.col("valid")).join(paths, on="sha256", maintain_order="left")
-    rejects += [(path, "not MIDI", why) for path, why in unreadable.select("path", "reason").rows()]
-    valid = set(files.filter("valid")["sha256"])
-    split = pl.DataFrame(schema=SPLIT)
-    if task.incoming:
-        for digest, blob in blobs.items():
-            if digest in valid:
-                _write(task.incoming / digest, blob)
-        if task.split:
-            split = _split(batch, analysis.parts, digests, task.incoming)
-    return Result(
+def _process(task: Task, clock: _Clock) -> Result:
+    with clock("import"):
+        rows, blobs, rejects = _read(task.entries)
+        paths = pl.DataFrame(rows, schema=_PATHS, orient="row")
+        stems = [PurePath(name).stem for name in paths["name"]]
+        stemmed = paths.lazy().with_columns(stem=pl.Series(stems, dtype=pl.String))
+        # The threads of the streaming engine cost more than a batch has to do.
+        named = with_name_figures(stemmed).collect(engine="in-memory")
+        digests = list(blobs)
+        keys = pl.DataFrame(
+            {"file": range(len(digests)), "sha256": digests}, schema={"file": pl.Int32, "sha256": pl.String}
+        )
+        batch = read_files(list(blobs.values()), keep_all=task.split)
+        counted = survey(batch)
+        firsts = named.unique("sha256", keep="first", maintain_order=True)
+        names = keys.join(firsts, on="sha256", maintain_order="left").select(
+            "file", "stem", folder=pl.col("path").str.head(-pl.col("name").str.len_chars().cast(pl.Int64))
+        )
+        tags = find_tags(names, counted.files, counted.parts)
+        sizes = pl.Series([len(blob) for blob in blobs.values()], dtype=pl.Int64)
+        files = _file_rows(counted.files.join(keys, on="file", maintain_order="left"), sizes)
+        unreadable = files.filter(~pl.col("valid")).join(paths, on="sha256", maintain_order="left")
+        rejects += [
+            (path, "import", "not MIDI", why) for path, why in unreadable.select("path", "reason").rows()
+        ]
+    result = Result(
         count=len(task.entries),
         paths=named.drop("stem"),
         files=files,
-        analysis=full.filter("valid").drop("file", "valid", "format", "division", "tracks", "repairs"),
-        parts=analysis.parts.join(keys, on="file", maintain_order="left").drop("file"),
+        analysis=pl.DataFrame(),
+        parts=counted.parts.join(keys, on="file", maintain_order="left").drop("file"),
         tags=tags.join(keys, on="file", maintain_order="left").drop("file"),
-        split=split,
+        split=pl.DataFrame(schema=SPLIT),
         rejects=pl.DataFrame(rejects, schema=REJECTS, orient="row"),
         archives=task.archives,
+        seconds=clock.seconds,
+    )
+    if task.analyze:
+        with clock("analyze"):
+            result.analysis = _analysis_rows(batch, counted, tags, keys)
+    if task.incoming:
+        with clock("sanitize"):
+            for digest in files.filter("valid")["sha256"]:
+                _write(task.incoming / digest, blobs[digest])
+        if task.split:
+            with clock("split"):
+                result.split = _split(batch, counted.parts, digests, task.incoming)
+    return result
+
+
+def _read(
+    entries: tuple[Entry, ...],
+) -> tuple[
+    list[tuple[str, str | None, int, int, str, str]], dict[str, bytes], list[tuple[str, str, str, str]]
+]:
+    """Read and hash files: rows of `_PATHS`, different contents by hash, rejects."""
+    rows, blobs, rejects = [], {}, []
+    for entry in entries:
+        try:
+            blob = _content(entry)
+        except OSError as error:
+            rejects.append((entry.path, "import", "unreadable", error.strerror or str(error)))
+            continue
+        digest = hashlib.sha256(blob).hexdigest()
+        blobs[digest] = blob
+        on_disk = entry.path if entry.blob is None else None
+        rows.append((entry.path, on_disk, len(blob), entry.mtime_ns, digest, entry.name))
+    return rows, blobs, rejects
+
+
+def _file_rows(files: pl.DataFrame, sizes: pl.Series) -> pl.DataFrame:
+    """Give rows of ``midi_files``."""
+    reason = (
+        pl.when("valid").then(None)
+        .when(pl.col("size_bytes") == 0).then(pl.lit("empty file"))
+        .otherwise(pl.lit("no MThd in the first 64 KB"))
+    )  # fmt: skip
+    return files.select("sha256", "valid", *_OF_FILES, size_bytes=sizes).with_columns(reason=reason)
+
+
+def _analysis_rows(
+    batch: MidiBatch, counted: Analysis, tags: pl.DataFrame, keys: pl.DataFrame
+) -> pl.DataFrame:
+    """Give rows of ``midi_analysis``."""
+    files = analyze(batch, counted).files
+    return (
+        files.join(categorize(files, tags), on="file", maintain_order="left")
+        .join(keys, on="file", maintain_order="left")
+        .filter("valid")
+        .drop("file", "valid", *_OF_FILES)
     )
 
 
@@ -194,17 +206,3 @@ def _split(batch: MidiBatch, parts: pl.DataFrame, digests: list[str], incoming: 
             _write(incoming / part_key(digests[number], part.track, part.channel), part.blob)
             rows.append((digests[number], part.track, part.channel, part.suffix))
     return pl.DataFrame(rows, schema=SPLIT, orient="row")
-
-
-def part_key(digest: str, track: int, channel: int) -> str:
-    """Name of a part in the incoming folder."""
-    return f"{digest}.{track}.{channel}"
-
-
-def sweep(incoming: Path, keep: Iterable[str] = ()) -> None:
-    """Remove what an earlier, killed run left in the incoming folder."""
-    kept = set(keep)
-    if incoming.is_dir():
-        for file in incoming.iterdir():
-            if file.name not in kept:
-                file.unlink()

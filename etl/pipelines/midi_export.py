@@ -83,6 +83,12 @@ def export_drive(
     done = Exported(len(copies), len(wanted) - len(copies), len(gone), sum(entry.size for entry in copies))
     if dry_run:
         return done
+    foreign = [entry.target for entry in copies if entry.target not in before and _differs(entry, drive)]
+    if foreign:
+        raise EtlError(
+            f"{drive / foreign[0]} is there already, and from no export ({len(foreign):,} such files).",
+            "Move it away, or export to another folder. Nothing was written.",
+        )
     drive.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(drive).free
     if done.bytes + _SPARE_BYTES > free:
@@ -146,6 +152,12 @@ def _is_there(path: Path, size: int) -> bool:
     return path.is_file() and path.stat().st_size == size
 
 
+def _differs(entry: _Wanted, drive: Path) -> bool:
+    """Whether another file has the name; a killed export may have left this very one."""
+    target = drive / entry.target
+    return target.is_file() and hashlib.sha256(target.read_bytes()).hexdigest() != entry.sha256
+
+
 def _copy(entry: _Wanted, target: Path) -> None:
     """Copy a file whole or not at all, and read it back."""
     try:
@@ -153,7 +165,7 @@ def _copy(entry: _Wanted, target: Path) -> None:
     except OSError as error:
         raise EtlError(
             f"{entry.source} cannot be read: {error.strerror}.",
-            "Run `etl midi run` again to fill the library.",
+            "Run `etl midi run --force` to put it back.",
         ) from error
     with atomic_path(target) as temporary:
         temporary.write_bytes(content)

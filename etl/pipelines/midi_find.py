@@ -75,7 +75,7 @@ def find_files(
             "SELECT path, library_name, bpm, key, category, seconds, "
             "(SELECT list_sort(list(DISTINCT tag)) FROM midi_tags AS t WHERE t.sha256 = midi.sha256) AS tags "
             f"FROM midi WHERE {' AND '.join(conditions)} "
-            "ORDER BY key_confidence * bpm_confidence DESC, path LIMIT ?",
+            "ORDER BY key_confidence * bpm_confidence DESC NULLS LAST, path LIMIT ?",
             params=[*values, limit],
         ).pl()
     return found

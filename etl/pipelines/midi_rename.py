@@ -1,79 +1,91 @@
-"""Rename files on disk, with a journal that takes it back.
-
-The plan is written to the journal before the first file is touched; a rename that an earlier process was
-killed in is taken back first.
-"""
+"""Plan new names: for the sources themselves, or for the library by what its files are."""
 
 from __future__ import annotations
 
 import os
 import string
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from etl.midi.sanitize import distinct_names, safe_stems
-from etl.pipelines.midi_sources import Found, walk
+from etl.pipelines.midi_journal import Rename, Renames, carry_out
+from etl.pipelines.midi_sources import Found, check_sources, shown, walk
 from etl.runtime.errors import EtlError
-from etl.store.database import open_store, transaction
-from etl.store.runs import recorded_run
+from etl.store.database import open_store
 
 if TYPE_CHECKING:
-    import duckdb
+    from collections.abc import Iterator
 
 _FIELDS: Final = frozenset({"bpm", "key", "tags", "category", "bars", "name"})
 _MOST_TAGS: Final = 3
-_SCHEMA: Final = {"old_path": pl.String, "new_path": pl.String, "sha256": pl.String}
-
-
-@dataclass
-class Renames:
-    """What was renamed (old and new paths) and by which run."""
-
-    rows: list[tuple[str, str]] = field(default_factory=list)
-    run_id: int = 0
+_ENDING: Final = ".mid"
+_WRAPPED: Final = ".rmi"  # a RIFF file with a MIDI file in it, and no MIDI file
 
 
 def sanitize_in_place(
-    sources: tuple[Path, ...], database: Path, *, pattern: str = "*", dry_run: bool = False
+    sources: tuple[Path, ...], database: Path, *, library: Path, pattern: str = "*", dry_run: bool = False
 ) -> Renames:
-    """Give files on disk safe names, each folder by itself; archives are left alone."""
-    found = [
-        Path(e.location) for e in walk(sources, pattern=pattern) if isinstance(e, Found) and not e.is_archive
-    ]
-    plan: list[tuple[str, str, None]] = []
-    folders: dict[Path, list[Path]] = {}
-    for path in found:
-        folders.setdefault(path.parent, []).append(path)
-    for folder, paths in folders.items():
-        stems = pl.DataFrame({"stem": [_text(path.stem) for path in paths]}).select(
-            safe_stems(pl.col("stem"))
-        )["stem"]
-        wanted = dict(zip(paths, stems, strict=True))
-        keep = [path for path, stem in wanted.items() if path.name == f"{stem}.mid"]
-        moving = [path for path in paths if path not in set(keep)]
-        staying = {entry.name.lower() for entry in folder.iterdir()} - {path.name.lower() for path in moving}
-        names = distinct_names([wanted[path] for path in moving], staying)
-        plan += [(str(path), str(folder / name), None) for path, name in zip(moving, names, strict=True)]
-    return _carry_out(database, "midi sanitize --in-place", plan, dry_run=dry_run)
-
-
-def rename_library(library: Path, database: Path, *, template: str, dry_run: bool = False) -> Renames:
-    """Rename the library's files by what they are.
+    """Give files on disk safe names, each folder by itself; archives and the library are left alone.
 
     Raises
     ------
     EtlError
-        If the template has an unknown field or none.
+        If a source is missing, or a file cannot be renamed; then none is.
     """
-    fields = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+    check_sources(sources)
+    folders: dict[Path, list[Path]] = {}
+    for found in walk(sources, pattern=pattern, library=library):
+        if isinstance(found, Found) and not found.is_archive:
+            path = Path(found.location)
+            folders.setdefault(path.parent, []).append(path)
+    plan = [rename for folder, paths in folders.items() for rename in _safe_names(folder, paths)]
+    return carry_out(database, "midi sanitize --in-place", plan, dry_run=dry_run)
+
+
+def _safe_names(folder: Path, paths: list[Path]) -> Iterator[Rename]:
+    """Rename what has no safe name, or one that differs only by case from another's."""
+    stems = pl.DataFrame({"stem": [shown(path.stem) for path in paths]}).select(safe_stems(pl.col("stem")))
+    wanted = {
+        path: (stem, _WRAPPED if path.suffix.lower() == _WRAPPED else _ENDING)
+        for path, stem in zip(paths, stems["stem"], strict=True)
+    }
+    staying: set[str] = set()
+    moving = []
+    for path, (stem, ending) in wanted.items():
+        if path.name == stem + ending and path.name.lower() not in staying:
+            staying.add(path.name.lower())
+        else:
+            moving.append(path)
+    staying |= {shown(name).lower() for name in os.listdir(folder)} - {shown(p.name).lower() for p in paths}  # noqa: PTH208
+    for path in moving:
+        stem, ending = wanted[path]
+        (name,) = distinct_names([stem], staying, ending=ending)
+        yield Rename(str(path), str(folder / name))
+
+
+def rename_library(library: Path, database: Path, *, template: str, dry_run: bool = False) -> Renames:
+    """Rename the library's files by what they are, and the parts split from them likewise.
+
+    Raises
+    ------
+    EtlError
+        If the template cannot be read, has an unknown field or none, or a file cannot be renamed; then none
+        is.
+    """
+    stem = template.removesuffix(_ENDING)
+    try:
+        fields = {name for _, name, _, _ in string.Formatter().parse(stem) if name is not None}
+        stem.format(**dict.fromkeys(fields & _FIELDS, ""), **dict.fromkeys(fields - _FIELDS, ""))
+    except (ValueError, KeyError, IndexError, AttributeError) as error:
+        raise EtlError(f"the template `{template}` cannot be read: {error}.", _template_hint()) from error
     if not fields or fields - _FIELDS:
         raise EtlError(
             f"the template `{template}` has {', '.join(sorted(fields - _FIELDS)) or 'no field'}.",
-            f"Use of: {', '.join('{' + name + '}' for name in sorted(_FIELDS))}.",
+            _template_hint(),
         )
+    library = library.absolute()  # the journal must find the files from any folder
     with open_store(database) as connection:
         rows = connection.sql(
             "SELECT sha256, folder, library.name, bpm, key, category, bars, tags "
@@ -85,6 +97,10 @@ def rename_library(library: Path, database: Path, *, template: str, dry_run: boo
             ") USING (sha256) WHERE track IS NULL ORDER BY library.name",
             params=[_MOST_TAGS],
         ).pl()
+        parts = connection.sql(
+            "SELECT sha256, track, channel, folder, name FROM midi_library WHERE track IS NOT NULL "
+            "ORDER BY ALL"
+        ).fetchall()
     values = rows.select(
         bpm=pl.col("bpm").round(0).cast(pl.Int64).cast(pl.String),
         key=pl.col("key").str.replace(" Major", "maj").str.replace(" Minor", "min").fill_null("nokey"),
@@ -93,122 +109,34 @@ def rename_library(library: Path, database: Path, *, template: str, dry_run: boo
         bars=pl.col("bars").cast(pl.String),
         name=pl.col("name").str.replace(r"\.mid$", ""),
     )
-    stem = template.removesuffix(".mid")
     names = [stem.format(**row) for row in values.iter_rows(named=True)]
-    stems = pl.DataFrame({"stem": names}, schema={"stem": pl.String}).select(safe_stems(pl.col("stem")))[
-        "stem"
-    ]
-    taken: set[str] = set()
-    final = distinct_names(stems, taken)
-    plan = [
-        (str(library / folder / old), str(library / folder / new), digest)
-        for (folder, old, digest), new in zip(
-            rows.select("folder", "name", "sha256").rows(), final, strict=True
-        )
-        if old != new
-    ]
-    return _carry_out(database, "midi rename", plan, dry_run=dry_run)
+    stems = pl.DataFrame({"stem": names}, schema={"stem": pl.String}).select(safe_stems(pl.col("stem")))
+    ours = set(rows.select(pl.col("folder") + "/" + pl.col("name")).to_series())
+    final = distinct_names(stems["stem"], _foreign_names(library, set(rows["folder"]), ours))
+    places = list(zip(*rows.select("sha256", "folder", "name"), final, strict=True))
+    new_names = {digest: new.removesuffix(_ENDING) for digest, _, _, new in places}
+    plan = [Rename(str(library / folder / old), str(library / folder / new), digest)
+            for digest, folder, old, new in places]  # fmt: skip
+    for digest, track, channel, folder, name in parts:
+        if digest in new_names:
+            # Tracks and channels are counted from 1 in names.
+            suffix = name[name.rindex(f"_t{track + 1:02d}_ch{channel + 1:02d}_") :]
+            new = str(library / folder / (new_names[digest] + suffix))
+            plan.append(Rename(str(library / folder / name), new, digest, track, channel))
+    there = [entry for entry in plan if entry.old != entry.new and os.path.lexists(entry.old)]
+    return carry_out(database, "midi rename", there, dry_run=dry_run)
 
 
-def _carry_out(
-    database: Path,
-    command: str,
-    plan: list[tuple[str, str, str]] | list[tuple[str, str, None]],
-    *,
-    dry_run: bool,
-) -> Renames:
-    renames = Renames([(old, new) for old, new, _ in plan])
-    if dry_run or not plan:
-        return renames
-    with open_store(database) as connection, recorded_run(connection, command, {"files": len(plan)}) as run:
-        _recover(connection)
-        renames.run_id = run.run_id
-        shown = [(_text(old), _text(new), digest) for old, new, digest in plan]
-        journal = pl.DataFrame(shown, schema=_SCHEMA, orient="row").with_row_index("ordinal")  # noqa: F841
-        connection.execute(
-            "INSERT INTO midi_renames BY NAME SELECT *, ? AS run_id, 'planned' AS status FROM journal",
-            [run.run_id],
-        )
-        # By way of a name of its own, since a new name may be another file's old one.
-        for number, (old, _, _) in enumerate(plan):
-            os.replace(old, _between(old, run.run_id, number))  # noqa: PTH105
-        for number, (old, new, _) in enumerate(plan):
-            os.replace(_between(old, run.run_id, number), new)  # noqa: PTH105
-        with transaction(connection):
-            connection.execute("UPDATE midi_renames SET status = 'done' WHERE run_id = ?", [run.run_id])
-            _repoint(connection, run.run_id, "old_path", "new_path")
-        run.items_in = run.items_out = len(plan)
-    return renames
+def _foreign_names(library: Path, folders: set[str], ours: set[str]) -> set[str]:
+    """Lower-case names of what lies in the library's folders and is not in the store."""
+    names = set()
+    for folder in folders:
+        place = library / folder
+        if place.is_dir():
+            entries = (entry.name for entry in place.iterdir())
+            names |= {shown(name).lower() for name in entries if f"{folder}/{name}" not in ours}
+    return names
 
 
-def _between(old: str, run_id: int, number: int) -> str:
-    return str(Path(old).with_name(f".etl-rename-{run_id}-{number}"))
-
-
-def _repoint(connection: duckdb.DuckDBPyConnection, run_id: int, before: str, after: str) -> None:
-    """Let the store's paths and library names follow the files of a run."""
-    connection.execute(
-        f"UPDATE midi_library SET name = regexp_extract({after}, '[^/\\\\]+$'), "
-        f"base = regexp_replace(regexp_replace(lower(regexp_extract({after}, '[^/\\\\]+$')), '[.]mid$', ''), "
-        "'(_[0-9]+)+$', '') FROM midi_renames "
-        "WHERE midi_renames.run_id = ? AND midi_renames.sha256 = midi_library.sha256 AND track IS NULL",
-        [run_id],
-    )
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE moved AS SELECT midi_paths.* REPLACE "
-        f"(midi_renames.{after} AS path, midi_renames.{after} AS location) FROM midi_paths "
-        f"JOIN midi_renames ON path = {before} WHERE run_id = ?",
-        [run_id],
-    )
-    connection.execute(
-        f"DELETE FROM midi_paths WHERE path IN (SELECT {before} FROM midi_renames WHERE run_id = ?)", [run_id]
-    )
-    connection.execute("INSERT OR REPLACE INTO midi_paths SELECT * FROM moved")
-
-
-def _recover(connection: duckdb.DuckDBPyConnection) -> None:
-    """Take back renames that a killed process left half done."""
-    rows = connection.sql(
-        "SELECT run_id, ordinal, old_path, new_path FROM midi_renames WHERE status = 'planned' ORDER BY ALL"
-    ).fetchall()
-    for run_id, ordinal, old, new in rows:
-        between = _between(old, run_id, ordinal)
-        if Path(between).exists():
-            os.replace(between, old)  # noqa: PTH105
-        elif Path(new).exists() and not Path(old).exists():
-            os.replace(new, old)  # noqa: PTH105
-    connection.execute("UPDATE midi_renames SET status = 'undone' WHERE status = 'planned'")
-
-
-def undo(database: Path, run_id: int) -> tuple[int, int]:
-    """Take back the renames of a run, last first; give how many were, and how many could not be.
-
-    Raises
-    ------
-    EtlError
-        If the run renamed nothing.
-    """
-    with open_store(database) as connection:
-        _recover(connection)
-        rows = connection.sql(
-            "SELECT ordinal, old_path, new_path FROM midi_renames WHERE run_id = ? AND status = 'done' "
-            "ORDER BY ordinal DESC",
-            params=[run_id],
-        ).fetchall()
-        if not rows:
-            raise EtlError(
-                f"run {run_id} has no renames to take back.", "See `etl midi rename` for run numbers."
-            )
-        movable = [(ordinal, old, new) for ordinal, old, new in rows if Path(new).exists()]
-        for ordinal, old, new in movable:
-            os.replace(new, _between(old, run_id, ordinal))  # noqa: PTH105
-        for ordinal, old, _ in movable:
-            os.replace(_between(old, run_id, ordinal), old)  # noqa: PTH105
-        with transaction(connection):
-            _repoint(connection, run_id, "new_path", "old_path")
-            connection.execute("UPDATE midi_renames SET status = 'undone' WHERE run_id = ?", [run_id])
-    return len(movable), len(rows) - len(movable)
-
-
-def _text(name: str) -> str:
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+def _template_hint() -> str:
+    return f"Use of: {', '.join('{' + name + '}' for name in sorted(_FIELDS))}."

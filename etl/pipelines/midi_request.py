@@ -7,21 +7,48 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from etl.runtime.meter import Meter
-from etl.store.midi import ANALYZE, SANITIZE, SPLIT
+from etl.store.midi import ANALYZE, IMPORT, SANITIZE, SPLIT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
-ANALYSIS_VERSION: Final = "1"
+ANALYSIS_VERSION: Final = "2"
 """Goes up when the analysis changes, so that files are analysed again."""
+
+VERSIONS: Final = {IMPORT: "1", ANALYZE: ANALYSIS_VERSION, SANITIZE: "1", SPLIT: "1"}
+"""Version of each ledger task; that of import goes up when the reader or the tags change."""
 
 
 class Stage(StrEnum):
-    """What is done with the files; import and analysis are one pass over the same bytes."""
+    """What is done with the files; whatever is asked for, a file is read and parsed once."""
 
+    IMPORT = "import"
     ANALYZE = "analyze"
     SANITIZE = "sanitize"
     SPLIT = "split"
+
+
+_NEEDS: Final = {
+    Stage.IMPORT: (Stage.IMPORT,),
+    Stage.ANALYZE: (Stage.IMPORT, Stage.ANALYZE),
+    Stage.SANITIZE: (Stage.IMPORT, Stage.SANITIZE),
+    Stage.SPLIT: (Stage.IMPORT, Stage.SANITIZE, Stage.SPLIT),
+}
+_TASKS: Final = {
+    Stage.IMPORT: IMPORT, Stage.ANALYZE: ANALYZE, Stage.SANITIZE: SANITIZE, Stage.SPLIT: SPLIT,
+}  # fmt: skip
+
+
+def with_needed(stages: Iterable[Stage]) -> frozenset[Stage]:
+    """Add the stages that others build on.
+
+    Examples
+    --------
+    >>> sorted(with_needed([Stage.SPLIT]))
+    [<Stage.IMPORT: 'import'>, <Stage.SANITIZE: 'sanitize'>, <Stage.SPLIT: 'split'>]
+    """
+    return frozenset(needed for stage in stages for needed in _NEEDS[stage])
 
 
 @dataclass(frozen=True)
@@ -37,9 +64,7 @@ class MidiRun:
     library
         Folder for copies with safe names and for parts.
     stages
-        What to do beside reading and storing.
-    workers
-        Processes.
+        What to do; stages that these build on are added.
     limit
         Take so many files at most, or None for all.
     pattern
@@ -52,21 +77,22 @@ class MidiRun:
     database: Path
     library: Path
     stages: frozenset[Stage]
-    workers: int
     limit: int | None = None
     pattern: str = "*"
     force: bool = False
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stages", with_needed(self.stages))
+
     @property
-    def tasks(self) -> list[str]:
-        """Ledger tasks that must be done for a file to need nothing more."""
-        names = {Stage.SANITIZE: SANITIZE, Stage.SPLIT: SPLIT}
-        return [ANALYZE, *(names[stage] for stage in sorted(self.stages) if stage in names)]
+    def tasks(self) -> dict[str, str]:
+        """Ledger tasks that must be done for a file to need nothing more, with their versions."""
+        return {_TASKS[stage]: VERSIONS[_TASKS[stage]] for stage in Stage if stage in self.stages}
 
     @property
     def writes_library(self) -> bool:
         """Whether copies are written."""
-        return bool(self.stages & {Stage.SANITIZE, Stage.SPLIT})
+        return Stage.SANITIZE in self.stages
 
 
 @dataclass

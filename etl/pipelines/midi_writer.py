@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from typing import TYPE_CHECKING, Final
@@ -9,12 +10,23 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from etl.midi.sanitize import distinct_names, safe_stems
-from etl.pipelines.midi_archives import SEPARATOR, Refusal
-from etl.pipelines.midi_batch import INCOMING, REJECTS, Result, part_key
-from etl.pipelines.midi_request import ANALYSIS_VERSION, MidiRun, MidiSummary, Stage
+from etl.pipelines.midi_board import FIND, STORE, Board
+from etl.pipelines.midi_request import VERSIONS, MidiRun, MidiSummary, Stage
+from etl.pipelines.midi_task import REJECTS, Result, part_key
+from etl.runtime.pool import give_back_memory
 from etl.store.database import transaction
 from etl.store.ledger import Ledger
-from etl.store.midi import ARCHIVE, SANITIZE, SPLIT, add_files, has_other_versions, unfinished
+from etl.store.midi import (
+    ANALYZE,
+    ARCHIVE,
+    IMPORT,
+    SANITIZE,
+    SPLIT,
+    add_paths,
+    add_results,
+    has_other_versions,
+    unfinished,
+)
 from etl.store.runs import REJECT_SCHEMA, Run, add_rejects
 
 if TYPE_CHECKING:
@@ -22,10 +34,13 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from etl.pipelines.midi_archives import Refusal
     from etl.pipelines.midi_sources import Found
 
 _COMMIT_SECONDS: Final = 5.0
 _COMMIT_FILES: Final = 1000
+_TRIM_EVERY: Final = 8  # commits
+_NOT_STORED: Final = "name"
 
 
 def archive_key(found: Found) -> str:
@@ -34,143 +49,200 @@ def archive_key(found: Found) -> str:
 
 
 class Writer:
-    """Takes what is found, refused and read; commits it now and then, in one transaction at a time."""
+    """Takes what is found, refused and read; commits it now and then, in one transaction at a time.
+
+    Parameters
+    ----------
+    connection, run
+        The store and the run.
+    request, summary, board
+        What to do, and where it is counted.
+    incoming
+        Where the workers leave copies and parts; None if there are none.
+    """
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, run: Run, request: MidiRun, summary: MidiSummary
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        run: Run,
+        request: MidiRun,
+        *,
+        summary: MidiSummary,
+        board: Board,
+        incoming: Path | None,
     ) -> None:
         self._connection = connection
         self._run = run
         self._request = request
+        self._incoming = incoming
         self.summary = summary
+        self._board = board
         self._results: list[Result] = []
-        self._refusals: list[tuple[str, str, str]] = []
-        self.waiting = 0
+        self._refusals: list[tuple[str, str, str, str]] = []
+        self._archives: list[str] = []
+        self._waiting = 0
+        self._flushes = 0
         self._committed = time.monotonic()
-        self._replace = request.force or has_other_versions(connection, ANALYSIS_VERSION)
+        self._replaces = {
+            task: request.force or has_other_versions(connection, task, VERSIONS[task])
+            for task in (IMPORT, ANALYZE)
+        }
+
+    def find(self, files: int) -> None:
+        """Count files found."""
+        self.summary.found += files
+        self._board.count(FIND, files)
 
     def to_do(self, found: list[Found]) -> list[Found]:
         """Keep what is new, changed, or lacks a stage."""
         if not found:
             return []
-        with self.summary.meter.stage("look up"):
-            rows = [(e.path, e.size, e.mtime_ns) for e in found if not e.is_archive]
-            frame = pl.DataFrame(
-                rows, schema={"path": pl.String, "size_bytes": pl.Int64, "mtime_ns": pl.Int64}, orient="row"
-            )
-            archives = pl.DataFrame(
-                {"item": [archive_key(e) for e in found if e.is_archive]}, schema={"item": pl.String}
-            )
-            self.summary.found += frame.height
-            if self._request.force:
-                return found
-            wanted = set(
-                unfinished(self._connection, frame, self._request.tasks, ANALYSIS_VERSION, self._run.run_id)[
-                    "path"
-                ]
-            )
-            wanted_archives = set(self._archive_ledger.missing(archives)["item"])
-            self.summary.unchanged += frame.height - len(wanted)
-        return [e for e in found if (archive_key(e) in wanted_archives if e.is_archive else e.path in wanted)]
+        rows = [(e.path, e.size, e.mtime_ns) for e in found if not e.is_archive]
+        self.find(len(rows))
+        if self._request.force:
+            return found
+        frame = pl.DataFrame(
+            rows, schema={"path": pl.String, "size_bytes": pl.Int64, "mtime_ns": pl.Int64}, orient="row"
+        )
+        left = unfinished(self._connection, frame, self._request.tasks, self._run.run_id)["path"]
+        wanted = {*left, *self._unread([archive_key(e) for e in found if e.is_archive])}
+        self.summary.unchanged += frame.height - len(left)
+        return [e for e in found if (archive_key(e) if e.is_archive else e.path) in wanted]
 
-    @property
-    def _archive_ledger(self) -> Ledger:
-        return Ledger(self._connection, ARCHIVE, f"{ANALYSIS_VERSION}.{'.'.join(self._request.tasks)}")
+    def _unread(self, archives: list[str]) -> set[str]:
+        """Keep the archives that some of the tasks have not been done for."""
+        items = pl.DataFrame({"item": archives}, schema={"item": pl.String})
+        return {item for ledger in self._archive_ledgers() for item in ledger.missing(items)["item"]}
+
+    def _archive_ledgers(self) -> list[Ledger]:
+        tasks = self._request.tasks.items()
+        return [Ledger(self._connection, ARCHIVE, f"{task}.{version}") for task, version in tasks]
 
     def refuse(self, refusals: list[Refusal]) -> None:
         """Note what was not taken."""
-        self._refusals += [(entry.path, entry.category, entry.reason) for entry in refusals]
+        self._refusals += [(entry.path, FIND, entry.category, entry.reason) for entry in refusals]
+
+    def close_archives(self, keys: list[str]) -> None:
+        """Note archives that were read to their ends, and gave nothing that the workers have yet to do."""
+        self._archives += keys
 
     def add(self, result: Result) -> None:
         """Take a batch's results; commit now and then."""
+        self._board.take_back(result.count, result.seconds)
         self._results.append(result)
-        self.waiting += result.count
-        if self.waiting >= _COMMIT_FILES or time.monotonic() - self._committed > _COMMIT_SECONDS:
+        self._waiting += result.count
+        if self._waiting >= _COMMIT_FILES or time.monotonic() - self._committed > _COMMIT_SECONDS:
             self.flush()
 
     def flush(self) -> None:
         """Commit everything that is waiting, in one transaction with its ledger entries."""
         results = self._results
-        with self.summary.meter.stage("store"), transaction(self._connection):
-            if results:
-                self._store(results)
-            rejects = pl.concat(
-                [*(r.rejects for r in results), pl.DataFrame(self._refusals, schema=REJECTS, orient="row")]
-            )
-            self._store_rejects(rejects)
-            keys = [key for result in results for _, key in result.archives]
-            if keys:
-                self._archive_ledger.record(pl.DataFrame({"item": keys, "status": "done"}))
-        self.summary.read += self.waiting
-        self._results, self._refusals, self.waiting = [], [], 0
+        with self._board.timed(STORE):
+            with transaction(self._connection):
+                if any(result.files.width for result in results):
+                    self._store(results)
+                refusals = pl.DataFrame(self._refusals, schema=REJECTS, orient="row")
+                self._store_rejects(pl.concat([*(result.rejects for result in results), refusals]))
+                archives = [*self._archives, *(key for result in results for key in result.archives)]
+                if archives:
+                    rows = pl.DataFrame({"item": archives, "status": "done"})
+                    for ledger in self._archive_ledgers():
+                        ledger.record(rows)
+            self._board.stored(self._waiting)
+        self.summary.read += self._waiting
+        self._results, self._refusals, self._archives, self._waiting = [], [], [], 0
         self._committed = time.monotonic()
+        self._flushes += 1
+        if self._flushes % _TRIM_EVERY == 0:
+            give_back_memory()
 
     def _store(self, results: list[Result]) -> None:
-        def joined(name: str) -> pl.DataFrame:
-            frames: list[pl.DataFrame] = [getattr(result, name) for result in results]
-            return pl.concat(frames)
+        def joined(name: str, *keys: str) -> pl.DataFrame:
+            frames: list[pl.DataFrame] = [getattr(r, name) for r in results if getattr(r, name).width]
+            # Batches have no file twice within, but two batches may have the same one.
+            return pl.concat(frames).unique(keys or None, keep="first", maintain_order=True)
 
-        files = joined("files").unique("sha256", keep="first", maintain_order=True)
-        frames = {"midi_files": files}
-        for table, name, keys in (
-            ("midi_analysis", "analysis", ["sha256"]),
-            ("midi_tracks", "parts", ["sha256", "track", "channel"]),
-            ("midi_tags", "tags", ["sha256", "tag", "kind", "source"]),
-        ):
-            frames[table] = joined(name).unique(keys, keep="first", maintain_order=True)
-        paths = joined("paths")
-        fresh = add_files(
-            self._connection,
-            frames,
-            paths,
-            version=ANALYSIS_VERSION,
-            run_id=self._run.run_id,
-            replace=self._replace,
-        )
-        self.summary.new += fresh.height
+        files, paths = joined("files", "sha256"), joined("paths", "path")
+        add_paths(self._connection, paths.drop(_NOT_STORED), self._run.run_id)
+        frames = {
+            "midi_files": files,
+            "midi_tracks": joined("parts", "sha256", "track", "channel"),
+            "midi_tags": joined("tags", "sha256", "tag", "kind", "source"),
+        }
+        self.summary.new += self._add(IMPORT, frames, files)
+        if Stage.ANALYZE in self._request.stages:
+            self._add(ANALYZE, {"midi_analysis": joined("analysis", "sha256")}, files)
         if self._request.writes_library:
             skipped = files.filter(~pl.col("valid")).select(item="sha256", status=pl.lit("skipped"))
-            for task in self._request.tasks[1:]:
-                Ledger(self._connection, task, ANALYSIS_VERSION).record(skipped)
+            for task in self._request.tasks.keys() & {SANITIZE, SPLIT}:
+                Ledger(self._connection, task, VERSIONS[task]).record(skipped)
             valid = files.filter("valid").select("sha256")
             firsts = paths.unique("sha256", keep="first", maintain_order=True).join(
                 valid, on="sha256", how="semi", maintain_order="left"
             )
-            self._shelve(firsts, joined("split"))
+            self._shelve(firsts, joined("split", "sha256", "track", "channel"))
+
+    def _add(self, task: str, frames: dict[str, pl.DataFrame], files: pl.DataFrame) -> int:
+        ledger = Ledger(self._connection, task, VERSIONS[task])
+        items = files.select(item="sha256")
+        return add_results(ledger, frames, items, replace=self._replaces[task]).height
 
     def _shelve(self, paths: pl.DataFrame, split: pl.DataFrame) -> None:
         """Move copies and parts from the incoming folder to their names in the library."""
-        ledger = Ledger(self._connection, SANITIZE, ANALYSIS_VERSION)
+        if self._request.force:
+            self._restore(paths)
+        ledger = Ledger(self._connection, SANITIZE, VERSIONS[SANITIZE])
         missing = ledger.missing(paths.select(item="sha256"))
         new = paths.join(missing, left_on="sha256", right_on="item", how="semi", maintain_order="left")
         if new.height:
             self._shelve_copies(new)
             ledger.record(missing.with_columns(status=pl.lit("done")))
         if Stage.SPLIT in self._request.stages:
-            ledger = Ledger(self._connection, SPLIT, ANALYSIS_VERSION)
+            ledger = Ledger(self._connection, SPLIT, VERSIONS[SPLIT])
             missing = ledger.missing(paths.select(item="sha256"))
-            parts = split.unique(["sha256", "track", "channel"], keep="first", maintain_order=True)
             self._shelve_parts(
-                parts.join(missing, left_on="sha256", right_on="item", how="semi", maintain_order="left")
+                split.join(missing, left_on="sha256", right_on="item", how="semi", maintain_order="left")
             )
             ledger.record(missing.with_columns(status=pl.lit("done")))
 
+    def _restore(self, paths: pl.DataFrame) -> None:  # noqa: ARG002 (read by name)
+        """Put back what the library should have of these files, and has not."""
+        rows = self._connection.sql(
+            "SELECT sha256, track, channel, folder, name FROM midi_library "
+            "WHERE sha256 IN (SELECT sha256 FROM paths)"
+        ).fetchall()
+        for digest, track, channel, folder, name in rows:
+            target = self._request.library / folder / name
+            key = digest if track is None else part_key(digest, track, channel)
+            if not target.exists() and self._incoming and (self._incoming / key).exists():
+                self._move(key, target)
+
     def _shelve_copies(self, new: pl.DataFrame) -> None:
-        member = pl.col("path").str.split(SEPARATOR).list.last()
-        file_name = member.str.extract(r"([^/\\]+)$").str.replace(r"\.[A-Za-z]{1,4}$", "")
-        named = new.select("sha256", stem=safe_stems(file_name)).with_columns(
+        stem = pl.col("name").str.replace(r"\.[A-Za-z]{1,4}$", "")
+        named = new.select("sha256", stem=safe_stems(stem)).with_columns(
             folder=pl.col("stem").str.to_lowercase().str.extract(r"^([a-z0-9])").fill_null("_"),
             base=pl.col("stem").str.to_lowercase().str.replace(r"(_[0-9]+)+$", ""),
         )
         taken = self._connection.sql(
             "SELECT lower(name) FROM midi_library WHERE base IN (SELECT base FROM named) AND track IS NULL"
         ).fetchall()
-        rows = named.with_columns(
-            name=pl.Series(distinct_names(named["stem"], {name for (name,) in taken}))
-        ).drop("stem")
+        rows = named.with_columns(name=self._free_names(named, {name for (name,) in taken})).drop("stem")
         for digest, folder, name in rows.select("sha256", "folder", "name").rows():
             self._move(digest, self._request.library / folder / name)
         self._connection.execute("INSERT INTO midi_library BY NAME SELECT * FROM rows")
+
+    def _free_names(self, named: pl.DataFrame, taken: set[str]) -> pl.Series:
+        """Name copies; what lies in the library and is not theirs keeps its name."""
+        while True:
+            names = distinct_names(named["stem"], set(taken))
+            foreign = {
+                name.lower()
+                for name, folder, digest in zip(names, named["folder"], named["sha256"], strict=True)
+                if _is_other_file(self._request.library / folder / name, digest)
+            }
+            if not foreign:
+                return pl.Series(names, dtype=pl.String)
+            taken |= foreign
 
     def _shelve_parts(self, parts: pl.DataFrame) -> None:
         if parts.is_empty():
@@ -189,13 +261,9 @@ class Writer:
         self.summary.parts += rows.height
 
     def _move(self, key: str, target: Path) -> None:
-        source = self._request.library / INCOMING / key
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.replace(source, target)  # noqa: PTH105 - Path.replace builds a path per file for nothing
-        except FileNotFoundError:
-            if not target.exists():
-                raise
+        if self._incoming is not None:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(self._incoming / key, target)  # noqa: PTH105 - builds no path for the result
 
     def _store_rejects(self, rejects: pl.DataFrame) -> None:
         if rejects.is_empty():
@@ -203,12 +271,24 @@ class Writer:
         rows = rejects.select(
             source="path",
             line=pl.lit(None, pl.Int64),
-            stage=pl.lit("read"),
+            stage="stage",
             category="category",
             reason="reason",
             raw=pl.lit(None, pl.String),
         ).select(*REJECT_SCHEMA)
         add_rejects(self._connection, self._run, rows)
         self.summary.rejected += rows.height
+        for stage, count in rows["stage"].value_counts().rows():
+            self._board.refuse(stage, count)
         for category, count in rows["category"].value_counts().rows():
             self.summary.rejects[category] = self.summary.rejects.get(category, 0) + count
+
+
+def _is_other_file(path: Path, digest: str) -> bool:
+    """Whether a file of other content is there; a killed run may have left this very one."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest() != digest
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True

@@ -5,14 +5,16 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
+import signal
 import threading
 from collections import deque
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import forkserver
 from typing import TYPE_CHECKING, Self, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
     from multiprocessing.process import BaseProcess
     from types import TracebackType
 
@@ -32,11 +34,28 @@ def thread_executor(workers: int) -> Executor:
     return ThreadPoolExecutor(workers, thread_name_prefix="etl")
 
 
-def process_executor(workers: int) -> Executor:
-    """Spawned processes with one numerical thread each, for everything else."""
+def process_executor(workers: int, preload: Sequence[str] = ()) -> ProcessPoolExecutor:
+    """Fresh processes with one numerical thread each, for everything else.
+
+    Where the system can fork they come from a server that has imported ``preload`` once for all of them and
+    is started here, to be ready by the time there is work; elsewhere each imports for itself.
+
+    Parameters
+    ----------
+    workers
+        Processes.
+    preload
+        Modules to import before forking. They must start no threads (polars does).
+    """
     one_numerical_thread()
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent)
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return ProcessPoolExecutor(
+            workers, mp_context=multiprocessing.get_context("spawn"), initializer=_begin_worker
+        )
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(preload))
+    forkserver.ensure_running()
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker)
 
 
 def one_numerical_thread() -> None:
@@ -44,6 +63,11 @@ def one_numerical_thread() -> None:
     libraries = ("OMP", "OPENBLAS", "MKL", "NUMBA")
     for variable in (*(f"{library}_NUM_THREADS" for library in libraries), "POLARS_MAX_THREADS"):
         os.environ.setdefault(variable, "1")
+
+
+def _begin_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    end_with_parent()
 
 
 def end_with_parent() -> None:

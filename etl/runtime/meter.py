@@ -23,7 +23,7 @@ def cpu_seconds() -> float:
     for child in own.children(recursive=True):
         with suppress(psutil.Error):
             used = child.cpu_times()
-            total += used.user + used.system
+            total += used.user + used.system + used.children_user + used.children_system
     return total
 
 

@@ -6,7 +6,7 @@ GROUP BY sha256
 HAVING count(*) > 1
 UNION ALL
 SELECT 'near', count(DISTINCT sha256), list(path ORDER BY path)
-FROM midi_analysis
+FROM midi_files
 JOIN midi_paths USING (sha256)
 WHERE note_hash IS NOT NULL
 GROUP BY note_hash

@@ -1,0 +1,176 @@
+"""Archives that swell, nest and climb, and a file of 4 GB with nothing in it: seconds until each is refused.
+
+python -m benchmarks.midi_bombs [GIGABYTES]
+
+Each is imported by a command of its own, interpreter start included (as for ``nothing``, an empty folder), in
+an empty folder; afterwards there may be nothing in and around that folder but the store.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import json
+import lzma
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import py7zr
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_ROOT = Path(__file__).parents[1]
+_SONG = b"MThd" + bytes([0, 0, 0, 6, 0, 0, 0, 1, 0, 96]) + b"MTrk" + bytes([0, 0, 0, 4, 0, 255, 47, 0])
+_CLIMBING = ("../evil.mid", "../../evil.mid", "/tmp/evil.mid", "C:\\evil.mid", "a/../../evil.mid")  # noqa: S108
+
+
+class _Zeros(io.RawIOBase):
+    """So many zeros, without holding them."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        view = memoryview(buffer).cast("B")  # type: ignore[arg-type]
+        count = min(len(view), self._left)
+        view[:count] = bytes(count)
+        self._left -= count
+        return count
+
+
+def zipped(members: dict[str, bytes]) -> bytes:
+    """Make a zip of small members."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def zeros_zip(target: Path, size: int) -> None:
+    """Make a zip of one MIDI file that is all zeros."""
+    with (
+        zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("bomb.mid", "w", force_zip64=True) as member,
+    ):
+        for _ in range(size >> 20):
+            member.write(bytes(1 << 20))
+
+
+def make_bombs(folder: Path, size: int) -> Iterator[Path]:
+    """Write each kind; ``size`` is what comes out of those that swell, bytes."""
+    (folder / "nothing").mkdir()
+    yield folder / "nothing"
+    zeros_zip(folder / "bomb.zip", size)
+    yield folder / "bomb.zip"
+    zeros = folder / "zeros"
+    with zeros.open("wb") as file:
+        file.truncate(min(size, 1 << 30))
+    filters = [{"id": py7zr.FILTER_LZMA2, "preset": 0}]
+    with py7zr.SevenZipFile(folder / "bomb.7z", "w", filters=filters) as seven:
+        seven.write(zeros, "bomb.mid")
+    zeros.unlink()
+    yield folder / "bomb.7z"
+    openers: dict[str, Callable[..., object]] = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}
+    for ending, opener in openers.items():
+        options = {"preset": 0} if ending == "xz" else {"compresslevel": 1}
+        with opener(folder / f"bomb.mid.{ending}", "wb", **options) as stream:  # type: ignore[attr-defined]
+            for _ in range(size >> 20):
+                stream.write(bytes(1 << 20))
+        yield folder / f"bomb.mid.{ending}"
+    with tarfile.open(folder / "bomb.tar.gz", "w:gz", compresslevel=1) as archive:
+        for number in range(size >> 24):
+            info = tarfile.TarInfo(f"{number}.mid")
+            info.size = 1 << 24
+            archive.addfile(info, io.BufferedReader(_Zeros(1 << 24)))
+    yield folder / "bomb.tar.gz"
+    inner = zipped({f"{number}.mid": bytes(16 << 20) for number in range(16)})
+    (folder / "bombs.zip").write_bytes(zipped({f"{number}.zip": inner for number in range(16)}))
+    yield folder / "bombs.zip"
+    deep = zipped({"deep.mid": _SONG})
+    for level in range(20):
+        deep = zipped({f"{level}.zip": deep})
+    (folder / "nested.zip").write_bytes(deep)
+    yield folder / "nested.zip"
+    (folder / "evil.zip").write_bytes(zipped(dict.fromkeys(_CLIMBING, _SONG)))
+    yield folder / "evil.zip"
+    with tarfile.open(folder / "evil.tar", "w") as archive:
+        for name in _CLIMBING:
+            info = tarfile.TarInfo(name)
+            info.size = len(_SONG)
+            archive.addfile(info, io.BytesIO(_SONG))
+        link = tarfile.TarInfo("link.mid")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    yield folder / "evil.tar"
+    with (folder / "sparse.mid").open("wb") as file:
+        file.write(b"MThd")
+        file.truncate(4 << 30)
+    yield folder / "sparse.mid"
+
+
+def refused(bomb: Path, top: Path) -> dict[str, object]:
+    """Import one in an empty folder; give seconds, what was refused and what was left behind."""
+    place = top / "above" / "place"
+    place.mkdir(parents=True)
+    command = [
+        sys.executable,
+        "-m",
+        "etl",
+        "midi",
+        "run",
+        str(bomb),
+        "--db",
+        "m.duckdb",
+        "--library",
+        "library",
+    ]
+    started = time.perf_counter()
+    done = subprocess.run(
+        command, cwd=place, env={**os.environ, "PYTHONPATH": str(_ROOT)}, check=False, capture_output=True
+    )
+    seconds = time.perf_counter() - started
+    with duckdb.connect(str(place / "m.duckdb"), read_only=True) as connection:
+        reasons = connection.execute(
+            "SELECT category, count(*) FROM rejects GROUP BY ALL ORDER BY ALL"
+        ).fetchall()
+        files = connection.execute("SELECT count(*) FROM midi_files WHERE valid").fetchall()[0][0]
+    left = [str(path.relative_to(top)) for path in top.rglob("*") if path.is_file()]
+    return {
+        "code": done.returncode,
+        "seconds": round(seconds, 2),
+        "refused": dict(reasons),
+        "taken": files,
+        "written_beside_the_store": [name for name in left if name != "above/place/m.duckdb"],
+    }
+
+
+def main() -> None:
+    """Print what became of each, as JSON."""
+    size = int(float(sys.argv[1]) * (1 << 30)) if len(sys.argv) > 1 else 4 << 30
+    figures = {}
+    with tempfile.TemporaryDirectory() as name:
+        (Path(name) / "bombs").mkdir()
+        for bomb in make_bombs(Path(name) / "bombs", size):
+            with tempfile.TemporaryDirectory() as top:
+                figures[bomb.name] = refused(bomb, Path(top)) | {"bytes": bomb.stat().st_size}
+            if bomb.is_file():
+                bomb.unlink()
+    print(json.dumps(figures, indent=1))
+
+
+if __name__ == "__main__":
+    main()

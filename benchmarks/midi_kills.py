@@ -1,0 +1,110 @@
+"""Kill a MIDI run with SIGKILL ten times, run it again, and compare with a run left alone.
+
+python -m benchmarks.midi_kills [FILES] [STAGES]
+
+Compared are all rows of all MIDI tables (but for the runs that first and last saw a path), the ledger, and
+the library with the hash of every file. The kills are spread at random over as long as the whole run took.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import duckdb
+
+from benchmarks.midi_corpus import write_corpus
+
+_ROOT = Path(__file__).parents[1]
+_KILLS = 10
+_QUERIES = {
+    "midi_paths": "SELECT * EXCLUDE (first_run, last_run) FROM midi_paths ORDER BY ALL",
+    "midi_files": "FROM midi_files ORDER BY ALL",
+    "midi_tracks": "FROM midi_tracks ORDER BY ALL",
+    "midi_tags": "FROM midi_tags ORDER BY ALL",
+    "midi_analysis": "FROM midi_analysis ORDER BY ALL",
+    "midi_library": "FROM midi_library ORDER BY ALL",
+    "ledger": "SELECT task, item, version, status FROM ledger ORDER BY ALL",
+}
+
+
+def command(folder: Path, corpus: Path, stages: str) -> list[str]:
+    """Words of the run."""
+    words = ["midi", "run", str(corpus), "--stages", stages, "--db", str(folder / "m.duckdb")]
+    return [sys.executable, "-m", "etl", *words, "--library", str(folder / "library")]
+
+
+def tables(folder: Path) -> dict[str, str]:
+    """Hash of the rows of each table."""
+    with duckdb.connect(str(folder / "m.duckdb"), read_only=True) as connection:
+        return {
+            name: hashlib.sha256(repr(connection.execute(query).fetchall()).encode()).hexdigest()
+            for name, query in _QUERIES.items()
+        }
+
+
+def tree(folder: Path) -> dict[str, str]:
+    """Every file below a folder with the hash of its content."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def compare(top: Path, corpus: Path, stages: str, *, kills: int, seed: int = 6) -> dict[str, object]:
+    """Run once undisturbed and once with kills; give what was done and whether the ends are equal."""
+    environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
+    for name in ("whole", "killed"):
+        (top / name).mkdir()
+    started = time.perf_counter()
+    subprocess.run(command(top / "whole", corpus, stages), env=environment, check=True, capture_output=True)
+    seconds = time.perf_counter() - started
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    moments, finished = [], 0
+    for _ in range(kills):
+        process = subprocess.Popen(
+            command(top / "killed", corpus, stages), env=environment, start_new_session=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        moments.append(chance.uniform(0.3, max(1.0, seconds / 3)))
+        try:
+            process.wait(timeout=moments[-1])
+            finished += 1
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    subprocess.run(command(top / "killed", corpus, stages), env=environment, check=True, capture_output=True)
+    whole, killed = tables(top / "whole"), tables(top / "killed")
+    names = [str(path) for path in (top / "killed").rglob("*")]
+    return {
+        "seconds_left_alone": round(seconds, 1),
+        "killed_after_seconds": [round(moment, 2) for moment in moments],
+        "ended_before_the_kill": finished,
+        "tables_equal": {name: whole[name] == killed[name] for name in whole},
+        "library_equal": tree(top / "whole" / "library") == tree(top / "killed" / "library"),
+        "temporary_files": [name for name in names if ".tmp" in name or "incoming" in name or ".wal" in name],
+    }
+
+
+def main() -> None:
+    """Print what was done and whether the ends are equal, as JSON."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
+    stages = sys.argv[2] if len(sys.argv) > 2 else "import,analyze,sanitize"
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        top = Path(name)
+        write_corpus(top / "corpus", count)
+        figures = compare(top, top / "corpus", stages, kills=_KILLS)
+    print(json.dumps({"files": count, "stages": stages, **figures}, indent=2))
+
+
+if __name__ == "__main__":
+    main()

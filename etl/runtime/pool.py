@@ -1,0 +1,169 @@
+"""A process pool that outlives its processes: one that dies costs the item it was at, nothing else."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections import deque
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+
+from etl.runtime.errors import EtlError
+from etl.runtime.executor import process_executor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from types import TracebackType
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_STILLBORN_HINT: Final = "Check the installation and the free memory; what was finished is kept."
+
+
+class ProcessPool:
+    """Worker processes; those that the system kills or that crash are replaced.
+
+    Parameters
+    ----------
+    workers
+        Processes.
+    preload
+        Modules to import once for all of them, as in :func:`etl.runtime.executor.process_executor`.
+    """
+
+    def __init__(self, workers: int, preload: Sequence[str] = ()) -> None:
+        self.workers = workers
+        self._preload = preload
+        self._executor = process_executor(workers, preload)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._executor.shutdown(cancel_futures=True)
+
+    def map(
+        self,
+        function: Callable[[Item], Result],
+        items: Iterable[Item],
+        *,
+        in_flight: int,
+        divide: Callable[[Item], Sequence[Item]],
+        lost: Callable[[Item], Result],
+    ) -> Generator[Result]:
+        """Map ``function`` over ``items``, giving the results in order of the items.
+
+        Where a process dies nobody knows over which item, so those in flight are tried again one at a time,
+        and the one that kills again is divided and its pieces are tried.
+
+        Parameters
+        ----------
+        function, items
+            As in :func:`etl.runtime.executor.ordered_map`.
+        in_flight
+            How many items may be submitted and not yet given out.
+        divide
+            Cut an item into its smallest pieces.
+        lost
+            The result of a piece that kills every process.
+
+        Yields
+        ------
+        Result
+            One for each item, or one for each of its pieces.
+
+        Raises
+        ------
+        EtlError
+            If processes die without any work.
+        """
+        pending: deque[tuple[Item, Future[Result]]] = deque()
+        try:
+            for item in items:
+                pending.append((item, self._submit(function, item)))
+                if len(pending) >= in_flight:
+                    yield from self._next(function, pending, divide, lost)
+            while pending:
+                yield from self._next(function, pending, divide, lost)
+        finally:
+            for _, future in pending:
+                future.cancel()
+
+    def _submit(self, function: Callable[[Item], Result], item: Item) -> Future[Result]:
+        try:
+            return self._executor.submit(function, item)
+        except BrokenProcessPool as error:
+            failed: Future[Result] = Future()
+            failed.set_exception(error)
+            return failed
+
+    def _next(
+        self,
+        function: Callable[[Item], Result],
+        pending: deque[tuple[Item, Future[Result]]],
+        divide: Callable[[Item], Sequence[Item]],
+        lost: Callable[[Item], Result],
+    ) -> Iterator[Result]:
+        """Give the result of the first item; after a death, of all that are pending."""
+        try:
+            result = pending[0][1].result()
+        except BrokenProcessPool:
+            self._replace()
+            while pending:
+                item, future = pending.popleft()
+                if future.done() and not future.cancelled() and future.exception() is None:
+                    yield future.result()
+                else:
+                    yield from self._alone(function, item, divide, lost)
+        else:
+            pending.popleft()
+            yield result
+
+    def _alone(
+        self,
+        function: Callable[[Item], Result],
+        item: Item,
+        divide: Callable[[Item], Sequence[Item]],
+        lost: Callable[[Item], Result],
+    ) -> Iterator[Result]:
+        """Try an item with nothing beside it, then its pieces."""
+        try:
+            result = self._executor.submit(function, item).result()
+        except BrokenProcessPool:
+            self._replace()
+            pieces = divide(item)
+            if len(pieces) < 2:
+                yield lost(item)
+                return
+            for piece in pieces:
+                yield from self._alone(function, piece, divide, lost)
+        else:
+            yield result
+
+    def _replace(self) -> None:
+        """Start new processes in place of the broken ones."""
+        self._executor.shutdown(cancel_futures=True)
+        self._executor = process_executor(self.workers, self._preload)
+        try:
+            self._executor.submit(_nothing).result()
+        except BrokenProcessPool as error:
+            raise EtlError("worker processes do not start.", _STILLBORN_HINT) from error
+
+
+_trim: Final[Callable[[int], int] | None] = getattr(
+    ctypes.CDLL(None) if sys.platform == "linux" else None, "malloc_trim", None
+)
+
+
+def give_back_memory() -> None:
+    """Give freed memory back to the system; glibc keeps what lies between blocks in use, more and more."""
+    if _trim is not None:
+        _trim(0)
+
+
+def _nothing(*_: Any) -> None:
+    """Do nothing, in a worker, to show that it lives."""
