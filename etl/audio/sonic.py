@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-FEATURE_VERSION: Final = 1
+FEATURE_VERSION: Final = 2
 """Raised whenever any number that this package computes would change."""
 
 WINDOW_SECONDS: Final = 30.0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from etl.services.breaker import BreakerState
+from etl.store.database import second_connection
 from etl.store.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -110,6 +111,6 @@ def remember_quota(connection: duckdb.DuckDBPyConnection, service: str, app: str
 def _record(
     connection: duckdb.DuckDBPyConnection, service: str, version: str, entry: dict[str, object]
 ) -> None:
-    # A cursor of its own: the caller is any thread, and the connection may be in a transaction.
-    with connection.cursor() as cursor:
+    # A connection of its own: the caller is any thread, and the connection may be in a transaction.
+    with second_connection(connection) as cursor:
         Ledger(cursor, service, version).record(pl.DataFrame([entry]))

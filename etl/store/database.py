@@ -117,6 +117,13 @@ def _connect_writer(path: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def second_connection(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """Open another connection to a store that is open for writing, for use on another thread."""
+    other = connection.cursor()
+    other.execute("USE store")  # a setting of each connection
+    return other
+
+
 def is_interruption(error: BaseException) -> bool:
     """Whether the user stopped the program; DuckDB has an error of its own for that within a query."""
     return isinstance(error, KeyboardInterrupt) or "Query interrupted" in str(error)

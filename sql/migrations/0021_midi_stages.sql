@@ -7,7 +7,7 @@ FROM midi_analysis WHERE midi_analysis.sha256 = midi_files.sha256;
 ALTER TABLE midi_analysis DROP COLUMN note_hash;
 
 INSERT INTO ledger
-SELECT 'midi.import', item, version, status, attempts, error, not_before, result_hash, updated_at
+SELECT 'midi.import', item, '1', status, attempts, error, not_before, result_hash, updated_at
 FROM ledger WHERE task = 'midi.analyze';
 
 -- Parts are renamed with the file that they were split from.
