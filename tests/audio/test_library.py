@@ -20,7 +20,7 @@ import pytest
 import soundfile as sf
 
 import etl
-from etl.audio.sonic import Mode
+from etl.audio.sonic import FEATURE_VERSION, Mode
 from etl.exports.sonic import Normalization
 from etl.pipelines.library import (
     LibraryRun,
@@ -34,6 +34,8 @@ from etl.pipelines.library import (
 )
 from etl.runtime.errors import EtlError
 from etl.store.database import open_store, read_store
+
+BEAT = f"{FEATURE_VERSION}.beat"
 
 ROOT = Path(__file__).parents[2]
 
@@ -212,7 +214,7 @@ def test_modes_and_versions_do_not_mix_in_matrices(described):
         ((one,), (two,)) = connection.sql(
             "SELECT content_hash FROM library WHERE title IN ('Song 1', 'Song 2') ORDER BY title"
         ).fetchall()
-        connection.execute("DELETE FROM sonic_features WHERE content_hash = ? AND version = '1.beat'", [one])
+        connection.execute("DELETE FROM sonic_features WHERE content_hash = ? AND version = ?", [one, BEAT])
         connection.execute("UPDATE sonic_features SET version = '0.beat' WHERE content_hash = ?", [two])
         beats = make_artifacts(connection, output, normalization=Normalization.NONE)
         windows = make_artifacts(connection, output, normalization=Normalization.NONE, mode=Mode.WINDOW)

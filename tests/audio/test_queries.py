@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from etl.audio.describe_file import Work, as_row
-from etl.audio.sonic import Mode, describe
+from etl.audio.sonic import FEATURE_VERSION, Mode, describe
 from etl.pipelines.cache import Kind, cache_info, clear_cache, verify_cache
 from etl.pipelines.library_sonic import _FEATURE_SCHEMA, _commit
 from etl.runtime.hashing import content_hash
@@ -22,6 +22,8 @@ from etl.store.ledger import Ledger
 from etl.store.library import put_files, put_hashes, put_sonic
 from etl.store.queries import named_query
 from etl.store.runs import recorded_run
+
+BEAT = f"{FEATURE_VERSION}.beat"
 
 ROOT = Path(__file__).parents[2]
 QUERIES = sorted((ROOT / "sql" / "queries").glob("library-*.sql"))
@@ -39,7 +41,7 @@ def store(tmp_path):
         paths.append(str(path))
         row = as_row(content_hash(path), describe(rng.normal(0, 0.1, 60_000).astype(np.float32)))
         vector = np.zeros(128) if number < 2 else rng.normal(number, 5, 128)
-        rows.append({**row, "vector_whole": vector.astype(np.float32), "version": "1.beat"})
+        rows.append({**row, "vector_whole": vector.astype(np.float32), "version": BEAT})
     ids = [f"id{number}" for number in range(5)]
     features = pl.DataFrame(rows, schema={**_FEATURE_SCHEMA, "version": pl.String})
     files = pl.DataFrame({"path": paths, "track_id": ids, "kind": "flac", "size_bytes": 1, "mtime_ns": 1})
@@ -50,7 +52,7 @@ def store(tmp_path):
             put_hashes(connection, pl.DataFrame({"path": paths, "content_hash": features["content_hash"]}))
             put_sonic(connection, features)
             done = features.select(item="content_hash", status=pl.lit("done"))
-            Ledger(connection, "sonic", "1.beat").record(done)
+            Ledger(connection, "sonic", BEAT).record(done)
         yield connection
 
 
@@ -119,7 +121,7 @@ def test_schema_file_describes_the_table(store, table):
 
 def test_what_costs_a_worker_is_tried_thrice(store, tmp_path):
     """A crash parks the track for the next run, a third one fails it; a plain failure is final at once."""
-    ledger = Ledger(store, "sonic", "1.beat")
+    ledger = Ledger(store, "sonic", BEAT)
     work = Work("crashes", str(tmp_path / "0.flac"), Mode.BEAT)
     refused = Work("refused", str(tmp_path / "1.flac"), Mode.BEAT)
     with recorded_run(store, "test", {}) as run:
@@ -133,7 +135,7 @@ def test_what_costs_a_worker_is_tried_thrice(store, tmp_path):
 
 def test_a_file_that_cannot_be_read_is_never_given_up(store, tmp_path):
     """Tracks of an unplugged disk wait for it, however often a run finds them missing."""
-    ledger = Ledger(store, "sonic", "1.beat")
+    ledger = Ledger(store, "sonic", BEAT)
     away: Outcome[Work, Any] = Outcome(
         Work("away", str(tmp_path / "unplugged" / "a.mp3"), Mode.BEAT), None, "not decodable", 1.0, 1
     )
@@ -148,8 +150,8 @@ def test_cache_forgets_only_what_no_file_needs(store):
     store.execute("UPDATE files SET gone_at = now() WHERE track_id = 'id4'")
     counts = cache_info(store, Kind.ALL).select("kind", "status", "reason", "ids").rows()
     assert counts == [
-        ("recording", "described", "1.beat", 4),
-        ("recording", "described", "1.beat, unused", 1),
+        ("recording", "described", BEAT, 4),
+        ("recording", "described", f"{BEAT}, unused", 1),
     ]
     assert cache_info(store, Kind.AUDIO, older_than_days=1).is_empty()
     assert cache_info(store, Kind.SPOTIFY).is_empty()
