@@ -21,6 +21,7 @@ from etl.pipelines.midi_request import MidiRun, MidiSummary, Stage
 from etl.pipelines.midi_sources import Found, check_sources, shown, walk
 from etl.pipelines.midi_task import Entry, Task, lost, process, single_files
 from etl.pipelines.midi_writer import Writer, archive_key
+from etl.runtime.executor import without_cycle_collection
 from etl.runtime.files import write_error
 from etl.runtime.hashing import text_hash
 from etl.runtime.live import LiveView, status_path
@@ -67,7 +68,12 @@ def run_midi(request: MidiRun, pool: ProcessPool) -> MidiSummary:
         LiveView("etl midi", status_file=status_path(request.database)) as view,
     ):
         recover_renames(connection)
-        with recorded_run(connection, "midi run", arguments) as run, _swept(incoming), pool:
+        with (
+            recorded_run(connection, "midi run", arguments) as run,
+            _swept(incoming),
+            without_cycle_collection(),
+            pool,
+        ):
             board = Board(request.stages, view)
             writer = Writer(connection, run, request, summary=summary, board=board, incoming=incoming)
             results = pool.map(
