@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import duckdb
 import pytest
@@ -74,6 +76,17 @@ def test_foreign_files_are_refused(tmp_path, opened):
     assert text.read_bytes() == b"id,chords\n" * 1000
     with pytest.raises(EtlError, match=r"is a folder|there is no store"), opened(tmp_path):
         pass
+
+
+def test_a_sqlite_file_is_refused_without_fetching_anything(tmp_path):
+    """DuckDB would look for an extension that reads it."""
+    path = tmp_path / "other.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE mine (x INTEGER)")
+        connection.commit()
+    with pytest.raises(EtlError, match="is not a DuckDB file"), open_store(path):
+        pass
+
 
 
 def test_reading_needs_a_store_and_cannot_write(path):

@@ -109,7 +109,7 @@ def _connect_writer(path: Path) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     try:
         quoted = str(path).replace("'", "''")
-        connection.execute(f"ATTACH '{quoted}' AS store (ROW_GROUP_SIZE {ROW_GROUP})")
+        connection.execute(f"ATTACH '{quoted}' AS store (TYPE duckdb, ROW_GROUP_SIZE {ROW_GROUP})")
         connection.execute("USE store")
     except BaseException:
         connection.close()
