@@ -88,7 +88,6 @@ def test_a_sqlite_file_is_refused_without_fetching_anything(tmp_path):
         pass
 
 
-
 def test_reading_needs_a_store_and_cannot_write(path):
     """Readers neither make nor change a store."""
     with pytest.raises(EtlError, match="there is no store"), read_store(path):
