@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -76,3 +77,25 @@ def test_an_error_names_the_trouble_and_the_way_out_without_a_traceback(tmp_path
     assert result.stderr.startswith("etl: there is no missing.csv.\n")
     assert "Traceback" not in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["query", "--list"]])
+def test_a_reader_that_has_seen_enough_is_no_failure(arguments):
+    """As in `etl query --list | head -1`."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "etl", *arguments]
+    ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is always full")
+@pytest.mark.parametrize("arguments", [["--version"], ["query", "--list"]])
+def test_output_that_cannot_be_written_is_said_in_a_line(arguments):
+    """Exit code 1, and no traceback."""
+    command = [sys.executable, "-m", "etl", *arguments]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr == "etl: cannot write the output: No space left on device.\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -78,9 +79,14 @@ def run() -> None:
         _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         code = ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(ExitCode.OK)
+    except SystemExit as ending:
+        if not isinstance(ending.__context__, BrokenPipeError):
+            raise
+        code = ExitCode.OK  # the reader of the output has seen enough; typer calls that a failure
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _fail(f"cannot write the output: {error.strerror}.", ExitCode.FAILURE)
     except Exception as error:
         if not hasattr(error, "show") or not hasattr(error, "exit_code"):
             raise
@@ -98,8 +104,15 @@ def main() -> Never:
         run()
     except SystemExit as ending:
         code = ending.code
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pass
+    except OSError as error:
+        if code == ExitCode.OK:  # else it is said already
+            code = ExitCode.FAILURE
+            sys.stderr.write(f"etl: cannot write the output: {error.strerror}.\n")
     sys.stderr.flush()
-    sys.stdout.flush()
     os._exit(code)
 
 

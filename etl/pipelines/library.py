@@ -298,7 +298,9 @@ def _run_scan(connection: duckdb.DuckDBPyConnection, run: Run, request: LibraryR
     with Progress("files") as progress, run.meter.stage("scan"):
         found = scan(connection, run, request.sources, progress, force=request.force, limit=request.limit)
     run.items_in += found.unchanged + found.new + found.changed + found.moved
-    return f"scan: {_counts(found)}; {found.rejected:,} rejected"
+    return (
+        f"scan: {_counts(found)}; {found.rejected:,} rejected; {found.tracks:,} of the files read are tracks"
+    )
 
 
 def _counts(found: ScanSummary) -> str:
@@ -322,7 +324,7 @@ def _run_sonic(connection: duckdb.DuckDBPyConnection, run: Run, request: Library
     run.items_out += done.described
     seconds = max(run.meter.seconds.get("sonic", 0.0), 1e-9)
     line = (
-        f"sonic: {done.cached:,} known, {done.described:,} described ({done.fallbacks:,} in windows), "
+        f"sonic: {done.cached:,} known, {done.described:,} described ({done.fallbacks:,} by fallback), "
         f"{done.failed:,} failed; {(done.described + done.failed) / seconds:.1f} tracks/s, "
         f"CPU {run.meter.cpu_use:.0%}, {done.peak_bytes / 1e6:.0f} MB a worker"
     )
