@@ -11,13 +11,17 @@ import polars as pl
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from etl.chords.kernels import number_words
 from etl.chords.key_counts import key_features
 from etl.chords.key_model import WEIGHT_UNIT, trained_model
+from etl.chords.lexicon import Lexicon
 from etl.chords.ragged import Ragged
+from etl.chords.symbols import parse_section
 from etl.chords.tokens import tokenise
+from etl.chords.word_kernel import number_words
 from etl.exports.line_kernel import complete_lines, field_bytes
-from tests.chord_songs import sample, songs
+from etl.exports.npz import section_of_chord
+from etl.pipelines.seen_ids import SeenIds
+from tests.chord_songs import harmony, sample, songs
 
 words = st.text(st.sampled_from("ABab1</>♯\0"), min_size=1, max_size=10)
 spaces = st.text(st.sampled_from(" \t\n\r"), min_size=1, max_size=3)
@@ -114,3 +118,46 @@ def test_lines_get_both_fields(lines: list[tuple[str, list[int], list[int]]]) ->
         [str(n), text, " ".join(left[v] for v in a), "|".join(right[v] for v in b)]
         for n, (text, a, b) in enumerate(lines)
     ]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(songs, min_size=1, max_size=5))
+def test_tags_are_parted_from_chords_and_open_until_the_next(batch: list[str]) -> None:
+    """Each chord belongs to the last tag before it in its song; the rest is as it was."""
+    encoded = Lexicon().encode(harmony(*batch))
+    chords = Ragged.from_series(encoded["chord_ids"])
+    order: dict[str, int] = {}
+    tags: dict[str, int] = {}
+    opened, ids = [], []
+    for song in batch:
+        current = -1
+        for word in song.split():
+            if parse_section(word):
+                current = tags.setdefault(word, len(tags))
+            else:
+                ids.append(order.setdefault(word, len(order)))
+                opened.append(current)
+    assert chords.values.tolist() == ids
+    assert section_of_chord(encoded, chords).tolist() == opened
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.lists(st.integers(0, 60), unique=True), max_size=8))
+def test_ids_are_remembered_over_all_blocks(blocks: list[list[int]]) -> None:
+    """However many there are, and also when many are repeated."""
+    seen, known = SeenIds(), set()
+    for block in blocks:
+        repeated = seen.repeated(pl.Series([str(number) for number in block], dtype=pl.String))
+        expected = [number in known for number in block]
+        assert (repeated.to_list() if repeated is not None else [False] * len(block)) == expected
+        known.update(block)
+
+
+def test_a_great_many_ids_are_remembered() -> None:
+    """The table grows."""
+    seen = SeenIds()
+    for start in range(0, 300_000, 50_000):
+        assert seen.repeated(pl.int_range(start, start + 50_000, eager=True).cast(pl.String)) is None
+    again = seen.repeated(pl.Series(["299999", "300000", "0"]))
+    assert again is not None
+    assert again.to_list() == [True, False, True]
