@@ -21,6 +21,7 @@ from etl.chords.word_kernel import number_words
 from etl.exports.line_kernel import complete_lines, field_bytes
 from etl.exports.npz import section_of_chord
 from etl.pipelines.seen_ids import SeenIds
+from etl.runtime.jit import COPY_STEP
 from tests.chord_songs import harmony, sample, songs
 
 words = st.text(st.sampled_from("ABab1</>♯\0"), min_size=1, max_size=10)
@@ -89,7 +90,7 @@ def test_key_scores_are_those_of_the_features(batch: list[str]) -> None:
 @given(
     st.lists(
         st.tuples(
-            st.text(st.sampled_from('ab",\n\r'), max_size=6),
+            st.text(st.sampled_from('abcdefgh",\n\r'), max_size=20),
             st.lists(st.integers(0, 3), max_size=5),
             st.lists(st.integers(0, 2), max_size=5),
         ),
@@ -98,7 +99,7 @@ def test_key_scores_are_those_of_the_features(batch: list[str]) -> None:
 )
 def test_lines_get_both_fields(lines: list[tuple[str, list[int], list[int]]]) -> None:
     """Whatever quotes, commas and line ends the fields before them hold."""
-    left, right = ("I", "", "bVI/^2", "?"), ("0.238,0.1", "<verse_1>", "♯")
+    left, right = ("I", "", "bVI/^2", "?"), ("0.238,0.1" * 9, "<verse_1>", "♯")
     head = pl.DataFrame({"n": range(len(lines)), "text": [text for text, _, _ in lines]})
     written = head.write_csv(include_header=False, line_terminator="\n").encode()
 
@@ -106,12 +107,12 @@ def test_lines_get_both_fields(lines: list[tuple[str, list[int], list[int]]]) ->
         encoded = [text.encode() for text in texts]
         ids = Ragged.from_series(pl.Series(values, dtype=pl.List(pl.Int32)))
         ends = np.cumsum([0, *map(len, encoded)])
-        return ids.values, ids.offsets, np.frombuffer(b"".join(encoded), np.uint8), ends
+        return ids.values, ids.offsets, np.frombuffer(b"".join([*encoded, bytes(COPY_STEP)]), np.uint8), ends
 
     numerals = field([row for _, row, _ in lines], left)
     fingerprints = field([row for _, _, row in lines], right)
     room = len(written) + field_bytes(numerals) + field_bytes(fingerprints) + 4 * len(lines)
-    out = np.empty(room, np.uint8)
+    out = np.empty(room + COPY_STEP, np.uint8)
     size = complete_lines(np.frombuffer(written, np.uint8), numerals, fingerprints, out)
     found = list(csv.reader(io.StringIO(out[:size].tobytes().decode(), newline="")))
     assert found == [

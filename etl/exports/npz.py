@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from etl.runtime.direct import DirectFile
 
 MATRIX_COLUMNS: Final = (
     "id",
@@ -83,7 +85,7 @@ class SongMatrices:
 
     def write_to(
         self,
-        file: IO[bytes],
+        file: DirectFile,
         *,
         chords: pl.DataFrame,
         sections: pl.DataFrame,
