@@ -61,7 +61,7 @@ class SongKeeper:
                 stack.enter_context(transaction(self._connection))
                 self._writer = SongWriter(self._connection, self._sources)
                 self._lexicon = self._writer.lexicon
-            self._later = stack.enter_context(Background(waiting=3))
+            self._later = stack.enter_context(Background(waiting=6))
             self._stack = stack.pop_all()
         return self
 
