@@ -8,6 +8,7 @@ flush. Rounds alternate, and the ratio is that of the medians.
 
 from __future__ import annotations
 
+import os
 import statistics
 import sys
 import tempfile
@@ -45,6 +46,7 @@ def main(songs: int, rounds: int) -> None:
             for name, command in commands.items():
                 for stale in (Path(copy), *here.glob("[ab].*")):  # each writes new files
                     stale.unlink(missing_ok=True)
+                os.sync()  # nobody pays for what others left to the disk
                 times[name].append(run(command))
         base = statistics.median(m.wall_s for m in times["polars copy"])
         for name, measured in times.items():
