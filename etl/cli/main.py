@@ -26,14 +26,14 @@ _GROUPS: Final = ("build", "enrich", "export", "library", "cache", "db", "report
 class _Root(TyperGroup):
     """Makes a group of commands when it is asked for: making them all takes as long as a short command."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - that of a TyperGroup
         return [*self.commands, *(name for name in _GROUPS if name not in self.commands)]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name in _GROUPS and cmd_name not in self.commands:
             parent = typer.Typer(rich_markup_mode=None)
             parent.add_typer(import_module(f"etl.cli.{cmd_name}").app, name=cmd_name)
-            self.commands |= get_group(parent).commands
+            self.commands.update(get_group(parent).commands)
         return super().get_command(ctx, cmd_name)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:

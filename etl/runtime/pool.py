@@ -14,6 +14,7 @@ from etl.runtime.executor import process_executor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from concurrent.futures import ProcessPoolExecutor
     from types import TracebackType
 
 Item = TypeVar("Item")
@@ -23,7 +24,7 @@ _STILLBORN_HINT: Final = "Check the installation and the free memory; what was f
 
 
 class ProcessPool:
-    """Worker processes; those that the system kills or that crash are replaced.
+    """Worker processes, started when there is work; those that the system kills or that crash are replaced.
 
     Parameters
     ----------
@@ -36,7 +37,13 @@ class ProcessPool:
     def __init__(self, workers: int, preload: Sequence[str] = ()) -> None:
         self.workers = workers
         self._preload = preload
-        self._executor = process_executor(workers, preload)
+        self._executor: ProcessPoolExecutor | None = None
+
+    def start(self) -> ProcessPoolExecutor:
+        """Start, if that is still to do; it goes on beside what the caller does."""
+        if self._executor is None:
+            self._executor = process_executor(self.workers, self._preload)
+        return self._executor
 
     def __enter__(self) -> Self:
         return self
@@ -44,7 +51,12 @@ class ProcessPool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._executor.shutdown(cancel_futures=True)
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._executor is not None:
+            self._executor.shutdown(cancel_futures=True)
+            self._executor = None
 
     def map(
         self,
@@ -95,7 +107,7 @@ class ProcessPool:
 
     def _submit(self, function: Callable[[Item], Result], item: Item) -> Future[Result]:
         try:
-            return self._executor.submit(function, item)
+            return self.start().submit(function, item)
         except BrokenProcessPool as error:
             failed: Future[Result] = Future()
             failed.set_exception(error)
@@ -132,7 +144,7 @@ class ProcessPool:
     ) -> Iterator[Result]:
         """Try an item with nothing beside it, then its pieces."""
         try:
-            result = self._executor.submit(function, item).result()
+            result = self.start().submit(function, item).result()
         except BrokenProcessPool:
             self._replace()
             pieces = divide(item)
@@ -146,10 +158,9 @@ class ProcessPool:
 
     def _replace(self) -> None:
         """Start new processes in place of the broken ones."""
-        self._executor.shutdown(cancel_futures=True)
-        self._executor = process_executor(self.workers, self._preload)
+        self._stop()
         try:
-            self._executor.submit(_nothing).result()
+            self.start().submit(_nothing).result()
         except BrokenProcessPool as error:
             raise EtlError("worker processes do not start.", _STILLBORN_HINT) from error
 
