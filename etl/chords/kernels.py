@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from etl.runtime.jit import kernel
+from etl.runtime.jit import inlined, kernel, load_word, trailing_zeros
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,7 +20,8 @@ IF_RESOLVED, ALWAYS = 1, 2
 _CHORD, _SECTION = 0, 2  # etl.chords.vocabulary.Kind, which compiled code cannot look up
 
 _SLOTS = 1 << 13  # of the hash table at first
-_PRIME = np.uint64(0x100000001B3)  # of FNV-1a
+_BASIS, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # of FNV-1a
+_ONES = np.uint64(0x0101010101010101)
 _TOP = np.uint64(1 << 63)
 _HALF = np.uint64(32)
 
@@ -80,25 +81,31 @@ def _number_row(
 ) -> tuple[int, int]:
     """Find the number of each word of one row, by a hash table with linear probing.
 
-    The key of a word of up to seven bytes is the word itself, behind a one; that of a longer word is its
-    FNV-1a sum (Fowler, Noll and Vo) with the top bit set, and the bytes are compared too.
+    The key of a word of up to seven bytes is the word itself, below a one; that of a longer word is its
+    FNV-1a sum (Fowler, Noll and Vo) with the top bit set, and the bytes are compared too. The end of a
+    word is found as in Anderson, "Bit Twiddling Hacks": a byte less than n.
     """
     mask = len(keys) - 1
     at = start
     while at < end:
-        if text[at] == 32 or 9 <= text[at] <= 13:
-            at += 1
-            continue
         first = at
-        key = np.uint64(1)
-        while at < end and not (text[at] == 32 or 9 <= text[at] <= 13):
-            if at - first < 7:
-                key = (key << np.uint64(8)) | np.uint64(text[at])
-            else:
-                key = (key ^ np.uint64(text[at])) * _PRIME
-            at += 1
-        if at - first > 7:
-            key |= _TOP
+        key = np.uint64(0)
+        if at + 8 <= len(text):  # eight bytes at once, up to the first that is no more than a space
+            word = load_word(text, at)
+            low = (word - _ONES * np.uint64(33)) & ~word & (_ONES << np.uint64(7))
+            size = min(trailing_zeros(low) >> 3, end - at) if low else 8
+            if size == 0 and text[at] == 32:
+                at += 1
+                continue
+            if 0 < size < 8 and (at + size == end or text[at + size] == 32):
+                bits = np.uint64(8 * size)
+                key = word & ((np.uint64(1) << bits) - np.uint64(1)) | np.uint64(1) << bits
+                at += size
+        if key == 0:
+            if _is_space(text[at]):
+                at += 1
+                continue
+            key, at = _word_key(text, at, end)
         slot = np.int64((key * secret) >> _HALF) & mask
         while keys[slot] != 0:
             if keys[slot] == key and (key < _TOP or _is_word(text, first, at, spans[numbers[slot]])):
@@ -111,6 +118,24 @@ def _number_row(
         words[total] = numbers[slot]
         total += 1
     return total, distinct
+
+
+@inlined
+def _is_space(byte: int) -> bool:
+    return byte == 32 or 9 <= byte <= 13
+
+
+@kernel
+def _word_key(text: NDArray[np.uint8], at: int, end: int) -> tuple[np.uint64, int]:
+    """Give the key of the word that begins at a place, and where it ends."""
+    first = at
+    short, long = np.uint64(0), _BASIS
+    while at < end and not _is_space(text[at]):
+        short |= np.uint64(text[at]) << np.uint64(8 * min(at - first, 7))
+        long = (long ^ np.uint64(text[at])) * _PRIME
+        at += 1
+    size = at - first
+    return (short | np.uint64(1) << np.uint64(8 * size) if size < 8 else long | _TOP), at
 
 
 @kernel
@@ -157,6 +182,12 @@ def row_sums(values: NDArray[np.int32], offsets: NDArray[np.int64], table: NDArr
     return sums
 
 
+@inlined
+def _add(sums: NDArray[np.int64], weights: NDArray[np.int32], times: int) -> None:
+    for k in range(24):
+        sums[k] += times * weights[k]
+
+
 @kernel
 def score_keys(
     tokens: NDArray[np.int32],
@@ -186,49 +217,49 @@ def score_keys(
     of_state, of_move, of_first, of_last, of_opening, of_closing, of_final_move = tables
     rows = len(offsets) - 1
     scores = np.zeros((rows, 24))
-    counts = np.zeros(len(of_state), np.int64)
     sums = np.zeros((6, 24), np.int64)
+    counts = np.zeros(len(of_state), np.int64)
+    moves = np.zeros(len(of_move), np.int64)  # how often the row has each, and which it has
+    met = np.empty(len(of_move), np.int64)
     size = np.int64(np.sqrt(len(of_move)))  # of the halves that a move is made of
     for row in range(rows):
-        length = sections = 0
+        length = sections = distinct = 0
         state, half, move = 0, 0, -1
         opens = True
         for i in range(offsets[row], offsets[row + 1]):
             token = tokens[i]
-            if kinds[token] == _SECTION:
-                opens = True
             if kinds[token] != _CHORD:
+                opens = opens or kinds[token] == _SECTION
                 continue
             if opens:
                 if length:
                     sections += 1
-                    for k in range(24):
-                        sums[4, k] += of_closing[state, k]
+                    _add(sums[4], of_closing[state], 1)
                     if move >= 0:
-                        for k in range(24):
-                            sums[5, k] += of_final_move[move, k]
-                for k in range(24):
-                    sums[3, k] += of_opening[states[token], k]
+                        _add(sums[5], of_final_move[move], 1)
+                _add(sums[3], of_opening[states[token]], 1)
                 opens = False
             if length:
                 move = size * half + halves[token]
-                for k in range(24):
-                    sums[0, k] += of_move[move, k]
+                if moves[move] == 0:
+                    met[distinct] = move
+                    distinct += 1
+                moves[move] += 1
             else:
-                for k in range(24):
-                    sums[1, k] += of_first[states[token], k]
+                _add(sums[1], of_first[states[token]], 1)
             state, half = states[token], halves[token]
             counts[state] += 1
             length += 1
         if not length:
             continue
         sections += 1
-        for k in range(24):
-            sums[2, k] = of_last[state, k]
-            sums[4, k] += of_closing[state, k]
+        _add(sums[2], of_last[state], 1)
+        _add(sums[4], of_closing[state], 1)
         if move >= 0:
-            for k in range(24):
-                sums[5, k] += of_final_move[move, k]
+            _add(sums[5], of_final_move[move], 1)
+        for at in range(distinct):
+            _add(sums[0], of_move[met[at]], moves[met[at]])
+            moves[met[at]] = 0
         for seen in range(len(counts)):
             if counts[seen]:
                 share = np.sqrt(counts[seen] / length)

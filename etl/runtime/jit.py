@@ -23,6 +23,11 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
     return cast("Callable[P, R]", numba.njit(cache=True, nogil=True)(function))
 
 
+def inlined(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function into the kernels that call it; for small ones in inner loops."""
+    return cast("Callable[P, R]", numba.njit(inline="always")(function))
+
+
 def _copy_bytes(
     _context: Any, target: numba.types.Array, _at: Any, source: numba.types.Array, _start: Any, _size: Any
 ) -> tuple[Any, Callable[..., Any]]:
@@ -44,3 +49,28 @@ copy_bytes = cast(
 
 A loop or a slice takes several times as long for pieces of a few dozen bytes. Nothing is checked.
 """
+
+
+def _load_word(_context: Any, source: numba.types.Array, _at: Any) -> tuple[Any, Callable[..., Any]]:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        word = context.get_value_type(numba.types.uint64)
+        place = builder.bitcast(builder.gep(array.data, [arguments[1]]), word.as_pointer())
+        return builder.load(place, align=1)
+
+    return numba.types.uint64(source, numba.types.int64), generate
+
+
+load_word = cast("Callable[[NDArray[np.uint8], int], np.uint64]", intrinsic(_load_word))
+"""Within a kernel: the eight bytes from a place on as one number. Nothing is checked."""
+
+
+def _trailing_zeros(_context: Any, _number: Any) -> tuple[Any, Callable[..., Any]]:
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], context.get_constant(numba.types.boolean, 1))
+
+    return numba.types.int64(numba.types.uint64), generate
+
+
+trailing_zeros = cast("Callable[[np.uint64], int]", intrinsic(_trailing_zeros))
+"""Within a kernel: how many zero bits a number other than zero ends in."""
