@@ -20,7 +20,7 @@ from etl.pipelines.midi_request import MidiRun, MidiSummary, Stage
 from etl.pipelines.midi_sources import Found, open_file, shown
 from etl.pipelines.midi_task import Entry, Task, lost, process, single_files
 from etl.pipelines.midi_writer import Writer
-from etl.runtime.files import write_error
+from etl.runtime.errors import EtlError
 from etl.runtime.hashing import text_hash
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _BATCH_FILES: Final = 512
 _BATCH_TO_SPLIT: Final = 64  # writing parts takes a hundred times as long as the rest
 _BATCH_BYTES: Final = 8 << 20
+_MOST_SECONDS: Final = 300.0  # for a batch, which takes one or two
 
 
 def work(
@@ -71,6 +72,7 @@ def work(
             process,
             _tasks(request, changes, writer, board, incoming),
             in_flight=4 * pool.workers + 1,
+            seconds=_MOST_SECONDS,
             divide=single_files,
             lost=lost,
         )
@@ -99,7 +101,10 @@ def _swept(incoming: Path | None) -> Iterator[None]:
         incoming.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
-        raise write_error(incoming.parent, error) from error
+        raise EtlError(
+            f"cannot write to {incoming.parent}: {error.strerror or error}.",
+            "What was finished is kept. See to the disk, or choose another --library, and run again.",
+        ) from error
     finally:
         shutil.rmtree(incoming, ignore_errors=True)
 

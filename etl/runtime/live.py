@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -112,8 +113,9 @@ class LiveView:
     def _write_status(self, state: Mapping[str, Any]) -> None:
         entry = {"command": self._title, "pid": os.getpid(), "time": _now(), **state}
         temporary = self._status_file.with_name(f".{self._status_file.name}.{os.getpid()}.tmp")
-        temporary.write_text(json.dumps(entry), encoding="utf-8")
-        temporary.replace(self._status_file)
+        with suppress(OSError):  # a full disk must not end a run before its results are safe
+            temporary.write_text(json.dumps(entry), encoding="utf-8")
+            temporary.replace(self._status_file)
 
 
 def status_path(database: Path) -> Path:

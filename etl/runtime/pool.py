@@ -1,4 +1,4 @@
-"""A process pool that outlives its processes: one that dies costs the item it was at, nothing else."""
+"""A process pool that outlives its processes: one that dies or hangs costs the item it was at, no more."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from collections import deque
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from etl.runtime.errors import EtlError
@@ -58,19 +59,28 @@ class ProcessPool:
             self._executor.shutdown(cancel_futures=True)
             self._executor = None
 
+    def _kill(self) -> None:
+        """Kill all processes, and do not wait: one that hangs in a system call ends when that does."""
+        executor, self._executor = self._executor, None
+        if executor is not None:
+            for process in list((executor._processes or {}).values()):  # noqa: SLF001 - public from Python 3.14
+                process.kill()
+            executor.shutdown(wait=False, cancel_futures=True)
+
     def map(
         self,
         function: Callable[[Item], Result],
         items: Iterable[Item],
         *,
         in_flight: int,
+        seconds: float,
         divide: Callable[[Item], Sequence[Item]],
-        lost: Callable[[Item], Result],
+        lost: Callable[[Item, str], Result],
     ) -> Generator[Result]:
         """Map ``function`` over ``items``, giving the results in order of the items.
 
         Where a process dies nobody knows over which item, so those in flight are tried again one at a time,
-        and the one that kills again is divided and its pieces are tried.
+        and the one that kills again is divided and its pieces are tried. So it goes where one takes too long.
 
         Parameters
         ----------
@@ -78,10 +88,12 @@ class ProcessPool:
             As in :func:`etl.runtime.executor.ordered_map`.
         in_flight
             How many items may be submitted and not yet given out.
+        seconds
+            Longest time for an item from when it is the next to be given out.
         divide
             Cut an item into its smallest pieces.
         lost
-            The result of a piece that kills every process.
+            The result of a piece that kills every process or takes too long, and which of the two.
 
         Yields
         ------
@@ -94,13 +106,14 @@ class ProcessPool:
             If processes die without any work.
         """
         pending: deque[tuple[Item, Future[Result]]] = deque()
+        alone = partial(self._alone, function, seconds=seconds, divide=divide, lost=lost)
         try:
             for item in items:
                 pending.append((item, self._submit(function, item)))
                 if len(pending) >= in_flight:
-                    yield from self._next(function, pending, divide, lost)
+                    yield from self._next(pending, seconds, alone)
             while pending:
-                yield from self._next(function, pending, divide, lost)
+                yield from self._next(pending, seconds, alone)
         finally:
             for _, future in pending:
                 future.cancel()
@@ -115,22 +128,24 @@ class ProcessPool:
 
     def _next(
         self,
-        function: Callable[[Item], Result],
         pending: deque[tuple[Item, Future[Result]]],
-        divide: Callable[[Item], Sequence[Item]],
-        lost: Callable[[Item], Result],
+        seconds: float,
+        alone: Callable[[Item], Iterator[Result]],
     ) -> Iterator[Result]:
         """Give the result of the first item; after a death, of all that are pending."""
+        first = pending[0][1]
         try:
-            result = pending[0][1].result()
-        except BrokenProcessPool:
+            result = first.result(seconds)
+        except (BrokenProcessPool, TimeoutError):
+            if first.done() and not isinstance(first.exception(), BrokenProcessPool):
+                raise  # the function's own time-out
             self._replace()
             while pending:
                 item, future = pending.popleft()
                 if future.done() and not future.cancelled() and future.exception() is None:
                     yield future.result()
                 else:
-                    yield from self._alone(function, item, divide, lost)
+                    yield from alone(item)
         else:
             pending.popleft()
             yield result
@@ -139,26 +154,32 @@ class ProcessPool:
         self,
         function: Callable[[Item], Result],
         item: Item,
+        *,
+        seconds: float,
         divide: Callable[[Item], Sequence[Item]],
-        lost: Callable[[Item], Result],
+        lost: Callable[[Item, str], Result],
     ) -> Iterator[Result]:
         """Try an item with nothing beside it, then its pieces."""
+        future = self._submit(function, item)
         try:
-            result = self.start().submit(function, item).result()
-        except BrokenProcessPool:
+            result = future.result(seconds)
+        except (BrokenProcessPool, TimeoutError) as error:
+            is_death = isinstance(error, BrokenProcessPool)
+            if future.done() and not is_death:
+                raise
             self._replace()
             pieces = divide(item)
             if len(pieces) < 2:
-                yield lost(item)
+                yield lost(item, "killed or crashed" if is_death else f"too slow: more than {seconds:.0f} s")
                 return
             for piece in pieces:
-                yield from self._alone(function, piece, divide, lost)
+                yield from self._alone(function, piece, seconds=seconds, divide=divide, lost=lost)
         else:
             yield result
 
     def _replace(self) -> None:
         """Start new processes in place of the broken ones."""
-        self._stop()
+        self._kill()
         try:
             self.start().submit(_nothing).result()
         except BrokenProcessPool as error:
