@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -157,3 +158,23 @@ def test_a_walk_that_is_killed_ends_the_run_with_a_word(tmp_path: Path):
     assert "Traceback" not in said
     with duckdb.connect(str(tmp_path / "m.duckdb")) as connection:
         assert connection.sql("SELECT status FROM runs").fetchall() == [("failed",)]
+
+
+def test_a_stop_while_the_workers_start_is_no_traceback(tmp_path: Path):
+    """Ctrl-C reaches all processes of a terminal; only the first one answers."""
+    put(tmp_path, {"a.mid": SONG})
+    process = subprocess.Popen(
+        [sys.executable, "-m", "etl", "midi", "import", "in", "--db", "m.duckdb"], cwd=tmp_path, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
+    parent = psutil.Process(process.pid)
+    while process.poll() is None:
+        if any("forkserver" in " ".join(child.cmdline()) for child in parent.children()):
+            break
+        time.sleep(0.002)
+    time.sleep(0.15)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in said

@@ -91,6 +91,8 @@ def _connect(path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnecti
     except duckdb.OutOfMemoryException as error:
         raise EtlError(f"the database ran out of room: {error}", "Free memory or disk space.") from error
     except duckdb.Error as error:
+        if is_interruption(error):  # while a frame was read
+            raise KeyboardInterrupt from error
         if "No space left" in str(error):
             raise EtlError(
                 f"no space left on the disk of {path}.",
@@ -125,8 +127,13 @@ def second_connection(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyC
 
 
 def is_interruption(error: BaseException) -> bool:
-    """Whether the user stopped the program; DuckDB has an error of its own for that within a query."""
-    return isinstance(error, KeyboardInterrupt) or "Query interrupted" in str(error)
+    """Whether the user stopped the program; DuckDB has errors of its own for that within a query."""
+    text = str(error)
+    return (
+        isinstance(error, KeyboardInterrupt)
+        or "Query interrupted" in text
+        or ("Python object" in text and "KeyboardInterrupt" in text)
+    )
 
 
 def _open_error(path: Path, error: duckdb.Error) -> EtlError:
