@@ -10,8 +10,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
-import psutil
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -125,6 +123,8 @@ def status_path(database: Path) -> Path:
 
 def read_status(path: Path) -> dict[str, Any] | None:
     """Read the state that a living run has left, None when there is no such run."""
+    import psutil  # noqa: PLC0415 - a run itself does without
+
     try:
         state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         started = psutil.Process(int(state["pid"])).create_time()

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 import duckdb
-import psutil
 
 from etl.runtime.errors import EtlError
 from etl.runtime.files import check_writable
@@ -144,6 +143,8 @@ def _open_error(path: Path, error: duckdb.Error) -> EtlError:
             return EtlError(
                 f"{path} is in use by another process.", "Wait for it to end, or use another --db."
             )
+        import psutil  # noqa: PLC0415 - of use for this error alone
+
         pid = int(holder[1])
         try:
             started = datetime.fromtimestamp(psutil.Process(pid).create_time()).astimezone()
@@ -176,12 +177,12 @@ def applied_versions(connection: duckdb.DuckDBPyConnection, path: Path) -> set[i
     EtlError
         If a newer version of the program wrote the file.
     """
-    tables = connection.sql("SELECT 1 FROM duckdb_tables() WHERE table_name = 'schema_migrations'").fetchall()
-    if not tables:
-        if connection.sql("SELECT 1 FROM duckdb_tables()").fetchall():
+    tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+    if ("schema_migrations",) not in tables:
+        if tables:
             raise EtlError(f"{path} is a DuckDB file of another program.", "Pass another --db PATH.")
         return set()
-    applied = {row[0] for row in connection.sql("SELECT version FROM schema_migrations").fetchall()}
+    applied = {row[0] for row in connection.execute("SELECT version FROM schema_migrations").fetchall()}
     newer = applied - _known_versions()
     if newer:
         raise EtlError(
