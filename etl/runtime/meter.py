@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def cpu_seconds() -> float:
     """CPU seconds used so far by this process and all its children, living and ended."""
-    total = sum(os.times()[:4])
+    total = _own_cpu_seconds()
     if _has_children():
         import psutil  # noqa: PLC0415 - many a run starts no process
 
@@ -25,6 +25,11 @@ def cpu_seconds() -> float:
             with suppress(psutil.Error):
                 total += sum(child.cpu_times()[:4])
     return total
+
+
+def _own_cpu_seconds() -> float:
+    """CPU seconds of this process and its children that have ended; those that live have just begun."""
+    return sum(os.times()[:4])
 
 
 def _has_children() -> bool:
@@ -48,7 +53,7 @@ class Meter:
 
     seconds: dict[str, float] = field(default_factory=dict)
     _started: float = field(default_factory=time.perf_counter)
-    _cpu_before: float = field(default_factory=cpu_seconds)
+    _cpu_before: float = field(default_factory=_own_cpu_seconds)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -177,12 +177,14 @@ def applied_versions(connection: duckdb.DuckDBPyConnection, path: Path) -> set[i
     EtlError
         If a newer version of the program wrote the file.
     """
-    tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
-    if ("schema_migrations",) not in tables:
-        if tables:
-            raise EtlError(f"{path} is a DuckDB file of another program.", "Pass another --db PATH.")
+    try:
+        applied = {row[0] for row in connection.execute("SELECT version FROM schema_migrations").fetchall()}
+    except duckdb.CatalogException as error:
+        if connection.execute("SELECT 1 FROM duckdb_tables()").fetchall():
+            raise EtlError(
+                f"{path} is a DuckDB file of another program.", "Pass another --db PATH."
+            ) from error
         return set()
-    applied = {row[0] for row in connection.execute("SELECT version FROM schema_migrations").fetchall()}
     newer = applied - _known_versions()
     if newer:
         raise EtlError(
