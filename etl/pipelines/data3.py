@@ -331,6 +331,8 @@ def _analyse_and_write(
             if npz:
                 keeper.write_matrices(npz, {"analysis": request.version})
             keeper.wait()
+            for file in filter(None, (output, npz)):
+                file.sync()  # what fails must fail before anything is committed or renamed
             if store:
                 _record(store, request, sources, pl.concat(rejects))
             elif summary.rejected:

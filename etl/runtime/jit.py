@@ -71,6 +71,35 @@ A loop or a slice takes several times as long for pieces of a few dozen bytes. N
 """
 
 
+COPY_STEP: Final = 32
+
+
+def _copy_steps(
+    _context: Any, target: numba.types.Array, _at: Any, source: numba.types.Array, _start: Any, _size: Any
+) -> tuple[Any, Callable[..., Any]]:
+    whole = numba.types.int64
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        into, outof = (context.make_array(signature.args[i])(context, builder, arguments[i]) for i in (0, 2))
+        to, start = (builder.gep(into.data, [arguments[1]]), builder.gep(outof.data, [arguments[3]]))
+        zero, step = (context.get_constant(whole, number) for number in (0, COPY_STEP))
+        with cgutils.for_range_slice(builder, zero, arguments[4], step) as (place, _):
+            to_here, start_here = builder.gep(to, [place]), builder.gep(start, [place])
+            cgutils.raw_memcpy(builder, to_here, start_here, step, 1)  # type: ignore[no-untyped-call]
+        return context.get_dummy_value()
+
+    return numba.types.void(target, whole, source, whole, whole), generate
+
+
+copy_steps = cast(
+    "Callable[[NDArray[np.uint8], int, NDArray[np.uint8], int, int], None]", intrinsic(_copy_steps)
+)
+"""Within a kernel: as :data:`copy_bytes`, faster for short pieces, but in steps of :data:`COPY_STEP` bytes.
+
+It reads and writes up to a step too many, for which both arrays must have room.
+"""
+
+
 def _load_word(_context: Any, source: numba.types.Array, _at: Any) -> tuple[Any, Callable[..., Any]]:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, arguments[0])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from etl.chords.lexicon import Lexicon
 from etl.chords.ragged import Ragged
@@ -24,6 +25,7 @@ TASK: Final = "data3"
 
 _SONG_TABLES: Final = ("songs", "song_harmony", "song_tokens")
 _BATCH_SONGS: Final = 8192
+_GROUPS: Final = 2  # row groups to insert at once; each is compressed on a thread of its own
 
 
 def load_lexicon(connection: duckdb.DuckDBPyConnection) -> Lexicon:
@@ -113,7 +115,7 @@ class SongWriter:
             song_id=pl.int_range(self._next_song, self._next_song + songs.height, dtype=pl.Int64),
         )
         self._pending.append(numbered)
-        self._insert_songs(ROW_GROUP)
+        self._insert_songs(_GROUPS * ROW_GROUP)
         self._next_song += songs.height
         tally.rows_in += rows_in
         tally.songs += songs.height
@@ -184,7 +186,9 @@ def _table_columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[st
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: pl.DataFrame) -> None:
-    arrow = rows.to_arrow()  # noqa: F841 (read by name)
+    # One piece for each row group: smaller ones are copied together first, on one thread.
+    groups = [part.rechunk().to_arrow() for part in rows.iter_slices(ROW_GROUP)] or [rows.to_arrow()]
+    arrow = pa.concat_tables(groups)  # noqa: F841 (read by name)
     connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM arrow")
 
 
