@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from etl.runtime.pool import ProcessPool
 
 _BATCH_FILES: Final = 512
-_BATCH_TO_SPLIT: Final = 64  # writing parts takes a hundred times as long as the rest
 _BATCH_BYTES: Final = 8 << 20
 _FIRST_CHUNK, _LARGEST_CHUNK = 1024, 65536
 
@@ -141,7 +140,6 @@ def _tasks(request: MidiRun, writer: Writer, board: Board, incoming: Path | None
     batch: list[Entry] = []
     archives: list[str] = []
     size, at_work = 0, False
-    largest = _BATCH_TO_SPLIT if split else _BATCH_FILES
     entries = _entries(request, writer)
     while True:
         with board.timed(FIND):
@@ -152,7 +150,7 @@ def _tasks(request: MidiRun, writer: Writer, board: Board, incoming: Path | None
         if entry is not None:
             batch.append(entry)
             size += entry.size
-            if len(batch) < largest and size < _BATCH_BYTES:
+            if len(batch) < _BATCH_FILES and size < _BATCH_BYTES:
                 continue
         if batch or (archives and at_work):
             board.hand_out(len(batch))

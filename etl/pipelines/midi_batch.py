@@ -6,6 +6,7 @@ incoming folder under its content hash; the main process gives it its name.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import time
@@ -20,7 +21,7 @@ from etl.midi.analysis import Analysis, analyze, survey
 from etl.midi.categories import categorize
 from etl.midi.names import with_name_figures
 from etl.midi.reader import read_files
-from etl.midi.split import split_file
+from etl.midi.split import TooMuchError, split_file
 from etl.midi.tags import find_tags
 from etl.pipelines.midi_archives import LARGEST_MEMBER
 from etl.pipelines.midi_task import REJECTS, SPLIT, Entry, Result, Task, failed, part_key
@@ -31,8 +32,7 @@ if TYPE_CHECKING:
 
     from etl.midi.batch import MidiBatch
 
-MOST_PARTS: Final = 512
-
+_REFUSED: Final = {name: kind for name, kind in REJECTS.items() if name != "path"}
 _OF_FILES: Final = ("format", "division", "tracks", "repairs", "note_hash")
 _PATHS: Final = {
     "path": pl.String, "location": pl.String, "size_bytes": pl.Int64, "mtime_ns": pl.Int64,
@@ -127,10 +127,11 @@ def _process(task: Task, clock: _Clock) -> Result:
     if task.incoming:
         with clock("sanitize"):
             for digest in files.filter("valid")["sha256"]:
-                _write(task.incoming / digest, blobs[digest])
+                _write(f"{task.incoming}/{digest}", blobs[digest])
         if task.split:
             with clock("split"):
-                result.split = _split(batch, counted.parts, digests, task.incoming)
+                result.split, refused = _split(batch, counted.parts, digests, task.incoming)
+                result.rejects.extend(refused.join(paths, on="sha256").select(*REJECTS))
     return result
 
 
@@ -187,22 +188,35 @@ def _content(entry: Entry) -> bytes:
     return content
 
 
-def _write(target: Path, blob: bytes) -> None:
+def _write(target: str, blob: bytes | memoryview) -> None:
     """Write a file under its hash; renamed into place whole, so that the name vouches for the content."""
-    temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(blob)
-    temporary.replace(target)
+    temporary = f"{target}.{os.getpid()}.tmp"
+    with open(temporary, "wb", buffering=0) as file:  # noqa: PTH123 - in the innermost loop
+        if file.write(blob) != len(blob):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), target)
+    os.replace(temporary, target)  # noqa: PTH105 - the same
 
 
-def _split(batch: MidiBatch, parts: pl.DataFrame, digests: list[str], incoming: Path) -> pl.DataFrame:
-    """Write the parts of every file that has several, but not absurdly many."""
-    rows = []
-    several = parts.filter(pl.len().over("file").is_between(2, MOST_PARTS)).select(
+def _split(
+    batch: MidiBatch, parts: pl.DataFrame, digests: list[str], incoming: Path
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Write the parts of every file that has several: rows of `SPLIT`, and files with too many."""
+    rows, refused = [], []
+    several = parts.filter(pl.len().over("file") > 1).select(
         "file", "track", "channel", "program", "drum_score"
     )
     for (file,), group in several.group_by("file", maintain_order=True):
         number = int(str(file))
-        for part in split_file(batch, number, group.drop("file").rows()):
-            _write(incoming / part_key(digests[number], part.track, part.channel), part.blob)
-            rows.append((digests[number], part.track, part.channel, part.suffix))
-    return pl.DataFrame(rows, schema=SPLIT, orient="row")
+        digest = digests[number]
+        try:
+            found = split_file(batch, number, group.drop("file").rows())
+        except TooMuchError as error:
+            refused.append((digest, "split", "cap", str(error)))
+            continue
+        for part in found:
+            _write(f"{incoming}/{part_key(digest, part.track, part.channel)}", part.blob)
+            rows.append((digest, part.track, part.channel, part.suffix))
+    return (
+        pl.DataFrame(rows, schema=SPLIT, orient="row"),
+        pl.DataFrame(refused, schema={"sha256": pl.String, **_REFUSED}, orient="row"),
+    )

@@ -13,6 +13,7 @@ from etl.midi.sanitize import distinct_names, safe_stems
 from etl.pipelines.midi_board import FIND, STORE, Board
 from etl.pipelines.midi_request import VERSIONS, MidiRun, MidiSummary, Stage
 from etl.pipelines.midi_task import REJECTS, Result, part_key
+from etl.runtime.files import flush_filesystem
 from etl.runtime.pool import give_back_memory
 from etl.store.database import transaction
 from etl.store.ledger import Ledger
@@ -80,6 +81,7 @@ class Writer:
         self._results: list[Result] = []
         self._refusals: list[tuple[str, str, str, str]] = []
         self._archives: list[str] = []
+        self._folders: set[str] = set()  # that are there
         self._waiting = 0
         self._flushes = 0
         self._committed = time.monotonic()
@@ -141,6 +143,9 @@ class Writer:
             with transaction(self._connection):
                 if any(result.files.width for result in results):
                     self._store(results)
+                if self._request.writes_library:
+                    # What the store is about to vouch for must outlast a power cut.
+                    flush_filesystem(self._request.library)
                 refusals = pl.DataFrame(self._refusals, schema=REJECTS, orient="row")
                 self._store_rejects(pl.concat([*(result.rejects for result in results), refusals]))
                 archives = [*self._archives, *(key for result in results for key in result.archives)]
@@ -212,10 +217,10 @@ class Writer:
             "WHERE sha256 IN (SELECT sha256 FROM paths)"
         ).fetchall()
         for digest, track, channel, folder, name in rows:
-            target = self._request.library / folder / name
             key = digest if track is None else part_key(digest, track, channel)
-            if not target.exists() and self._incoming and (self._incoming / key).exists():
-                self._move(key, target)
+            is_there = (self._request.library / folder / name).exists()
+            if not is_there and self._incoming and (self._incoming / key).exists():
+                self._move(key, folder, name)
 
     def _shelve_copies(self, new: pl.DataFrame) -> None:
         stem = pl.col("name").str.replace(r"\.[A-Za-z]{1,4}$", "")
@@ -228,7 +233,7 @@ class Writer:
         ).fetchall()
         rows = named.with_columns(name=self._free_names(named, {name for (name,) in taken})).drop("stem")
         for digest, folder, name in rows.select("sha256", "folder", "name").rows():
-            self._move(digest, self._request.library / folder / name)
+            self._move(digest, folder, name)
         self._connection.execute("INSERT INTO midi_library BY NAME SELECT * FROM rows")
 
     def _free_names(self, named: pl.DataFrame, taken: set[str]) -> pl.Series:
@@ -256,14 +261,17 @@ class Writer:
         for digest, track, channel, folder, name in rows.select(
             "sha256", "track", "channel", "folder", "name"
         ).rows():
-            self._move(part_key(digest, track, channel), self._request.library / folder / name)
+            self._move(part_key(digest, track, channel), folder, name)
         self._connection.execute("INSERT INTO midi_library BY NAME SELECT * FROM rows")
         self.summary.parts += rows.height
 
-    def _move(self, key: str, target: Path) -> None:
-        if self._incoming is not None:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(self._incoming / key, target)  # noqa: PTH105 - builds no path for the result
+    def _move(self, key: str, folder: str, name: str) -> None:
+        if self._incoming is None:
+            return
+        if folder not in self._folders:
+            (self._request.library / folder).mkdir(parents=True, exist_ok=True)
+            self._folders.add(folder)
+        os.replace(f"{self._incoming}/{key}", f"{self._request.library}/{folder}/{name}")  # noqa: PTH105 - once per file
 
     def _store_rejects(self, rejects: pl.DataFrame) -> None:
         if rejects.is_empty():
