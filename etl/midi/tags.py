@@ -50,15 +50,7 @@ def find_tags(names: pl.DataFrame, files: pl.DataFrame, parts: pl.DataFrame) -> 
         ``file: i32``, ``tag``, ``kind`` (instrument, role, structure, genre or tempo), ``source`` (name,
         folder, track, program, notes or tempo), ``confidence: f64``; a tag once per file and source.
     """
-    sources = [
-        ("name", NAME_CONFIDENCE, names.select("file", name="stem")),
-        ("folder", FOLDER_CONFIDENCE, names.select("file", name="folder")),
-        ("track", TRACK_CONFIDENCE, parts.select("file", "name")),
-    ]
-    words = [
-        word_tags(frame.lazy()).with_columns(source=pl.lit(source), confidence=pl.lit(confidence, pl.Float64))
-        for source, confidence, frame in sources
-    ]
+    tracks = _words("track", TRACK_CONFIDENCE, parts.select("file", "name"))
     pitched = parts.lazy().filter(pl.col("drum_score") <= TAG_SCORE)
     # Program 0 is what files without any program have, so it says nothing.
     programs = (
@@ -92,7 +84,26 @@ def find_tags(names: pl.DataFrame, files: pl.DataFrame, parts: pl.DataFrame) -> 
         )
     )  # fmt: skip
     return (
-        pl.concat([*(frame.select(TAG_COLUMNS) for frame in words), programs, drums, tempo])
+        pl.concat([*_of_names(names), tracks, programs, drums, tempo])
         .sort("file", "tag", "source", "confidence")
         .collect(engine="in-memory")
+    )
+
+
+def name_tags(names: pl.DataFrame) -> pl.DataFrame:
+    """Collect the tags that names and folders give, as `find_tags` does: of the other places of a file."""
+    return pl.concat(_of_names(names)).unique(maintain_order=True).collect(engine="in-memory")
+
+
+def _of_names(names: pl.DataFrame) -> list[pl.LazyFrame]:
+    return [
+        _words("name", NAME_CONFIDENCE, names.select("file", name="stem")),
+        _words("folder", FOLDER_CONFIDENCE, names.select("file", name="folder")),
+    ]
+
+
+def _words(source: str, confidence: float, names: pl.DataFrame) -> pl.LazyFrame:
+    tagged = word_tags(names.lazy())
+    return tagged.with_columns(source=pl.lit(source), confidence=pl.lit(confidence, pl.Float64)).select(
+        TAG_COLUMNS
     )

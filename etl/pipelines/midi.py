@@ -154,7 +154,7 @@ def _tasks(request: MidiRun, writer: Writer, board: Board, incoming: Path | None
                 continue
         if batch or (archives and at_work):
             board.hand_out(len(batch))
-            yield Task(tuple(batch), incoming, analyze, split, tuple(archives))
+            yield Task(tuple(batch), incoming, analyze, split, tuple(archives), request.roots)
             batch, archives, size, at_work = [], [], 0, True
         if entry is None:
             writer.close_archives(archives)

@@ -22,7 +22,9 @@ from etl.midi.categories import categorize
 from etl.midi.names import with_name_figures
 from etl.midi.reader import read_files
 from etl.midi.split import TooMuchError, split_file
-from etl.midi.tags import find_tags
+from etl.midi.tags import find_tags, name_tags
+from etl.midi.text import decode_text
+from etl.midi.wrapper import plain_midi
 from etl.pipelines.midi_archives import LARGEST_MEMBER
 from etl.pipelines.midi_task import REJECTS, SPLIT, Entry, Result, Task, failed, part_key
 
@@ -36,7 +38,7 @@ _REFUSED: Final = {name: kind for name, kind in REJECTS.items() if name != "path
 _OF_FILES: Final = ("format", "division", "tracks", "repairs", "note_hash")
 _PATHS: Final = {
     "path": pl.String, "location": pl.String, "size_bytes": pl.Int64, "mtime_ns": pl.Int64,
-    "sha256": pl.String, "name": pl.String,
+    "sha256": pl.String, "name": pl.String, "folder": pl.String,
 }  # fmt: skip
 
 
@@ -86,7 +88,7 @@ def _merged(early: Result, late: Result) -> Result:
 
 def _process(task: Task, clock: _Clock) -> Result:
     with clock("import"):
-        rows, blobs, rejects = _read(task.entries)
+        rows, blobs, rejects = _read(task)
         paths = pl.DataFrame(rows, schema=_PATHS, orient="row")
         stems = [PurePath(name).stem for name in paths["name"]]
         stemmed = paths.lazy().with_columns(stem=pl.Series(stems, dtype=pl.String))
@@ -98,11 +100,11 @@ def _process(task: Task, clock: _Clock) -> Result:
         )
         batch = read_files(list(blobs.values()), keep_all=task.split)
         counted = survey(batch)
-        firsts = named.unique("sha256", keep="first", maintain_order=True)
-        names = keys.join(firsts, on="sha256", maintain_order="left").select(
-            "file", "stem", folder=pl.col("path").str.head(-pl.col("name").str.len_chars().cast(pl.Int64))
-        )
-        tags = find_tags(names, counted.files, counted.parts)
+        names = keys.join(named, on="sha256", maintain_order="left").select("file", "stem", "folder")
+        is_first = names["file"].is_first_distinct()
+        # The category follows from the first place alone, so that it does not depend on what is one batch.
+        tags = find_tags(names.filter(is_first), counted.files, counted.parts)
+        others = name_tags(names.filter(~is_first))
         sizes = pl.Series([len(blob) for blob in blobs.values()], dtype=pl.Int64)
         files = _file_rows(counted.files.join(keys, on="file", maintain_order="left"), sizes)
         unreadable = files.filter(~pl.col("valid")).join(paths, on="sha256", maintain_order="left")
@@ -111,11 +113,14 @@ def _process(task: Task, clock: _Clock) -> Result:
         ]
     result = Result(
         count=len(task.entries),
-        paths=named.drop("stem"),
+        paths=named.drop("stem", "folder"),
         files=files,
         analysis=pl.DataFrame(),
         parts=counted.parts.join(keys, on="file", maintain_order="left").drop("file"),
-        tags=tags.join(keys, on="file", maintain_order="left").drop("file"),
+        tags=pl.concat([tags, others])
+        .unique(maintain_order=True)
+        .join(keys, on="file", maintain_order="left")
+        .drop("file"),
         split=pl.DataFrame(schema=SPLIT),
         rejects=pl.DataFrame(rejects, schema=REJECTS, orient="row"),
         archives=task.archives,
@@ -127,7 +132,7 @@ def _process(task: Task, clock: _Clock) -> Result:
     if task.incoming:
         with clock("sanitize"):
             for digest in files.filter("valid")["sha256"]:
-                _write(f"{task.incoming}/{digest}", blobs[digest])
+                _write(f"{task.incoming}/{digest}", plain_midi(blobs[digest]))
         if task.split:
             with clock("split"):
                 result.split, refused = _split(batch, counted.parts, digests, task.incoming)
@@ -136,13 +141,13 @@ def _process(task: Task, clock: _Clock) -> Result:
 
 
 def _read(
-    entries: tuple[Entry, ...],
+    task: Task,
 ) -> tuple[
-    list[tuple[str, str | None, int, int, str, str]], dict[str, bytes], list[tuple[str, str, str, str]]
+    list[tuple[str, str | None, int, int, str, str, str]], dict[str, bytes], list[tuple[str, str, str, str]]
 ]:
     """Read and hash files: rows of `_PATHS`, different contents by hash, rejects."""
     rows, blobs, rejects = [], {}, []
-    for entry in entries:
+    for entry in task.entries:
         try:
             blob = _content(entry)
         except OSError as error:
@@ -151,8 +156,21 @@ def _read(
         digest = hashlib.sha256(blob).hexdigest()
         blobs[digest] = blob
         on_disk = entry.path if entry.blob is None else None
-        rows.append((entry.path, on_disk, len(blob), entry.mtime_ns, digest, entry.name))
+        folder = _below(entry.path.removesuffix(entry.name), task.roots)
+        rows.append((entry.path, on_disk, len(blob), entry.mtime_ns, digest, _name(entry), folder))
     return rows, blobs, rejects
+
+
+def _below(path: str, roots: tuple[str, ...]) -> str:
+    """Give the part of a path that is below its source."""
+    return next((path[len(root) :] for root in roots if path.startswith(root)), path)
+
+
+def _name(entry: Entry) -> str:
+    """Name a file as text, in whatever encoding the name on disk is."""
+    if entry.location is None:
+        return entry.name
+    return decode_text(os.fsencode(os.path.basename(entry.location)))  # noqa: PTH119 - once per file
 
 
 def _file_rows(files: pl.DataFrame, sizes: pl.Series) -> pl.DataFrame:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from etl.midi.sanitize import distinct_names, safe_stems
+from etl.midi.text import decode_text
 from etl.pipelines.midi_journal import Rename, Renames, carry_out
 from etl.pipelines.midi_sources import Found, check_sources, shown, walk
 from etl.runtime.errors import EtlError
@@ -46,7 +47,8 @@ def sanitize_in_place(
 
 def _safe_names(folder: Path, paths: list[Path]) -> Iterator[Rename]:
     """Rename what has no safe name, or one that differs only by case from another's."""
-    stems = pl.DataFrame({"stem": [shown(path.stem) for path in paths]}).select(safe_stems(pl.col("stem")))
+    decoded = [decode_text(os.fsencode(path.stem)) for path in paths]
+    stems = pl.DataFrame({"stem": decoded}, schema={"stem": pl.String}).select(safe_stems(pl.col("stem")))
     wanted = {
         path: (stem, _WRAPPED if path.suffix.lower() == _WRAPPED else _ENDING)
         for path, stem in zip(paths, stems["stem"], strict=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from typing import TYPE_CHECKING, Final
@@ -25,7 +24,9 @@ from etl.store.midi import (
     SPLIT,
     add_paths,
     add_results,
+    add_tags,
     has_other_versions,
+    seen_files,
     unfinished,
 )
 from etl.store.runs import REJECT_SCHEMA, Run, add_rejects
@@ -168,15 +169,21 @@ class Writer:
             return pl.concat(frames).unique(keys or None, keep="first", maintain_order=True)
 
         files, paths = joined("files", "sha256"), joined("paths", "path")
+        seen = seen_files(self._connection, files, self._run.run_id)
         add_paths(self._connection, paths.drop(_NOT_STORED), self._run.run_id)
+        tags = joined("tags", "sha256", "tag", "kind", "source")
         frames = {
             "midi_files": files,
             "midi_tracks": joined("parts", "sha256", "track", "channel"),
-            "midi_tags": joined("tags", "sha256", "tag", "kind", "source"),
+            "midi_tags": tags,
         }
-        self.summary.new += self._add(IMPORT, frames, files)
+        fresh = self._add(IMPORT, frames, files, seen)
+        self.summary.new += fresh.height
+        known = tags.join(fresh, left_on="sha256", right_on="item", how="anti", maintain_order="left")
+        if known.height:
+            add_tags(self._connection, known)
         if Stage.ANALYZE in self._request.stages:
-            self._add(ANALYZE, {"midi_analysis": joined("analysis", "sha256")}, files)
+            self._add(ANALYZE, {"midi_analysis": joined("analysis", "sha256")}, files, seen)
         if self._request.writes_library:
             skipped = files.filter(~pl.col("valid")).select(item="sha256", status=pl.lit("skipped"))
             for task in self._request.tasks.keys() & {SANITIZE, SPLIT}:
@@ -187,10 +194,19 @@ class Writer:
             )
             self._shelve(firsts, joined("split", "sha256", "track", "channel"))
 
-    def _add(self, task: str, frames: dict[str, pl.DataFrame], files: pl.DataFrame) -> int:
+    def _add(
+        self, task: str, frames: dict[str, pl.DataFrame], files: pl.DataFrame, seen: pl.DataFrame
+    ) -> pl.DataFrame:
+        """Store results; what this run has stored already is not replaced by what another path gives."""
         ledger = Ledger(self._connection, task, VERSIONS[task])
-        items = files.select(item="sha256")
-        return add_results(ledger, frames, items, replace=self._replaces[task]).height
+        replace = self._replaces[task]
+        if replace and seen.height:
+            files, *rows = (
+                frame.join(seen, on="sha256", how="anti", maintain_order="left")
+                for frame in (files, *frames.values())
+            )
+            frames = dict(zip(frames, rows, strict=True))
+        return add_results(ledger, frames, files.select(item="sha256"), replace=replace)
 
     def _shelve(self, paths: pl.DataFrame, split: pl.DataFrame) -> None:
         """Move copies and parts from the incoming folder to their names in the library."""
@@ -243,7 +259,7 @@ class Writer:
             foreign = {
                 name.lower()
                 for name, folder, digest in zip(names, named["folder"], named["sha256"], strict=True)
-                if _is_other_file(self._request.library / folder / name, digest)
+                if self._is_taken(digest, folder, name)
             }
             if not foreign:
                 return pl.Series(names, dtype=pl.String)
@@ -258,12 +274,30 @@ class Writer:
             "FROM parts JOIN midi_library copies ON copies.sha256 = parts.sha256 AND copies.track IS NULL "
             "ORDER BY ALL"
         ).pl()
+        names = []
         for digest, track, channel, folder, name in rows.select(
             "sha256", "track", "channel", "folder", "name"
         ).rows():
-            self._move(part_key(digest, track, channel), folder, name)
+            key, number, free = part_key(digest, track, channel), 0, name
+            while self._is_taken(key, folder, free):
+                number += 1
+                free = f"{name.removesuffix('.mid')}_{number}.mid"
+            self._move(key, folder, free)
+            names.append(free)
+        rows = rows.with_columns(name=pl.Series(names, dtype=pl.String))
         self._connection.execute("INSERT INTO midi_library BY NAME SELECT * FROM rows")
         self.summary.parts += rows.height
+
+    def _is_taken(self, key: str, folder: str, name: str) -> bool:
+        """Whether another file is there; a killed run may have left this very one."""
+        try:
+            with open(f"{self._request.library}/{folder}/{name}", "rb") as file:  # noqa: PTH123 - once per file
+                there = file.read()
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        return self._incoming is not None and there != (self._incoming / key).read_bytes()
 
     def _move(self, key: str, folder: str, name: str) -> None:
         if self._incoming is None:
@@ -290,13 +324,3 @@ class Writer:
             self._board.refuse(stage, count)
         for category, count in rows["category"].value_counts().rows():
             self.summary.rejects[category] = self.summary.rejects.get(category, 0) + count
-
-
-def _is_other_file(path: Path, digest: str) -> bool:
-    """Whether a file of other content is there; a killed run may have left this very one."""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest() != digest
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
