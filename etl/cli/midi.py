@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from etl.cli.options import Database
+from etl.cli.tables import one_line
 from etl.runtime.errors import EtlError
 from etl.runtime.executor import default_workers
 from etl.runtime.pool import ProcessPool
@@ -184,18 +186,30 @@ def find(
     category: Annotated[str | None, typer.Option(help="A category, or the start of one: bass, drum.")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="A tag; may be given again.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="So many at most.")] = 50,
+    format_: Annotated[str, typer.Option("--format", help="text, csv or json (all columns).")] = "text",
     db: Database = None,
 ) -> None:
     """List the files that fit, best known first."""
     from etl.pipelines.midi_find import find_files
 
+    if format_ not in {"text", "csv", "json"}:
+        raise EtlError(f"no format `{format_}`.", "Choose one of: text, csv, json.")
     frame = find_files(
-        database_path(db), bpm=bpm, key=key, category=category, tags=tuple(tag or ()), limit=limit
+        database_path(db), bpm=bpm, key=key, category=category, tags=tuple(tag or ()), limit=limit + 1
     )
-    for row in frame.iter_rows(named=True):
-        bpm = f"{row['bpm']:6.1f}" if row["bpm"] is not None else f"{'-':>6}"
-        typer.echo(f"{bpm}  {row['key'] or '-':9}  {row['category'] or '-':12}  {row['path']}")
-    typer.echo(f"{frame.height:,} files", err=True)
+    found = frame.head(limit)
+    if format_ == "csv":
+        typer.echo(found.with_columns(found["tags"].list.join("|")).write_csv(), nl=False)
+    elif format_ == "json":
+        typer.echo(json.dumps(found.to_dicts(), ensure_ascii=False, indent=1))
+    else:
+        for row in found.iter_rows(named=True):
+            tempo = f"{row['bpm']:6.1f}" if row["bpm"] is not None else f"{'-':>6}"
+            typer.echo(
+                f"{tempo}  {row['key'] or '-':9}  {row['category'] or '-':12}  {one_line(row['path'])}"
+            )
+    more = "the first " if frame.height > limit else ""
+    typer.echo(f"{more}{found.height:,} files{'; --limit shows more' if more else ''}", err=True)
 
 
 @app.command(epilog="Example: etl midi stats --query duplicates")
@@ -211,7 +225,7 @@ def stats(
     frame = library_query(database_path(db), query)
     typer.echo("\t".join(frame.columns))
     for row in frame.iter_rows():
-        typer.echo("\t".join("" if cell is None else str(cell) for cell in row))
+        typer.echo("\t".join("" if cell is None else one_line(str(cell)) for cell in row))
 
 
 def _run(
@@ -273,9 +287,10 @@ def describe(summary: MidiSummary) -> str:
 def _renamed(rows: list[tuple[str, str]], run_id: int, *, dry_run: bool) -> str:
     if not rows:
         return "nothing to rename"
-    lines = [f"{old}  ->  {new}" for old, new in rows]
-    lines.append(
-        f"{len(rows):,} files would be renamed" if dry_run
-        else f"{len(rows):,} files renamed; to take it back: etl midi undo {run_id}"
-    )  # fmt: skip
-    return "\n".join(lines)
+    if not dry_run:
+        return f"{len(rows):,} files renamed; to take it back: etl midi undo {run_id}"
+    names = [(one_line(old), one_line(Path(new).name)) for old, new in rows]
+    width = max(len(old) for old, _ in names)
+    return "\n".join(
+        [*(f"{old:{width}}  ->  {new}" for old, new in names), f"{len(rows):,} files would be renamed"]
+    )

@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from etl.midi.drums import TAG_SCORE
-from etl.midi.words import word_tags
+from etl.midi.words import WORDS, word_tags
 
 NAME_CONFIDENCE: Final = 0.8
 FOLDER_CONFIDENCE: Final = 0.6
@@ -22,6 +22,9 @@ _FAMILIES: Final = (
 # Upper bounds, beats per minute.
 _TEMPO_BANDS: Final = (("slow", 80.0), ("moderate", 108.0), ("upbeat", 132.0), ("fast", 168.0))
 _FASTEST_BAND: Final = "very_fast"
+
+TAGS: Final = frozenset(WORDS["tag"]).union(_FAMILIES, (name for name, _ in _TEMPO_BANDS), [_FASTEST_BAND])
+"""All tags there are."""
 
 TAG_COLUMNS: Final = ("file", "tag", "kind", "source", "confidence")
 
