@@ -16,6 +16,7 @@ from etl.runtime.pool import ProcessPool
 from etl.runtime.settings import database_path
 
 if TYPE_CHECKING:
+    from etl.pipelines.midi_drive import Exported
     from etl.pipelines.midi_request import MidiSummary
 
 app = typer.Typer(
@@ -162,21 +163,40 @@ def export(
 ) -> None:
     """Sort the library onto a drive for an Akai MPC One or Force; write matrices and tables."""
     from etl.midi.mpc import DriveFormat
-    from etl.pipelines.midi_export import export_drive, export_tables
+    from etl.pipelines.midi_export import check_tables, export_drive, export_tables
 
     if format_ not in set(DriveFormat):
         raise EtlError(f"no format `{format_}`.", f"Choose one of: {', '.join(DriveFormat)}.")
     if not (export_to or npz or parquet):
         raise EtlError("nowhere to export to.", "Pass --export-to DIR, --npz FILE or --parquet FILE.")
+    check_tables(npz, parquet)
     if export_to:
         done = export_drive(library, database_path(db), export_to, DriveFormat(format_), dry_run=dry_run)
+        typer.echo(_exported(done, export_to, dry_run=dry_run))
+    if dry_run:
         typer.echo(
-            f"{'would copy' if dry_run else 'copied'} {done.copied:,} files ({done.bytes / 2**20:,.1f} MB), "
-            f"{done.unchanged:,} unchanged, {done.removed:,} no longer wanted, to {export_to}"
+            "\n".join(f"would write {target}" for target in (npz, parquet) if target), nl=bool(npz or parquet)
         )
-    if not dry_run:
-        for target, rows in export_tables(database_path(db), npz=npz, parquet=parquet):
-            typer.echo(f"written: {target}, {rows:,} rows")
+        return
+    for target, rows in export_tables(database_path(db), npz=npz, parquet=parquet) if npz or parquet else ():
+        typer.echo(f"written: {target}, {rows:,} rows")
+
+
+def _exported(done: Exported, drive: Path, *, dry_run: bool) -> str:
+    verb = "would copy" if dry_run else "copied"
+    lines = [f"{verb} {done.copied:,} files ({done.bytes / 2**20:,.1f} MB) to {drive}"]
+    lines[0] += f"; {done.unchanged:,} unchanged, {done.removed:,} no longer wanted"
+    for count, what in (
+        (done.kept, "changed on the drive and kept, as NAME_kept_N where replaced"),
+        (
+            done.damaged,
+            "left out: the library has lost or changed them; `etl midi run --force` brings back the lost",
+        ),
+        (done.unanalysed, "left out: not analysed; run `etl midi analyze SOURCE`"),
+    ):
+        if count:
+            lines.append(f"{count:,} files {what}")
+    return "\n".join(lines)
 
 
 @app.command(epilog="Example: etl midi find --bpm 118-124 --key Am --category bass --tag house")
