@@ -23,7 +23,7 @@ app = typer.Typer(
     help="MIDI library: import, analyse, sanitize, split, find, rename, export.", no_args_is_help=True
 )
 
-Sources = Annotated[list[Path], typer.Argument(help="Files, folders and archives (zip, tar.*, gz, 7z).")]
+Sources = Annotated[list[Path], typer.Argument(help="Files, folders and archives (zip, tar.*, gz, 7z, rar).")]
 Library = Annotated[Path, typer.Option(help="Folder for copies with safe names and for parts.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes; default: all cores.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Take so many files at most.")]
