@@ -43,8 +43,8 @@ def main(songs: int, rounds: int) -> None:
         times: dict[str, list[Measured]] = {name: [] for name in commands}
         for _ in range(rounds):
             for name, command in commands.items():
-                for stale in here.glob("b.duckdb*"):
-                    stale.unlink()
+                for stale in (Path(copy), *here.glob("[ab].*")):  # each writes new files
+                    stale.unlink(missing_ok=True)
                 times[name].append(run(command))
         base = statistics.median(m.wall_s for m in times["polars copy"])
         for name, measured in times.items():

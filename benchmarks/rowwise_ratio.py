@@ -43,6 +43,7 @@ def main(songs: int, rowwise_songs: int, rounds: int) -> None:
         )
         columnar, by_row = [], []
         for _ in range(rounds):
+            built.unlink(missing_ok=True)
             columnar.append(songs / _timed(lambda: _build(request)))
             by_row.append(rowwise_songs / _timed(lambda: _rowwise(source, plain, rowwise_songs)))
         _check(built, plain)

@@ -103,12 +103,12 @@ def profile_correlations(
     """
     rotated = rotated_profiles(profiles)
     # Twelve (for the mean) times a hundred (for the decimals) makes whole numbers of the deviations. Sums of
-    # whole numbers are exact in whatever order a matrix product takes them, which depends on its size.
+    # whole numbers are exact in whatever order they are taken, which may depend on their number.
     centred = np.rint(1200.0 * (rotated - rotated.mean(axis=1, keepdims=True)))
     deviations = 12.0 * weights - weights.sum(axis=1, keepdims=True)
     norms = np.linalg.norm(deviations, axis=1, keepdims=True)
     norms[norms == 0] = 1.0
-    correlations: NDArray[np.float64] = np.round(
-        deviations @ centred.T / (norms * np.linalg.norm(centred, axis=1)), 12
-    )
+    # Not by ``@``: its library starts threads that wait busily, in the way of those that call this.
+    products = np.einsum("ij,jk->ik", deviations, np.ascontiguousarray(centred.T))
+    correlations: NDArray[np.float64] = np.round(products / (norms * np.linalg.norm(centred, axis=1)), 12)
     return correlations

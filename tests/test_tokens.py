@@ -50,7 +50,9 @@ def test_vocabulary_is_in_order_of_first_appearance() -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.one_of(st.none(), songs, st.text(alphabet="CGs \t\n\u00a0\0♯", max_size=12)), max_size=6))
+@given(
+    st.lists(st.one_of(st.none(), songs, st.text(alphabet="CGs \t\n\u00a0\0\1♯", max_size=24)), max_size=6)
+)
 def test_tokens_are_those_of_a_plain_split(batch: list[str | None]) -> None:
     """Whatever else is in the batch, a song is split as ``str.split`` splits it."""
     assert words(*batch) == [(song or "").split() for song in batch]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from etl.runtime.jit import kernel
+from etl.runtime.jit import inlined, kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,127 +18,6 @@ IF_RESOLVED, ALWAYS = 1, 2
 """When a token is an applied dominant in a key."""
 
 _CHORD, _SECTION = 0, 2  # etl.chords.vocabulary.Kind, which compiled code cannot look up
-
-_SLOTS = 1 << 13  # of the hash table at first
-_PRIME = np.uint64(0x100000001B3)  # of FNV-1a
-_TOP = np.uint64(1 << 63)
-_HALF = np.uint64(32)
-
-
-@kernel
-def number_words(
-    text: NDArray[np.uint8], offsets: NDArray[np.int64], secret: np.uint64
-) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]:
-    """Split rows of text at ASCII white space and number the distinct words as they appear.
-
-    Parameters
-    ----------
-    text
-        UTF-8 of all rows, one after the other.
-    offsets
-        Where rows begin and end in ``text``.
-    secret
-        An odd number that keys are multiplied by, so that nobody can make words that collide.
-
-    Returns
-    -------
-    words
-        Shape (T,), the number of each word.
-    word_offsets
-        Shape (N + 1,).
-    spans
-        Shape (V, 2): where each distinct word first begins and ends in ``text``.
-    """
-    rows = len(offsets) - 1
-    most = (offsets[rows] - offsets[0] + rows) // 2 + 1
-    words = np.empty(most, np.int32)  # memory that is never touched costs nothing
-    spans = np.empty((most, 2), np.int64)
-    word_offsets = np.zeros(rows + 1, np.int64)
-    keys, numbers = np.zeros(_SLOTS, np.uint64), np.zeros(_SLOTS, np.int32)
-    total = distinct = 0
-    for row in range(rows):
-        start, end = offsets[row], offsets[row + 1]
-        if end - start + 2 * distinct > len(keys):  # the row might fill the table more than half
-            keys, numbers = _grown(keys, numbers, 2 * (end - start + 2 * distinct), secret)
-        total, distinct = _number_row(text, start, end, secret, keys, numbers, spans, distinct, words, total)
-        word_offsets[row + 1] = total
-    return words[:total], word_offsets, spans[:distinct].copy()
-
-
-@kernel
-def _number_row(
-    text: NDArray[np.uint8],
-    start: int,
-    end: int,
-    secret: np.uint64,
-    keys: NDArray[np.uint64],
-    numbers: NDArray[np.int32],
-    spans: NDArray[np.int64],
-    distinct: int,
-    words: NDArray[np.int32],
-    total: int,
-) -> tuple[int, int]:
-    """Find the number of each word of one row, by a hash table with linear probing.
-
-    The key of a word of up to seven bytes is the word itself, behind a one; that of a longer word is its
-    FNV-1a sum (Fowler, Noll and Vo) with the top bit set, and the bytes are compared too.
-    """
-    mask = len(keys) - 1
-    at = start
-    while at < end:
-        if text[at] == 32 or 9 <= text[at] <= 13:
-            at += 1
-            continue
-        first = at
-        key = np.uint64(1)
-        while at < end and not (text[at] == 32 or 9 <= text[at] <= 13):
-            if at - first < 7:
-                key = (key << np.uint64(8)) | np.uint64(text[at])
-            else:
-                key = (key ^ np.uint64(text[at])) * _PRIME
-            at += 1
-        if at - first > 7:
-            key |= _TOP
-        slot = np.int64((key * secret) >> _HALF) & mask
-        while keys[slot] != 0:
-            if keys[slot] == key and (key < _TOP or _is_word(text, first, at, spans[numbers[slot]])):
-                break
-            slot = (slot + 1) & mask
-        if keys[slot] == 0:
-            keys[slot], numbers[slot] = key, distinct
-            spans[distinct, 0], spans[distinct, 1] = first, at
-            distinct += 1
-        words[total] = numbers[slot]
-        total += 1
-    return total, distinct
-
-
-@kernel
-def _is_word(text: NDArray[np.uint8], start: int, end: int, span: NDArray[np.int64]) -> bool:
-    if end - start != span[1] - span[0]:
-        return False
-    for k in range(end - start):  # noqa: SIM110 -- compiled code knows no generators
-        if text[start + k] != text[span[0] + k]:
-            return False
-    return True
-
-
-@kernel
-def _grown(
-    keys: NDArray[np.uint64], numbers: NDArray[np.int32], size: int, secret: np.uint64
-) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
-    """Move a hash table to one of at least ``size`` slots, a power of two."""
-    slots = len(keys)
-    while slots < size:
-        slots *= 2
-    new_keys, new_numbers = np.zeros(slots, np.uint64), np.zeros(slots, np.int32)
-    for i in range(len(keys)):
-        if keys[i] != 0:
-            slot = np.int64((keys[i] * secret) >> _HALF) & (slots - 1)
-            while new_keys[slot] != 0:
-                slot = (slot + 1) & (slots - 1)
-            new_keys[slot], new_numbers[slot] = keys[i], numbers[i]
-    return new_keys, new_numbers
 
 
 @kernel
@@ -155,6 +34,12 @@ def row_sums(values: NDArray[np.int32], offsets: NDArray[np.int64], table: NDArr
             for k in range(columns):
                 sums[row, k] += table[value, k]
     return sums
+
+
+@inlined
+def _add(sums: NDArray[np.int64], weights: NDArray[np.int32], times: int) -> None:
+    for k in range(24):
+        sums[k] += times * weights[k]
 
 
 @kernel
@@ -186,49 +71,49 @@ def score_keys(
     of_state, of_move, of_first, of_last, of_opening, of_closing, of_final_move = tables
     rows = len(offsets) - 1
     scores = np.zeros((rows, 24))
-    counts = np.zeros(len(of_state), np.int64)
     sums = np.zeros((6, 24), np.int64)
+    counts = np.zeros(len(of_state), np.int64)
+    moves = np.zeros(len(of_move), np.int64)  # how often the row has each, and which it has
+    met = np.empty(len(of_move), np.int64)
     size = np.int64(np.sqrt(len(of_move)))  # of the halves that a move is made of
     for row in range(rows):
-        length = sections = 0
+        length = sections = distinct = 0
         state, half, move = 0, 0, -1
         opens = True
         for i in range(offsets[row], offsets[row + 1]):
             token = tokens[i]
-            if kinds[token] == _SECTION:
-                opens = True
             if kinds[token] != _CHORD:
+                opens = opens or kinds[token] == _SECTION
                 continue
             if opens:
                 if length:
                     sections += 1
-                    for k in range(24):
-                        sums[4, k] += of_closing[state, k]
+                    _add(sums[4], of_closing[state], 1)
                     if move >= 0:
-                        for k in range(24):
-                            sums[5, k] += of_final_move[move, k]
-                for k in range(24):
-                    sums[3, k] += of_opening[states[token], k]
+                        _add(sums[5], of_final_move[move], 1)
+                _add(sums[3], of_opening[states[token]], 1)
                 opens = False
             if length:
                 move = size * half + halves[token]
-                for k in range(24):
-                    sums[0, k] += of_move[move, k]
+                if moves[move] == 0:
+                    met[distinct] = move
+                    distinct += 1
+                moves[move] += 1
             else:
-                for k in range(24):
-                    sums[1, k] += of_first[states[token], k]
+                _add(sums[1], of_first[states[token]], 1)
             state, half = states[token], halves[token]
             counts[state] += 1
             length += 1
         if not length:
             continue
         sections += 1
-        for k in range(24):
-            sums[2, k] = of_last[state, k]
-            sums[4, k] += of_closing[state, k]
+        _add(sums[2], of_last[state], 1)
+        _add(sums[4], of_closing[state], 1)
         if move >= 0:
-            for k in range(24):
-                sums[5, k] += of_final_move[move, k]
+            _add(sums[5], of_final_move[move], 1)
+        for at in range(distinct):
+            _add(sums[0], of_move[met[at]], moves[met[at]])
+            moves[met[at]] = 0
         for seen in range(len(counts)):
             if counts[seen]:
                 share = np.sqrt(counts[seen] / length)
@@ -325,3 +210,86 @@ def class_counts(
             if at >= 0:
                 counts[row, at] += 1
     return counts
+
+
+@kernel
+def part_tokens(
+    tokens: NDArray[np.int32],
+    offsets: NDArray[np.int64],
+    numerals: NDArray[np.int32],
+    kinds: NDArray[np.int16],
+    token_number: NDArray[np.int32],
+    numeral_number: NDArray[np.int32],
+) -> tuple[
+    NDArray[np.int32],
+    NDArray[np.int32],
+    NDArray[np.int64],
+    NDArray[np.int32],
+    NDArray[np.int32],
+    NDArray[np.int64],
+]:
+    """Part each row's section tags from its chords and unknown tokens, and number them anew.
+
+    Parameters
+    ----------
+    tokens, offsets
+        The songs.
+    numerals
+        Numeral of each token, (T,).
+    kinds, token_number
+        Kind and new number of each distinct token, (V,).
+    numeral_number
+        New number of each distinct numeral.
+
+    Returns
+    -------
+    chords, chord_numerals
+        New numbers, (C,) each.
+    chord_offsets
+        Shape (N + 1,).
+    tags, starts
+        New number of each tag, and how many chords of its row stand before it, (S,) each.
+    tag_offsets
+        Shape (N + 1,).
+    """
+    rows, total = len(offsets) - 1, len(tokens)
+    chords, chord_numerals = np.empty(total, np.int32), np.empty(total, np.int32)
+    tags, starts = np.empty(total, np.int32), np.empty(total, np.int32)
+    chord_offsets, tag_offsets = np.zeros(rows + 1, np.int64), np.zeros(rows + 1, np.int64)
+    chord = tag = 0
+    for row in range(rows):
+        first = chord
+        for i in range(offsets[row], offsets[row + 1]):
+            token = tokens[i]
+            if kinds[token] == _SECTION:
+                tags[tag], starts[tag] = token_number[token], chord - first
+                tag += 1
+            else:
+                chords[chord] = token_number[token]
+                chord_numerals[chord] = numeral_number[numerals[i]]
+                chord += 1
+        chord_offsets[row + 1], tag_offsets[row + 1] = chord, tag
+    return chords[:chord], chord_numerals[:chord], chord_offsets, tags[:tag], starts[:tag], tag_offsets
+
+
+@kernel
+def open_tags(
+    chord_offsets: NDArray[np.int64],
+    tags: NDArray[np.int32],
+    starts: NDArray[np.int32],
+    tag_offsets: NDArray[np.int64],
+) -> NDArray[np.int32]:
+    """Give each chord the last tag that stands before it in its row, (C,), -1 where none does.
+
+    The parameters are those that :func:`part_tokens` returns.
+    """
+    rows = len(chord_offsets) - 1
+    opened = np.empty(chord_offsets[rows], np.int32)
+    for row in range(rows):
+        tag, current = tag_offsets[row], -1
+        for i in range(chord_offsets[row], chord_offsets[row + 1]):
+            while tag < tag_offsets[row + 1] and starts[tag] <= i - chord_offsets[row]:
+                current = tags[tag]
+                tag += 1
+            opened[i] = current
+    return opened

@@ -34,6 +34,8 @@ class KeyMethod(StrEnum):
 KEY_VERSIONS: Final = {KeyMethod.TRAINED: 1, KeyMethod.KRUMHANSL: 1}
 """Raised whenever a method may give another key than before; results of older versions are redone."""
 
+_BASES: Final = ("none", "few_chords", "chords")
+
 FEW_CHORDS: Final = 3
 """A key from fewer chords than this is a guess at best; ``key_basis`` says so."""
 
@@ -103,13 +105,12 @@ def key_columns(logits: NDArray[np.float64], chords: NDArray[np.int32]) -> dict[
     others = logits.copy()
     others[rows, key] = -np.inf
     runner_up = others.argmax(axis=1)
-    basis = np.array(["none", "few_chords", "chords"], dtype=object)
     return {
         "key": np.where(chords == 0, NO_KEY, key).astype(np.int8),
         "key_confidence": posterior[rows, key],
         "key_runner_up": np.where(chords == 0, NO_KEY, runner_up).astype(np.int8),
         "key_posterior": posterior,
-        "key_basis": basis[(chords > 0).astype(int) + (chords >= FEW_CHORDS)],
+        "key_basis": pl.Series(_BASES).gather((chords > 0).astype(np.uint32) + (chords >= FEW_CHORDS)),
     }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from etl.chords.categories import CATEGORIES
+from etl.chords.kernels import part_tokens
 from etl.chords.ragged import Ragged
 from etl.chords.symbols import parse_chord, parse_section
 from etl.chords.vocabulary import Kind, Vocabulary
@@ -69,15 +70,14 @@ class Lexicon:
         )
         tokens = Ragged.from_series(harmony.songs["tokens"])
         read = Ragged.from_series(harmony.songs["numerals"])
-        in_tag = is_tag[tokens.values]
-        chords, tags = tokens.where(~in_tag), tokens.where(in_tag)
-        chords_before = np.concatenate(([0], np.cumsum(~in_tag)))
-        starts = chords_before[np.flatnonzero(in_tag)] - np.repeat(chords.offsets[:-1], tags.lengths)
+        chords, chord_numerals, chord_offsets, tags, starts, tag_offsets = part_tokens(
+            tokens.values, tokens.offsets, read.values, vocabulary.kinds, token_number, numeral_number
+        )
         return harmony.songs.with_columns(
-            chord_ids=chords.with_values(token_number[chords.values]).to_series(),
-            numeral_ids=chords.with_values(numeral_number[read.values[~in_tag]]).to_series(),
-            section_starts=tags.with_values(starts.astype(np.int32)).to_series(),
-            section_ids=tags.with_values(token_number[tags.values]).to_series(),
+            chord_ids=Ragged(chords, chord_offsets).to_series(),
+            numeral_ids=Ragged(chord_numerals, chord_offsets).to_series(),
+            section_starts=Ragged(starts, tag_offsets).to_series(),
+            section_ids=Ragged(tags, tag_offsets).to_series(),
         )
 
     def chord_table(self) -> pl.DataFrame:

@@ -25,6 +25,7 @@ from etl.chords.numerals import (
 )
 from etl.chords.ragged import Ragged
 from etl.chords.symbols import QUALITIES, parse_chord, parse_section
+from etl.chords.vocabulary import LETTERS, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -142,13 +143,7 @@ class NumeralTable:
         occurs = np.zeros(48 * size, np.bool_)
         occurs[Ragged.from_series(reading_lists).values] = True
         contexts, tokens = np.divmod(np.flatnonzero(occurs), size)
-        known = np.array(
-            [
-                _numeral_index(vocabulary.texts[token], context)
-                for context, token in zip(contexts.tolist(), tokens.tolist(), strict=True)
-            ],
-            dtype=np.int32,
-        )
+        known = _numeral_indices(vocabulary, tokens, contexts)
         distinct, first, number = np.unique(known, return_index=True, return_inverse=True)
         order = np.argsort(first)
         of_reading = np.full(48 * size, -1, np.int32)
@@ -172,18 +167,40 @@ _NUMERALS: Final[list[tuple[str, int]]] = []  # all that this process has met, w
 _INDEX: Final[dict[tuple[str, int], int]] = {}
 _LOCK: Final = Lock()
 
+# Places in _NUMERALS plus one by what a chord is (letter, root, bass, quality) and its context; 0 where it
+# has not been met. Memory that is never touched costs nothing.
+_SHAPE: Final = (len(LETTERS), 12, 12, len(QUALITIES), 48)
+_OF_CHORD: Final = np.zeros(np.prod(_SHAPE), np.int32)
 
-@lru_cache(maxsize=1 << 18)
-def _numeral_index(token: str, context: int) -> int:
-    """Place in ``_NUMERALS`` of what a token is in a context, ``key + 24 * applied``."""
+
+def _numeral_indices(
+    vocabulary: Vocabulary, tokens: NDArray[np.intp], contexts: NDArray[np.intp]
+) -> NDArray[np.int32]:
+    """Places in ``_NUMERALS`` of what tokens are in contexts, ``key + 24 * applied``, both (R,)."""
+    of_other = np.zeros(len(vocabulary.texts), np.int32)  # sections and unknown tokens: whatever the context
+    for token in np.flatnonzero(vocabulary.kinds != Kind.CHORD).tolist():
+        of_other[token] = _entered(vocabulary.texts[token], 0)
+    is_chord = vocabulary.kinds[tokens] == Kind.CHORD
+    chord = (vocabulary.letters, vocabulary.roots, vocabulary.basses, vocabulary.qualities)
+    places = np.ravel_multi_index((*(values[tokens] * is_chord for values in chord), contexts), _SHAPE)
+    found = np.where(is_chord, _OF_CHORD[places], of_other[tokens])
+    for at in np.flatnonzero(found == 0).tolist():
+        found[at] = _entered(vocabulary.texts[tokens[at]], int(contexts[at]))
+        _OF_CHORD[places[at]] = found[at]
+    return found - 1
+
+
+def _entered(token: str, context: int) -> int:
+    """Place in ``_NUMERALS``, plus one, of what a token is in a context."""
     found = _read(token, context)
     with _LOCK:
         index = _INDEX.setdefault(found, len(_NUMERALS))
         if index == len(_NUMERALS):
             _NUMERALS.append(found)
-    return index
+    return index + 1
 
 
+@lru_cache(maxsize=1 << 16)
 def _read(token: str, context: int) -> tuple[str, int]:
     """Numeral and category of a token in a context, ``key + 24 * applied``."""
     chord = parse_chord(token)

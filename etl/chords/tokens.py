@@ -8,9 +8,9 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from etl.chords.kernels import number_words
 from etl.chords.ragged import Ragged
 from etl.chords.vocabulary import Vocabulary
+from etl.chords.word_kernel import number_words
 
 
 def tokenise(chords: pl.Series) -> tuple[pl.Series, Vocabulary]:

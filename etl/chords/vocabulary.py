@@ -24,6 +24,9 @@ QUALITY_PITCH_CLASSES: Final[NDArray[np.int32]] = np.array(
 QUALITY_WEIGHTS: Final[NDArray[np.float64]] = np.array([quality.weights for quality in QUALITIES])
 """Fingerprint of each quality over root 0, (157, 12), rows sum to 1."""
 
+LETTERS: Final = "CDEFGAB"
+"""Letters of note names."""
+
 
 class Kind(IntEnum):
     """What a token is."""
@@ -34,12 +37,13 @@ class Kind(IntEnum):
 
 
 @lru_cache(maxsize=1 << 16)
-def _properties(token: str) -> tuple[int, int, int, int]:
-    """Kind, root, bass and quality of one token; -1 for what it lacks."""
+def _properties(token: str) -> tuple[int, int, int, int, int]:
+    """Kind, root, bass, quality and letter of one token; -1 for what it lacks."""
     chord = parse_chord(token)
     if chord is None:
-        return (Kind.SECTION if parse_section(token) else Kind.UNKNOWN), -1, -1, -1
-    return Kind.CHORD, chord.root_pc, chord.bass_pc, chord.quality.index
+        return (Kind.SECTION if parse_section(token) else Kind.UNKNOWN), -1, -1, -1, -1
+    letter = LETTERS.index(chord.root[0])
+    return Kind.CHORD, chord.root_pc, chord.bass_pc, chord.quality.index, letter
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class Vocabulary:
         Pitch classes of each token, (V,); -1 where it is no chord.
     qualities
         Quality index of each token, (V,); -1 where it is no chord.
+    letters
+        Index of the root's letter in :data:`LETTERS`, (V,); -1 where it is no chord.
     """
 
     texts: Sequence[str]
@@ -63,11 +69,12 @@ class Vocabulary:
     roots: NDArray[np.int16] = field(init=False)
     basses: NDArray[np.int16] = field(init=False)
     qualities: NDArray[np.int16] = field(init=False)
+    letters: NDArray[np.int16] = field(init=False)
 
     def __post_init__(self) -> None:
         rows = [_properties(text) for text in self.texts]
-        columns = np.array(rows, dtype=np.int16).reshape(-1, 4).T.copy()
-        for name, values in zip(("kinds", "roots", "basses", "qualities"), columns, strict=True):
+        columns = np.array(rows, dtype=np.int16).reshape(-1, 5).T.copy()
+        for name, values in zip(("kinds", "roots", "basses", "qualities", "letters"), columns, strict=True):
             object.__setattr__(self, name, values)
 
     @cached_property

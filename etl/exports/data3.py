@@ -12,6 +12,7 @@ from etl.chords.fingerprints import fingerprint_texts
 from etl.chords.ragged import Ragged
 from etl.chords.romantext import RomanStyle, styled
 from etl.exports.line_kernel import complete_lines, field_bytes
+from etl.runtime.jit import COPY_STEP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,8 +77,8 @@ class LineBuffer:
 
     def room(self, size: int) -> NDArray[np.uint8]:
         """Give room for whole lines; what it held is lost."""
-        if len(self.lines) < size:
-            self.lines = np.empty(size + size // 8, np.uint8)
+        if len(self.lines) < size + COPY_STEP:
+            self.lines = np.empty(size + size // 8 + COPY_STEP, np.uint8)
         return self.lines
 
 
@@ -132,7 +133,7 @@ def _field(ids: Ragged, texts: Sequence[str]) -> Field:
     if ids.values.max(initial=-1) >= len(texts) or ids.values.min(initial=0) < 0:
         message = f"a value has no text among {len(texts)}"
         raise IndexError(message)  # compiled code would write what happens to stand there
-    return ids.values, ids.offsets, np.frombuffer(b"".join(encoded), np.uint8), ends
+    return ids.values, ids.offsets, np.frombuffer(b"".join([*encoded, bytes(COPY_STEP)]), np.uint8), ends
 
 
 def _head(songs: pl.DataFrame, buffer: io.BytesIO) -> NDArray[np.uint8]:

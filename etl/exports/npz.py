@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import zipfile
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
 
 from etl.chords.categories import CATEGORIES
+from etl.chords.kernels import open_tags
 from etl.chords.ragged import Ragged
 from etl.runtime.files import atomic_file
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from etl.runtime.direct import DirectFile
 
 MATRIX_COLUMNS: Final = (
     "id",
@@ -82,7 +85,7 @@ class SongMatrices:
 
     def write_to(
         self,
-        file: IO[bytes],
+        file: DirectFile,
         *,
         chords: pl.DataFrame,
         sections: pl.DataFrame,
@@ -186,17 +189,8 @@ def section_of_chord(songs: pl.DataFrame, chords: Ragged) -> NDArray[np.int32]:
     ndarray
         (T,) section ids; -1 where no section is open.
     """
-    starts = Ragged.from_series(songs["section_starts"])
-    section_ids = Ragged.from_series(songs["section_ids"]).values
-    positions = starts.values + np.repeat(chords.offsets[:-1], starts.lengths)
-    marks = np.zeros(len(chords.values) + 1, np.int64)
-    # Of several tags before one chord the last counts; a song's first chord closes the song before.
-    marks[chords.offsets[:-1]] = -1
-    marks[positions] = np.arange(1, len(positions) + 1)
-    marks = marks[:-1]
-    last = np.maximum.accumulate(np.where(marks != 0, np.arange(len(marks)), 0))
-    opened = marks[last] if len(marks) else marks
-    return np.where(opened > 0, section_ids[opened - 1] if len(section_ids) else -1, -1).astype(np.int32)
+    starts, tags = (Ragged.from_series(songs[name]) for name in ("section_starts", "section_ids"))
+    return open_tags(chords.offsets, tags.values, starts.values, tags.offsets)
 
 
 def _compact(

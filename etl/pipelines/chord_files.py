@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl.pipelines.csv_records import last_boundary
+from etl.pipelines.csv_records import count_line_ends, last_boundary
 from etl.runtime.errors import EtlError
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Block:
 
     source: Source
     first_line: int
-    data: bytes | pa.Table | Damage
+    data: bytearray | pa.Table | Damage
     bytes_read: int
 
 
@@ -182,7 +182,7 @@ def _csv_columns(path: Path, compression: str | None) -> tuple[str, ...]:
 
 
 def _open_stream(file: Any, compression: str | None) -> Any:
-    return pa.input_stream(file, compression=compression)
+    return pa.input_stream(file, compression=compression) if compression else file
 
 
 def _read_header(stream: Any) -> bytes:
@@ -206,38 +206,40 @@ def read_blocks(sources: Sequence[Source]) -> Iterator[Block]:
 
 
 def _csv_blocks(source: Source) -> Iterator[Block]:
-    with source.path.open("rb") as file, _open_stream(file, source.compression) as stream:
+    with source.path.open("rb", buffering=0) as file, _open_stream(file, source.compression) as stream:
         rest = _read_header(stream).partition(b"\n")[2]
         line, position = 2, 0
         while True:
-            chunk, damage = _read(stream, BLOCK_BYTES, in_pieces=source.compression is not None)
-            data = rest + chunk
-            is_end = len(chunk) < BLOCK_BYTES and not damage
-            cut = len(data) if is_end else last_boundary(data, len(source.columns))
+            data = bytearray(len(rest) + BLOCK_BYTES)
+            data[: len(rest)] = rest
+            size, damage = _fill(stream, data, len(rest), in_pieces=source.compression is not None)
+            is_end = size < len(data) and not damage
+            del data[size:]
+            cut = size if is_end else last_boundary(data, len(source.columns))
+            rest = bytes(data[cut:])
+            del data[cut:]
             read = file.tell()
             if cut:
-                yield Block(source, line, data[:cut], read - position)
-                line, position = line + data.count(b"\n", 0, cut), read
-            if not damage and len(data) - cut > _MAX_RECORD:
+                yield Block(source, line, data, read - position)
+                line, position = line + count_line_ends(data), read
+            if not damage and len(rest) > _MAX_RECORD:
                 damage = f"no line end in {_MAX_RECORD:,} bytes"
             if damage:
                 yield _damaged(source, line, damage)
             if damage or is_end:
                 return
-            rest = data[cut:]
 
 
-def _read(stream: Any, size: int, *, in_pieces: bool) -> tuple[bytes, str]:
-    """Read ``size`` bytes, or what there is; and what is wrong if that is why there are fewer."""
-    parts: list[bytes] = []
-    left = size
+def _fill(stream: Any, data: bytearray, size: int, *, in_pieces: bool) -> tuple[int, str]:
+    """Fill ``data`` from ``size`` on; gives how much it holds then, and what is wrong if it is not full."""
+    view = memoryview(data)
+    step = _PIECE if in_pieces else len(data)
     try:
-        while left > 0 and (part := stream.read(min(_PIECE, left) if in_pieces else left)):
-            parts.append(part)
-            left -= len(part)
+        while size < len(data) and (read := stream.readinto(view[size : size + step])):
+            size += read
     except (pa.ArrowException, OSError) as error:
-        return b"".join(parts), str(error)
-    return b"".join(parts), ""
+        return size, str(error)
+    return size, ""
 
 
 def _damaged(source: Source, line: int, reason: str) -> Block:

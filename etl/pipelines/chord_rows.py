@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from etl.pipelines.chord_files import Block, Damage, Source
-from etl.pipelines.csv_records import has_sound_quotes, scan
+from etl.pipelines.csv_records import count_line_ends, has_sound_quotes, scan
 from etl.store.runs import REJECT_SCHEMA
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def limited(blocks: Iterable[Block], limit: int | None) -> Iterator[Block]:
 def _first_lines(block: Block, lines: int) -> Block:
     if isinstance(block.data, Damage):
         return block
-    if not isinstance(block.data, bytes):
+    if isinstance(block.data, pa.Table):
         return replace(block, data=block.data.slice(0, lines))
     end = 0
     for _ in range(lines):
@@ -122,7 +122,7 @@ def _decoded(column: pl.Series) -> pl.Series:
         return pl.Series(column.name, texts, dtype=pl.String)
 
 
-def _parse_lines(source: Source, data: bytes, first_line: int) -> Rows | None:
+def _parse_lines(source: Source, data: bytes | bytearray, first_line: int) -> Rows | None:
     """Parse a block in which every line is a record; None if there is any trouble with it."""
     if not (_is_utf8(data) and has_sound_quotes(data)) or (
         b"\r" in data and data.count(b"\r") != data.count(b"\r\n")
@@ -130,14 +130,14 @@ def _parse_lines(source: Source, data: bytes, first_line: int) -> Rows | None:
         return None
     table, refused = _parse_csv(source, data)
     records = table.num_rows + len(refused)
-    if records != data.count(b"\n") + (not data.endswith(b"\n")):
+    if records != count_line_ends(data) + (not data.endswith(b"\n")):
         return None
     lines = np.arange(first_line, first_line + records)
     bad = [(first_line + at, *_wrong_width(source, found), text) for at, found, text in refused]
     return _rows(source, records, pl.DataFrame(table), np.delete(lines, [at for at, _, _ in refused]), bad)
 
 
-def _parse_records(source: Source, data: bytes, first_line: int) -> Rows:
+def _parse_records(source: Source, data: bytes | bytearray, first_line: int) -> Rows:
     """Parse a troubled block record by record, so that a broken one costs no other."""
     all_utf8 = _is_utf8(data)
     good: list[bytes] = []
@@ -147,7 +147,7 @@ def _parse_records(source: Source, data: bytes, first_line: int) -> Rows:
     for record in scan(data, len(source.columns)):
         line += data.count(b"\n", position, record.start)
         position = record.start
-        text = data[record.start : record.end]
+        text = bytes(data[record.start : record.end])
         problem = record.problem
         if not all_utf8 and not _is_utf8(text):
             problem = ("encoding", "invalid UTF-8")
@@ -164,7 +164,7 @@ def _parse_records(source: Source, data: bytes, first_line: int) -> Rows:
     return _rows(source, table.num_rows + len(bad), pl.DataFrame(table), kept, sorted(bad))
 
 
-def _is_utf8(data: bytes) -> bool:
+def _is_utf8(data: bytes | bytearray) -> bool:
     if data.isascii():
         return True
     try:
@@ -174,7 +174,7 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def _parse_csv(source: Source, data: bytes) -> tuple[pa.Table, list[tuple[int, int, str]]]:
+def _parse_csv(source: Source, data: bytes | bytearray) -> tuple[pa.Table, list[tuple[int, int, str]]]:
     """Parse sound UTF-8 CSV; gives the wanted columns, and records of the wrong width.
 
     The latter as (index among the records, fields found, text).

@@ -28,6 +28,7 @@ from etl.pipelines.chord_files import Block, Source, open_source, read_blocks
 from etl.pipelines.chord_rows import limited, parse_block, song_rejects
 from etl.pipelines.export import stored_names, write_stored_csv, write_stored_npz
 from etl.pipelines.keeper import SongKeeper
+from etl.pipelines.seen_ids import SeenIds
 from etl.pipelines.summary import Summary
 from etl.runtime.errors import EtlError
 from etl.runtime.executor import default_workers, ordered_map, thread_executor, without_cycle_collection
@@ -251,15 +252,12 @@ def _analyse_block(
     return _Batch(block, rows.records, harmony, rows.rejects, lines, buffer, seconds)
 
 
-def _without_repeats(batch: _Batch, seen: set[str], style: RomanStyle) -> _Batch:
+def _without_repeats(batch: _Batch, seen: SeenIds, style: RomanStyle) -> _Batch:
     """Refuse the songs whose id an earlier block had."""
     songs = batch.harmony.songs
-    ids = songs["id"].to_list()
-    if seen.isdisjoint(ids):
-        seen.update(ids)
+    repeated = seen.repeated(songs["id"])
+    if repeated is None:
         return batch
-    repeated = songs["id"].is_in(list(seen.intersection(ids)))
-    seen.update(ids)
     refused = songs.filter(repeated).with_columns(problem=pl.lit("duplicate id"))
     kept = songs.filter(~repeated)
     harmony = batch.harmony
@@ -282,7 +280,7 @@ def _analyse_and_write(
     """Analyse the inputs and write all outputs in one pass."""
     summary = Summary(unread=_unread(sources))
     rejects = [pl.DataFrame(schema=REJECT_SCHEMA)]
-    seen: set[str] = set()
+    seen = SeenIds()
     connection = store[0] if store else None
     known = stored_names(connection) if connection else NO_NAMES
     names = [source.name for source in sources]
@@ -325,6 +323,8 @@ def _analyse_and_write(
             if npz:
                 keeper.write_matrices(npz, {"analysis": request.version})
             keeper.wait()
+            for file in filter(None, (output, npz)):
+                file.sync()  # what fails must fail before anything is committed or renamed
             if store:
                 _record(store, request, sources, pl.concat(rejects))
             elif summary.rejected:

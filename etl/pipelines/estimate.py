@@ -87,7 +87,7 @@ def _forecast(request: Data3Build, sources: Sequence[Source], *, is_known: bool)
     rows = parse_block(block)
     written = _csv_bytes(request, rows.songs)
     seconds = time.perf_counter() - started
-    read = len(block.data) if isinstance(block.data, bytes) else block.bytes_read
+    read = len(block.data) if isinstance(block.data, bytearray) else block.bytes_read
     total = sum(_plain_size(source) for source in sources)
     songs = round(rows.records * total / max(read, 1))
     songs = min(songs, request.limit or songs)

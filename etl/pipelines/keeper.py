@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from etl.chords.lexicon import Lexicon
 from etl.exports.npz import SongMatrices
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from etl.chords.analysis import Harmony
+    from etl.runtime.direct import DirectFile
     from etl.runtime.meter import Meter
 
 
@@ -60,7 +61,7 @@ class SongKeeper:
                 stack.enter_context(transaction(self._connection))
                 self._writer = SongWriter(self._connection, self._sources)
                 self._lexicon = self._writer.lexicon
-            self._later = stack.enter_context(Background(waiting=1))
+            self._later = stack.enter_context(Background(waiting=3))
             self._stack = stack.pop_all()
         return self
 
@@ -92,7 +93,7 @@ class SongKeeper:
         """Wait until all is kept that was added."""
         self._later.wait()
 
-    def write_matrices(self, file: IO[bytes], manifest: Mapping[str, Any]) -> None:
+    def write_matrices(self, file: DirectFile, manifest: Mapping[str, Any]) -> None:
         """Write the matrices to an open file."""
         if self._matrices:
             chords, sections = self._lexicon.chord_table(), self._lexicon.section_table()

@@ -5,11 +5,10 @@ from __future__ import annotations
 import ctypes
 import errno
 import glob
-import io
 import os
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from typing import IO, TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING
 
 import psutil
 
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-
-_FLUSH_BYTES: Final = 64 << 20
+    from etl.runtime.direct import DirectFile
 
 
 def temporary_path(target: Path) -> Path:
@@ -48,56 +46,21 @@ def atomic_path(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_file(target: Path) -> Iterator[IO[bytes]]:
+def atomic_file(target: Path) -> Iterator[DirectFile]:
     """Open ``target`` for binary writing as in :func:`atomic_path`.
 
-    Only failures to write this file name it, so that several may be open at once. It is buffered, for an
-    unbuffered file may take a part of what it is given and say nothing.
+    Only failures to write this file name it, so that several may be open at once. Sync all of them before
+    leaving any: then a full disk is found before one is renamed.
     """
+    from etl.runtime.direct import DirectFile  # noqa: PLC0415 -- numpy waits until something is written
+
     with _staged(target) as temporary:
         try:
-            raw = _TargetFile(temporary, target)
+            opened = DirectFile(temporary, partial(write_error, target))
         except OSError as error:
             raise write_error(target, error) from error
-        with io.BufferedWriter(raw) as file:
+        with opened as file:
             yield file
-
-
-class _TargetFile(io.FileIO):
-    """A file whose failures to write name the target that it stands for.
-
-    A large file is flushed to disk behind the writer, on a thread of its own, and leaves the page cache as it
-    goes: the flush at the end is short, and gigabytes of output do not push everything else out of memory.
-    """
-
-    def __init__(self, temporary: Path, target: Path) -> None:
-        super().__init__(temporary, "w")
-        self._target = target
-        self._unflushed = 0
-        self._flusher = ThreadPoolExecutor(1, thread_name_prefix="etl-flush")
-        self._flush: Future[None] | None = None
-
-    def write(self, data: Any, /) -> int:
-        try:
-            written = super().write(data)
-        except OSError as error:
-            raise write_error(self._target, error) from error
-        self._unflushed += written
-        if self._unflushed >= _FLUSH_BYTES and (self._flush is None or self._flush.done()):
-            self._unflushed = 0
-            self._flush = self._flusher.submit(_flush_behind, self.fileno())
-        return written
-
-    def close(self) -> None:
-        self._flusher.shutdown()  # before the descriptor goes
-        super().close()
-
-
-def _flush_behind(descriptor: int) -> None:
-    with suppress(OSError):  # the flush at the end finds the same error and reports it
-        os.fsync(descriptor)
-        if hasattr(os, "posix_fadvise"):
-            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 @contextmanager
