@@ -8,6 +8,7 @@ import sys
 from contextlib import closing
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from etl.runtime.errors import EtlError
@@ -153,3 +154,16 @@ def test_store_in_a_folder_that_cannot_be_made_is_refused(tmp_path):
     with pytest.raises(EtlError, match="cannot write"), open_store(tmp_path / "file" / "music.duckdb"):
         pass
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+def test_a_stop_while_a_frame_is_read_is_a_stop(path):
+    """DuckDB turns Ctrl-C within code that it calls into an error of its own."""
+
+    def batches():
+        yield from ()
+        raise KeyboardInterrupt
+
+    schema = pa.schema([("x", pa.int64())])
+    rows = pa.RecordBatchReader.from_batches(schema, batches())  # noqa: F841 (read by name)
+    with pytest.raises(KeyboardInterrupt), open_store(path) as connection:
+        connection.execute("CREATE TEMP TABLE t AS SELECT * FROM rows")

@@ -14,7 +14,8 @@ from pathlib import Path
 import py7zr
 import pytest
 
-from etl.pipelines.midi_archives import DEEPEST, LARGEST_MEMBER, Member, Refusal, read_archive
+from etl.pipelines.midi_archives import DEEPEST, Member, read_archive
+from etl.pipelines.midi_kinds import LARGEST_MEMBER, Refusal
 from etl.pipelines.midi_sources import Found, walk
 from tests.midi_oracle import midi_bytes
 

@@ -298,7 +298,7 @@ def test_matrices_and_tables_hold_every_file(library: Path, tmp_path: Path):
 
 def test_midi_chords_go_through_the_chord_analysis(library: Path, tmp_path: Path):
     """Every MIDI file with chords is a data3 row: all symbols known, numerals for each."""
-    songs = write_midi_songs(library / "m.duckdb")
+    songs = write_midi_songs(library / "m.duckdb").path
     command = [
         sys.executable,
         "-m",
@@ -469,5 +469,13 @@ def test_the_command_line_does_it_all(tmp_path: Path):
     assert "no stage" in command("midi", "run", "in", "--stages", "dance", code=1)
     assert "there is no nowhere" in command("midi", "run", "nowhere", code=1)
     assert "there is no nowhere" in command("midi", "run", "in", "nowhere", "--dry-run", code=1)
+    with duckdb.connect(str(tmp_path / "m.duckdb"), read_only=True) as connection:
+        heard = dict(connection.sql("SELECT sha256, key FROM midi_analysis WHERE len(chords) > 0").fetchall())
     built = command("build", "data3", "--from-midi", "-o", "d.csv")
     assert "unknown chords: 0 of" in built
+    with_notes = {row["id"]: row["key"] for row in pl.read_csv(tmp_path / "d.csv").iter_rows(named=True)}
+    assert with_notes == heard
+    command("build", "data3", "--from-midi", "--key-method", "trained", "-o", "d.csv")
+    from_chords = {row["id"]: row["key"] for row in pl.read_csv(tmp_path / "d.csv").iter_rows(named=True)}
+    assert from_chords.keys() == heard.keys()
+    assert from_chords != heard

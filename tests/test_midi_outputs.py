@@ -115,7 +115,7 @@ def test_every_place_of_a_file_gives_tags(tmp_path: Path, monkeypatch, apart, fo
     """One content under two names has the tags of both, in one batch or in two, at once or again."""
     put(tmp_path / "in", "a/kick.mid", "b/trance lead.mid")
     if apart:
-        monkeypatch.setattr("etl.pipelines.midi._BATCH_FILES", 1)
+        monkeypatch.setattr("etl.pipelines.midi_work._BATCH_FILES", 1)
     run(tmp_path / "in", top=tmp_path)
     first = "SELECT category, category_reason FROM midi_analysis"
     before = rows(tmp_path, first)

@@ -19,12 +19,11 @@ import pytest
 from benchmarks.midi_bombs import make_bombs, refused
 from benchmarks.midi_corpus import numbered
 from benchmarks.midi_kills import compare, tables, tree
-from etl.pipelines import midi, midi_task
+from etl.pipelines import midi_changes, midi_task, midi_work
 from etl.pipelines.midi import run_midi
 from etl.pipelines.midi_board import Board
 from etl.pipelines.midi_find import find_files, library_query
 from etl.pipelines.midi_request import MidiRun, Stage
-from etl.pipelines.midi_sources import walk
 from etl.runtime.pool import ProcessPool
 from etl.store.database import open_store
 from tests.midi_oracle import midi_bytes
@@ -111,8 +110,8 @@ def test_a_file_that_kills_its_worker_is_rejected_alone(tmp_path: Path, monkeypa
     """The run goes on with new workers; the file is a reject with a reason, all others are in."""
     put(tmp_path, {f"{number}.mid": blob for number, blob in enumerate(songs(30))})
     put(tmp_path, {"poison.mid": SONG})
-    monkeypatch.setattr(midi, "process", poisoned)
-    monkeypatch.setattr(midi, "_BATCH_FILES", 8)
+    monkeypatch.setattr(midi_work, "process", poisoned)
+    monkeypatch.setattr(midi_work, "_BATCH_FILES", 8)
     summary = run(tmp_path, stages=[Stage.ANALYZE], workers=2)
     assert (summary.found, summary.new, summary.rejects) == (31, 30, {"crashed": 1})
     ((source, stage, reason),) = rows(tmp_path, "SELECT source, stage, reason FROM rejects")
@@ -195,12 +194,14 @@ def test_an_archive_that_vanishes_is_a_reject(tmp_path: Path, monkeypatch):
     with zipfile.ZipFile(tmp_path / "in" / "a.zip", "w") as archive:
         archive.writestr("x.mid", SONG)
 
-    def vanishing(*arguments, **options):
-        found = list(walk(*arguments, **options))
-        (tmp_path / "in" / "a.zip").unlink()
-        return iter(found)
+    changes = midi_changes._changes
 
-    monkeypatch.setattr(midi, "walk", vanishing)
+    def vanishing(*arguments, **options):
+        for found in list(changes(*arguments, **options)):
+            (tmp_path / "in" / "a.zip").unlink(missing_ok=True)
+            yield found
+
+    monkeypatch.setattr(midi_changes, "_changes", vanishing)
     summary = run(tmp_path, stages=[Stage.IMPORT])
     assert (summary.new, summary.rejects) == (1, {"unreadable": 1})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 import pytest
 
@@ -21,16 +22,24 @@ def double(numbers: tuple[int, ...]) -> list[int]:
     return [2 * number for number in numbers]
 
 
-def run(items, *, workers=2, in_flight=5):
+def slow(numbers: tuple[int, ...]) -> list[int]:
+    """Double numbers; over the poisonous one the process hangs."""
+    if POISON in numbers:
+        time.sleep(3600)
+    return [2 * number for number in numbers]
+
+
+def run(items, *, workers=2, in_flight=5, function=double, seconds=60.0):
     """Double all items, in pieces where need be."""
     with ProcessPool(workers) as pool:
         return list(
             pool.map(
-                double,
+                function,
                 items,
                 in_flight=in_flight,
+                seconds=seconds,
                 divide=lambda numbers: [(number,) for number in numbers],
-                lost=lambda numbers: [-number for number in numbers],
+                lost=lambda numbers, _: [-number for number in numbers],
             )
         )
 
@@ -46,6 +55,24 @@ def test_an_item_that_kills_its_process_costs_itself_only(workers):
     items = [tuple(range(start, start + 5)) for start in range(0, 60, 5)]
     expected = [-number if number == POISON else 2 * number for number in range(60)]
     assert flat(run(items, workers=workers)) == expected
+
+
+def test_an_item_that_hangs_costs_itself_only():
+    """Its process is killed when its time is up; all others give their results, in order."""
+    items = [tuple(range(start, start + 2)) for start in range(8, 20, 2)]
+    expected = [-number if number == POISON else 2 * number for number in range(8, 20)]
+    assert flat(run(items, function=slow, seconds=2.0)) == expected
+
+
+def late(numbers: tuple[int, ...]) -> list[int]:
+    """Raise a time-out of its own."""
+    raise TimeoutError(f"not the pool's: {numbers}")
+
+
+def test_a_time_out_of_the_function_itself_is_its_error():
+    """It is raised, not taken for a process that hangs."""
+    with pytest.raises(TimeoutError, match="not the pool's"):
+        run([(1,)], function=late)
 
 
 def test_without_deaths_items_stay_whole_and_in_order():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from etl.chords.keys import KeyMethod, with_key
+from etl.chords.keys import KeyMethod, with_given_keys, with_key
 from etl.chords.readings import NumeralTable, with_readings
 from etl.chords.section_keys import with_section_keys
 from etl.chords.statistics import with_counts, with_statistics
@@ -47,6 +47,7 @@ def analyse(
     songs: pl.DataFrame,
     *,
     method: KeyMethod,
+    keys: pl.DataFrame | None = None,
     statistics: bool = True,
     section_keys: bool = False,
 ) -> Harmony:
@@ -58,6 +59,8 @@ def analyse(
         Needs ``chords: str``.
     method
         How keys are found.
+    keys
+        Keys that are known already: what :func:`~etl.chords.keys.given_keys` gives.
     statistics
         Whether to add the columns that only the store and the matrices need.
     section_keys
@@ -71,13 +74,10 @@ def analyse(
         :func:`~etl.chords.statistics.with_statistics`, and ``key_name``.
     """
     tokens, vocabulary = tokenise(songs["chords"])
-    keyed = (
-        songs.lazy()
-        .with_columns(tokens=tokens)
-        .pipe(with_key, vocabulary, method=method)
-        .pipe(with_readings, vocabulary)
-        .collect(engine="in-memory")
-    )
+    found = songs.lazy().with_columns(tokens=tokens).pipe(with_key, vocabulary, method=method)
+    if keys is not None:
+        found = found.pipe(with_given_keys, keys)
+    keyed = found.pipe(with_readings, vocabulary).collect(engine="in-memory")
     numerals = NumeralTable.of(keyed["readings"], vocabulary)
     analysed = keyed.lazy().pipe(numerals.with_numerals).pipe(with_counts, vocabulary).pipe(with_key_name)
     if section_keys:

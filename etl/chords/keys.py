@@ -39,6 +39,14 @@ _BASES: Final = ("none", "few_chords", "chords")
 FEW_CHORDS: Final = 3
 """A key from fewer chords than this is a guess at best; ``key_basis`` says so."""
 
+KEY_COLUMNS: Final[dict[str, Any]] = {
+    "key": pl.Int8,
+    "key_confidence": pl.Float32,
+    "key_runner_up": pl.Int8,
+    "key_posterior": pl.Array(pl.Float32, 24),
+    "key_basis": pl.String,
+}
+
 # Correlations become a posterior by a softmax at this inverse temperature, fitted by maximum likelihood to
 # the annotated keys of the bundled Billboard songs (benchmarks.train_keys).
 _INVERSE_TEMPERATURE: Final = 11.3
@@ -66,21 +74,43 @@ def with_key(
         str``: ``chords``, ``few_chords`` (fewer than three known chords) or ``none``. A song without a chord
         has key -1, confidence 0 and a posterior of zeros. Ties go to the lower key.
     """
-    dtypes: dict[str, Any] = {
-        "key": pl.Int8,
-        "key_confidence": pl.Float32,
-        "key_runner_up": pl.Int8,
-        "key_posterior": pl.Array(pl.Float32, 24),
-        "key_basis": pl.String,
-    }
 
     def find(token_lists: pl.Series) -> pl.Series:
         tokens = Ragged.from_series(token_lists)
         columns = key_columns(key_logits(tokens, vocabulary, method), chord_counts(tokens, vocabulary))
-        return pl.DataFrame(columns, schema=dtypes).to_struct()
+        return pl.DataFrame(columns, schema=KEY_COLUMNS).to_struct()
 
-    found = pl.col("tokens").map_batches(find, return_dtype=pl.Struct(dtypes))
+    found = pl.col("tokens").map_batches(find, return_dtype=pl.Struct(KEY_COLUMNS))
     return songs.with_columns(found.alias("found_key")).unnest("found_key")
+
+
+def given_keys(ids: pl.Series, posterior: NDArray[np.floating[Any]]) -> pl.DataFrame:
+    """Prepare keys that are known better than from the chords, for :func:`with_given_keys`.
+
+    Parameters
+    ----------
+    ids
+        Songs, each once.
+    posterior
+        Of the 24 keys, (N, 24).
+
+    Returns
+    -------
+    DataFrame
+        ``id`` and the columns of :func:`with_key`; ``key_basis`` is ``given``.
+    """
+    logits = np.log(np.maximum(posterior.astype(np.float64), np.finfo(np.float32).tiny))
+    columns = key_columns(logits, np.full(len(posterior), FEW_CHORDS)) | {"key_basis": ["given"] * len(ids)}
+    return pl.DataFrame({"id": ids, **columns}, schema={"id": pl.String, **KEY_COLUMNS})
+
+
+def with_given_keys(songs: pl.LazyFrame, given: pl.DataFrame) -> pl.LazyFrame:
+    """Put given keys in place of those of :func:`with_key`, but for songs without a chord."""
+    joined = songs.join(given.lazy(), on="id", how="left", maintain_order="left", suffix="_given")
+    is_given = pl.col("key_basis_given").is_not_null() & (pl.col("key") != NO_KEY)
+    return joined.with_columns(
+        pl.when(is_given).then(f"{name}_given").otherwise(name).alias(name) for name in KEY_COLUMNS
+    ).drop(f"{name}_given" for name in KEY_COLUMNS)
 
 
 def key_logits(tokens: Ragged, vocabulary: Vocabulary, method: KeyMethod) -> NDArray[np.float64]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from etl.pipelines.data3 import Data3Build
+    from etl.pipelines.midi_songs import MidiSongs
     from etl.pipelines.summary import Summary
     from etl.store.quality import Quality
 
@@ -60,7 +61,13 @@ def data3(
     db: Database = None,
     no_db: Annotated[bool, typer.Option("--no-db", help="Write no store, only the files.")] = False,
     npz: Annotated[Path | None, typer.Option(help="Write matrices for machine learning as well.")] = None,
-    key_method: Annotated[str, typer.Option(help="How keys are found: trained or krumhansl.")] = "trained",
+    key_method: Annotated[
+        str | None,
+        typer.Option(
+            help="How keys are found: trained or krumhansl, from the chords. Default: trained; "
+            "for MIDI files the key that their notes gave."
+        ),
+    ] = None,
     roman_style: Annotated[
         str, typer.Option(help="How the CSV spells numerals: house, or romantext as music21 reads it.")
     ] = "house",
@@ -93,12 +100,13 @@ def data3(
     from etl.pipelines.data3 import Data3Build, build
     from etl.runtime.progress import Progress
 
-    paths = (*expand(inputs or []), *(midi_songs(db) if from_midi else ()))
+    midi = _midi_songs(db) if from_midi else None
+    paths = (*expand(inputs or []), *([midi.path] if midi else []))
     if not paths:
         raise EtlError(
             "nothing to build from.", "Name a chord CSV, or pass --from-midi.", exit_code=ExitCode.USAGE
         )
-    if key_method not in set(KeyMethod):
+    if key_method not in {*KeyMethod, None}:
         raise EtlError(f"no key method `{key_method}`.", f"Choose one of: {', '.join(KeyMethod)}.")
     if section_keys and no_db:
         raise EtlError("section keys are kept in the store alone.", "Leave out --no-db or --section-keys.")
@@ -109,7 +117,8 @@ def data3(
         output=output,
         database=None if no_db else database_path(db),
         npz=npz,
-        method=KeyMethod(key_method),
+        method=KeyMethod(key_method or KeyMethod.TRAINED),
+        keys=midi.keys if midi and not key_method else None,
         style=RomanStyle(roman_style),
         section_keys=section_keys,
         limit=limit,
@@ -169,11 +178,10 @@ def _quality_report(database: Path, measured: Quality | None) -> str:
     return quality.describe(measured)
 
 
-def midi_songs(db: Path | None) -> tuple[Path]:
-    """Write the chords of the MIDI library where they can be read as songs."""
+def _midi_songs(db: Path | None) -> MidiSongs:
     from etl.pipelines.midi_songs import write_midi_songs
 
-    return (write_midi_songs(database_path(db)),)
+    return write_midi_songs(database_path(db))
 
 
 def expand(patterns: Sequence[str]) -> tuple[Path, ...]:

@@ -6,33 +6,46 @@ import errno
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, Never
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any, Final, Never
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_group
 
 import etl
-from etl.cli import (
-    build,
-    cache,
-    db,
-    demo,
-    enrich,
-    evaluate,
-    export,
-    library,
-    midi,
-    query,
-    report,
-    status,
-    validate,
-)
+from etl.cli import demo, query, status, validate
 from etl.runtime.errors import EtlError, ExitCode
 
 if TYPE_CHECKING:
     from types import FrameType
 
+_GROUPS: Final = ("build", "enrich", "export", "library", "cache", "db", "report", "evaluate", "midi")
+
+
+class _Root(TyperGroup):
+    """Makes a group of commands when it is asked for: making them all takes as long as a short command."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - that of a TyperGroup
+        return [*self.commands, *(name for name in _GROUPS if name not in self.commands)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name in _GROUPS and cmd_name not in self.commands:
+            parent = typer.Typer(rich_markup_mode=None)
+            parent.add_typer(import_module(f"etl.cli.{cmd_name}").app, name=cmd_name)
+            self.commands.update(get_group(parent).commands)
+        return super().get_command(ctx, cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if self.get_command(ctx, args[0]) is None:
+            for name in _GROUPS:  # for the suggestion
+                self.get_command(ctx, name)
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
     name="etl",
+    cls=_Root,
     help="Columnar ETL for music data: chords, audio and MIDI in, DuckDB and data sets for models out.",
     epilog="Start with: etl demo",
     no_args_is_help=True,
@@ -41,18 +54,9 @@ app = typer.Typer(
 )
 
 app.command(epilog="Example: etl demo tryout")(demo.demo)
-app.add_typer(build.app, name="build")
-app.add_typer(enrich.app, name="enrich")
-app.add_typer(export.app, name="export")
-app.add_typer(library.app, name="library")
-app.add_typer(cache.app, name="cache")
 app.command(epilog="Example: etl status --db data/music.duckdb")(status.status)
 app.command(epilog="Example: etl validate data3.csv --schema data3")(validate.validate)
 app.command(epilog=query.EXAMPLES)(query.query)
-app.add_typer(db.app, name="db")
-app.add_typer(report.app, name="report")
-app.add_typer(evaluate.app, name="evaluate")
-app.add_typer(midi.app, name="midi")
 
 
 def _print_version(value: bool) -> None:

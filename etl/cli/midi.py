@@ -260,8 +260,6 @@ def _run(
     force: bool,
     dry_run: bool,
 ) -> None:
-    # Made first: its server loads the compiled code while this process imports the rest.
-    pool = ProcessPool(workers or default_workers(), KERNELS)
     from etl.pipelines.midi import preview, run_midi
     from etl.pipelines.midi_request import MidiRun, Stage
 
@@ -280,7 +278,7 @@ def _run(
     if dry_run:
         typer.echo(preview(request))
         return
-    typer.echo(describe(run_midi(request, pool)))
+    typer.echo(describe(run_midi(request, ProcessPool(workers or default_workers(), KERNELS))))
 
 
 def describe(summary: MidiSummary) -> str:

@@ -36,8 +36,9 @@ def _walk(command: Any, name: str, parent: Any) -> Iterator[tuple[str, str]]:
         command, info_name=name.rsplit(" ", 1)[-1], parent=parent, terminal_width=_WIDTH
     )
     yield name, command.get_help(context)
-    for child in sorted(getattr(command, "commands", {})):
-        yield from _walk(command.commands[child], f"{name} {child}", context)
+    if hasattr(command, "list_commands"):
+        for child in sorted(command.list_commands(context)):
+            yield from _walk(command.get_command(context, child), f"{name} {child}", context)
 
 
 if __name__ == "__main__":

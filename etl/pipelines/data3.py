@@ -65,6 +65,8 @@ class Data3Build:
         The matrices, or None for none.
     method
         How keys are found.
+    keys
+        Keys that are known already, for :func:`etl.chords.keys.with_given_keys`, or None.
     style
         How the CSV spells numerals.
     section_keys
@@ -82,6 +84,7 @@ class Data3Build:
     database: Path | None
     npz: Path | None = None
     method: KeyMethod = KeyMethod.TRAINED
+    keys: pl.DataFrame | None = field(default=None, compare=False, repr=False)
     style: RomanStyle = RomanStyle.HOUSE
     section_keys: bool = False
     limit: int | None = None
@@ -92,7 +95,9 @@ class Data3Build:
     def version(self) -> str:
         """What the results depend on beside the input."""
         sections = f".sections-{SECTION_KEYS_VERSION}" if self.section_keys else ""
-        return f"{ANALYSIS_VERSION}.{self.method}-{KEY_VERSIONS[self.method]}{sections}.limit-{self.limit}"
+        given = ".given" if self.keys is not None else ""
+        keys = f"{self.method}-{KEY_VERSIONS[self.method]}{given}"
+        return f"{ANALYSIS_VERSION}.{keys}{sections}.limit-{self.limit}"
 
     @property
     def rejects_file(self) -> Path:
@@ -225,6 +230,7 @@ def _analyse_block(
     block: Block,
     *,
     method: KeyMethod,
+    keys: pl.DataFrame | None,
     style: RomanStyle,
     names: Names,
     statistics: bool,
@@ -242,6 +248,7 @@ def _analyse_block(
     harmony = analyse(
         with_names(rows.songs, names),
         method=method,
+        keys=keys,
         statistics=statistics,
         section_keys=section_keys,
     )
@@ -295,6 +302,7 @@ def _analyse_and_write(
         work = partial(
             _analyse_block,
             method=request.method,
+            keys=request.keys,
             style=request.style,
             names=known,
             statistics=keeper.wants_songs,

@@ -19,16 +19,14 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Final, cast
 
 from etl.midi.text import decode_text
+from etl.pipelines.midi_kinds import LARGEST_ARCHIVE, LARGEST_MEMBER, MIDI_ENDINGS, Refusal, archive_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LARGEST_MEMBER: Final = 32 * 2**20
-LARGEST_ARCHIVE: Final = 2 * 2**30
 MOST_MEMBERS: Final = 200_000
 HIGHEST_RATIO: Final = 200
 DEEPEST: Final = 4
-MIDI_ENDINGS: Final = (".mid", ".midi", ".kar", ".rmi", ".smf")
 SEPARATOR: Final = "!"
 """Between an archive's path and a member's in it."""
 
@@ -37,7 +35,7 @@ _ARCHIVE_ENDINGS: Final = (
 )  # fmt: skip
 _ALWAYS_FREE: Final = LARGEST_MEMBER  # bytes before the ratio counts: short files of nothing compress well
 _DRIVE: Final = re.compile(r"^[A-Za-z]:")
-_TAR_MAGIC_AT, _TAR_BLOCK = 257, 512
+_TAR_BLOCK = 512
 _READ_ERRORS: Final = (
     OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile,
     NotImplementedError, RuntimeError, ValueError, IndexError, KeyError, TypeError, AttributeError,
@@ -58,15 +56,6 @@ class Member:
     path: str
     blob: bytes
     name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A file, archive or member that is not taken, and why."""
-
-    path: str
-    category: str
-    reason: str
 
 
 class CapError(Exception):
@@ -114,20 +103,6 @@ class Budget:
         self.members += 1
         if self.members > MOST_MEMBERS:
             raise CapError(f"more than {MOST_MEMBERS:,} members")
-
-
-def archive_kind(head: bytes) -> str | None:
-    """Tell zip, gzip, bzip2, xz, 7z, rar or tar by the first 512 bytes; None for anything else."""
-    magics = {
-        b"PK\x03\x04": "zip", b"PK\x05\x06": "zip", b"\x1f\x8b": "gzip", b"BZh": "bzip2",
-        b"\xfd7zXZ\x00": "xz", b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a\x07": "rar",
-    }  # fmt: skip
-    for magic, kind in magics.items():
-        if head.startswith(magic):
-            return kind
-    if head[_TAR_MAGIC_AT : _TAR_MAGIC_AT + 5] == b"ustar":
-        return "tar"
-    return None
 
 
 def read_archive(stream: IO[bytes], path: str, size: int) -> Iterator[Member | Refusal]:

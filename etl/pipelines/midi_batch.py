@@ -25,7 +25,8 @@ from etl.midi.split import TooMuchError, split_file
 from etl.midi.tags import find_tags, name_tags
 from etl.midi.text import decode_text
 from etl.midi.wrapper import plain_midi
-from etl.pipelines.midi_archives import LARGEST_MEMBER
+from etl.pipelines.midi_kinds import LARGEST_MEMBER
+from etl.pipelines.midi_sources import open_file
 from etl.pipelines.midi_task import REJECTS, SPLIT, Entry, Result, Task, failed, part_key
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ def _analysis_rows(
 def _content(entry: Entry) -> bytes:
     if entry.blob is not None:
         return entry.blob
-    with open(entry.location or "", "rb") as file:  # noqa: PTH123 - names that are no UTF-8 need no detour
+    with open_file(entry.location or "") as file:
         content = file.read(LARGEST_MEMBER + 1)
     if len(content) > LARGEST_MEMBER:
         raise OSError(0, f"grew to more than {LARGEST_MEMBER >> 20} MB")

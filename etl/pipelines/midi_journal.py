@@ -15,8 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import polars as pl
-
 from etl.pipelines.midi_sources import shown
 from etl.runtime.errors import EtlError
 from etl.store.database import open_store, transaction
@@ -29,9 +27,9 @@ if TYPE_CHECKING:
 
 _UNDO: Final = "midi undo"
 _COMMANDS: Final = ("midi rename", "midi sanitize --in-place", _UNDO)
-_SCHEMA: Final = {
-    "ordinal": pl.Int64, "old_path": pl.String, "new_path": pl.String, "sha256": pl.String,
-    "track": pl.Int32, "channel": pl.Int16,
+_COLUMNS: Final = {
+    "ordinal": "BIGINT", "old_path": "VARCHAR", "new_path": "VARCHAR", "sha256": "VARCHAR",
+    "track": "INTEGER", "channel": "SMALLINT",
 }  # fmt: skip
 
 
@@ -68,15 +66,7 @@ def carry_out(database: Path, command: str, plan: Sequence[Rename], *, dry_run: 
         recover_renames(connection)
         with recorded_run(connection, command, {"files": len(plan)}) as run:
             renames.run_id = run.run_id
-            rows = [
-                (ordinal, shown(entry.old), shown(entry.new), *entry[2:])
-                for ordinal, entry in enumerate(plan)
-            ]
-            journal = pl.DataFrame(rows, schema=_SCHEMA, orient="row")  # noqa: F841 (read by name)
-            connection.execute(
-                "INSERT INTO midi_renames BY NAME SELECT *, ? AS run_id, 'planned' AS status FROM journal",
-                [run.run_id],
-            )
+            _plan(connection, run.run_id, plan)
             try:
                 for ordinal, entry in enumerate(plan):
                     _move(entry.old, _between(entry.old, run.run_id, ordinal))
@@ -211,15 +201,24 @@ def _entries(connection: duckdb.DuckDBPyConnection, run_id: int) -> list[tuple[i
     return [(ordinal, _location(old), _location(new), status) for ordinal, old, new, status in rows]
 
 
+def _plan(connection: duckdb.DuckDBPyConnection, run_id: int, plan: Sequence[Rename]) -> None:
+    rows = [(ordinal, shown(entry.old), shown(entry.new), *entry[2:]) for ordinal, entry in enumerate(plan)]
+    columns = dict(zip(_COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
+    values = ", ".join(f"unnest(CAST(${name} AS {kind}[])) AS {name}" for name, kind in _COLUMNS.items())
+    connection.execute(
+        f"INSERT INTO midi_renames BY NAME SELECT $run_id AS run_id, 'planned' AS status, {values}",
+        {"run_id": run_id, **columns},
+    )
+
+
 def _mark(connection: duckdb.DuckDBPyConnection, run_id: int, ordinals: Sequence[int], status: str) -> None:
     """Set the status of entries, and let the store's paths and library names follow."""
     before, after = ("old_path", "new_path") if status == "done" else ("new_path", "old_path")
-    chosen = pl.DataFrame({"ordinal": list(ordinals)}, schema={"ordinal": pl.Int64})  # noqa: F841 (read by name)
     with transaction(connection):
         connection.execute(
             "CREATE OR REPLACE TEMP TABLE turned AS SELECT * FROM midi_renames "
-            "WHERE run_id = ? AND ordinal IN (SELECT ordinal FROM chosen) AND status <> ?",
-            [run_id, status],
+            "WHERE run_id = ? AND ordinal IN (SELECT unnest(CAST(? AS BIGINT[]))) AND status <> ?",
+            [run_id, list(ordinals), status],
         )
         connection.execute(
             "UPDATE midi_renames SET status = ? WHERE run_id = ? AND ordinal IN (SELECT ordinal FROM turned)",

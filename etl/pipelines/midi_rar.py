@@ -19,15 +19,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from etl.pipelines.midi_archives import (
-    LARGEST_MEMBER,
-    SEPARATOR,
-    Budget,
-    DamageError,
-    Refusal,
-    is_wanted,
-    unsafe_name,
-)
+from etl.pipelines.midi_archives import SEPARATOR, Budget, DamageError, is_wanted, unsafe_name
+from etl.pipelines.midi_kinds import LARGEST_MEMBER, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,15 +11,14 @@ import py7zr
 from py7zr.io import Py7zIO, WriterFactory
 
 from etl.pipelines.midi_archives import (
-    LARGEST_MEMBER,
     SEPARATOR,
     Budget,
     CapError,
     DamageError,
-    Refusal,
     is_wanted,
     unsafe_name,
 )
+from etl.pipelines.midi_kinds import LARGEST_MEMBER, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

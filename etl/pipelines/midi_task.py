@@ -81,10 +81,9 @@ def single_files(task: Task) -> list[Task]:
     return [*tasks[:-1], replace(tasks[-1], archives=task.archives)] if tasks else [task]
 
 
-def lost(task: Task) -> Result:
-    """Give the result of a batch of one file that no worker lives through: a reject."""
-    reason = "the process that read it was killed or crashed; it may need more memory than there is"
-    return failed(task, "import", "crashed", reason)
+def lost(task: Task, problem: str) -> Result:
+    """Give the result of a batch of one file that no worker comes back from: a reject."""
+    return failed(task, "import", "crashed", f"the process that read it was {problem}")
 
 
 def failed(task: Task, stage: str, category: str, reason: str) -> Result:

@@ -16,19 +16,8 @@ from etl.runtime.files import flush_filesystem
 from etl.runtime.pool import give_back_memory
 from etl.store.database import transaction
 from etl.store.ledger import Ledger
-from etl.store.midi import (
-    ANALYZE,
-    ARCHIVE,
-    IMPORT,
-    SANITIZE,
-    SPLIT,
-    add_paths,
-    add_results,
-    add_tags,
-    has_other_versions,
-    seen_files,
-    unfinished,
-)
+from etl.store.midi import ANALYZE, ARCHIVE, IMPORT, SANITIZE, SPLIT, archive_versions
+from etl.store.midi_results import add_paths, add_results, add_tags, has_other_versions, seen_files
 from etl.store.runs import REJECT_SCHEMA, Run, add_rejects
 
 if TYPE_CHECKING:
@@ -36,18 +25,12 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from etl.pipelines.midi_archives import Refusal
-    from etl.pipelines.midi_sources import Found
+    from etl.pipelines.midi_kinds import Refusal
 
 _COMMIT_SECONDS: Final = 5.0
 _COMMIT_FILES: Final = 1000
 _TRIM_EVERY: Final = 8  # commits
 _NOT_STORED: Final = "name"
-
-
-def archive_key(found: Found) -> str:
-    """Name an archive on disk as it is now, for the ledger."""
-    return f"{found.path}|{found.size}|{found.mtime_ns}"
 
 
 class Writer:
@@ -96,34 +79,9 @@ class Writer:
         self.summary.found += files
         self._board.count(FIND, files)
 
-    def to_do(self, found: list[Found]) -> list[Found]:
-        """Keep what is new, changed, or lacks a stage."""
-        if not found:
-            return []
-        rows = [(e.path, e.size, e.mtime_ns) for e in found if not e.is_archive]
-        self.find(len(rows))
-        if self._request.force:
-            return found
-        frame = pl.DataFrame(
-            rows, schema={"path": pl.String, "size_bytes": pl.Int64, "mtime_ns": pl.Int64}, orient="row"
-        )
-        left = unfinished(self._connection, frame, self._request.tasks, self._run.run_id)["path"]
-        wanted = {*left, *self._unread([archive_key(e) for e in found if e.is_archive])}
-        self.summary.unchanged += frame.height - len(left)
-        return [e for e in found if (archive_key(e) if e.is_archive else e.path) in wanted]
-
-    def _unread(self, archives: list[str]) -> set[str]:
-        """Keep the archives that some of the tasks have not been done for."""
-        items = pl.DataFrame({"item": archives}, schema={"item": pl.String})
-        return {item for ledger in self._archive_ledgers() for item in ledger.missing(items)["item"]}
-
-    def _archive_ledgers(self) -> list[Ledger]:
-        tasks = self._request.tasks.items()
-        return [Ledger(self._connection, ARCHIVE, f"{task}.{version}") for task, version in tasks]
-
-    def refuse(self, refusals: list[Refusal]) -> None:
+    def refuse(self, refusal: Refusal) -> None:
         """Note what was not taken."""
-        self._refusals += [(entry.path, FIND, entry.category, entry.reason) for entry in refusals]
+        self._refusals.append((refusal.path, FIND, refusal.category, refusal.reason))
 
     def close_archives(self, keys: list[str]) -> None:
         """Note archives that were read to their ends, and gave nothing that the workers have yet to do."""
@@ -152,8 +110,8 @@ class Writer:
                 archives = [*self._archives, *(key for result in results for key in result.archives)]
                 if archives:
                     rows = pl.DataFrame({"item": archives, "status": "done"})
-                    for ledger in self._archive_ledgers():
-                        ledger.record(rows)
+                    for version in archive_versions(self._request.tasks):
+                        Ledger(self._connection, ARCHIVE, version).record(rows)
             self._board.stored(self._waiting)
         self.summary.read += self._waiting
         self._results, self._refusals, self._archives, self._waiting = [], [], [], 0

@@ -10,8 +10,10 @@ import threading
 from collections import deque
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from typing import TYPE_CHECKING, Self, TypeVar
+
+from etl.runtime.signals import interrupts_held
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -54,7 +56,9 @@ def process_executor(workers: int, preload: Sequence[str] = ()) -> ProcessPoolEx
         )
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(preload))
-    forkserver.ensure_running()
+    resource_tracker.ensure_running()  # starting it would end the hold
+    with interrupts_held():
+        forkserver.ensure_running()
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker)
 
 

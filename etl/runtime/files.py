@@ -10,8 +10,6 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-import psutil
-
 from etl.runtime.errors import EtlError
 
 if TYPE_CHECKING:
@@ -126,6 +124,8 @@ def _sweep(target: Path) -> None:
 
 def _is_written_by(pid: int, file: Path) -> bool:
     """Whether the process lives, and is not a later one that was given the same number."""
+    import psutil  # noqa: PLC0415 - few runs find such a file
+
     try:
         return psutil.Process(pid).create_time() <= file.stat().st_mtime + 1
     except (psutil.Error, OSError):

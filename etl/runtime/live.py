@@ -6,17 +6,15 @@ import json
 import os
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Self
-
-import psutil
-from rich.console import Console
-from rich.live import Live
-from rich.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from rich.live import Live
 
 _SCREEN_INTERVAL: Final = 0.5
 _LINE_INTERVAL: Final = 10.0
@@ -41,15 +39,12 @@ class LiveView:
         self._title = title
         self._status_file = status_file
         self._log_json = log_json
-        self._console = Console(stderr=True)
+        self._has_screen = sys.stderr.isatty() and not log_json
         self._live: Live | None = None
         self._due: dict[str, float] = {}
         self._stage = ""
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal and not self._log_json:
-            self._live = Live(console=self._console, auto_refresh=False, transient=True)
-            self._live.start()
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -76,17 +71,35 @@ class LiveView:
             if self._is_due("json", _JSON_INTERVAL):
                 sys.stdout.write(json.dumps({"time": _now(), **state}) + "\n")
                 sys.stdout.flush()
-        elif self._live is not None:
+        elif self._has_screen:
             if self._is_due("screen", _SCREEN_INTERVAL):
-                self._live.update(_table(self._title, rows), refresh=True)
+                self._draw(rows)
         elif self._is_due("line", _LINE_INTERVAL):
             sys.stderr.write("  ".join(f"{label}: {text}" for label, text in rows.items()) + "\n")
             sys.stderr.flush()
 
     def say(self, text: str) -> None:
         """Print a line that stays on the screen."""
-        if not self._log_json:
-            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        if self._live is not None:
+            self._live.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        elif not self._log_json:
+            sys.stderr.write(text + "\n")
+
+    def _draw(self, rows: Mapping[str, str]) -> None:
+        # Imported here: a run that ends at once draws nothing.
+        from rich.console import Console  # noqa: PLC0415
+        from rich.live import Live  # noqa: PLC0415
+        from rich.table import Table  # noqa: PLC0415
+
+        if self._live is None:
+            self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=True)
+            self._live.start()
+        table = Table(title=self._title, show_header=False, title_justify="left")
+        table.add_column(style="bold")
+        table.add_column()
+        for label, text in rows.items():
+            table.add_row(label, text)
+        self._live.update(table, refresh=True)
 
     def _is_due(self, what: str, interval: float) -> bool:
         now = time.monotonic()
@@ -98,8 +111,9 @@ class LiveView:
     def _write_status(self, state: Mapping[str, Any]) -> None:
         entry = {"command": self._title, "pid": os.getpid(), "time": _now(), **state}
         temporary = self._status_file.with_name(f".{self._status_file.name}.{os.getpid()}.tmp")
-        temporary.write_text(json.dumps(entry), encoding="utf-8")
-        temporary.replace(self._status_file)
+        with suppress(OSError):  # a full disk must not end a run before its results are safe
+            temporary.write_text(json.dumps(entry), encoding="utf-8")
+            temporary.replace(self._status_file)
 
 
 def status_path(database: Path) -> Path:
@@ -109,6 +123,8 @@ def status_path(database: Path) -> Path:
 
 def read_status(path: Path) -> dict[str, Any] | None:
     """Read the state that a living run has left, None when there is no such run."""
+    import psutil  # noqa: PLC0415 - a run itself does without
+
     try:
         state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         started = psutil.Process(int(state["pid"])).create_time()
@@ -117,15 +133,6 @@ def read_status(path: Path) -> dict[str, Any] | None:
         return None
     # A killed process leaves its file; a later process may have its number. The time is in whole seconds.
     return state if started < written + 1 else None
-
-
-def _table(title: str, rows: Mapping[str, str]) -> Table:
-    table = Table(title=title, show_header=False, title_justify="left")
-    table.add_column(style="bold")
-    table.add_column()
-    for label, text in rows.items():
-        table.add_row(label, text)
-    return table
 
 
 def _now() -> str:

@@ -1,4 +1,4 @@
-"""A process pool that outlives its processes: one that dies costs the item it was at, nothing else."""
+"""A process pool that outlives its processes: one that dies or hangs costs the item it was at, no more."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from collections import deque
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from etl.runtime.errors import EtlError
@@ -14,6 +15,7 @@ from etl.runtime.executor import process_executor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from concurrent.futures import ProcessPoolExecutor
     from types import TracebackType
 
 Item = TypeVar("Item")
@@ -23,7 +25,7 @@ _STILLBORN_HINT: Final = "Check the installation and the free memory; what was f
 
 
 class ProcessPool:
-    """Worker processes; those that the system kills or that crash are replaced.
+    """Worker processes, started when there is work; those that the system kills or that crash are replaced.
 
     Parameters
     ----------
@@ -36,7 +38,13 @@ class ProcessPool:
     def __init__(self, workers: int, preload: Sequence[str] = ()) -> None:
         self.workers = workers
         self._preload = preload
-        self._executor = process_executor(workers, preload)
+        self._executor: ProcessPoolExecutor | None = None
+
+    def start(self) -> ProcessPoolExecutor:
+        """Start, if that is still to do; it goes on beside what the caller does."""
+        if self._executor is None:
+            self._executor = process_executor(self.workers, self._preload)
+        return self._executor
 
     def __enter__(self) -> Self:
         return self
@@ -44,7 +52,20 @@ class ProcessPool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._executor.shutdown(cancel_futures=True)
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._executor is not None:
+            self._executor.shutdown(cancel_futures=True)
+            self._executor = None
+
+    def _kill(self) -> None:
+        """Kill all processes, and do not wait: one that hangs in a system call ends when that does."""
+        executor, self._executor = self._executor, None
+        if executor is not None:
+            for process in list((executor._processes or {}).values()):  # noqa: SLF001 - public from Python 3.14
+                process.kill()
+            executor.shutdown(wait=False, cancel_futures=True)
 
     def map(
         self,
@@ -52,13 +73,14 @@ class ProcessPool:
         items: Iterable[Item],
         *,
         in_flight: int,
+        seconds: float,
         divide: Callable[[Item], Sequence[Item]],
-        lost: Callable[[Item], Result],
+        lost: Callable[[Item, str], Result],
     ) -> Generator[Result]:
         """Map ``function`` over ``items``, giving the results in order of the items.
 
         Where a process dies nobody knows over which item, so those in flight are tried again one at a time,
-        and the one that kills again is divided and its pieces are tried.
+        and the one that kills again is divided and its pieces are tried. So it goes where one takes too long.
 
         Parameters
         ----------
@@ -66,10 +88,12 @@ class ProcessPool:
             As in :func:`etl.runtime.executor.ordered_map`.
         in_flight
             How many items may be submitted and not yet given out.
+        seconds
+            Longest time for an item from when it is the next to be given out.
         divide
             Cut an item into its smallest pieces.
         lost
-            The result of a piece that kills every process.
+            The result of a piece that kills every process or takes too long, and which of the two.
 
         Yields
         ------
@@ -82,20 +106,21 @@ class ProcessPool:
             If processes die without any work.
         """
         pending: deque[tuple[Item, Future[Result]]] = deque()
+        alone = partial(self._alone, function, seconds=seconds, divide=divide, lost=lost)
         try:
             for item in items:
                 pending.append((item, self._submit(function, item)))
                 if len(pending) >= in_flight:
-                    yield from self._next(function, pending, divide, lost)
+                    yield from self._next(pending, seconds, alone)
             while pending:
-                yield from self._next(function, pending, divide, lost)
+                yield from self._next(pending, seconds, alone)
         finally:
             for _, future in pending:
                 future.cancel()
 
     def _submit(self, function: Callable[[Item], Result], item: Item) -> Future[Result]:
         try:
-            return self._executor.submit(function, item)
+            return self.start().submit(function, item)
         except BrokenProcessPool as error:
             failed: Future[Result] = Future()
             failed.set_exception(error)
@@ -103,22 +128,24 @@ class ProcessPool:
 
     def _next(
         self,
-        function: Callable[[Item], Result],
         pending: deque[tuple[Item, Future[Result]]],
-        divide: Callable[[Item], Sequence[Item]],
-        lost: Callable[[Item], Result],
+        seconds: float,
+        alone: Callable[[Item], Iterator[Result]],
     ) -> Iterator[Result]:
         """Give the result of the first item; after a death, of all that are pending."""
+        first = pending[0][1]
         try:
-            result = pending[0][1].result()
-        except BrokenProcessPool:
+            result = first.result(seconds)
+        except (BrokenProcessPool, TimeoutError):
+            if first.done() and not isinstance(first.exception(), BrokenProcessPool):
+                raise  # the function's own time-out
             self._replace()
             while pending:
                 item, future = pending.popleft()
                 if future.done() and not future.cancelled() and future.exception() is None:
                     yield future.result()
                 else:
-                    yield from self._alone(function, item, divide, lost)
+                    yield from alone(item)
         else:
             pending.popleft()
             yield result
@@ -127,29 +154,34 @@ class ProcessPool:
         self,
         function: Callable[[Item], Result],
         item: Item,
+        *,
+        seconds: float,
         divide: Callable[[Item], Sequence[Item]],
-        lost: Callable[[Item], Result],
+        lost: Callable[[Item, str], Result],
     ) -> Iterator[Result]:
         """Try an item with nothing beside it, then its pieces."""
+        future = self._submit(function, item)
         try:
-            result = self._executor.submit(function, item).result()
-        except BrokenProcessPool:
+            result = future.result(seconds)
+        except (BrokenProcessPool, TimeoutError) as error:
+            is_death = isinstance(error, BrokenProcessPool)
+            if future.done() and not is_death:
+                raise
             self._replace()
             pieces = divide(item)
             if len(pieces) < 2:
-                yield lost(item)
+                yield lost(item, "killed or crashed" if is_death else f"too slow: more than {seconds:.0f} s")
                 return
             for piece in pieces:
-                yield from self._alone(function, piece, divide, lost)
+                yield from self._alone(function, piece, seconds=seconds, divide=divide, lost=lost)
         else:
             yield result
 
     def _replace(self) -> None:
         """Start new processes in place of the broken ones."""
-        self._executor.shutdown(cancel_futures=True)
-        self._executor = process_executor(self.workers, self._preload)
+        self._kill()
         try:
-            self._executor.submit(_nothing).result()
+            self.start().submit(_nothing).result()
         except BrokenProcessPool as error:
             raise EtlError("worker processes do not start.", _STILLBORN_HINT) from error
 

@@ -12,7 +12,7 @@ import multiprocessing
 import os
 import signal
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -22,6 +22,7 @@ import psutil
 
 from etl.runtime.errors import EtlError
 from etl.runtime.executor import end_with_parent, one_numerical_thread
+from etl.runtime.signals import interrupts_held
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -154,26 +155,13 @@ def _hire(function: Callable[[Any], Any], item: Any) -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, function), daemon=True)
-    with _interrupts_held():
+    resource_tracker.ensure_running()  # starting it would end the hold
+    with interrupts_held():
         process.start()
     theirs.close()
     worker = _Worker(process, ours)
     _give(worker, item)
     return worker
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back while a process starts, which inherits that: it must not die of one as it imports."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    resource_tracker.ensure_running()  # starting it would end the hold
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _give(worker: _Worker, item: Any) -> None:

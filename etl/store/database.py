@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 import duckdb
-import psutil
 
 from etl.runtime.errors import EtlError
 from etl.runtime.files import check_writable
@@ -91,6 +90,8 @@ def _connect(path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnecti
     except duckdb.OutOfMemoryException as error:
         raise EtlError(f"the database ran out of room: {error}", "Free memory or disk space.") from error
     except duckdb.Error as error:
+        if is_interruption(error):  # while a frame was read
+            raise KeyboardInterrupt from error
         if "No space left" in str(error):
             raise EtlError(
                 f"no space left on the disk of {path}.",
@@ -125,8 +126,13 @@ def second_connection(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyC
 
 
 def is_interruption(error: BaseException) -> bool:
-    """Whether the user stopped the program; DuckDB has an error of its own for that within a query."""
-    return isinstance(error, KeyboardInterrupt) or "Query interrupted" in str(error)
+    """Whether the user stopped the program; DuckDB has errors of its own for that within a query."""
+    text = str(error)
+    return (
+        isinstance(error, KeyboardInterrupt)
+        or "Query interrupted" in text
+        or ("Python object" in text and "KeyboardInterrupt" in text)
+    )
 
 
 def _open_error(path: Path, error: duckdb.Error) -> EtlError:
@@ -137,6 +143,8 @@ def _open_error(path: Path, error: duckdb.Error) -> EtlError:
             return EtlError(
                 f"{path} is in use by another process.", "Wait for it to end, or use another --db."
             )
+        import psutil  # noqa: PLC0415 - of use for this error alone
+
         pid = int(holder[1])
         try:
             started = datetime.fromtimestamp(psutil.Process(pid).create_time()).astimezone()
@@ -169,12 +177,12 @@ def applied_versions(connection: duckdb.DuckDBPyConnection, path: Path) -> set[i
     EtlError
         If a newer version of the program wrote the file.
     """
-    tables = connection.sql("SELECT 1 FROM duckdb_tables() WHERE table_name = 'schema_migrations'").fetchall()
-    if not tables:
-        if connection.sql("SELECT 1 FROM duckdb_tables()").fetchall():
+    tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+    if ("schema_migrations",) not in tables:
+        if tables:
             raise EtlError(f"{path} is a DuckDB file of another program.", "Pass another --db PATH.")
         return set()
-    applied = {row[0] for row in connection.sql("SELECT version FROM schema_migrations").fetchall()}
+    applied = {row[0] for row in connection.execute("SELECT version FROM schema_migrations").fetchall()}
     newer = applied - _known_versions()
     if newer:
         raise EtlError(

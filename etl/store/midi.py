@@ -1,17 +1,13 @@
-"""The MIDI library's tables: what is known of a file, what is new, what goes in."""
+"""The MIDI library's tables: what is known of files and archives on disk, and what of them is done with."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import polars as pl
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import duckdb
-
-    from etl.store.ledger import Ledger
 
 IMPORT: Final = "midi.import"
 ANALYZE: Final = "midi.analyze"
@@ -19,113 +15,55 @@ SANITIZE: Final = "midi.sanitize"
 SPLIT: Final = "midi.split"
 ARCHIVE: Final = "midi.archive"
 
-TABLES: Final = {IMPORT: ("midi_files", "midi_tracks", "midi_tags"), ANALYZE: ("midi_analysis",)}
-"""Which tables each task fills."""
+_DONE: Final = (
+    "SELECT item FROM ledger WHERE status IN ('done', 'skipped') AND {} IN (SELECT unnest($versions)) "
+    "GROUP BY item HAVING count(*) = len($versions)"
+)
+_DONE_FILES: Final = _DONE.format("task || '.' || version")
+_DONE_ARCHIVES: Final = _DONE.format(f"task = '{ARCHIVE}' AND version")
 
 
-def unfinished(
-    connection: duckdb.DuckDBPyConnection, found: pl.DataFrame, tasks: Mapping[str, str], run_id: int
-) -> pl.DataFrame:
-    """Keep the files on disk that are new, changed, or lack some of the tasks; mark the rest as seen.
+class Done:
+    """The files and archives on disk that tasks are done for.
 
     Parameters
     ----------
     connection
         The store.
-    found
-        ``path``, ``size_bytes``, ``mtime_ns`` and any others.
     tasks
-        Ledger tasks that must be done for the content, with their versions.
+        Ledger tasks, with their versions; all of them must be done.
     run_id
-        The run that sees them.
+        The run that sees them again.
+
+    Notes
+    -----
+    A stamp is ``path|size|mtime_ns``.
     """
-    needed = pl.DataFrame({"task": list(tasks), "version": list(tasks.values())})  # noqa: F841 (read by name)
-    known = connection.sql(
-        "SELECT found.path FROM found JOIN midi_paths USING (path, size_bytes, mtime_ns) "
-        "JOIN ledger ON ledger.item = sha256 AND ledger.status IN ('done', 'skipped') "
-        "JOIN needed USING (task, version) GROUP BY ALL HAVING count(*) = ?",
-        params=[len(tasks)],
-    ).pl()
-    if known.height:
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, tasks: Mapping[str, str], run_id: int) -> None:
+        self._connection = connection
+        self._run_id = run_id
         connection.execute(
-            "UPDATE midi_paths SET last_run = ? WHERE path IN (SELECT path FROM known)", [run_id]
+            "CREATE OR REPLACE TEMP TABLE done_with AS "
+            "SELECT path, concat_ws('|', path, size_bytes, mtime_ns) AS stamp FROM midi_paths "
+            f"WHERE sha256 IN ({_DONE_FILES}) UNION ALL SELECT NULL, item FROM ({_DONE_ARCHIVES})",
+            {"versions": archive_versions(tasks)},
         )
-    return found.join(known, on="path", how="anti", maintain_order="left")
+
+    def others(self, stamps: Sequence[str]) -> set[str]:
+        """Keep the stamps of what is new, changed, or lacks a task; mark the rest as seen."""
+        self._connection.execute(
+            "CREATE OR REPLACE TEMP TABLE found AS SELECT unnest(CAST(? AS VARCHAR[])) AS stamp", [stamps]
+        )
+        self._connection.execute(
+            "UPDATE midi_paths SET last_run = ? "
+            "WHERE path IN (SELECT path FROM done_with SEMI JOIN found USING (stamp))",
+            [self._run_id],
+        )
+        others = self._connection.execute("SELECT stamp FROM found ANTI JOIN done_with USING (stamp)")
+        return {stamp for (stamp,) in others.fetchall()}
 
 
-def has_other_versions(connection: duckdb.DuckDBPyConnection, task: str, version: str) -> bool:
-    """Whether the store has results of a task at another version."""
-    query = "SELECT 1 FROM ledger WHERE task = ? AND version <> ? LIMIT 1"
-    return bool(connection.execute(query, [task, version]).fetchall())
-
-
-def add_paths(connection: duckdb.DuckDBPyConnection, paths: pl.DataFrame, run_id: int) -> None:
-    """Store where files were found (rows of ``midi_paths`` but for the runs)."""
-    seen = paths.unique("path", keep="last", maintain_order=True).with_columns(  # noqa: F841 (read by name)
-        first_run=pl.lit(run_id, pl.Int64), last_run=pl.lit(run_id, pl.Int64)
-    )
-    connection.execute(
-        "INSERT INTO midi_paths BY NAME SELECT * FROM seen ON CONFLICT DO UPDATE SET "
-        + ", ".join(f"{name} = excluded.{name}" for name in paths.columns if name != "path")
-        + ", last_run = excluded.last_run"
-    )
-
-
-def add_results(
-    ledger: Ledger, frames: Mapping[str, pl.DataFrame], items: pl.DataFrame, *, replace: bool
-) -> pl.DataFrame:
-    """Store what a task found out about files; what the store has already is not stored again.
-
-    Parameters
-    ----------
-    ledger
-        Of the task, in a transaction.
-    frames
-        Rows for the tables of the task, with ``sha256``.
-    items
-        ``item``: the content hashes, each once.
-    replace
-        Replace what the store has of these files; needed if it may have any.
-
-    Returns
-    -------
-    DataFrame
-        ``item``: the content hashes that were new (all of them, with ``replace``).
-    """
-    connection = ledger.connection
-    fresh = items if replace else ledger.missing(items, retry_failed=True)
-    is_known = fresh.height < items.height
-    for table in TABLES[ledger.task]:
-        if replace:
-            connection.execute(f"DELETE FROM {table} WHERE sha256 IN (SELECT item FROM fresh)")
-        rows = frames[table]
-        if is_known:
-            rows = rows.join(fresh, left_on="sha256", right_on="item", how="semi", maintain_order="left")
-        connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM rows")
-    ledger.record(fresh.with_columns(status=pl.lit("done")))
-    return fresh
-
-
-def add_tags(
-    connection: duckdb.DuckDBPyConnection,
-    tags: pl.DataFrame,  # noqa: ARG001 (read by name)
-) -> None:
-    """Add what names and folders say of files that are in the store already and were found elsewhere too."""
-    connection.execute(
-        "INSERT INTO midi_tags BY NAME SELECT * FROM tags WHERE source IN ('name', 'folder') AND NOT EXISTS "
-        "(FROM midi_tags AS known WHERE known.sha256 = tags.sha256 AND known.tag = tags.tag "
-        "AND known.kind = tags.kind AND known.source = tags.source)"
-    )
-
-
-def seen_files(
-    connection: duckdb.DuckDBPyConnection,
-    files: pl.DataFrame,  # noqa: ARG001 (read by name)
-    run_id: int,
-) -> pl.DataFrame:
-    """Keep of files (``sha256``) those that a run has found before."""
-    seen: pl.DataFrame = connection.sql(
-        "SELECT DISTINCT sha256 FROM midi_paths WHERE last_run = ? AND sha256 IN (SELECT sha256 FROM files)",
-        params=[run_id],
-    ).pl()
-    return seen
+def archive_versions(tasks: Mapping[str, str]) -> list[str]:
+    """Versions of the ledger task of archives: a task that was done for all members, at its own version."""
+    return [f"{task}.{version}" for task, version in tasks.items()]

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
-import polars as pl
 
 import etl
 from etl.runtime.errors import EtlError, ExitCode
@@ -19,16 +18,13 @@ from etl.store.database import is_interruption
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    import polars as pl
+
     from etl.runtime.log import RunLog
 
 REJECT_SCHEMA: Final = {
-    "source": pl.String,
-    "line": pl.Int64,
-    "stage": pl.String,
-    "category": pl.String,
-    "reason": pl.String,
-    "raw": pl.String,
-}
+    "source": str, "line": int, "stage": str, "category": str, "reason": str, "raw": str,
+}  # fmt: skip
 """Columns of a frame of rejects; ``line`` and ``raw`` may be left out."""
 
 
@@ -127,15 +123,9 @@ def add_rejects(connection: duckdb.DuckDBPyConnection, run: Run, rejects: pl.Dat
 
     The run's own count of rejects goes up by as many, and each is told in its log.
     """
-    columns = _reject_columns(rejects)
-    rows = rejects.select(pl.lit(run.run_id).alias("run_id"), *columns)  # noqa: F841 (read by name)
-    connection.execute("INSERT INTO rejects BY NAME SELECT * FROM rows")
+    rows = rejects.select(name for name in REJECT_SCHEMA if name in rejects.columns)  # noqa: F841 (read by name)
+    connection.execute("INSERT INTO rejects BY NAME SELECT ? AS run_id, * FROM rows", [run.run_id])
     run.items_rejected += rejects.height
     if run.log is not None:
         for stage, source, reason in rejects.select("stage", "source", "reason").iter_rows():
             run.log.write("warning", f"run {run.run_id}: {stage}: {source}: {reason}")
-
-
-def _reject_columns(rejects: pl.DataFrame) -> Iterator[pl.Expr]:
-    for name, dtype in REJECT_SCHEMA.items():
-        yield pl.col(name) if name in rejects.columns else pl.lit(None, dtype).alias(name)
