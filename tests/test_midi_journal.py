@@ -124,7 +124,7 @@ def test_names_in_no_encoding_come_back(tmp_path: Path):
     name = os.fsdecode(b"caf\xe9 1.mid")
     (tmp_path / name).write_bytes(b"MThd")
     done = sanitize_in_place((tmp_path,), tmp_path / "m.duckdb", library=tmp_path / "library")
-    assert [Path(new).name for _, new in done.rows] == ["caf_xe9_1.mid"]
+    assert [Path(new).name for _, new in done.rows] == ["cafe_1.mid"]
     assert not (tmp_path / name).exists()
     undo(tmp_path / "m.duckdb", done.run_id)
     assert (tmp_path / name).read_bytes() == b"MThd"

@@ -390,7 +390,7 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path):
     """A killed run leaves no worker behind that could still write."""
     (tmp_path / "in").mkdir()
     song = next(iter(members("pop909.zip").values()))
-    for number in range(400):
+    for number in range(3000):
         (tmp_path / "in" / f"{number}.mid").write_bytes(song + number.to_bytes(2, "big"))
     command = [sys.executable, "-m", "etl", "midi", "run", "in", "--workers", "2", "--db", "m.duckdb"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
@@ -404,7 +404,7 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path):
         if len(below) == 4:  # a resource tracker, the server that forks, two workers
             break
         time.sleep(0.05)
-    time.sleep(0.5)
+    time.sleep(0.2)
     process.kill()
     process.wait()
     _, alive = psutil.wait_procs(below, timeout=20)

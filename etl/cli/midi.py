@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from etl.cli.options import Database
+from etl.cli.tables import one_line
 from etl.runtime.errors import EtlError
 from etl.runtime.executor import default_workers
 from etl.runtime.pool import ProcessPool
 from etl.runtime.settings import database_path
 
 if TYPE_CHECKING:
+    from etl.pipelines.midi_drive import Exported
     from etl.pipelines.midi_request import MidiSummary
 
 app = typer.Typer(
     help="MIDI library: import, analyse, sanitize, split, find, rename, export.", no_args_is_help=True
 )
 
-Sources = Annotated[list[Path], typer.Argument(help="Files, folders and archives (zip, tar.*, gz, 7z).")]
+Sources = Annotated[list[Path], typer.Argument(help="Files, folders and archives (zip, tar.*, gz, 7z, rar).")]
 Library = Annotated[Path, typer.Option(help="Folder for copies with safe names and for parts.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes; default: all cores.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Take so many files at most.")]
@@ -160,21 +163,40 @@ def export(
 ) -> None:
     """Sort the library onto a drive for an Akai MPC One or Force; write matrices and tables."""
     from etl.midi.mpc import DriveFormat
-    from etl.pipelines.midi_export import export_drive, export_tables
+    from etl.pipelines.midi_export import check_tables, export_drive, export_tables
 
     if format_ not in set(DriveFormat):
         raise EtlError(f"no format `{format_}`.", f"Choose one of: {', '.join(DriveFormat)}.")
     if not (export_to or npz or parquet):
         raise EtlError("nowhere to export to.", "Pass --export-to DIR, --npz FILE or --parquet FILE.")
+    check_tables(npz, parquet)
     if export_to:
         done = export_drive(library, database_path(db), export_to, DriveFormat(format_), dry_run=dry_run)
+        typer.echo(_exported(done, export_to, dry_run=dry_run))
+    if dry_run:
         typer.echo(
-            f"{'would copy' if dry_run else 'copied'} {done.copied:,} files ({done.bytes / 2**20:,.1f} MB), "
-            f"{done.unchanged:,} unchanged, {done.removed:,} no longer wanted, to {export_to}"
+            "\n".join(f"would write {target}" for target in (npz, parquet) if target), nl=bool(npz or parquet)
         )
-    if not dry_run:
-        for target, rows in export_tables(database_path(db), npz=npz, parquet=parquet):
-            typer.echo(f"written: {target}, {rows:,} rows")
+        return
+    for target, rows in export_tables(database_path(db), npz=npz, parquet=parquet) if npz or parquet else ():
+        typer.echo(f"written: {target}, {rows:,} rows")
+
+
+def _exported(done: Exported, drive: Path, *, dry_run: bool) -> str:
+    verb = "would copy" if dry_run else "copied"
+    lines = [f"{verb} {done.copied:,} files ({done.bytes / 2**20:,.1f} MB) to {drive}"]
+    lines[0] += f"; {done.unchanged:,} unchanged, {done.removed:,} no longer wanted"
+    for count, what in (
+        (done.kept, "changed on the drive and kept, as NAME_kept_N where replaced"),
+        (
+            done.damaged,
+            "left out: the library has lost or changed them; `etl midi run --force` brings back the lost",
+        ),
+        (done.unanalysed, "left out: not analysed; run `etl midi analyze SOURCE`"),
+    ):
+        if count:
+            lines.append(f"{count:,} files {what}")
+    return "\n".join(lines)
 
 
 @app.command(epilog="Example: etl midi find --bpm 118-124 --key Am --category bass --tag house")
@@ -184,18 +206,30 @@ def find(
     category: Annotated[str | None, typer.Option(help="A category, or the start of one: bass, drum.")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="A tag; may be given again.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="So many at most.")] = 50,
+    format_: Annotated[str, typer.Option("--format", help="text, csv or json (all columns).")] = "text",
     db: Database = None,
 ) -> None:
     """List the files that fit, best known first."""
     from etl.pipelines.midi_find import find_files
 
+    if format_ not in {"text", "csv", "json"}:
+        raise EtlError(f"no format `{format_}`.", "Choose one of: text, csv, json.")
     frame = find_files(
-        database_path(db), bpm=bpm, key=key, category=category, tags=tuple(tag or ()), limit=limit
+        database_path(db), bpm=bpm, key=key, category=category, tags=tuple(tag or ()), limit=limit + 1
     )
-    for row in frame.iter_rows(named=True):
-        bpm = f"{row['bpm']:6.1f}" if row["bpm"] is not None else f"{'-':>6}"
-        typer.echo(f"{bpm}  {row['key'] or '-':9}  {row['category'] or '-':12}  {row['path']}")
-    typer.echo(f"{frame.height:,} files", err=True)
+    found = frame.head(limit)
+    if format_ == "csv":
+        typer.echo(found.with_columns(found["tags"].list.join("|")).write_csv(), nl=False)
+    elif format_ == "json":
+        typer.echo(json.dumps(found.to_dicts(), ensure_ascii=False, indent=1))
+    else:
+        for row in found.iter_rows(named=True):
+            tempo = f"{row['bpm']:6.1f}" if row["bpm"] is not None else f"{'-':>6}"
+            typer.echo(
+                f"{tempo}  {row['key'] or '-':9}  {row['category'] or '-':12}  {one_line(row['path'])}"
+            )
+    more = "the first " if frame.height > limit else ""
+    typer.echo(f"{more}{found.height:,} files{'; --limit shows more' if more else ''}", err=True)
 
 
 @app.command(epilog="Example: etl midi stats --query duplicates")
@@ -211,7 +245,7 @@ def stats(
     frame = library_query(database_path(db), query)
     typer.echo("\t".join(frame.columns))
     for row in frame.iter_rows():
-        typer.echo("\t".join("" if cell is None else str(cell) for cell in row))
+        typer.echo("\t".join("" if cell is None else one_line(str(cell)) for cell in row))
 
 
 def _run(
@@ -271,9 +305,10 @@ def describe(summary: MidiSummary) -> str:
 def _renamed(rows: list[tuple[str, str]], run_id: int, *, dry_run: bool) -> str:
     if not rows:
         return "nothing to rename"
-    lines = [f"{old}  ->  {new}" for old, new in rows]
-    lines.append(
-        f"{len(rows):,} files would be renamed" if dry_run
-        else f"{len(rows):,} files renamed; to take it back: etl midi undo {run_id}"
-    )  # fmt: skip
-    return "\n".join(lines)
+    if not dry_run:
+        return f"{len(rows):,} files renamed; to take it back: etl midi undo {run_id}"
+    names = [(one_line(old), one_line(Path(new).name)) for old, new in rows]
+    width = max(len(old) for old, _ in names)
+    return "\n".join(
+        [*(f"{old:{width}}  ->  {new}" for old, new in names), f"{len(rows):,} files would be renamed"]
+    )

@@ -46,6 +46,13 @@ def _cell(value: object) -> str:
     return text if len(text) <= _CELL else text[: _CELL - 1] + "…"
 
 
+def one_line(text: str) -> str:
+    r"""Write what would break or colour a line (line breaks, tabs, escapes) as escapes: ``\n``."""
+    if text.isprintable():
+        return text
+    return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in text)
+
+
 def list_problems(problems: Sequence[str]) -> ExitCode:
     """Print problems and their number; give the exit code that says whether there were any."""
     for problem in problems:

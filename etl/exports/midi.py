@@ -24,15 +24,40 @@ _FIGURES: Final = (
     *(f"{name}_share" for name in DRUM_CLASSES),
 )  # fmt: skip
 
+_ARRAYS: Final = {
+    "ids": "SHA-256 of each file's content",
+    "key": "0-11 major from C, 12-23 minor from C, -1 none",
+    "key_posterior": "probability of each of the 24 keys",
+    "pitch_class_profile": "share of each pitch class in the sounding time, from C, drums left out",
+    "figures": (
+        "named by figure_names: bpm in quarter notes per minute, seconds, notes, polyphony (most at once), "
+        "mean_polyphony (while any sounds), velocity_mean 1-127, scores, confidences and shares 0-1; NaN none"
+    ),
+    "category": "index into category_names, -1 none",
+    "token_ids": "chords of file i at token_offsets[i]:token_offsets[i + 1], indices into vocabulary",
+    "token_beats": "length of each chord in quarter notes",
+}
 
-def write_midi_npz(connection: duckdb.DuckDBPyConnection, target: Path) -> int:
+
+def write_midi_npz(connection: duckdb.DuckDBPyConnection, target: Path, *, analysis: str) -> int:
     """Write one row per different MIDI file; loads with ``allow_pickle=False``.
 
     The file holds ``ids`` (N,) content hashes; ``key`` (N,) int8 as in `etl.pitch`, -1 none;
     ``key_posterior`` (N, 24) and ``pitch_class_profile`` (N, 12) float32; ``figures`` (N, F) float32 named by
-    ``figure_names``; ``category`` (N,) int8, index into ``category_names``, -1 none; the chords of file i as
+    ``figure_names``, NaN where there is none; ``category`` (N,) int8, index into ``category_names``, -1
+    none; the chords of file i as
     ``token_ids[token_offsets[i]:token_offsets[i + 1]]``, indices into ``vocabulary``, each for
-    ``token_beats`` quarter notes; and ``manifest``, JSON.
+    ``token_beats`` quarter notes; and ``manifest``, JSON, which says what made it and what the arrays are.
+    A ``bpm`` whose ``bpm_confidence`` is 0 is the default of 120, not a finding.
+
+    Parameters
+    ----------
+    connection
+        The store.
+    target
+        The file.
+    analysis
+        Version of the analysis, for the manifest.
 
     Returns
     -------
@@ -45,7 +70,13 @@ def write_midi_npz(connection: duckdb.DuckDBPyConnection, target: Path) -> int:
     vocabulary = chords["chords"].unique().sort()
     index = pl.DataFrame({"chords": vocabulary, "id": np.arange(len(vocabulary), dtype=np.int32)})
     tokens = chords.join(index, on="chords", maintain_order="left")
-    manifest = {"made_by": f"music-etl {etl.__version__}", "rows": frame.height, "source": "midi_analysis"}
+    manifest = {
+        "made_by": f"music-etl {etl.__version__}",
+        "analysis": analysis,
+        "source": "midi_analysis",
+        "rows": frame.height,
+        "arrays": _ARRAYS,
+    }
     with atomic_path(target) as temporary, temporary.open("wb") as file:
         np.savez_compressed(
             file,
@@ -54,7 +85,7 @@ def write_midi_npz(connection: duckdb.DuckDBPyConnection, target: Path) -> int:
             key_posterior=_matrix(frame["key_posterior"], 24),
             pitch_class_profile=_matrix(frame["pitch_class_profile"], 12),
             figures=frame.select(
-                pl.col(name).cast(pl.Float32).fill_null(0.0) for name in _FIGURES
+                pl.col(name).cast(pl.Float32).fill_null(float("nan")) for name in _FIGURES
             ).to_numpy(),
             figure_names=np.array(_FIGURES),
             category=frame["category"]

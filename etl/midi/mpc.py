@@ -52,6 +52,9 @@ CATEGORY_FOLDERS: Final = {
 EMPTY_FOLDERS: Final = ("Patterns", "Programs")
 METADATA_FOLDER: Final = "METADATA"
 
+MOST_IN_FOLDER: Final = 3000
+"""Names in one folder: FAT32 has room for 65,536 entries, and a long name beside its progression takes 20."""
+
 MOST_CHORDS: Final = 16  # pads
 RECORDING_OCTAVE: Final = 2
 _LOWEST_ROOT: Final = 48  # C3
@@ -62,6 +65,30 @@ _LETTERS: Final = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _LEAD_SHEET: Final = {
     "min": "m", "min7": "m7", "dim7": "m7b5", "dimb7": "dim7", "minadd13": "m6", "add13": "6",
 }  # fmt: skip
+
+
+def subfolders(names: Sequence[str], most: int = MOST_IN_FOLDER) -> dict[str, str]:
+    """Give each name the subfolder that it belongs in: none where they are few, else a beginning it shares.
+
+    Examples
+    --------
+    >>> subfolders(["kick.mid", "Snare.mid"])
+    {'kick.mid': '', 'Snare.mid': ''}
+    >>> subfolders(["kick.mid", "Snare_1.mid", "snare_2.mid"], most=2)
+    {'kick.mid': 'k_', 'Snare_1.mid': 's_', 'snare_2.mid': 's_'}
+    """
+    placed = dict.fromkeys(names, "")
+    longest = max(map(len, names), default=0)
+    crowded, length = list(names), 0
+    while len(crowded) > most and length < longest:
+        length += 1
+        groups: dict[str, list[str]] = {}
+        for name in crowded:
+            # The dash at the end keeps clear of the names that Windows reserves.
+            placed[name] = f"{name[:length].lower()}_"
+            groups.setdefault(placed[name], []).append(name)
+        crowded = [name for group in groups.values() if len(group) > most for name in group]
+    return placed
 
 
 def progression(name: str, key: str, chords: Sequence[str]) -> dict[str, Any]:

@@ -142,13 +142,16 @@ def _with_key(frame: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def parse_key(text: str) -> str | None:
-    """Read one key as a person types it: ``Am``, ``F# minor``, ``Bb``, ``C Major``; None if it is none.
+    """Read one key as a person types it: ``Am``, ``f# minor``, ``Bb``, ``C Major``; None if it is none.
 
     Examples
     --------
-    >>> parse_key("Am"), parse_key("Bb"), parse_key("C"), parse_key("Bbmaj7")
-    ('A Minor', 'Bb Major', 'C Major', None)
+    >>> parse_key("Am"), parse_key("f# minor"), parse_key("C"), parse_key("Bbmaj7")
+    ('A Minor', 'F# Minor', 'C Major', None)
     """
+    text = text.strip()
+    if len(text) > 1:  # a small letter alone may be either mode
+        text = text[0].upper() + text[1:]
     if text in KEY_INDEX:
         return text
     if text in LETTER_PITCH_CLASS:

@@ -24,13 +24,13 @@ _RESERVED: Final = r"(?i)^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)"
 def safe_stems(stems: pl.Expr) -> pl.Expr:
     """Rewrite name stems with ``A-Z a-z 0-9 . _ -`` only.
 
-    Accents are transliterated, ``#`` becomes ``s`` (as in the chord spelling), everything else ``_``; no dots
-    or separators at the ends, no Windows device names, at most 100 characters, never empty.
+    Accents are transliterated, ``#`` becomes ``s`` (as in the chord spelling), everything else ``_``; none
+    of ``. _ -`` at the ends, no Windows device names, at most 100 characters, never empty.
     """
     plain = stems.str.replace_many(list(_LETTERS), list(_LETTERS.values())).str.normalize("NFKD")
     plain = plain.str.replace_all(r"\p{M}", "").str.replace_all("#", "s", literal=True)
     plain = plain.str.replace_all(r"[^A-Za-z0-9._-]+", "_").str.replace_all(r"_{2,}", "_")
-    plain = plain.str.strip_chars("_. ").str.head(LONGEST_STEM).str.strip_chars("_. ")
+    plain = plain.str.strip_chars("_.- ").str.head(LONGEST_STEM).str.strip_chars("_.- ")
     # Windows looks at the part before the first dot.
     plain = plain.str.replace(_RESERVED, "${1}_$2")
     return pl.when(plain.str.len_bytes() > 0).then(plain).otherwise(pl.lit(EMPTY_STEM))
@@ -60,7 +60,8 @@ def distinct_names(stems: Iterable[str], taken: set[str], *, ending: str = ".mid
         number = following.get(lower, 0)
         while name.lower() in taken:
             number += 1
-            name = f"{stem}_{number}{ending}"
+            mark = f"_{number}"
+            name = f"{stem[: LONGEST_STEM - len(mark)]}{mark}{ending}"
         following[lower] = number
         taken.add(name.lower())
         names.append(name)

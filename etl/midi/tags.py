@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from etl.midi.drums import TAG_SCORE
-from etl.midi.words import word_tags
+from etl.midi.words import WORDS, word_tags
 
 NAME_CONFIDENCE: Final = 0.8
 FOLDER_CONFIDENCE: Final = 0.6
@@ -22,6 +22,9 @@ _FAMILIES: Final = (
 # Upper bounds, beats per minute.
 _TEMPO_BANDS: Final = (("slow", 80.0), ("moderate", 108.0), ("upbeat", 132.0), ("fast", 168.0))
 _FASTEST_BAND: Final = "very_fast"
+
+TAGS: Final = frozenset(WORDS["tag"]).union(_FAMILIES, (name for name, _ in _TEMPO_BANDS), [_FASTEST_BAND])
+"""All tags there are."""
 
 TAG_COLUMNS: Final = ("file", "tag", "kind", "source", "confidence")
 
@@ -50,15 +53,7 @@ def find_tags(names: pl.DataFrame, files: pl.DataFrame, parts: pl.DataFrame) -> 
         ``file: i32``, ``tag``, ``kind`` (instrument, role, structure, genre or tempo), ``source`` (name,
         folder, track, program, notes or tempo), ``confidence: f64``; a tag once per file and source.
     """
-    sources = [
-        ("name", NAME_CONFIDENCE, names.select("file", name="stem")),
-        ("folder", FOLDER_CONFIDENCE, names.select("file", name="folder")),
-        ("track", TRACK_CONFIDENCE, parts.select("file", "name")),
-    ]
-    words = [
-        word_tags(frame.lazy()).with_columns(source=pl.lit(source), confidence=pl.lit(confidence, pl.Float64))
-        for source, confidence, frame in sources
-    ]
+    tracks = _words("track", TRACK_CONFIDENCE, parts.select("file", "name"))
     pitched = parts.lazy().filter(pl.col("drum_score") <= TAG_SCORE)
     # Program 0 is what files without any program have, so it says nothing.
     programs = (
@@ -92,7 +87,26 @@ def find_tags(names: pl.DataFrame, files: pl.DataFrame, parts: pl.DataFrame) -> 
         )
     )  # fmt: skip
     return (
-        pl.concat([*(frame.select(TAG_COLUMNS) for frame in words), programs, drums, tempo])
+        pl.concat([*_of_names(names), tracks, programs, drums, tempo])
         .sort("file", "tag", "source", "confidence")
         .collect(engine="in-memory")
+    )
+
+
+def name_tags(names: pl.DataFrame) -> pl.DataFrame:
+    """Collect the tags that names and folders give, as `find_tags` does: of the other places of a file."""
+    return pl.concat(_of_names(names)).unique(maintain_order=True).collect(engine="in-memory")
+
+
+def _of_names(names: pl.DataFrame) -> list[pl.LazyFrame]:
+    return [
+        _words("name", NAME_CONFIDENCE, names.select("file", name="stem")),
+        _words("folder", FOLDER_CONFIDENCE, names.select("file", name="folder")),
+    ]
+
+
+def _words(source: str, confidence: float, names: pl.DataFrame) -> pl.LazyFrame:
+    tagged = word_tags(names.lazy())
+    return tagged.with_columns(source=pl.lit(source), confidence=pl.lit(confidence, pl.Float64)).select(
+        TAG_COLUMNS
     )

@@ -152,3 +152,14 @@ def word_tags(names: pl.LazyFrame) -> pl.LazyFrame:
         .drop("word")
         .unique(maintain_order=True)
     )
+
+
+def tags_of(text: str) -> frozenset[str]:
+    """Give the tags that a word or two stand for; empty if none.
+
+    Examples
+    --------
+    >>> sorted(tags_of("Deep House")), sorted(tags_of("dubstep")), tags_of("hosue")
+    (['house'], ['edm'], frozenset())
+    """
+    return frozenset(word_tags(pl.LazyFrame({"name": [text]})).collect()["tag"])

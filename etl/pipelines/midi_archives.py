@@ -280,12 +280,20 @@ def _read_stream(stream: IO[bytes], path: str, budget: Budget, depth: int) -> It
 def _read_7z(stream: IO[bytes], path: str, budget: Budget, depth: int) -> Iterator[Member | Refusal]:
     from etl.pipelines.midi_sevenzip import read_7z  # noqa: PLC0415 - a tenth of a second, for 7z only
 
-    for entry in read_7z(stream, path, budget):
+    yield from _members(read_7z(stream, path, budget), path, budget, depth)
+
+
+def _read_rar(stream: IO[bytes], path: str, budget: Budget, depth: int) -> Iterator[Member | Refusal]:
+    from etl.pipelines.midi_rar import read_rar  # noqa: PLC0415 - for rar only
+
+    yield from _members(read_rar(stream, path, budget), path, budget, depth)
+
+
+def _members(
+    entries: Iterator[Refusal | tuple[str, bytes | None]], path: str, budget: Budget, depth: int
+) -> Iterator[Member | Refusal]:
+    for entry in entries:
         if isinstance(entry, Refusal):
             yield entry
         else:
             yield from _member(*entry, path, budget, depth)
-
-
-def _read_rar(stream: IO[bytes], path: str, budget: Budget, depth: int) -> Iterator[Member | Refusal]:  # noqa: ARG001
-    yield Refusal(path, "unsupported", "rar archives are not supported; unpack it, or repack it as zip")

@@ -6,6 +6,7 @@ incoming folder under its content hash; the main process gives it its name.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import time
@@ -20,8 +21,10 @@ from etl.midi.analysis import Analysis, analyze, survey
 from etl.midi.categories import categorize
 from etl.midi.names import with_name_figures
 from etl.midi.reader import read_files
-from etl.midi.split import split_file
-from etl.midi.tags import find_tags
+from etl.midi.split import TooMuchError, split_file
+from etl.midi.tags import find_tags, name_tags
+from etl.midi.text import decode_text
+from etl.midi.wrapper import plain_midi
 from etl.pipelines.midi_kinds import LARGEST_MEMBER
 from etl.pipelines.midi_sources import open_file
 from etl.pipelines.midi_task import REJECTS, SPLIT, Entry, Result, Task, failed, part_key
@@ -32,12 +35,11 @@ if TYPE_CHECKING:
 
     from etl.midi.batch import MidiBatch
 
-MOST_PARTS: Final = 512
-
+_REFUSED: Final = {name: kind for name, kind in REJECTS.items() if name != "path"}
 _OF_FILES: Final = ("format", "division", "tracks", "repairs", "note_hash")
 _PATHS: Final = {
     "path": pl.String, "location": pl.String, "size_bytes": pl.Int64, "mtime_ns": pl.Int64,
-    "sha256": pl.String, "name": pl.String,
+    "sha256": pl.String, "name": pl.String, "folder": pl.String,
 }  # fmt: skip
 
 
@@ -87,7 +89,7 @@ def _merged(early: Result, late: Result) -> Result:
 
 def _process(task: Task, clock: _Clock) -> Result:
     with clock("import"):
-        rows, blobs, rejects = _read(task.entries)
+        rows, blobs, rejects = _read(task)
         paths = pl.DataFrame(rows, schema=_PATHS, orient="row")
         stems = [PurePath(name).stem for name in paths["name"]]
         stemmed = paths.lazy().with_columns(stem=pl.Series(stems, dtype=pl.String))
@@ -99,11 +101,11 @@ def _process(task: Task, clock: _Clock) -> Result:
         )
         batch = read_files(list(blobs.values()), keep_all=task.split)
         counted = survey(batch)
-        firsts = named.unique("sha256", keep="first", maintain_order=True)
-        names = keys.join(firsts, on="sha256", maintain_order="left").select(
-            "file", "stem", folder=pl.col("path").str.head(-pl.col("name").str.len_chars().cast(pl.Int64))
-        )
-        tags = find_tags(names, counted.files, counted.parts)
+        names = keys.join(named, on="sha256", maintain_order="left").select("file", "stem", "folder")
+        is_first = names["file"].is_first_distinct()
+        # The category follows from the first place alone, so that it does not depend on what is one batch.
+        tags = find_tags(names.filter(is_first), counted.files, counted.parts)
+        others = name_tags(names.filter(~is_first))
         sizes = pl.Series([len(blob) for blob in blobs.values()], dtype=pl.Int64)
         files = _file_rows(counted.files.join(keys, on="file", maintain_order="left"), sizes)
         unreadable = files.filter(~pl.col("valid")).join(paths, on="sha256", maintain_order="left")
@@ -112,11 +114,14 @@ def _process(task: Task, clock: _Clock) -> Result:
         ]
     result = Result(
         count=len(task.entries),
-        paths=named.drop("stem"),
+        paths=named.drop("stem", "folder"),
         files=files,
         analysis=pl.DataFrame(),
         parts=counted.parts.join(keys, on="file", maintain_order="left").drop("file"),
-        tags=tags.join(keys, on="file", maintain_order="left").drop("file"),
+        tags=pl.concat([tags, others])
+        .unique(maintain_order=True)
+        .join(keys, on="file", maintain_order="left")
+        .drop("file"),
         split=pl.DataFrame(schema=SPLIT),
         rejects=pl.DataFrame(rejects, schema=REJECTS, orient="row"),
         archives=task.archives,
@@ -128,21 +133,22 @@ def _process(task: Task, clock: _Clock) -> Result:
     if task.incoming:
         with clock("sanitize"):
             for digest in files.filter("valid")["sha256"]:
-                _write(task.incoming / digest, blobs[digest])
+                _write(f"{task.incoming}/{digest}", plain_midi(blobs[digest]))
         if task.split:
             with clock("split"):
-                result.split = _split(batch, counted.parts, digests, task.incoming)
+                result.split, refused = _split(batch, counted.parts, digests, task.incoming)
+                result.rejects.extend(refused.join(paths, on="sha256").select(*REJECTS))
     return result
 
 
 def _read(
-    entries: tuple[Entry, ...],
+    task: Task,
 ) -> tuple[
-    list[tuple[str, str | None, int, int, str, str]], dict[str, bytes], list[tuple[str, str, str, str]]
+    list[tuple[str, str | None, int, int, str, str, str]], dict[str, bytes], list[tuple[str, str, str, str]]
 ]:
     """Read and hash files: rows of `_PATHS`, different contents by hash, rejects."""
     rows, blobs, rejects = [], {}, []
-    for entry in entries:
+    for entry in task.entries:
         try:
             blob = _content(entry)
         except OSError as error:
@@ -151,8 +157,21 @@ def _read(
         digest = hashlib.sha256(blob).hexdigest()
         blobs[digest] = blob
         on_disk = entry.path if entry.blob is None else None
-        rows.append((entry.path, on_disk, len(blob), entry.mtime_ns, digest, entry.name))
+        folder = _below(entry.path.removesuffix(entry.name), task.roots)
+        rows.append((entry.path, on_disk, len(blob), entry.mtime_ns, digest, _name(entry), folder))
     return rows, blobs, rejects
+
+
+def _below(path: str, roots: tuple[str, ...]) -> str:
+    """Give the part of a path that is below its source."""
+    return next((path[len(root) :] for root in roots if path.startswith(root)), path)
+
+
+def _name(entry: Entry) -> str:
+    """Name a file as text, in whatever encoding the name on disk is."""
+    if entry.location is None:
+        return entry.name
+    return decode_text(os.fsencode(os.path.basename(entry.location)))  # noqa: PTH119 - once per file
 
 
 def _file_rows(files: pl.DataFrame, sizes: pl.Series) -> pl.DataFrame:
@@ -188,22 +207,35 @@ def _content(entry: Entry) -> bytes:
     return content
 
 
-def _write(target: Path, blob: bytes) -> None:
+def _write(target: str, blob: bytes | memoryview) -> None:
     """Write a file under its hash; renamed into place whole, so that the name vouches for the content."""
-    temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(blob)
-    temporary.replace(target)
+    temporary = f"{target}.{os.getpid()}.tmp"
+    with open(temporary, "wb", buffering=0) as file:  # noqa: PTH123 - in the innermost loop
+        if file.write(blob) != len(blob):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), target)
+    os.replace(temporary, target)  # noqa: PTH105 - the same
 
 
-def _split(batch: MidiBatch, parts: pl.DataFrame, digests: list[str], incoming: Path) -> pl.DataFrame:
-    """Write the parts of every file that has several, but not absurdly many."""
-    rows = []
-    several = parts.filter(pl.len().over("file").is_between(2, MOST_PARTS)).select(
+def _split(
+    batch: MidiBatch, parts: pl.DataFrame, digests: list[str], incoming: Path
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Write the parts of every file that has several: rows of `SPLIT`, and files with too many."""
+    rows, refused = [], []
+    several = parts.filter(pl.len().over("file") > 1).select(
         "file", "track", "channel", "program", "drum_score"
     )
     for (file,), group in several.group_by("file", maintain_order=True):
         number = int(str(file))
-        for part in split_file(batch, number, group.drop("file").rows()):
-            _write(incoming / part_key(digests[number], part.track, part.channel), part.blob)
-            rows.append((digests[number], part.track, part.channel, part.suffix))
-    return pl.DataFrame(rows, schema=SPLIT, orient="row")
+        digest = digests[number]
+        try:
+            found = split_file(batch, number, group.drop("file").rows())
+        except TooMuchError as error:
+            refused.append((digest, "split", "cap", str(error)))
+            continue
+        for part in found:
+            _write(f"{incoming}/{part_key(digest, part.track, part.channel)}", part.blob)
+            rows.append((digest, part.track, part.channel, part.suffix))
+    return (
+        pl.DataFrame(rows, schema=SPLIT, orient="row"),
+        pl.DataFrame(refused, schema={"sha256": pl.String, **_REFUSED}, orient="row"),
+    )

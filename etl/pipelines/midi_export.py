@@ -1,58 +1,25 @@
-"""Copy the library to a drive for an Akai MPC or Force: sorted, verified, only what changed."""
+"""What of the library belongs on a drive for an Akai MPC or Force, and in matrices and tables."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-import etl
 from etl.exports.midi import write_midi_npz, write_midi_parquet
-from etl.midi.mpc import (
-    CATEGORY_FOLDERS,
-    EMPTY_FOLDERS,
-    METADATA_FOLDER,
-    ROOT_FOLDERS,
-    DriveFormat,
-    progression,
-)
+from etl.midi.mpc import CATEGORY_FOLDERS, ROOT_FOLDERS, DriveFormat, progression, subfolders
+from etl.pipelines.midi_drive import Exported, Wanted, update_drive
+from etl.pipelines.midi_request import ANALYSIS_VERSION
 from etl.runtime.errors import EtlError
-from etl.runtime.files import atomic_path
+from etl.runtime.files import check_writable
 from etl.store.database import read_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SCHEMA_NAME: Final = "midi_drive/1"
-_SPARE_BYTES: Final = 1 << 20
 _DEFAULT_CATEGORY: Final = "Loops"
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """A file that belongs on the drive: a copy of ``source``, or ``content``."""
-
-    target: str
-    sha256: str
-    size: int
-    category: str
-    reason: str
-    source: Path | None
-    content: bytes | None = None
-
-
-@dataclass
-class Exported:
-    """What an export did."""
-
-    copied: int = 0
-    unchanged: int = 0
-    removed: int = 0
-    bytes: int = 0
+_MIDI, _PROGRESSION = ".mid", ".progression"
 
 
 def export_drive(
@@ -61,155 +28,94 @@ def export_drive(
     """Bring a drive up to date with the library.
 
     Files that an earlier export put there and that are no longer wanted are removed; others are not touched.
+    Files without notes have no category and stay in the library.
 
     Raises
     ------
     EtlError
-        If the library is empty, a copy differs from its source, or the drive has too little room.
+        If there is nothing to export, or as `etl.pipelines.midi_drive.update_drive`.
     """
-    wanted = {entry.target: entry for entry in _wanted(library, database, drive_format)}
-    if not wanted:
-        raise EtlError(f"there is nothing in the library {library}.", "Fill it with `etl midi run SOURCE`.")
-    index_path = drive / METADATA_FOLDER / "file_index.json"
-    before: dict[str, Any] = {}
-    if index_path.exists():
-        before = {entry["path"]: entry for entry in json.loads(index_path.read_text("utf-8"))["files"]}
-    copies = [
-        entry
-        for target, entry in wanted.items()
-        if before.get(target, {}).get("sha256") != entry.sha256 or not _is_there(drive / target, entry.size)
-    ]
-    gone = [target for target in before if target not in wanted]
-    done = Exported(len(copies), len(wanted) - len(copies), len(gone), sum(entry.size for entry in copies))
-    if dry_run:
-        return done
-    foreign = [entry.target for entry in copies if entry.target not in before and _differs(entry, drive)]
-    if foreign:
+    with read_store(database) as connection:
+        rows = connection.sql(
+            "SELECT library.sha256, folder, library.name, category, category_reason, key, chords, "
+            "size_bytes, list_contains(repairs, 'junk_before_header') FROM midi_library AS library "
+            "JOIN midi_analysis USING (sha256) JOIN midi_files USING (sha256) "
+            "WHERE track IS NULL AND notes > 0 ORDER BY library.name"
+        ).fetchall()
+        ((unanalysed,),) = connection.sql(
+            "SELECT count(*) FROM midi_library ANTI JOIN midi_analysis USING (sha256) WHERE track IS NULL"
+        ).fetchall()
+    if unanalysed and not rows:
+        raise EtlError(f"the files of {library} are not analysed.", "Run `etl midi analyze SOURCE`.")
+    there = [row for row in rows if (library / row[1] / row[2]).is_file()]
+    if not there:
         raise EtlError(
-            f"{drive / foreign[0]} is there already, and from no export ({len(foreign):,} such files).",
-            "Move it away, or export to another folder. Nothing was written.",
+            f"there is nothing in the library {library}.",
+            "Pass --library DIR, or fill it with `etl midi run`.",
         )
-    drive.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(drive).free
-    if done.bytes + _SPARE_BYTES > free:
-        raise EtlError(
-            f"{drive} has {free >> 20:,} MB free, and the export needs {(done.bytes >> 20) + 1:,} MB.",
-            "Free some space, or choose another drive. Nothing was written.",
-        )
-    for root in ROOT_FOLDERS[drive_format]:
-        for folder in (*CATEGORY_FOLDERS.values(), *EMPTY_FOLDERS):
-            (drive / root / folder).mkdir(parents=True, exist_ok=True)
-    for entry in copies:
-        _copy(entry, drive / entry.target)
-    for target in gone:
-        (drive / target).unlink(missing_ok=True)
-    _write_metadata(drive, list(wanted.values()), copies, gone, drive_format)
+    wanted = list(_wanted(library, rows, drive_format))
+    done = update_drive(drive, wanted, drive_format, dry_run=dry_run)
+    done.unanalysed = unanalysed
     return done
+
+
+def check_tables(*targets: Path | None) -> None:
+    """Raise an `EtlError` if a file for :func:`export_tables` cannot be written."""
+    for target in targets:
+        if target:
+            check_writable(target)
 
 
 def export_tables(
     database: Path, *, npz: Path | None = None, parquet: Path | None = None
 ) -> Iterator[tuple[Path, int]]:
-    """Write matrices and tables of the library; yield each file with its number of rows."""
+    """Write matrices and tables of the library; yield each file with its number of rows.
+
+    Raises
+    ------
+    EtlError
+        If nothing has been analysed, or a file cannot be written.
+    """
+    check_tables(npz, parquet)
     with read_store(database) as connection:
+        if not connection.sql("SELECT 1 FROM midi_analysis LIMIT 1").fetchall():
+            raise EtlError(f"{database} has no analysed MIDI files.", "Run `etl midi analyze SOURCE`.")
         if npz:
-            yield npz, write_midi_npz(connection, npz)
+            yield npz, write_midi_npz(connection, npz, analysis=ANALYSIS_VERSION)
         if parquet:
             yield parquet, write_midi_parquet(connection, parquet)
 
 
-def _wanted(library: Path, database: Path, drive_format: DriveFormat) -> Iterator[_Wanted]:
-    with read_store(database) as connection:
-        rows = connection.sql(
-            "SELECT library.sha256, folder, library.name, category, category_reason, key, chords, size_bytes "
-            "FROM midi_library AS library JOIN midi_analysis USING (sha256) JOIN midi_files USING (sha256) "
-            "WHERE track IS NULL AND notes > 0 ORDER BY library.name"
-        ).fetchall()
-    for digest, folder, name, category, reason, key, chords, size in rows:
-        place = CATEGORY_FOLDERS[category or _DEFAULT_CATEGORY]
-        progression_file = None
+def _wanted(
+    library: Path,
+    rows: list[tuple[str, str, str, str, str, str | None, list[str], int, bool]],
+    drive_format: DriveFormat,
+) -> Iterator[Wanted]:
+    by_category: dict[str, list[str]] = {}
+    for _, _, name, category, *_ in rows:
+        by_category.setdefault(category or _DEFAULT_CATEGORY, []).append(name)
+    shelves = {category: subfolders(names) for category, names in by_category.items()}
+    for digest, folder, name, found, reason, key, chords, size, was_wrapped in rows:
+        source = library / folder / name
+        category = found or _DEFAULT_CATEGORY
+        copied, copied_size = _plain(source, digest, size) if was_wrapped else (digest, size)
+        place = f"{CATEGORY_FOLDERS[category]}/{shelves[category][name]}".rstrip("/")
+        stem = name.removesuffix(_MIDI)
+        chart = b""
         if category == "Progressions" and key:
-            stem = name.removesuffix(".mid")
-            progression_file = json.dumps(progression(stem, key, chords), indent=2).encode()
+            chart = json.dumps(progression(stem, key, chords), indent=2).encode()
         for root in ROOT_FOLDERS[drive_format]:
-            target = f"{root}/{place}/{name}"
-            yield _Wanted(
-                target, digest, size, category or _DEFAULT_CATEGORY, reason or "", library / folder / name
-            )
-            if progression_file:
-                yield _Wanted(
-                    f"{target.removesuffix('.mid')}.progression",
-                    hashlib.sha256(progression_file).hexdigest(),
-                    len(progression_file),
-                    category,
-                    "made from the chords",
-                    None,
-                    progression_file,
-                )
+            yield Wanted(f"{root}/{place}/{name}", copied, copied_size, category, reason or "", source)
+            if chart:
+                target = f"{root}/{place}/{stem}{_PROGRESSION}"
+                chart_hash = hashlib.sha256(chart).hexdigest()
+                yield Wanted(target, chart_hash, len(chart), category, "made from the chords", None, chart)
 
 
-def _is_there(path: Path, size: int) -> bool:
-    return path.is_file() and path.stat().st_size == size
-
-
-def _differs(entry: _Wanted, drive: Path) -> bool:
-    """Whether another file has the name; a killed export may have left this very one."""
-    target = drive / entry.target
-    return target.is_file() and hashlib.sha256(target.read_bytes()).hexdigest() != entry.sha256
-
-
-def _copy(entry: _Wanted, target: Path) -> None:
-    """Copy a file whole or not at all, and read it back."""
+def _plain(source: Path, digest: str, size: int) -> tuple[str, int]:
+    """Hash and size of a copy that is not the file as it was found, but what was wrapped in it."""
     try:
-        content = entry.content if entry.content is not None else entry.source.read_bytes()  # type: ignore[union-attr]
-    except OSError as error:
-        raise EtlError(
-            f"{entry.source} cannot be read: {error.strerror}.",
-            "Run `etl midi run --force` to put it back.",
-        ) from error
-    with atomic_path(target) as temporary:
-        temporary.write_bytes(content)
-    if hashlib.sha256(target.read_bytes()).hexdigest() != entry.sha256:
-        target.unlink()
-        raise EtlError(f"{target} is not what was written.", "The drive or the library's copy is damaged.")
-
-
-def _write_metadata(
-    drive: Path, wanted: list[_Wanted], copies: list[_Wanted], gone: list[str], drive_format: DriveFormat
-) -> None:
-    """Write the index, the categories and the log of this export; the index last."""
-    counts: dict[str, int] = {}
-    for entry in wanted:
-        counts[entry.category] = counts.get(entry.category, 0) + 1
-    head = {
-        "schema": SCHEMA_NAME,
-        "made_by": f"music-etl {etl.__version__}",
-        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "format": str(drive_format),
-    }
-    documents = {
-        "categories.json": {
-            **head,
-            "categories": [
-                {"name": name, "folder": folder, "files": counts.get(name, 0)}
-                for name, folder in CATEGORY_FOLDERS.items()
-            ],
-        },
-        "export_log.json": {**head, "copied": [entry.target for entry in copies], "removed": gone},
-        "file_index.json": {
-            **head,
-            "files": [
-                {
-                    "path": entry.target,
-                    "sha256": entry.sha256,
-                    "bytes": entry.size,
-                    "category": entry.category,
-                    "reason": entry.reason,
-                }
-                for entry in wanted
-            ],
-        },
-    }
-    for name, document in documents.items():
-        with atomic_path(drive / METADATA_FOLDER / name) as temporary:
-            temporary.write_text(json.dumps(document, indent=1), encoding="utf-8")
+        content = source.read_bytes()
+    except OSError:
+        return digest, size
+    return hashlib.sha256(content).hexdigest(), len(content)

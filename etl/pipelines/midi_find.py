@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
+from etl.midi.categories import CATEGORIES
 from etl.midi.names import parse_key
+from etl.midi.tags import TAGS
+from etl.midi.words import WORDS, tags_of
 from etl.runtime.errors import EtlError
 from etl.store.database import read_store
 from etl.store.queries import named_queries
@@ -15,6 +20,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 _PREFIX: Final = "midi-"
+_NUMBER: Final = r"\s*([0-9]+(?:\.[0-9]+)?)\s*"
+_TEMPO: Final = re.compile(rf"{_NUMBER}(?:-{_NUMBER})?")
 
 
 def find_files(
@@ -39,7 +46,7 @@ def find_files(
     category
         A category or its start, in any case: ``bass``, ``drum``.
     tags
-        Tags that a file must all have.
+        Tags that a file must all have, or words that stand for one: ``house``, ``deep house``.
     limit
         So many at most.
 
@@ -51,25 +58,21 @@ def find_files(
     Raises
     ------
     EtlError
-        If a tempo or key cannot be read.
+        If a tempo, key, category or tag cannot be read.
     """
     conditions, values = ["true"], list[Any]()
-    if bpm:
-        low, high = _tempo_range(bpm)
+    if bpm is not None:
         conditions.append("bpm BETWEEN ? AND ?")
-        values += [low, high]
-    if key:
-        name = parse_key(key)
-        if name is None:
-            raise EtlError(f"`{key}` is no key.", "Write it like Am, 'F# minor' or Bb.")
+        values += _tempo_range(bpm)
+    if key is not None:
         conditions.append("key = ?")
-        values.append(name)
-    if category:
-        conditions.append("starts_with(lower(category), lower(?))")
-        values.append(category)
+        values.append(_key(key))
+    if category is not None:
+        conditions.append("list_contains(?, category)")
+        values.append(_categories(category))
     for tag in tags:
-        conditions.append("sha256 IN (SELECT sha256 FROM midi_tags WHERE tag = lower(?))")
-        values.append(tag)
+        conditions.append("sha256 IN (SELECT sha256 FROM midi_tags WHERE list_contains(?, tag))")
+        values.append(_tags(tag))
     with read_store(database) as connection:
         found: pl.DataFrame = connection.sql(
             "SELECT path, library_name, bpm, key, category, seconds, "
@@ -82,11 +85,41 @@ def find_files(
 
 
 def _tempo_range(text: str) -> tuple[float, float]:
-    low, dash, high = text.partition("-")
-    try:
-        return (float(low), float(high)) if dash else (float(low) - 0.5, float(low) + 0.5)
-    except ValueError as error:
-        raise EtlError(f"`{text}` is no tempo.", "Write it like 120 or 118-124.") from error
+    match = _TEMPO.fullmatch(text)
+    if match is None:
+        raise EtlError(f"`{text}` is no tempo.", "Write it like 120 or 118-124.")
+    if match[2] is None:
+        return float(match[1]) - 0.5, float(match[1]) + 0.5
+    low, high = float(match[1]), float(match[2])
+    if low > high:
+        raise EtlError(f"`{text}` runs from high to low.", f"Write {match[2]}-{match[1]}.")
+    return low, high
+
+
+def _key(text: str) -> str:
+    name = parse_key(text)
+    if name is None:
+        raise EtlError(f"`{text}` is no key.", "Write it like Am, 'F# minor' or Bb.")
+    return name
+
+
+def _categories(text: str) -> list[str]:
+    chosen = [name for name in CATEGORIES if text and name.lower().startswith(text.lower())]
+    if not chosen:
+        raise EtlError(f"`{text}` begins no category.", f"Choose of: {', '.join(CATEGORIES)}.")
+    return chosen
+
+
+def _tags(text: str) -> list[str]:
+    """Give the tags that a word stands for: itself, or what its words are tagged as."""
+    if text.lower() in TAGS:
+        return [text.lower()]
+    chosen = sorted(tags_of(text))
+    if not chosen:
+        alike = get_close_matches(text.lower(), [*TAGS, *WORDS["word"]])
+        hint = f"Did you mean: {', '.join(dict.fromkeys(alike))}?" if alike else ""
+        raise EtlError(f"`{text}` is no tag.", hint or f"Choose of: {', '.join(sorted(TAGS))}.")
+    return chosen
 
 
 def library_query(database: Path, name: str) -> pl.DataFrame:

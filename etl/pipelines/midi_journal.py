@@ -90,7 +90,7 @@ def undo(database: Path, run_id: int) -> tuple[int, int]:
     Raises
     ------
     EtlError
-        If the run renamed nothing.
+        If the run renamed nothing, or a later one renamed the same files.
     """
     with open_store(database) as connection:
         recover_renames(connection)
@@ -101,6 +101,7 @@ def undo(database: Path, run_id: int) -> tuple[int, int]:
             raise EtlError(
                 f"run {run_id} has no renames to take back.", "`etl midi rename` says the number of its run."
             )
+        _check_order(connection, run_id)
         with recorded_run(connection, _UNDO, {"run": run_id}) as run:
             try:
                 undone = _take_back(connection, run_id)
@@ -109,6 +110,21 @@ def undo(database: Path, run_id: int) -> tuple[int, int]:
                 raise _stuck(error) from error
             run.items_in, run.items_out = count, undone
     return undone, count - undone
+
+
+def _check_order(connection: duckdb.DuckDBPyConnection, run_id: int) -> None:
+    """Raise an `EtlError` if a later run has renamed what a run has named."""
+    ((later, files),) = connection.execute(
+        "SELECT max(later.run_id), count(DISTINCT mine.ordinal) FROM midi_renames AS mine "
+        "JOIN midi_renames AS later ON later.old_path = mine.new_path AND later.run_id > mine.run_id "
+        "WHERE mine.run_id = ? AND mine.status = 'done' AND later.status = 'done'",
+        [run_id],
+    ).fetchall()
+    if files:
+        raise EtlError(
+            f"{files:,} of these files have been renamed since.",
+            f"Take that back first: etl midi undo {later}",
+        )
 
 
 def recover_renames(connection: duckdb.DuckDBPyConnection) -> None:

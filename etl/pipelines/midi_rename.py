@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import string
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from etl.midi.sanitize import distinct_names, safe_stems
+from etl.midi.text import decode_text
 from etl.pipelines.midi_journal import Rename, Renames, carry_out
 from etl.pipelines.midi_sources import Found, check_sources, shown, walk
 from etl.runtime.errors import EtlError
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 _FIELDS: Final = frozenset({"bpm", "key", "tags", "category", "bars", "name"})
 _MOST_TAGS: Final = 3
 _ENDING: Final = ".mid"
+_MIDI_ENDING: Final = re.compile(r"\.midi?$", re.IGNORECASE)
+_TOO_WIDE: Final = re.compile(r"[0-9]{3}|[{]")
 _WRAPPED: Final = ".rmi"  # a RIFF file with a MIDI file in it, and no MIDI file
 
 
@@ -46,7 +50,8 @@ def sanitize_in_place(
 
 def _safe_names(folder: Path, paths: list[Path]) -> Iterator[Rename]:
     """Rename what has no safe name, or one that differs only by case from another's."""
-    stems = pl.DataFrame({"stem": [shown(path.stem) for path in paths]}).select(safe_stems(pl.col("stem")))
+    decoded = [decode_text(os.fsencode(path.stem)) for path in paths]
+    stems = pl.DataFrame({"stem": decoded}, schema={"stem": pl.String}).select(safe_stems(pl.col("stem")))
     wanted = {
         path: (stem, _WRAPPED if path.suffix.lower() == _WRAPPED else _ENDING)
         for path, stem in zip(paths, stems["stem"], strict=True)
@@ -71,19 +76,13 @@ def rename_library(library: Path, database: Path, *, template: str, dry_run: boo
     Raises
     ------
     EtlError
-        If the template cannot be read, has an unknown field or none, or a file cannot be renamed; then none
-        is.
+        If the template cannot be read, has an unknown field or none, nothing has been analysed, or a file
+        cannot be renamed; then none is.
     """
-    stem = template.removesuffix(_ENDING)
-    try:
-        fields = {name for _, name, _, _ in string.Formatter().parse(stem) if name is not None}
-        stem.format(**dict.fromkeys(fields & _FIELDS, ""), **dict.fromkeys(fields - _FIELDS, ""))
-    except (ValueError, KeyError, IndexError, AttributeError) as error:
-        raise EtlError(f"the template `{template}` cannot be read: {error}.", _template_hint()) from error
-    if not fields or fields - _FIELDS:
+    stem = _stem_template(template)
+    if not library.is_dir():
         raise EtlError(
-            f"the template `{template}` has {', '.join(sorted(fields - _FIELDS)) or 'no field'}.",
-            _template_hint(),
+            f"there is no library at {library}.", "Pass --library DIR, or fill it: `etl midi run`."
         )
     library = library.absolute()  # the journal must find the files from any folder
     with open_store(database) as connection:
@@ -101,6 +100,10 @@ def rename_library(library: Path, database: Path, *, template: str, dry_run: boo
             "SELECT sha256, track, channel, folder, name FROM midi_library WHERE track IS NOT NULL "
             "ORDER BY ALL"
         ).fetchall()
+    if rows.is_empty():
+        raise EtlError(
+            f"the files of {library} are not analysed, or there are none.", "Run `etl midi analyze SOURCE`."
+        )
     values = rows.select(
         bpm=pl.col("bpm").round(0).cast(pl.Int64).cast(pl.String),
         key=pl.col("key").str.replace(" Major", "maj").str.replace(" Minor", "min").fill_null("nokey"),
@@ -112,7 +115,9 @@ def rename_library(library: Path, database: Path, *, template: str, dry_run: boo
     names = [stem.format(**row) for row in values.iter_rows(named=True)]
     stems = pl.DataFrame({"stem": names}, schema={"stem": pl.String}).select(safe_stems(pl.col("stem")))
     ours = set(rows.select(pl.col("folder") + "/" + pl.col("name")).to_series())
-    final = distinct_names(stems["stem"], _foreign_names(library, set(rows["folder"]), ours))
+    final = _final_names(
+        rows["name"].to_list(), stems["stem"].to_list(), _foreign_names(library, set(rows["folder"]), ours)
+    )
     places = list(zip(*rows.select("sha256", "folder", "name"), final, strict=True))
     new_names = {digest: new.removesuffix(_ENDING) for digest, _, _, new in places}
     plan = [Rename(str(library / folder / old), str(library / folder / new), digest)
@@ -127,6 +132,40 @@ def rename_library(library: Path, database: Path, *, template: str, dry_run: boo
     return carry_out(database, "midi rename", there, dry_run=dry_run)
 
 
+def _stem_template(template: str) -> str:
+    """Take the ending off a template; `EtlError` where it cannot be filled in."""
+    hint = f"Use of: {', '.join('{' + name + '}' for name in sorted(_FIELDS))}."
+    stem = _MIDI_ENDING.sub("", template)
+    try:
+        fields = [(name, width) for _, name, width, _ in string.Formatter().parse(stem) if name is not None]
+        is_wide = any(_TOO_WIDE.search(width or "") for _, width in fields)
+        unknown = sorted({name for name, _ in fields} - _FIELDS)
+        if not is_wide:
+            stem.format(**dict.fromkeys([*_FIELDS, *unknown], ""))
+    except (ValueError, KeyError, IndexError, AttributeError) as error:
+        raise EtlError(f"the template `{template}` cannot be read: {error}.", hint) from error
+    if is_wide:
+        raise EtlError(f"the template `{template}` has a field wider than a name can be.", hint)
+    if unknown or not fields:
+        raise EtlError(f"the template `{template}` has {', '.join(unknown) or 'no field'}.", hint)
+    return stem
+
+
+def _final_names(names: list[str], stems: list[str], taken: set[str]) -> list[str]:
+    """Give every stem a name; a file that has one with that stem, numbered or not, keeps it."""
+    final: list[str | None] = []
+    for name, stem in zip(names, stems, strict=True):
+        fits = re.fullmatch(rf"{re.escape(stem)}(_[1-9][0-9]*)?{re.escape(_ENDING)}", name)
+        stays = fits is not None and name.lower() not in taken
+        final.append(name if stays else None)
+        if stays:
+            taken.add(name.lower())
+    others = iter(
+        distinct_names([stem for stem, name in zip(stems, final, strict=True) if name is None], taken)
+    )
+    return [name or next(others) for name in final]
+
+
 def _foreign_names(library: Path, folders: set[str], ours: set[str]) -> set[str]:
     """Lower-case names of what lies in the library's folders and is not in the store."""
     names = set()
@@ -136,7 +175,3 @@ def _foreign_names(library: Path, folders: set[str], ours: set[str]) -> set[str]
             entries = (entry.name for entry in place.iterdir())
             names |= {shown(name).lower() for name in entries if f"{folder}/{name}" not in ours}
     return names
-
-
-def _template_hint() -> str:
-    return f"Use of: {', '.join('{' + name + '}' for name in sorted(_FIELDS))}."

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from etl.pipelines.midi_sources import shown
 from etl.runtime.meter import Meter
 from etl.store.midi import ANALYZE, IMPORT, SANITIZE, SPLIT
 
@@ -13,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-ANALYSIS_VERSION: Final = "2"
+ANALYSIS_VERSION: Final = "3"
 """Goes up when the analysis changes, so that files are analysed again."""
 
-VERSIONS: Final = {IMPORT: "1", ANALYZE: ANALYSIS_VERSION, SANITIZE: "1", SPLIT: "1"}
+VERSIONS: Final = {IMPORT: "2", ANALYZE: ANALYSIS_VERSION, SANITIZE: "1", SPLIT: "1"}
 """Version of each ledger task; that of import goes up when the reader or the tags change."""
 
 
@@ -88,6 +89,13 @@ class MidiRun:
     def tasks(self) -> dict[str, str]:
         """Ledger tasks that must be done for a file to need nothing more, with their versions."""
         return {_TASKS[stage]: VERSIONS[_TASKS[stage]] for stage in Stage if stage in self.stages}
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """What the paths of the sources begin with, and what is no part of what they hold; longest first."""
+        folders = (source if source.is_dir() else source.parent for source in self.sources)
+        roots = {f"{shown(str(folder.absolute())).rstrip('/')}/" for folder in folders}
+        return tuple(sorted(roots, key=len, reverse=True))
 
     @property
     def writes_library(self) -> bool:

@@ -37,13 +37,17 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A batch of files and what is wanted of them; ``archives`` are those that end with it."""
+    """A batch of files and what is wanted of them; ``archives`` are those that end with it.
+
+    ``roots`` are the beginnings of paths that say nothing of a file: what is above its source.
+    """
 
     entries: tuple[Entry, ...]
     incoming: Path | None
     analyze: bool
     split: bool
     archives: tuple[str, ...] = ()
+    roots: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from etl.store.runs import Run
 
 _BATCH_FILES: Final = 512
-_BATCH_TO_SPLIT: Final = 64  # writing parts takes a hundred times as long as the rest
 _BATCH_BYTES: Final = 8 << 20
 _MOST_SECONDS: Final = 300.0  # for a batch, which takes one or two
 
@@ -127,7 +126,6 @@ def _batches(
     request: MidiRun, changes: Iterable[Found | Refusal], writer: Writer, incoming: Path | None
 ) -> Iterator[Task]:
     analyze, split = (stage in request.stages for stage in (Stage.ANALYZE, Stage.SPLIT))
-    largest = _BATCH_TO_SPLIT if split else _BATCH_FILES
     batch: list[Entry] = []
     archives: list[str] = []
     size, at_work = 0, False
@@ -137,11 +135,11 @@ def _batches(
             continue
         batch.append(entry)
         size += entry.size
-        if len(batch) >= largest or size >= _BATCH_BYTES:
-            yield Task(tuple(batch), incoming, analyze, split, tuple(archives))
+        if len(batch) >= _BATCH_FILES or size >= _BATCH_BYTES:
+            yield Task(tuple(batch), incoming, analyze, split, tuple(archives), request.roots)
             batch, archives, size, at_work = [], [], 0, True
     if batch or (archives and at_work):
-        yield Task(tuple(batch), incoming, analyze, split, tuple(archives))
+        yield Task(tuple(batch), incoming, analyze, split, tuple(archives), request.roots)
     else:
         writer.close_archives(archives)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from typing import TYPE_CHECKING, Final
@@ -13,11 +12,12 @@ from etl.midi.sanitize import distinct_names, safe_stems
 from etl.pipelines.midi_board import FIND, STORE, Board
 from etl.pipelines.midi_request import VERSIONS, MidiRun, MidiSummary, Stage
 from etl.pipelines.midi_task import REJECTS, Result, part_key
+from etl.runtime.files import flush_filesystem
 from etl.runtime.pool import give_back_memory
 from etl.store.database import transaction
 from etl.store.ledger import Ledger
 from etl.store.midi import ANALYZE, ARCHIVE, IMPORT, SANITIZE, SPLIT, archive_versions
-from etl.store.midi_results import add_paths, add_results, has_other_versions
+from etl.store.midi_results import add_paths, add_results, add_tags, has_other_versions, seen_files
 from etl.store.runs import REJECT_SCHEMA, Run, add_rejects
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ class Writer:
         self._results: list[Result] = []
         self._refusals: list[tuple[str, str, str, str]] = []
         self._archives: list[str] = []
+        self._folders: set[str] = set()  # that are there
         self._waiting = 0
         self._flushes = 0
         self._committed = time.monotonic()
@@ -101,6 +102,9 @@ class Writer:
             with transaction(self._connection):
                 if any(result.files.width for result in results):
                     self._store(results)
+                if self._request.writes_library:
+                    # What the store is about to vouch for must outlast a power cut.
+                    flush_filesystem(self._request.library)
                 refusals = pl.DataFrame(self._refusals, schema=REJECTS, orient="row")
                 self._store_rejects(pl.concat([*(result.rejects for result in results), refusals]))
                 archives = [*self._archives, *(key for result in results for key in result.archives)]
@@ -123,15 +127,21 @@ class Writer:
             return pl.concat(frames).unique(keys or None, keep="first", maintain_order=True)
 
         files, paths = joined("files", "sha256"), joined("paths", "path")
+        seen = seen_files(self._connection, files, self._run.run_id)
         add_paths(self._connection, paths.drop(_NOT_STORED), self._run.run_id)
+        tags = joined("tags", "sha256", "tag", "kind", "source")
         frames = {
             "midi_files": files,
             "midi_tracks": joined("parts", "sha256", "track", "channel"),
-            "midi_tags": joined("tags", "sha256", "tag", "kind", "source"),
+            "midi_tags": tags,
         }
-        self.summary.new += self._add(IMPORT, frames, files)
+        fresh = self._add(IMPORT, frames, files, seen)
+        self.summary.new += fresh.height
+        known = tags.join(fresh, left_on="sha256", right_on="item", how="anti", maintain_order="left")
+        if known.height:
+            add_tags(self._connection, known)
         if Stage.ANALYZE in self._request.stages:
-            self._add(ANALYZE, {"midi_analysis": joined("analysis", "sha256")}, files)
+            self._add(ANALYZE, {"midi_analysis": joined("analysis", "sha256")}, files, seen)
         if self._request.writes_library:
             skipped = files.filter(~pl.col("valid")).select(item="sha256", status=pl.lit("skipped"))
             for task in self._request.tasks.keys() & {SANITIZE, SPLIT}:
@@ -142,10 +152,19 @@ class Writer:
             )
             self._shelve(firsts, joined("split", "sha256", "track", "channel"))
 
-    def _add(self, task: str, frames: dict[str, pl.DataFrame], files: pl.DataFrame) -> int:
+    def _add(
+        self, task: str, frames: dict[str, pl.DataFrame], files: pl.DataFrame, seen: pl.DataFrame
+    ) -> pl.DataFrame:
+        """Store results; what this run has stored already is not replaced by what another path gives."""
         ledger = Ledger(self._connection, task, VERSIONS[task])
-        items = files.select(item="sha256")
-        return add_results(ledger, frames, items, replace=self._replaces[task]).height
+        replace = self._replaces[task]
+        if replace and seen.height:
+            files, *rows = (
+                frame.join(seen, on="sha256", how="anti", maintain_order="left")
+                for frame in (files, *frames.values())
+            )
+            frames = dict(zip(frames, rows, strict=True))
+        return add_results(ledger, frames, files.select(item="sha256"), replace=replace)
 
     def _shelve(self, paths: pl.DataFrame, split: pl.DataFrame) -> None:
         """Move copies and parts from the incoming folder to their names in the library."""
@@ -172,10 +191,10 @@ class Writer:
             "WHERE sha256 IN (SELECT sha256 FROM paths)"
         ).fetchall()
         for digest, track, channel, folder, name in rows:
-            target = self._request.library / folder / name
             key = digest if track is None else part_key(digest, track, channel)
-            if not target.exists() and self._incoming and (self._incoming / key).exists():
-                self._move(key, target)
+            is_there = (self._request.library / folder / name).exists()
+            if not is_there and self._incoming and (self._incoming / key).exists():
+                self._move(key, folder, name)
 
     def _shelve_copies(self, new: pl.DataFrame) -> None:
         stem = pl.col("name").str.replace(r"\.[A-Za-z]{1,4}$", "")
@@ -188,7 +207,7 @@ class Writer:
         ).fetchall()
         rows = named.with_columns(name=self._free_names(named, {name for (name,) in taken})).drop("stem")
         for digest, folder, name in rows.select("sha256", "folder", "name").rows():
-            self._move(digest, self._request.library / folder / name)
+            self._move(digest, folder, name)
         self._connection.execute("INSERT INTO midi_library BY NAME SELECT * FROM rows")
 
     def _free_names(self, named: pl.DataFrame, taken: set[str]) -> pl.Series:
@@ -198,7 +217,7 @@ class Writer:
             foreign = {
                 name.lower()
                 for name, folder, digest in zip(names, named["folder"], named["sha256"], strict=True)
-                if _is_other_file(self._request.library / folder / name, digest)
+                if self._is_taken(digest, folder, name)
             }
             if not foreign:
                 return pl.Series(names, dtype=pl.String)
@@ -213,17 +232,38 @@ class Writer:
             "FROM parts JOIN midi_library copies ON copies.sha256 = parts.sha256 AND copies.track IS NULL "
             "ORDER BY ALL"
         ).pl()
+        names = []
         for digest, track, channel, folder, name in rows.select(
             "sha256", "track", "channel", "folder", "name"
         ).rows():
-            self._move(part_key(digest, track, channel), self._request.library / folder / name)
+            key, number, free = part_key(digest, track, channel), 0, name
+            while self._is_taken(key, folder, free):
+                number += 1
+                free = f"{name.removesuffix('.mid')}_{number}.mid"
+            self._move(key, folder, free)
+            names.append(free)
+        rows = rows.with_columns(name=pl.Series(names, dtype=pl.String))
         self._connection.execute("INSERT INTO midi_library BY NAME SELECT * FROM rows")
         self.summary.parts += rows.height
 
-    def _move(self, key: str, target: Path) -> None:
-        if self._incoming is not None:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(self._incoming / key, target)  # noqa: PTH105 - builds no path for the result
+    def _is_taken(self, key: str, folder: str, name: str) -> bool:
+        """Whether another file is there; a killed run may have left this very one."""
+        try:
+            with open(f"{self._request.library}/{folder}/{name}", "rb") as file:  # noqa: PTH123 - once per file
+                there = file.read()
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        return self._incoming is not None and there != (self._incoming / key).read_bytes()
+
+    def _move(self, key: str, folder: str, name: str) -> None:
+        if self._incoming is None:
+            return
+        if folder not in self._folders:
+            (self._request.library / folder).mkdir(parents=True, exist_ok=True)
+            self._folders.add(folder)
+        os.replace(f"{self._incoming}/{key}", f"{self._request.library}/{folder}/{name}")  # noqa: PTH105 - once per file
 
     def _store_rejects(self, rejects: pl.DataFrame) -> None:
         if rejects.is_empty():
@@ -242,13 +282,3 @@ class Writer:
             self._board.refuse(stage, count)
         for category, count in rows["category"].value_counts().rows():
             self.summary.rejects[category] = self.summary.rejects.get(category, 0) + count
-
-
-def _is_other_file(path: Path, digest: str) -> bool:
-    """Whether a file of other content is there; a killed run may have left this very one."""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest() != digest
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True

@@ -70,3 +70,28 @@ def add_results(
         connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM rows")
     ledger.record(fresh.with_columns(status=pl.lit("done")))
     return fresh
+
+
+def add_tags(
+    connection: duckdb.DuckDBPyConnection,
+    tags: pl.DataFrame,  # noqa: ARG001 (read by name)
+) -> None:
+    """Add what names and folders say of files that are in the store already and were found elsewhere too."""
+    connection.execute(
+        "INSERT INTO midi_tags BY NAME SELECT * FROM tags WHERE source IN ('name', 'folder') AND NOT EXISTS "
+        "(FROM midi_tags AS known WHERE known.sha256 = tags.sha256 AND known.tag = tags.tag "
+        "AND known.kind = tags.kind AND known.source = tags.source)"
+    )
+
+
+def seen_files(
+    connection: duckdb.DuckDBPyConnection,
+    files: pl.DataFrame,  # noqa: ARG001 (read by name)
+    run_id: int,
+) -> pl.DataFrame:
+    """Keep of files (``sha256``) those that a run has found before."""
+    seen: pl.DataFrame = connection.sql(
+        "SELECT DISTINCT sha256 FROM midi_paths WHERE last_run = ? AND sha256 IN (SELECT sha256 FROM files)",
+        params=[run_id],
+    ).pl()
+    return seen
