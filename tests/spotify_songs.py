@@ -5,23 +5,11 @@ from __future__ import annotations
 import csv
 from typing import TYPE_CHECKING
 
+from etl.exports.data3 import SOURCE_COLUMNS
 from tests.spotify_server import spotify_id
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-COLUMNS = (
-    "id",
-    "chords",
-    "release_date",
-    "genres",
-    "decade",
-    "rock_genre",
-    "artist_id",
-    "main_genre",
-    "spotify_song_id",
-    "spotify_artist_id",
-)
 
 PROGRESSIONS = (
     "<verse_1> C G Am F <chorus_1> F G C",
@@ -41,7 +29,7 @@ def write_songs(path: Path, songs: int, *, artists: int | None = None) -> Path:
     artists = artists or max(1, songs // 5)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        writer.writerow(SOURCE_COLUMNS)
         for number in range(songs):
             track = "" if number % 10 == 9 else spotify_id("track", number - (number % 40 == 39))
             if number % 25 == 24:

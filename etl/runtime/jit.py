@@ -48,18 +48,26 @@ def inlined(function: Callable[P, R]) -> Callable[P, R]:
     return cast("Callable[P, R]", numba.njit(inline="always")(function))
 
 
+def _places(context: Any, builder: Any, signature: Any, arguments: Any) -> tuple[Any, Any]:
+    """Point to ``target[at]`` and ``source[start]`` of the arguments of a copy."""
+    into, outof = (context.make_array(signature.args[i])(context, builder, arguments[i]) for i in (0, 2))
+    return builder.gep(into.data, [arguments[1]]), builder.gep(outof.data, [arguments[3]])
+
+
+def _copy_signature(target: numba.types.Array, source: numba.types.Array) -> Any:
+    whole = numba.types.int64
+    return numba.types.void(target, whole, source, whole, whole)
+
+
 def _copy_bytes(
     _context: Any, target: numba.types.Array, _at: Any, source: numba.types.Array, _start: Any, _size: Any
 ) -> tuple[Any, Callable[..., Any]]:
-    whole = numba.types.int64
-
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        into, outof = (context.make_array(signature.args[i])(context, builder, arguments[i]) for i in (0, 2))
-        to, start = (builder.gep(into.data, [arguments[1]]), builder.gep(outof.data, [arguments[3]]))
+        to, start = _places(context, builder, signature, arguments)
         cgutils.raw_memcpy(builder, to, start, arguments[4], 1)  # type: ignore[no-untyped-call]
         return context.get_dummy_value()
 
-    return numba.types.void(target, whole, source, whole, whole), generate
+    return _copy_signature(target, source), generate
 
 
 copy_bytes = cast(
@@ -77,18 +85,15 @@ COPY_STEP: Final = 32
 def _copy_steps(
     _context: Any, target: numba.types.Array, _at: Any, source: numba.types.Array, _start: Any, _size: Any
 ) -> tuple[Any, Callable[..., Any]]:
-    whole = numba.types.int64
-
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        into, outof = (context.make_array(signature.args[i])(context, builder, arguments[i]) for i in (0, 2))
-        to, start = (builder.gep(into.data, [arguments[1]]), builder.gep(outof.data, [arguments[3]]))
-        zero, step = (context.get_constant(whole, number) for number in (0, COPY_STEP))
+        to, start = _places(context, builder, signature, arguments)
+        zero, step = (context.get_constant(numba.types.int64, number) for number in (0, COPY_STEP))
         with cgutils.for_range_slice(builder, zero, arguments[4], step) as (place, _):
             to_here, start_here = builder.gep(to, [place]), builder.gep(start, [place])
             cgutils.raw_memcpy(builder, to_here, start_here, step, 1)  # type: ignore[no-untyped-call]
         return context.get_dummy_value()
 
-    return numba.types.void(target, whole, source, whole, whole), generate
+    return _copy_signature(target, source), generate
 
 
 copy_steps = cast(
