@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from etl.runtime.executor import (
-    default_workers,
     ordered_map,
     process_executor,
     thread_executor,
-    without_cycle_collection,
 )
+from etl.runtime.interpreter import default_workers, without_cycle_collection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ import typer
 
 from etl.cli.options import Database
 from etl.runtime.errors import EtlError, ExitCode
-from etl.runtime.executor import default_workers
+from etl.runtime.interpreter import default_workers
 from etl.runtime.settings import database_path
 
 if TYPE_CHECKING:

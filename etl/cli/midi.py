@@ -11,7 +11,7 @@ import typer
 from etl.cli.options import Database
 from etl.cli.tables import one_line
 from etl.runtime.errors import EtlError
-from etl.runtime.executor import default_workers
+from etl.runtime.interpreter import default_workers
 from etl.runtime.pool import ProcessPool
 from etl.runtime.settings import database_path
 

@@ -31,8 +31,9 @@ from etl.pipelines.keeper import SongKeeper
 from etl.pipelines.seen_ids import SeenIds
 from etl.pipelines.summary import Summary
 from etl.runtime.errors import EtlError
-from etl.runtime.executor import default_workers, ordered_map, thread_executor, without_cycle_collection
+from etl.runtime.executor import ordered_map, thread_executor
 from etl.runtime.files import atomic_file, atomic_path, check_writable
+from etl.runtime.interpreter import default_workers, without_cycle_collection
 from etl.runtime.meter import Meter
 from etl.store.database import open_store
 from etl.store.ledger import Ledger

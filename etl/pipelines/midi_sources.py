@@ -7,6 +7,7 @@ import fnmatch
 import os
 import stat
 from functools import partial
+from operator import attrgetter
 from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
 from etl.pipelines.midi_kinds import LARGEST_ARCHIVE, LARGEST_MEMBER, MIDI_ENDINGS, Refusal, archive_kind
@@ -108,7 +109,7 @@ def _folder(top: str, seen: set[tuple[int, int] | None], pattern: str) -> Iterat
                 if (identity := _identity(folder)) in seen:
                     continue
                 seen.add(identity)
-                entries = sorted(scan, key=lambda entry: entry.name)
+                entries = sorted(scan, key=attrgetter("name"))
         except OSError as error:
             yield Refusal(shown(folder), "unreadable", error.strerror or str(error))
             continue
@@ -144,9 +145,11 @@ def _file(location: str, status_of: Callable[[], os.stat_result], pattern: str) 
     kind = None
     try:
         status = status_of()
-        if not stat.S_ISREG(status.st_mode) or lower.endswith(_TEMPORARY):
+        if not stat.S_ISREG(status.st_mode):
             return None
         if not is_midi:
+            if lower.endswith(_TEMPORARY):
+                return None
             with open_file(location) as file:
                 head = file.read(_HEAD)
             kind = archive_kind(head)

@@ -5,13 +5,11 @@ from __future__ import annotations
 import ctypes
 import sys
 from collections import deque
-from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import BrokenExecutor, Future
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from etl.runtime.errors import EtlError
-from etl.runtime.executor import process_executor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -43,6 +41,8 @@ class ProcessPool:
     def start(self) -> ProcessPoolExecutor:
         """Start, if that is still to do; it goes on beside what the caller does."""
         if self._executor is None:
+            from etl.runtime.executor import process_executor  # noqa: PLC0415 - often there is no work
+
             self._executor = process_executor(self.workers, self._preload)
         return self._executor
 
@@ -121,7 +121,7 @@ class ProcessPool:
     def _submit(self, function: Callable[[Item], Result], item: Item) -> Future[Result]:
         try:
             return self.start().submit(function, item)
-        except BrokenProcessPool as error:
+        except BrokenExecutor as error:
             failed: Future[Result] = Future()
             failed.set_exception(error)
             return failed
@@ -136,8 +136,8 @@ class ProcessPool:
         first = pending[0][1]
         try:
             result = first.result(seconds)
-        except (BrokenProcessPool, TimeoutError):
-            if first.done() and not isinstance(first.exception(), BrokenProcessPool):
+        except (BrokenExecutor, TimeoutError):
+            if first.done() and not isinstance(first.exception(), BrokenExecutor):
                 raise  # the function's own time-out
             self._replace()
             while pending:
@@ -163,8 +163,8 @@ class ProcessPool:
         future = self._submit(function, item)
         try:
             result = future.result(seconds)
-        except (BrokenProcessPool, TimeoutError) as error:
-            is_death = isinstance(error, BrokenProcessPool)
+        except (BrokenExecutor, TimeoutError) as error:
+            is_death = isinstance(error, BrokenExecutor)
             if future.done() and not is_death:
                 raise
             self._replace()
@@ -182,7 +182,7 @@ class ProcessPool:
         self._kill()
         try:
             self.start().submit(_nothing).result()
-        except BrokenProcessPool as error:
+        except BrokenExecutor as error:
             raise EtlError("worker processes do not start.", _STILLBORN_HINT) from error
 
 
