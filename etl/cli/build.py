@@ -98,6 +98,7 @@ def data3(
     from etl.chords.keys import KeyMethod
     from etl.chords.romantext import RomanStyle
     from etl.pipelines.data3 import Data3Build, build
+    from etl.runtime.jit import without_matrix_products
     from etl.runtime.progress import Progress
 
     midi = _midi_songs(db) if from_midi else None
@@ -158,7 +159,7 @@ def data3(
             spotify_settings(),
         )
     total = 0 if limit else sum(path.stat().st_size for path in paths)
-    with Progress("songs", total=total) as progress:
+    with Progress("songs", total=total) as progress, without_matrix_products():
         summary = build(request, progress)
     typer.echo(describe(request, summary), err=log_json)
     if enrichment is not None:
