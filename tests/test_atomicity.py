@@ -266,7 +266,7 @@ def start(chords, path: Path) -> subprocess.Popen[str]:
 def long_input(tmp_path_factory) -> Path:
     """Enough songs for about two seconds."""
     path: Path = tmp_path_factory.mktemp("long") / "songs.csv"
-    generate(12_000, path)
+    generate(48_000, path)
     return path
 
 
@@ -288,7 +288,7 @@ def test_killed_builds_change_nothing_and_the_next_one_is_right(chords, long_inp
     chords.build(long_input, **places)
     after = digest(chords.output, places["npz"])
     assert leftovers() == []
-    assert songs_in(chords.database) == (12_020,) * 3
+    assert songs_in(chords.database) == (48_020,) * 3
     with duckdb.connect(str(chords.database), read_only=True) as connection:
         statuses = connection.sql("SELECT status, error FROM runs ORDER BY run_id").fetchall()
     assert statuses == [("done", None), *[("failed", "the process was killed")] * 3, ("done", None)]
