@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _RAR4, _RAR5 = b"Rar!\x1a\x07\x00", b"Rar!\x1a\x07\x01\x00"
-_VOLUME_4, _ENCRYPTED_4, _ENCRYPTED_FILE_4 = 0x0001, 0x0080, 0x04
+_VOLUME_4, _ENCRYPTED_4 = 0x0001, 0x0080
 _MAIN_5, _ENCRYPTION_5, _VOLUME_5 = 1, 4, 0x0001
 _HEAD: Final = 64
 _CHILD: Final = "etl.pipelines.midi_rar_child"
