@@ -18,7 +18,7 @@ import psutil
 import soundfile as sf
 import tinytag
 
-from etl.pipelines.library_scan import scan
+from etl.pipelines.audio.scan import scan
 from etl.runtime.progress import Progress
 from etl.store.database import open_store
 from etl.store.runs import recorded_run

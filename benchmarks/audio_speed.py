@@ -27,10 +27,11 @@ import numpy as np
 import soundfile as sf
 
 from benchmarks import audio_pieces
-from etl.audio.decode import SAMPLE_RATE, decode
-from etl.audio.describe_file import Work, describe_file
+from etl.audio.signal import SAMPLE_RATE
 from etl.audio.sonic import Mode, describe
+from etl.pipelines.audio.describe import Work, describe_file
 from etl.runtime.workers import run_isolated
+from etl.sources.audio.decode import decode
 
 
 def plain(path: Path) -> Any:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.enrich_server import CREDENTIALS, server, stats, write_songs
 from etl.chords.keys import KeyMethod
-from etl.pipelines.data3 import Data3Build, build
+from etl.pipelines.data3.build import Data3Build, build
 from etl.pipelines.enrich import Enrichment, enrich
 from etl.pipelines.spotify_service import SpotifySettings
 from etl.runtime.progress import Progress

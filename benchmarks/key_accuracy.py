@@ -21,7 +21,7 @@ from etl.chords.key_training import Examples, fit, title_folds
 from etl.chords.keys import KeyMethod, key_logits
 from etl.chords.ragged import Ragged
 from etl.chords.tokens import tokenise
-from etl.pitch import KEY_INDEX
+from etl.music.keys import KEY_INDEX
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

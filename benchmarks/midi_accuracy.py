@@ -23,8 +23,8 @@ from benchmarks import midi_fit_chords, midi_fit_keys
 from benchmarks.midi_reference import Songs, shared_files
 from etl.midi.analysis import analyze
 from etl.midi.categories import categorize
+from etl.midi.file_names import with_name_figures
 from etl.midi.keys import find_keys
-from etl.midi.names import with_name_figures
 from etl.midi.onset_kernel import onset_tempo
 from etl.midi.reader import read_files
 from etl.midi.tags import find_tags

@@ -22,7 +22,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from benchmarks.midi_reference import FOLDS, folds, shared_files
-from etl.midi.batch import FILE, NOTE
+from etl.midi.arrays import FILE, NOTE
 from etl.midi.chords import QUALITY_NOTES
 from etl.midi.drums import CATEGORY_SCORE, INTERCEPT, TAG_SCORE, WEIGHTS, drum_features
 from etl.midi.reader import read_files
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from etl.midi.batch import MidiBatch
+    from etl.midi.arrays import MidiBatch
 
 SEED = 0
 CUT_SECONDS = 8.0

@@ -22,7 +22,7 @@ import polars as pl
 from benchmarks import rowwise
 from benchmarks.generate import generate
 from etl.chords.keys import KeyMethod
-from etl.pipelines.data3 import Data3Build, build
+from etl.pipelines.data3.build import Data3Build, build
 from etl.runtime.progress import Progress
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy as np
 from mido.midifiles.midifiles import MidiFile
 
 if TYPE_CHECKING:
-    from etl.midi.batch import MidiBatch
+    from etl.midi.arrays import MidiBatch
 
 COLUMNS = ["track", "channel", "pitch", "velocity", "start_tick", "end_tick"]
 

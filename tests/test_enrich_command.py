@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -20,11 +19,11 @@ import pytest
 from tests import spotify_server as server_module
 from tests.spotify_server import Fault, SpotifyServer, seldom, serving, too_many
 from tests.spotify_songs import write_songs
+from tests.support.places import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-ROOT = Path(__file__).parents[1]
+    from pathlib import Path
 
 
 @pytest.fixture

@@ -16,10 +16,10 @@ import polars as pl
 import pytest
 
 from etl.chords.keys import KeyMethod
-from etl.pipelines.data3 import Data3Build, build
+from etl.pipelines.data3.build import Data3Build, build
+from etl.pipelines.data3.export import write_stored_csv
 from etl.pipelines.enrich import Enrichment, enrich, plan
 from etl.pipelines.enrich_estimate import Estimate, estimate
-from etl.pipelines.export import write_stored_csv
 from etl.pipelines.service_state import LedgerBatchMemory, LedgerBreakerStore
 from etl.pipelines.spotify_service import SpotifySettings, spotify_settings
 from etl.runtime.errors import EtlError, ExitCode

@@ -24,7 +24,7 @@ import scipy.fft
 import scipy.ndimage
 import scipy.signal
 
-from etl.audio.decode import SAMPLE_RATE
+from etl.audio.signal import SAMPLE_RATE
 from etl.audio.spectral import HOP
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ import numpy as np
 import scipy.fft
 import soxr
 
-from etl.audio.decode import SAMPLE_RATE
+from etl.audio.signal import SAMPLE_RATE
 from etl.audio.spectral import HOP, framed, n_frames, normalised
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ import scipy.fft
 
 from etl.audio.constantq import BINS_PER_OCTAVE, chroma_cqt
 from etl.audio.spectral import HOP, N_FFT, N_MELS, spectra, tuning_of
-from etl.audio.temporal import rms, zero_crossing_rate
+from etl.audio.waveform import rms, zero_crossing_rate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from etl.pitch import NO_KEY, profile_correlations
+from etl.music.keys import NO_KEY, profile_correlations
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

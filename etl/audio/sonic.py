@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from etl.audio.beats import FRAME_RATE, NO_RHYTHM, Rhythm, rhythm
-from etl.audio.decode import SAMPLE_RATE, DecodeError
 from etl.audio.frames import N_MFCC, Frames, analyse
 from etl.audio.key import Key, find_key
+from etl.audio.signal import SAMPLE_RATE, DecodeError
 from etl.audio.spectral import HOP, N_BANDS
-from etl.audio.temporal import rms
-from etl.pitch import NO_KEY
+from etl.audio.waveform import rms
+from etl.music.keys import NO_KEY
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -27,7 +27,7 @@ import numpy as np
 import scipy.fft
 import scipy.signal
 
-from etl.audio.decode import SAMPLE_RATE
+from etl.audio.signal import SAMPLE_RATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from etl.chords.readings import NumeralTable, with_readings
 from etl.chords.section_keys import with_section_keys
 from etl.chords.statistics import with_counts, with_statistics
 from etl.chords.tokens import tokenise
-from etl.pitch import KEY_NAMES
+from etl.music.keys import KEY_NAMES
 
 if TYPE_CHECKING:
     from etl.chords.vocabulary import Vocabulary

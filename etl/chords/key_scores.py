@@ -2,9 +2,9 @@
 
 Conventions
 -----------
-Keys are 0-11 major, 12-23 minor, -1 for none (:mod:`etl.pitch`). All scores are shares, 0 to 1. The error
-classes and their weights are those of the MIREX audio key detection task [1]_, as in mir_eval [2]_: a fifth
-error is a key of the same mode whose tonic lies a fifth above the annotated one.
+Keys are 0-11 major, 12-23 minor, -1 for none (:mod:`etl.music.keys`). All scores are shares, 0 to 1. The
+error classes and their weights are those of the MIREX audio key detection task [1]_, as in mir_eval [2]_: a
+fifth error is a key of the same mode whose tonic lies a fifth above the annotated one.
 
 References
 ----------
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from etl.pitch import LETTER_PITCH_CLASS, NO_KEY
+from etl.music.keys import LETTER_PITCH_CLASS, NO_KEY
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

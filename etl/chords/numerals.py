@@ -21,7 +21,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from etl.pitch import MAJOR_TONICS, MINOR_TONICS
+from etl.music.keys import MAJOR_TONICS, MINOR_TONICS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -23,7 +23,7 @@ from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from etl.pitch import LETTER_PITCH_CLASS
+from etl.music.keys import LETTER_PITCH_CLASS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

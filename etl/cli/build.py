@@ -27,9 +27,9 @@ from etl.runtime.settings import database_path
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from etl.pipelines.data3 import Data3Build
-    from etl.pipelines.midi_songs import MidiSongs
-    from etl.pipelines.summary import Summary
+    from etl.pipelines.data3.build import Data3Build
+    from etl.pipelines.data3.midi_songs import MidiSongs
+    from etl.pipelines.data3.summary import Summary
     from etl.store.quality import Quality
 
 app = typer.Typer(help="Build data sets from raw input.", no_args_is_help=True)
@@ -97,7 +97,7 @@ def data3(
     """Analyse chord songs: key, Roman numerals, fingerprints; write the 17-column data3 CSV."""
     from etl.chords.keys import KeyMethod
     from etl.chords.romantext import RomanStyle
-    from etl.pipelines.data3 import Data3Build, build
+    from etl.pipelines.data3.build import Data3Build, build
     from etl.runtime.jit import without_matrix_products
     from etl.runtime.progress import Progress
 
@@ -127,7 +127,7 @@ def data3(
         workers=workers or default_workers(),
     )
     if dry_run:
-        from etl.pipelines.estimate import estimate
+        from etl.pipelines.data3.estimate import estimate
 
         typer.echo(estimate(request))
         return
@@ -180,7 +180,7 @@ def _quality_report(database: Path, measured: Quality | None) -> str:
 
 
 def _midi_songs(db: Path | None) -> MidiSongs:
-    from etl.pipelines.midi_songs import write_midi_songs
+    from etl.pipelines.data3.midi_songs import write_midi_songs
 
     return write_midi_songs(database_path(db))
 

@@ -14,7 +14,7 @@ def demo(
     """Build the bundled 739-song Billboard sample and show what comes out."""
     from etl.cli.build import describe
     from etl.cli.tables import table
-    from etl.pipelines.demo import demonstrate
+    from etl.pipelines.data3.demo import demonstrate
     from etl.runtime.progress import Progress
 
     with Progress("songs") as progress:

@@ -35,7 +35,7 @@ def keys(
 ) -> None:
     """Compare found keys with annotated ones: exact, tonic, error classes and MIREX score by confidence."""
     from etl.chords.keys import KeyMethod
-    from etl.pipelines.evaluate_keys import evaluate_keys
+    from etl.pipelines.data3.evaluate_keys import evaluate_keys
 
     if key_method not in {*KeyMethod, "both"}:
         raise EtlError(f"no key method `{key_method}`.", f"Choose one of: {', '.join(KeyMethod)}, both.")

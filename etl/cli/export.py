@@ -36,8 +36,8 @@ def _sources(connection: duckdb.DuckDBPyConnection, inputs: Sequence[Path] | Non
 @app.command(epilog="Example: etl export data3 -o data3.csv")
 def data3(output: Output = Path("data3.csv"), db: Database = None, inputs: Inputs = None) -> None:
     """Write the 17-column data3 CSV, the same as `etl build data3` writes."""
-    from etl.pipelines.export import write_stored_csv
-    from etl.runtime.files import check_writable
+    from etl.pipelines.data3.export import write_stored_csv
+    from etl.runtime.disk.files import check_writable
     from etl.runtime.progress import Progress
     from etl.store.database import read_store
 
@@ -53,8 +53,8 @@ def data3(output: Output = Path("data3.csv"), db: Database = None, inputs: Input
 @app.command(epilog="Example: etl export npz -o data3.npz")
 def npz(output: Output = Path("data3.npz"), db: Database = None, inputs: Inputs = None) -> None:
     """Write matrices that numpy loads: keys, profiles, fingerprints, categories, token ids."""
-    from etl.pipelines.export import write_stored_npz
-    from etl.runtime.files import check_writable
+    from etl.pipelines.data3.export import write_stored_npz
+    from etl.runtime.disk.files import check_writable
     from etl.store.database import read_store
     from etl.store.songs import build_versions
 
@@ -69,8 +69,8 @@ def npz(output: Output = Path("data3.npz"), db: Database = None, inputs: Inputs 
 @app.command(epilog="Example: etl export parquet -o songs.parquet")
 def parquet(output: Output = Path("songs.parquet"), db: Database = None, inputs: Inputs = None) -> None:
     """Write one typed row per song: source columns, key, statistics, chords and numerals as lists."""
-    from etl.pipelines.export import write_stored_parquet
-    from etl.runtime.files import check_writable
+    from etl.pipelines.data3.export import write_stored_parquet
+    from etl.runtime.disk.files import check_writable
     from etl.runtime.progress import Progress
     from etl.store.database import read_store
 
@@ -92,7 +92,7 @@ def dataset(
     ] = False,
 ) -> None:
     """Write train, validation and test Parquet: no artist and no progression is in two of them."""
-    from etl.pipelines.dataset import DatasetExport, export_dataset
+    from etl.pipelines.data3.dataset import DatasetExport, export_dataset
     from etl.runtime.progress import Progress
     from etl.store.database import read_store
 

@@ -55,7 +55,7 @@ def run(
     stats_after: Stats = False,
 ) -> None:
     """Do the missing work of all stages: scan, describe, write the matrices."""
-    from etl.pipelines.library import parse_stages
+    from etl.pipelines.audio.library import parse_stages
 
     chosen = tuple(stage for stage in parse_stages(stages) if sources or stage != "scan")
     if not chosen:
@@ -119,7 +119,7 @@ def artifacts(
     db: Database = None,
 ) -> None:
     """Write the matrices of the described tracks."""
-    from etl.pipelines.library import make_artifacts
+    from etl.pipelines.audio.library import make_artifacts
     from etl.store.database import read_store
 
     method = _normalization(normalize)
@@ -139,7 +139,7 @@ def artifacts(
 @app.command(epilog="Example: etl library stats --db music.duckdb")
 def stats(windowed: Windowed = False, db: Database = None) -> None:
     """Print how many tracks are analyzed, pending and failed."""
-    from etl.pipelines.library import status
+    from etl.pipelines.audio.library import status
     from etl.store.database import read_store
 
     with read_store(database_path(db)) as connection:
@@ -150,7 +150,7 @@ def stats(windowed: Windowed = False, db: Database = None) -> None:
 def check(db: Database = None) -> int:
     """Verify features, orphans and files; exits with 1 if anything is wrong."""
     from etl.cli.tables import list_problems
-    from etl.pipelines.library import check as find_problems
+    from etl.pipelines.audio.library import check as find_problems
     from etl.store.database import read_store
 
     with read_store(database_path(db)) as connection:
@@ -167,7 +167,7 @@ def plot(
     db: Database = None,
 ) -> None:
     """Draw a track (waveform, beats, chroma, tempo) or the whole library."""
-    from etl.pipelines.library import draw_overview, draw_track
+    from etl.pipelines.audio.library import draw_overview, draw_track
     from etl.store.database import read_store
 
     if (track is None) is not overview or colour not in {"key", "genre"}:
@@ -201,7 +201,7 @@ def _run(
     output: Path = _DEFAULT_OUTPUT,
     normalize: str = "none",
 ) -> None:
-    from etl.pipelines.library import LibraryRun, plan, run_library, status
+    from etl.pipelines.audio.library import LibraryRun, plan, run_library, status
     from etl.store.database import read_store
 
     database = database_path(options.db)

@@ -16,8 +16,8 @@ from etl.runtime.pool import ProcessPool
 from etl.runtime.settings import database_path
 
 if TYPE_CHECKING:
-    from etl.pipelines.midi_drive import Exported
-    from etl.pipelines.midi_request import MidiSummary
+    from etl.exports.drive import Exported
+    from etl.pipelines.midi.request import MidiSummary
 
 app = typer.Typer(
     help="MIDI library: import, analyse, sanitize, split, find, rename, export.", no_args_is_help=True
@@ -31,7 +31,7 @@ Filter = Annotated[str, typer.Option("--filter", help="Only paths that match thi
 Force = Annotated[bool, typer.Option("--force", help="Do again what is done.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 
-KERNELS = ("etl.pipelines.midi_kernels",)
+KERNELS = ("etl.pipelines.midi.preload",)
 LIBRARY = Path("midi_library")
 STAGES = "import,analyze,sanitize,split"
 
@@ -96,7 +96,7 @@ def sanitize(
 ) -> None:
     """Copy files into the library under safe names, or rename them in place."""
     if in_place:
-        from etl.pipelines.midi_rename import sanitize_in_place
+        from etl.pipelines.midi.rename import sanitize_in_place
 
         renames = sanitize_in_place(
             tuple(sources), database_path(db), library=library, pattern=pattern, dry_run=dry_run
@@ -131,7 +131,7 @@ def rename(
     dry_run: DryRun = False,
 ) -> None:
     """Rename the library's files by what they are; `etl midi undo` takes it back."""
-    from etl.pipelines.midi_rename import rename_library
+    from etl.pipelines.midi.rename import rename_library
 
     renames = rename_library(library, database_path(db), template=template, dry_run=dry_run)
     typer.echo(_renamed(renames.rows, renames.run_id, dry_run=dry_run))
@@ -142,7 +142,7 @@ def undo(
     run_id: Annotated[int, typer.Argument(metavar="RUN", help="The run to take back.")], db: Database = None
 ) -> None:
     """Take back the renames of a run, last first."""
-    from etl.pipelines.midi_journal import undo as take_back
+    from etl.pipelines.midi.rename_journal import undo as take_back
 
     undone, kept = take_back(database_path(db), run_id)
     typer.echo(
@@ -163,7 +163,7 @@ def export(
 ) -> None:
     """Sort the library onto a drive for an Akai MPC One or Force; write matrices and tables."""
     from etl.midi.mpc import DriveFormat
-    from etl.pipelines.midi_export import check_tables, export_drive, export_tables
+    from etl.pipelines.midi.export import check_tables, export_drive, export_tables
 
     if format_ not in set(DriveFormat):
         raise EtlError(f"no format `{format_}`.", f"Choose one of: {', '.join(DriveFormat)}.")
@@ -210,7 +210,7 @@ def find(
     db: Database = None,
 ) -> None:
     """List the files that fit, best known first."""
-    from etl.pipelines.midi_find import find_files
+    from etl.pipelines.midi.find import find_files
 
     if format_ not in {"text", "csv", "json"}:
         raise EtlError(f"no format `{format_}`.", "Choose one of: text, csv, json.")
@@ -240,7 +240,7 @@ def stats(
     db: Database = None,
 ) -> None:
     """Sum the library up, or run one of its named queries."""
-    from etl.pipelines.midi_find import library_query
+    from etl.pipelines.midi.find import library_query
 
     frame = library_query(database_path(db), query)
     typer.echo("\t".join(frame.columns))
@@ -260,8 +260,8 @@ def _run(
     force: bool,
     dry_run: bool,
 ) -> None:
-    from etl.pipelines.midi import preview, run_midi
-    from etl.pipelines.midi_request import MidiRun, Stage
+    from etl.pipelines.midi.request import MidiRun, Stage
+    from etl.pipelines.midi.run import preview, run_midi
 
     unknown = [stage for stage in stages if stage not in set(Stage)]
     if unknown:

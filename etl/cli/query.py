@@ -108,7 +108,7 @@ def _pairs(texts: Sequence[str]) -> dict[str, str]:
 
 def _show(relation: duckdb.DuckDBPyRelation, output: Path | None) -> None:
     from etl.cli.tables import table
-    from etl.runtime.files import atomic_file
+    from etl.runtime.disk.files import atomic_file
     from etl.store.queries import first_rows
 
     rows = first_rows(relation, _SHOWN_ROWS + 1)
@@ -135,7 +135,7 @@ def _write(
     file_format: Format,
     output: Path | None,
 ) -> None:
-    from etl.runtime.files import atomic_path
+    from etl.runtime.disk.files import atomic_path
     from etl.store.queries import write_rows
 
     if output:

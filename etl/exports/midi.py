@@ -11,8 +11,8 @@ import polars as pl
 import etl
 from etl.midi.categories import CATEGORIES
 from etl.midi.stats_kernel import DRUM_CLASSES
-from etl.pitch import KEY_INDEX, NO_KEY
-from etl.runtime.files import atomic_path
+from etl.music.keys import KEY_INDEX, NO_KEY
+from etl.runtime.disk.files import atomic_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +42,7 @@ _ARRAYS: Final = {
 def write_midi_npz(connection: duckdb.DuckDBPyConnection, target: Path, *, analysis: str) -> int:
     """Write one row per different MIDI file; loads with ``allow_pickle=False``.
 
-    The file holds ``ids`` (N,) content hashes; ``key`` (N,) int8 as in `etl.pitch`, -1 none;
+    The file holds ``ids`` (N,) content hashes; ``key`` (N,) int8 as in `etl.music.keys`, -1 none;
     ``key_posterior`` (N, 24) and ``pitch_class_profile`` (N, 12) float32; ``figures`` (N, F) float32 named by
     ``figure_names``, NaN where there is none; ``category`` (N,) int8, index into ``category_names``, -1
     none; the chords of file i as

@@ -13,7 +13,7 @@ import polars as pl
 from etl.chords.categories import CATEGORIES
 from etl.chords.kernels import open_tags
 from etl.chords.ragged import Ragged
-from etl.runtime.files import atomic_file
+from etl.runtime.disk.files import atomic_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from etl.runtime.direct import DirectFile
+    from etl.runtime.disk.uncached import DirectFile
 
 MATRIX_COLUMNS: Final = (
     "id",

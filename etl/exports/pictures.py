@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from etl.audio.decode import SAMPLE_RATE, decode
 from etl.audio.frames import analyse
+from etl.audio.signal import SAMPLE_RATE
 from etl.audio.sonic import FEATURE_NAMES
 from etl.audio.spectral import HOP
 from etl.exports.sonic import Normalization, build_artifacts
+from etl.runtime.disk.files import atomic_file
 from etl.runtime.errors import EtlError
-from etl.runtime.files import atomic_file
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import polars as pl
     from numpy.typing import NDArray
 
@@ -24,7 +25,7 @@ _POINTS: Final = 4000
 _GROUPS: Final = 12
 
 
-def plot_track(track: dict[str, Any], target: Path) -> None:
+def plot_track(track: dict[str, Any], signal: NDArray[np.float32], target: Path) -> None:
     """Draw waveform with beats, constant-Q chroma and the tempo from beat to beat.
 
     Parameters
@@ -37,10 +38,9 @@ def plot_track(track: dict[str, Any], target: Path) -> None:
     Raises
     ------
     EtlError
-        If matplotlib is missing, or the file cannot be decoded any more.
+        If matplotlib is missing.
     """
     figure, (wave, harmony, tempo) = _figure(3, (12, 8))
-    signal = decode(Path(track["path"]))
     seconds = len(signal) / SAMPLE_RATE
     beats = np.asarray(track["beat_times_s"], dtype=np.float64)
     low, high = _envelope(signal)

@@ -22,8 +22,8 @@ import polars as pl
 
 from etl.audio.sonic import FEATURE_NAMES, FEATURE_UNITS
 from etl.exports.npz import write_npz
+from etl.runtime.disk.files import atomic_file, atomic_path
 from etl.runtime.errors import EtlError
-from etl.runtime.files import atomic_file, atomic_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 import polars as pl
 
-from etl.midi.batch import repair_names
+from etl.midi.arrays import repair_names
 from etl.midi.chords import chord_labels, chord_segments, find_beats, spell_chords
 from etl.midi.drums import CATEGORY_SCORE, TAG_SCORE, drum_scores, mark_drums
 from etl.midi.keys import find_keys
 from etl.midi.stats_kernel import DRUM_CLASSES, FILE_STATS, PART, file_stats, part_stats
 from etl.midi.tempo import metre_columns, tempo_columns
 from etl.midi.text import decode_text
-from etl.pitch import KEY_NAMES
+from etl.music.keys import KEY_NAMES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from etl.midi.batch import MidiBatch
+    from etl.midi.arrays import MidiBatch
 
 _TRACK_NAME: Final = 3
 

@@ -12,7 +12,7 @@ from etl.midi.beat_kernel import beat_grid, beat_profiles, chord_path
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from etl.midi.batch import MidiBatch
+    from etl.midi.arrays import MidiBatch
 
 # Suffix (Chordonomicon's: dim7 is half-diminished, dimb7 fully), semitones above the root, and kind: plain
 # triad, one with a note added or suspended, one without a perfect fifth.

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from etl.midi.stats_kernel import CYMBAL, HAT, KICK, NO_DRUM, SNARE, TOM
-from etl.pitch import profile_correlations
+from etl.music.keys import profile_correlations
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from etl.midi.batch import MidiBatch
+    from etl.midi.arrays import MidiBatch
 
 TAG_SCORE: Final = 0.5
 """Score above which a part is tagged as drums."""

@@ -23,12 +23,12 @@ import numpy as np
 
 from etl.midi.beat_kernel import edge_basses, likeliest_cuts
 from etl.midi.chords import SUFFIXES
-from etl.pitch import KRUMHANSL_KESSLER, NO_KEY, profile_correlations, rotated_profiles
+from etl.music.keys import KRUMHANSL_KESSLER, NO_KEY, profile_correlations, rotated_profiles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from etl.midi.batch import MidiBatch
+    from etl.midi.arrays import MidiBatch
     from etl.midi.chords import Beats
 
 BELLMAN_BUDGE: Final = np.array(
@@ -70,7 +70,7 @@ class KeyFeatures(NamedTuple):
 
 
 class Keys(NamedTuple):
-    """Keys of the files of a batch; keys are 0-23 as in `etl.pitch`, -1 for none.
+    """Keys of the files of a batch; keys are 0-23 as in `etl.music.keys`, -1 for none.
 
     ``key`` is the longest, ``posterior`` (files, 24) float64 what the scores make of the part it is the key
     of, ``change_beat`` the beat at which the key changes (-1: it does not) and ``other_key`` that of the

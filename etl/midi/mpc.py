@@ -99,7 +99,7 @@ def progression(name: str, key: str, chords: Sequence[str]) -> dict[str, Any]:
     name
         Its name.
     key
-        One of `etl.pitch.KEY_NAMES`.
+        One of `etl.music.keys.KEY_NAMES`.
     chords
         Symbols as `etl.midi.chords.spell_chords` writes them; the first sixteen different ones become pads.
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from etl.midi.batch import DRUM_CHANNEL, Repair
+from etl.midi.arrays import DRUM_CHANNEL, Repair
 from etl.midi.bytes_kernel import LAST_TICK, MTRK, chunk_at, find, signed, variable_length, word
 from etl.runtime.jit import kernel
 

@@ -1,6 +1,6 @@
 """The lenient reader: bytes in, note arrays out, whatever state the file is in.
 
-Nothing but a missing ``MThd`` is fatal; every repair is a bit of `etl.midi.batch.Repair`.
+Nothing but a missing ``MThd`` is fatal; every repair is a bit of `etl.midi.arrays.Repair`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from etl.midi.batch import EVENT, FILE, NOTE, TEMPO, MidiBatch
+from etl.midi.arrays import EVENT, FILE, NOTE, TEMPO, MidiBatch
 from etl.midi.parse_kernel import parse_files
 from etl.midi.time_kernel import gather, place_in_time
 

@@ -12,7 +12,7 @@ from etl.midi.split_kernel import EVENT_BYTES, NAME, NOTE_BYTES, PART_BYTES, SHA
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from etl.midi.batch import MidiBatch
+    from etl.midi.arrays import MidiBatch
 
 MOST_PARTS: Final = 512
 MOST_BYTES: Final = 256 << 20

@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from etl.midi.drums import TAG_SCORE
-from etl.midi.words import WORDS, word_tags
+from etl.midi.tag_words import WORDS, word_tags
 
 NAME_CONFIDENCE: Final = 0.8
 FOLDER_CONFIDENCE: Final = 0.6

@@ -10,7 +10,7 @@ import polars as pl
 from etl.midi.onset_kernel import onset_tempo
 
 if TYPE_CHECKING:
-    from etl.midi.batch import MidiBatch
+    from etl.midi.arrays import MidiBatch
 
 MICROSECONDS_PER_MINUTE: Final = 60_000_000
 _TEMPO_META, _METRE_META = 0x51, 0x58

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from etl.midi.batch import Repair
+from etl.midi.arrays import Repair
 from etl.midi.bytes_kernel import signed
 from etl.midi.parse_kernel import UNKNOWN_PROGRAM
 from etl.runtime.jit import kernel

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from etl.audio.sonic import FEATURE_VERSION
-from etl.runtime.hashing import content_hash
+from etl.runtime.disk.hashing import content_hash
 from etl.store import spotify
 from etl.store.database import transaction
 from etl.store.library import PRESENT, SONIC_TASK

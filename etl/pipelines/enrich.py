@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from etl.chords.romantext import RomanStyle
+from etl.pipelines.data3.export import write_stored_csv
 from etl.pipelines.enrich_state import EnrichmentState, state_rows
-from etl.pipelines.export import write_stored_csv
 from etl.pipelines.lookups import look_up_all
 from etl.pipelines.service_state import known_quota, remember_quota
 from etl.pipelines.spotify_service import SERVICE, spotify_client

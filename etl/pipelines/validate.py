@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from etl.pipelines.chord_files import Block, Source, open_source, read_blocks
-from etl.pipelines.chord_rows import parse_records
+from etl.runtime.disk.files import atomic_file, check_writable
 from etl.runtime.errors import EtlError
 from etl.runtime.executor import ordered_map, thread_executor
-from etl.runtime.files import atomic_file, check_writable
-from etl.store.runs import REJECT_SCHEMA
+from etl.runtime.rejects import REJECT_SCHEMA
+from etl.sources.chords.files import Block, Source, open_source, read_blocks
+from etl.sources.chords.rows import parse_records
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import duckdb
 
+from etl.runtime.disk.files import check_writable
 from etl.runtime.errors import EtlError
-from etl.runtime.files import check_writable
 from etl.runtime.resources import resource
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from etl.pitch import MAJOR_TONICS, MINOR_TONICS
+from etl.music.keys import MAJOR_TONICS, MINOR_TONICS
 from etl.store.songs import stored_sources
 
 if TYPE_CHECKING:

@@ -6,13 +6,14 @@ import json
 import os
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 import etl
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.meter import Meter
+from etl.runtime.rejects import REJECT_SCHEMA
 from etl.store.database import is_interruption
 
 if TYPE_CHECKING:
@@ -21,11 +22,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     from etl.runtime.log import RunLog
-
-REJECT_SCHEMA: Final = {
-    "source": str, "line": int, "stage": str, "category": str, "reason": str, "raw": str,
-}  # fmt: skip
-"""Columns of a frame of rejects; ``line`` and ``raw`` may be left out."""
 
 
 @dataclass

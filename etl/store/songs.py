@@ -12,8 +12,8 @@ import pyarrow as pa
 from etl.chords.lexicon import Lexicon
 from etl.chords.ragged import Ragged
 from etl.runtime.errors import EtlError
+from etl.runtime.rejects import REJECT_SCHEMA
 from etl.store.database import ROW_GROUP
-from etl.store.runs import REJECT_SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -11,8 +11,9 @@ import pytest
 
 from etl.audio import spectral
 from etl.audio.beats import mean_tempogram, rhythm, track_beats
-from etl.audio.decode import SAMPLE_RATE, decode
 from etl.audio.frames import Frames, analyse
+from etl.audio.signal import SAMPLE_RATE
+from etl.sources.audio.decode import decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable

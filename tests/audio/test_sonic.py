@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from etl.audio.beats import rhythm
-from etl.audio.decode import SAMPLE_RATE, DecodeError
 from etl.audio.frames import analyse
 from etl.audio.key import BELLMANN_BUDGE, find_key
+from etl.audio.signal import SAMPLE_RATE, DecodeError
 from etl.audio.sonic import (
     FEATURE_NAMES,
     FEATURE_UNITS,
@@ -20,7 +20,7 @@ from etl.audio.sonic import (
     measure_energy,
     window_bounds,
 )
-from etl.pitch import NO_KEY, rotated_profiles
+from etl.music.keys import NO_KEY, rotated_profiles
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,344 @@
+"""A sampler's drive: what an export put there before, what is to change, and changing it without loss.
+
+The index says what is ours, with hashes; the plan, which lies beside it while an export lasts, what will be.
+Files are written under names of their own, flushed and read back in batches, then renamed, so that a drive
+that is pulled out holds whole files only, and the next export knows them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import os
+import re
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import etl
+from etl.midi.mpc import CATEGORY_FOLDERS, EMPTY_FOLDERS, METADATA_FOLDER, ROOT_FOLDERS, DriveFormat
+from etl.runtime.disk.files import atomic_path, flush_filesystem, write_error
+from etl.runtime.errors import EtlError
+from etl.runtime.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+SCHEMA_NAME: Final = "midi_drive/1"
+SPARE_BYTES: Final = 1 << 20
+BATCH_FILES: Final = 256
+BATCH_BYTES: Final = 64 << 20
+_USUAL_CLUSTER: Final = 1 << 15  # FAT32 of 32 GB and more, where the system does not say
+_INDEX, _PLAN = "file_index.json", "export_plan.json"
+_OURS: Final = re.compile(
+    rf"(?:{'|'.join(ROOT_FOLDERS[DriveFormat.BOTH])})(?:/(?!\.{{1,2}}(?:/|$))[A-Za-z0-9._-]+)+"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file that belongs on the drive: a copy of ``source``, or ``content``."""
+
+    target: str
+    sha256: str
+    size: int
+    category: str
+    reason: str
+    source: Path | None
+    content: bytes | None = None
+
+
+@dataclass
+class Exported:
+    """What an export did.
+
+    Attributes
+    ----------
+    copied, unchanged, removed
+        Files on the drive; ``bytes`` are those copied.
+    kept
+        Files that were changed on the drive: set aside before they were replaced, or not removed.
+    damaged
+        Files that the library has lost or that are not what it stored; not copied.
+    unanalysed
+        Files that have no category yet; not copied.
+    """
+
+    copied: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    bytes: int = 0
+    kept: int = 0
+    damaged: int = 0
+    unanalysed: int = 0
+
+
+@dataclass
+class _State:
+    """What is ours on a drive: hashes by path as indexed; paths that an unfinished export was to write."""
+
+    hashes: dict[str, str] = field(default_factory=dict)
+    planned: set[str] = field(default_factory=set)
+
+    def has(self, entry: Wanted, drive: Path) -> bool:
+        """Whether the drive has a wanted file already; what was only planned is looked at."""
+        target = drive / entry.target
+        if not target.is_file() or target.stat().st_size != entry.size:
+            return False
+        if entry.target in self.hashes:
+            return self.hashes[entry.target] == entry.sha256
+        return entry.target in self.planned and _hash(target) == entry.sha256
+
+    def is_changed(self, target: str, drive: Path) -> bool:
+        """Whether a file of ours is no longer what we wrote; an empty one is what a pulled plug leaves."""
+        path = drive / target
+        is_there = target in self.hashes and path.is_file() and path.stat().st_size > 0
+        return is_there and _hash(path) != self.hashes[target]
+
+
+def update_drive(
+    drive: Path, wanted: Sequence[Wanted], drive_format: DriveFormat, *, dry_run: bool = False
+) -> Exported:
+    """Bring a drive to what is wanted: copy what is new or changed, remove what we put there before.
+
+    Raises
+    ------
+    EtlError
+        If the drive's index is damaged, another file has a name that is needed, there is too little room, or
+        the drive cannot be written or does not hold what was written.
+    """
+    try:
+        state = _state(drive)
+        copies = [entry for entry in wanted if not state.has(entry, drive)]
+        _check_names(
+            drive, [entry for entry in copies if entry.target not in {*state.hashes, *state.planned}]
+        )
+        check_room(drive, copies)
+        gone = sorted({*state.hashes, *state.planned} - {entry.target for entry in wanted})
+        done = Exported(len(copies), len(wanted) - len(copies), len(gone), sum(e.size for e in copies))
+        if dry_run:
+            return done
+        _write_json(drive / METADATA_FOLDER / _PLAN, {"paths": [e.target for e in copies], "removing": gone})
+        with Progress("files", total=done.bytes) as progress:
+            for batch in _batches(copies):
+                _copy_batch(drive, batch, state, done)
+                progress.advance(items=len(batch), work=sum(entry.size for entry in batch))
+        for target in gone:
+            _remove(drive, target, state, done)
+        for root in ROOT_FOLDERS[drive_format]:
+            for folder in (*CATEGORY_FOLDERS.values(), *EMPTY_FOLDERS):
+                (drive / root / folder).mkdir(parents=True, exist_ok=True)
+        flush_filesystem(drive)
+        there = [(entry, state.hashes[entry.target]) for entry in wanted if entry.target in state.hashes]
+        write_metadata(drive, there, [entry.target for entry in copies], gone, drive_format)
+        (drive / METADATA_FOLDER / _PLAN).unlink()
+    except OSError as error:
+        raise write_error(Path(error.filename or drive), error) from error
+    return done
+
+
+def _state(drive: Path) -> _State:
+    state = _State()
+    for entry in _read_json(drive, _INDEX, "files"):
+        state.hashes[entry["path"]] = entry["sha256"]
+    for path in (*_read_json(drive, _PLAN, "paths"), *_read_json(drive, _PLAN, "removing")):
+        state.planned.add(path)
+    for target in state.planned:
+        with suppress(FileNotFoundError):
+            _temporary(drive / target).unlink()
+    return state
+
+
+def _read_json(drive: Path, name: str, key: str) -> list[Any]:
+    """Read a list out of the index or the plan; none where there is none.
+
+    A drive may come from anywhere: a path that we would not write is not touched, whatever the file says.
+    """
+    path = drive / METADATA_FOLDER / name
+    try:
+        rows = json.loads(path.read_bytes())[key]
+        paths = [row if isinstance(row, str) else row["path"] for row in rows]
+        is_sound = all(_OURS.fullmatch(target) for target in paths) and all(
+            isinstance(row, str) or isinstance(row["sha256"], str) for row in rows
+        )
+    except FileNotFoundError:
+        return []
+    except (ValueError, KeyError, TypeError):
+        is_sound = False
+    if not is_sound:
+        raise EtlError(
+            f"the index {path} is damaged, or from something else.",
+            f"Remove {name}: files that are as in the library count as ours then, others are not touched.",
+        )
+    return list(rows)
+
+
+def _check_names(drive: Path, new: Sequence[Wanted]) -> None:
+    """Raise an `EtlError` if another file has the name of a new one; the very same is no other."""
+    foreign = [
+        entry.target
+        for entry in new
+        if os.path.lexists(drive / entry.target)
+        and not ((drive / entry.target).is_file() and _hash(drive / entry.target) == entry.sha256)
+    ]
+    if foreign:
+        raise EtlError(
+            f"{drive / foreign[0]} is there already, and from no export ({len(foreign):,} such files).",
+            "Move it away, or export to another folder. Nothing was written.",
+        )
+
+
+def check_room(drive: Path, copies: Sequence[Wanted]) -> None:
+    """Raise an `EtlError` if the drive is too small; files take whole clusters."""
+    place = next(folder for folder in (drive, *drive.absolute().parents) if folder.exists())
+    cluster = os.statvfs(place).f_frsize if hasattr(os, "statvfs") else _USUAL_CLUSTER
+    needed = sum(-(-entry.size // cluster) * cluster for entry in copies) + SPARE_BYTES * bool(copies)
+    free = shutil.disk_usage(place).free
+    if needed > free:
+        raise EtlError(
+            f"{drive} has {free / 2**20:,.1f} MB free, and the export needs {needed / 2**20:,.1f} MB "
+            f"in clusters of {cluster / 2**10:g} KB.",
+            "Free some space, or choose another drive. Nothing was written.",
+        )
+
+
+def _batches(copies: Sequence[Wanted]) -> Iterator[list[Wanted]]:
+    batch: list[Wanted] = []
+    size = 0
+    for entry in copies:
+        batch.append(entry)
+        size += entry.size
+        if len(batch) >= BATCH_FILES or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _copy_batch(drive: Path, batch: Sequence[Wanted], state: _State, done: Exported) -> None:
+    """Copy files, all whole: written, flushed, read back, then renamed."""
+    staged: list[tuple[Path, Wanted]] = []
+    try:
+        for entry in batch:
+            content = _content(entry)
+            if content is None:
+                done.damaged += 1
+                done.copied -= 1
+                done.bytes -= entry.size
+                continue
+            temporary = _temporary(drive / entry.target)
+            temporary.parent.mkdir(parents=True, exist_ok=True)
+            staged.append((temporary, entry))
+            temporary.write_bytes(content)
+        flush_filesystem(drive)
+        for temporary, entry in staged:
+            if hashlib.sha256(_read_back(temporary)).hexdigest() != entry.sha256:
+                raise EtlError(f"{drive / entry.target} is not what was written.", "The drive is damaged.")
+        for temporary, entry in staged:
+            target = drive / entry.target
+            if state.is_changed(entry.target, drive) and _hash(target) != entry.sha256:
+                _rename(target, _free_name(target))
+                done.kept += 1
+            _rename(temporary, target)
+            state.hashes[entry.target] = entry.sha256
+    finally:
+        for temporary, _ in staged:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+def _content(entry: Wanted) -> bytes | None:
+    """Read what is to be copied; None if the library has it no more, or has something else there."""
+    if entry.content is not None:
+        return entry.content
+    try:
+        content = entry.source.read_bytes() if entry.source else b""
+    except OSError:
+        return None
+    return content if hashlib.sha256(content).hexdigest() == entry.sha256 else None
+
+
+def _temporary(target: Path) -> Path:
+    return target.with_name(f".{target.name}.etl.tmp")
+
+
+def _read_back(path: Path) -> bytes:
+    """Read a file from the drive itself where the system can forget what it has in memory of it."""
+    with path.open("rb") as file:
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        return file.read()
+
+
+def _rename(source: Path, target: Path) -> None:
+    source.replace(target)
+
+
+def _free_name(target: Path) -> Path:
+    names = (target.with_stem(f"{target.stem}_kept_{number}") for number in itertools.count(1))
+    return next(name for name in names if not os.path.lexists(name))
+
+
+def _remove(drive: Path, target: str, state: _State, done: Exported) -> None:
+    """Remove a file of ours, unless it was changed on the drive, and the folders that it leaves empty."""
+    path = drive / target
+    if state.is_changed(target, drive):
+        done.kept += 1
+        done.removed -= 1
+        return
+    path.unlink(missing_ok=True)
+    for folder in itertools.takewhile(lambda folder: folder != drive, path.parents):
+        try:
+            folder.rmdir()
+        except OSError:
+            return
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def write_metadata(
+    drive: Path,
+    there: Sequence[tuple[Wanted, str]],
+    copied: Sequence[str],
+    removed: Sequence[str],
+    drive_format: DriveFormat,
+) -> None:
+    """Write the categories, the log of this export and the index; the index last."""
+    counts: dict[str, int] = {}
+    for entry, _ in there:
+        counts[entry.category] = counts.get(entry.category, 0) + 1
+    head = {
+        "schema": SCHEMA_NAME,
+        "made_by": f"music-etl {etl.__version__}",
+        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "format": str(drive_format),
+    }
+    categories = [
+        {"name": name, "folder": folder, "files": counts.get(name, 0)}
+        for name, folder in CATEGORY_FOLDERS.items()
+    ]
+    files = [
+        {
+            "path": entry.target,
+            "sha256": digest,
+            "bytes": (drive / entry.target).stat().st_size,
+            "category": entry.category,
+            "reason": entry.reason,
+        }
+        for entry, digest in there
+    ]
+    folder = drive / METADATA_FOLDER
+    _write_json(folder / "categories.json", {**head, "categories": categories})
+    _write_json(folder / "export_log.json", {**head, "copied": list(copied), "removed": list(removed)})
+    _write_json(folder / _INDEX, {**head, "files": files})
+
+
+def _write_json(target: Path, document: dict[str, Any]) -> None:
+    with atomic_path(target) as temporary:
+        temporary.write_text(json.dumps(document, indent=1), encoding="utf-8")

@@ -1,0 +1,1 @@
+"""What two pure floors need, said once: pitch classes, keys, profiles, spellings, instrument words."""

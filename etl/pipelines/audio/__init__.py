@@ -1,0 +1,1 @@
+"""Folders of audio to tags, sonic features and matrices."""

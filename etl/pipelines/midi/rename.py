@@ -1,0 +1,177 @@
+"""Plan new names: for the sources themselves, or for the library by what its files are."""
+
+from __future__ import annotations
+
+import os
+import re
+import string
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from etl.midi.sanitize import distinct_names, safe_stems
+from etl.midi.text import decode_text
+from etl.pipelines.midi.rename_journal import Rename, Renames, carry_out
+from etl.runtime.errors import EtlError
+from etl.sources.folders.midi import Found, check_sources, shown, walk
+from etl.store.database import open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_FIELDS: Final = frozenset({"bpm", "key", "tags", "category", "bars", "name"})
+_MOST_TAGS: Final = 3
+_ENDING: Final = ".mid"
+_MIDI_ENDING: Final = re.compile(r"\.midi?$", re.IGNORECASE)
+_TOO_WIDE: Final = re.compile(r"[0-9]{3}|[{]")
+_WRAPPED: Final = ".rmi"  # a RIFF file with a MIDI file in it, and no MIDI file
+
+
+def sanitize_in_place(
+    sources: tuple[Path, ...], database: Path, *, library: Path, pattern: str = "*", dry_run: bool = False
+) -> Renames:
+    """Give files on disk safe names, each folder by itself; archives and the library are left alone.
+
+    Raises
+    ------
+    EtlError
+        If a source is missing, or a file cannot be renamed; then none is.
+    """
+    check_sources(sources)
+    folders: dict[Path, list[Path]] = {}
+    for found in walk(sources, pattern=pattern, library=library):
+        if isinstance(found, Found) and not found.is_archive:
+            path = Path(found.location)
+            folders.setdefault(path.parent, []).append(path)
+    plan = [rename for folder, paths in folders.items() for rename in _safe_names(folder, paths)]
+    return carry_out(database, "midi sanitize --in-place", plan, dry_run=dry_run)
+
+
+def _safe_names(folder: Path, paths: list[Path]) -> Iterator[Rename]:
+    """Rename what has no safe name, or one that differs only by case from another's."""
+    decoded = [decode_text(os.fsencode(path.stem)) for path in paths]
+    stems = pl.DataFrame({"stem": decoded}, schema={"stem": pl.String}).select(safe_stems(pl.col("stem")))
+    wanted = {
+        path: (stem, _WRAPPED if path.suffix.lower() == _WRAPPED else _ENDING)
+        for path, stem in zip(paths, stems["stem"], strict=True)
+    }
+    staying: set[str] = set()
+    moving = []
+    for path, (stem, ending) in wanted.items():
+        if path.name == stem + ending and path.name.lower() not in staying:
+            staying.add(path.name.lower())
+        else:
+            moving.append(path)
+    staying |= {shown(name).lower() for name in os.listdir(folder)} - {shown(p.name).lower() for p in paths}  # noqa: PTH208
+    for path in moving:
+        stem, ending = wanted[path]
+        (name,) = distinct_names([stem], staying, ending=ending)
+        yield Rename(str(path), str(folder / name))
+
+
+def rename_library(library: Path, database: Path, *, template: str, dry_run: bool = False) -> Renames:
+    """Rename the library's files by what they are, and the parts split from them likewise.
+
+    Raises
+    ------
+    EtlError
+        If the template cannot be read, has an unknown field or none, nothing has been analysed, or a file
+        cannot be renamed; then none is.
+    """
+    stem = _stem_template(template)
+    if not library.is_dir():
+        raise EtlError(
+            f"there is no library at {library}.", "Pass --library DIR, or fill it: `etl midi run`."
+        )
+    library = library.absolute()  # the journal must find the files from any folder
+    with open_store(database) as connection:
+        rows = connection.sql(
+            "SELECT sha256, folder, library.name, bpm, key, category, bars, tags "
+            "FROM midi_library AS library JOIN midi_analysis USING (sha256) LEFT JOIN ("
+            "  SELECT sha256, list(tag ORDER BY confidence DESC, tag)[:?] AS tags FROM ("
+            "    SELECT sha256, tag, max(confidence) AS confidence FROM midi_tags "
+            "    WHERE kind IN ('instrument', 'role', 'genre') GROUP BY ALL"
+            "  ) GROUP BY ALL"
+            ") USING (sha256) WHERE track IS NULL ORDER BY library.name",
+            params=[_MOST_TAGS],
+        ).pl()
+        parts = connection.sql(
+            "SELECT sha256, track, channel, folder, name FROM midi_library WHERE track IS NOT NULL "
+            "ORDER BY ALL"
+        ).fetchall()
+    if rows.is_empty():
+        raise EtlError(
+            f"the files of {library} are not analysed, or there are none.", "Run `etl midi analyze SOURCE`."
+        )
+    values = rows.select(
+        bpm=pl.col("bpm").round(0).cast(pl.Int64).cast(pl.String),
+        key=pl.col("key").str.replace(" Major", "maj").str.replace(" Minor", "min").fill_null("nokey"),
+        tags=pl.col("tags").list.join("_").fill_null(""),
+        category=pl.col("category").str.to_lowercase().fill_null("other"),
+        bars=pl.col("bars").cast(pl.String),
+        name=pl.col("name").str.replace(r"\.mid$", ""),
+    )
+    names = [stem.format(**row) for row in values.iter_rows(named=True)]
+    stems = pl.DataFrame({"stem": names}, schema={"stem": pl.String}).select(safe_stems(pl.col("stem")))
+    ours = set(rows.select(pl.col("folder") + "/" + pl.col("name")).to_series())
+    final = _final_names(
+        rows["name"].to_list(), stems["stem"].to_list(), _foreign_names(library, set(rows["folder"]), ours)
+    )
+    places = list(zip(*rows.select("sha256", "folder", "name"), final, strict=True))
+    new_names = {digest: new.removesuffix(_ENDING) for digest, _, _, new in places}
+    plan = [Rename(str(library / folder / old), str(library / folder / new), digest)
+            for digest, folder, old, new in places]  # fmt: skip
+    for digest, track, channel, folder, name in parts:
+        if digest in new_names:
+            # Tracks and channels are counted from 1 in names.
+            suffix = name[name.rindex(f"_t{track + 1:02d}_ch{channel + 1:02d}_") :]
+            new = str(library / folder / (new_names[digest] + suffix))
+            plan.append(Rename(str(library / folder / name), new, digest, track, channel))
+    there = [entry for entry in plan if entry.old != entry.new and os.path.lexists(entry.old)]
+    return carry_out(database, "midi rename", there, dry_run=dry_run)
+
+
+def _stem_template(template: str) -> str:
+    """Take the ending off a template; `EtlError` where it cannot be filled in."""
+    hint = f"Use of: {', '.join('{' + name + '}' for name in sorted(_FIELDS))}."
+    stem = _MIDI_ENDING.sub("", template)
+    try:
+        fields = [(name, width) for _, name, width, _ in string.Formatter().parse(stem) if name is not None]
+        is_wide = any(_TOO_WIDE.search(width or "") for _, width in fields)
+        unknown = sorted({name for name, _ in fields} - _FIELDS)
+        if not is_wide:
+            stem.format(**dict.fromkeys([*_FIELDS, *unknown], ""))
+    except (ValueError, KeyError, IndexError, AttributeError) as error:
+        raise EtlError(f"the template `{template}` cannot be read: {error}.", hint) from error
+    if is_wide:
+        raise EtlError(f"the template `{template}` has a field wider than a name can be.", hint)
+    if unknown or not fields:
+        raise EtlError(f"the template `{template}` has {', '.join(unknown) or 'no field'}.", hint)
+    return stem
+
+
+def _final_names(names: list[str], stems: list[str], taken: set[str]) -> list[str]:
+    """Give every stem a name; a file that has one with that stem, numbered or not, keeps it."""
+    final: list[str | None] = []
+    for name, stem in zip(names, stems, strict=True):
+        fits = re.fullmatch(rf"{re.escape(stem)}(_[1-9][0-9]*)?{re.escape(_ENDING)}", name)
+        stays = fits is not None and name.lower() not in taken
+        final.append(name if stays else None)
+        if stays:
+            taken.add(name.lower())
+    others = iter(
+        distinct_names([stem for stem, name in zip(stems, final, strict=True) if name is None], taken)
+    )
+    return [name or next(others) for name in final]
+
+
+def _foreign_names(library: Path, folders: set[str], ours: set[str]) -> set[str]:
+    """Lower-case names of what lies in the library's folders and is not in the store."""
+    names = set()
+    for folder in folders:
+        place = library / folder
+        if place.is_dir():
+            entries = (entry.name for entry in place.iterdir())
+            names |= {shown(name).lower() for name in entries if f"{folder}/{name}" not in ours}
+    return names

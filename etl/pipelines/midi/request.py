@@ -1,0 +1,117 @@
+"""What a MIDI run is asked to do, and what it says it did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from etl.runtime.meter import Meter
+from etl.sources.folders.midi import shown
+from etl.store.midi import ANALYZE, IMPORT, SANITIZE, SPLIT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+ANALYSIS_VERSION: Final = "3"
+"""Goes up when the analysis changes, so that files are analysed again."""
+
+VERSIONS: Final = {IMPORT: "2", ANALYZE: ANALYSIS_VERSION, SANITIZE: "1", SPLIT: "1"}
+"""Version of each ledger task; that of import goes up when the reader or the tags change."""
+
+
+class Stage(StrEnum):
+    """What is done with the files; whatever is asked for, a file is read and parsed once."""
+
+    IMPORT = "import"
+    ANALYZE = "analyze"
+    SANITIZE = "sanitize"
+    SPLIT = "split"
+
+
+_NEEDS: Final = {
+    Stage.IMPORT: (Stage.IMPORT,),
+    Stage.ANALYZE: (Stage.IMPORT, Stage.ANALYZE),
+    Stage.SANITIZE: (Stage.IMPORT, Stage.SANITIZE),
+    Stage.SPLIT: (Stage.IMPORT, Stage.SANITIZE, Stage.SPLIT),
+}
+_TASKS: Final = {
+    Stage.IMPORT: IMPORT, Stage.ANALYZE: ANALYZE, Stage.SANITIZE: SANITIZE, Stage.SPLIT: SPLIT,
+}  # fmt: skip
+
+
+def with_needed(stages: Iterable[Stage]) -> frozenset[Stage]:
+    """Add the stages that others build on.
+
+    Examples
+    --------
+    >>> sorted(with_needed([Stage.SPLIT]))
+    [<Stage.IMPORT: 'import'>, <Stage.SANITIZE: 'sanitize'>, <Stage.SPLIT: 'split'>]
+    """
+    return frozenset(needed for stage in stages for needed in _NEEDS[stage])
+
+
+@dataclass(frozen=True)
+class MidiRun:
+    """What to do.
+
+    Attributes
+    ----------
+    sources
+        Files, folders and archives.
+    database
+        The store.
+    library
+        Folder for copies with safe names and for parts.
+    stages
+        What to do; stages that these build on are added.
+    limit
+        Take so many files at most, or None for all.
+    pattern
+        Only paths that match this glob.
+    force
+        Do again what is done.
+    """
+
+    sources: tuple[Path, ...]
+    database: Path
+    library: Path
+    stages: frozenset[Stage]
+    limit: int | None = None
+    pattern: str = "*"
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stages", with_needed(self.stages))
+
+    @property
+    def tasks(self) -> dict[str, str]:
+        """Ledger tasks that must be done for a file to need nothing more, with their versions."""
+        return {_TASKS[stage]: VERSIONS[_TASKS[stage]] for stage in Stage if stage in self.stages}
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """What the paths of the sources begin with, and what is no part of what they hold; longest first."""
+        folders = (source if source.is_dir() else source.parent for source in self.sources)
+        roots = {f"{shown(str(folder.absolute())).rstrip('/')}/" for folder in folders}
+        return tuple(sorted(roots, key=len, reverse=True))
+
+    @property
+    def writes_library(self) -> bool:
+        """Whether copies are written."""
+        return Stage.SANITIZE in self.stages
+
+
+@dataclass
+class MidiSummary:
+    """What a run did."""
+
+    found: int = 0
+    unchanged: int = 0
+    read: int = 0
+    new: int = 0
+    parts: int = 0
+    rejected: int = 0
+    rejects: dict[str, int] = field(default_factory=dict)
+    meter: Meter = field(default_factory=Meter)

@@ -1,0 +1,241 @@
+"""One batch of MIDI files, from bytes to frames: what each worker process does.
+
+A file is read and parsed once, whatever is wanted of it. What goes into the library is written to the
+incoming folder under its content hash; the main process gives it its name.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from etl.midi.analysis import Analysis, analyze, survey
+from etl.midi.categories import categorize
+from etl.midi.containers import plain_midi
+from etl.midi.file_names import with_name_figures
+from etl.midi.reader import read_files
+from etl.midi.split import TooMuchError, split_file
+from etl.midi.tags import find_tags, name_tags
+from etl.midi.text import decode_text
+from etl.pipelines.midi.messages import REJECTS, SPLIT, Entry, Result, Task, failed, part_key
+from etl.sources.archives.limits import LARGEST_MEMBER
+from etl.sources.folders.midi import open_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from etl.midi.arrays import MidiBatch
+
+_REFUSED: Final = {name: kind for name, kind in REJECTS.items() if name != "path"}
+_OF_FILES: Final = ("format", "division", "tracks", "repairs", "note_hash")
+_PATHS: Final = {
+    "path": pl.String, "location": pl.String, "size_bytes": pl.Int64, "mtime_ns": pl.Int64,
+    "sha256": pl.String, "name": pl.String, "folder": pl.String,
+}  # fmt: skip
+
+
+@dataclass
+class _Clock:
+    """Seconds by stage, and the stage at hand."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    stage: str = "import"
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        self.stage, start = stage, time.perf_counter()
+        yield
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+
+
+def process_batch(task: Task) -> Result:
+    """Read, hash, parse and, if wanted, analyse, copy and split a batch of files.
+
+    Where a batch fails its halves are tried, down to the file that is to blame, which is rejected. Failures
+    to write are not a file's fault and are raised.
+    """
+    clock = _Clock()
+    try:
+        return _process(task, clock)
+    except OSError:
+        raise
+    except Exception as error:  # noqa: BLE001 - one bad file must not stop a run
+        if len(task.entries) > 1:
+            half = len(task.entries) // 2
+            early = process_batch(replace(task, entries=task.entries[:half], archives=()))
+            return _merged(early, process_batch(replace(task, entries=task.entries[half:])))
+        return failed(task, clock.stage, "failed", f"{type(error).__name__}: {error}"[:300])
+
+
+def _merged(early: Result, late: Result) -> Result:
+    frames = ("paths", "files", "analysis", "parts", "tags", "split", "rejects")
+    joined = {name: pl.concat([getattr(early, name), getattr(late, name)], how="diagonal") for name in frames}
+    seconds = {
+        stage: early.seconds.get(stage, 0.0) + late.seconds.get(stage, 0.0)
+        for stage in {**early.seconds, **late.seconds}
+    }
+    archives = early.archives + late.archives
+    return Result(count=early.count + late.count, archives=archives, seconds=seconds, **joined)
+
+
+def _process(task: Task, clock: _Clock) -> Result:
+    with clock("import"):
+        rows, blobs, rejects = _read(task)
+        paths = pl.DataFrame(rows, schema=_PATHS, orient="row")
+        stems = [PurePath(name).stem for name in paths["name"]]
+        stemmed = paths.lazy().with_columns(stem=pl.Series(stems, dtype=pl.String))
+        # The threads of the streaming engine cost more than a batch has to do.
+        named = with_name_figures(stemmed).collect(engine="in-memory")
+        digests = list(blobs)
+        keys = pl.DataFrame(
+            {"file": range(len(digests)), "sha256": digests}, schema={"file": pl.Int32, "sha256": pl.String}
+        )
+        batch = read_files(list(blobs.values()), keep_all=task.split)
+        counted = survey(batch)
+        names = keys.join(named, on="sha256", maintain_order="left").select("file", "stem", "folder")
+        is_first = names["file"].is_first_distinct()
+        # The category follows from the first place alone, so that it does not depend on what is one batch.
+        tags = find_tags(names.filter(is_first), counted.files, counted.parts)
+        others = name_tags(names.filter(~is_first))
+        sizes = pl.Series([len(blob) for blob in blobs.values()], dtype=pl.Int64)
+        files = _file_rows(counted.files.join(keys, on="file", maintain_order="left"), sizes)
+        unreadable = files.filter(~pl.col("valid")).join(paths, on="sha256", maintain_order="left")
+        rejects += [
+            (path, "import", "not MIDI", why) for path, why in unreadable.select("path", "reason").rows()
+        ]
+    result = Result(
+        count=len(task.entries),
+        paths=named.drop("stem", "folder"),
+        files=files,
+        analysis=pl.DataFrame(),
+        parts=counted.parts.join(keys, on="file", maintain_order="left").drop("file"),
+        tags=pl.concat([tags, others])
+        .unique(maintain_order=True)
+        .join(keys, on="file", maintain_order="left")
+        .drop("file"),
+        split=pl.DataFrame(schema=SPLIT),
+        rejects=pl.DataFrame(rejects, schema=REJECTS, orient="row"),
+        archives=task.archives,
+        seconds=clock.seconds,
+    )
+    if task.analyze:
+        with clock("analyze"):
+            result.analysis = _analysis_rows(batch, counted, tags, keys)
+    if task.incoming:
+        with clock("sanitize"):
+            for digest in files.filter("valid")["sha256"]:
+                _write(f"{task.incoming}/{digest}", plain_midi(blobs[digest]))
+        if task.split:
+            with clock("split"):
+                result.split, refused = _split(batch, counted.parts, digests, task.incoming)
+                result.rejects.extend(refused.join(paths, on="sha256").select(*REJECTS))
+    return result
+
+
+def _read(
+    task: Task,
+) -> tuple[
+    list[tuple[str, str | None, int, int, str, str, str]], dict[str, bytes], list[tuple[str, str, str, str]]
+]:
+    """Read and hash files: rows of `_PATHS`, different contents by hash, rejects."""
+    rows, blobs, rejects = [], {}, []
+    for entry in task.entries:
+        try:
+            blob = _content(entry)
+        except OSError as error:
+            rejects.append((entry.path, "import", "unreadable", error.strerror or str(error)))
+            continue
+        digest = hashlib.sha256(blob).hexdigest()
+        blobs[digest] = blob
+        on_disk = entry.path if entry.blob is None else None
+        folder = _below(entry.path.removesuffix(entry.name), task.roots)
+        rows.append((entry.path, on_disk, len(blob), entry.mtime_ns, digest, _name(entry), folder))
+    return rows, blobs, rejects
+
+
+def _below(path: str, roots: tuple[str, ...]) -> str:
+    """Give the part of a path that is below its source."""
+    return next((path[len(root) :] for root in roots if path.startswith(root)), path)
+
+
+def _name(entry: Entry) -> str:
+    """Name a file as text, in whatever encoding the name on disk is."""
+    if entry.location is None:
+        return entry.name
+    return decode_text(os.fsencode(os.path.basename(entry.location)))  # noqa: PTH119 - once per file
+
+
+def _file_rows(files: pl.DataFrame, sizes: pl.Series) -> pl.DataFrame:
+    """Give rows of ``midi_files``."""
+    reason = (
+        pl.when("valid").then(None)
+        .when(pl.col("size_bytes") == 0).then(pl.lit("empty file"))
+        .otherwise(pl.lit("no MThd in the first 64 KB"))
+    )  # fmt: skip
+    return files.select("sha256", "valid", *_OF_FILES, size_bytes=sizes).with_columns(reason=reason)
+
+
+def _analysis_rows(
+    batch: MidiBatch, counted: Analysis, tags: pl.DataFrame, keys: pl.DataFrame
+) -> pl.DataFrame:
+    """Give rows of ``midi_analysis``."""
+    files = analyze(batch, counted).files
+    return (
+        files.join(categorize(files, tags), on="file", maintain_order="left")
+        .join(keys, on="file", maintain_order="left")
+        .filter("valid")
+        .drop("file", "valid", *_OF_FILES)
+    )
+
+
+def _content(entry: Entry) -> bytes:
+    if entry.blob is not None:
+        return entry.blob
+    with open_file(entry.location or "") as file:
+        content = file.read(LARGEST_MEMBER + 1)
+    if len(content) > LARGEST_MEMBER:
+        raise OSError(0, f"grew to more than {LARGEST_MEMBER >> 20} MB")
+    return content
+
+
+def _write(target: str, blob: bytes | memoryview) -> None:
+    """Write a file under its hash; renamed into place whole, so that the name vouches for the content."""
+    temporary = f"{target}.{os.getpid()}.tmp"
+    with open(temporary, "wb", buffering=0) as file:  # noqa: PTH123 - in the innermost loop
+        if file.write(blob) != len(blob):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), target)
+    os.replace(temporary, target)  # noqa: PTH105 - the same
+
+
+def _split(
+    batch: MidiBatch, parts: pl.DataFrame, digests: list[str], incoming: Path
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Write the parts of every file that has several: rows of `SPLIT`, and files with too many."""
+    rows, refused = [], []
+    several = parts.filter(pl.len().over("file") > 1).select(
+        "file", "track", "channel", "program", "drum_score"
+    )
+    for (file,), group in several.group_by("file", maintain_order=True):
+        number = int(str(file))
+        digest = digests[number]
+        try:
+            found = split_file(batch, number, group.drop("file").rows())
+        except TooMuchError as error:
+            refused.append((digest, "split", "cap", str(error)))
+            continue
+        for part in found:
+            _write(f"{incoming}/{part_key(digest, part.track, part.channel)}", part.blob)
+            rows.append((digest, part.track, part.channel, part.suffix))
+    return (
+        pl.DataFrame(rows, schema=SPLIT, orient="row"),
+        pl.DataFrame(refused, schema={"sha256": pl.String, **_REFUSED}, orient="row"),
+    )

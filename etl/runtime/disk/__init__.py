@@ -1,0 +1,1 @@
+"""Files and folders that appear only when whole, and hashes of their content."""

@@ -1,0 +1,113 @@
+"""Folders that appear only when whole: write beside the target, flush to disk, rename."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import contextmanager
+from itertools import count
+from typing import TYPE_CHECKING
+
+import psutil
+
+from etl.runtime.disk.files import temporary_path, write_error
+from etl.runtime.errors import EtlError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def check_replaceable(target: Path, owned: frozenset[str], *, force: bool) -> None:
+    """Fail at the start where ``target`` holds something that is not ours to replace.
+
+    Parameters
+    ----------
+    target
+        The folder to be.
+    owned
+        Names of the files that such a folder is made of.
+    force
+        Whether a folder with anything else may be set aside.
+
+    Raises
+    ------
+    EtlError
+        If ``target`` is a file, or holds other files and ``force`` is not given.
+    """
+    if target.exists() and not target.is_dir():
+        raise EtlError(f"{target} is a file.", "Give the path of a folder, new or a former export.")
+    if target.is_dir() and not force and not _is_ours(target, owned):
+        raise EtlError(
+            f"{target} is not empty and not a former export.",
+            "Give another folder, or pass --force: what is there is then set aside under another name.",
+        )
+
+
+def _is_ours(folder: Path, owned: frozenset[str]) -> bool:
+    names = {entry.name for entry in folder.iterdir()}
+    return not names or names == owned
+
+
+@contextmanager
+def atomic_folder(target: Path, owned: frozenset[str]) -> Iterator[Path]:
+    """Give a new folder to write to; on a clean exit flush it to disk and rename it to ``target``.
+
+    On any failure the new folder is removed and ``target`` is as it was. A former folder made of the
+    ``owned`` files is replaced; any other is kept as ``<name>.before-<n>``.
+
+    Raises
+    ------
+    EtlError
+        If the folder cannot be written, or the disk is full.
+    """
+    new = temporary_path(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(target)
+        new.mkdir()
+        yield new
+        for path in new.iterdir():
+            _sync(path)
+        _sync(new)
+        _swap(target, new, owned)
+        _sync(target.parent)
+    except OSError as error:
+        raise write_error(target, error) from error
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _swap(target: Path, new: Path, owned: frozenset[str]) -> None:
+    if not target.exists():
+        new.rename(target)
+        return
+    if _is_ours(target, owned):
+        former = new.with_name(f"{new.name}.old")
+        target.rename(former)
+        new.rename(target)
+        shutil.rmtree(former)
+        return
+    names = (target.with_name(f"{target.name}.before-{number}") for number in count(1))
+    target.rename(next(name for name in names if not name.exists()))
+    new.rename(target)
+
+
+def _sweep(target: Path) -> None:
+    """Remove new folders of processes that are no more; put back a former one that was not replaced."""
+    for stale in target.parent.glob(f".{target.name}.*.tmp*"):
+        pid = stale.name.removeprefix(f".{target.name}.").split(".")[0]
+        if not pid.isdigit() or psutil.pid_exists(int(pid)):
+            continue
+        if stale.name.endswith(".old") and not target.exists():
+            stale.rename(target)
+        else:
+            shutil.rmtree(stale, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""What comes: files, folders and archives on disk to records and bytes."""

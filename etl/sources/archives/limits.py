@@ -1,0 +1,119 @@
+"""What is taken out of an archive, how much may come out of it, and how a refusal is told."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+LARGEST_MEMBER: Final = 32 * 2**20
+LARGEST_ARCHIVE: Final = 2 * 2**30
+MIDI_ENDINGS: Final = (".mid", ".midi", ".kar", ".rmi", ".smf")
+
+MOST_MEMBERS: Final = 200_000
+HIGHEST_RATIO: Final = 200
+DEEPEST: Final = 4
+SEPARATOR: Final = "!"
+"""Between an archive's path and a member's in it."""
+
+_ARCHIVE_ENDINGS: Final = (
+    ".zip", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".7z", ".rar",
+)  # fmt: skip
+_ALWAYS_FREE: Final = LARGEST_MEMBER  # bytes before the ratio counts: short files of nothing compress well
+_DRIVE: Final = re.compile(r"^[A-Za-z]:")
+_TAR_MAGIC_AT: Final = 257
+
+
+class Refusal(NamedTuple):
+    """A file, archive or member that is not taken, and why."""
+
+    path: str
+    category: str
+    reason: str
+
+
+def archive_kind(head: bytes) -> str | None:
+    """Tell zip, gzip, bzip2, xz, 7z, rar or tar by the first 512 bytes; None for anything else."""
+    magics = {
+        b"PK\x03\x04": "zip", b"PK\x05\x06": "zip", b"\x1f\x8b": "gzip", b"BZh": "bzip2",
+        b"\xfd7zXZ\x00": "xz", b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a\x07": "rar",
+    }  # fmt: skip
+    for magic, kind in magics.items():
+        if head.startswith(magic):
+            return kind
+    if head[_TAR_MAGIC_AT : _TAR_MAGIC_AT + 5] == b"ustar":
+        return "tar"
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A MIDI file out of an archive; ``name`` is its own, without folders."""
+
+    path: str
+    blob: bytes
+    name: str
+
+
+class CapError(Exception):
+    """An archive passed a cap."""
+
+
+class DamageError(RuntimeError):
+    """An archive cannot be read, as its library says."""
+
+
+@dataclass
+class Budget:
+    """What may still come out of one archive on disk, nested archives included.
+
+    Attributes
+    ----------
+    compressed
+        Size of the archive on disk, bytes.
+    consumed
+        How much of it has been read, if that is known, bytes: a bomb is told by its first megabytes.
+    bytes_out, members
+        What has come out of it.
+    """
+
+    compressed: int
+    consumed: int | None = None
+    bytes_out: int = 0
+    members: int = 0
+
+    def take(self, count: int) -> None:
+        """Count bytes that came out; `CapError` where that is too many."""
+        self.bytes_out += count
+        self.check(0)
+
+    def check(self, more: int) -> None:
+        """Raise `CapError` if ``more`` bytes are too many."""
+        if self.bytes_out + more > LARGEST_ARCHIVE:
+            raise CapError(f"more than {LARGEST_ARCHIVE >> 30} GB come out of it")
+        read = self.compressed if self.consumed is None else min(self.consumed, self.compressed)
+        if self.bytes_out + more > max(_ALWAYS_FREE, HIGHEST_RATIO * read):
+            raise CapError(f"it swells more than {HIGHEST_RATIO} times")
+
+    def count_member(self) -> None:
+        """Count a member; `CapError` where there are too many."""
+        self.members += 1
+        if self.members > MOST_MEMBERS:
+            raise CapError(f"more than {MOST_MEMBERS:,} members")
+
+
+def unsafe_name(name: str) -> str | None:
+    """Say why a member's name is not to be trusted; None if it is."""
+    if "\0" in name:
+        return "its name holds a NUL"
+    parts = re.split(r"[\\/]", name)
+    if not parts[0] or _DRIVE.match(name):
+        return "its path is absolute"
+    if ".." in parts:
+        return "its path leads out of the archive"
+    return None
+
+
+def is_wanted(name: str) -> bool:
+    """Whether a member's name is that of a MIDI file or an archive."""
+    return name.lower().endswith((*MIDI_ENDINGS, *_ARCHIVE_ENDINGS))

@@ -1,0 +1,1 @@
+"""Audio files to signals, tags and stream properties."""

@@ -1,0 +1,1 @@
+"""Chord song files to rows and rejects, each field's own text kept."""

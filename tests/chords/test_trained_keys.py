@@ -1,0 +1,208 @@
+"""The trained key finder: how it scores, what it says of itself, and what its answers do not depend on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from etl.chords.key_counts import key_features
+from etl.chords.key_features import GROUP_SIZES, STATE_CLASSES
+from etl.chords.key_model import softmax, trained_model, training_data
+from etl.chords.key_scores import calibration_error, key_scores
+from etl.chords.key_training import Examples, fit, title_folds
+from etl.chords.keys import KeyMethod, with_key
+from etl.chords.ragged import Ragged
+from etl.chords.symbols import ChordSymbol, parse_chord
+from etl.chords.tokens import tokenise
+from etl.chords.vocabulary import Vocabulary
+from etl.music.keys import KEY_INDEX, NO_KEY
+from tests.support.places import SHARED
+
+SAMPLE = files("etl").joinpath("sample")
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+RS200 = SHARED / "rs200"
+
+
+@pytest.fixture(scope="module")
+def billboard():
+    """Read the songs that the model is trained on, their keys and titles."""
+    with SAMPLE.joinpath("billboard_chordonomicon.csv").open("rb") as songs:
+        chords = pl.read_csv(songs).select("id", "chords")
+    with SAMPLE.joinpath("billboard_truth.csv").open("rb") as truth:
+        rows = chords.join(pl.read_csv(truth), on="id", maintain_order="left")
+    rows = rows.filter(pl.col("key").is_not_null(), cocopops_key_agrees="yes")
+    tokens, vocabulary = tokenise(rows["chords"])
+    keys = rows["key"].replace_strict(KEY_INDEX, return_dtype=pl.Int64).to_numpy()
+    return Examples(Ragged.from_series(tokens), vocabulary, keys), rows["title"].to_list()
+
+
+def keys_of(chords: Iterable[str | None], method: KeyMethod = KeyMethod.TRAINED) -> pl.DataFrame:
+    """Find the keys of chord strings."""
+    tokens, vocabulary = tokenise(pl.Series(chords, dtype=pl.String))
+    return pl.LazyFrame({"tokens": tokens}).pipe(with_key, vocabulary, method=method).collect()
+
+
+def test_training_again_gives_the_shipped_weights(billboard):
+    """Weights are reproducible to within one unit of their last digit."""
+    examples, _ = billboard
+    difference = fit(examples).weights.astype(int) - trained_model().weights
+    assert np.abs(difference).max() <= 1
+
+
+def test_held_out_songs_are_right_often_enough_and_confidence_is_calibrated(billboard):
+    """Five-fold by title: exact 88 %, MIREX 90 %, surest half 98.5 %, calibration error 0.05."""
+    examples, titles = billboard
+    folds, model = title_folds(titles), trained_model()
+    logits = np.zeros((len(folds), 24))
+    for fold in range(5):
+        held_out = examples.take(folds == fold)
+        logits[folds == fold] = fit(examples.take(folds != fold)).logits(held_out.tokens, held_out.vocabulary)
+    posterior = softmax(logits / model.temperature)
+    found, confidence = posterior.argmax(axis=1), posterior.max(axis=1)
+    scores = key_scores(found, examples.keys)
+    surest = np.argsort(-confidence)[: len(found) // 2]
+    assert scores["exact"] >= 0.88
+    assert scores["mirex"] >= 0.90
+    assert (found == examples.keys)[surest].mean() >= 0.985
+    assert calibration_error(confidence, found == examples.keys) <= 0.05
+
+
+@pytest.mark.skipif(not RS200.exists(), reason="the RS200 annotations are not at hand")
+@pytest.mark.parametrize(("strip", "exact"), [(False, 0.87), (True, 0.84)])
+def test_another_corpus_is_right_often_enough(strip, exact):
+    """RS200, never trained on, with its section tags and without."""
+    songs = pl.read_csv(RS200 / "rs200_chordonomicon.csv").select("id", "chords")
+    songs = songs.join(pl.read_csv(RS200 / "rs200_truth.csv"), on="id", maintain_order="left")
+    songs = songs.filter(pl.col("key").is_not_null())
+    chords = songs["chords"].str.replace_all("<[^>]*>", "") if strip else songs["chords"]
+    keys = songs["key"].replace_strict(KEY_INDEX, return_dtype=pl.Int64).to_numpy()
+    assert key_scores(keys_of(chords)["key"].to_numpy().astype(int), keys)["exact"] >= exact
+
+
+def test_the_manifest_names_the_data_that_ships():
+    """Checksums and sizes in the manifest are those of the files beside it."""
+    manifest = json.loads(files("etl.chords").joinpath("key_weights.json").read_text(encoding="utf-8"))
+    sums = {
+        hashlib.sha256(SAMPLE.joinpath(name).read_bytes()).hexdigest() for name in manifest["data"]["sha256"]
+    }
+    assert sums == training_data()
+    assert manifest["groups"] == dict(GROUP_SIZES)
+    assert trained_model().weights.shape == (sum(GROUP_SIZES.values()), 2)
+
+
+def test_every_transposition_gives_the_transposed_posterior(billboard):
+    """The model knows no absolute pitch."""
+    examples, _ = billboard
+    songs = examples.take(np.arange(len(examples.keys)) < 60)
+    before = trained_model().logits(songs.tokens, songs.vocabulary)
+    for semitones in (1, 6, 10):
+        symbols = [(parse_chord(text), text) for text in songs.vocabulary.texts]
+        moved = Vocabulary([str(chord.transposed(semitones)) if chord else text for chord, text in symbols])
+        after = trained_model().logits(songs.tokens, moved).reshape(-1, 2, 12)
+        np.testing.assert_allclose(after, np.roll(before.reshape(-1, 2, 12), semitones, axis=2), atol=2e-9)
+
+
+def test_a_song_alone_gets_the_same_bits_as_in_a_batch(billboard):
+    """No result depends on which other songs share the batch, or on their order."""
+    examples, _ = billboard
+    together = trained_model().logits(examples.tokens, examples.vocabulary)
+    for song in (0, 7, 100, 679):
+        alone = examples.take(np.arange(len(together)) == song)
+        texts = [examples.vocabulary.texts[token] for token in alone.tokens.values]
+        tokens, vocabulary = tokenise(pl.Series([" ".join(texts)]))
+        np.testing.assert_array_equal(
+            trained_model().logits(Ragged.from_series(tokens), vocabulary)[0], together[song]
+        )
+
+
+@pytest.mark.parametrize("method", KeyMethod)
+def test_keys_that_tie_by_symmetry_go_to_the_lower_key(method):
+    """A lone diminished seventh points to four tonics alike, an augmented triad to three."""
+    found = keys_of(["Bdimb7 Ddimb7 Fdimb7 Gsdimb7", "Caug Eaug Gsaug"], method)
+    posterior = found["key_posterior"].to_numpy()
+    tonics = found["key"].to_numpy() % 12
+    for row, tonic, period in zip(posterior, tonics, (3, 4), strict=True):
+        tied = row.reshape(2, 12) == row.max()
+        assert tied.any(axis=0).sum() >= 12 // period or method is KeyMethod.TRAINED
+        assert tonic == np.flatnonzero(tied.any(axis=0))[0]
+
+
+def test_songs_with_fewer_than_three_chords_say_so():
+    """``key_basis`` tells a key from one or two chords from one with a basis, and from none."""
+    found = keys_of(["C", "<verse_1> C G ?", "C G C", "", "<verse_1>", "H x", None])
+    assert found["key_basis"].to_list() == ["few_chords", "few_chords", "chords", *["none"] * 4]
+    assert found["key"].to_list()[3:] == [NO_KEY] * 4
+    assert NO_KEY not in found["key"].to_list()[:3]
+    assert found["key_confidence"].to_list()[3:] == [0.0] * 4
+    assert found["key_runner_up"].to_list()[3:] == [NO_KEY] * 4
+
+
+def test_the_runner_up_is_the_second_most_likely_key(billboard):
+    """Key, runner-up and confidence are read off the posterior."""
+    examples, _ = billboard
+    songs = pl.LazyFrame({"tokens": examples.tokens.to_series()})
+    found = songs.pipe(with_key, examples.vocabulary).collect()
+    posterior = found["key_posterior"].to_numpy()
+    order = np.argsort(-posterior, axis=1, kind="stable")
+    sure = posterior[np.arange(len(order)), order[:, 0]] < 0.9999  # below the grain of 32 bits
+    np.testing.assert_array_equal(found["key"].to_numpy(), order[:, 0])
+    np.testing.assert_array_equal(found["key_runner_up"].to_numpy()[sure], order[sure, 1])
+    np.testing.assert_allclose(posterior.sum(axis=1), 1, atol=1e-6)
+    np.testing.assert_array_equal(found["key_confidence"].to_numpy(), posterior.max(axis=1))
+
+
+TOKENS = st.lists(
+    st.sampled_from(
+        ["C", "Amin7", "G7", "Fsdim", "Esus4/A", "<verse_1>", "<chorus_2>", "?", "Bbmaj7", "Dno3d"]
+    ),
+    max_size=12,
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(TOKENS, min_size=1, max_size=4))
+def test_features_are_those_of_a_plain_count(songs):
+    """The array code counts what a loop over tokens counts."""
+    tokens, vocabulary = tokenise(pl.Series([" ".join(song) for song in songs]))
+    groups = key_features(Ragged.from_series(tokens), vocabulary)
+    for row, song in enumerate(songs):
+        sections: list[list[ChordSymbol]] = [[]]
+        for token in song:
+            chord = parse_chord(token)
+            if token.startswith("<"):
+                sections.append([])
+            elif chord:
+                sections[-1].append(chord)
+        sections = [section for section in sections if section]
+        chords = [chord for section in sections for chord in section]
+        expected = {
+            "moves": len(chords) - 1 if chords else 0,
+            "first": min(len(chords), 1),
+            "last": min(len(chords), 1),
+            "section_first": len(sections),
+            "section_last": len(sections),
+            "section_final_move": len(sections) - (1 if sections and len(sections[0]) == 1 else 0),
+        }
+        counted = {name: int(groups[name].counts[[row]].sum()) for name in expected}
+        assert counted == expected
+        assert groups["section_first"].divisors[row] == max(len(sections), 1)
+        opened = groups["section_first"].counts[[row]].toarray()[0]
+        roots = opened.reshape(12, len(STATE_CLASSES)).sum(axis=1)
+        wanted = np.bincount([section[0].root_pc for section in sections], minlength=12)
+        np.testing.assert_array_equal(roots, wanted)
+        closed = groups["section_last"].counts[[row]].toarray()[0]
+        roots = closed.reshape(12, len(STATE_CLASSES)).sum(axis=1)
+        wanted = np.bincount([section[-1].root_pc for section in sections], minlength=12)
+        np.testing.assert_array_equal(roots, wanted)
+        shares = groups["chords"].counts[[row]].toarray()[0] ** 2
+        share_of_root = np.bincount([chord.root_pc for chord in chords], minlength=12) / max(len(chords), 1)
+        np.testing.assert_allclose(shares.reshape(12, -1).sum(axis=1), share_of_root)

@@ -1,0 +1,102 @@
+"""The command line as a whole: help, reference, exit codes, start-up."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import etl
+from etl.cli.reference import commands, reference
+from tests.support.places import ROOT
+
+HEAVY = (
+    "polars",
+    "duckdb",
+    "pyarrow",
+    "numpy",
+    "scipy",
+    "librosa",
+    "rich.console",
+    "spotipy",
+    "mido",
+    "numba",
+)
+
+
+def run_etl(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a process."""
+    return subprocess.run(
+        [sys.executable, "-m", "etl", *arguments], capture_output=True, text=True, cwd=cwd, check=False
+    )
+
+
+def test_the_command_reference_is_in_step_with_the_help():
+    """docs/cli.md is what `python -m etl.cli.reference` writes."""
+    written = ROOT.joinpath("docs", "cli.md").read_text(encoding="utf-8")
+    assert written == reference()
+
+
+@pytest.mark.parametrize(("name", "text"), list(commands()))
+def test_every_command_says_what_it_does_and_shows_an_example(name, text):
+    """Each leaf command's help ends in an example."""
+    is_group = "\nCommands:\n" in text
+    assert is_group or f"{name} " in text.partition("Options:")[2], f"{name} --help shows no example"
+
+
+def test_help_imports_no_heavy_library():
+    """`etl --help` answers at once because libraries are imported by the commands that need them."""
+    code = (
+        "import sys; sys.argv = ['etl', '--help']; from etl.cli.main import run\n"
+        "try: run()\n"
+        "except SystemExit: pass\n"
+        f"print('loaded:', [m for m in {HEAVY!r} if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.endswith("loaded: []\n")
+
+
+def test_version_is_printed():
+    """`etl --version` names the program and its version."""
+    assert run_etl("--version").stdout == f"music-etl {etl.__version__}\n"
+
+
+def test_a_wrong_command_is_a_usage_error():
+    """An unknown command exits with 2 and says so."""
+    result = run_etl("nope")
+    assert result.returncode == 2
+    assert "No such command 'nope'" in result.stderr
+
+
+def test_an_error_names_the_trouble_and_the_way_out_without_a_traceback(tmp_path):
+    """A missing input exits with 1 and two lines on standard error."""
+    result = run_etl("build", "data3", "missing.csv", cwd=tmp_path)
+    assert result.returncode == 1
+    assert result.stderr.startswith("etl: there is no missing.csv.\n")
+    assert "Traceback" not in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["query", "--list"]])
+def test_a_reader_that_has_seen_enough_is_no_failure(arguments):
+    """As in `etl query --list | head -1`."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "etl", *arguments]
+    ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is always full")
+@pytest.mark.parametrize("arguments", [["--version"], ["query", "--list"]])
+def test_output_that_cannot_be_written_is_said_in_a_line(arguments):
+    """Exit code 1, and no traceback."""
+    command = [sys.executable, "-m", "etl", *arguments]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr == "etl: cannot write the output: No space left on device.\n"

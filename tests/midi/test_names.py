@@ -1,0 +1,189 @@
+"""Names: what they say, the tags they give, the categories they lead to, and how they are made safe."""
+# mypy: disable-error-code="no-untyped-call"
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from etl.midi.analysis import analyze
+from etl.midi.categories import CATEGORIES, categorize
+from etl.midi.file_names import parse_key, with_name_figures
+from etl.midi.mpc import CATEGORY_FOLDERS, progression
+from etl.midi.reader import read_files
+from etl.midi.sanitize import LONGEST_STEM, distinct_names, safe_stems
+from etl.midi.tag_words import WORDS, word_tags
+from etl.midi.tags import find_tags
+from tests.support.places import DATA
+
+SAYS = [
+    ("1_126_funk-fast_125_beat_4-4", 125, None, None, "4/4"),
+    ("loop_128bpm_C#m", 128, "C# Minor", None, None),
+    ("Bbmaj7_stab", None, None, None, None),
+    ("A_minor_pad", None, "A Minor", None, None),
+    ("My Song in F sharp minor", None, "F# Minor", None, None),
+    ("bpm90 groove", 90, None, None, None),
+    ("120_Cmaj_bass_loop", 120, "C Major", None, None),
+    ("I Am The Walrus", None, None, None, None),
+    ("Track 01", None, None, None, None),
+    ("BPM_174_Am_dnb 8 bars", 174, "A Minor", 8, None),
+    ("a major hit", None, None, None, None),
+    ("bass_Dbmin_4bar", None, "C# Minor", 4, None),
+    ("E♭m", None, "Eb Minor", None, None),
+    ("song_300", None, None, None, None),
+    ("90 93 drums", 93, None, None, None),
+    ("F#", None, "F# Major", None, None),
+    ("3_jazz_7-8", None, None, None, "7/8"),
+    ("cmin_arp", None, "C Minor", None, None),
+    ("Gm7_C7", None, None, None, None),
+    ("lead 97.5 BPM", 97.5, None, None, None),
+    ("kick39", None, None, None, None),
+    ("B-flat major", None, "Bb Major", None, None),
+    ("Bb maj7 stab", None, None, None, None),
+    ("F# dim riser", None, None, None, None),
+    ("Eb_sus4_pad", None, None, None, None),
+    ("Loop_C_maj_11", None, "C Major", None, None),
+    ("groove 64 bars", None, None, 64, None),
+    ("Am I Wrong", None, None, None, None),
+    ("Am F C G", None, None, None, None),
+    ("Am-F-C-G prog in A minor", None, "A Minor", None, None),
+    ("bass_Fsmin_120bpm", 120, "F# Minor", None, None),
+    ("Fs_minor", None, "F# Minor", None, None),
+    ("Gsm_lead", None, "G# Minor", None, None),
+    ("f#m_arp", None, "F# Minor", None, None),
+    ("ebm_set", None, None, None, None),
+    ("key of D", None, "D Major", None, None),
+    ("Key: Bbm", None, "Bb Minor", None, None),
+    ("300bpm_120", None, None, None, None),
+    ("39bpm", None, None, None, None),
+    ("221 bpm", None, None, None, None),
+    ("40bpm", 40, None, None, None),
+    ("BPM=220", 220, None, None, None),
+    ("tempo 98", 98, None, None, None),
+    ("1999 hit", None, None, None, None),
+    ("2024-01-15", None, None, None, None),
+    ("BWV 84", None, None, None, None),
+    ("Kit 50 beat", None, None, None, None),
+    ("Dreams Amen Bbq", None, None, None, None),
+    ("C#", None, "Db Major", None, None),
+    ("Csus4", None, None, None, None),
+    ("Track 64", None, None, None, None),
+    ("bars 1-2", None, None, None, None),
+]
+
+
+def test_names_say_tempo_key_bars_and_metre():
+    """Every spelling is read, and nothing is read that is not there."""
+    frame = with_name_figures(pl.LazyFrame({"stem": [row[0] for row in SAYS]})).collect()
+    found = frame.select("stem", "name_bpm", "name_key", "name_bars", "name_metre").rows()
+    assert found == SAYS
+
+
+def test_every_groove_name_gives_its_tempo():
+    """The tempo in the name of every drum performance is found."""
+    with zipfile.ZipFile((DATA / "midi") / "groove.zip") as archive:
+        stems = [Path(name).stem for name in archive.namelist()]
+    frame = with_name_figures(pl.LazyFrame({"stem": stems})).collect()
+    assert frame["name_bpm"].to_list() == [float(stem.split("_")[2]) for stem in stems]
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("Am", "A Minor"),
+        ("C", "C Major"),
+        ("F# minor", "F# Minor"),
+        ("Bb", "Bb Major"),
+        ("H", None),
+        ("Am7", None),
+    ],
+)
+def test_keys_are_read_as_people_type_them(text, key):
+    """One key, typed any usual way."""
+    assert parse_key(text) == key
+
+
+def test_words_become_tags_once():
+    """Compounds, plurals, camelCase and numbered words lead to one tag each."""
+    names = ["DeepHouse Bass_Loops-bass", "Hi-Hats 02", "hip hop kick2", "nothing here"]
+    frame = word_tags(pl.LazyFrame({"row": range(4), "name": names})).collect()
+    tags = {row: set(frame.filter(pl.col("row") == row)["tag"]) for row in range(4)}
+    assert tags == {0: {"house", "bass", "loop"}, 1: {"hat"}, 2: {"hiphop", "kick"}, 3: set()}
+    assert frame.is_unique().all()
+
+
+def test_no_word_stands_for_two_tags_of_a_kind():
+    """The vocabulary is unambiguous."""
+    assert WORDS.select("word", "kind").is_unique().all()
+
+
+def test_drum_performances_are_drums_and_songs_are_progressions():
+    """Notes decide: all grooves land in drum categories, all songs (tracks named MELODY) in Progressions."""
+    blobs, stems = [], []
+    for name in ("groove.zip", "pop909.zip"):
+        with zipfile.ZipFile((DATA / "midi") / name) as archive:
+            for member in archive.namelist():
+                if member.endswith(".mid"):
+                    blobs.append(archive.read(member))
+                    stems.append(member)
+    names = pl.DataFrame(
+        {"file": range(len(stems)), "stem": stems, "folder": ""}, schema_overrides={"file": pl.Int32}
+    )
+    analysis = analyze(read_files(blobs))
+    tags = find_tags(names, analysis.files, analysis.parts)
+    found = categorize(analysis.files, tags)
+    for stem, category, reason in zip(stems, found["category"], found["category_reason"], strict=True):
+        assert category.startswith("Drum") if stem.startswith("groove") else category == "Progressions"
+        assert reason
+    assert tags.filter(pl.col("tag") == "drums", pl.col("source") == "notes").height == 20
+
+
+@given(st.lists(st.text(max_size=300), min_size=1, max_size=20))
+@settings(max_examples=200, deadline=None)
+def test_safe_names_are_safe_and_distinct(stems):
+    """Whatever goes in, what comes out fits FAT32 and Windows, and no two differ by case alone."""
+    frame = pl.DataFrame({"stem": stems}, schema={"stem": pl.String}).select(safe_stems(pl.col("stem")))
+    names = distinct_names(frame["stem"], set())
+    assert len({name.lower() for name in names}) == len(names)
+    for name in names:
+        assert re.fullmatch(r"[A-Za-z0-9._-]+\.mid", name)
+        assert not re.match(r"(?i)(con|prn|aux|nul|com\d|lpt\d)\.", name)
+        assert not name.startswith(".")
+        assert len(name) <= LONGEST_STEM + 30
+
+
+def test_accents_are_transliterated():
+    """Letters lose their accents, not their place."""
+    frame = pl.DataFrame({"stem": ["Café Straße", "Ærø", "F# minor", "aux.x", "ドラム"]})
+    assert frame.select(safe_stems(pl.col("stem")))["stem"].to_list() == [
+        "Cafe_Strasse", "AEro", "Fs_minor", "aux_.x", "untitled",
+    ]  # fmt: skip
+
+
+def test_clashing_names_are_numbered():
+    """Names that differ by case clash, and so do numbered ones with ones that were there."""
+    assert distinct_names(["a", "A", "a_1", "b"], {"b.mid"}) == ["a.mid", "A_1.mid", "a_1_1.mid", "b_1.mid"]
+
+
+def test_every_category_has_a_folder():
+    """Thirteen categories, thirteen folders."""
+    assert set(CATEGORY_FOLDERS) == set(CATEGORIES)
+    assert len(CATEGORIES) == 13
+
+
+def test_progressions_hold_sixteen_pads_at_most():
+    """Chords become pads once each, with the bass below."""
+    made = progression(
+        "x", "Eb Minor", ["Ebmin", "Fssus4", "Csdim7/G", *[f"{r}7" for r in "CDEFGAB"], *"CDEFGAB"]
+    )
+    pads = made["progression"]["chords"]
+    assert made["progression"]["rootNote"] == "D#"
+    assert len(pads) == 16
+    assert [pad["role"] for pad in pads] == ["Root"] + ["Normal"] * 15
+    assert pads[1] == {"name": "F#sus4", "role": "Normal", "notes": [42, 54, 59, 61]}
+    assert pads[2] == {"name": "C#m7b5/G", "role": "Normal", "notes": [43, 49, 52, 55, 59]}

@@ -1,0 +1,180 @@
+"""Named queries, table schemas and the cache over a small library made of rows."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from etl.audio.sonic import FEATURE_VERSION, Mode, describe
+from etl.pipelines.audio.describe import Work, as_row
+from etl.pipelines.audio.sonic import _FEATURE_SCHEMA, _commit
+from etl.pipelines.cache import Kind, cache_info, clear_cache, verify_cache
+from etl.runtime.disk.hashing import content_hash
+from etl.runtime.workers import Outcome
+from etl.store.database import open_store, transaction
+from etl.store.ledger import Ledger
+from etl.store.library import put_files, put_hashes, put_sonic
+from etl.store.queries import named_query
+from etl.store.runs import recorded_run
+from tests.support.places import ROOT
+
+BEAT = f"{FEATURE_VERSION}.beat"
+
+QUERIES = sorted((ROOT / "sql" / "queries").glob("library-*.sql"))
+TABLES = ("files", "tracks", "sonic_features")
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Give a store of five described tracks, tracks 0 and 1 nearly alike."""
+    rng = np.random.default_rng(4)
+    rows, paths = [], []
+    for number in range(5):
+        path = tmp_path / f"{number}.flac"
+        path.write_bytes(bytes([number]))
+        paths.append(str(path))
+        row = as_row(content_hash(path), describe(rng.normal(0, 0.1, 60_000).astype(np.float32)))
+        vector = np.zeros(128) if number < 2 else rng.normal(number, 5, 128)
+        rows.append({**row, "vector_whole": vector.astype(np.float32), "version": BEAT})
+    ids = [f"id{number}" for number in range(5)]
+    features = pl.DataFrame(rows, schema={**_FEATURE_SCHEMA, "version": pl.String})
+    files = pl.DataFrame({"path": paths, "track_id": ids, "kind": "flac", "size_bytes": 1, "mtime_ns": 1})
+    tracks = pl.DataFrame({"track_id": ids, "title": [f"Song {number}" for number in range(5)]})
+    with open_store(tmp_path / "s.duckdb") as connection:
+        with transaction(connection):
+            put_files(connection, files.with_columns(problem=pl.lit(None, pl.String)), tracks)
+            put_hashes(connection, pl.DataFrame({"path": paths, "content_hash": features["content_hash"]}))
+            put_sonic(connection, features)
+            done = features.select(item="content_hash", status=pl.lit("done"))
+            Ledger(connection, "sonic", BEAT).record(done)
+        yield connection
+
+
+@pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
+def test_named_query_runs_and_says_what_it_is_for(store, path):
+    """Every query declares the parameters it uses and runs on a library."""
+    query = named_query(path.stem)
+    code = "\n".join(line for line in query.sql.splitlines() if not line.strip().startswith("--"))
+    used = set(re.findall(r"\$(\w+)", code))
+    assert used == {parameter.name for parameter in query.parameters}
+    given = {"track": "Song 0", "limit": 10}
+    rows = store.execute(code, {name: given[name] for name in used} or None).fetchall()
+    assert rows or path.stem == "library-failures"
+
+
+def test_failures_are_those_of_files_that_are_there(store):
+    """What was mended or has gone is no failure any more, however often it was rejected."""
+    query = named_query("library-failures").sql
+    store.execute("UPDATE files SET problem = 'tags unreadable: x' WHERE track_id = 'id0'")
+    store.execute("UPDATE files SET problem = 'tags unreadable: y', gone_at = now() WHERE track_id = 'id1'")
+    store.execute("UPDATE files SET problem = 'no audio' WHERE track_id = 'id2'")
+    store.execute(
+        "UPDATE ledger SET status = 'failed', error = 'shorter than 1 s (0.3 s)' "
+        "WHERE item = (SELECT content_hash FROM files WHERE track_id = 'id3')"
+    )
+    assert [row[:3] for row in store.execute(query).fetchall()] == [
+        ("sonic", "shorter than 1 s", 1),
+        ("scan", "tags unreadable", 1),
+    ]
+
+
+def test_similar_tracks_come_nearest_first(store):
+    """A track is nearest to itself, then to its like; title, path and id all name it."""
+    query = (ROOT / "sql" / "queries" / "library-similar.sql").read_text()
+    by_title = store.execute(query, {"track": "Song 1", "limit": 50}).fetchall()
+    assert {row[2] for row in by_title[:2]} == {"Song 0", "Song 1"}
+    assert [row[0] for row in by_title[:2]] == [0.0, 0.0]
+    assert by_title[2][0] > 0.5
+    assert store.execute(query, {"track": "id1", "limit": 50}).fetchall() == by_title
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_schema_file_describes_the_table(store, table):
+    """Names, order, nullability and types of the schema file are those of the table."""
+    schema = json.loads((ROOT / "schemas" / f"{table}.json").read_text())
+    columns = store.execute(
+        "SELECT column_name, data_type, is_nullable FROM duckdb_columns() WHERE table_name = ? "
+        "ORDER BY column_index",
+        [table],
+    ).fetchall()
+    kinds = {
+        "VARCHAR": "string",
+        "TIMESTAMP WITH TIME ZONE": "datetime",
+        "FLOAT": "number",
+        "DOUBLE": "number",
+    }
+    assert [
+        (field["name"], field["type"], not field.get("constraints", {}).get("required", False))
+        for field in schema["fields"]
+    ] == [
+        (name, "array" if kind.endswith("]") else kinds.get(kind, "integer"), nullable)
+        for name, kind, nullable in columns
+    ]
+    assert all(field["description"] for field in schema["fields"])
+
+
+def test_what_costs_a_worker_is_tried_thrice(store, tmp_path):
+    """A crash parks the track for the next run, a third one fails it; a plain failure is final at once."""
+    ledger = Ledger(store, "sonic", BEAT)
+    work = Work("crashes", str(tmp_path / "0.flac"), Mode.BEAT)
+    refused = Work("refused", str(tmp_path / "1.flac"), Mode.BEAT)
+    with recorded_run(store, "test", {}) as run:
+        for attempt in range(3):
+            lost: Outcome[Work, Any] = Outcome(work, None, "crashed", 1.0, 1, is_lost=True)
+            plain: Outcome[Work, Any] = Outcome(refused, None, "no audio", 1.0, 1)
+            _commit(store, run, ledger, [lost, plain] if attempt == 0 else [lost])
+            waiting = ledger.missing(pl.DataFrame({"item": ["crashes", "refused"]}))["item"].to_list()
+            assert waiting == (["crashes"] if attempt < 2 else [])
+
+
+def test_a_file_that_cannot_be_read_is_never_given_up(store, tmp_path):
+    """Tracks of an unplugged disk wait for it, however often a run finds them missing."""
+    ledger = Ledger(store, "sonic", BEAT)
+    away: Outcome[Work, Any] = Outcome(
+        Work("away", str(tmp_path / "unplugged" / "a.mp3"), Mode.BEAT), None, "not decodable", 1.0, 1
+    )
+    with recorded_run(store, "test", {}) as run:
+        for _ in range(5):
+            _commit(store, run, ledger, [away])
+            assert ledger.missing(pl.DataFrame({"item": ["away"]})).height == 1
+
+
+def test_cache_forgets_only_what_no_file_needs(store):
+    """Clearing the unused drops content that is gone, keeps what is there; clearing audio drops all."""
+    store.execute("UPDATE files SET gone_at = now() WHERE track_id = 'id4'")
+    counts = cache_info(store, Kind.ALL).select("kind", "status", "reason", "ids").rows()
+    assert counts == [
+        ("recording", "described", BEAT, 4),
+        ("recording", "described", f"{BEAT}, unused", 1),
+    ]
+    assert cache_info(store, Kind.AUDIO, older_than_days=1).is_empty()
+    assert cache_info(store, Kind.SPOTIFY).is_empty()
+    assert clear_cache(store, Kind.AUDIO, older_than_days=1) == 0
+    assert clear_cache(store, Kind.AUDIO, unused=True) == 1
+    assert store.sql("SELECT count(*) FROM library WHERE bpm_confidence IS NOT NULL").fetchall() == [(4,)]
+    assert clear_cache(store, Kind.SPOTIFY) == 0
+    assert clear_cache(store, Kind.ALL) == 4
+    assert cache_info(store, Kind.ALL).is_empty()
+
+
+def test_cache_verification_names_changed_and_missing_files(store, tmp_path):
+    """A byte changed behind the scan's back, a missing file and a nameless answer are named."""
+    assert verify_cache(store, Kind.ALL) == []
+    (tmp_path / "1.flac").write_bytes(b"x")
+    (tmp_path / "2.flac").unlink()
+    store.execute(
+        "INSERT INTO spotify_artists BY NAME SELECT 'short' AS id, 'found' AS status, '' AS reason, "
+        "0 AS failures, false AS refresh_wanted, now() AS fetched_at, 'x' AS name"
+    )
+    problems = verify_cache(store, Kind.ALL)
+    assert [problem.split(": ")[1][:15] for problem in problems] == [
+        "not an id of Sp",
+        "content changed",
+        "No such file or",
+    ]
+    assert verify_cache(store, Kind.ALL, older_than_days=1) == []

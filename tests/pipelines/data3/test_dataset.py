@@ -1,0 +1,302 @@
+"""The data set export: splits without leaks, loaded with what its users use."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given, strategies as st
+
+from etl.chords.ragged import Ragged
+from etl.exports.splits import (
+    assign_splits,
+    cut_large_groups,
+    leak_groups,
+    progression_hashes,
+    without_straddling,
+)
+from tests.support.command_line import run_etl
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+SPLITS = ("train", "validation", "test")
+CHORDS = ("C", "G", "Amin", "F", "Dmin", "Emin", "D", "Bb", "A7", "E")
+HEADER = (
+    "id,chords,release_date,genres,decade,rock_genre,artist_id,main_genre,spotify_song_id,spotify_artist_id"
+)
+
+
+def song_lines() -> list[str]:
+    """600 songs of 60 artists, some without one; every tenth repeats a song, some transposed."""
+    random = np.random.default_rng(7)
+    lines = [HEADER]
+    for number in range(600):
+        chords = " ".join(random.choice(CHORDS, 24))
+        artist = "" if number % 7 == 0 else f"artist_{random.integers(60)}"
+        genre = ("pop", "rock", "")[number % 3]
+        lines.append(f"s{number},<verse_1> {chords},,,1990.0,,{artist},{genre},,")
+    lines += [
+        "same,<intro_1> C G F Bb C,,,,,artist_1,pop,,",
+        "again,C G F Bb C,,,,,,rock,,",  # the same chords under other sections
+        "higher,D A G C D,,,,,artist_2,,,",  # the same a tone up
+        "mute,,,,,,artist_3,,,",
+        "odd,C ?? G,,,,,,,,",
+        "spotify1,E A E B,,,,,artist_9,,,0123456789ABCDEFGHIJkl",
+        "spotify2,B E B E B,,,,,,,,0123456789ABCDEFGHIJkl",
+    ]
+    return lines
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """Build a store of the songs."""
+    folder: Path = tmp_path_factory.mktemp("store")
+    (folder / "songs.csv").write_text("\n".join(song_lines()) + "\n", encoding="utf-8")
+    run_etl(
+        *("build", "data3", folder / "songs.csv", "-o", folder / "data3.csv"),
+        *("--db", folder / "e.duckdb", "--key-method", "krumhansl"),
+    )
+    return folder / "e.duckdb"
+
+
+@pytest.fixture(scope="module")
+def dataset(store):
+    """Export a data set of the store's songs."""
+    text = run_etl("export", "dataset", store.parent / "set", "--db", store, "--seed", "3")
+    assert "left out: 1 songs without a known chord" in text
+    return store.parent / "set"
+
+
+@pytest.fixture(scope="module")
+def songs(dataset) -> pl.DataFrame:
+    """All rows with their split."""
+    return pl.concat(
+        pl.read_parquet(dataset / f"{split}.parquet").with_columns(split=pl.lit(split)) for split in SPLITS
+    ).sort("row")
+
+
+def test_every_song_is_in_one_split(songs):
+    """Rows are numbered without a gap, in input order; only the song without chords is left out."""
+    assert songs["row"].to_list() == list(range(606))
+    assert songs["id"].to_list()[:3] == ["s0", "s1", "s2"]
+    assert "mute" not in songs["id"]
+
+
+def test_no_artist_and_no_progression_is_in_two_splits(songs):
+    """An independent check of the leak guarantee, from texts rather than hashes."""
+    artists = songs.drop_nulls("artist_id").group_by("artist_id").agg(pl.col("split").n_unique())
+    assert artists["split"].max() == 1
+    chords = songs.with_columns(pl.col("chords").str.replace_all(r"<\w+> ", ""))
+    assert chords.group_by("chords").agg(pl.col("split").n_unique())["split"].max() == 1
+    assert songs.group_by("group").agg(pl.col("split").n_unique())["split"].max() == 1
+    split_of = dict(songs.select("id", "split").iter_rows())
+    assert split_of["same"] == split_of["again"] == split_of["higher"]
+    assert split_of["spotify1"] == split_of["spotify2"]
+
+
+def test_splits_are_near_their_shares_in_each_genre(songs):
+    """The shares hold for the whole, and roughly for each genre."""
+    shares = songs["split"].value_counts(normalize=True)
+    assert dict(shares.iter_rows()) == pytest.approx(
+        {"train": 0.8, "validation": 0.1, "test": 0.1}, abs=0.025
+    )
+    by_genre = songs.group_by("main_genre").agg((pl.col("split") == "train").mean())
+    assert by_genre["split"].to_list() == pytest.approx([0.8] * 3, abs=0.1)
+
+
+def test_repeated_progressions_are_flagged(songs):
+    """`duplicate_of` and `transposition_of` name the row of the first such song."""
+    row = dict(songs.select("id", "row").iter_rows())
+    flags = {name: rest for name, *rest in songs.select("id", "duplicate_of", "transposition_of").iter_rows()}
+    assert flags["same"] == [None, None]
+    assert flags["again"] == [row["same"], row["same"]]
+    assert flags["higher"] == [None, row["same"]]
+
+
+def test_ids_spell_the_songs(dataset, songs):
+    """Tokens, numerals and sections come back from the vocabulary."""
+    vocabulary = json.loads((dataset / "vocabulary.json").read_text(encoding="utf-8"))
+    same = songs.filter(pl.col("id") == "same").to_dicts()[0]
+
+    def spell(kind: str, ids: list[int]) -> list[str]:
+        return [vocabulary[kind]["texts"][number] for number in ids]
+
+    assert spell("tokens", same["token_ids"]) == ["C", "G", "F", "Bb", "C"]
+    assert spell("sections", same["section_ids"]) == ["<intro_1>"] * 5
+    assert len(same["numeral_ids"]) == 5
+    assert vocabulary["keys"][same["key"]] == same["key_name"]
+    odd = songs.filter(pl.col("id") == "odd").to_dicts()[0]
+    assert spell("tokens", odd["token_ids"]) == ["C", "<unk>", "G"]
+    assert odd["numeral_ids"][1] == 1
+    assert odd["section_ids"] == [1, 1, 1]
+
+
+def test_vocabulary_counts_are_those_of_train(dataset):
+    """Ids fall in frequency, counted anew from the train file."""
+    tokens = json.loads((dataset / "vocabulary.json").read_text(encoding="utf-8"))["tokens"]
+    found = pl.read_parquet(dataset / "train.parquet")["token_ids"].explode().to_numpy()
+    assert np.bincount(found, minlength=len(tokens["texts"])).tolist() == tokens["train_counts"]
+    assert tokens["texts"][:2] == ["<pad>", "<unk>"]
+    assert sorted(tokens["train_counts"][2:], reverse=True) == tokens["train_counts"][2:]
+
+
+def test_same_seed_same_bytes(store, dataset, tmp_path):
+    """An export is repeatable to the byte, and another seed gives another split."""
+    run_etl("export", "dataset", tmp_path / "set", "--db", store, "--seed", "3")
+    run_etl("export", "dataset", tmp_path / "other", "--db", store, "--seed", "4")
+    for file in dataset.iterdir():
+        assert (tmp_path / "set" / file.name).read_bytes() == file.read_bytes(), file.name
+    assert (tmp_path / "other" / "test.parquet").read_bytes() != (dataset / "test.parquet").read_bytes()
+
+
+class SongDataset:
+    """A map-style data set, as PyTorch's DataLoader takes it, over two flat arrays."""
+
+    def __init__(self, path: Path) -> None:
+        rows = pl.read_parquet(path, columns=["token_ids", "key"])
+        self._tokens = Ragged.from_series(rows["token_ids"])
+        self._keys = rows["key"].to_numpy()
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.int32], int]:
+        start, end = self._tokens.offsets[index : index + 2]
+        return self._tokens.values[start:end], int(self._keys[index])
+
+
+def test_map_style_iteration_and_padding(dataset):
+    """Ragged songs iterate one by one and pad with id 0, which no song uses."""
+    songs = SongDataset(dataset / "train.parquet")
+    batch = [songs[index][0] for index in range(8)]
+    padded = np.zeros((8, max(map(len, batch))), np.int64)
+    for row, tokens in zip(padded, batch, strict=True):
+        row[: len(tokens)] = tokens
+    assert len(songs) == pl.read_parquet(dataset / "train.parquet").height
+    assert (padded > 0).sum() == sum(map(len, batch))
+    assert all(tokens.dtype == np.int32 and len(tokens) for tokens, _ in map(songs.__getitem__, range(50)))
+
+
+def test_pandas_and_duckdb_load_the_splits(dataset):
+    """Both see typed columns: nullable flags, lists of numbers."""
+    frame = pd.read_parquet(dataset / "train.parquet")
+    assert frame["token_ids"].iloc[0].dtype == np.int32
+    counted = duckdb.read_parquet(f"{dataset}/*.parquet").aggregate("sum(len(token_ids))")
+    assert counted.fetchall()[0][0] == 600 * 24 + 5 * 3 + 3 + 4 + 5
+
+
+def test_croissant_is_valid_and_loads(dataset):
+    """`mlcroissant` finds no error and reads records by the metadata."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its own dependencies
+        import mlcroissant
+
+        metadata = mlcroissant.Dataset(jsonld=dataset / "croissant.json")
+        record = next(iter(metadata.records("validation")))
+    assert not metadata.metadata.ctx.issues.errors
+    assert not metadata.metadata.ctx.issues.warnings
+    first = pl.read_parquet(dataset / "validation.parquet").to_dicts()[0]
+    assert record["validation/id"].decode() == first["id"]
+    assert list(record["validation/token_ids"]) == first["token_ids"]
+
+
+def test_card_has_front_matter_and_every_column(dataset, songs):
+    """The card opens with YAML and documents all columns with their counts."""
+    card = (dataset / "README.md").read_text(encoding="utf-8")
+    _, front, body = card.split("---\n", 2)
+    assert "  - split: validation\n    path: validation.parquet" in front
+    assert all(f"| `{name}` |" in body for name in songs.columns if name != "split")
+    assert f"| train | {songs.filter(split='train').height} |" in body
+    assert "songs.csv" in body
+
+
+def test_foreign_folder_is_refused_and_force_keeps_it(store, dataset, tmp_path):
+    """A folder with other files is never lost: refused, or with `--force` set aside."""
+    target = tmp_path / "mine"
+    target.mkdir()
+    (target / "thesis.txt").write_text("years of work", encoding="utf-8")
+    text = run_etl("export", "dataset", target, "--db", store, expect=1)
+    assert "--force" in text
+    assert [path.name for path in target.iterdir()] == ["thesis.txt"]
+    run_etl("export", "dataset", target, "--db", store, "--force")
+    assert (tmp_path / "mine.before-1" / "thesis.txt").read_text(encoding="utf-8") == "years of work"
+    run_etl("export", "dataset", target, "--db", store)  # a former export is replaced without asking
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"mine", "mine.before-1"}
+    assert {path.name for path in target.iterdir()} == {path.name for path in dataset.iterdir()}
+
+
+@pytest.mark.parametrize("text", ["0.8,0.1", "0.8,0.1,0.2", "0,0.5,0.5", "a,b,c", "1.1,-0.1,0"])
+def test_bad_fractions_are_refused(store, tmp_path, text):
+    """Shares that make no sense stop before anything is read."""
+    said = run_etl("export", "dataset", tmp_path / "x", "--db", store, "--fractions", text, expect=1)
+    assert "0.8,0.1,0.1" in said
+    assert not list(tmp_path.iterdir())
+
+
+@given(st.lists(st.tuples(st.integers(-1, 6), st.integers(-1, 6)), min_size=1, max_size=40))
+def test_groups_are_connected_components(pairs):
+    """Against a plain search over the links."""
+    artist, progression = (np.array(side) for side in zip(*pairs, strict=True))
+    groups = leak_groups([artist, progression])
+    expected = list(range(len(pairs)))
+    for _ in pairs:
+        for i, one in enumerate(pairs):
+            for j, other in enumerate(pairs):
+                if any(a == b >= 0 for a, b in zip(one, other, strict=True)):
+                    expected[i] = expected[j] = min(expected[i], expected[j])
+    assert np.array_equal(groups[:, None] == groups, np.array(expected)[:, None] == np.array(expected))
+
+
+@given(
+    st.lists(st.integers(0, 30), min_size=1, max_size=300),
+    st.integers(0, 5),
+    st.sampled_from([(0.8, 0.1, 0.1), (0.6, 0.4, 0.0), (1.0, 0.0, 0.0), (0.34, 0.33, 0.33)]),
+)
+def test_groups_are_never_cut(labels, seed, fractions):
+    """Whatever the sizes, a group is in one split, and nothing is in a split of share 0."""
+    groups = leak_groups([np.array(labels)])
+    strata = np.array(labels) % 3
+    split = assign_splits(groups, strata, fractions, seed)
+    assert all(len(set(split[groups == group])) == 1 for group in set(groups.tolist()))
+    assert all(fractions[number] > 0 for number in set(split.tolist()))
+
+
+def test_a_group_too_large_for_the_shares_is_cut_between_artists():
+    """One commonplace progression does not put all artists into train, and still does not leak."""
+    artists = leak_groups([np.repeat(np.arange(100), 10)])
+    progressions = np.arange(1000)
+    progressions[::10] = 0  # every artist has the same song
+    linked = leak_groups([artists, progressions])
+    assert linked.max() == 0
+    groups = cut_large_groups(linked, artists, (0.8, 0.1, 0.1))
+    split = assign_splits(groups, np.zeros(1000, np.int64), (0.8, 0.1, 0.1), 0)
+    kept = without_straddling(split, progressions)
+    assert np.bincount(split).tolist() == [800, 100, 100]
+    assert (kept < 0).sum() == 20
+    assert set(kept[::10].tolist()) == {0, -1}
+
+
+def test_hashes_know_transposition_enharmonics_and_unknowns():
+    """C G = C G; D A is its transposition; an unknown token equals only itself."""
+    roots = np.array([0, 7, 2, 9, 1, 1, -1, -1])  # C G D A Cs Db ? ??
+    qualities = np.array([0, 0, 0, 0, 0, 0, 8, 9])
+    songs: Sequence[Sequence[int]] = [[0, 1], [0, 1], [2, 3], [1, 0], [4, 1], [5, 1], [0, 6], [0, 7], [2, 6]]
+    rows = Ragged.from_series(pl.Series(songs, dtype=pl.List(pl.Int32)))
+    hashes: tuple[Any, Any] = progression_hashes(rows, roots, qualities, roots)
+    as_is, transposed = (values.tolist() for values in hashes)
+    assert as_is[0] == as_is[1] != as_is[2]
+    assert transposed[0] == transposed[2] != transposed[3]
+    assert as_is[4] == as_is[5]
+    assert as_is[6] != as_is[7]
+    assert transposed[6] == transposed[8] != transposed[7]

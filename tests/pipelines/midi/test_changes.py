@@ -1,0 +1,180 @@
+"""What a MIDI run finds new, changed or refused, and what it does where nothing has changed."""
+# mypy: disable-error-code="no-untyped-call,type-arg"
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import duckdb
+import psutil
+import pytest
+
+from etl.pipelines.midi import request as midi_request
+from etl.pipelines.midi.request import Stage
+from etl.sources.folders.midi import Found, open_file, walk
+from tests.pipelines.midi.test_run import SONG, put, rows, run
+from tests.support.places import ROOT
+
+IMPORT = [Stage.IMPORT]
+
+
+@pytest.fixture
+def top(tmp_path: Path) -> Path:
+    """Three files and an archive, imported."""
+    put(tmp_path, {f"{name}.mid": SONG + name.encode() for name in "abc"})
+    with zipfile.ZipFile(tmp_path / "in" / "pack.zip", "w") as archive:
+        archive.writestr("d.mid", SONG + b"d")
+    run(tmp_path, stages=IMPORT)
+    return tmp_path
+
+
+def test_what_is_unchanged_is_seen_and_not_read(top: Path):
+    """Its last run is the present one; nothing else in the store changes but for the run itself."""
+    before = rows(top, "SELECT * EXCLUDE (last_run) FROM midi_paths ORDER BY ALL")
+    summary = run(top, stages=IMPORT)
+    assert (summary.found, summary.unchanged, summary.read) == (3, 3, 0)
+    assert rows(top, "SELECT * EXCLUDE (last_run) FROM midi_paths ORDER BY ALL") == before
+    seen = rows(top, "SELECT first_run, last_run FROM midi_paths WHERE location IS NOT NULL")
+    assert seen == [(1, 2)] * 3
+    assert rows(top, "SELECT status, items_in, items_out FROM runs") == [("done", 4, 4), ("done", 3, 0)]
+
+
+@pytest.mark.parametrize("change", ["size", "time", "new", "archive", "moved"])
+def test_what_has_changed_is_read(top: Path, change: str):
+    """A new size, a new time, a new path, a changed archive: that file is read, and no other."""
+    if change == "size":
+        (top / "in" / "b.mid").write_bytes(SONG + b"longer")
+    elif change == "time":
+        os.utime(top / "in" / "b.mid", ns=(1, 1))
+    elif change == "new":
+        put(top, {"e.mid": SONG + b"e"})
+    elif change == "moved":
+        (top / "in" / "b.mid").rename(top / "in" / "moved.mid")
+    else:
+        os.utime(top / "in" / "pack.zip", ns=(1, 1))
+    summary = run(top, stages=IMPORT)
+    assert (summary.read, summary.new) == (1, change in {"size", "new"})
+    assert run(top, stages=IMPORT).read == 0
+
+
+def test_what_is_gone_is_not_found(top: Path):
+    """It stays in the store, last seen by an earlier run."""
+    (top / "in" / "b.mid").unlink()
+    assert run(top, stages=IMPORT).found == 2
+    assert rows(top, "SELECT last_run FROM midi_paths WHERE path LIKE '%b.mid'") == [(1,)]
+
+
+def test_a_new_version_or_another_stage_is_work(top: Path, monkeypatch: pytest.MonkeyPatch):
+    """So is --force; a filter that leaves a changed file out leaves it for later."""
+    assert run(top, stages=[Stage.ANALYZE]).read == 4
+    assert run(top, stages=IMPORT, force=True).read == 4
+    os.utime(top / "in" / "b.mid", ns=(1, 1))
+    assert run(top, stages=IMPORT, pattern="*a.mid").read == 0
+    monkeypatch.setitem(midi_request.VERSIONS, "midi.import", "next")
+    assert run(top, stages=IMPORT).read == 4
+
+
+def test_a_limit_takes_the_next_files(tmp_path: Path):
+    """What is unchanged does not count."""
+    put(tmp_path, {f"{number}.mid": SONG + bytes([number]) for number in range(5)})
+    assert [run(tmp_path, stages=IMPORT, limit=2).read for _ in range(4)] == [2, 2, 1, 0]
+
+
+def test_an_unchanged_run_imports_and_starts_next_to_nothing(top: Path):
+    """No arrays, no frames, no workers."""
+    code = (
+        "import sys; from etl.cli.main import run\n"
+        "try: run()\n"
+        "except SystemExit: pass\n"
+        "heavy = ('polars', 'numpy', 'pyarrow', 'numba', 'rich.console')\n"
+        "print('loaded:', [name for name in heavy if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "midi", "import", "in", "--db", "m.duckdb"], cwd=top, check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert "3 files found: 3 unchanged" in done.stdout
+    assert done.stdout.endswith("loaded: []\n")
+
+
+def test_pipes_and_links_to_themselves_are_passed_by(tmp_path: Path):
+    """Nobody waits for a pipe, and what lies beside such things is found."""
+    put(tmp_path, {"a.mid": SONG})
+    os.mkfifo(tmp_path / "in" / "pipe.mid")
+    os.mkfifo(tmp_path / "in" / "pipe")
+    (tmp_path / "in" / "loop").symlink_to("loop")
+    (tmp_path / "in" / "null.mid").symlink_to("/dev/null")
+    (tmp_path / "in" / "up").symlink_to("..")
+    (tmp_path / "in" / "to_pipe.mid").symlink_to("pipe")
+    found = list(walk([tmp_path / "in"]))
+    assert [Path(entry.path).name for entry in found if isinstance(entry, Found)] == ["a.mid"]
+    assert run(tmp_path, stages=IMPORT).found == 1
+    assert run(tmp_path, stages=IMPORT, source=tmp_path / "in" / "pipe").found == 0
+
+
+def test_a_file_that_became_a_pipe_is_not_waited_for(tmp_path: Path):
+    """Opening it is an error at once."""
+    os.mkfifo(tmp_path / "a.mid")
+    with pytest.raises(OSError, match="no file any more"):
+        open_file(str(tmp_path / "a.mid"))
+    with pytest.raises(OSError, match="no file any more"):
+        open_file(str(tmp_path))
+
+
+def test_strange_names_are_found_and_known_again(tmp_path: Path):
+    """Line ends, the separator of stamps, invalid UTF-8 and names of 255 bytes."""
+    names = ["line\nend.mid", "a|1|2.mid", "|", "x" * 251 + ".mid", os.fsdecode(b"\xff\xfe.mid"), "\\xff.mid"]
+    put(tmp_path, {name: SONG + bytes([number]) for number, name in enumerate(names)})
+    summary = run(tmp_path, stages=[Stage.SPLIT])
+    assert (summary.found, summary.read, summary.rejected) == (6, 6, 0)
+    again = run(tmp_path, stages=[Stage.SPLIT])
+    assert (again.found, again.unchanged, again.read) == (6, 6, 0)
+
+
+def test_a_walk_that_is_killed_ends_the_run_with_a_word(tmp_path: Path):
+    """Its results are kept, and a second run goes on."""
+    put(tmp_path, {f"{number:05d}.mid": SONG + number.to_bytes(3, "big") for number in range(20_000)})
+    process = subprocess.Popen(
+        [sys.executable, "-m", "etl", "midi", "import", "in", "--db", "m.duckdb"], cwd=tmp_path, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    parent, walker = psutil.Process(process.pid), None
+    while walker is None and process.poll() is None:
+        for child in parent.children():
+            if any("midi_walker" in word for word in child.cmdline()):
+                walker = child
+        time.sleep(0.002)
+    assert walker is not None
+    walker.kill()
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "process that looks for files was killed" in said
+    assert "Traceback" not in said
+    with duckdb.connect(str(tmp_path / "m.duckdb")) as connection:
+        assert connection.sql("SELECT status FROM runs").fetchall() == [("failed",)]
+
+
+def test_a_stop_while_the_workers_start_is_no_traceback(tmp_path: Path):
+    """Ctrl-C reaches all processes of a terminal; only the first one answers."""
+    put(tmp_path, {"a.mid": SONG})
+    process = subprocess.Popen(
+        [sys.executable, "-m", "etl", "midi", "import", "in", "--db", "m.duckdb"], cwd=tmp_path, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
+    parent = psutil.Process(process.pid)
+    while process.poll() is None:
+        if any("forkserver" in " ".join(child.cmdline()) for child in parent.children()):
+            break
+        time.sleep(0.002)
+    time.sleep(0.15)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in said

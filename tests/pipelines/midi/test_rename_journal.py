@@ -1,0 +1,151 @@
+"""Renames on disk: all or none, never over another file, and back again, whenever the process ends."""
+# mypy: disable-error-code="no-untyped-call,no-any-return,type-arg"
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from etl.pipelines.midi import rename_journal as midi_journal
+from etl.pipelines.midi.rename import rename_library, sanitize_in_place
+from etl.pipelines.midi.rename_journal import Rename, carry_out, recover_renames, undo
+from etl.runtime.errors import EtlError
+from etl.store.database import open_store
+from tests.support.places import ROOT
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Read what lies in a folder, hidden files too."""
+    return {path.name: path.read_text() for path in sorted(folder.iterdir()) if path.suffix != ".duckdb"}
+
+
+def swap(folder: Path) -> list[Rename]:
+    """Make three files, and plan to turn their names round."""
+    for name in "abc":
+        (folder / name).write_text(name)
+    return [Rename(str(folder / old), str(folder / new)) for old, new in ("ab", "bc", "ca")]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from etl.pipelines.midi import rename_journal as midi_journal
+from etl.pipelines.midi.rename_journal import Rename, carry_out, undo
+folder, moves, way = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+move = midi_journal._move
+def counted(source, target):
+    global moves
+    if moves == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    moves -= 1
+    move(source, target)
+plan = [Rename(str(folder / old), str(folder / new)) for old, new in ("ab", "bc", "ca")]
+if way == "undo":
+    run = carry_out(folder / "m.duckdb", "midi rename", plan, dry_run=False).run_id
+    midi_journal._move = counted
+    undo(folder / "m.duckdb", run)
+else:
+    midi_journal._move = counted
+    carry_out(folder / "m.duckdb", "midi rename", plan, dry_run=False)
+"""
+
+
+@pytest.mark.parametrize("way", ["rename", "undo"])
+@pytest.mark.parametrize("moves", range(6))
+def test_a_kill_between_any_two_moves_leaves_all_or_none(tmp_path: Path, moves: int, way: str):
+    """Names that go round in a ring end as before or as planned, as the journal says, and can be undone."""
+    swap(tmp_path)
+    before, after = {"a": "a", "b": "b", "c": "c"}, {"a": "c", "b": "a", "c": "b"}
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(tmp_path), str(moves), way],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False, capture_output=True,
+    )  # fmt: skip
+    assert done.returncode == -9
+    with open_store(tmp_path / "m.duckdb") as connection:
+        recover_renames(connection)
+        states = {row[0] for row in connection.sql("SELECT status FROM midi_renames").fetchall()}
+    assert contents(tmp_path) == (after if states == {"done"} else before)
+    assert states in ({"done"}, {"undone"})
+    if states == {"done"}:
+        undo(tmp_path / "m.duckdb", 1)
+        assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("failing", range(6))
+def test_a_rename_that_fails_takes_the_others_back(tmp_path: Path, monkeypatch, failing: int):
+    """An error in the middle leaves all names as they were, at once, and says which file it was."""
+    plan = swap(tmp_path)
+    honest, calls = midi_journal._move, iter(range(100))
+
+    def move(source, target):
+        if next(calls) == failing:
+            raise PermissionError(13, "Permission denied", source)
+        honest(source, target)
+
+    monkeypatch.setattr(midi_journal, "_move", move)
+    with pytest.raises(EtlError, match="Permission denied"):
+        carry_out(tmp_path / "m.duckdb", "midi rename", plan, dry_run=False)
+    assert contents(tmp_path) == {"a": "a", "b": "b", "c": "c"}
+
+
+def test_no_file_is_renamed_over_another(tmp_path: Path):
+    """A new name that is taken by the time it is needed stops the run; nothing is lost."""
+    (tmp_path / "a").write_text("a")
+    (tmp_path / "other").write_text("other")
+    with pytest.raises(EtlError, match="there is a file of that name"):
+        carry_out(
+            tmp_path / "m.duckdb", "midi rename", [Rename(str(tmp_path / "a"), str(tmp_path / "other"))],
+            dry_run=False,
+        )  # fmt: skip
+    assert contents(tmp_path) == {"a": "a", "other": "other"}
+
+
+def test_undo_leaves_a_file_whose_old_name_is_taken(tmp_path: Path):
+    """What came to the old path since is not overwritten; the rest goes back, the one when there is room."""
+    plan = [swap(tmp_path)[0], Rename(str(tmp_path / "d"), str(tmp_path / "e"))]
+    (tmp_path / "b").unlink()
+    (tmp_path / "d").write_text("d")
+    run = carry_out(tmp_path / "m.duckdb", "midi rename", plan, dry_run=False).run_id
+    (tmp_path / "a").write_text("new")
+    assert undo(tmp_path / "m.duckdb", run) == (1, 1)
+    assert contents(tmp_path) == {"a": "new", "b": "a", "c": "c", "d": "d"}
+    (tmp_path / "a").unlink()
+    assert undo(tmp_path / "m.duckdb", run) == (1, 0)
+    assert contents(tmp_path) == {"a": "a", "c": "c", "d": "d"}
+
+
+def test_names_in_no_encoding_come_back(tmp_path: Path):
+    """The very bytes of a name are restored."""
+    name = os.fsdecode(b"caf\xe9 1.mid")
+    (tmp_path / name).write_bytes(b"MThd")
+    done = sanitize_in_place((tmp_path,), tmp_path / "m.duckdb", library=tmp_path / "library")
+    assert [Path(new).name for _, new in done.rows] == ["cafe_1.mid"]
+    assert not (tmp_path / name).exists()
+    undo(tmp_path / "m.duckdb", done.run_id)
+    assert (tmp_path / name).read_bytes() == b"MThd"
+
+
+def test_names_that_differ_by_case_only_are_told_apart(tmp_path: Path):
+    """In place too: of two safe names that are one on a drive for samplers, the second changes."""
+    (tmp_path / "Loop.mid").write_bytes(b"1")
+    (tmp_path / "loop.mid").write_bytes(b"2")
+    (tmp_path / "wrapped.RMI").write_bytes(b"3")
+    done = sanitize_in_place((tmp_path,), tmp_path / "m.duckdb", library=tmp_path / "library")
+    assert sorted(Path(new).name for _, new in done.rows) == ["loop_1.mid", "wrapped.rmi"]
+
+
+def test_a_missing_source_is_said(tmp_path: Path):
+    """Nothing to rename because of a slip of the pen is no success."""
+    with pytest.raises(EtlError, match="there is no"):
+        sanitize_in_place((tmp_path / "x",), tmp_path / "m.duckdb", library=tmp_path)
+
+
+@pytest.mark.parametrize("template", ["{bpm", "{}", "{bpm:{key}}", "{name.x}", "}", "plain"])
+def test_templates_that_cannot_be_read_are_refused(tmp_path: Path, template: str):
+    """Whatever a template holds, the answer names the fields there are."""
+    with pytest.raises(EtlError, match="template"):
+        rename_library(tmp_path, tmp_path / "m.duckdb", template=template)

@@ -1,0 +1,204 @@
+"""Archives and folders: everything readable is read, and nothing hostile gets anywhere."""
+# mypy: disable-error-code="no-untyped-call"
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import random
+import tarfile
+import zipfile
+from pathlib import Path
+
+import py7zr
+import pytest
+
+from etl.sources.archives.limits import DEEPEST, LARGEST_MEMBER, Member, Refusal
+from etl.sources.archives.read import read_archive
+from etl.sources.folders.midi import Found, walk
+from tests.midi_oracle import midi_bytes
+
+SONG = midi_bytes([[]])
+
+
+def zipped(members, *, links=()) -> bytes:
+    """Make a zip of names and contents."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members:
+            info = zipfile.ZipInfo(name)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            if name in links:
+                info.external_attr = 0o120777 << 16
+            archive.writestr(info, content)
+    return buffer.getvalue()
+
+
+def tarred(members, mode="w:gz") -> bytes:
+    """Make a tar of names and contents."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode=mode) as archive:
+        for name, content in members:
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def sevened(members) -> bytes:
+    """Make a 7z of names and contents."""
+    buffer = io.BytesIO()
+    with py7zr.SevenZipFile(buffer, "w") as archive:
+        for name, content in members:
+            archive.writestr(content, name)
+    return buffer.getvalue()
+
+
+def read(blob: bytes, name: str = "a"):
+    """Give member paths with contents, and refusals by path."""
+    found = list(read_archive(io.BytesIO(blob), name, len(blob)))
+    members = {entry.path: entry.blob for entry in found if isinstance(entry, Member)}
+    return members, {entry.path: entry.category for entry in found if isinstance(entry, Refusal)}
+
+
+MAKERS = {
+    "zip": zipped,
+    "tar": lambda members: tarred(members, "w"),
+    "tar.gz": tarred,
+    "tar.bz2": lambda members: tarred(members, "w:bz2"),
+    "tar.xz": lambda members: tarred(members, "w:xz"),
+    "7z": sevened,
+}
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_midi_files_come_out_of_every_kind(kind):
+    """MIDI members come out whole, others are passed over."""
+    blob = MAKERS[kind]([("x/one.mid", SONG), ("two.MIDI", b"MThd2"), ("notes.txt", b"text")])
+    assert read(blob) == ({"a!x/one.mid": SONG, "a!two.MIDI": b"MThd2"}, {})
+
+
+def test_a_single_compressed_file_comes_out():
+    """A .mid.gz is one file."""
+    assert read(gzip.compress(SONG), "song.mid.gz")[0] == {"song.mid.gz!song.mid": SONG}
+
+
+def test_archives_in_archives_are_read_to_depth_four():
+    """Four levels are read, the fifth is refused."""
+    blob = zipped([("deep.mid", SONG)])
+    for maker in (tarred, zipped, sevened, zipped)[: DEEPEST - 1]:
+        blob = maker([("song.mid", SONG), ("inner.zip", blob)])
+    members, refused = read(blob)
+    assert len(members) == DEEPEST
+    assert refused == {}
+    members, refused = read(zipped([("one.more.zip", blob)]))
+    assert len(members) == DEEPEST - 1
+    assert list(refused.values()) == ["nested"]
+
+
+HOSTILE = ["../evil.mid", "/etc/evil.mid", "C:\\evil.mid", "a/../../evil.mid", "\\evil.mid"]
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar.gz"])
+def test_names_that_lead_out_are_refused(kind):
+    """Absolute paths, drives and .. are refused; the good member beside them is read."""
+    members, refused = read(MAKERS[kind]([*((name, SONG) for name in HOSTILE), ("good.mid", SONG)]))
+    assert list(members) == ["a!good.mid"]
+    assert list(refused.values()) == ["unsafe"] * len(HOSTILE)
+
+
+def test_links_and_devices_are_refused():
+    """Neither a link in a zip nor links and devices in a tar are followed."""
+    assert read(zipped([("link.mid", b"/etc/passwd")], links=["link.mid"])) == ({}, {"a!link.mid": "unsafe"})
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE):
+            info = tarfile.TarInfo(f"{kind.decode()}.mid")
+            info.type, info.linkname = kind, "/etc/passwd"
+            archive.addfile(info)
+    assert list(read(buffer.getvalue())[1].values()) == ["unsafe"] * 4
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar.gz", "tar.xz", "7z"])
+def test_bombs_are_dropped(kind):
+    """Members of zeros that swell a thousandfold are refused, and what was read before them stands."""
+    zeros = b"\0" * (LARGEST_MEMBER + 1)
+    members, refused = read(MAKERS[kind]([("first.mid", SONG), ("bomb.mid", zeros)]))
+    assert set(members) <= {"a!first.mid"}
+    assert set(refused.values()) == {"cap"}
+
+
+def test_a_bomb_inside_an_archive_drops_the_archive():
+    """The cap counts everything that comes out, nested archives included."""
+    inner = zipped([(f"{k}.mid", b"\0" * (LARGEST_MEMBER // 2)) for k in range(8)])
+    _, refused = read(zipped([("inner.zip", inner)]))
+    assert refused == {"a": "cap"}
+
+
+def test_old_names_are_decoded():
+    """Names without the UTF-8 flag are tried as UTF-8, then Shift-JIS, then Latin-1."""
+    for text, encoding in (("Café", "utf-8"), ("ドラム", "shift_jis"), ("Café", "latin-1")):
+        raw = text.encode(encoding) + b".mid"
+        placeholder = "x" * len(raw)
+        blob = zipped([(placeholder, SONG)]).replace(placeholder.encode(), raw)
+        assert list(read(blob)[0]) == [f"a!{text}.mid"]
+
+
+def test_encrypted_archives_are_reported():
+    """What cannot be read says so."""
+    buffer = io.BytesIO()
+    with py7zr.SevenZipFile(buffer, "w", password="secret") as archive:  # noqa: S106
+        archive.writestr(SONG, "x.mid")
+    assert read(buffer.getvalue())[1] == {"a": "encrypted"}
+    flagged = bytearray(zipped([("x.mid", SONG)]))
+    flagged[6] |= 1
+    flagged[flagged.index(b"PK\x01\x02") + 8] |= 1
+    assert read(bytes(flagged))[1] == {"a!x.mid": "encrypted"}
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_damaged_archives_never_raise(kind):
+    """Cut and flipped archives give members or refusals, nothing else."""
+    blob = MAKERS[kind]([(f"{k}.mid", SONG * (k + 1)) for k in range(5)])
+    chance = random.Random(1)
+    for _ in range(60):
+        damaged = bytearray(blob[: chance.randrange(8, len(blob) + 1)])
+        for _ in range(3):
+            damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+        read(bytes(damaged))
+
+
+def test_folders_are_walked_once_in_order(tmp_path: Path):
+    """Links back up, unreadable folders and huge files neither stop the walk nor repeat it."""
+    (tmp_path / "b").mkdir()
+    (tmp_path / "a.mid").write_bytes(SONG)
+    (tmp_path / "b" / "c.KAR").write_bytes(SONG)
+    (tmp_path / "b" / "nameless").write_bytes(SONG)
+    (tmp_path / "b" / "text.txt").write_bytes(b"text")
+    (tmp_path / "b" / "z.zip").write_bytes(zipped([("x.mid", SONG)]))
+    (tmp_path / "b" / "up").symlink_to(tmp_path)
+    (tmp_path / "b" / "gone.mid").symlink_to(tmp_path / "nowhere")
+    with (tmp_path / "sparse.mid").open("wb") as file:
+        file.truncate(4 * 2**30)
+    entries = list(walk([tmp_path]))
+    found = [entry.path.removeprefix(f"{tmp_path}/") for entry in entries if isinstance(entry, Found)]
+    assert found == ["a.mid", "b/c.KAR", "b/nameless", "b/z.zip"]
+    refused = {Path(entry.path).name: entry.category for entry in entries if isinstance(entry, Refusal)}
+    assert refused == {"sparse.mid": "cap", "gone.mid": "unreadable"}
+
+
+def test_names_in_no_encoding_are_kept_apart(tmp_path: Path):
+    """A name that is no UTF-8 has a path as text, and can still be opened."""
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.mid")).write_bytes(SONG)
+    (entry,) = walk([tmp_path])
+    assert isinstance(entry, Found)
+    assert entry.path.endswith("caf\\xe9.mid")
+    assert Path(entry.location).read_bytes() == SONG
+
+
+def test_the_filter_keeps_matching_paths(tmp_path: Path):
+    """Only paths that match the glob are taken."""
+    for name in ("drum_1.mid", "bass.mid"):
+        (tmp_path / name).write_bytes(SONG)
+    assert [Path(entry.path).name for entry in walk([tmp_path], pattern="*drum*")] == ["drum_1.mid"]

@@ -1,0 +1,408 @@
+"""Inputs of every kind and in every condition: what can be read comes out, the rest is said."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import os
+import random
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from etl.cli.build import expand
+from etl.exports.data3 import COLUMNS, SOURCE_COLUMNS
+from etl.runtime.errors import EtlError
+from etl.sources.chords import files as chord_files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """Cut blocks after every few bytes."""
+    monkeypatch.setattr(chord_files, "BLOCK_BYTES", 64)
+    monkeypatch.setattr(chord_files, "PARQUET_ROWS", 3)
+
+
+def test_missing_columns_are_named_with_those_that_are_there(chords):
+    """A missing column is an error that lists the columns."""
+    path = chords.file("in.csv", "1,C", header="id,progression")
+    with pytest.raises(EtlError, match=r"has no column `chords`, .*\n.*It has: id, progression\."):
+        chords.build(path)
+    assert not chords.output.exists()
+
+
+def test_reordered_and_extra_columns_are_read_by_name(chords):
+    """Columns come in any order; those that are not read are named in the summary."""
+    names = ["mood", *reversed(SOURCE_COLUMNS), "id2"]
+    values = {**dict.fromkeys(names, ""), "id": "7", "chords": "C F", "decade": "1990.0", "mood": "sad"}
+    path = chords.file("in.csv", ",".join(values[name] for name in names), header=",".join(names))
+    summary = chords.build(path)
+    assert summary.unread == ("mood", "id2")
+    [row] = chords.table()
+    assert list(row) == list(COLUMNS)
+    assert (row["id"], row["chords"], row["decade"], row["genres"]) == ("7", "C F", "1990.0", "")
+
+
+def test_column_given_twice_is_an_error(chords):
+    """Of two columns of one name neither is guessed."""
+    header = ",".join((*SOURCE_COLUMNS, "chords"))
+    with pytest.raises(EtlError, match="has the column `chords` twice"):
+        chords.build(chords.file("in.csv", header=header))
+
+
+@pytest.mark.parametrize("blocks", ["large", "small"])
+def test_repeated_ids_are_refused_within_blocks_and_across_blocks_and_files(chords, blocks, request):
+    """The first row with an id stays; every later one is a reject with its own line."""
+    if blocks == "small":
+        request.getfixturevalue("small_blocks")
+    first = chords.file("a.csv", *(chords.row(i) for i in (1, 2, 1, 3, 2)))
+    second = chords.file("b.csv", *(chords.row(i) for i in (3, 4, 4)))
+    chords.build(first, second)
+    assert chords.ids() == ["1", "2", "3", "4"]
+    assert chords.rejects() == [(line, "duplicate id") for line in (4, 6, 2, 4)]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"\n", "has no header line"),
+        (gzip.compress(b"", mtime=0), "has no header line"),
+        (os.urandom(3) + b"\0" + random.Random(1).randbytes(5000), "binary|not UTF-8"),
+        (b"PK\x03\x04abc", "binary"),
+        ((",".join(SOURCE_COLUMNS) + "\n").encode("utf-16"), "is UTF-16"),
+        ((",".join(SOURCE_COLUMNS) + "\n").encode("utf-16-le"), "binary"),
+        ("\t".join(SOURCE_COLUMNS).encode(), "not comma separated"),
+        (";".join(SOURCE_COLUMNS).encode(), "not comma separated"),
+        ((",".join(SOURCE_COLUMNS) + "\r1,C,,,,,,,,\r").encode(), "end in carriage returns"),
+        (b'"id,chords\n', "header of .* cannot be read"),
+        (b"\xff\xfa,chords\n", "header of .* is not UTF-8"),
+        (b"PAR1 and then nothing", "broken Parquet"),
+        (gzip.compress(b"id", mtime=0)[:12], "broken gzip"),
+    ],
+)
+def test_what_is_no_chord_file_is_refused_whole(chords, tmp_path, content, message):
+    """A file that cannot be chords is an error before anything is written."""
+    path = tmp_path / "in.csv"
+    path.write_bytes(content)
+    with pytest.raises(EtlError, match=message):
+        chords.build(path)
+    assert [file.name for file in tmp_path.iterdir()] == ["in.csv"]
+
+
+def test_header_alone_gives_a_header(chords):
+    """No rows in, no rows out."""
+    for end in (b"\n", b"", b"\r\n"):
+        assert chords.build(chords.file("in.csv", end=end)).records == 0
+        assert chords.output.read_text() == ",".join(COLUMNS) + "\n"
+
+
+def test_folders_pipes_and_missing_files_are_errors(chords, tmp_path):
+    """Only regular files are read; a folder's message shows a glob."""
+    with pytest.raises(EtlError, match=r"is a folder(.|\n)*\*\.csv"):
+        chords.build(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(EtlError, match="is no regular file"):
+        chords.build(tmp_path / "pipe")
+    with pytest.raises(EtlError, match="cannot read"):
+        chords.build(tmp_path / "absent.csv")
+    with pytest.raises(EtlError, match="there is no "):
+        expand([str(tmp_path / "*.csv")])
+
+
+def test_globs_expand_in_order_and_repeated_files_count_once(chords, tmp_path):
+    """A file that is given twice, also by another path, is read once."""
+    for name in ("b.csv", "a.csv"):
+        chords.file(name, chords.row(name))
+    (tmp_path / "link.csv").symlink_to("a.csv")
+    paths = expand([str(tmp_path / "[ab].csv"), str(tmp_path / "a.csv"), str(tmp_path / "link.csv")])
+    assert [path.name for path in paths] == ["a.csv", "b.csv", "link.csv"]
+    assert chords.build(*paths).rejected == 0
+    assert chords.ids() == ["a.csv", "b.csv"]
+
+
+@pytest.mark.parametrize(
+    ("bom", "end"), [(b"", b"\n"), (b"\xef\xbb\xbf", b"\n"), (b"", b"\r\n"), (b"", b"\r\r\n")]
+)
+def test_byte_order_marks_and_line_ends_do_not_show(chords, bom, end):
+    """All spellings of a text file give the same output."""
+    plain = chords.file("plain.csv", *(chords.row(i) for i in range(9)))
+    chords.build(plain)
+    expected = chords.output.read_bytes()
+    path = chords.file("in.csv", *(chords.row(i) for i in range(9)), end=end)
+    path.write_bytes(bom + path.read_bytes())
+    chords.build(path)
+    assert chords.output.read_bytes() == expected
+
+
+ODD = (
+    b"too few,C",
+    b"too many,C,,,,,,,,,,,",
+    b"invalid \xff bytes,C,,,,,,,,",
+    b'open quote,"C F,,,,,,,,',
+    b'text after,"C"F,,,,,,,,',
+    b"bare return,C\rF,,,,,,,,",
+    b",no id,,,,,,,,",
+    b"x" * 201 + b",C,,,,,,,,",
+)
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("block", [16, 100, 1 << 20])
+def test_one_broken_row_costs_no_other(chords, monkeypatch, odd, block):
+    """Each broken row is one reject on its line; all others come out, wherever blocks are cut."""
+    monkeypatch.setattr(chord_files, "BLOCK_BYTES", block)
+    path = chords.file(
+        "in.csv", *(chords.row(i) for i in range(150)), odd, *(chords.row(i) for i in range(200, 350))
+    )
+    summary = chords.build(path)
+    assert chords.ids() == [str(i) for i in (*range(150), *range(200, 350))]
+    assert [line for line, _ in chords.rejects()] == [152]
+    assert summary.records == 301
+
+
+@pytest.mark.parametrize("block", [16, 50, 100, 1 << 20])
+def test_all_broken_rows_together_with_quoted_line_breaks(chords, monkeypatch, block):
+    """Rejects keep their lines and categories among records of several lines and blank lines."""
+    monkeypatch.setattr(chord_files, "BLOCK_BYTES", block)
+    multi = b'm%d,"C\n\r\nF, ""x""\n",,,,,,,,'
+    lines = [b""]
+    for number, odd in enumerate(ODD):
+        lines += [multi % number, odd, b"", chords.row(number).encode()]
+    summary = chords.build(chords.file("in.csv", *lines))
+    assert chords.ids() == [f"{kind}{i}" for i in range(len(ODD) - 1) for kind in ("m", "")] + [
+        f"m{len(ODD) - 1}",
+        str(len(ODD) - 1),
+    ]
+    assert {row["chords"] for row in chords.table()} == {'C\n\r\nF, "x"\n', "C F G"}
+    assert summary.rejected == len(ODD)
+    assert [line for line, _ in chords.rejects()] == [7 + 7 * i for i in range(len(ODD))]
+    assert [category for _, category in chords.rejects()] == [
+        "field count", "field count", "encoding", "quoting", "quoting", "line break", "missing id",
+        "overlong id",
+    ]  # fmt: skip
+
+
+def test_quote_inside_an_unquoted_field_stands_for_itself(chords):
+    """Inches and the like are no broken quotes."""
+    chords.build(chords.file("in.csv", '1,C,,7" single,,,,5",,', chords.row(2)))
+    assert chords.table()[0]["genres"] == '7" single'
+    assert chords.ids() == ["1", "2"]
+
+
+def test_many_open_quotes_take_no_longer_than_their_lines(chords):
+    """A file whose every row opens a quote is refused row by row."""
+    path = chords.file("in.csv", *(f'{i},"C F G,,,,,,,,' for i in range(5000)), chords.row("good"))
+    chords.build(path)
+    assert chords.ids() == ["good"]
+    assert len(chords.rejects()) == 5000
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 8, 100])
+@pytest.mark.parametrize("block", [16, 1 << 20])
+def test_limit_counts_records_of_any_shape(chords, monkeypatch, limit, block):
+    """The limit holds exactly, across files, over blank lines and quoted line breaks."""
+    monkeypatch.setattr(chord_files, "BLOCK_BYTES", block)
+    first = chords.file("a.csv", '1,"C\nF\nG",,,,,,,,', "", "bad", chords.row(2), '3,"C\n",,,,,,,,')
+    second = chords.file("b.csv", chords.row(4), '5,"C\n",,,,,,,,', "bad", chords.row(6))
+    summary = chords.build(first, second, limit=limit)
+    assert summary.records == min(limit, 8)
+    records = ["1", None, "2", "3", "4", "5", None, "6"][:limit]
+    assert chords.ids() == [name for name in records if name]
+
+
+COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
+    "gz": gzip.compress,
+    "bz2": bz2.compress,
+    "zst": lambda data: pa.compress(data, codec="zstd", asbytes=True),
+}
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("kind", COMPRESSORS)
+def test_compressed_files_give_what_plain_ones_give(chords, kind):
+    """Also where a file is several compressed parts one after the other."""
+    plain = chords.file("in.csv", *(chords.row(i) for i in range(60)))
+    chords.build(plain)
+    expected = chords.output.read_bytes()
+    data = plain.read_bytes()
+    path = chords.folder / f"in.csv.{kind}"
+    for content in (COMPRESSORS[kind](data), COMPRESSORS[kind](data[:999]) + COMPRESSORS[kind](data[999:])):
+        path.write_bytes(content)
+        chords.build(path)
+        assert chords.output.read_bytes() == expected
+
+
+@pytest.mark.parametrize("kind", COMPRESSORS)
+@pytest.mark.parametrize("harm", ["truncated", "corrupt", "followed by junk"])
+def test_damaged_compressed_files_give_their_whole_rows_and_a_reject(chords, kind, harm):
+    """What can be unpacked comes out, no half row does, and the damage is a reject."""
+    randomness = random.Random(0)
+    rows = [f"{i},C F,,{randomness.randbytes(60).hex()},,,artist,,," for i in range(20_000)]
+    data = COMPRESSORS[kind](chords.file("in.csv", *rows).read_bytes())
+    at = len(data) * 9 // 10
+    harmed = {
+        "truncated": data[:at],
+        "corrupt": data[:at] + b"\xff" * (len(data) - at),
+        "followed by junk": data + b"junkjunkjunk",
+    }[harm]
+    path = chords.folder / f"in.csv.{kind}"
+    path.write_bytes(harmed)
+    chords.build(path)
+    ids = chords.ids()
+    assert len(ids) > 10_000
+    assert (
+        len(chords.rejects()) == 1 or harm == "corrupt"
+    )  # which may be noticed late, after rows of nonsense
+    assert chords.rejects()[-1][1] == "damaged file"
+    sure = len(ids) if harm != "corrupt" else len(ids) * 3 // 4
+    assert ids[:sure] == [str(i) for i in range(sure)]
+    assert {row["artist_id"] for row in chords.table()[:sure]} == {"artist"}
+
+
+def _parquet(chords, columns: dict[str, pa.Array], rows: int, name: str = "in.parquet") -> Path:
+    absent = {column: pa.nulls(rows) for column in SOURCE_COLUMNS}
+    path: Path = chords.folder / name
+    pq.write_table(pa.table({**absent, **columns}), path, row_group_size=max(rows // 2, 1))
+    return path
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_parquet_of_any_scalar_type_is_read_as_text(chords):
+    """Integers, floats, dates, categories, bytes and all-null columns become text."""
+    path = _parquet(
+        chords,
+        {
+            "id": pa.array([1, 2, 3]),
+            "chords": pa.array(["C F", "C F", None]).dictionary_encode(),
+            "decade": pa.array([2000.0, None, 1990.0]),
+            "release_date": pa.array([0, 1, None], pa.date32()),
+            "genres": pa.array([b"pop", None, b"'rock'"]),
+            "mood": pa.array([[1], [2], [3]]),
+        },
+        3,
+    )
+    assert chords.build(path).unread == ("mood",)
+    rows = chords.table()
+    assert [row["id"] for row in rows] == ["1", "2", "3"]
+    assert [row["decade"] for row in rows] == ["2000.0", "", "1990.0"]
+    assert [row["release_date"] for row in rows] == ["1970-01-01", "1970-01-02", ""]
+    assert [row["genres"] for row in rows] == ["pop", "", "'rock'"]
+    assert [row["key"] for row in rows][2] == "No Harmony"
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_parquet_and_csv_of_the_same_songs_give_the_same(chords):
+    """The file format does not show in the output."""
+    plain = chords.file("in.csv", *(chords.row(i) for i in range(20)), ',"",,,,,,,,')
+    chords.build(plain)
+    expected = chords.output.read_bytes()
+    frame = pl.read_csv(plain, infer_schema=False)
+    frame.write_parquet(chords.folder / "in.parquet")
+    assert chords.build(chords.folder / "in.parquet").rejected == 1
+    assert chords.output.read_bytes() == expected
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_parquet_with_invalid_bytes_or_repeated_ids_refuses_rows(chords):
+    """Rows are refused one by one, by row number."""
+    ids = pa.array([b"a", b"\xff", b"b", b"a", None, b"c"])
+    chords.build(_parquet(chords, {"id": ids}, 6))
+    assert chords.ids() == ["a", "b", "c"]
+    assert chords.rejects() == [(2, "encoding"), (4, "duplicate id"), (5, "missing id")]
+
+
+def test_parquet_with_nested_chords_says_so(chords):
+    """Lists of chords are not guessed into text."""
+    with pytest.raises(EtlError, match=r"column `chords` .* has the type list<"):
+        chords.build(_parquet(chords, {"chords": pa.array([["C"]])}, 1))
+
+
+def test_corrupt_parquet_gives_the_rows_before_the_damage(chords):
+    """A broken row group is a reject, not a crash."""
+    path = _parquet(chords, {"id": pa.array([str(i) for i in range(50_000)])}, 50_000)
+    data = bytearray(path.read_bytes())
+    middle = pq.read_metadata(path).row_group(1).column(0).data_page_offset
+    data[middle : middle + 200] = bytes(200)
+    path.write_bytes(data)
+    summary = chords.build(path)
+    assert summary.rejected == 1
+    assert chords.rejects()[0][1] == "damaged file"
+    assert chords.ids() == [str(i) for i in range(summary.songs)]
+    assert summary.songs >= 24_000
+
+
+def test_song_of_a_hundred_thousand_chords(chords):
+    """Every chord has its numeral and its vector."""
+    chords.build(
+        chords.file("in.csv", chords.row(1, " ".join(["C", "G", "Am in", "F"] * 25_000)), chords.row(2))
+    )
+    [song, _] = chords.table()
+    assert len(song["roman_numerals"].split(" ")) == 125_000
+    assert song["harmonic_fingerprint"].count("|") == 124_999
+
+
+def test_hundred_thousand_distinct_unknown_tokens(chords):
+    """Unknown tokens are counted one by one and cost no more than known ones."""
+    tokens = [f"x{i}" for i in range(100_000)]
+    lines = (chords.row(i, "C " + " ".join(tokens[i * 100 : i * 100 + 100])) for i in range(1000))
+    summary = chords.build(chords.file("in.csv", *lines), database=chords.database)
+    assert (summary.chords, summary.unknown) == (101_000, 100_000)
+
+
+def test_very_long_lines_and_tokens(chords):
+    """A line of many blocks is one record; a token may have any length."""
+    long = "Z" * 50_000_000
+    path = chords.file("in.csv", chords.row(1), chords.row(2, f"C {long}"), f'3,"{long}', chords.row(4))
+    summary = chords.build(path)
+    assert chords.ids() == ["1", "2", "4"]
+    assert chords.rejects() == [(4, "quoting")]
+    assert (summary.chords, summary.unknown) == (8, 1)
+
+
+def test_file_without_line_ends_is_given_up(chords, monkeypatch):
+    """A record without an end does not fill the memory."""
+    monkeypatch.setattr(chord_files, "BLOCK_BYTES", 1 << 10)
+    monkeypatch.setattr(chord_files, "_MAX_RECORD", 1 << 14)
+    chords.build(chords.file("in.csv", chords.row(1), "C " * 50_000, chords.row(2)))
+    assert chords.ids() == ["1"]
+    assert chords.rejects() == [(3, "damaged file")]
+
+
+def test_nul_bytes_come_out_as_they_went_in(chords):
+    """NUL is a character like any other."""
+    chords.build(chords.file("in.csv", "1\0,C\0 F,\0,,,,,,,"))
+    output = chords.output.read_bytes().splitlines()[1]
+    assert output.startswith(b"1\0,C\0 F,\0,,,,,,,,Unknown Artist,")
+
+
+def test_file_of_rejects_alone(chords):
+    """No good row at all is no error."""
+    summary = chords.build(
+        chords.file("in.csv", "a", "b"), npz=chords.folder / "x.npz", database=chords.database
+    )
+    assert (summary.songs, summary.rejected) == (0, 2)
+
+
+def test_rejects_file_of_an_earlier_build_goes_away(chords):
+    """Rejects beside the output are those of the output."""
+    chords.build(chords.file("in.csv", "bad"))
+    assert chords.rejects() == [(2, "field count")]
+    chords.build(chords.file("in.csv", chords.row(1)))
+    assert not chords.output.with_suffix(".rejects.csv").exists()
+
+
+def test_rejects_show_the_raw_row_shortened(chords):
+    """Enough of a refused row is kept to find it."""
+    chords.build(chords.file("in.csv", "short,row " + "x" * 10_000))
+    [reject] = chords.table(chords.output.with_suffix(".rejects.csv"))
+    assert reject["raw"].startswith("short,row xxx")
+    assert len(reject["raw"]) == 500
+    assert reject["reason"] == "expected 10 fields, found 2"
