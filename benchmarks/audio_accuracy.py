@@ -22,7 +22,7 @@ from benchmarks import audio_pieces
 from etl.audio.beats import rhythm
 from etl.audio.frames import analyse
 from etl.audio.key import find_key
-from etl.music.keys import KRUMHANSL_KESSLER, TEMPERLEY, profile_correlations
+from etl.music.key_profiles import KRUMHANSL_KESSLER, TEMPERLEY, profile_correlations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -25,7 +25,7 @@ from mido.midifiles.midifiles import MidiFile
 from benchmarks.midi_corpus import songs
 from etl.midi.analysis import analyze
 from etl.midi.reader import read_files
-from etl.music.keys import profile_correlations
+from etl.music.key_profiles import profile_correlations
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,7 +17,7 @@ import numpy as np
 
 from etl.midi.chords import SUFFIXES, chord_labels, find_beats
 from etl.midi.reader import read_files
-from etl.music.keys import LETTER_PITCH_CLASS
+from etl.music.pitch_classes import LETTER_PITCH_CLASS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

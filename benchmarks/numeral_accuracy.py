@@ -20,8 +20,9 @@ import polars as pl
 from etl.chords.numerals import is_dominant_seventh, is_major_triad, numeral
 from etl.chords.ragged import Ragged
 from etl.chords.readings import token_readings
-from etl.chords.symbols import ChordSymbol, note_pitch_class, parse_chord
+from etl.chords.symbols import ChordSymbol, parse_chord
 from etl.chords.vocabulary import Vocabulary
+from etl.music.pitch_classes import note_pitch_class
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -16,8 +16,8 @@ import polars as pl
 from etl.chords.key_model import softmax, trained_model
 from etl.chords.ragged import Ragged
 from etl.chords.section_keys import section_evidence, sections, smoothed
-from etl.chords.symbols import note_pitch_class
 from etl.chords.tokens import tokenise
+from etl.music.pitch_classes import note_pitch_class
 
 
 def main(songs: Path, numerals: Path) -> None:

@@ -28,7 +28,8 @@ from etl.chords.keys import token_sums
 from etl.chords.ragged import Ragged
 from etl.chords.section_keys import sections
 from etl.chords.tokens import tokenise
-from etl.music.keys import KEY_INDEX, profile_correlations
+from etl.music.key_profiles import profile_correlations
+from etl.music.keys import KEY_INDEX
 
 PACKAGE = Path(etl.chords.__file__).parent
 SAMPLE = PACKAGE.parent / "sample"

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from etl.chords.analysis import Harmony, analyse
 from etl.chords.keys import KeyMethod
 from etl.chords.romantext import RomanStyle
-from etl.chords.symbols import QUALITIES
 from etl.exports.data3 import HEADER, SOURCE_COLUMNS, LineBuffer, write_data3
+from etl.music.qualities import QUALITIES
 from etl.runtime.resources import resource
 
 DATA = Path(__file__).parent / "data"

@@ -12,22 +12,15 @@ References
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from etl.music.keys import NO_KEY, profile_correlations
+from etl.music.key_profiles import BELLMANN_BUDGE, profile_correlations
+from etl.music.keys import NO_KEY
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-BELLMANN_BUDGE: Final[NDArray[np.float64]] = np.array(
-    [
-        [16.80, 0.86, 12.95, 1.41, 13.49, 11.93, 1.25, 20.28, 1.80, 8.04, 0.62, 10.57],
-        [18.16, 0.69, 12.99, 13.34, 1.07, 11.15, 1.38, 21.07, 7.49, 1.53, 0.92, 10.21],
-    ]
-)
-"""Major and minor profiles in percent, (2, 12), tonic first [1]_."""
 
 
 class Key(NamedTuple):

@@ -12,16 +12,13 @@ from etl.chords.readings import NumeralTable, with_readings
 from etl.chords.section_keys import with_section_keys
 from etl.chords.statistics import with_counts, with_statistics
 from etl.chords.tokens import tokenise
-from etl.music.keys import KEY_NAMES
+from etl.music.keys import KEY_NAMES, NO_HARMONY, PARSE_ERROR
 
 if TYPE_CHECKING:
     from etl.chords.vocabulary import Vocabulary
 
 ANALYSIS_VERSION: Final = 1
 """Raised whenever numerals, categories or fingerprints may come out other than before."""
-
-NO_HARMONY: Final = "No Harmony"
-PARSE_ERROR: Final = "Parse Error"
 
 
 @dataclass(frozen=True)

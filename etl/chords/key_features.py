@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from etl.chords.symbols import QUALITIES, Quality
+from etl.music.qualities import QUALITIES, Quality
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

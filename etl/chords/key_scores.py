@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from etl.music.keys import LETTER_PITCH_CLASS, NO_KEY
+from etl.music.keys import NO_KEY
+from etl.music.pitch_classes import LETTER_PITCH_CLASS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -18,7 +18,8 @@ from etl.chords.kernels import class_counts, row_sums
 from etl.chords.key_model import softmax, trained_model
 from etl.chords.ragged import Ragged
 from etl.chords.vocabulary import Kind, Vocabulary
-from etl.music.keys import NO_KEY, profile_correlations
+from etl.music.key_profiles import profile_correlations
+from etl.music.keys import NO_KEY
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

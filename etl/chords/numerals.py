@@ -26,7 +26,8 @@ from etl.music.keys import MAJOR_TONICS, MINOR_TONICS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from etl.chords.symbols import ChordSymbol, Quality
+    from etl.chords.symbols import ChordSymbol
+    from etl.music.qualities import Quality
 
 UNKNOWN_NUMERAL: Final = "?"
 

@@ -24,8 +24,9 @@ from etl.chords.numerals import (
     numeral,
 )
 from etl.chords.ragged import Ragged
-from etl.chords.symbols import QUALITIES, parse_chord, parse_section
+from etl.chords.symbols import parse_chord, parse_section
 from etl.chords.vocabulary import LETTERS, Kind
+from etl.music.qualities import QUALITIES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

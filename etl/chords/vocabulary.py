@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from etl.chords.symbols import QUALITIES, parse_chord, parse_section
+from etl.chords.symbols import parse_chord, parse_section
+from etl.music.qualities import QUALITIES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,6 +12,7 @@ from etl.chords.fingerprints import fingerprint_texts
 from etl.chords.ragged import Ragged
 from etl.chords.romantext import RomanStyle, styled
 from etl.exports.line_kernel import complete_lines, field_bytes
+from etl.music.spotify_ids import SPOTIFY_ID
 from etl.runtime.jit import COPY_STEP
 
 if TYPE_CHECKING:
@@ -56,8 +57,6 @@ NO_URL: Final = "N/A"
 
 NO_NUMERALS: Final = ("empty", "parse_error")
 """What stands for the numerals of a song without tokens, and of one without known chords."""
-
-SPOTIFY_ID: Final = r"^[0-9A-Za-z]{22}$"
 
 
 class LineBuffer:
@@ -157,7 +156,7 @@ def _head(songs: pl.DataFrame, buffer: io.BytesIO) -> NDArray[np.uint8]:
 
 def _url(kind: str, spotify_id: pl.Expr) -> pl.Expr:
     return (
-        pl.when(spotify_id.str.contains(SPOTIFY_ID))
+        pl.when(spotify_id.str.contains(f"^{SPOTIFY_ID}$"))
         .then(pl.concat_str(pl.lit(f"https://open.spotify.com/{kind}/"), spotify_id))
         .otherwise(pl.lit(NO_URL))
     )

@@ -11,6 +11,7 @@ from etl.audio.signal import SAMPLE_RATE
 from etl.audio.sonic import FEATURE_NAMES
 from etl.audio.spectral import HOP
 from etl.exports.sonic import Normalization, build_artifacts
+from etl.music.pitch_classes import SHARP_NAMES
 from etl.runtime.disk.files import atomic_file
 from etl.runtime.errors import EtlError
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
-_PITCHES: Final = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _POINTS: Final = 4000
 _GROUPS: Final = 12
 
@@ -56,7 +56,7 @@ def plot_track(track: dict[str, Any], signal: NDArray[np.float32], target: Path)
         extent=(0, len(chroma) * HOP / SAMPLE_RATE, -0.5, 11.5),
         cmap="magma",
     )
-    harmony.set(yticks=range(12), yticklabels=_PITCHES, ylabel="chroma")
+    harmony.set(yticks=range(12), yticklabels=SHARP_NAMES, ylabel="chroma")
     if len(beats) > 8:
         # Over eight beats: single steps are a frame of 23 ms or another.
         tempo.plot(beats[8:], 8 * 60 / (beats[8:] - beats[:-8]))

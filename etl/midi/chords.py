@@ -8,36 +8,29 @@ import numpy as np
 import polars as pl
 
 from etl.midi.beat_kernel import beat_grid, beat_profiles, chord_path
+from etl.music.pitch_classes import CHORDONOMICON_SHARP_NAMES, FLAT_NAMES
+from etl.music.qualities import QUALITY_BY_SUFFIX
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from etl.midi.arrays import MidiBatch
 
-# Suffix (Chordonomicon's: dim7 is half-diminished, dimb7 fully), semitones above the root, and kind: plain
-# triad, one with a note added or suspended, one without a perfect fifth.
-_QUALITIES: Final = (
-    ("", (0, 4, 7), 0),
-    ("min", (0, 3, 7), 0),
-    ("7", (0, 4, 7, 10), 1),
-    ("maj7", (0, 4, 7, 11), 1),
-    ("min7", (0, 3, 7, 10), 1),
-    ("sus4", (0, 5, 7), 1),
-    ("sus2", (0, 2, 7), 1),
-    ("dim", (0, 3, 6), 2),
-    ("aug", (0, 4, 8), 2),
-    ("dim7", (0, 3, 6, 10), 2),
-    ("dimb7", (0, 3, 6, 9), 2),
-    ("minadd13", (0, 3, 7, 9), 1),
-    ("add13", (0, 4, 7, 9), 1),
-)
-SUFFIXES: Final = tuple(suffix for suffix, _, _ in _QUALITIES)
-QUALITY_NOTES: Final = {suffix: notes for suffix, notes, _ in _QUALITIES}
+# Suffix of `etl.music.qualities`, and kind: plain triad, one with a note added or suspended, one without a
+# perfect fifth.
+_QUALITY_KINDS: Final = {
+    "": 0, "min": 0, "7": 1, "maj7": 1, "min7": 1, "sus4": 1, "sus2": 1, "dim": 2, "aug": 2, "dim7": 2,
+    "dimb7": 2, "minadd13": 1, "add13": 1,
+}  # fmt: skip
+SUFFIXES: Final = tuple(_QUALITY_KINDS)
+QUALITY_NOTES: Final = {
+    suffix: tuple(sorted(QUALITY_BY_SUFFIX[suffix].pitch_classes)) for suffix in _QUALITY_KINDS
+}
 """Semitones above the root, by suffix."""
-NO_CHORD: Final = len(_QUALITIES) * 12
-INTERVALS: Final = np.array([[*notes, 0][:4] for _, notes, _ in _QUALITIES], np.int64)
-SIZES: Final = np.array([len(notes) for _, notes, _ in _QUALITIES], np.int64)
-KINDS: Final = np.array([kind for _, _, kind in _QUALITIES], np.int64)
+NO_CHORD: Final = len(SUFFIXES) * 12
+INTERVALS: Final = np.array([[*notes, 0][:4] for notes in QUALITY_NOTES.values()], np.int64)
+SIZES: Final = np.array([len(notes) for notes in QUALITY_NOTES.values()], np.int64)
+KINDS: Final = np.array(list(_QUALITY_KINDS.values()), np.int64)
 
 # Both fitted by ``benchmarks.midi_fit_chords``.
 KIND_SCORES: Final = np.array([0.0, -0.4, -0.6])
@@ -46,8 +39,6 @@ CHORD_WEIGHTS: Final = np.array([0.8, 1.0, 0.6, 1.2, 0.45, 0.0, 0.0, 0.05, 0.4])
 """Of root, third and fifth, fourth note, foreign notes; bass on the root, on another chord note, foreign;
 sounding time that counts as silence (beats); cost of a change."""
 
-_SHARP_ROOTS: Final = ("C", "Cs", "D", "Ds", "E", "F", "Fs", "G", "Gs", "A", "As", "B")
-_FLAT_ROOTS: Final = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
 # Keys (major tonic, or relative major of a minor key) written with flats.
 _FLAT_MAJORS: Final = np.array([1, 3, 5, 8, 10])
 
@@ -150,8 +141,8 @@ def _symbols() -> pl.Series:
         [
             f"{roots[root]}{suffix}"
             + (f"/{roots[bass]}" if (bass - root) % 12 in notes[1:] and bass >= 0 else "")
-            for roots in (_SHARP_ROOTS, _FLAT_ROOTS)
-            for suffix, notes, _ in _QUALITIES
+            for roots in (CHORDONOMICON_SHARP_NAMES, FLAT_NAMES)
+            for suffix, notes in QUALITY_NOTES.items()
             for root in range(12)
             for bass in range(-1, 12)
         ],

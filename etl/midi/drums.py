@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from etl.midi.stats_kernel import CYMBAL, HAT, KICK, NO_DRUM, SNARE, TOM
-from etl.music.keys import profile_correlations
+from etl.music.key_profiles import profile_correlations
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

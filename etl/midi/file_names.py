@@ -10,7 +10,8 @@ from typing import Final
 
 import polars as pl
 
-from etl.music.keys import KEY_INDEX, KEY_NAMES, LETTER_PITCH_CLASS
+from etl.music.keys import KEY_INDEX, KEY_NAMES
+from etl.music.pitch_classes import LETTER_PITCH_CLASS
 
 SLOWEST_BPM: Final = 40
 FASTEST_BPM: Final = 220

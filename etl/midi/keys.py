@@ -9,7 +9,7 @@ not asked: they are wrong too often.
 References
 ----------
 .. [1] Krumhansl, "Cognitive Foundations of Musical Pitch", 1990, p. 30.
-.. [2] Bellman, "About the determination of key of a musical excerpt", CMMR 2005, pp. 76-91: profiles counted
+.. [2] Bellmann, "About the determination of key of a musical excerpt", CMMR 2005, pp. 76-91: profiles counted
    by Budge, "A study of chord frequencies", 1943.
 .. [3] McFadden, "Conditional logit analysis of qualitative choice behavior", in Zarembka (ed.), Frontiers in
    Econometrics, 1974.
@@ -23,21 +23,14 @@ import numpy as np
 
 from etl.midi.beat_kernel import edge_basses, likeliest_cuts
 from etl.midi.chords import SUFFIXES
-from etl.music.keys import KRUMHANSL_KESSLER, NO_KEY, profile_correlations, rotated_profiles
+from etl.music.key_profiles import BELLMANN_BUDGE, KRUMHANSL_KESSLER, profile_correlations, rotated_profiles
+from etl.music.keys import NO_KEY
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from etl.midi.arrays import MidiBatch
     from etl.midi.chords import Beats
-
-BELLMAN_BUDGE: Final = np.array(
-    [
-        [16.80, 0.86, 12.95, 1.41, 13.49, 11.93, 1.25, 20.28, 1.80, 8.04, 0.62, 10.57],
-        [18.16, 0.69, 12.99, 13.34, 1.07, 11.15, 1.38, 21.07, 7.49, 1.53, 0.92, 10.21],
-    ]
-)
-"""Major and minor profiles, (2, 12), tonic first [2]_."""
 
 KEY_WEIGHTS: Final = np.array([12.9, 2.1, 0.5, 4.3])
 """Weights of `key_features` in a conditional logit [3]_; ``benchmarks.midi_fit_keys`` fits them."""
@@ -125,7 +118,7 @@ def find_keys(batch: MidiBatch, beats: Beats, labels: NDArray[np.int16]) -> Keys
 def key_features(batch: MidiBatch, beats: Beats, labels: NDArray[np.int16]) -> KeyFeatures:
     """Look for a change of scale in each file, and describe the whole and both parts."""
     count = len(batch.files)
-    rotated = rotated_profiles(BELLMAN_BUDGE)
+    rotated = rotated_profiles(BELLMANN_BUDGE)
     chances = np.log(rotated / rotated.sum(axis=1, keepdims=True))
     cuts = np.empty(count, np.int64)
     parts = np.empty((count, 2, 12))
@@ -157,7 +150,7 @@ def _features(
     weights: NDArray[np.float64], edges: NDArray[np.float64], dominants: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Stack the features of one part of each file; ``dominants`` (files, 13) ends with the count of beats."""
-    fit = profile_correlations(weights, KRUMHANSL_KESSLER) + profile_correlations(weights, BELLMAN_BUDGE)
+    fit = profile_correlations(weights, KRUMHANSL_KESSLER) + profile_correlations(weights, BELLMANN_BUDGE)
     minor = np.broadcast_to(np.arange(24) >= 12, fit.shape)
     shares = dominants[:, :12] / np.maximum(1.0, dominants[:, 12:])
     return np.stack([fit / 2, minor, edges, np.tile(shares, 2)], axis=-1)

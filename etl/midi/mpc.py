@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from etl.midi.chords import QUALITY_NOTES
+from etl.music.pitch_classes import SHARP_NAMES, note_pitch_class
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,8 +60,6 @@ MOST_CHORDS: Final = 16  # pads
 RECORDING_OCTAVE: Final = 2
 _LOWEST_ROOT: Final = 48  # C3
 _BASS_OCTAVE: Final = 36  # C2
-_SHARP_NAMES: Final = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
-_LETTERS: Final = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 # Suffixes of `etl.midi.chords` as lead sheets write them.
 _LEAD_SHEET: Final = {
     "min": "m", "min7": "m7", "dim7": "m7b5", "dimb7": "dim7", "minadd13": "m6", "add13": "6",
@@ -119,7 +118,7 @@ def progression(name: str, key: str, chords: Sequence[str]) -> dict[str, Any]:
     return {
         "progression": {
             "name": name,
-            "rootNote": _SHARP_NAMES[_pitch_class(tonic)],
+            "rootNote": SHARP_NAMES[note_pitch_class(tonic)],
             "scale": scale,
             "recordingOctave": RECORDING_OCTAVE,
             "chords": [
@@ -135,8 +134,8 @@ def _pad(symbol: str) -> tuple[str, list[int]]:
     chord, _, bass = symbol.partition("/")
     length = 2 if len(chord) > 1 and _is_accidental(chord[1:]) else 1
     root, suffix = chord[:length], chord[length:]
-    start = _LOWEST_ROOT + _pitch_class(root)
-    lowest = _pitch_class(bass) if bass else _pitch_class(root)
+    start = _LOWEST_ROOT + note_pitch_class(root)
+    lowest = note_pitch_class(bass) if bass else note_pitch_class(root)
     label = (
         _lead_sheet_note(root)
         + _LEAD_SHEET.get(suffix, suffix)
@@ -152,8 +151,3 @@ def _is_accidental(rest: str) -> bool:
 
 def _lead_sheet_note(note: str) -> str:
     return note.replace("s", "#")
-
-
-def _pitch_class(note: str) -> int:
-    shift = sum({"b": -1, "s": 1, "#": 1}[mark] for mark in note[1:])
-    return (_LETTERS[note[0]] + shift) % 12

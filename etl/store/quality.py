@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from etl.music.keys import MAJOR_TONICS, MINOR_TONICS
+from etl.music.keys import KEY_NAMES, NO_HARMONY, PARSE_ERROR
+from etl.music.spotify_ids import SPOTIFY_ID
 from etl.store.songs import stored_sources
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ LOW_CONFIDENCE: Final = 0.25
 """Confidence below which a key counts as doubtful."""
 
 _EXAMPLES: Final = 3
-_SPOTIFY_ID: Final = "'^[0-9A-Za-z]{22}$'"
+_SPOTIFY_ID: Final = f"'^{SPOTIFY_ID}$'"
 
 _VALID: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -39,13 +40,6 @@ _VALID: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """What a filled value of each column must be; free text may be anything."""
-
-_KEY_NAMES: Final = (
-    *(f"{tonic} Major" for tonic in MAJOR_TONICS),
-    *(f"{tonic} Minor" for tonic in MINOR_TONICS),
-    "No Harmony",
-    "Parse Error",
-)
 
 
 @dataclass(frozen=True)
@@ -148,7 +142,7 @@ def _row(connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, A
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, of_sources: Mapping[str, Any]) -> tuple[Column, ...]:
-    values = {**of_sources, "key_names": list(_KEY_NAMES)}
+    values = {**of_sources, "key_names": [*KEY_NAMES, NO_HARMONY, PARSE_ERROR]}
     songs = "FROM songs JOIN song_harmony USING (song_id) WHERE source_id IN (SELECT unnest($sources))"
     counts = ", ".join(
         f"count({name}), count(*) FILTER ({name} IS NOT NULL AND NOT {_rule(name)})" for name in _VALID

@@ -9,7 +9,7 @@ import pytest
 
 from etl.audio.beats import rhythm
 from etl.audio.frames import analyse
-from etl.audio.key import BELLMANN_BUDGE, find_key
+from etl.audio.key import find_key
 from etl.audio.signal import SAMPLE_RATE, DecodeError
 from etl.audio.sonic import (
     FEATURE_NAMES,
@@ -20,7 +20,8 @@ from etl.audio.sonic import (
     measure_energy,
     window_bounds,
 )
-from etl.music.keys import NO_KEY, rotated_profiles
+from etl.music.key_profiles import BELLMANN_BUDGE, rotated_profiles
+from etl.music.keys import NO_KEY
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from hypothesis import given, settings, strategies as st
 from etl.chords.keys import KeyMethod, with_key
 from etl.chords.symbols import parse_chord
 from etl.chords.tokens import tokenise
-from etl.music.keys import KEY_INDEX, KEY_NAMES, KRUMHANSL_KESSLER, NO_KEY, profile_correlations
+from etl.music.key_profiles import KRUMHANSL_KESSLER, profile_correlations
+from etl.music.keys import KEY_INDEX, KEY_NAMES, NO_KEY
 from tests.chord_songs import SHARED, analysed, harmony, sample, sample_harmony, songs
 
 KEY_COLUMNS = ("key", "key_confidence", "key_runner_up", "key_posterior")

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 
 from etl.chords.numerals import APPLIED_TARGETS, numeral, parse_numeral
-from etl.chords.symbols import QUALITIES, QUALITY_BY_SUFFIX, ChordSymbol, parse_chord, parse_section
+from etl.chords.symbols import ChordSymbol, parse_chord, parse_section
 from etl.music.keys import KEY_INDEX
+from etl.music.qualities import QUALITIES, QUALITY_BY_SUFFIX
 from tests.chord_songs import DATA, NOTES, SHARED, analysed, sample_harmony, songs
 from tests.support.places import ROOT
 

@@ -15,9 +15,10 @@ from etl.chords.numerals import numeral
 from etl.chords.ragged import Ragged
 from etl.chords.readings import with_readings
 from etl.chords.romantext import RomanStyle, romantext, styled
-from etl.chords.symbols import QUALITIES, ChordSymbol, parse_chord
+from etl.chords.symbols import ChordSymbol, parse_chord
 from etl.chords.tokens import tokenise
 from etl.music.keys import MAJOR_TONICS, MINOR_TONICS
+from etl.music.qualities import QUALITIES
 from tests.chord_songs import written
 from tests.support.places import SHARED
 

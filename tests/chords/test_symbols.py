@@ -9,14 +9,9 @@ from itertools import product
 import pytest
 from hypothesis import given, strategies as st
 
-from etl.chords.symbols import (
-    QUALITIES,
-    QUALITY_BY_SUFFIX,
-    ChordSymbol,
-    note_pitch_class,
-    parse_chord,
-    parse_section,
-)
+from etl.chords.symbols import ChordSymbol, parse_chord, parse_section
+from etl.music.pitch_classes import note_pitch_class
+from etl.music.qualities import QUALITIES, QUALITY_BY_SUFFIX
 from tests.chord_songs import DATA, NOTES
 
 with (DATA / "chordonomicon" / "chords_mapping.csv").open(encoding="utf-8") as _file:
