@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from etl.runtime.watch.snapshot import Figure, Snapshot, StageProgress
 
 
@@ -57,7 +59,8 @@ def stage_cells(stage: StageProgress) -> dict[str, str]:
     under_way = not stage.is_complete
     return {
         "name": stage.name,
-        "count": f"{stage.done:,}{total} {stage.unit}",
+        "count": f"{stage.done:,}{total}",
+        "unit": stage.unit,
         "share": "" if stage.share is None else f"{int(100 * stage.share)}%",
         "rate": rate_text(stage.rate) if stage.rate is not None and under_way else "",
         "eta": f"ETA {duration(stage.eta_s)}" if stage.eta_s is not None and under_way else "",
@@ -99,22 +102,21 @@ def waits_text(snapshot: Snapshot) -> str:
 
 def in_one_line(snapshot: Snapshot) -> str:
     """Say all that is known in a line."""
-    stages = [
-        ("  " if len(snapshot.stages) == 1 else " ").join(
-            text
-            for column, text in stage_cells(stage).items()
-            if text and column != "busy" and (column != "name" or len(snapshot.stages) > 1)
-        )
-        for stage in snapshot.stages
-        if stage.has_begun
-    ]
+    left_out = {"busy"} if len(snapshot.stages) > 1 else {"busy", "name"}
+    stages = [_stage_text(stage, left_out) for stage in snapshot.stages if stage.has_begun]
     return " | ".join([head(snapshot), *stages, *remarks(snapshot)])
 
 
 def in_lines(snapshot: Snapshot) -> list[str]:
     """Say all that is known, a stage a line."""
-    stages = ["  ".join(filter(None, stage_cells(stage).values())) for stage in snapshot.stages]
+    stages = [_stage_text(stage) for stage in snapshot.stages]
     return [escaped(line) for line in (head(snapshot), *stages, *remarks(snapshot))]
+
+
+def _stage_text(stage: StageProgress, left_out: Collection[str] = ()) -> str:
+    cells = stage_cells(stage)
+    cells["count"] += f" {cells.pop('unit')}"
+    return "  ".join(text for column, text in cells.items() if text and column not in left_out)
 
 
 def _figure(value: Figure) -> str:

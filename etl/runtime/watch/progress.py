@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from etl.runtime.watch.snapshot import Figure
 
 _INTERVAL: Final = 0.25
+_LATEST: Final = 253_402_214_400.0  # what a service asks for may be beyond the year 9999, where dates end
 _CPU_INTERVAL: Final = 1.0  # to ask many children takes milliseconds
 
 
@@ -202,7 +203,8 @@ class Watch(StageTimes):
             When that will end, in seconds since the epoch, if it is known.
         """
         with self._lock:
-            self._waits_for, self._waits_until = None if what is None else escaped(what), until
+            self._waits_for = None if what is None else escaped(what)
+            self._waits_until = None if until is None else min(until, _LATEST)
 
     def say(self, *lines: str) -> None:
         """Show lines that stay."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -133,20 +134,20 @@ def from_json(entry: Mapping[str, Any]) -> Snapshot:
 
     Raises
     ------
-    ValueError, TypeError, LookupError, AttributeError
+    ValueError, TypeError, LookupError, AttributeError, OverflowError
         If it is something else.
     """
     return Snapshot(
         title=str(entry["title"]),
         started=_epoch(entry["started"]),
         time=_epoch(entry["time"]),
-        elapsed_s=float(entry["elapsed_s"]),
+        elapsed_s=_number(entry["elapsed_s"]),
         stages=tuple(_stage_from_json(stage) for stage in entry["stages"]),
         figures={str(name): _figure(value) for name, value in entry["figures"].items()},
         note=str(entry["note"]),
         waits_for=None if entry["waits_for"] is None else str(entry["waits_for"]),
         waits_until=None if entry["waits_until"] is None else _epoch(entry["waits_until"]),
-        cpu_share=float(entry["cpu_share"]),
+        cpu_share=_number(entry["cpu_share"]),
         peak_bytes=int(entry["peak_bytes"]),
     )
 
@@ -159,16 +160,23 @@ def _stage_from_json(entry: Mapping[str, Any]) -> StageProgress:
         total=None if entry["total"] is None else int(entry["total"]),
         errors=int(entry["errors"]),
         waiting=int(entry["waiting"]),
-        share=_number(entry["share"]),
-        rate=_number(entry["rate"]),
-        eta_s=_number(entry["eta_s"]),
-        seconds=float(entry["seconds"]),
+        share=_number_or_none(entry["share"]),
+        rate=_number_or_none(entry["rate"]),
+        eta_s=_number_or_none(entry["eta_s"]),
+        seconds=_number(entry["seconds"]),
         has_begun=bool(entry["has_begun"]),
     )
 
 
-def _number(value: Any) -> float | None:
-    return None if value is None else float(value)
+def _number(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(value)
+    return number
+
+
+def _number_or_none(value: Any) -> float | None:
+    return None if value is None else _number(value)
 
 
 def _figure(value: Any) -> Figure:

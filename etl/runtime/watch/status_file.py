@@ -92,7 +92,9 @@ def read_status(path: Path) -> RunningRun | None:
         if process.status() == psutil.STATUS_ZOMBIE:
             return None
         started = process.create_time()
-    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError, psutil.Error):
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, OverflowError, psutil.Error):
+        return None
+    except RecursionError:  # brackets without end
         return None
     # A killed process leaves its file, and a later process may have its number. One second is for clocks.
     return run if started < run.snapshot.time + 1 else None

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 QUIET_SECONDS: Final = 2.0
 """A run that ends sooner shows nothing."""
 
-_COLUMNS: Final = ("name", "bar", "share", "count", "rate", "eta", "waiting", "errors", "busy")
-_FIRST_TO_GO: Final = ("busy", "bar", "waiting", "rate", "errors", "share", "eta")
-_RIGHT: Final = frozenset({"share", "rate"})
+_COLUMNS: Final = ("name", "bar", "share", "count", "unit", "rate", "eta", "waiting", "errors", "busy")
+_FIRST_TO_GO: Final = ("busy", "bar", "waiting", "rate", "errors", "unit", "share", "eta")
+_RIGHT: Final = frozenset({"share", "count", "rate"})
 _STYLES: Final = {"name": "bold", "bar": "green", "errors": "red"}
 _BAR_CELLS: Final = 20
 
@@ -154,8 +154,8 @@ def _table(snapshot: Snapshot, width: int, *, is_ascii: bool) -> list[Text]:
         for column in shown:
             text = row[column]
             padding = " " * (widths[column] - cell_len(text))
+            line.append("" if column == shown[0] else " " if column == "unit" else "  ")
             line.append(padding + text if column in _RIGHT else text + padding, _STYLES.get(column))
-            line.append("  ")
         lines.append(line)
     return lines
 
