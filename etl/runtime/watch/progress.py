@@ -53,7 +53,7 @@ class Renderer(Protocol):
         """Clean up; the run is over."""
 
 
-@dataclass
+@dataclass(slots=True)
 class _Counts:
     unit: str
     done: int = 0
