@@ -33,8 +33,9 @@ from etl.pipelines.summary import Summary
 from etl.runtime.errors import EtlError
 from etl.runtime.executor import ordered_map, thread_executor
 from etl.runtime.files import atomic_file, atomic_path, check_writable
-from etl.runtime.interpreter import default_workers, without_cycle_collection
 from etl.runtime.meter import Meter
+from etl.runtime.work.cores import default_workers
+from etl.runtime.work.memory import without_cycle_collection
 from etl.store.database import open_store
 from etl.store.ledger import Ledger
 from etl.store.quality import quality

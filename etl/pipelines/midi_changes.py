@@ -9,8 +9,8 @@ from etl.pipelines.midi_board import FIND, Board
 from etl.pipelines.midi_journal import recover_renames
 from etl.pipelines.midi_kinds import Refusal
 from etl.pipelines.midi_request import MidiRun, MidiSummary
-from etl.runtime.interpreter import without_cycle_collection
 from etl.runtime.live import LiveView, status_path
+from etl.runtime.work.memory import without_cycle_collection
 from etl.store.database import open_store
 from etl.store.midi import Done
 from etl.store.runs import recorded_run

@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from etl.pipelines.midi_sources import Found
 from etl.runtime.ahead import drawn_ahead
 from etl.runtime.errors import EtlError
-from etl.runtime.signals import interrupts_held
+from etl.runtime.work.signals import interrupts_held
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

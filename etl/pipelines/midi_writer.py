@@ -13,7 +13,7 @@ from etl.pipelines.midi_board import FIND, STORE, Board
 from etl.pipelines.midi_request import VERSIONS, MidiRun, MidiSummary, Stage
 from etl.pipelines.midi_task import REJECTS, Result, part_key
 from etl.runtime.files import flush_filesystem
-from etl.runtime.pool import give_back_memory
+from etl.runtime.work.memory import give_back_memory
 from etl.store.database import transaction
 from etl.store.ledger import Ledger
 from etl.store.midi import ANALYZE, ARCHIVE, IMPORT, SANITIZE, SPLIT, archive_versions
