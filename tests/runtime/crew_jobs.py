@@ -76,6 +76,13 @@ def mark(path: str) -> NoReturn:
     raise AssertionError
 
 
+def process_id_or_mark(path: str) -> int:
+    """Name the process, or stay if there is a path."""
+    if path:
+        mark(path)
+    return os.getpid()
+
+
 class TwoArgumentsError(Exception):
     """An exception that pickles and does not come back."""
 

@@ -1,8 +1,10 @@
 """One way to run work: the same job over many items, on this thread, on others, or in processes.
 
-with crew(workers=2, kind=CrewKind.PROCESSES, preload=("numpy",)) as members:
-    for outcome in members.map("package.module:function", items, in_flight=5, seconds=300.0):
-        print(outcome.item, outcome.unwrap())
+    with crew(workers=2, kind=CrewKind.PROCESSES, preload=("numpy",)) as members:
+        for outcome in members.map("package.module:function", items, in_flight=5, seconds=300.0):
+            print(outcome.item, outcome.unwrap())
+
+What a job raises, and what costs a process, is an outcome; unwrapped, it is raised where it is wanted.
 """
 
 from __future__ import annotations
@@ -96,8 +98,8 @@ class Crew:
         Yields
         ------
         Outcome
-            One for each item, or for each piece of one that was divided. When the crew's ``stop`` is set, what
-            is ready is given and processes that are at work are killed.
+            One for each item, or for each piece of one that was divided. When the crew's ``stop`` is set,
+            what is ready is given and processes that are at work are killed.
 
         Raises
         ------

@@ -11,7 +11,7 @@ import time
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from etl.runtime.work.processes import StoppedError
+from etl.runtime.work.job import StoppedError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
@@ -123,9 +123,9 @@ class Flow:
                 self._room.release()
 
     def _draw(self) -> None:
-        source = iter(self._items)
         count = 0
         try:
+            source = iter(self._items)
             while self._room.acquire() and not self._is_over.is_set():
                 try:
                     item = next(source)

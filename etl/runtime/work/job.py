@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
+class StoppedError(Exception):
+    """The work is not wanted any more."""
+
+
 @dataclass(frozen=True)
 class Job:
     """What is to be done with each item.

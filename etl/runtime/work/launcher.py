@@ -13,6 +13,7 @@ from etl.runtime.work.signals import interrupts_held
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from multiprocessing.context import ForkServerContext, SpawnContext
     from multiprocessing.process import BaseProcess
 
 _THREAD_VARIABLES: Final = tuple(
@@ -34,6 +35,11 @@ class Launcher:
         self._preload = preload
         self._lock = threading.Lock()  # the environment is of all threads
         self._is_forking = "forkserver" in multiprocessing.get_all_start_methods()
+        self._context: ForkServerContext | SpawnContext = (
+            multiprocessing.get_context("forkserver")
+            if self._is_forking
+            else multiprocessing.get_context("spawn")
+        )
 
     def start(self) -> None:
         """Start the server, which imports beside what the caller does; without forks there is none."""
@@ -42,8 +48,7 @@ class Launcher:
 
     def launch(self, target: Callable[..., None], *arguments: Any) -> BaseProcess:
         """Start a process; waits for the server's imports."""
-        context = multiprocessing.get_context("forkserver" if self._is_forking else "spawn")
-        process: BaseProcess = context.Process(target=target, args=arguments, daemon=True)
+        process = self._context.Process(target=target, args=arguments, daemon=True)
         with self._lock, _one_numerical_thread():
             self._start()
             with interrupts_held():
@@ -53,9 +58,7 @@ class Launcher:
     def _start(self) -> None:
         resource_tracker.ensure_running()  # starting it would end the hold
         if self._is_forking:
-            multiprocessing.get_context("forkserver").set_forkserver_preload(
-                ["etl.runtime.work.worker", *self._preload]
-            )
+            self._context.set_forkserver_preload(["etl.runtime.work.worker", *self._preload])
             with interrupts_held():
                 forkserver.ensure_running()
 

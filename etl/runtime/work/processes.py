@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psutil
 
 from etl.runtime.errors import EtlError
+from etl.runtime.work.job import StoppedError
 from etl.runtime.work.outcome import Outcome, Problem, ProblemKind, failed
 from etl.runtime.work.worker import serve
 
@@ -30,10 +31,6 @@ if TYPE_CHECKING:
 
 _MOST_STILLBORN: Final = 3  # those that die before they run would die again and again
 _SECONDS_TO_DIE: Final = 5.0  # one that hangs in a system call ends when that does
-
-
-class StoppedError(Exception):
-    """The work is not wanted any more."""
 
 
 @dataclass
@@ -128,11 +125,11 @@ class WorkerProcess:
             return Outcome(item, problem=lost.problem, seconds=seconds, peak_bytes=current.peak)
         seconds = time.monotonic() - start
         try:
-            result, problem, error, resident = pickle.loads(answer)  # noqa: S301 - of our own process
-        except Exception as error:  # noqa: BLE001 - a result that cannot be read is one that failed
-            return failed(item, error, seconds)
+            result, problem, raised, resident = pickle.loads(answer)  # noqa: S301 - of our own process
+        except Exception as unreadable:  # noqa: BLE001 - a result that cannot be read is one that failed
+            return failed(item, unreadable, seconds)
         current.peak = max(current.peak, resident)
-        return Outcome(item, result, problem, error, seconds, current.peak)
+        return Outcome(item, result, problem, raised, seconds, current.peak)
 
     def _handed(self, job: Job, message: bytes, is_over: threading.Event) -> _Process:
         """Give a message to a process that knows the job; one that has died meanwhile is replaced."""
@@ -189,6 +186,9 @@ class WorkerProcess:
         start = time.monotonic()
         left = float("inf") if seconds is None else seconds
         while True:
+            if is_over.is_set():
+                self.close()
+                raise StoppedError
             try:
                 if current.pipe.poll(max(0.0, min(self._look_seconds, left))):
                     return current.pipe.recv_bytes()
@@ -196,9 +196,6 @@ class WorkerProcess:
                 current.process.join(_SECONDS_TO_DIE)
                 text = f"the worker process {_death(current.process.exitcode)}"
                 raise _LostError(ProblemKind.CRASH, text) from None
-            if is_over.is_set():
-                self.close()
-                raise StoppedError
             if seconds is not None:
                 left = start + seconds - time.monotonic()
                 if left <= 0:

@@ -62,7 +62,8 @@ def serve(pipe: Connection[Any, Any], trim_seconds: float) -> None:
 
 def _briefed(pipe: Connection[Any, Any]) -> Callable[[Any], Any]:
     briefing = pipe.recv_bytes()
-    problem, call = None, _without_briefing
+    problem: str | None = None
+    call: Callable[[Any], Any] = _without_briefing
     try:
         call = find_call(*pickle.loads(briefing))  # noqa: S301 - of our own process
     except Exception as error:  # noqa: BLE001 - told to the parent
@@ -95,7 +96,7 @@ def _answer(outcome: Outcome[None, Any], resident_bytes: int) -> bytes:
 
 
 def _portable(outcome: Outcome[None, Any]) -> BaseException:
-    """Give the exception with its traceback as a note, or if it does not survive a pickle one that quotes it."""
+    """Give the exception, or one that quotes it if it survives no pickle; its traceback is a note."""
     error = outcome.error
     assert error is not None  # noqa: S101 - asked of failures alone
     note = "".join(traceback.format_exception(error))
