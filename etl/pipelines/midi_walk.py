@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from etl.pipelines.midi_sources import Found
-from etl.runtime.ahead import drawn_ahead
 from etl.runtime.errors import EtlError
+from etl.runtime.work.prefetch import prefetched
 from etl.runtime.work.signals import interrupts_held
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def walking(request: MidiRun) -> Iterator[Iterator[Finds]]:
             with suppress(BrokenPipeError):  # that it has ended shows when it is listened to
                 process.stdin.write(order)
                 process.stdin.close()
-            with drawn_ahead(_messages(process, process.stdout), waiting=_WAITING) as messages:
+            with prefetched(_messages(process, process.stdout), waiting=_WAITING) as messages:
                 yield map(_joined, messages)
         finally:
             process.kill()
