@@ -21,8 +21,8 @@ from etl.cli.enrich import (
 )
 from etl.cli.options import Database
 from etl.runtime.errors import EtlError, ExitCode
-from etl.runtime.interpreter import default_workers
 from etl.runtime.settings import database_path
+from etl.runtime.work.cores import default_workers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

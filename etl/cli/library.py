@@ -10,8 +10,8 @@ import typer
 
 from etl.cli.options import Database
 from etl.runtime.errors import EtlError, ExitCode
-from etl.runtime.interpreter import default_workers
 from etl.runtime.settings import database_path
+from etl.runtime.work.cores import default_workers
 
 if TYPE_CHECKING:
     from etl.audio.sonic import Mode

@@ -11,9 +11,9 @@ import typer
 from etl.cli.options import Database
 from etl.cli.tables import one_line
 from etl.runtime.errors import EtlError
-from etl.runtime.interpreter import default_workers
 from etl.runtime.pool import ProcessPool
 from etl.runtime.settings import database_path
+from etl.runtime.work.cores import default_workers
 
 if TYPE_CHECKING:
     from etl.exports.drive import Exported

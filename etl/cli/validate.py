@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from etl.runtime.errors import EtlError, ExitCode
-from etl.runtime.interpreter import default_workers
+from etl.runtime.work.cores import default_workers
 
 if TYPE_CHECKING:
     from etl.pipelines.validate import Report

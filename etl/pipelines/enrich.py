@@ -26,7 +26,7 @@ from etl.pipelines.spotify_service import SERVICE, spotify_client
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.live import LiveView, status_path
 from etl.runtime.progress import duration
-from etl.runtime.signals import stop_on_signals
+from etl.runtime.work.signals import stop_on_signals
 from etl.services.errors import BadCredentialsError, BudgetSpentError, ParkedError, StoppedError
 from etl.services.session import QUOTA_EXCEEDED
 from etl.services.spotify_answers import Answer, Kind

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from etl.runtime.interpreter import default_workers
+from etl.runtime.work.cores import default_workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import sys
 from collections import deque
 from concurrent.futures import BrokenExecutor, Future
 from functools import partial
@@ -184,17 +182,6 @@ class ProcessPool:
             self.start().submit(_nothing).result()
         except BrokenExecutor as error:
             raise EtlError("worker processes do not start.", _STILLBORN_HINT) from error
-
-
-_trim: Final[Callable[[int], int] | None] = getattr(
-    ctypes.CDLL(None) if sys.platform == "linux" else None, "malloc_trim", None
-)
-
-
-def give_back_memory() -> None:
-    """Give freed memory back to the system; glibc keeps what lies between blocks in use, more and more."""
-    if _trim is not None:
-        _trim(0)
 
 
 def _nothing(*_: Any) -> None:

@@ -22,7 +22,7 @@ import psutil
 
 from etl.runtime.errors import EtlError
 from etl.runtime.executor import end_with_parent, one_numerical_thread
-from etl.runtime.signals import interrupts_held
+from etl.runtime.work.signals import interrupts_held
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator

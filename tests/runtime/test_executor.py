@@ -16,7 +16,8 @@ from etl.runtime.executor import (
     process_executor,
     thread_executor,
 )
-from etl.runtime.interpreter import default_workers, without_cycle_collection
+from etl.runtime.work.cores import default_workers
+from etl.runtime.work.memory import without_cycle_collection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,7 +18,7 @@ from etl.audio.sonic import FEATURE_NAMES, FEATURE_VERSION, SEGMENTS, Mode
 from etl.pipelines.audio.describe import Work, describe_file
 from etl.runtime.disk.hashing import content_hash
 from etl.runtime.executor import ordered_map
-from etl.runtime.signals import stop_on_signals
+from etl.runtime.work.signals import stop_on_signals
 from etl.runtime.workers import Outcome, run_isolated
 from etl.store.database import transaction
 from etl.store.ledger import Ledger

@@ -30,9 +30,10 @@ from etl.pipelines.data3.summary import Summary
 from etl.runtime.disk.files import atomic_file, atomic_path, check_writable
 from etl.runtime.errors import EtlError
 from etl.runtime.executor import ordered_map, thread_executor
-from etl.runtime.interpreter import default_workers, without_cycle_collection
 from etl.runtime.meter import Meter
 from etl.runtime.rejects import REJECT_SCHEMA
+from etl.runtime.work.cores import default_workers
+from etl.runtime.work.memory import without_cycle_collection
 from etl.sources.chords.files import Block, Source, open_source, read_blocks
 from etl.sources.chords.rows import limited, parse_block, song_rejects
 from etl.sources.chords.seen_ids import SeenIds

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from etl.chords.lexicon import Lexicon
 from etl.exports.npz import SongMatrices
-from etl.runtime.executor import Background
+from etl.runtime.work.background import Background
 from etl.store.database import transaction
 from etl.store.songs import SongWriter
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from etl.pipelines.midi.board import FIND, Board
 from etl.pipelines.midi.rename_journal import recover_renames
 from etl.pipelines.midi.request import MidiRun, MidiSummary
-from etl.runtime.interpreter import without_cycle_collection
 from etl.runtime.live import LiveView, status_path
+from etl.runtime.work.memory import without_cycle_collection
 from etl.sources.archives.limits import Refusal
 from etl.store.database import open_store
 from etl.store.midi import Done

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from etl.runtime.pool import give_back_memory
+from etl.runtime.work.memory import give_back_memory
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,8 +13,8 @@ from etl.pipelines.midi.board import FIND, STORE, Board
 from etl.pipelines.midi.messages import REJECTS, Result, part_key
 from etl.pipelines.midi.request import VERSIONS, MidiRun, MidiSummary, Stage
 from etl.runtime.disk.files import flush_filesystem
-from etl.runtime.pool import give_back_memory
 from etl.runtime.rejects import REJECT_SCHEMA
+from etl.runtime.work.memory import give_back_memory
 from etl.store.database import transaction
 from etl.store.ledger import Ledger
 from etl.store.midi import ANALYZE, ARCHIVE, IMPORT, SANITIZE, SPLIT, archive_versions

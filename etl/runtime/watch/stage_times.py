@@ -7,8 +7,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from etl.runtime.interpreter import default_workers
 from etl.runtime.watch.process_usage import cpu_seconds, own_cpu_seconds
+from etl.runtime.work.cores import default_workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,9 +14,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from etl.runtime.ahead import drawn_ahead
 from etl.runtime.errors import EtlError
-from etl.runtime.signals import interrupts_held
+from etl.runtime.work.prefetch import prefetched
+from etl.runtime.work.signals import interrupts_held
 from etl.sources.folders.midi import Found
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def walking(sources: Sequence[Path], pattern: str, library: Path) -> Iterator[It
             with suppress(BrokenPipeError):  # that it has ended shows when it is listened to
                 process.stdin.write(order)
                 process.stdin.close()
-            with drawn_ahead(_messages(process, process.stdout), waiting=_WAITING) as messages:
+            with prefetched(_messages(process, process.stdout), waiting=_WAITING) as messages:
                 yield map(_joined, messages)
         finally:
             process.kill()

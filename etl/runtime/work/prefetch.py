@@ -1,4 +1,4 @@
-"""Draw items on a thread of its own, ahead of the one that uses them."""
+"""Prefetch items on a thread of its own, before they are asked for."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Item = TypeVar("Item")
 
 
 @contextmanager
-def drawn_ahead(items: Iterable[Item], *, waiting: int) -> Iterator[Iterator[list[Item]]]:
+def prefetched(items: Iterable[Item], *, waiting: int) -> Iterator[Iterator[list[Item]]]:
     """Give items in lists: each time all that are there by then, and at least twice as many as before.
 
     So there are few lists where each costs something, and the first comes with the first item.
@@ -43,7 +43,7 @@ def drawn_ahead(items: Iterable[Item], *, waiting: int) -> Iterator[Iterator[lis
             end = _End(error)
         drawn.put(end)
 
-    threading.Thread(target=draw, name="etl-ahead", daemon=True).start()
+    threading.Thread(target=draw, name="etl-prefetch", daemon=True).start()
     try:
         yield _taken(drawn, waiting)
     finally:

@@ -1,0 +1,202 @@
+"""One way to run work: the same job over many items, on this thread, on others, or in processes.
+
+    with crew(workers=2, kind=CrewKind.PROCESSES, preload=("numpy",)) as members:
+        for outcome in members.map("package.module:function", items, in_flight=5, seconds=300.0):
+            print(outcome.item, outcome.unwrap())
+
+What a job raises, and what costs a process, is an outcome; unwrapped, it is raised where it is wanted.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from enum import StrEnum
+from inspect import GEN_SUSPENDED, getgeneratorstate
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from etl.runtime.work.flow import Flow, Member
+from etl.runtime.work.job import Job
+from etl.runtime.work.outcome import Outcome, attempt
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+
+    from etl.runtime.work.launcher import Launcher
+
+Item = TypeVar("Item")
+
+
+class CrewKind(StrEnum):
+    """Who does the work."""
+
+    INLINE = "inline"
+    THREADS = "threads"
+    PROCESSES = "processes"
+
+
+class Crew:
+    """Members that do the same job over many items.
+
+    Made by `crew`.
+    """
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        *,
+        launcher: Launcher | None,
+        stop: threading.Event | None,
+        look_seconds: float,
+    ) -> None:
+        self._members = members
+        self._launcher = launcher
+        self._stop = stop
+        self._look_seconds = look_seconds
+        self._current: Generator[Outcome[Any, Any]] | None = None
+
+    def start(self) -> None:
+        """Begin to start the processes, beside what the caller does; `map` does so too."""
+        if self._launcher is not None:
+            self._launcher.start()
+
+    def map(
+        self,
+        job: str,
+        items: Iterable[Item],
+        *,
+        in_flight: int,
+        shared: Any = None,
+        seconds: float | None = None,
+        memory: int | None = None,
+        divide: Callable[[Item], Sequence[Item]] | None = None,
+        ordered: bool = True,
+    ) -> Generator[Outcome[Item, Any]]:
+        """Do a job with each item.
+
+        Parameters
+        ----------
+        job
+            ``package.module:function``. Called with an item, and ``shared`` if that is not None. In processes
+            items, ``shared`` and results must be picklable.
+        items
+            Drawn only when there is room; with threads and processes on a thread of their own, so that a slow
+            source delays no outcome.
+        in_flight
+            How many items may be drawn and not yet given out.
+        shared
+            What all items have in common; sent to each process once.
+        seconds
+            Longest time for an item, in processes only.
+        memory
+            Largest resident memory of a process, in bytes.
+        divide
+            Cuts an item that cost its process into pieces, which are tried one at a time.
+        ordered
+            Give outcomes in the order of the items; otherwise as they are ready.
+
+        Yields
+        ------
+        Outcome
+            One for each item, or for each piece of one that was divided. When the crew's ``stop`` is set,
+            what is ready is given and processes that are at work are killed.
+
+        Raises
+        ------
+        EtlError
+            If processes do not start or cannot import the job.
+        RuntimeError
+            If the crew is at work already.
+        """
+        if self._current is not None and getgeneratorstate(self._current) == GEN_SUSPENDED:
+            raise RuntimeError("a crew does one job at a time")
+        work = Job(job, shared, seconds, memory, divide)
+        self._current = self._outcomes(work, items, in_flight=in_flight, is_ordered=ordered)
+        return self._current
+
+    def close(self) -> None:
+        """End what is at work, and all members."""
+        if self._current is not None:
+            self._current.close()
+        for member in self._members:
+            member.close()
+
+    def _outcomes(
+        self, job: Job, items: Iterable[Item], *, in_flight: int, is_ordered: bool
+    ) -> Generator[Outcome[Item, Any]]:
+        if self._members:
+            flow = Flow(job, items, self._members, in_flight)
+            yield from flow.outcomes(
+                is_ordered=is_ordered,
+                stop=self._stop,
+                look_seconds=self._look_seconds,
+                is_killable=self._launcher is not None,
+            )
+            return
+        for item in items:
+            if self._stop is not None and self._stop.is_set():
+                return
+            yield attempt(job.call, item)
+
+
+class _Thread:
+    """Does items on the thread that it is called on."""
+
+    def do(self, job: Job, item: Any, _is_over: threading.Event) -> list[Outcome[Any, Any]]:
+        return [attempt(job.call, item)]
+
+    def close(self) -> None:
+        pass
+
+
+@contextmanager
+def crew(
+    *,
+    workers: int,
+    kind: CrewKind = CrewKind.PROCESSES,
+    preload: Sequence[str] = (),
+    stop: threading.Event | None = None,
+    look_seconds: float = 0.25,
+    start_seconds: float = 120.0,
+    trim_seconds: float = 5.0,
+) -> Iterator[Crew]:
+    """Call a crew together, and dismiss it.
+
+    Parameters
+    ----------
+    workers
+        Members; none means the calling thread, whatever the kind.
+    kind
+        Threads, for work that releases the interpreter lock; processes, for everything else and whatever may
+        crash; inline, with neither.
+    preload
+        Modules to import once for all processes, where the system can fork. They must start no threads.
+    stop
+        Ends all work when it is set.
+    look_seconds
+        How often to look at ``stop``, at the time and at the memory of processes.
+    start_seconds
+        Longest time for a process to start and to import a job.
+    trim_seconds
+        How often a process gives freed memory back to the system.
+    """
+    launcher: Launcher | None = None
+    members: list[Member] = []
+    if workers and kind is CrewKind.THREADS:
+        members = [_Thread() for _ in range(workers)]
+    elif workers and kind is CrewKind.PROCESSES:
+        from etl.runtime.work.launcher import Launcher  # noqa: PLC0415 - threads need none of it
+        from etl.runtime.work.processes import WorkerProcess  # noqa: PLC0415
+
+        launcher = Launcher(preload)
+        members = [
+            WorkerProcess(
+                launcher, look_seconds=look_seconds, start_seconds=start_seconds, trim_seconds=trim_seconds
+            )
+            for _ in range(workers)
+        ]
+    called = Crew(members, launcher=launcher, stop=stop, look_seconds=look_seconds)
+    try:
+        yield called
+    finally:
+        called.close()

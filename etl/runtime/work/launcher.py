@@ -1,0 +1,75 @@
+"""Start worker processes: one numerical thread each, and safe from a Ctrl-C that arrives as they start."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from contextlib import contextmanager
+from multiprocessing import forkserver, resource_tracker
+from typing import TYPE_CHECKING, Any, Final
+
+from etl.runtime.work.signals import interrupts_held
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from multiprocessing.context import ForkServerContext, SpawnContext
+    from multiprocessing.process import BaseProcess
+
+_THREAD_VARIABLES: Final = tuple(
+    f"{library}_THREADS" for library in ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "NUMBA_NUM", "POLARS_MAX")
+)
+
+
+class Launcher:
+    """Starts processes, from a server that has imported what they need where the system can fork.
+
+    Parameters
+    ----------
+    preload
+        Modules that the server imports once for all. They must start no threads (polars does). There is one
+        server for the whole program: who starts it first says what it imports.
+    """
+
+    def __init__(self, preload: Sequence[str] = ()) -> None:
+        self._preload = preload
+        self._lock = threading.Lock()  # the environment is of all threads
+        self._is_forking = "forkserver" in multiprocessing.get_all_start_methods()
+        self._context: ForkServerContext | SpawnContext = (
+            multiprocessing.get_context("forkserver")
+            if self._is_forking
+            else multiprocessing.get_context("spawn")
+        )
+
+    def start(self) -> None:
+        """Start the server, which imports beside what the caller does; without forks there is none."""
+        with self._lock, _one_numerical_thread():
+            self._start()
+
+    def launch(self, target: Callable[..., None], *arguments: Any) -> BaseProcess:
+        """Start a process; waits for the server's imports."""
+        process = self._context.Process(target=target, args=arguments, daemon=True)
+        with self._lock, _one_numerical_thread():
+            self._start()
+            with interrupts_held():
+                process.start()
+        return process
+
+    def _start(self) -> None:
+        resource_tracker.ensure_running()  # starting it would end the hold
+        if self._is_forking:
+            self._context.set_forkserver_preload(["etl.runtime.work.worker", *self._preload])
+            with interrupts_held():
+                forkserver.ensure_running()
+
+
+@contextmanager
+def _one_numerical_thread() -> Iterator[None]:
+    """Give processes started now one numerical thread each, unless the user said otherwise."""
+    unset = [variable for variable in _THREAD_VARIABLES if variable not in os.environ]
+    os.environ.update(dict.fromkeys(unset, "1"))
+    try:
+        yield
+    finally:
+        for variable in unset:
+            os.environ.pop(variable, None)

@@ -1,0 +1,43 @@
+"""Memory: the search for garbage can wait, and freed memory goes back."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from contextlib import suppress
+
+import psutil
+import pytest
+
+from etl.runtime.work.memory import give_back_memory, without_cycle_collection
+
+
+def test_cycle_collection_is_paused_and_comes_back():
+    """Also after an error."""
+    with suppress(ValueError), without_cycle_collection():
+        assert not gc.isenabled()
+        raise ValueError
+    assert gc.isenabled()
+
+
+def test_cycle_collection_that_was_off_stays_off():
+    """Nobody asked for it."""
+    gc.disable()
+    try:
+        with without_cycle_collection():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc alone keeps memory")
+def test_freed_memory_goes_back_to_the_system():
+    """What lies below a block in use too."""
+    blocks = [bytes(100_000) for _ in range(1000)]
+    kept = blocks[::100]
+    full = psutil.Process().memory_info().rss
+    del blocks
+    give_back_memory()
+    assert len(kept) == 10
+    assert psutil.Process().memory_info().rss < full - 50_000_000
