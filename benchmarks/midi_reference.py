@@ -7,9 +7,7 @@ their names.
 
 from __future__ import annotations
 
-import sys
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mir_eval
@@ -18,6 +16,7 @@ import numpy as np
 from etl.midi.chords import SUFFIXES, chord_labels, find_beats
 from etl.midi.reader import read_files
 from etl.pitch import LETTER_PITCH_CLASS
+from tests.support.reference import reference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-SHARED = Path(__file__).parents[1].parent / "shared" / "data" / "midi"
 FOLDS = 6
 HARTE = (
     "maj", "min", "7", "maj7", "min7", "sus4", "sus2", "dim", "aug", "hdim7", "dim7", "min6", "maj6",
@@ -35,11 +33,9 @@ CHORD_NAMES = [f"{root}:{quality}" for quality in HARTE for root in ROOTS] + ["N
 """Harte names of the labels of `etl.midi.chords.chord_labels`."""
 
 
-def shared_files(folder: str) -> dict[str, bytes]:
-    """Read all files below a folder of the shared reference data, by path."""
-    root = SHARED / folder
-    if not root.exists():
-        sys.exit(f"The full reference data is needed: {root} is not there.")
+def midi_files(name: str) -> dict[str, bytes]:
+    """Read all files of a set of the MIDI reference data, by path."""
+    root = reference(f"midi/{name}")
     return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*.*"))}
 
 

@@ -17,13 +17,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from benchmarks.generate import generate
 from etl.chords import analysis
 from etl.pipelines import chord_files, data3
 from etl.pipelines.data3 import build
 from etl.runtime.errors import EtlError
 from etl.runtime.files import atomic_file, temporary_path
 from etl.runtime.progress import Progress
+from tests.support.generated_songs import generate
 
 _MOUNT, _UMOUNT = shutil.which("mount") or "mount", shutil.which("umount") or "umount"
 

@@ -17,7 +17,7 @@ from etl.chords.symbols import (
     parse_chord,
     parse_section,
 )
-from tests.chord_songs import DATA, NOTES
+from tests.support.chord_songs import DATA, NOTES
 
 with (DATA / "chordonomicon" / "chords_mapping.csv").open(encoding="utf-8") as _file:
     MAPPING = {

@@ -21,7 +21,7 @@ from etl.exports.splits import (
     progression_hashes,
     without_straddling,
 )
-from tests.command_line import run_etl
+from tests.support.command_line import run_etl
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

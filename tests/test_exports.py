@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from etl.exports.data3 import COLUMNS
-from tests.command_line import run_etl
+from tests.support.command_line import run_etl
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from etl.chords.fingerprints import fingerprint_texts
 from etl.chords.symbols import QUALITIES, parse_section
 from etl.chords.vocabulary import QUALITY_WEIGHTS, Vocabulary
-from tests.chord_songs import NOTES, analysed, songs
+from tests.support.chord_songs import NOTES, analysed, songs
 
 UNKNOWN = ",".join(["0.083"] * 12)
 

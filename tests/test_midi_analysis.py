@@ -20,10 +20,10 @@ from etl.midi.chords import QUALITY_NOTES, SUFFIXES, chord_labels, chord_segment
 from etl.midi.keys import find_keys
 from etl.midi.reader import read_files
 from etl.pitch import KEY_NAMES
-from tests.midi_oracle import midi_bytes
+from tests.support.midi_oracle import midi_bytes
+from tests.support.reference import needs_reference, reference
 
 DATA = Path(__file__).parent / "data" / "midi"
-SHARED = Path(__file__).parents[1].parent / "shared" / "data" / "midi"
 HARTE = ("maj", "min", "7", "maj7", "min7", "sus4", "sus2", "dim", "aug", "hdim7", "dim7", "min6", "maj6")
 ROOTS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 FLAT_ROOTS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
@@ -97,10 +97,10 @@ def test_keys_and_chords_of_fifteen_songs():
     check_songs(members("pop909.zip"), keys=13 / 15, chords=0.85)
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the full reference songs are not here")
+@needs_reference("midi/pop909")
 def test_keys_and_chords_of_all_reference_songs():
     """On 114 songs of POP909, 91 % of the keys and 85 % of the chords are right."""
-    paths = [path for path in SHARED.glob("pop909/*/*") if path.suffix in (".mid", ".txt")]
+    paths = [path for path in reference("midi/pop909").glob("*/*") if path.suffix in (".mid", ".txt")]
     check_songs(
         {f"{path.parent.name}/{path.name}": path.read_bytes() for path in paths}, keys=0.91, chords=0.85
     )

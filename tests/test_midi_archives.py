@@ -17,7 +17,7 @@ import pytest
 from etl.pipelines.midi_archives import DEEPEST, Member, read_archive
 from etl.pipelines.midi_kinds import LARGEST_MEMBER, Refusal
 from etl.pipelines.midi_sources import Found, walk
-from tests.midi_oracle import midi_bytes
+from tests.support.midi_oracle import midi_bytes
 
 SONG = midi_bytes([[]])
 

@@ -11,13 +11,13 @@ import duckdb
 import mido
 import pytest
 
-from benchmarks.midi_corpus import numbered
 from etl.midi.wrapper import plain_midi
 from etl.pipelines.midi import run_midi
 from etl.pipelines.midi_find import library_query
 from etl.pipelines.midi_request import MidiRun, Stage
 from etl.runtime.pool import ProcessPool
-from tests.midi_oracle import midi_bytes
+from tests.support.midi_corpus import numbered
+from tests.support.midi_oracle import midi_bytes
 
 DATA = Path(__file__).parent / "data" / "midi"
 ALL = frozenset(Stage)

@@ -16,9 +16,6 @@ import duckdb
 import psutil
 import pytest
 
-from benchmarks.midi_bombs import make_bombs, refused
-from benchmarks.midi_corpus import numbered
-from benchmarks.midi_kills import compare, tables, tree
 from etl.pipelines import midi_changes, midi_task, midi_work
 from etl.pipelines.midi import run_midi
 from etl.pipelines.midi_board import Board
@@ -26,7 +23,10 @@ from etl.pipelines.midi_find import find_files, library_query
 from etl.pipelines.midi_request import MidiRun, Stage
 from etl.runtime.pool import ProcessPool
 from etl.store.database import open_store
-from tests.midi_oracle import midi_bytes
+from tests.support.archive_bombs import make_bombs, refused
+from tests.support.midi_corpus import numbered
+from tests.support.midi_kills import compare, tables, tree
+from tests.support.midi_oracle import midi_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -19,9 +18,8 @@ from etl.chords.romantext import RomanStyle, romantext, styled
 from etl.chords.symbols import QUALITIES, ChordSymbol, parse_chord
 from etl.chords.tokens import tokenise
 from etl.pitch import MAJOR_TONICS, MINOR_TONICS
-from tests.chord_songs import written
-
-RS200 = Path(__file__).parents[1].parent / "shared" / "data" / "rs200" / "rs200_chordonomicon.csv"
+from tests.support.chord_songs import written
+from tests.support.reference import needs_reference, reference
 
 
 def music21_key(key: int) -> m21_key.Key:
@@ -67,10 +65,10 @@ def test_every_pair_of_key_and_symbol_in_billboard_is_read_back():
     check(pairs)
 
 
-@pytest.mark.skipif(not RS200.exists(), reason="the RS200 annotations are not at hand")
+@needs_reference("rs200")
 def test_every_pair_of_key_and_symbol_in_rs200_is_read_back():
     """And those of another corpus."""
-    check(occurring_pairs(pl.read_csv(RS200)["chords"]))
+    check(occurring_pairs(pl.read_csv(reference("rs200/rs200_chordonomicon.csv"))["chords"]))
 
 
 @pytest.mark.parametrize("key", [0, 12])

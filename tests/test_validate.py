@@ -14,7 +14,7 @@ from etl.exports.data3 import COLUMNS, SOURCE_COLUMNS
 from etl.runtime.errors import EtlError
 from etl.runtime.resources import resource
 from etl.runtime.table_schema import TableSchema, load_schema, schema_problems, shipped_schemas
-from tests.command_line import run_etl
+from tests.support.command_line import run_etl
 
 if TYPE_CHECKING:
     from pathlib import Path
