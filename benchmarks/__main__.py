@@ -1,6 +1,6 @@
 """Measure the figures of README and docs again, and print them in one table.
 
-    python -m benchmarks [--quick] [NAME...]
+    python -m benchmarks [--quick] [--list] [NAME...]
 
 Without names all are measured, which takes hours; ``--quick`` runs each at a size that says nothing but that
 it works. What went wrong is said in the table, and in the exit code.
@@ -9,6 +9,7 @@ it works. What went wrong is said in the table, and in the exit code.
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ SCRIPTS = {
     "audio_resume": Script("tests.robustness.audio_resume", quick="4 11 1"),
     "midi_parse": Script("benchmarks.midi_parse", quick="1"),
     "midi_run": Script("benchmarks.midi_run", quick="100 1"),
+    "midi_run_100000": Script("benchmarks.midi_run", "100000 1", quick="100 1"),
     "midi_split": Script("benchmarks.midi_split", quick="50 1"),
     "midi_accuracy": Script("benchmarks.midi_accuracy", "--cross-validate"),
     "midi_fuzz": Script("tests.robustness.midi_fuzz", quick="100"),
@@ -62,6 +64,13 @@ SCRIPTS = {
 }
 
 
+def reason(said: str) -> str:
+    """Tell why a script failed by what it said last: the error of a traceback, without its class."""
+    lines = said.strip().splitlines() or ["it did not say why"]
+    errors = [line for line in lines if re.match(r"[\w.]+Error: ", line)]
+    return errors[-1].partition(": ")[2] if errors else lines[-1]
+
+
 def main() -> int:
     """Run scripts one after the other; 1 if one fails."""
     parser = argparse.ArgumentParser(
@@ -69,10 +78,16 @@ def main() -> int:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(SCRIPTS))
     parser.add_argument("--quick", action="store_true", help="at a small size, to see that all works")
+    parser.add_argument("--list", action="store_true", help="only print the names and their commands")
     options = parser.parse_args()
     unknown = sorted(set(options.names) - set(SCRIPTS))
     if unknown:
         parser.error(f"no benchmark `{unknown[0]}`. Choose from: {', '.join(SCRIPTS)}")
+    if options.list:
+        print("| name | command |\n|---|---|")
+        for name, script in SCRIPTS.items():
+            print(f"| {name} | `python {' '.join(script.command(quick=options.quick))}` |")
+        return 0
     failed = 0
     print("| what | figure | command |\n|---|---|---|")
     for name in options.names or SCRIPTS:
@@ -82,8 +97,7 @@ def main() -> int:
             print(f"| {what} | {figure} | `python {' '.join(command)}` |", flush=True)
         if done.returncode:
             failed += 1
-            said = done.stderr.strip().splitlines() or ["nothing said why"]
-            print(f"| {name} | failed: {said[-1]} | `python {' '.join(command)}` |", flush=True)
+            print(f"| {name} | failed: {reason(done.stderr)} | `python {' '.join(command)}` |", flush=True)
     return int(failed > 0)
 
 
