@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from benchmarks.midi_reference import Songs, midi_files
 from benchmarks.training import midi_fit_chords, midi_fit_keys
 from etl.midi.analysis import analyze
 from etl.midi.categories import categorize
@@ -27,6 +26,7 @@ from etl.midi.onset_kernel import onset_tempo
 from etl.midi.reader import read_files
 from etl.midi.tags import find_tags
 from tests.support.figures import show
+from tests.support.midi_songs import Songs, midi_files
 
 ONSETS = 60
 TOLERANCE = 0.04

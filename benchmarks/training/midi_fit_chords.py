@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.midi_reference import FOLDS, Songs, folds, midi_files
-from benchmarks.training.checking import is_check
+from benchmarks.training.validation import FOLDS, folds, is_check
 from etl.midi.beat_kernel import chord_path
 from etl.midi.chords import CHORD_WEIGHTS, INTERVALS, KIND_SCORES, KINDS, QUALITY_NOTES, SIZES
 from tests.support.figures import show
+from tests.support.midi_songs import Songs, midi_files
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

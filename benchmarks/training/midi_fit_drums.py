@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.optimize import minimize
 
-from benchmarks.midi_reference import FOLDS, folds, midi_files
-from benchmarks.training.checking import is_check
+from benchmarks.training.validation import FOLDS, folds, is_check
 from etl.midi.batch import FILE, NOTE
 from etl.midi.chords import QUALITY_NOTES
 from etl.midi.drums import CATEGORY_SCORE, INTERCEPT, TAG_SCORE, WEIGHTS, drum_features
 from etl.midi.reader import read_files
 from etl.midi.stats_kernel import CYMBAL, DRUM_CLASS_OF, HAT, KICK, PART, SNARE, part_stats
 from tests.support.figures import show
+from tests.support.midi_songs import midi_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

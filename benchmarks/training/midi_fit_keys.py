@@ -17,10 +17,10 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
-from benchmarks.midi_reference import FOLDS, Songs, folds, midi_files
-from benchmarks.training.checking import is_check
+from benchmarks.training.validation import FOLDS, folds, is_check
 from etl.midi.keys import CHANGE_GAIN, KEY_WEIGHTS, Keys, find_keys, key_features
 from tests.support.figures import show
+from tests.support.midi_songs import Songs, midi_files
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

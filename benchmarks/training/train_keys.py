@@ -20,8 +20,8 @@ import polars as pl
 from scipy.special import logsumexp
 
 import etl.chords
-from benchmarks.training.checking import is_check
 from benchmarks.training.key_training import Examples, fit, fit_temperature, held_out_logits, title_folds
+from benchmarks.training.validation import is_check
 from etl.chords.key_features import GROUP_SIZES
 from etl.chords.key_model import MANIFEST_FILE, WEIGHT_UNIT, WEIGHTS_FILE, softmax, trained_model
 from etl.chords.key_scores import calibration_error, key_scores
