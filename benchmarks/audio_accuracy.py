@@ -1,6 +1,8 @@
 """Tempo and key on pieces whose truth is known, beside plain librosa and other key profiles.
 
-Run with ``python -m benchmarks.audio_accuracy [pieces] [seed]``. Acc1 is within 4 %, Acc2 within 4 % of the
+    python -m benchmarks.audio_accuracy [PIECES=105] [SEED=1]
+
+Acc1 is within 4 %, Acc2 within 4 % of the
 tempo or its double, triple, half or third; the key score is MIREX's (fifth 0.5, relative 0.3, parallel 0.2).
 
 References
@@ -12,17 +14,17 @@ References
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks import audio_pieces
 from etl.audio.beats import rhythm
 from etl.audio.frames import analyse
 from etl.audio.key import find_key
 from etl.music.key_profiles import KRUMHANSL_KESSLER, TEMPERLEY, profile_correlations
+from tests.support import audio_pieces
+from tests.support.figures import show, sizes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,20 +58,18 @@ def report_tempo(name: str, tempi: list[float], truths: list[float]) -> None:
         np.mean([is_near(tempo, truth, tolerance, ratios) for tempo, truth in pairs])
         for tolerance, ratios in ((0.04, (1.0,)), (0.04, OCTAVES), (0.01, OCTAVES))
     )
-    print(f"{name:<28} Acc1 {acc1:6.1%}  Acc2 {acc2:6.1%}  within 1 % of an octave {fine:6.1%}")
+    show({f"tempo, {name}": f"Acc1 {acc1:.1%}, Acc2 {acc2:.1%}, within 1 % of an octave {fine:.1%}"})
 
 
 def report_key(name: str, keys: list[int], truths: list[int]) -> None:
     """Print the shares of right keys."""
     kinds = Counter(relation(key, truth) for key, truth in zip(keys, truths, strict=True))
     score = sum(MIREX[kind] * count for kind, count in kinds.items()) / len(keys)
-    print(f"{name:<28} exact {kinds['exact'] / len(keys):6.1%}  MIREX {score:6.1%}  {dict(kinds)}")
+    show({f"key, {name}": f"exact {kinds['exact'] / len(keys):.1%}, MIREX {score:.1%}, {dict(kinds)}"})
 
 
-def main() -> None:
+def main(count: int, seed: int) -> None:
     """Measure and print."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 105
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
     tempi, keys = [], []
     ours, tracker, found, krumhansl, temperley = [], [], [], [], []
     by_style: Counter[str] = Counter()
@@ -85,14 +85,14 @@ def main() -> None:
         mean = frames.chroma_stft.mean(axis=0, keepdims=True)
         krumhansl.append(int(profile_correlations(mean, KRUMHANSL_KESSLER).argmax()))
         temperley.append(int(profile_correlations(mean, TEMPERLEY).argmax()))
-    print(f"{count} pieces, {len(by_style)} styles, seed {seed}")
-    report_tempo("tempo, etl", ours, tempi)
-    report_tempo("tempo, librosa.beat_track", tracker, tempi)
-    print("within 1 % by style:", dict(by_style))
-    report_key("key, etl", found, keys)
-    report_key("key, Temperley on STFT", temperley, keys)
-    report_key("key, Krumhansl on STFT", krumhansl, keys)
+    pieces = f"{count} pieces, seed {seed}"
+    report_tempo(f"{pieces}, etl", ours, tempi)
+    report_tempo(f"{pieces}, librosa.beat_track", tracker, tempi)
+    show({f"tempo, {pieces}, within 1 % by style": ", ".join(f"{s} {n}" for s, n in by_style.items())})
+    report_key(f"{pieces}, etl", found, keys)
+    report_key(f"{pieces}, Temperley on STFT", temperley, keys)
+    report_key(f"{pieces}, Krumhansl on STFT", krumhansl, keys)
 
 
 if __name__ == "__main__":
-    main()
+    main(*sizes(105, 1))

@@ -1,14 +1,12 @@
 """Scans of ten thousand short files, against tinytag alone and against a bare walk.
 
-Run with ``python -m benchmarks.audio_scan [files]``.
+python -m benchmarks.audio_scan [FILES=10000]
 """
 
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +16,12 @@ import psutil
 import soundfile as sf
 import tinytag
 
+from benchmarks.timing import seconds
 from etl.pipelines.audio.scan import scan
 from etl.runtime.progress import Progress
 from etl.store.database import open_store
 from etl.store.runs import recorded_run
+from tests.support.figures import show, sizes
 
 
 def make_files(folder: Path, count: int) -> None:
@@ -58,16 +58,15 @@ def walk(folder: str) -> list[tuple[str, int, int]]:
     return found
 
 
-def main() -> None:
+def main(count: int) -> None:
     """Measure and print."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "music"
         folder.mkdir()
         make_files(folder, count)
         paths = [path for path, _, _ in walk(str(folder))]
-        alone = min(_seconds(lambda: [tinytag.TinyTag.get(path) for path in paths]) for _ in range(3))
-        bare = min(_seconds(lambda: walk(str(folder))) for _ in range(5))
+        alone = min(seconds(lambda: [tinytag.TinyTag.get(path) for path in paths]) for _ in range(3))
+        bare = min(seconds(lambda: walk(str(folder))) for _ in range(5))
         first, again, grown = [], [], []
         for attempt in range(3):
             with (
@@ -76,21 +75,19 @@ def main() -> None:
                 Progress("files") as progress,
             ):
                 before = psutil.Process().memory_info().rss
-                first.append(_seconds(lambda: scan(connection, run, [folder], progress)))
+                first.append(seconds(lambda: scan(connection, run, [folder], progress)))
                 grown.append((psutil.Process().memory_info().rss - before) / 2**20)
-                again += [_seconds(lambda: scan(connection, run, [folder], progress)) for _ in range(3)]
-    print(f"tinytag alone     {alone:.3f} s for {count:,} files")
-    print(f"first scan        {min(first):.3f} s   {min(first) / alone:.2f} times (goal 1.6)")
-    print(f"bare walk         {bare:.3f} s")
-    print(f"unchanged scan    {min(again):.3f} s   {min(again) / bare:.2f} times (goal 3)")
-    print(f"memory growth     {', '.join(f'{value:.0f}' for value in grown)} MB in three first scans")
-
-
-def _seconds(action: Any) -> float:
-    start = time.perf_counter()
-    action()
-    return time.perf_counter() - start
+                again += [seconds(lambda: scan(connection, run, [folder], progress)) for _ in range(3)]
+    show(
+        {
+            f"tinytag alone, {count:,} files": f"{alone:.3f} s",
+            "first scan": f"{min(first):.3f} s, {min(first) / alone:.2f} times (goal 1.6)",
+            "bare walk": f"{bare:.3f} s",
+            "unchanged scan": f"{min(again):.3f} s, {min(again) / bare:.2f} times (goal 3)",
+            "memory growth in three first scans": f"{', '.join(f'{value:.0f}' for value in grown)} MB",
+        }
+    )
 
 
 if __name__ == "__main__":
-    main()
+    main(*sizes(10_000))

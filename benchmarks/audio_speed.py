@@ -1,7 +1,8 @@
 """Sonic features against one plain librosa call per feature: speed, two processes, memory.
 
-Both sides decode the same 3-minute stereo MP3 files in one process with one numerical thread. Run with
-``python -m benchmarks.audio_speed [tracks]``.
+    python -m benchmarks.audio_speed [TRACKS=6] [SECONDS=180] [ROUNDS=4]
+
+Both sides decode the same stereo MP3 files in one process with one numerical thread.
 """
 
 # ruff: noqa: E402 -- the libraries read their thread counts when they are imported
@@ -15,7 +16,6 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "
 
 import itertools
 import multiprocessing
-import sys
 import tempfile
 import time
 import warnings
@@ -26,12 +26,13 @@ import librosa
 import numpy as np
 import soundfile as sf
 
-from benchmarks import audio_pieces
 from etl.audio.signal import SAMPLE_RATE
 from etl.audio.sonic import Mode, describe
 from etl.pipelines.audio.describe import Work, describe_file
 from etl.runtime.workers import run_isolated
 from etl.sources.audio.decode import decode
+from tests.support import audio_pieces
+from tests.support.figures import show, sizes
 
 
 def plain(path: Path) -> Any:
@@ -109,31 +110,29 @@ def peak_memory(path: Path) -> float:
     return peak
 
 
-def main() -> None:
+def main(count: int, seconds: int, rounds: int) -> None:
     """Measure and print."""
     warnings.simplefilter("ignore")
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 6
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        paths = make_files(folder, count, 180.0)
+        paths = make_files(folder, count, float(seconds))
         plain(paths[0])
         describe(decode(paths[0]))
         reference = timed(plain, paths)
         ours = timed(lambda path: describe(decode(path)), paths)
-        print(f"plain librosa     {reference:6.3f} tracks/s")
-        print(f"etl               {ours:6.3f} tracks/s   {ours / reference:.2f} times (goal 4)")
+        show({f"plain librosa, {seconds} s each": f"{reference:.3f} tracks/s"})
+        show({"etl": f"{ours:.3f} tracks/s, {ours / reference:.2f} times (goal 4)"})
         # The best of each: other work on the machine only slows, and two processes more than one.
-        rounds = [(parallel(paths, 1), parallel(paths, 2)) for _ in range(4)]
-        one, two = (max(rates) for rates in zip(*rounds, strict=True))
-        print(f"one process       {one:6.3f} tracks/s")
-        print(f"two processes     {two:6.3f} tracks/s   {two / one:.2f} times (goal 1.85)")
-        print(f"round by round    {', '.join(f'{b / a:.2f}' for a, b in rounds)}")
-        print(f"peak, 3 minutes   {peak_memory(paths[0]):6.0f} MB (goal 500)")
-        half_hour = np.tile(decode(paths[0]), 10)
+        rates = [(parallel(paths, 1), parallel(paths, 2)) for _ in range(rounds)]
+        one, two = (max(best) for best in zip(*rates, strict=True))
+        single = ", ".join(f"{b / a:.2f}" for a, b in rates)
+        show({"one process": f"{one:.3f} tracks/s"})
+        show({"two processes": f"{two:.3f} tracks/s, {two / one:.2f} times (goal 1.85; rounds {single})"})
+        show({f"peak, {seconds} s": f"{peak_memory(paths[0]):.0f} MB (goal 500)"})
         long_file = folder / "long.flac"
-        sf.write(long_file, half_hour, SAMPLE_RATE)
-        print(f"peak, 30 minutes  {peak_memory(long_file):6.0f} MB (goal 700)")
+        sf.write(long_file, np.tile(decode(paths[0]), 10), SAMPLE_RATE)
+        show({f"peak, {10 * seconds} s": f"{peak_memory(long_file):.0f} MB (goal 700)"})
 
 
 if __name__ == "__main__":
-    main()
+    main(*sizes(6, 180, 4))

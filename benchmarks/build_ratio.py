@@ -14,8 +14,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.generate import generate
-from benchmarks.timing import Measured, etl, python, run
+from benchmarks.timing import Measured, run
+from tests.support.command_line import etl
+from tests.support.figures import show, sizes
+from tests.support.generated_songs import generate
 
 _COPY = """
 import sys, polars as pl
@@ -31,10 +33,9 @@ def main(songs: int, rounds: int) -> None:
         generate(songs, Path(source))
         run(etl("build", "data3", source, "-o", finished, "--no-db"))  # warm caches, and make the file
         size = Path(finished).stat().st_size
-        print(f"{songs:,} generated songs, data3.csv of {size / 1e6:,.0f} MB, {rounds} rounds")
         commands = {
-            "polars copy": python(_COPY.format(sync=None), finished, copy),
-            "polars copy, flushed": python(_COPY.format(sync="'all'"), finished, copy),
+            "polars copy": [sys.executable, "-c", _COPY.format(sync=None), finished, copy],
+            "polars copy, flushed": [sys.executable, "-c", _COPY.format(sync="'all'"), finished, copy],
             "build, CSV only": etl("build", "data3", source, "-o", str(here / "a.csv"), "--no-db"),
             "build, CSV + store + NPZ": etl(
                 *("build", "data3", source, "-o", str(here / "b.csv"), "--force"),
@@ -53,9 +54,10 @@ def main(songs: int, rounds: int) -> None:
             wall = statistics.median(m.wall_s for m in measured)
             cpu = statistics.median(m.cpu_s for m in measured)
             peak = max(m.peak_bytes for m in measured)
-            use = f"CPU {cpu:6.2f} s  peak {peak / 2**20:6.0f} MiB"
-            print(f"{name:26} {wall:6.2f} s  {use}  ratio {wall / base:.2f}")
+            took = f"{wall:.2f} s, {wall / base:.2f} times the copy"
+            used = f"CPU {cpu:.2f} s, peak {peak / 2**20:.0f} MiB"
+            show({f"{songs:,} songs ({size / 1e6:,.0f} MB), {name}": f"{took}, {used}"})
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 200_000, int(sys.argv[2]) if len(sys.argv) > 2 else 3)
+    main(*sizes(200_000, 3))

@@ -11,16 +11,17 @@ import os
 import signal
 import statistics
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.enrich_server import environment, server, write_songs
-from benchmarks.generate import generate
-from benchmarks.timing import etl, run
+from benchmarks.timing import run
+from tests.support.command_line import etl
+from tests.support.figures import show, sizes
+from tests.support.generated_songs import generate
+from tests.support.spotify_process import environment, server, write_songs
 
 
-def main(songs: int, rounds: int, per_second: float) -> None:
+def main(songs: int, rounds: int, per_second: int) -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as folder, server("--single-only") as url:
         here = Path(folder)
@@ -46,10 +47,9 @@ def main(songs: int, rounds: int, per_second: float) -> None:
             os.kill(other.pid, signal.SIGTERM)
             other.wait()
         quiet, busy = statistics.median(alone), statistics.median(beside)
-        print(f"{songs:,} songs, {per_second:g} requests/s beside, {rounds} rounds")
-        print(f"alone {quiet:.2f} s, beside {busy:.2f} s, ratio {busy / quiet:.3f}")
+        took = f"{quiet:.2f} s alone, {busy:.2f} s beside, ratio {busy / quiet:.3f}"
+        show({f"build of {songs:,} songs beside an enrichment at {per_second} requests/s": took})
 
 
 if __name__ == "__main__":
-    arguments = [float(text) for text in sys.argv[1:]] + [100_000, 3, 3][len(sys.argv) - 1 :]
-    main(int(arguments[0]), int(arguments[1]), arguments[2])
+    main(*sizes(100_000, 3, 3))

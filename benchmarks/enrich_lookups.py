@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -20,8 +19,9 @@ from typing import Any
 
 import requests
 
-from benchmarks.enrich_server import CREDENTIALS, environment, server, spotify_id, write_songs
-from benchmarks.timing import etl
+from tests.support.command_line import etl
+from tests.support.figures import show, sizes
+from tests.support.spotify_process import CREDENTIALS, environment, server, spotify_id, write_songs
 
 _THREADS = 16
 
@@ -70,15 +70,14 @@ def main(songs: int) -> None:
     """Measure and print."""
     with server("--single-only") as url:
         plain = plain_requests(url, songs)
-    print(f"plain requests               {plain:8.0f} ids/s")
+    show({"plain requests": f"{plain:,.0f} ids/s"})
     for name, options in (("one id per request", ("--single-only",)), ("50 ids per request", ())):
         state = enrichment(songs, *options)
         rate = state["ids_per_second"]
-        print(
-            f"{name:28} {rate:8.0f} ids/s  ratio {rate / plain:5.2f}  {state['answered']:,} ids, "
-            f"{state['requests']:,} requests, {state['wall_s']:.1f} s with start and end of the process"
-        )
+        asked = f"{state['answered']:,} ids, {state['requests']:,} requests"
+        whole = f"{state['wall_s']:.1f} s with start and end of the process"
+        show({name: f"{rate:,.0f} ids/s, {rate / plain:.2f} times, {asked}, {whole}"})
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5000)
+    main(*sizes(5000))

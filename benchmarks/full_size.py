@@ -8,12 +8,13 @@ Both builds write the CSV, the store and the NPZ.
 from __future__ import annotations
 
 import re
-import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.generate import generate
-from benchmarks.timing import etl, run
+from benchmarks.timing import run
+from tests.support.command_line import etl
+from tests.support.figures import show, sizes
+from tests.support.generated_songs import generate
 
 
 def main(songs: int, fewer: int) -> None:
@@ -28,12 +29,11 @@ def main(songs: int, fewer: int) -> None:
             took = run(etl("build", "data3", str(source), *outputs, "--npz", str(here / "out.npz")))
             per_song[count] = took.wall_s / count
             use = re.search(r"CPU use of all cores: (.*)", took.output)
-            print(
-                f"{count:,} songs: {took.wall_s:.1f} s, {count / took.wall_s:,.0f} songs/s, "
-                f"peak memory {took.peak_bytes / 2**30:.2f} GiB, CPU use {use[1] if use else 'unknown'}"
-            )
-    print(f"time per song at {songs:,} / at {fewer:,}: {per_song[songs] / per_song[fewer]:.2f}")
+            speed = f"{took.wall_s:.1f} s, {count / took.wall_s:,.0f} songs/s"
+            memory = f"peak memory {took.peak_bytes / 2**30:.2f} GiB"
+            show({f"{count:,} songs": f"{speed}, {memory}, CPU use {use[1] if use else 'unknown'}"})
+    show({f"time per song at {songs:,} against {fewer:,} songs": f"{per_song[songs] / per_song[fewer]:.2f}"})
 
 
 if __name__ == "__main__":
-    main(*(int(argument) for argument in (sys.argv[1:3] + ["680000", "100000"][len(sys.argv) - 1 :])))
+    main(*sizes(680_000, 100_000))

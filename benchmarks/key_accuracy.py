@@ -1,32 +1,28 @@
-"""How often the key is right: held-out Billboard songs, and any other corpora, by both methods.
+"""How often the key is right: held-out Billboard songs, and RS200, by both methods.
 
-    python -m benchmarks.key_accuracy [SONGS.csv TRUTH.csv]...
+    python -m benchmarks.key_accuracy [DEALS=10]
 
-Prints Markdown. Other corpora are measured with the shipped weights, as they are and without section tags.
+Prints Markdown. RS200 is measured with the shipped weights, as it is and without section tags. DEALS is how
+many other ways of dealing the titles to five folds are tried.
 """
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
-from benchmarks.train_keys import read_examples
+from benchmarks.training.key_training import Examples, held_out_logits, title_folds
+from benchmarks.training.train_keys import read_examples
 from etl.chords.key_model import softmax, trained_model
 from etl.chords.key_scores import calibration_error, key_scores, reliability, scores_by_confidence
-from etl.chords.key_training import Examples, fit, title_folds
 from etl.chords.keys import KeyMethod, key_logits
-from etl.chords.ragged import Ragged
-from etl.chords.tokens import tokenise
-from etl.music.keys import KEY_INDEX
+from tests.support.figures import sizes
+from tests.support.reference import reference
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-_REPEATS = 10
 
 
 def row(name: str, posterior: NDArray[Any], keys: NDArray[np.int64]) -> dict[str, object]:
@@ -58,14 +54,14 @@ def shuffled_folds(titles: list[str], seed: int) -> NDArray[np.int64]:
     return np.asarray(order[folds] % 5)
 
 
-def main(corpora: list[tuple[Path, Path]]) -> None:
+def main(deals: int) -> None:
     """Measure and print."""
     examples, songs = read_examples(agreed_only=False)
     agreed = (songs["cocopops_key_agrees"] == "yes").to_numpy()
     titles = songs["title"].to_list()
     temperature = trained_model().temperature
     folds = title_folds(titles)
-    tagged, untagged = held_out(examples, agreed, folds)
+    tagged, untagged = held_out_logits(examples, folds, agreed)
     posterior = softmax(tagged / temperature)
     krumhansl = softmax(key_logits(examples.tokens, examples.vocabulary, KeyMethod.KRUMHANSL))
     keys = examples.keys
@@ -76,12 +72,11 @@ def main(corpora: list[tuple[Path, Path]]) -> None:
         row("Billboard, all songs, held out", posterior, keys),
         row("the same, krumhansl", krumhansl, keys),
     ]
-    for name, truth in corpora:
-        other = read_corpus(name, truth)
-        for label, part in (("", other), (" without tags", other.untagged())):
-            for method in KeyMethod:
-                logits = key_logits(part.tokens, part.vocabulary, method)
-                rows.append(row(f"{name.stem}{label}, {method}", softmax(logits), other.keys))
+    other = read_rs200()
+    for label, part in (("", other), (" without tags", other.untagged())):
+        for method in KeyMethod:
+            logits = key_logits(part.tokens, part.vocabulary, method)
+            rows.append(row(f"RS200{label}, {method}", softmax(logits), other.keys))
     show(pl.DataFrame(rows))
     print("Billboard, held out, by confidence (trained)\n")
     show(banded(posterior[agreed], keys[agreed]))
@@ -110,25 +105,13 @@ def main(corpora: list[tuple[Path, Path]]) -> None:
         )
     )
     repeats = []
-    for seed in range(_REPEATS):
-        logits = held_out(examples, agreed, shuffled_folds(titles, seed))[0][agreed]
+    for seed in range(deals):
+        logits = held_out_logits(examples, shuffled_folds(titles, seed), agreed)[0][agreed]
         repeats.append(row("", softmax(logits / temperature), keys[agreed]))
     frame = pl.DataFrame(repeats).drop("corpus, method", "songs")
-    print(f"Billboard, held out, {_REPEATS} other ways to deal the titles to 5 folds\n")
+    print(f"Billboard, held out, {deals} other ways to deal the titles to 5 folds\n")
     figures = (frame.min(), frame.mean(), frame.max())
     show(pl.concat(figures).insert_column(0, pl.Series("", ["least", "mean", "most"])))
-
-
-def held_out(
-    examples: Examples, agreed: NDArray[np.bool_], folds: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Scores of each song by a model fitted to the agreed songs of the other folds; also without tags."""
-    tagged, untagged = np.zeros((2, len(folds), 24))
-    for fold in np.unique(folds):
-        model, part = fit(examples.take(agreed & (folds != fold))), examples.take(folds == fold)
-        tagged[folds == fold] = model.logits(part.tokens, part.vocabulary)
-        untagged[folds == fold] = model.logits(part.untagged().tokens, part.vocabulary)
-    return tagged, untagged
 
 
 def banded(posterior: NDArray[Any], keys: NDArray[np.int64]) -> pl.DataFrame:
@@ -136,16 +119,13 @@ def banded(posterior: NDArray[Any], keys: NDArray[np.int64]) -> pl.DataFrame:
     return scores_by_confidence(posterior.argmax(axis=1), posterior.max(axis=1), keys)
 
 
-def read_corpus(songs: Path, truth: Path) -> Examples:
-    """Read a corpus with annotated keys."""
-    annotated = pl.read_csv(truth).select("id", "key")
-    rows = pl.read_csv(songs).select("id", "chords").join(annotated, on="id", maintain_order="left")
-    rows = rows.filter(pl.col("key").is_not_null())
-    tokens, vocabulary = tokenise(rows["chords"])
-    keys = rows["key"].replace_strict(KEY_INDEX, return_dtype=pl.Int64).to_numpy()
-    return Examples(Ragged.from_series(tokens), vocabulary, keys)
+def read_rs200() -> Examples:
+    """Read the songs of RS200 that have an annotated key."""
+    truth = pl.read_csv(reference("rs200/rs200_truth.csv")).select("id", "key")
+    songs = pl.read_csv(reference("rs200/rs200_chordonomicon.csv")).select("id", "chords")
+    songs = songs.join(truth, on="id", maintain_order="left")
+    return Examples.of(songs.filter(pl.col("key").is_not_null()))
 
 
 if __name__ == "__main__":
-    files = [Path(argument) for argument in sys.argv[1:]]
-    main(list(zip(files[::2], files[1::2], strict=True)))
+    main(*sizes(10))

@@ -8,12 +8,13 @@ Whole processes are timed. Each round runs them all; a ratio is the median of th
 from __future__ import annotations
 
 import statistics
-import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.generate import generate
-from benchmarks.timing import Measured, etl, run
+from benchmarks.timing import Measured, run
+from tests.support.command_line import etl
+from tests.support.figures import show, sizes
+from tests.support.generated_songs import generate
 
 
 def main(songs: int, rounds: int) -> None:
@@ -37,7 +38,6 @@ def main(songs: int, rounds: int) -> None:
                 for stale in here.glob("b.duckdb*"):
                     stale.unlink()
                 times[name].append(run(command))
-        print(f"{songs:,} generated songs, {rounds} rounds")
         for name, base in (("trained", "krumhansl"), ("store, section keys", "store")):
             wall, cpu = (
                 statistics.median(
@@ -46,11 +46,12 @@ def main(songs: int, rounds: int) -> None:
                 )
                 for figure in ("wall_s", "cpu_s")
             )
-            seconds = (
+            spent = ", ".join(
                 f"{statistics.median(m.cpu_s for m in times[n]):.2f} s CPU ({n})" for n in (base, name)
             )
-            print(f"{name} to {base}: {', '.join(seconds)}; median ratio wall {wall:.2f}, CPU {cpu:.2f}")
+            ratios = f"wall {wall:.2f}, CPU {cpu:.2f} of the time"
+            show({f"{songs:,} songs, {name} against {base}": f"{ratios}; {spent}"})
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 200_000, int(sys.argv[2]) if len(sys.argv) > 2 else 5)
+    main(*sizes(200_000, 5))

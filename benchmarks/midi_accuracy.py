@@ -11,16 +11,13 @@ same files, and POP909, as if they gave no tempo; within 4 %, and within 4 % but
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from benchmarks import midi_fit_chords, midi_fit_keys
-from benchmarks.midi_reference import Songs, shared_files
+from benchmarks.training import midi_fit_chords, midi_fit_keys
 from etl.midi.analysis import analyze
 from etl.midi.categories import categorize
 from etl.midi.file_names import with_name_figures
@@ -28,6 +25,8 @@ from etl.midi.keys import find_keys
 from etl.midi.onset_kernel import onset_tempo
 from etl.midi.reader import read_files
 from etl.midi.tags import find_tags
+from tests.support.figures import show
+from tests.support.midi_songs import Songs, midi_files
 
 ONSETS = 60
 TOLERANCE = 0.04
@@ -88,11 +87,11 @@ def onset_figures(blobs: list[bytes]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Print the figures as JSON."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cross-validate", action="store_true")
     cross_validate = parser.parse_args().cross_validate
-    pop909, groove = shared_files("pop909"), shared_files("groove")
+    pop909, groove = midi_files("pop909"), midi_files("groove")
     drums = {Path(path).stem: blob for path, blob in groove.items() if path.endswith(".mid")}
     figures = {
         "pop909": song_figures(Songs(pop909), cross_validate=cross_validate),
@@ -102,7 +101,7 @@ def main() -> None:
             "pop909": onset_figures([blob for path, blob in pop909.items() if path.endswith(".mid")]),
         },
     }
-    sys.stdout.write(json.dumps(figures, indent=2) + "\n")
+    show(figures)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Parsing and analysis against mido, on the same files in the same run, one process.
 
-    python -m benchmarks.midi_parse
+    python -m benchmarks.midi_parse [REPEATS=5]
 
 ``parse_ratio``: our notes with seconds against ``mido.MidiFile(clip=True)``, which gives messages only.
 ``analysis_ratio``: our whole analysis against mido with the plainest version of the same in Python: notes,
@@ -13,24 +13,22 @@ from __future__ import annotations
 
 import importlib.util
 import io
-import json
-import sys
-import time
 from collections import defaultdict, deque
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from mido.midifiles.midifiles import MidiFile
 
-from benchmarks.midi_corpus import songs
+from benchmarks.timing import seconds
 from etl.midi.analysis import analyze
 from etl.midi.reader import read_files
 from etl.music.key_profiles import profile_correlations
+from tests.support.figures import show, sizes
+from tests.support.midi_corpus import songs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-REPEATS = 5
 TRIADS = np.array(
     [[(pc - root) % 12 in (0, third, 7) for pc in range(12)] for third in (4, 3) for root in range(12)],
     np.float64,
@@ -83,25 +81,20 @@ def pretty_analysis(blob: bytes) -> Any:
     return key, chords, file.get_downbeats(), file.get_tempo_changes(), file.time_signature_changes
 
 
-def seconds(work: Callable[[], Any], repeats: int) -> float:
+def best(work: Callable[[], object], repeats: int) -> float:
     """Take the best of some runs."""
-    best = float("inf")
-    for _ in range(repeats):
-        started = time.perf_counter()
-        work()
-        best = min(best, time.perf_counter() - started)
-    return best
+    return min(seconds(work) for _ in range(repeats))
 
 
-def main() -> None:
-    """Print the figures as JSON."""
+def main(repeats: int) -> None:
+    """Measure and print."""
     blobs = songs()
     analyze(read_files(blobs))  # load the compiled code
     count = len(blobs)
-    ours = seconds(lambda: read_files(blobs), REPEATS)
-    whole = seconds(lambda: analyze(read_files(blobs)), REPEATS)
-    mido = seconds(lambda: [MidiFile(file=io.BytesIO(blob), clip=True) for blob in blobs], 2)
-    plain = seconds(lambda: [plain_analysis(blob) for blob in blobs], 2)
+    ours = best(lambda: read_files(blobs), repeats)
+    whole = best(lambda: analyze(read_files(blobs)), repeats)
+    mido = best(lambda: [MidiFile(file=io.BytesIO(blob), clip=True) for blob in blobs], min(repeats, 2))
+    plain = best(lambda: [plain_analysis(blob) for blob in blobs], min(repeats, 2))
     figures = {
         "files": count,
         "parse_files_per_second": round(count / ours),
@@ -112,11 +105,11 @@ def main() -> None:
         "analysis_ratio": round(plain / whole, 1),
     }
     if importlib.util.find_spec("pretty_midi"):
-        pretty = seconds(lambda: [pretty_analysis(blob) for blob in blobs], 1)
+        pretty = best(lambda: [pretty_analysis(blob) for blob in blobs], 1)
         figures["pretty_midi_files_per_second"] = round(count / pretty, 1)
         figures["pretty_midi_ratio"] = round(pretty / whole, 1)
-    sys.stdout.write(json.dumps(figures, indent=2) + "\n")
+    show(figures)
 
 
 if __name__ == "__main__":
-    main()
+    main(*sizes(5))

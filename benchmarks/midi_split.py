@@ -1,33 +1,30 @@
 """Writing parts: against mido writing the same parts, and the whole run that copies and splits.
 
-    python -m benchmarks.midi_split [FILES]
+    python -m benchmarks.midi_split [FILES=4000] [ROUNDS=3]
 
 ``write_ratio``: all parts of the reference files that have several, in memory, one process; checked to be the
 same bytes. ``run``: `etl midi run` with all stages, the command of the user, into a library on disk, against
-the same run without copies and parts; the best of three, each into a folder of its own (a file system may be
-slow to make files where many were just deleted).
+the same run without copies and parts; the best of some rounds, each into a folder of its own (a file system
+may be slow to make files where many were just deleted).
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.midi_corpus import odd_files, songs, write_corpus
+from benchmarks.timing import run
 from etl.midi.analysis import survey
 from etl.midi.reader import read_files
 from etl.midi.split import split_file
-from tests.midi_oracle import mido_part
+from tests.support.command_line import etl
+from tests.support.figures import show, sizes
+from tests.support.midi_corpus import odd_files, songs, write_corpus
+from tests.support.midi_oracle import mido_part
 
-_ROOT = Path(__file__).parents[1]
-REPEATS = 3
 
-
-def in_memory() -> dict[str, float]:
+def in_memory(rounds: int) -> dict[str, float]:
     """Time the writing of all parts, by us and by mido."""
     batch = read_files([*songs(), *odd_files()], keep_all=True)
     parts = survey(batch).parts.select("file", "track", "channel", "program", "drum_score")
@@ -38,7 +35,7 @@ def in_memory() -> dict[str, float]:
     ]
     split_file(batch, *several[0])  # compiles
     ours = []
-    for _ in range(REPEATS):
+    for _ in range(rounds):
         start = time.perf_counter()
         blobs = [bytes(part.blob) for file, rows in several for part in split_file(batch, file, rows)]
         ours.append(time.perf_counter() - start)
@@ -56,23 +53,19 @@ def in_memory() -> dict[str, float]:
     }
 
 
-def whole_run(count: int) -> dict[str, object]:
+def whole_run(count: int, rounds: int) -> dict[str, object]:
     """Time the command with and without copies and parts."""
     figures: dict[str, object] = {"files": count}
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         top = Path(name)
         write_corpus(top / "corpus", count)
         seconds: dict[str, list[float]] = {}
-        for repeat in range(REPEATS):
+        for repeat in range(rounds):
             for stages in ("import,analyze", "import,analyze,sanitize,split"):
                 folder = top / f"{repeat}-{stages.count(',')}"
-                words = ["midi", "run", str(top / "corpus"), "--stages", stages]
-                words += ["--db", str(folder / "m.duckdb"), "--library", str(folder / "library")]
-                start = time.perf_counter()
-                subprocess.run(
-                    [sys.executable, "-m", "etl", *words], cwd=_ROOT, check=True, capture_output=True
-                )
-                seconds.setdefault(stages, []).append(time.perf_counter() - start)
+                stored = ("--db", folder / "m.duckdb", "--library", folder / "library")
+                took = run(etl("midi", "run", top / "corpus", "--stages", stages, *stored))
+                seconds.setdefault(stages, []).append(took.wall_s)
         written = sum(path.is_file() for path in (top / f"0-{stages.count(',')}" / "library").rglob("*"))
     figures["files_written"] = written
     for stages, taken in seconds.items():
@@ -83,11 +76,10 @@ def whole_run(count: int) -> dict[str, object]:
     return figures
 
 
-def main() -> None:
-    """Print the figures as JSON."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 4000
-    print(json.dumps({"in_memory": in_memory(), "run": whole_run(count)}, indent=2))
+def main(count: int, rounds: int) -> None:
+    """Measure and print."""
+    show({"in memory": in_memory(rounds), "run": whole_run(count, rounds)})
 
 
 if __name__ == "__main__":
-    main()
+    main(*sizes(4000, 3))

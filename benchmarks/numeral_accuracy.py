@@ -1,9 +1,9 @@
 """Compare numerals with those of human analysts, given the analysts' key.
 
-    python -m benchmarks.numeral_accuracy rs200_numerals.csv rs200_truth.csv
+    python -m benchmarks.numeral_accuracy [--disagreements]
 
-The first file has ``id,position,chord,key,numeral_normalised``, the second ``id,mode``. What is compared, and
-what is mapped first, is in docs/accuracy.md.
+The analysts are those of RS200. What is compared, and what is mapped first, is in docs/accuracy.md;
+``--disagreements`` adds tables of the commonest.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import re
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +22,8 @@ from etl.chords.readings import token_readings
 from etl.chords.symbols import ChordSymbol, parse_chord
 from etl.chords.vocabulary import Vocabulary
 from etl.music.pitch_classes import note_pitch_class
+from tests.support.figures import show
+from tests.support.reference import reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,17 +48,13 @@ def mapped_ours(text: str) -> str:
     return SUSPENSION.sub("", text).replace("11", "7")
 
 
-def read(numerals: Path, truth: Path) -> pl.DataFrame:
+def read() -> pl.DataFrame:
     """Read the analysed chords with their key, 0-23, in song order; without those that have no numeral."""
-    songs = pl.read_csv(truth).select("id", minor=(pl.col("mode") == "minor"))
-    tonics = {name: note_pitch_class(name) for name in pl.read_csv(numerals)["key"].unique()}
-    return (
-        pl.read_csv(numerals, infer_schema_length=None)
-        .join(songs, on="id", maintain_order="left")
-        .with_columns(
-            key=pl.col("key").replace_strict(tonics, return_dtype=pl.Int32)
-            + 12 * pl.col("minor").cast(pl.Int32)
-        )
+    numerals = pl.read_csv(reference("rs200/rs200_numerals.csv"), infer_schema_length=None)
+    songs = pl.read_csv(reference("rs200/rs200_truth.csv")).select("id", minor=(pl.col("mode") == "minor"))
+    tonics = {name: note_pitch_class(name) for name in numerals["key"].unique()}
+    return numerals.join(songs, on="id", maintain_order="left").with_columns(
+        key=pl.col("key").replace_strict(tonics, return_dtype=pl.Int32) + 12 * pl.col("minor").cast(pl.Int32)
     )
 
 
@@ -96,10 +93,9 @@ def table(title: str, counts: Counter[tuple[str, ...]], names: Iterable[str], ro
 def main() -> None:
     """Compare and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("numerals", type=Path)
-    parser.add_argument("truth", type=Path)
+    parser.add_argument("--disagreements", action="store_true", help="print the commonest")
     options = parser.parse_args()
-    chords = read(options.numerals, options.truth)
+    chords = read()
     plain = verbatim = exact = open_chords = agreed = 0
     spelling: Counter[tuple[str, ...]] = Counter()
     choices: Counter[tuple[str, ...]] = Counter()
@@ -128,10 +124,17 @@ def main() -> None:
                 choices["minor" if key >= 12 else "major", text, theirs] += 1
         elif is_human:
             others[symbol_quality(chord), numeral(chord, key), theirs] += 1
-    print(f"numerals that the analysts do not apply: {plain}")
-    print(f"  the same character for character after respelling the human one: {verbatim / plain:.2%}")
-    print(f"  the same after the notation mapping: {exact / plain:.2%}")
-    print(f"chords that may be applied or chromatic: {open_chords}, same choice: {agreed / open_chords:.2%}")
+    show(
+        {
+            "numerals that the analysts do not apply": plain,
+            "the same character for character after respelling the human one": f"{verbatim / plain:.2%}",
+            "the same after the notation mapping": f"{exact / plain:.2%}",
+            "chords that may be applied or chromatic": open_chords,
+            "the same choice": f"{agreed / open_chords:.2%}",
+        }
+    )
+    if not options.disagreements:
+        return
     names = ("chord", "ours", "analysts'")
     table("Spelling", spelling, names)
     table("Applied or chromatic", choices, ("mode", "ours", "analysts'"), 20)

@@ -12,21 +12,18 @@ from __future__ import annotations
 import statistics
 import sys
 import tempfile
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 import polars as pl
 
-from benchmarks import rowwise
-from benchmarks.generate import generate
+from benchmarks.timing import seconds
 from etl.chords.keys import KeyMethod
 from etl.pipelines.data3.build import Data3Build, build
 from etl.runtime.progress import Progress
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tests.support import rowwise
+from tests.support.figures import show, sizes
+from tests.support.generated_songs import generate
 
 
 def main(songs: int, rowwise_songs: int, rounds: int) -> None:
@@ -44,19 +41,17 @@ def main(songs: int, rowwise_songs: int, rounds: int) -> None:
         columnar, by_row = [], []
         for _ in range(rounds):
             built.unlink(missing_ok=True)
-            columnar.append(songs / _timed(lambda: _build(request)))
-            by_row.append(rowwise_songs / _timed(lambda: _rowwise(source, plain, rowwise_songs)))
+            columnar.append(songs / seconds(lambda: _build(request)))
+            by_row.append(rowwise_songs / seconds(lambda: _rowwise(source, plain, rowwise_songs)))
         _check(built, plain)
     fast, slow = statistics.median(columnar), statistics.median(by_row)
-    print(f"etl build data3, {songs:,} songs: {fast:,.0f} songs/s")
-    print(f"pandas by row, {rowwise_songs:,} songs: {slow:,.0f} songs/s")
-    print(f"ratio {fast / slow:.0f}, with the same results")
-
-
-def _timed(function: Callable[[], None]) -> float:
-    start = time.perf_counter()
-    function()
-    return time.perf_counter() - start
+    show(
+        {
+            f"etl build data3, {songs:,} songs": f"{fast:,.0f} songs/s",
+            f"pandas by row, {rowwise_songs:,} songs": f"{slow:,.0f} songs/s",
+            "ratio, with the same results": f"{fast / slow:.0f}",
+        }
+    )
 
 
 def _build(request: Data3Build) -> None:
@@ -78,4 +73,4 @@ def _check(built: Path, plain: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(*(int(value) for value in (*sys.argv[1:], *("200000", "1000", "3")[len(sys.argv) - 1 :])))
+    main(*sizes(200_000, 1000, 3))

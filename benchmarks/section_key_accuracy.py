@@ -1,14 +1,11 @@
 """How often the tonic of a section is right, chord by chord, where analysts name the tonic of each chord.
 
-    python -m benchmarks.section_key_accuracy rs200_chordonomicon.csv rs200_numerals.csv
+    python -m benchmarks.section_key_accuracy
 
-The second file has one line for each chord of the first, in order, with its ``key`` (a tonic).
+The songs are those of RS200.
 """
 
 from __future__ import annotations
-
-import sys
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -18,13 +15,15 @@ from etl.chords.ragged import Ragged
 from etl.chords.section_keys import section_evidence, sections, smoothed
 from etl.chords.tokens import tokenise
 from etl.music.pitch_classes import note_pitch_class
+from tests.support.reference import reference
 
 
-def main(songs: Path, numerals: Path) -> None:
+def main() -> None:
     """Measure and print."""
-    tokens, vocabulary = tokenise(pl.read_csv(songs)["chords"])
+    tokens, vocabulary = tokenise(pl.read_csv(reference("rs200/rs200_chordonomicon.csv"))["chords"])
     ragged = Ragged.from_series(tokens)
-    tonics = np.array([note_pitch_class(name) for name in pl.read_csv(numerals, columns=["key"])["key"]])
+    numerals = pl.read_csv(reference("rs200/rs200_numerals.csv"), columns=["key"])  # a line for each chord
+    tonics = np.array([note_pitch_class(name) for name in numerals["key"]])
     spans, of_song, _ = sections(ragged, vocabulary)
     song_of_chord = np.repeat(np.repeat(np.arange(ragged.rows), np.diff(of_song)), spans.lengths)
     lowest, highest = (np.full(ragged.rows, fill) for fill in (12, -1))
@@ -57,4 +56,4 @@ def main(songs: Path, numerals: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main()

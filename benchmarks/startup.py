@@ -1,6 +1,6 @@
-"""`etl --help` against an empty Python process: medians of ten runs each.
+"""`etl --help` against an empty Python process: medians of some runs each.
 
-python -m benchmarks.startup
+python -m benchmarks.startup [RUNS=10]
 """
 
 from __future__ import annotations
@@ -8,19 +8,28 @@ from __future__ import annotations
 import statistics
 import subprocess
 import sys
-import time
+
+from benchmarks.timing import seconds
+from tests.support.command_line import etl
+from tests.support.figures import show, sizes
 
 
-def _median_s(command: list[str]) -> float:
-    times = []
-    for _ in range(10):
-        start = time.perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+def main(runs: int) -> None:
+    """Measure and print."""
+    bare, helped = (
+        statistics.median(
+            seconds(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))  # noqa: B023
+            for _ in range(runs)
+        )
+        for command in ([sys.executable, "-c", "pass"], etl("--help"))
+    )
+    show(
+        {
+            "an empty Python process": f"{bare:.3f} s",
+            "`etl --help`": f"{helped:.3f} s, {helped - bare:.3f} s beyond it",
+        }
+    )
 
 
 if __name__ == "__main__":
-    bare = _median_s([sys.executable, "-c", "pass"])
-    helped = _median_s([sys.executable, "-m", "etl", "--help"])
-    print(f"python -c pass {bare:.3f} s, etl --help {helped:.3f} s, difference {helped - bare:.3f} s")
+    main(*sizes(10))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
-import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,12 +12,12 @@ from etl.chords.keys import KeyMethod
 from etl.exports.data3 import SOURCE_COLUMNS
 from etl.pipelines.data3.build import Data3Build, build
 from etl.runtime.progress import Progress
-from tests.support.places import ROOT, SHARED
+from tests.support import audio_pieces
+from tests.support.reference import has_reference, reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-    from types import ModuleType
 
     from etl.pipelines.data3.summary import Summary
 
@@ -98,39 +96,24 @@ def leftovers(tmp_path: Path) -> Callable[[], list[str]]:
 
 
 @pytest.fixture(scope="session")
-def pieces() -> ModuleType:
-    """Give the module that composes and renders pieces."""
-    path = ROOT / "benchmarks" / "audio_pieces.py"
-    spec = importlib.util.spec_from_file_location("audio_pieces", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["audio_pieces"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="session")
-def rock(pieces):
+def rock():
     """Give 35 s of rock in A minor at 126.3 beats per minute, with a silent start."""
-    piece = pieces.compose("rock", 126.3, 9, minor=True, seconds=33.0, seed=5)
-    return np.concatenate([np.zeros(15_000, dtype=np.float32), pieces.render(piece)])
+    piece = audio_pieces.compose("rock", 126.3, 9, minor=True, seconds=33.0, seed=5)
+    return np.concatenate([np.zeros(15_000, dtype=np.float32), audio_pieces.render(piece)])
 
 
 @pytest.fixture(scope="session")
 def recordings() -> list[Path]:
     """Give the real recordings, if this machine has them."""
-    found = sorted((SHARED / "audio" / "music").glob("*.ogg"))
-    if not found:
-        pytest.skip("needs the shared recordings")
-    return found
+    if not has_reference("audio/music"):
+        pytest.skip("the reference recordings are not at hand (ETL_REFERENCE)")
+    return sorted(reference("audio/music").glob("*.ogg"))
 
 
 @pytest.fixture(scope="session")
 def odd_files() -> list[Path]:
     """Give the odd and broken files, if this machine has them."""
-    folder = SHARED / "audio" / "odd_tags"
-    found = [p for p in sorted(folder.glob("*")) if p.name not in {"LICENSE", "REUSE.toml"}]
-    if not found:
-        pytest.skip("needs the shared odd files")
-    return found
+    if not has_reference("audio/odd_tags"):
+        pytest.skip("the reference files with odd tags are not at hand (ETL_REFERENCE)")
+    files = sorted(reference("audio/odd_tags").glob("*"))
+    return [file for file in files if file.name not in {"LICENSE", "REUSE.toml"}]

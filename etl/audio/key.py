@@ -2,7 +2,7 @@
 
 Measured on 210 synthesised pieces and 113 rendered songs of POP909, the Bellmann-Budge profiles on the mean
 of both chromas find 73 % and 80 % of the keys; Temperley's profiles on the STFT chroma 70 % and 66 %
-(the pieces: ``benchmarks/audio_accuracy.py``). Nearly all errors are the relative key.
+(the pieces: ``benchmarks.audio_accuracy``). Nearly all errors are the relative key.
 
 References
 ----------

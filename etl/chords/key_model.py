@@ -117,7 +117,7 @@ def rotation(size: int) -> NDArray[np.intp]:
 
 @cache
 def trained_model() -> KeyModel:
-    """Load the model that ships with the package (trained by ``benchmarks.train_keys``)."""
+    """Load the model that ships with the package (trained by ``benchmarks.training.train_keys``)."""
     folder = files("etl.chords")
     with folder.joinpath(WEIGHTS_FILE).open("rb") as file:
         weights = np.load(file, allow_pickle=False)

@@ -49,7 +49,7 @@ KEY_COLUMNS: Final[dict[str, Any]] = {
 }
 
 # Correlations become a posterior by a softmax at this inverse temperature, fitted by maximum likelihood to
-# the annotated keys of the bundled Billboard songs (benchmarks.train_keys).
+# the annotated keys of the bundled Billboard songs (benchmarks.training.train_keys).
 _INVERSE_TEMPERATURE: Final = 11.3
 
 

@@ -163,7 +163,3 @@ class MidiBatch:
     def events_of(self, file: int) -> NDArray[Any]:
         """Give the events of one file, `EVENT` records."""
         return self.events[self.event_offsets[file] : self.event_offsets[file + 1]]
-
-    def tempos_of(self, file: int) -> NDArray[Any]:
-        """Give the tempo map of one file, `TEMPO` records."""
-        return self.tempos[self.tempo_offsets[file] : self.tempo_offsets[file + 1]]

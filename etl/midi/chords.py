@@ -32,7 +32,7 @@ INTERVALS: Final = np.array([[*notes, 0][:4] for notes in QUALITY_NOTES.values()
 SIZES: Final = np.array([len(notes) for notes in QUALITY_NOTES.values()], np.int64)
 KINDS: Final = np.array(list(_QUALITY_KINDS.values()), np.int64)
 
-# Both fitted by ``benchmarks.midi_fit_chords``.
+# Both fitted by ``benchmarks.training.midi_fit_chords``.
 KIND_SCORES: Final = np.array([0.0, -0.4, -0.6])
 """Score that a chord of each kind starts with."""
 CHORD_WEIGHTS: Final = np.array([0.8, 1.0, 0.6, 1.2, 0.45, 0.0, 0.0, 0.05, 0.4])

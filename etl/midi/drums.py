@@ -22,7 +22,7 @@ CATEGORY_SCORE: Final = 0.9
 _PRESENT: Final = 0.03
 _FEWEST_NOTES: Final = 4
 _REPEATS: Final = 4
-# A logistic regression; ``benchmarks.midi_fit_drums`` fits it.
+# A logistic regression; ``benchmarks.training.midi_fit_drums`` fits it.
 INTERCEPT: Final = -2.17
 WEIGHTS: Final = np.array([8.57, 11.93, 7.47, 7.81, 9.3, 8.76, 1.06, -3.53, -0.07, 3.91, -5.94, -1.1, -15.02])
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from etl.midi.chords import Beats
 
 KEY_WEIGHTS: Final = np.array([12.9, 2.1, 0.5, 4.3])
-"""Weights of `key_features` in a conditional logit [3]_; ``benchmarks.midi_fit_keys`` fits them."""
+"""Weights of `key_features` in a conditional logit [3]_; ``benchmarks.training.midi_fit_keys`` fits them."""
 
 CHANGE_GAIN: Final = 30.0
 """Log likelihood ratio (nats, each beat one draw) from which a change is believed. Of 114 songs of POP909

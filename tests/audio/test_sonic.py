@@ -22,28 +22,29 @@ from etl.audio.sonic import (
 )
 from etl.music.key_profiles import BELLMANN_BUDGE, rotated_profiles
 from etl.music.keys import NO_KEY
+from tests.support import audio_pieces
 
 
 @pytest.mark.parametrize(
     ("style", "bpm"), [("rock", 96.0), ("house", 127.3), ("waltz", 151.7), ("swing", 112.2), ("reggae", 76.4)]
 )
-def test_tempo_is_within_a_half_percent_of_an_octave_equivalent(pieces, style, bpm):
+def test_tempo_is_within_a_half_percent_of_an_octave_equivalent(style, bpm):
     """The refined tempo is far finer than the steps of the tracker."""
-    piece = pieces.compose(style, bpm, 0, minor=False, seconds=30.0, seed=int(bpm))
-    found = rhythm(analyse(pieces.render(piece)).onset_median)
+    piece = audio_pieces.compose(style, bpm, 0, minor=False, seconds=30.0, seed=int(bpm))
+    found = rhythm(analyse(audio_pieces.render(piece)).onset_median)
     assert min(abs(found.bpm / (bpm * ratio) - 1) for ratio in (0.5, 1, 2, 3, 1 / 3)) < 0.005
     assert 0 < found.confidence <= 1
     assert found.irregularity < 0.35
 
 
 @pytest.mark.parametrize("seconds", [3.0, 4.0, 6.0])
-def test_short_clips_keep_their_tempo(pieces, seconds):
+def test_short_clips_keep_their_tempo(seconds):
     """Two bars of a loop give their tempo or an octave of it, not one that fits in eight times."""
     right = 0
     tempi = (72.0, 90.0, 100.0, 118.0, 140.0)
     for bpm in tempi:
-        piece = pieces.compose("rock", bpm, 0, minor=False, seconds=12.0, seed=int(bpm))
-        clip = pieces.render(piece)[2 * SAMPLE_RATE :][: int(seconds * SAMPLE_RATE)]
+        piece = audio_pieces.compose("rock", bpm, 0, minor=False, seconds=12.0, seed=int(bpm))
+        clip = audio_pieces.render(piece)[2 * SAMPLE_RATE :][: int(seconds * SAMPLE_RATE)]
         found = rhythm(analyse(clip).onset_median).bpm
         right += any(abs(found / (bpm * ratio) - 1) < 0.04 for ratio in (0.5, 1, 2))
     assert right >= 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from etl.chords.categories import CATEGORIES, OTHER, category
-from tests.chord_songs import analysed, sample_harmony
+from tests.support.chord_songs import analysed, sample_harmony
 
 NAMES = (
     "I ii iii IV V vi vii° I7 ii7 iii7 IV7 V7 vi7 vii°7 I9 V9 IV9 ii9 "

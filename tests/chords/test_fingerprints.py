@@ -10,7 +10,7 @@ from etl.chords.fingerprints import fingerprint_texts
 from etl.chords.symbols import parse_section
 from etl.chords.vocabulary import QUALITY_WEIGHTS, Vocabulary
 from etl.music.qualities import QUALITIES
-from tests.chord_songs import NOTES, analysed, songs
+from tests.support.chord_songs import NOTES, analysed, songs
 
 UNKNOWN = ",".join(["0.083"] * 12)
 

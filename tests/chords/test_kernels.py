@@ -22,7 +22,7 @@ from etl.exports.line_kernel import complete_lines, field_bytes
 from etl.exports.npz import section_of_chord
 from etl.runtime.jit import COPY_STEP
 from etl.sources.chords.seen_ids import SeenIds
-from tests.chord_songs import harmony, sample, songs
+from tests.support.chord_songs import harmony, sample, songs
 
 words = st.text(st.sampled_from("ABab1</>♯\0"), min_size=1, max_size=10)
 spaces = st.text(st.sampled_from(" \t\n\r"), min_size=1, max_size=3)

@@ -12,7 +12,8 @@ from etl.chords.symbols import parse_chord
 from etl.chords.tokens import tokenise
 from etl.music.key_profiles import KRUMHANSL_KESSLER, profile_correlations
 from etl.music.keys import KEY_INDEX, KEY_NAMES, NO_KEY
-from tests.chord_songs import SHARED, analysed, harmony, sample, sample_harmony, songs
+from tests.support.chord_songs import analysed, harmony, sample, sample_harmony, songs
+from tests.support.reference import needs_reference, reference
 
 KEY_COLUMNS = ("key", "key_confidence", "key_runner_up", "key_posterior")
 methods = pytest.mark.parametrize("method", list(KeyMethod))
@@ -38,11 +39,11 @@ def test_krumhansl_has_its_check_figures_on_billboard() -> None:
     assert agreement(found, sample()["key"].to_list()) == (70.5, 71.8, 731)
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="RS200 is not bundled")
+@needs_reference("rs200")
 def test_krumhansl_has_its_check_figures_on_rs200() -> None:
     """80.1 % of 196 annotated keys and 82.1 % of the tonics."""
     read = {
-        name: pl.read_csv(SHARED / "rs200" / f"rs200_{name}.csv", infer_schema=False)
+        name: pl.read_csv(reference(f"rs200/rs200_{name}.csv"), infer_schema=False)
         for name in ("chordonomicon", "truth")
     }
     assert read["chordonomicon"]["id"].equals(read["truth"]["id"])

@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 from etl.chords.categories import CATEGORIES
 from etl.chords.lexicon import Lexicon
 from etl.chords.symbols import parse_chord, parse_section
-from tests.chord_songs import harmony, sample, songs, written
+from tests.support.chord_songs import harmony, sample, songs, written
 
 
 def spelled(lexicon: Lexicon, row: dict[str, list[int]]) -> list[str]:

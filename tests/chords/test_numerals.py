@@ -14,8 +14,9 @@ from etl.chords.numerals import APPLIED_TARGETS, numeral, parse_numeral
 from etl.chords.symbols import ChordSymbol, parse_chord, parse_section
 from etl.music.keys import KEY_INDEX
 from etl.music.qualities import QUALITIES, QUALITY_BY_SUFFIX
-from tests.chord_songs import DATA, NOTES, SHARED, analysed, sample_harmony, songs
+from tests.support.chord_songs import DATA, NOTES, analysed, sample_harmony, songs
 from tests.support.places import ROOT
+from tests.support.reference import needs_reference, reference
 
 with (DATA / "numerals" / "qualities.csv").open(encoding="utf-8") as _file:
     GOLDEN = [
@@ -285,10 +286,10 @@ def test_every_quality_is_in_the_documented_grammar() -> None:
         assert all(grammar.fullmatch(text + bass) for bass in ("", "/6", "/42", "/^b7"))
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="RS200 is not bundled")
+@needs_reference("rs200")
 def test_roots_agree_with_the_rolling_stone_analysts() -> None:
     """In the analysts' own key, degree and case are theirs for at least 99 of 100 plain numerals."""
-    with (SHARED / "rs200" / "rs200_numerals.csv").open(encoding="utf-8") as file:
+    with reference("rs200/rs200_numerals.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     same = total = 0
     for row in rows:

@@ -19,10 +19,8 @@ from etl.chords.symbols import ChordSymbol, parse_chord
 from etl.chords.tokens import tokenise
 from etl.music.keys import MAJOR_TONICS, MINOR_TONICS
 from etl.music.qualities import QUALITIES
-from tests.chord_songs import written
-from tests.support.places import SHARED
-
-RS200 = SHARED / "rs200" / "rs200_chordonomicon.csv"
+from tests.support.chord_songs import written
+from tests.support.reference import needs_reference, reference
 
 
 def music21_key(key: int) -> m21_key.Key:
@@ -68,10 +66,10 @@ def test_every_pair_of_key_and_symbol_in_billboard_is_read_back():
     check(pairs)
 
 
-@pytest.mark.skipif(not RS200.exists(), reason="the RS200 annotations are not at hand")
+@needs_reference("rs200")
 def test_every_pair_of_key_and_symbol_in_rs200_is_read_back():
     """And those of another corpus."""
-    check(occurring_pairs(pl.read_csv(RS200)["chords"]))
+    check(occurring_pairs(pl.read_csv(reference("rs200/rs200_chordonomicon.csv"))["chords"]))
 
 
 @pytest.mark.parametrize("key", [0, 12])

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 
 from etl.chords.categories import CATEGORIES
 from etl.chords.symbols import parse_chord
-from tests.chord_songs import analysed, harmony, sample, sample_harmony, songs
+from tests.support.chord_songs import analysed, harmony, sample, sample_harmony, songs
 
 
 def test_tokens_are_counted_by_kind() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, strategies as st
 from etl.chords.symbols import ChordSymbol, parse_chord, parse_section
 from etl.music.pitch_classes import note_pitch_class
 from etl.music.qualities import QUALITIES, QUALITY_BY_SUFFIX
-from tests.chord_songs import DATA, NOTES
+from tests.support.chord_songs import DATA, NOTES
 
 with (DATA / "chordonomicon" / "chords_mapping.csv").open(encoding="utf-8") as _file:
     MAPPING = {

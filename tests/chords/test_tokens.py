@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from etl.chords.tokens import tokenise
-from tests.chord_songs import songs
+from tests.support.chord_songs import songs
 
 
 def words(*chords: str | None) -> list[list[str]]:

@@ -22,7 +22,7 @@ from etl.pipelines.midi.request import MidiRun, Stage
 from etl.pipelines.midi.run import run_midi
 from etl.runtime.errors import EtlError
 from etl.runtime.pool import ProcessPool
-from tests.midi_oracle import midi_bytes
+from tests.support.midi_oracle import midi_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,14 +19,13 @@ from etl.midi.chords import QUALITY_NOTES, SUFFIXES, chord_labels, chord_segment
 from etl.midi.keys import find_keys
 from etl.midi.reader import read_files
 from etl.music.keys import KEY_NAMES
-from tests.midi_oracle import midi_bytes
-from tests.support.places import DATA, SHARED
+from tests.support.midi_oracle import midi_bytes
+from tests.support.midi_songs import CHORD_NAMES, Songs, midi_files
+from tests.support.places import DATA
+from tests.support.reference import needs_reference
 
-SHARED_MIDI = SHARED / "midi"
-HARTE = ("maj", "min", "7", "maj7", "min7", "sus4", "sus2", "dim", "aug", "hdim7", "dim7", "min6", "maj6")
 ROOTS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 FLAT_ROOTS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
-FLATS = {"Db": 1, "Eb": 3, "Gb": 6, "Ab": 8, "Bb": 10}
 
 
 def members(name: str) -> dict[str, bytes]:
@@ -35,29 +34,15 @@ def members(name: str) -> dict[str, bytes]:
         return {member: archive.read(member) for member in archive.namelist()}
 
 
-def key_number(label: str) -> int:
-    """Read ``Gb:maj``."""
-    tonic, mode = label.split(":")
-    return FLATS.get(tonic, ROOTS.index(tonic) if tonic in ROOTS else -1) + (12 if mode == "min" else 0)
-
-
-def majmin(batch, beats, labels, index: int, annotation: str) -> float:
-    """Score the chords of one file with mir_eval's majmin."""
-    rows = [line.split() for line in annotation.splitlines() if line.strip()]
+def majmin(songs: Songs, index: int) -> float:
+    """Score the chords of one song by mir_eval's own way."""
+    rows = songs.chord_rows[index]
     spans = np.array([[float(row[0]), float(row[1])] for row in rows])
-    first, last = beats.offsets[index], beats.offsets[index + 1]
-    tempos, division = batch.tempos_of(index), int(batch.files[index]["division"])
-    ticks = beats.origins[index] + np.arange(last - first + 1) * division
-    step = np.maximum(0, np.searchsorted(tempos["tick"], ticks, "right") - 1)
-    edges = tempos["seconds"][step] + (ticks - tempos["tick"][step]) * tempos["microseconds"][step] / (
-        division * 1e6
-    )
-    names = [
-        f"{ROOTS[label % 12]}:{HARTE[label // 12]}" if label < 156 else "N" for label in labels[first:last]
-    ]
+    edges = songs.beat_times(index)
+    labels = songs.chord_labels[songs.beats.offsets[index] : songs.beats.offsets[index + 1]]
     found, names = mir_eval.util.adjust_intervals(
         np.maximum(0, np.stack([edges[:-1], edges[1:]], 1))[edges[1:] > 0],
-        [name for name, edge in zip(names, edges[1:], strict=True) if edge > 0],
+        [CHORD_NAMES[label] for label, edge in zip(labels, edges[1:], strict=True) if edge > 0],
         spans.min(),
         spans.max(),
         "N",
@@ -71,38 +56,29 @@ def majmin(batch, beats, labels, index: int, annotation: str) -> float:
     )
 
 
-def check_songs(files: dict[str, bytes], *, keys: float, chords: float) -> None:
+def check_songs(songs: Songs, *, keys: float, chords: float) -> None:
     """Hold the analysis of POP909 songs to shares of right keys and chords."""
-    songs = sorted(name for name in files if name.endswith(".mid"))
-    batch = read_files([files[name] for name in songs])
-    frame = analyze(batch).files
-    beats = find_beats(batch)
-    labels = chord_labels(beats)
-    right, scores = [], []
-    for index, name in enumerate(songs):
-        folder = name.rsplit("/", 1)[0]
-        rows = [
-            line.split() for line in files[f"{folder}/key_audio.txt"].decode().splitlines() if line.strip()
-        ]
-        longest = max(rows, key=lambda row: float(row[1]) - float(row[0]))[2]
-        right.append(KEY_NAMES[key_number(longest)] == frame["key"][index])
-        scores.append(majmin(batch, beats, labels, index, files[f"{folder}/chord_midi.txt"].decode()))
-    assert np.mean(right) >= keys
-    assert np.mean(scores) >= chords
+    found = analyze(songs.batch).files["key"].to_list()
+    assert np.mean([KEY_NAMES[key] for key in songs.keys] == np.array(found)) >= keys
+    assert songs.chord_scores(songs.chord_labels, "majmin").mean() >= chords
+
+
+def test_chords_are_scored_as_mir_eval_does():
+    """Fits and figures score whole corpora at once, to the same numbers."""
+    songs = Songs(members("pop909.zip"))
+    scores = songs.chord_scores(songs.chord_labels, "majmin")
+    np.testing.assert_allclose(scores, [majmin(songs, index) for index in range(len(scores))], atol=1e-9)
 
 
 def test_keys_and_chords_of_fifteen_songs():
     """On the songs shipped with the tests, 13 of 15 keys and 85 % of the chords are right."""
-    check_songs(members("pop909.zip"), keys=13 / 15, chords=0.85)
+    check_songs(Songs(members("pop909.zip")), keys=13 / 15, chords=0.85)
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the full reference songs are not here")
+@needs_reference("midi/pop909")
 def test_keys_and_chords_of_all_reference_songs():
     """On 114 songs of POP909, 91 % of the keys and 85 % of the chords are right."""
-    paths = [path for path in SHARED.glob("pop909/*/*") if path.suffix in (".mid", ".txt")]
-    check_songs(
-        {f"{path.parent.name}/{path.name}": path.read_bytes() for path in paths}, keys=0.91, chords=0.85
-    )
+    check_songs(Songs(midi_files("pop909")), keys=0.91, chords=0.85)
 
 
 def test_tempo_and_metre_of_drum_performances():

@@ -17,8 +17,8 @@ from hypothesis import given, settings, strategies as st
 
 from etl.midi.arrays import Repair, repair_names
 from etl.midi.reader import read_files
-from tests.midi_oracle import COLUMNS, midi_bytes, mido_file, mido_notes, mido_seconds
-from tests.midi_strict import read_strictly
+from tests.support.midi_oracle import COLUMNS, midi_bytes, mido_file, mido_notes, mido_seconds
+from tests.support.midi_strict import read_strictly
 from tests.support.places import DATA
 
 HEADER = b"MThd" + struct.pack(">IHHH", 6, 1, 1, 96)

@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 from etl.midi.analysis import analyze
 from etl.midi.reader import read_files
 from etl.midi.split import TooMuchError, part_suffix, split_file
-from tests.midi_oracle import midi_bytes, mido_file, mido_part
+from tests.support.midi_oracle import midi_bytes, mido_file, mido_part
 from tests.support.places import DATA
 
 KINDS = ["on", "on", "off", "tempo", "cc", "metre", "program", "key", "touch"]

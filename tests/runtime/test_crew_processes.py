@@ -8,15 +8,18 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
 from etl.runtime.work.cores import default_workers
 from etl.runtime.work.crew import CrewKind, crew
+from tests.support.places import ROOT
 
-ROOT = Path(__file__).parents[2]
+if TYPE_CHECKING:
+    from pathlib import Path
+
 JOBS = "tests.runtime.crew_jobs"
 
 
@@ -154,6 +157,8 @@ def test_processes_end_with_a_killed_parent(tmp_path: Path):
     marks = [tmp_path / f"mark{number}" for number in range(2)]
     script = f"""
 from etl.runtime.work.crew import crew
+from tests.support.places import ROOT
+
 if __name__ == "__main__":
     with crew(workers=2) as members:
         list(members.map("{JOBS}:mark", {[str(mark) for mark in marks]}, in_flight=4))

@@ -8,4 +8,3 @@ from typing import Final
 ROOT: Final = Path(__file__).parents[2]
 DATA: Final = ROOT / "tests" / "data"
 GOLDEN: Final = ROOT / "tests" / "golden"
-SHARED: Final = ROOT.parent / "shared" / "data"

@@ -17,13 +17,14 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from benchmarks.generate import generate
 from etl.chords import analysis
-from etl.pipelines.data3.build import build, build as data3
+from etl.pipelines.data3 import build as data3
+from etl.pipelines.data3.build import build
 from etl.runtime.disk.files import atomic_file, temporary_path
 from etl.runtime.errors import EtlError
 from etl.runtime.progress import Progress
 from etl.sources.chords import files as chord_files
+from tests.support.generated_songs import generate
 
 _MOUNT, _UMOUNT = shutil.which("mount") or "mount", shutil.which("umount") or "umount"
 

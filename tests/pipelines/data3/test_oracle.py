@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 import polars as pl
-import pytest
 from hypothesis import given, settings, strategies as st
 
-from benchmarks import rowwise
-from tests.chord_songs import SHARED, analysed, sample, sample_harmony, songs, written
+from tests.support import rowwise
+from tests.support.chord_songs import analysed, sample, sample_harmony, songs, written
+from tests.support.reference import needs_reference, reference
 
 COLUMNS = {
     "key_name": "key",
@@ -35,10 +35,10 @@ def test_500_songs_have_the_same_keys_numerals_and_fingerprints() -> None:
     assert len({key for key, _, _ in expected}) >= 20
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="RS200 is not bundled")
+@needs_reference("rs200")
 def test_rolling_stone_songs_agree() -> None:
     """The same for the songs of another corpus."""
-    chords = pl.read_csv(SHARED / "rs200" / "rs200_chordonomicon.csv", infer_schema=False)["chords"].to_list()
+    chords = pl.read_csv(reference("rs200/rs200_chordonomicon.csv"), infer_schema=False)["chords"].to_list()
     assert rows(analysed(*chords)) == plain(chords)
 
 

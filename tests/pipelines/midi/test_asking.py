@@ -19,7 +19,7 @@ from etl.pipelines.midi.request import MidiRun, Stage
 from etl.pipelines.midi.run import run_midi
 from etl.runtime.errors import EtlError
 from etl.runtime.pool import ProcessPool
-from tests.midi_oracle import midi_bytes
+from tests.support.midi_oracle import midi_bytes
 
 CHORD = [mido.Message("note_on", note=note, velocity=9) for note in (57, 60, 64)]
 NAMES = [f"{number} deep house.mid" for number in range(12)] + ["new\nline dubstep.mid"]

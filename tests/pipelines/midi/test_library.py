@@ -31,7 +31,7 @@ from etl.pipelines.midi.request import MidiRun, Stage
 from etl.pipelines.midi.run import run_midi
 from etl.runtime.errors import EtlError
 from etl.runtime.pool import ProcessPool
-from tests.midi_oracle import midi_bytes
+from tests.support.midi_oracle import midi_bytes
 from tests.support.places import DATA, ROOT
 
 ALL = frozenset(Stage)
@@ -331,7 +331,7 @@ def test_one_file_that_breaks_a_worker_breaks_nothing_else(tmp_path: Path, monke
     (tmp_path / "in").mkdir()
     for number in range(5):
         (tmp_path / "in" / f"{number}.mid").write_bytes(midi_bytes([[]]) + bytes([number]))
-    from etl.pipelines.midi.run import messages as midi_task, worker as midi_batch
+    from etl.pipelines.midi import messages as midi_task, worker as midi_batch
 
     honest = midi_batch.analyze
     poison = midi_bytes([[]]) + b"\3"
@@ -355,7 +355,7 @@ def test_one_file_that_breaks_a_worker_breaks_nothing_else(tmp_path: Path, monke
 
 def test_kill_and_run_again_ends_where_one_run_ends(tmp_path: Path):
     """Killed at random moments and run again, the store and the library are those of a run left alone."""
-    from benchmarks.midi_corpus import numbered
+    from tests.support.midi_corpus import numbered
 
     (tmp_path / "in").mkdir()
     blobs = [*members("pop909.zip").values(), *members("groove.zip").values()]

@@ -11,13 +11,13 @@ import duckdb
 import mido
 import pytest
 
-from benchmarks.midi_corpus import numbered
 from etl.midi.containers import plain_midi
 from etl.pipelines.midi.find import library_query
 from etl.pipelines.midi.request import MidiRun, Stage
 from etl.pipelines.midi.run import run_midi
 from etl.runtime.pool import ProcessPool
-from tests.midi_oracle import midi_bytes
+from tests.support.midi_corpus import numbered
+from tests.support.midi_oracle import midi_bytes
 
 ALL = frozenset(Stage)
 NOTE = [mido.Message("note_on", note=60, velocity=9), mido.Message("note_off", note=60, time=480)]

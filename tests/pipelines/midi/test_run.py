@@ -16,21 +16,17 @@ import duckdb
 import psutil
 import pytest
 
-from benchmarks.midi_bombs import make_bombs, refused
-from benchmarks.midi_corpus import numbered
-from benchmarks.midi_kills import compare, tables, tree
-from etl.pipelines.midi import (
-    changes as midi_changes,
-    messages as midi_task,
-    tasks as midi_work,
-)
+from etl.pipelines.midi import changes as midi_changes, messages as midi_task, tasks as midi_work
 from etl.pipelines.midi.board import Board
 from etl.pipelines.midi.find import find_files, library_query
 from etl.pipelines.midi.request import MidiRun, Stage
 from etl.pipelines.midi.run import run_midi
 from etl.runtime.pool import ProcessPool
 from etl.store.database import open_store
-from tests.midi_oracle import midi_bytes
+from tests.support.archive_bombs import make_bombs, refused
+from tests.support.midi_corpus import numbered
+from tests.support.midi_kills import compare, tables, tree
+from tests.support.midi_oracle import midi_bytes
 from tests.support.places import DATA, ROOT
 
 if TYPE_CHECKING:

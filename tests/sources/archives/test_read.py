@@ -17,7 +17,7 @@ import pytest
 from etl.sources.archives.limits import DEEPEST, LARGEST_MEMBER, Member, Refusal
 from etl.sources.archives.read import read_archive
 from etl.sources.folders.midi import Found, walk
-from tests.midi_oracle import midi_bytes
+from tests.support.midi_oracle import midi_bytes
 
 SONG = midi_bytes([[]])
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import polars as pl
 from scipy import sparse
 from scipy.optimize import minimize
 from scipy.special import logsumexp
@@ -19,7 +20,9 @@ from etl.chords.key_counts import key_features
 from etl.chords.key_features import GROUP_SIZES, HALVES, STATES
 from etl.chords.key_model import WEIGHT_UNIT, KeyModel, rotation, softmax
 from etl.chords.ragged import Ragged
+from etl.chords.tokens import tokenise
 from etl.chords.vocabulary import Kind, Vocabulary
+from etl.music.keys import KEY_INDEX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +56,13 @@ class Examples:
     tokens: Ragged
     vocabulary: Vocabulary
     keys: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, songs: pl.DataFrame) -> Examples:
+        """Read songs from their ``chords`` and the name of their ``key``, such as ``F# Minor``."""
+        tokens, vocabulary = tokenise(songs["chords"])
+        keys = songs["key"].replace_strict(KEY_INDEX, return_dtype=pl.Int64).to_numpy()
+        return cls(Ragged.from_series(tokens), vocabulary, keys)
 
     def take(self, mask: NDArray[np.bool_]) -> Examples:
         """Keep the songs that ``mask`` (N,) names."""
@@ -156,6 +166,29 @@ def _roots_alone(size: int) -> sparse.csr_array[Any]:
         classes = HALVES // 12
         roots, kinds = feature // HALVES // classes * 12 + feature % HALVES // classes, 144
     return sparse.csr_array((np.ones(size), (feature, roots)), shape=(size, kinds))
+
+
+def held_out_logits(
+    examples: Examples, folds: NDArray[np.int64], fitted: NDArray[np.bool_] | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Scores of each song, and without its section tags, by a model fitted to the other folds: (N, 24) each.
+
+    Parameters
+    ----------
+    examples
+        N songs.
+    folds
+        Shape (N,), as `title_folds` gives them.
+    fitted
+        Shape (N,): the songs that models are fitted to, all by default.
+    """
+    fitted = np.ones(len(folds), np.bool_) if fitted is None else fitted
+    tagged, untagged = np.zeros((2, len(folds), 24))
+    for fold in np.unique(folds):
+        model, held_out = fit(examples.take(fitted & (folds != fold))), examples.take(folds == fold)
+        tagged[folds == fold] = model.logits(held_out.tokens, held_out.vocabulary)
+        untagged[folds == fold] = model.logits(held_out.untagged().tokens, held_out.vocabulary)
+    return tagged, untagged
 
 
 def fit_temperature(logits: NDArray[np.float64], keys: NDArray[np.int64]) -> float:

@@ -1,18 +1,16 @@
-"""20,000 single look-ups with 5 % random faults: how many requests beyond the least possible.
+"""Single look-ups with random faults: how many requests beyond the least possible.
 
-    python -m benchmarks.enrich_faults [IDS=20000] [RATE=0.05]
+    python -m tests.robustness.enrich_faults [IDS=20000] [FAULTS_PER_CENT=5]
 
 Pauses between retries are shortened, for they measure nothing but patience.
 """
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.enrich_server import CREDENTIALS, server, stats, write_songs
 from etl.chords.keys import KeyMethod
 from etl.pipelines.data3.build import Data3Build, build
 from etl.pipelines.enrich import Enrichment, enrich
@@ -21,15 +19,17 @@ from etl.runtime.progress import Progress
 from etl.services.pacing import AdaptiveDelay
 from etl.services.politeness import Retries
 from etl.services.spotify import Endpoints
+from tests.support.figures import show, sizes
+from tests.support.spotify_process import CREDENTIALS, server, stats, write_songs
 
 
-def main(ids: int, rate: float) -> None:
+def main(ids: int, per_cent: int) -> None:
     """Measure and print."""
     # With one artist for five songs a song brings a little more than one id.
     songs = round(ids / 1.018)
     with (
         tempfile.TemporaryDirectory() as folder,
-        server("--single-only", "--fault-rate", str(rate)) as url,
+        server("--single-only", "--fault-rate", str(per_cent / 100)) as url,
         Progress("songs") as progress,
     ):
         here = Path(folder)
@@ -63,14 +63,17 @@ def main(ids: int, rate: float) -> None:
         counts = stats(url)
     retries = sum(state.errors.values())
     least = state.ids + 1  # one batch that is refused
-    print(f"{state.ids:,} ids: {state.answers}; faults met: {state.errors}")
-    print(f"asked twice after success: {counts['repeated']:,}")
-    print(
-        f"requests {counts['requests']:,}; least {least:,} + {retries - 1:,} retries; "
-        f"beyond that {counts['requests'] / (least + retries - 1) - 1:+.2%}"
+    beyond = counts["requests"] / (least + retries - 1) - 1
+    show(
+        {
+            "ids": f"{state.ids:,}, {state.answers}",
+            "faults met": state.errors,
+            "asked twice after success": counts["repeated"],
+            "requests": f"{counts['requests']:,}; {least:,} at least, {retries - 1:,} retries, {beyond:+.2%}",
+            "look-ups": f"{state.ids / seconds:,.0f} ids/s ({seconds:.0f} s)",
+        }
     )
-    print(f"{seconds:.0f} s, {state.ids / seconds:,.0f} ids/s")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20_000, float(sys.argv[2]) if len(sys.argv) > 2 else 0.05)
+    main(*sizes(20_000, 5))

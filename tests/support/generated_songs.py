@@ -3,7 +3,7 @@
 The songs are labelled as generated (``id`` begins with ``gen``). Null rates are those of Chordonomicon:
 genres 37 %, main_genre 48 %, spotify_song_id 35 %, decade 38 %.
 
-    python -m benchmarks.generate 200000 generated.csv
+    python -m tests.support.generated_songs 200000 generated.csv
 """
 
 from __future__ import annotations

@@ -1,21 +1,18 @@
-"""Damaged files: 5,000 byte-flipped and truncated variants, each parsed, analysed and timed alone.
+"""Damaged files: thousands of byte-flipped and truncated variants, each parsed, analysed and timed alone.
 
-python -m benchmarks.midi_fuzz
+python -m tests.robustness.midi_fuzz [VARIANTS=5000]
 """
 
 from __future__ import annotations
 
-import json
 import random
 import resource
-import sys
 import time
 
-from benchmarks.midi_corpus import odd_files, songs
 from etl.midi.analysis import analyze
 from etl.midi.reader import read_files
-
-VARIANTS = 5000
+from tests.support.figures import show, sizes
+from tests.support.midi_corpus import odd_files, songs
 
 
 def damaged(blobs: list[bytes], chance: random.Random) -> bytes:
@@ -29,14 +26,14 @@ def damaged(blobs: list[bytes], chance: random.Random) -> bytes:
     return bytes(blob)
 
 
-def main() -> None:
-    """Print the figures as JSON."""
+def main(variants: int) -> None:
+    """Read them and print."""
     blobs = [*odd_files(), *songs()]
     analyze(read_files(blobs[:5]))
-    chance = random.Random(11)  # noqa: S311 - reproducible, not secret
+    chance = random.Random(11)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     slowest, accepted = 0.0, 0
-    for _ in range(VARIANTS):
+    for _ in range(variants):
         blob = damaged(blobs, chance)
         started = time.perf_counter()
         files = analyze(read_files([blob], keep_all=True)).files
@@ -44,13 +41,13 @@ def main() -> None:
         accepted += bool(files["valid"][0])
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     figures = {
-        "variants": VARIANTS,
+        "damaged files": variants,
         "accepted": accepted,
-        "slowest_seconds": round(slowest, 3),
-        "memory_grown_mb": round(grown, 1),
+        "slowest, seconds": round(slowest, 3),
+        "memory grown, MB": round(grown, 1),
     }
-    sys.stdout.write(json.dumps(figures, indent=2) + "\n")
+    show(figures)
 
 
 if __name__ == "__main__":
-    main()
+    main(*sizes(5000))

@@ -1,6 +1,6 @@
 """Fit the drum score to Groove performances against the parts of POP909, and cross-validate the fit.
 
-    python -m benchmarks.midi_fit_drums [--check]
+    python -m benchmarks.training.midi_fit_drums [--check]
 
 Drums: 80 performances as if on channel 1; whole, kick and snare only, cymbals and hats only, eight seconds;
 with notes as written and of 0.1, 0.2 and 0.4 s. Others: the parts of 114 songs as written and down by one
@@ -13,20 +13,20 @@ weights that ship come out, and fails if not.
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.optimize import minimize
 
-from benchmarks.midi_reference import FOLDS, folds, shared_files
+from benchmarks.training.validation import FOLDS, folds, is_check
 from etl.midi.arrays import FILE, NOTE
 from etl.midi.chords import QUALITY_NOTES
 from etl.midi.drums import CATEGORY_SCORE, INTERCEPT, TAG_SCORE, WEIGHTS, drum_features
 from etl.midi.reader import read_files
 from etl.midi.stats_kernel import CYMBAL, DRUM_CLASS_OF, HAT, KICK, PART, SNARE, part_stats
+from tests.support.figures import show
+from tests.support.midi_songs import midi_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -167,12 +167,10 @@ def score(features: NDArray[np.float64], model: tuple[float, NDArray[np.float64]
 
 def main() -> None:
     """Print what comes out."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="compare with the weights that ship")
-    check = parser.parse_args().check
+    check = is_check(__doc__)
     sets = []
     for folder, drums in (("groove", True), ("pop909", False)):
-        blobs = [content for path, content in shared_files(folder).items() if path.endswith(".mid")]
+        blobs = [content for path, content in midi_files(folder).items() if path.endswith(".mid")]
         features, files = examples(read_files(blobs), drums=drums)
         sets.append((features, folds(len(blobs), SEED)[files]))
     features, roots = plain_examples()
@@ -181,7 +179,7 @@ def main() -> None:
     same = bool(np.allclose(model[0], INTERCEPT) and np.allclose(model[1], WEIGHTS))
     report: dict[str, Any] = {"INTERCEPT": model[0], "WEIGHTS": model[1].tolist(), "as_shipped": same}
     if check:
-        sys.stdout.write(json.dumps(report) + "\n")
+        show(report)
         sys.exit(not same)
     scores = [np.zeros(len(found)) for found, _ in sets]
     for fold in range(FOLDS):
@@ -193,7 +191,7 @@ def main() -> None:
         | {f"above_{bound}": round(float((found > bound).mean()), 4) for bound in (TAG_SCORE, CATEGORY_SCORE)}
         for name, found in zip(("drums", "songs", "made_up"), scores, strict=True)
     }
-    sys.stdout.write(json.dumps(report, indent=2) + "\n")
+    show(report)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 Nothing here uses `etl`. Symbols are read by a regular expression and a table of the 157 suffixes, keys are
 found with `numpy.corrcoef`, and numerals, applied dominants and fingerprints are written chord by chord.
 
-    python -m benchmarks.rowwise songs.csv
+    python -m tests.support.rowwise songs.csv
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def roles_of(suffix: str, semitones: list[int]) -> dict[str, list[int]]:
 
 def read_qualities() -> dict[str, Quality]:
     """Read the table of suffixes."""
-    table = Path(__file__).parents[1] / "tests" / "data" / "numerals" / "qualities.csv"
+    table = Path(__file__).parents[1] / "data" / "numerals" / "qualities.csv"
     qualities = {}
     with table.open(encoding="utf-8") as file:
         for row in csv.DictReader(file):

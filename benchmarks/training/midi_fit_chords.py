@@ -1,6 +1,6 @@
 """Fit the weights of the chord templates to POP909, and cross-validate the fit.
 
-    python -m benchmarks.midi_fit_chords [--check]
+    python -m benchmarks.training.midi_fit_chords [--check]
 
 Coordinate ascent on a grid of 0.05 from a neutral start (every weight 1, every bias 0), on the mean of
 mir_eval's ``majmin`` and ``sevenths``, under the condition that a chord of any quality that is played
@@ -12,16 +12,16 @@ that ship come out, and fails if not.
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.midi_reference import FOLDS, Songs, folds, shared_files
+from benchmarks.training.validation import FOLDS, folds, is_check
 from etl.midi.beat_kernel import chord_path
 from etl.midi.chords import CHORD_WEIGHTS, INTERVALS, KIND_SCORES, KINDS, QUALITY_NOTES, SIZES
+from tests.support.figures import show
+from tests.support.midi_songs import Songs, midi_files
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -106,16 +106,18 @@ def cross_validated(songs: Songs) -> dict[str, float]:
 
 def main() -> None:
     """Print what comes out."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="compare with the weights that ship")
-    check = parser.parse_args().check
-    songs = Songs(shared_files("pop909"))
+    check = is_check(__doc__)
+    songs = Songs(midi_files("pop909"))
     values = fit(songs, np.ones(len(songs.names), np.bool_))
     scores, weights = constants(values)
     same = np.allclose(scores, KIND_SCORES) and np.allclose(weights, CHORD_WEIGHTS)
-    report = {"KIND_SCORES": scores.tolist(), "CHORD_WEIGHTS": weights.tolist(), "as_shipped": same}
+    report: dict[str, Any] = {
+        "KIND_SCORES": scores.tolist(),
+        "CHORD_WEIGHTS": weights.tolist(),
+        "as_shipped": same,
+    }
     if check:
-        sys.stdout.write(json.dumps(report) + "\n")
+        show(report)
         sys.exit(not same)
     labels = labels_of(songs, values)
     report["on_the_same_songs"] = {
@@ -123,7 +125,7 @@ def main() -> None:
         for metric in ("majmin", "sevenths", "root")
     }
     report["cross_validated"] = cross_validated(songs)
-    sys.stdout.write(json.dumps(report, indent=2) + "\n")
+    show(report)
 
 
 if __name__ == "__main__":

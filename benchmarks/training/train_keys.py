@@ -1,35 +1,39 @@
 """Train the key finder on the bundled Billboard songs, and say how well it does on held-out ones.
 
-    python -m benchmarks.train_keys [--check]
+    python -m benchmarks.training.train_keys [--check]
 
-Writes etl/chords/key_weights.npy and its manifest; with --check it only compares with them.
+Writes etl/chords/key_weights.npy and its manifest; with --check it only compares the weights with them, and
+prints the scores.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 from scipy.special import logsumexp
 
 import etl.chords
+from benchmarks.training.key_training import Examples, fit, fit_temperature, held_out_logits, title_folds
+from benchmarks.training.validation import is_check
 from etl.chords.key_features import GROUP_SIZES
 from etl.chords.key_model import MANIFEST_FILE, WEIGHT_UNIT, WEIGHTS_FILE, softmax, trained_model
 from etl.chords.key_scores import calibration_error, key_scores
-from etl.chords.key_training import Examples, fit, fit_temperature, title_folds
 from etl.chords.keys import token_sums
-from etl.chords.ragged import Ragged
 from etl.chords.section_keys import sections
-from etl.chords.tokens import tokenise
 from etl.music.key_profiles import profile_correlations
-from etl.music.keys import KEY_INDEX
+from tests.support.figures import show
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from etl.chords.ragged import Ragged
 
 PACKAGE = Path(etl.chords.__file__).parent
 SAMPLE = PACKAGE.parent / "sample"
@@ -45,52 +49,50 @@ def read_examples(*, agreed_only: bool = True) -> tuple[Examples, pl.DataFrame]:
         .filter(pl.col("key").is_not_null())
         .filter((pl.col("cocopops_key_agrees") == "yes") | pl.lit(not agreed_only))
     )
-    tokens, vocabulary = tokenise(songs["chords"])
-    keys = songs["key"].replace_strict(KEY_INDEX, return_dtype=pl.Int64).to_numpy()
-    return Examples(Ragged.from_series(tokens), vocabulary, keys), songs
+    return Examples.of(songs), songs
 
 
-def held_out_logits(
-    examples: Examples, spans: Ragged, song_of_span: np.ndarray[Any, Any], folds: np.ndarray[Any, Any]
-) -> tuple[Any, Any, Any]:
-    """Scores by the model that was fitted to the other folds: songs, songs without tags, sections alone."""
-    tagged, untagged = np.zeros((2, len(folds), 24))
+def held_out_sections(
+    examples: Examples, spans: Ragged, song_of_span: NDArray[np.int64], folds: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Scores of each section alone by the model that was fitted to the songs of the other folds."""
     alone = np.zeros((spans.rows, 24))
     for fold in np.unique(folds):
-        model, held_out = fit(examples.take(folds != fold)), examples.take(folds == fold)
-        tagged[folds == fold] = model.logits(held_out.tokens, held_out.vocabulary)
-        untagged[folds == fold] = model.logits(held_out.untagged().tokens, held_out.vocabulary)
         inside = folds[song_of_span] == fold
-        alone[inside] = model.logits(spans, examples.vocabulary)[inside]
-    return tagged, untagged, alone
+        alone[inside] = fit(examples.take(folds != fold)).logits(spans, examples.vocabulary)[inside]
+    return alone
+
+
+def scores(logits: NDArray[np.float64], temperature: float, keys: NDArray[np.int64]) -> dict[str, float]:
+    """Shares of right keys, also among the surest half, and how far confidence is from them."""
+    posterior = softmax(logits / temperature)
+    found, confidence = posterior.argmax(axis=1), posterior.max(axis=1)
+    right = found == keys
+    surest = right[np.argsort(-confidence, kind="stable")[: len(keys) // 2]]
+    measured = key_scores(found, keys) | {
+        "surest_half": float(surest.mean()),
+        "calibration_error": calibration_error(confidence, right),
+    }
+    return {name: round(score, 4) for name, score in measured.items()}
 
 
 def main() -> None:
     """Train, measure, write or check."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="compare with the weights that ship")
-    check = parser.parse_args().check
+    check = is_check(__doc__)
     examples, songs = read_examples()
-    model = fit(examples)
+    model, folds = fit(examples), title_folds(songs["title"].to_list())
+    tagged, untagged = held_out_logits(examples, folds)
     if check:
-        difference = np.abs(model.weights.astype(int) - trained_model().weights).max()
-        print(f"largest difference of a weight: {difference} units of {WEIGHT_UNIT}")
+        difference = int(np.abs(model.weights.astype(int) - trained_model().weights).max())
+        show({f"largest difference of a weight, units of {WEIGHT_UNIT}": difference})
+        show({"held out": scores(tagged, trained_model().temperature, examples.keys)})
         sys.exit(int(difference > 1))
     spans, of_song, _ = sections(examples.tokens, examples.vocabulary)
     song_of_span = np.repeat(np.arange(len(examples.keys)), np.diff(of_song))
-    folds = title_folds(songs["title"].to_list())
-    tagged, untagged, alone = held_out_logits(examples, spans, song_of_span, folds)
+    alone = held_out_sections(examples, spans, song_of_span, folds)
     in_one_key = (songs["n_tonics"] == 1).to_numpy()[song_of_span]
     section_temperature = fit_temperature(alone[in_one_key], examples.keys[song_of_span[in_one_key]])
     temperature = fit_temperature(np.vstack([tagged, untagged]), np.tile(examples.keys, 2))
-    scores = {}
-    for name, logits in (("as it is", tagged), ("without section tags", untagged)):
-        posterior = softmax(logits / temperature)
-        measured = key_scores(posterior.argmax(axis=1), examples.keys)
-        right = posterior.argmax(axis=1) == examples.keys
-        scores[name] = {k: round(v, 4) for k, v in measured.items()} | {
-            "calibration_error": round(calibration_error(posterior.max(axis=1), right), 4)
-        }
     manifest = {
         "what": "weights of the trained key finder, int16 in units of 0.001, (features, major and minor)",
         "groups": dict(GROUP_SIZES),
@@ -104,11 +106,14 @@ def main() -> None:
             "count": len(examples.keys),
             "sha256": {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in (SONGS, TRUTH)},
         },
-        "command": "python -m benchmarks.train_keys",
+        "command": "python -m benchmarks.training.train_keys",
         "trained": f"{datetime.now(UTC):%Y-%m-%d}",
         "tolerance": "training again gives the same weights to within one unit",
         "krumhansl_inverse_temperature": round(krumhansl_inverse_temperature(examples), 1),
-        "held_out_scores_5_fold_by_title": scores,
+        "held_out_scores_5_fold_by_title": {
+            "as it is": scores(tagged, temperature, examples.keys),
+            "without section tags": scores(untagged, temperature, examples.keys),
+        },
     }
     np.save(PACKAGE / WEIGHTS_FILE, model.weights)
     text = json.dumps(manifest, indent=2)

@@ -35,8 +35,8 @@ def server(*options: str) -> Iterator[str]:
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert process.stdin  # noqa: S101 - for the type checker
-    assert process.stdout  # noqa: S101 - for the type checker
+    assert process.stdin
+    assert process.stdout
     try:
         yield process.stdout.readline().strip()
     finally:

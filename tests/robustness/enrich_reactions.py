@@ -1,20 +1,20 @@
 """Seconds from a signal to the end of the process, and from Retry-After 85327 to the partial CSV and the end.
 
-python -m benchmarks.enrich_reactions [SONGS=50000]
+python -m tests.robustness.enrich_reactions [SONGS=50000]
 """
 
 from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.enrich_server import environment, spotify_server
-from benchmarks.generate import generate
-from benchmarks.timing import etl
+from tests.support.command_line import etl
+from tests.support.figures import show, sizes
+from tests.support.generated_songs import generate
+from tests.support.spotify_process import environment, spotify_server
 
 
 def main(songs: int) -> None:
@@ -31,7 +31,7 @@ def main(songs: int) -> None:
             for hangs in (False, True):
                 seconds, code = stopped(server, setup, here, name, hangs=hangs)
                 doing = "hangs" if hangs else "answers"
-                print(f"{name.name}, server {doing}: {seconds:.2f} s, exit code {code}")
+                show({f"{name.name}, server {doing}": f"{seconds:.2f} s, exit code {code}"})
         parked_at: list[float] = []
         start = len(server.requests)
 
@@ -46,8 +46,9 @@ def main(songs: int) -> None:
         process.wait()
         (partial,) = here.glob("data3_partial_*")
         seconds = time.perf_counter() - parked_at[0]
-        print(f"Retry-After 85327: exit code {process.returncode} after {seconds:.2f} s")
-        print(f"by then a partial CSV of {songs:,} songs, {partial.stat().st_size / 1e6:,.0f} MB")
+        done = f"exit code {process.returncode} after {seconds:.2f} s"
+        written = f"a partial CSV of {songs:,} songs, {partial.stat().st_size / 1e6:,.0f} MB"
+        show({"Retry-After 85327": f"{done}, {written}"})
 
 
 def stopped(
@@ -72,4 +73,4 @@ def stopped(
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 50_000)
+    main(*sizes(50_000))

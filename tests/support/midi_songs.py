@@ -1,4 +1,4 @@
-"""The annotated MIDI files that the MIDI fits and figures are made with, and how their chords are scored.
+"""Annotated MIDI files, and how keys and chords found in them are scored.
 
 114 songs of POP909 (Wang et al., ISMIR 2020) with keys estimated from their audio and chords extracted from
 the MIDI; 80 drum performances of the Groove MIDI Dataset (Gillick et al., ICML 2019), tempo and metre in
@@ -7,9 +7,7 @@ their names.
 
 from __future__ import annotations
 
-import sys
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mir_eval
@@ -18,6 +16,7 @@ import numpy as np
 from etl.midi.chords import SUFFIXES, chord_labels, find_beats
 from etl.midi.reader import read_files
 from etl.music.pitch_classes import LETTER_PITCH_CLASS
+from tests.support.reference import reference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-SHARED = Path(__file__).parents[1].parent / "shared" / "data" / "midi"
-FOLDS = 6
 HARTE = (
     "maj", "min", "7", "maj7", "min7", "sus4", "sus2", "dim", "aug", "hdim7", "dim7", "min6", "maj6",
 )  # fmt: skip
@@ -35,11 +32,9 @@ CHORD_NAMES = [f"{root}:{quality}" for quality in HARTE for root in ROOTS] + ["N
 """Harte names of the labels of `etl.midi.chords.chord_labels`."""
 
 
-def shared_files(folder: str) -> dict[str, bytes]:
-    """Read all files below a folder of the shared reference data, by path."""
-    root = SHARED / folder
-    if not root.exists():
-        sys.exit(f"The full reference data is needed: {root} is not there.")
+def midi_files(name: str) -> dict[str, bytes]:
+    """Read all files of a set of the MIDI reference data, by path."""
+    root = reference(f"midi/{name}")
     return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*.*"))}
 
 
@@ -48,12 +43,6 @@ def key_number(label: str) -> int:
     tonic, mode = label.split(":")
     shift = tonic.count("#") - tonic.count("b")
     return (LETTER_PITCH_CLASS[tonic[0]] + shift) % 12 + (12 if mode == "min" else 0)
-
-
-def folds(count: int, seed: int) -> NDArray[np.int64]:
-    """Deal items to `FOLDS` folds."""
-    dealt: NDArray[np.int64] = np.random.default_rng(seed).permutation(count) % FOLDS
-    return dealt
 
 
 class Songs:
@@ -82,7 +71,8 @@ class Songs:
 
     def beat_times(self, song: int) -> NDArray[np.float64]:
         """Seconds of the edges of a song's beats, (beats + 1,)."""
-        tempos, division = self.batch.tempos_of(song), int(self.batch.files[song]["division"])
+        tempos = self.batch.tempos[self.batch.tempo_offsets[song] : self.batch.tempo_offsets[song + 1]]
+        division = int(self.batch.files[song]["division"])
         count = self.beats.offsets[song + 1] - self.beats.offsets[song]
         ticks = self.beats.origins[song] + np.arange(count + 1) * division
         step = np.maximum(0, np.searchsorted(tempos["tick"], ticks, "right") - 1)

@@ -1,6 +1,6 @@
 """Fit the key weights to POP909, and cross-validate the fit.
 
-    python -m benchmarks.midi_fit_keys [--check]
+    python -m benchmarks.training.midi_fit_keys [--check]
 
 Four weights of a conditional logit over the 24 keys (profile fit, minor, outer basses, dominant), at the
 maximum of the penalised likelihood; the annotated key is the one held longest, the features are those of
@@ -9,18 +9,18 @@ the longest part. With --check it says whether the weights that ship come out, a
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
-from benchmarks.midi_reference import FOLDS, Songs, folds, shared_files
+from benchmarks.training.validation import FOLDS, folds, is_check
 from etl.midi.keys import CHANGE_GAIN, KEY_WEIGHTS, Keys, find_keys, key_features
+from tests.support.figures import show
+from tests.support.midi_songs import Songs, midi_files
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -102,23 +102,21 @@ def _major(key: int) -> int:
 
 def main() -> None:
     """Print what comes out."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="compare with the weights that ship")
-    check = parser.parse_args().check
-    songs = Songs(shared_files("pop909"))
+    check = is_check(__doc__)
+    songs = Songs(midi_files("pop909"))
     features = longest_part_features(songs)
     weights = fit(features, songs.keys)
     same = bool(np.allclose(weights, KEY_WEIGHTS))
-    report = {"KEY_WEIGHTS": weights.tolist(), "CHANGE_GAIN": CHANGE_GAIN, "as_shipped": same}
+    report: dict[str, Any] = {"KEY_WEIGHTS": weights.tolist(), "CHANGE_GAIN": CHANGE_GAIN, "as_shipped": same}
     if check:
-        sys.stdout.write(json.dumps(report) + "\n")
+        show(report)
         sys.exit(not same)
     found = find_keys(songs.batch, songs.beats, songs.chord_labels)
     report["songs"] = len(songs.names)
     report["as_shipped_exact"] = round(float((found.key == songs.keys).mean()), 4)
     report["cross_validated_exact"] = cross_validated(features, songs.keys)
     report["changes_of_scale"] = changes_found(songs, found)
-    sys.stdout.write(json.dumps(report, indent=2) + "\n")
+    show(report)
 
 
 if __name__ == "__main__":

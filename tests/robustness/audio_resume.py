@@ -1,6 +1,8 @@
-"""Kill a library run of 300 files with SIGKILL at ten random points, resume, compare with an unbroken one.
+"""Kill a library run with SIGKILL at random points, resume, compare with an unbroken one.
 
-Run with ``python -m benchmarks.audio_resume [files] [seed]``. Twelve seconds a file. One kill in five
+    python -m tests.robustness.audio_resume [FILES=300] [SEED=11] [KILLS=10]
+
+Twelve seconds a file. One kill in five
 comes within a second and a half of the start; the others when the write-ahead log has grown by a random
 number of tracks, and a random part of a second later. Between kills the store is read: what it holds as
 described must never be described again. All processes are waited for, workers too, and no wait is longer than
@@ -13,7 +15,6 @@ import hashlib
 import random
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -21,10 +22,11 @@ from pathlib import Path
 import psutil
 import soundfile as sf
 
-from benchmarks import audio_pieces
 from etl.store.database import open_store
+from tests.support import audio_pieces
+from tests.support.command_line import etl
+from tests.support.figures import show, sizes
 
-KILLS = 10
 SECONDS = 12
 TRACK_BYTES = 3000
 """What a described track adds to the write-ahead log, roughly."""
@@ -65,10 +67,9 @@ def kill_at_random(command: list[str], log: Path, tracks: float, rng: random.Ran
     return alive
 
 
-def main() -> None:
+def main(count: int, seed: int, wanted: int) -> None:
     """Measure and print."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 300
-    rng = random.Random(int(sys.argv[2]) if len(sys.argv) > 2 else 11)  # noqa: S311 -- when to kill, no secret
+    rng = random.Random(seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "music").mkdir()
@@ -79,9 +80,8 @@ def main() -> None:
             sf.write(folder / "music" / f"{number:03d}.flac", part, 22_050)
 
         def command(run: str) -> list[str]:
-            output, database = str(folder / f"{run}.npz"), str(folder / f"{run}.duckdb")
-            music = str(folder / "music")
-            return [sys.executable, "-m", "etl", "library", "run", music, "--db", database, "-o", output]
+            output, database = folder / f"{run}.npz", folder / f"{run}.duckdb"
+            return etl("library", "run", folder / "music", "--db", database, "-o", output)
 
         subprocess.run(command("whole"), check=True, capture_output=True, timeout=5 * _LIMIT)
         database = folder / "killed.duckdb"
@@ -89,13 +89,15 @@ def main() -> None:
         again: set[str] = set()
         progress = []
         kills = 0
-        for _ in range(4 * KILLS):
-            kills += kill_at_random(command("killed"), folder / "killed.duckdb.wal", 2.0 * count / KILLS, rng)
+        for _ in range(4 * wanted):
+            kills += kill_at_random(
+                command("killed"), folder / "killed.duckdb.wal", 2.0 * count / wanted, rng
+            )
             now = described(database)
             again |= {item for item in seen if now.get(item) != seen[item]}
             seen = now
             progress.append(len(seen))
-            if kills == KILLS:
+            if kills == wanted:
                 break
         subprocess.run(command("killed"), check=True, capture_output=True, timeout=5 * _LIMIT)
         final = described(database)
@@ -104,12 +106,16 @@ def main() -> None:
         digests = [
             hashlib.sha256((folder / f"{run}.npz").read_bytes()).hexdigest() for run in ("whole", "killed")
         ]
-    print(f"described after each of {kills} kills: {progress}, in the end {len(final)} of {count}")
-    print(f"described again although it was committed: {len(again)}")
-    print(f"matrices byte-identical: {digests[0] == digests[1]}")
-    if again or digests[0] != digests[1] or len(final) != count or kills < KILLS:
+    show(
+        {
+            f"described after each of {kills} kills": f"{progress}, in the end {len(final)} of {count}",
+            "described again although it was committed": len(again),
+            "matrices byte-identical": digests[0] == digests[1],
+        }
+    )
+    if again or digests[0] != digests[1] or len(final) != count or kills < wanted:
         raise SystemExit(1)
 
 
 if __name__ == "__main__":
-    main()
+    main(*sizes(300, 11, 10))

@@ -1,9 +1,7 @@
-"""Archives that swell, nest and climb, and a file of 4 GB with nothing in it: seconds until each is refused.
+"""Archives that swell, nest and climb, a file of 4 GB with nothing in it, and what an import makes of them.
 
-python -m benchmarks.midi_bombs [GIGABYTES]
-
-Each is imported by a command of its own, interpreter start included (as for ``nothing``, an empty folder), in
-an empty folder; afterwards there may be nothing in and around that folder but the store.
+Each is imported by a command of its own in an empty folder; afterwards there may be nothing in and around
+that folder but the store.
 """
 
 from __future__ import annotations
@@ -11,25 +9,22 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
-import json
 import lzma
-import os
 import subprocess
-import sys
 import tarfile
-import tempfile
 import time
 import zipfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 import py7zr
 
+from tests.support.command_line import environment, etl
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
-_ROOT = Path(__file__).parents[1]
 _SONG = b"MThd" + bytes([0, 0, 0, 6, 0, 0, 0, 1, 0, 96]) + b"MTrk" + bytes([0, 0, 0, 4, 0, 255, 47, 0])
 _CLIMBING = ("../evil.mid", "../../evil.mid", "/tmp/evil.mid", "C:\\evil.mid", "a/../../evil.mid")  # noqa: S108
 
@@ -126,22 +121,9 @@ def refused(bomb: Path, top: Path) -> dict[str, object]:
     """Import one in an empty folder; give seconds, what was refused and what was left behind."""
     place = top / "above" / "place"
     place.mkdir(parents=True)
-    command = [
-        sys.executable,
-        "-m",
-        "etl",
-        "midi",
-        "run",
-        str(bomb),
-        "--db",
-        "m.duckdb",
-        "--library",
-        "library",
-    ]
+    command = etl("midi", "run", bomb, "--db", "m.duckdb", "--library", "library")
     started = time.perf_counter()
-    done = subprocess.run(
-        command, cwd=place, env={**os.environ, "PYTHONPATH": str(_ROOT)}, check=False, capture_output=True
-    )
+    done = subprocess.run(command, cwd=place, env=environment(), check=False, capture_output=True)
     seconds = time.perf_counter() - started
     with duckdb.connect(str(place / "m.duckdb"), read_only=True) as connection:
         reasons = connection.execute(
@@ -156,21 +138,3 @@ def refused(bomb: Path, top: Path) -> dict[str, object]:
         "taken": files,
         "written_beside_the_store": [name for name in left if name != "above/place/m.duckdb"],
     }
-
-
-def main() -> None:
-    """Print what became of each, as JSON."""
-    size = int(float(sys.argv[1]) * (1 << 30)) if len(sys.argv) > 1 else 4 << 30
-    figures = {}
-    with tempfile.TemporaryDirectory() as name:
-        (Path(name) / "bombs").mkdir()
-        for bomb in make_bombs(Path(name) / "bombs", size):
-            with tempfile.TemporaryDirectory() as top:
-                figures[bomb.name] = refused(bomb, Path(top)) | {"bytes": bomb.stat().st_size}
-            if bomb.is_file():
-                bomb.unlink()
-    print(json.dumps(figures, indent=1))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,5 @@
 """Kill a MIDI run with SIGKILL ten times, run it again, and compare with a run left alone.
 
-python -m benchmarks.midi_kills [FILES] [STAGES]
-
 Compared are all rows of all MIDI tables (but for the runs that first and last saw a path), the ledger, and
 the library with the hash of every file. The kills are spread at random over as long as the whole run took.
 """
@@ -9,22 +7,20 @@ the library with the hash of every file. The kills are spread at random over as 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import random
 import signal
 import subprocess
-import sys
-import tempfile
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
-from benchmarks.midi_corpus import write_corpus
+from tests.support.command_line import environment, etl
 
-_ROOT = Path(__file__).parents[1]
-_KILLS = 10
+if TYPE_CHECKING:
+    from pathlib import Path
+
 _QUERIES = {
     "midi_paths": "SELECT * EXCLUDE (first_run, last_run) FROM midi_paths ORDER BY ALL",
     "midi_files": "FROM midi_files ORDER BY ALL",
@@ -38,8 +34,8 @@ _QUERIES = {
 
 def command(folder: Path, corpus: Path, stages: str) -> list[str]:
     """Words of the run."""
-    words = ["midi", "run", str(corpus), "--stages", stages, "--db", str(folder / "m.duckdb")]
-    return [sys.executable, "-m", "etl", *words, "--library", str(folder / "library")]
+    stored = ("--db", folder / "m.duckdb", "--library", folder / "library")
+    return etl("midi", "run", corpus, "--stages", stages, *stored)
 
 
 def tables(folder: Path) -> dict[str, str]:
@@ -62,17 +58,16 @@ def tree(folder: Path) -> dict[str, str]:
 
 def compare(top: Path, corpus: Path, stages: str, *, kills: int, seed: int = 6) -> dict[str, object]:
     """Run once undisturbed and once with kills; give what was done and whether the ends are equal."""
-    environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
     for name in ("whole", "killed"):
         (top / name).mkdir()
     started = time.perf_counter()
-    subprocess.run(command(top / "whole", corpus, stages), env=environment, check=True, capture_output=True)
+    subprocess.run(command(top / "whole", corpus, stages), env=environment(), check=True, capture_output=True)
     seconds = time.perf_counter() - started
-    chance = random.Random(seed)  # noqa: S311 - no secret
+    chance = random.Random(seed)
     moments, finished = [], 0
     for _ in range(kills):
         process = subprocess.Popen(
-            command(top / "killed", corpus, stages), env=environment, start_new_session=True,
+            command(top / "killed", corpus, stages), env=environment(), start_new_session=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         moments.append(chance.uniform(0.3, max(1.0, seconds / 3)))
@@ -82,7 +77,9 @@ def compare(top: Path, corpus: Path, stages: str, *, kills: int, seed: int = 6) 
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-    subprocess.run(command(top / "killed", corpus, stages), env=environment, check=True, capture_output=True)
+    subprocess.run(
+        command(top / "killed", corpus, stages), env=environment(), check=True, capture_output=True
+    )
     whole, killed = tables(top / "whole"), tables(top / "killed")
     names = [str(path) for path in (top / "killed").rglob("*")]
     return {
@@ -93,18 +90,3 @@ def compare(top: Path, corpus: Path, stages: str, *, kills: int, seed: int = 6) 
         "library_equal": tree(top / "whole" / "library") == tree(top / "killed" / "library"),
         "temporary_files": [name for name in names if ".tmp" in name or "incoming" in name or ".wal" in name],
     }
-
-
-def main() -> None:
-    """Print what was done and whether the ends are equal, as JSON."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
-    stages = sys.argv[2] if len(sys.argv) > 2 else "import,analyze,sanitize"
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-        top = Path(name)
-        write_corpus(top / "corpus", count)
-        figures = compare(top, top / "corpus", stages, kills=_KILLS)
-    print(json.dumps({"files": count, "stages": stages, **figures}, indent=2))
-
-
-if __name__ == "__main__":
-    main()

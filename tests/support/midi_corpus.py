@@ -1,20 +1,23 @@
-"""Make a folder of different MIDI files out of the test data, for the other MIDI benchmarks."""
+"""Make a folder of different MIDI files out of the test data, for measurements and kills."""
 
 from __future__ import annotations
 
 import zipfile
 from pathlib import Path
 
-DATA = Path(__file__).parents[1] / "tests" / "data" / "midi"
-SHARED = Path(__file__).parents[1].parent / "shared" / "data" / "midi"
+from tests.support.reference import has_reference, reference
+
+DATA = Path(__file__).parents[1] / "data" / "midi"
 PER_FOLDER = 500
 
 
 def songs() -> list[bytes]:
     """All pop songs and drum performances at hand: the full reference set, else those of the tests."""
-    if SHARED.exists():
-        paths = [*sorted(SHARED.glob("pop909/*/*.mid")), *sorted(SHARED.glob("groove/*.mid"))]
-        return [path.read_bytes() for path in paths]
+    if has_reference("midi/pop909") and has_reference("midi/groove"):
+        pop909, groove = reference("midi/pop909"), reference("midi/groove")
+        return [
+            path.read_bytes() for path in (*sorted(pop909.glob("*/*.mid")), *sorted(groove.glob("*.mid")))
+        ]
     found = []
     for name in ("pop909.zip", "groove.zip"):
         with zipfile.ZipFile(DATA / name) as archive:

@@ -15,8 +15,7 @@ from etl.exports.data3 import HEADER, SOURCE_COLUMNS, LineBuffer, write_data3
 from etl.music.qualities import QUALITIES
 from etl.runtime.resources import resource
 
-DATA = Path(__file__).parent / "data"
-SHARED = Path(__file__).parents[2] / "shared" / "data"
+DATA = Path(__file__).parents[1] / "data"
 
 NOTES = tuple(letter + accidental for letter in "CDEFGAB" for accidental in ("", "s", "b"))
 SECTIONS = ("<verse_1>", "<chorus_1>", "<intro_riff_2>")
