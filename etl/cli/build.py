@@ -170,13 +170,14 @@ def data3(
 
 def _quality_report(database: Path, measured: Quality | None) -> str:
     """Report on the build that was just stored, from the store if that has changed since."""
-    from etl.store import quality
+    from etl.cli.report import describe_quality
     from etl.store.database import read_store
+    from etl.store.quality import quality
 
     if measured is None:
         with read_store(database) as connection:
-            measured = quality.quality(connection)
-    return quality.describe(measured)
+            measured = quality(connection)
+    return describe_quality(measured)
 
 
 def _midi_songs(db: Path | None) -> MidiSongs:
