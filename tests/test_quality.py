@@ -81,9 +81,9 @@ def test_doubtful_keys_are_those_below_a_quarter(connection):
     connection.execute("UPDATE song_harmony SET key_confidence = if(song_id = 1, 0.25, 0.2)")
     report = quality(connection)
     assert measures(report)["songs_with_a_doubtful_key"] == (1, 2)
-    assert report.measures[-1].examples[0] == SongExample(
-        "half", "C Major", pytest.approx(0.2), "<verse_1> C Cs/ G sC"
-    )
+    example = report.measures[-1].examples[0]
+    assert isinstance(example, SongExample)
+    assert (example.id, example.chords) == ("half", "<verse_1> C Cs/ G sC")
 
 
 def test_enrichment_counts_names_of_valid_ids(connection):

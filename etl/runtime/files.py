@@ -113,9 +113,7 @@ def check_writable(target: Path) -> None:
         If ``target`` is a folder, or a file cannot be made beside it.
     """
     if target.is_dir():
-        raise EtlError(
-            f"{target} is a folder.", "Give the path of a file.", exit_code=ExitCode.CANNOT_WRITE
-        )
+        raise EtlError(f"{target} is a folder.", "Give the path of a file.", exit_code=ExitCode.CANNOT_WRITE)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         probe = temporary_path(target)

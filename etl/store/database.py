@@ -41,8 +41,24 @@ def open_store(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def upgrade_store(path: Path) -> list[int]:
-    """Make or migrate the store; give the numbers of the migrations that it lacked.
+@dataclass(frozen=True)
+class Upgrade:
+    """What became of a store.
+
+    Attributes
+    ----------
+    path
+        The store.
+    applied
+        Numbers of the migrations that it lacked.
+    """
+
+    path: Path
+    applied: tuple[int, ...]
+
+
+def upgrade_store(path: Path) -> Upgrade:
+    """Make the store, or bring it to this version's tables and views.
 
     Raises
     ------
@@ -53,7 +69,7 @@ def upgrade_store(path: Path) -> list[int]:
     with _connect(path, read_only=False) as connection:
         applied = migrate(connection, path)
         _create_views(connection, "VIEW")
-        return applied
+        return Upgrade(path, tuple(applied))
 
 
 @contextmanager
@@ -220,15 +236,47 @@ def _create_views(connection: duckdb.DuckDBPyConnection, kind: str) -> None:
 
 
 @dataclass(frozen=True)
+class TableInfo:
+    """A table and how many rows it has."""
+
+    name: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class SourceInfo:
+    """A source of chord songs.
+
+    Attributes
+    ----------
+    source_id
+        Its number.
+    path
+        The file, as stored.
+    songs
+        Songs that came of it.
+    run_id
+        The run that read it.
+    """
+
+    source_id: int
+    path: str
+    songs: int
+    run_id: int
+
+
+@dataclass(frozen=True)
 class StoreInfo:
     """What a store holds.
 
     Attributes
     ----------
+    path, size_bytes
+        The file.
     tables
-        Name and rows of each table.
+        Each table.
     sources
-        Path, songs and run of each source.
+        Each source of chord songs.
     migration
         Number of the latest migration.
     etl_version
@@ -237,25 +285,35 @@ class StoreInfo:
         Version that reads it.
     """
 
-    tables: list[tuple[str, int]]
-    sources: list[tuple[str, int, int]]
+    path: Path
+    size_bytes: int
+    tables: tuple[TableInfo, ...]
+    sources: tuple[SourceInfo, ...]
     migration: int
     etl_version: str | None
     duckdb_version: str
 
 
-def describe_store(connection: duckdb.DuckDBPyConnection) -> StoreInfo:
-    """Count what a store holds."""
+def describe_store(connection: duckdb.DuckDBPyConnection, path: Path) -> StoreInfo:
+    """Count what the store at ``path`` holds."""
     names = connection.execute("SELECT table_name FROM duckdb_tables() ORDER BY ALL").fetchall()
     migration, version = connection.execute(
         "SELECT (SELECT max(version) FROM schema_migrations), "
         "(SELECT version FROM runs ORDER BY run_id DESC LIMIT 1)"
     ).fetchall()[0]
     return StoreInfo(
-        tables=[
-            (name, connection.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0]) for (name,) in names
-        ],
-        sources=connection.execute("SELECT path, songs, run_id FROM sources ORDER BY source_id").fetchall(),
+        path=path,
+        size_bytes=path.stat().st_size,
+        tables=tuple(
+            TableInfo(name, connection.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0])
+            for (name,) in names
+        ),
+        sources=tuple(
+            SourceInfo(*row)
+            for row in connection.execute(
+                "SELECT source_id, path, songs, run_id FROM sources ORDER BY source_id"
+            ).fetchall()
+        ),
         migration=migration,
         etl_version=version,
         duckdb_version=duckdb.__version__,
