@@ -212,16 +212,35 @@ def clear_cache(connection: duckdb.DuckDBPyConnection, *, older_than_days: float
     )
 
 
-def verify_cache(connection: duckdb.DuckDBPyConnection, *, older_than_days: float = 0.0) -> list[str]:
-    """Name the answers, so many days old or older, that cannot be right."""
+@dataclass(frozen=True)
+class AnswerProblem:
+    """An answer that cannot be right.
+
+    Attributes
+    ----------
+    kind, id
+        ``artist`` or ``track``, and which.
+    problem
+        ``found_without_name`` or ``malformed_id``.
+    """
+
+    kind: str
+    id: str
+    problem: str
+
+
+def verify_cache(
+    connection: duckdb.DuckDBPyConnection, *, older_than_days: float = 0.0
+) -> list[AnswerProblem]:
+    """Find the answers, so many days old or older, that cannot be right."""
     return [
-        f"{kind} {id_}: {what}"
+        AnswerProblem(kind, id_, problem)
         for kind in SONG_COLUMNS
-        for id_, what in connection.execute(
+        for id_, problem in connection.execute(
             "SELECT id, "
-            "CASE WHEN status = 'found' AND trim(coalesce(name, '')) = '' THEN 'found without a name' "
-            f"WHEN NOT regexp_full_match(id, '{VALID_ID}') THEN 'not an id of Spotify' END AS what "
-            f"FROM {table(kind)} WHERE what IS NOT NULL AND {_OLDER} ORDER BY id",
+            "CASE WHEN status = 'found' AND trim(coalesce(name, '')) = '' THEN 'found_without_name' "
+            f"WHEN NOT regexp_full_match(id, '{VALID_ID}') THEN 'malformed_id' END AS problem "
+            f"FROM {table(kind)} WHERE problem IS NOT NULL AND {_OLDER} ORDER BY id",
             {"seconds": older_than_days * 86_400},
         ).fetchall()
     ]

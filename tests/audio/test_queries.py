@@ -13,7 +13,8 @@ import pytest
 
 from etl.audio.describe_file import Work, as_row
 from etl.audio.sonic import FEATURE_VERSION, Mode, describe
-from etl.pipelines.cache import Kind, cache_info, clear_cache, verify_cache
+from etl.pipelines.cache import FileProblem, cache_info, clear_cache, verify_cache
+from etl.pipelines.cache_kind import CacheKind
 from etl.pipelines.library_sonic import _FEATURE_SCHEMA, _commit
 from etl.runtime.hashing import content_hash
 from etl.runtime.workers import Outcome
@@ -22,6 +23,7 @@ from etl.store.ledger import Ledger
 from etl.store.library import put_files, put_hashes, put_sonic
 from etl.store.queries import named_query
 from etl.store.runs import recorded_run
+from etl.store.spotify import AnswerProblem
 
 BEAT = f"{FEATURE_VERSION}.beat"
 
@@ -148,34 +150,35 @@ def test_a_file_that_cannot_be_read_is_never_given_up(store, tmp_path):
 def test_cache_forgets_only_what_no_file_needs(store):
     """Clearing the unused drops content that is gone, keeps what is there; clearing audio drops all."""
     store.execute("UPDATE files SET gone_at = now() WHERE track_id = 'id4'")
-    counts = cache_info(store, Kind.ALL).select("kind", "status", "reason", "ids").rows()
+    counts = cache_info(store, CacheKind.ALL).select("kind", "status", "reason", "ids").rows()
     assert counts == [
         ("recording", "described", BEAT, 4),
         ("recording", "described", f"{BEAT}, unused", 1),
     ]
-    assert cache_info(store, Kind.AUDIO, older_than_days=1).is_empty()
-    assert cache_info(store, Kind.SPOTIFY).is_empty()
-    assert clear_cache(store, Kind.AUDIO, older_than_days=1) == 0
-    assert clear_cache(store, Kind.AUDIO, unused=True) == 1
+    assert cache_info(store, CacheKind.AUDIO, older_than_days=1).is_empty()
+    assert cache_info(store, CacheKind.SPOTIFY).is_empty()
+    assert clear_cache(store, CacheKind.AUDIO, older_than_days=1) == 0
+    assert clear_cache(store, CacheKind.AUDIO, unused=True) == 1
     assert store.sql("SELECT count(*) FROM library WHERE bpm_confidence IS NOT NULL").fetchall() == [(4,)]
-    assert clear_cache(store, Kind.SPOTIFY) == 0
-    assert clear_cache(store, Kind.ALL) == 4
-    assert cache_info(store, Kind.ALL).is_empty()
+    assert clear_cache(store, CacheKind.SPOTIFY) == 0
+    assert clear_cache(store, CacheKind.ALL) == 4
+    assert cache_info(store, CacheKind.ALL).is_empty()
 
 
 def test_cache_verification_names_changed_and_missing_files(store, tmp_path):
     """A byte changed behind the scan's back, a missing file and a nameless answer are named."""
-    assert verify_cache(store, Kind.ALL) == []
+    assert verify_cache(store, CacheKind.ALL).count == 0
     (tmp_path / "1.flac").write_bytes(b"x")
     (tmp_path / "2.flac").unlink()
     store.execute(
         "INSERT INTO spotify_artists BY NAME SELECT 'short' AS id, 'found' AS status, '' AS reason, "
         "0 AS failures, false AS refresh_wanted, now() AS fetched_at, 'x' AS name"
     )
-    problems = verify_cache(store, Kind.ALL)
-    assert [problem.split(": ")[1][:15] for problem in problems] == [
-        "not an id of Sp",
-        "content changed",
-        "No such file or",
-    ]
-    assert verify_cache(store, Kind.ALL, older_than_days=1) == []
+    problems = verify_cache(store, CacheKind.ALL)
+    assert problems.answers == (AnswerProblem("artist", "short", "malformed_id"),)
+    assert problems.files == (
+        FileProblem(tmp_path / "1.flac", None),
+        FileProblem(tmp_path / "2.flac", "No such file or directory"),
+    )
+    assert problems.count == 3
+    assert verify_cache(store, CacheKind.ALL, older_than_days=1).count == 0
