@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from etl.chords.lexicon import Lexicon
 from etl.chords.ragged import Ragged
-from etl.runtime.errors import EtlError
+from etl.runtime.errors import EtlError, ExitCode
 from etl.store.database import ROW_GROUP
 from etl.store.forget import forget_sources
 from etl.store.runs import REJECT_SCHEMA
@@ -186,7 +186,9 @@ def stored_sources(connection: duckdb.DuckDBPyConnection, names: Sequence[str] =
     missing = [name for name in names if name not in by_name]
     if missing:
         raise EtlError(
-            f"the store has no songs of {missing[0]}.", f"It has those of: {', '.join(sorted(by_name))}."
+            f"the store has no songs of {missing[0]}.",
+            f"It has those of: {', '.join(sorted(by_name))}.",
+            exit_code=ExitCode.USAGE,
         )
     if names:
         return [by_name[name] for name in names]

@@ -11,6 +11,7 @@ from etl.store.database import transaction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     import duckdb
 
@@ -71,6 +72,22 @@ class Coverage:
 
     songs: int
     settled: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedService:
+    """A service that may not be asked for a while.
+
+    Attributes
+    ----------
+    service
+        Its name.
+    not_before
+        When it may be asked again, UTC.
+    """
+
+    service: str
+    not_before: datetime
 
 
 def table(kind: str) -> str:
@@ -180,6 +197,15 @@ def coverage(connection: duckdb.DuckDBPyConnection) -> Coverage:
         f"SELECT count(*), count(*) FILTER (WHERE NOT ({' OR '.join(open_ids)})) FROM songs"
     ).fetchall()[0]
     return Coverage(songs, settled)
+
+
+def parked_services(connection: duckdb.DuckDBPyConnection) -> tuple[ParkedService, ...]:
+    """Read which services may not be asked now."""
+    rows = connection.sql(
+        "SELECT task, not_before FROM ledger WHERE status = 'parked' AND version = 'breaker' "
+        "AND not_before > now() ORDER BY task"
+    ).pl()
+    return tuple(ParkedService(*row) for row in rows.iter_rows())
 
 
 def cache_info(connection: duckdb.DuckDBPyConnection, *, older_than_days: float = 0.0) -> pl.DataFrame:
