@@ -67,10 +67,8 @@ def _describe(report: Report) -> str:
     if not report.bad:
         return f"{report.file}: {report.rows:,} rows, all good by the schema {report.schema}"
     good = report.rows - report.bad
-    lines = [
-        f"{report.file}: {report.rows:,} rows = {good:,} good + {report.bad:,} bad "
-        f"by the schema {report.schema}"
-    ]
+    counts = f"{report.rows:,} rows = {good:,} good + {report.bad:,} bad"
+    lines = [f"{report.file}: {counts} by the schema {report.schema}"]
     for broken in report.broken:
         lines.append(f"  {broken.rows:>9,}  {broken.rule}")
         lines += [

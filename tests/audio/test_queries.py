@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,6 @@ BEAT = f"{FEATURE_VERSION}.beat"
 
 ROOT = Path(__file__).parents[2]
 QUERIES = sorted((ROOT / "sql" / "queries").glob("library-*.sql"))
-TABLES = ("files", "tracks", "sonic_features")
 
 
 @pytest.fixture
@@ -94,31 +92,6 @@ def test_similar_tracks_come_nearest_first(store):
     assert [row[0] for row in by_title[:2]] == [0.0, 0.0]
     assert by_title[2][0] > 0.5
     assert store.execute(query, {"track": "id1", "limit": 50}).fetchall() == by_title
-
-
-@pytest.mark.parametrize("table", TABLES)
-def test_schema_file_describes_the_table(store, table):
-    """Names, order, nullability and types of the schema file are those of the table."""
-    schema = json.loads((ROOT / "schemas" / f"{table}.json").read_text())
-    columns = store.execute(
-        "SELECT column_name, data_type, is_nullable FROM duckdb_columns() WHERE table_name = ? "
-        "ORDER BY column_index",
-        [table],
-    ).fetchall()
-    kinds = {
-        "VARCHAR": "string",
-        "TIMESTAMP WITH TIME ZONE": "datetime",
-        "FLOAT": "number",
-        "DOUBLE": "number",
-    }
-    assert [
-        (field["name"], field["type"], not field.get("constraints", {}).get("required", False))
-        for field in schema["fields"]
-    ] == [
-        (name, "array" if kind.endswith("]") else kinds.get(kind, "integer"), nullable)
-        for name, kind, nullable in columns
-    ]
-    assert all(field["description"] for field in schema["fields"])
 
 
 def test_what_costs_a_worker_is_tried_thrice(store, tmp_path):
