@@ -317,7 +317,7 @@ def test_documentation_lists_the_shipped_queries(etl):
         (["DELETE FROM songs"], "cannot change the store", "SELECT"),
         (["/* nothing */"], "returns no rows", "SELECT"),
         (["runs", "--format", "csv", "--json"], "--json is not --format csv", "Leave out one"),
-        ([], "there is no query", "--list"),
+        ([], "no query given", "--list"),
     ],
 )
 def test_errors_say_what_was_wrong_and_what_to_do(etl, arguments, message, hint):

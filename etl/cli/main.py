@@ -49,6 +49,7 @@ app = typer.Typer(
     help="Columnar ETL for music data: chords, audio and MIDI in, DuckDB and data sets for models out.",
     epilog="Start with: etl demo",
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )

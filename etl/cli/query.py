@@ -73,7 +73,7 @@ def query(
         return
     if sql is None:
         raise EtlError(
-            "there is no query.", "Give a name of `etl query --list`, or SQL.", exit_code=ExitCode.USAGE
+            "no query given.", "Give a name from `etl query --list`, or SQL.", exit_code=ExitCode.USAGE
         )
     if as_json and file_format not in {Output.TABLE, Output.JSON}:
         raise EtlError(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import duckdb
 
-from etl.runtime.errors import EtlError
+from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.files import check_writable
 from etl.runtime.resources import resource
 
@@ -111,7 +111,8 @@ def _connect(path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnecti
         if "No space left" in str(error):
             raise EtlError(
                 f"no space left on the disk of {path}.",
-                "What was finished is kept. Free some space, run again.",
+                "Finished work is kept. Free some space, run again.",
+                exit_code=ExitCode.CANNOT_WRITE,
             ) from error
         raise
     except RuntimeError as error:
@@ -173,7 +174,11 @@ def _open_error(path: Path, error: duckdb.Error) -> EtlError:
             f"Wait for it to end, stop it with `kill {pid}` (it can be resumed), or use another --db.",
         )
     if "not a valid DuckDB database" in text or "Serialization" in text:
-        return EtlError(f"{path} is not a DuckDB file of this version.", "Pass another --db PATH.")
+        return EtlError(
+            f"{path} is not a DuckDB file of this version.",
+            "Pass another --db PATH.",
+            exit_code=ExitCode.BAD_DATA,
+        )
     return EtlError(f"cannot open {path}: {text}", "Pass another --db PATH.")
 
 
@@ -198,7 +203,9 @@ def applied_versions(connection: duckdb.DuckDBPyConnection, path: Path) -> set[i
     except duckdb.CatalogException as error:
         if connection.execute("SELECT 1 FROM duckdb_tables()").fetchall():
             raise EtlError(
-                f"{path} is a DuckDB file of another program.", "Pass another --db PATH."
+                f"{path} is a DuckDB file of another program.",
+                "Pass another --db PATH.",
+                exit_code=ExitCode.BAD_DATA,
             ) from error
         return set()
     newer = applied - _known_versions()
@@ -206,6 +213,7 @@ def applied_versions(connection: duckdb.DuckDBPyConnection, path: Path) -> set[i
         raise EtlError(
             f"{path} was written by a newer version of music-etl (migration {max(newer)}).",
             "Upgrade with `pip install --upgrade music-etl`, or pass another --db PATH.",
+            exit_code=ExitCode.BAD_DATA,
         )
     return applied
 
