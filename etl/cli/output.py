@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
-def show(result: Result, text: Callable[[Result], str], *, as_json: bool, err: bool = False) -> None:
+def show(result: Result, text: Callable[[Result], str], *, as_json: bool) -> None:
     """Print a result on standard output.
 
     Parameters
@@ -33,10 +33,8 @@ def show(result: Result, text: Callable[[Result], str], *, as_json: bool, err: b
         Words the result for people.
     as_json
         Print JSON instead.
-    err
-        Print on standard error.
     """
-    typer.echo(json_document(result).encode() if as_json else text(result), err=err)
+    typer.echo(json_document(result).encode() if as_json else text(result))
 
 
 def json_document(result: object) -> str:

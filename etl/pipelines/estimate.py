@@ -95,7 +95,7 @@ class BuildPlan:
     problem
         Why the store cannot be looked into, if so.
     limit
-        Read so many rows at most, or None for all.
+        Stop after this many rows, or None for all.
     workers
         Threads.
     forecast

@@ -42,7 +42,7 @@ CHECKS: Final[Mapping[str, str]] = MappingProxyType(
             FROM song_tokens JOIN song_harmony USING (song_id)
             WHERE len(chord_ids) <> n_chords + n_unknown OR len(numeral_ids) <> len(chord_ids)
         """,
-        "unknown chords are those that are no chord symbol": """
+        "unknown chords are the tokens that are not chord symbols": """
             SELECT song_id, n_unknown, coalesce(found, 0) AS found
             FROM song_harmony
             LEFT JOIN (
