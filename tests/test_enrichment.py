@@ -501,17 +501,7 @@ def test_senseless_rates_are_refused(monkeypatch: pytest.MonkeyPatch, text: str)
 
 
 @pytest.mark.parametrize("kind", ["artist", "track"])
-def test_schema_names_the_columns_of_the_table(project: Project, kind: str) -> None:
-    """The published schema and the table agree on names, order and what may be null."""
-    path = resource(f"schemas/spotify_{kind}s.json")
-    fields = json.loads(path.read_text(encoding="utf-8"))["fields"]
-    with read_store(project.database) as connection:
-        columns = connection.execute(
-            "SELECT column_name, NOT is_nullable FROM duckdb_columns() WHERE table_name = ? "
-            "ORDER BY column_index",
-            [f"spotify_{kind}s"],
-        ).fetchall()
-    assert [
-        (field["name"], field.get("constraints", {}).get("required", False)) for field in fields
-    ] == columns
+def test_answers_have_columns_of_the_table(kind: str) -> None:
+    """The published schema of the table knows every column of a frame of answers."""
+    fields = json.loads(resource(f"schemas/spotify_{kind}s.json").read_text(encoding="utf-8"))["fields"]
     assert set(ANSWER_SCHEMAS[kind]) < {field["name"] for field in fields}

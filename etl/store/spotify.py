@@ -11,6 +11,7 @@ from etl.store.database import transaction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     import duckdb
 
@@ -71,6 +72,22 @@ class Coverage:
 
     songs: int
     settled: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedService:
+    """A service that may not be asked for a while.
+
+    Attributes
+    ----------
+    service
+        Its name.
+    not_before
+        When it may be asked again, UTC.
+    """
+
+    service: str
+    not_before: datetime
 
 
 def table(kind: str) -> str:
@@ -182,6 +199,15 @@ def coverage(connection: duckdb.DuckDBPyConnection) -> Coverage:
     return Coverage(songs, settled)
 
 
+def parked_services(connection: duckdb.DuckDBPyConnection) -> tuple[ParkedService, ...]:
+    """Read which services may not be asked now."""
+    rows = connection.sql(
+        "SELECT task, not_before FROM ledger WHERE status = 'parked' AND version = 'breaker' "
+        "AND not_before > now() ORDER BY task"
+    ).pl()
+    return tuple(ParkedService(*row) for row in rows.iter_rows())
+
+
 def cache_info(connection: duckdb.DuckDBPyConnection, *, older_than_days: float = 0.0) -> pl.DataFrame:
     """Count the answers that are so many days old or older.
 
@@ -212,16 +238,35 @@ def clear_cache(connection: duckdb.DuckDBPyConnection, *, older_than_days: float
     )
 
 
-def verify_cache(connection: duckdb.DuckDBPyConnection, *, older_than_days: float = 0.0) -> list[str]:
-    """Name the answers, so many days old or older, that cannot be right."""
+@dataclass(frozen=True)
+class AnswerProblem:
+    """An answer that cannot be right.
+
+    Attributes
+    ----------
+    kind, id
+        ``artist`` or ``track``, and which.
+    problem
+        ``found_without_name`` or ``malformed_id``.
+    """
+
+    kind: str
+    id: str
+    problem: str
+
+
+def verify_cache(
+    connection: duckdb.DuckDBPyConnection, *, older_than_days: float = 0.0
+) -> list[AnswerProblem]:
+    """Find the answers, so many days old or older, that cannot be right."""
     return [
-        f"{kind} {id_}: {what}"
+        AnswerProblem(kind, id_, problem)
         for kind in SONG_COLUMNS
-        for id_, what in connection.execute(
+        for id_, problem in connection.execute(
             "SELECT id, "
-            "CASE WHEN status = 'found' AND trim(coalesce(name, '')) = '' THEN 'found without a name' "
-            f"WHEN NOT regexp_full_match(id, '{VALID_ID}') THEN 'not an id of Spotify' END AS what "
-            f"FROM {table(kind)} WHERE what IS NOT NULL AND {_OLDER} ORDER BY id",
+            "CASE WHEN status = 'found' AND trim(coalesce(name, '')) = '' THEN 'found_without_name' "
+            f"WHEN NOT regexp_full_match(id, '{VALID_ID}') THEN 'malformed_id' END AS problem "
+            f"FROM {table(kind)} WHERE problem IS NOT NULL AND {_OLDER} ORDER BY id",
             {"seconds": older_than_days * 86_400},
         ).fetchall()
     ]
