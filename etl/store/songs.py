@@ -12,7 +12,7 @@ import pyarrow as pa
 from etl.chords.lexicon import Lexicon
 from etl.chords.ragged import Ragged
 from etl.runtime.errors import EtlError
-from etl.store.database import ROW_GROUP
+from etl.store.connection import ROW_GROUP
 from etl.store.runs import REJECT_SCHEMA
 
 if TYPE_CHECKING:

@@ -1,0 +1,60 @@
+"""A run whose items are numbers: each leaves a ledger entry, a reject and a last value, in bursts.
+
+    python numbers_run.py STORE ITEMS [SECONDS_AN_ITEM [SECONDS_A_BURST]]
+
+Prints `started`, then the number of items that were left to do, then the seconds that they took.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import polars as pl
+
+from etl.runtime.errors import EtlError
+from etl.runtime.limits import Limits
+from etl.store import service_state
+from etl.store.bursts import writing
+from etl.store.ledger import Ledger, record_outcomes
+from etl.store.runs import REJECT_SCHEMA, record_rejects
+
+
+def say(text: object) -> None:
+    """Print a line now."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def numbers_run(database: Path, count: int, seconds: float, burst_s: float) -> None:
+    """Do what is left to do of ``count`` items."""
+    limits = Limits(burst_s=burst_s, burst_items=50, patience_s=0.5)
+    with writing(database, "numbers run", {"count": count}, limits=limits) as store:
+        say("started")
+        items = pl.DataFrame({"item": [str(number) for number in range(count)]})
+        with store.reading() as connection:
+            left = Ledger(connection, "numbers", "1").missing(items)["item"].to_list()
+        say(len(left))
+        began = time.monotonic()
+        for item in left:
+            reject = pl.DataFrame(
+                [("number", int(item), "test", "kind", "why", item)], schema=REJECT_SCHEMA, orient="row"
+            )
+            store.put(
+                record_rejects(store.run, reject),
+                service_state.put("numbers", "test", "last", int(item)),
+                record_outcomes("numbers", "1", pl.DataFrame({"item": [item], "status": ["done"]})),
+            )
+            if seconds:
+                time.sleep(seconds)
+        say(time.monotonic() - began)
+
+
+if __name__ == "__main__":
+    _, _path, _count, *_rest = sys.argv
+    _seconds, _burst_s = ([float(text) for text in _rest] + [0.0, 0.1][len(_rest) :])[:2]
+    try:
+        numbers_run(Path(_path), int(_count), _seconds, _burst_s)
+    except EtlError as error:
+        sys.exit(f"etl: {error}")
