@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 _MERGED_AT_ONCE: Final = 50
 """Bursts of the journal that are merged before the file is closed for a moment, so that readers get in."""
 
+_POLLS_BETWEEN: Final = 5
+"""For so many attempts of a reader the file stays closed between two bursts, whatever there is to write."""
+
 _QUEUED_BURSTS: Final = 4
 """Bursts that may gather while one is written, before the run has to wait."""
 
@@ -73,11 +76,14 @@ def writing(
         If another run writes to the store, or the store cannot be opened.
     """
     check_writable(database)
-    with run_lock(database, f"etl {command}"), BurstWriter(database, limits) as store:
-        with store.reading() as connection:
-            store.run = Run(next_run_id(connection), log=log)
-        with run_reported(store.run, command, arguments, store.put):
-            yield store
+    with run_lock(database, f"etl {command}"):
+        with BurstWriter(database, limits) as store:
+            with store.reading() as connection:
+                store.run = Run(next_run_id(connection), log=log)
+            with run_reported(store.run, command, arguments, store.put):
+                yield store
+        if store.waiting:
+            store.run.tell(f"the store is held: {store.waiting} bursts wait for the next command that writes")
 
 
 class BurstWriter:
@@ -107,6 +113,7 @@ class BurstWriter:
         self._groups_put = self._groups_kept = 0
         self._is_flushing = self._is_closing = False
         self._retry_at: float | None = None
+        self._not_before = 0.0
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._write_bursts, name="etl-store", daemon=True)
 
@@ -143,6 +150,8 @@ class BurstWriter:
 
     def put(self, *writes: Write, items: int = 1) -> None:
         """Write these, in this order, in one transaction, within a few seconds.
+
+        A write takes a few milliseconds, of one row or of a thousand: put the rows of many items together.
 
         Parameters
         ----------
@@ -243,11 +252,11 @@ class BurstWriter:
         """When the next burst is to be written, None if there is nothing to write."""
         is_full = self._items >= self._limits.burst_items
         if self._queue and (self._is_flushing or self._is_closing or is_full):
-            return 0.0
+            return self._not_before
         times = [self._first_queued + self._limits.burst_s] if self._queue else []
         if self._retry_at is not None:
             times.append(self._retry_at)
-        return min(times, default=None)
+        return max(min(times), self._not_before) if times else None
 
     def _is_worth_waiting(self) -> bool:
         """Whether there is a journal to merge, and it may be but a query that holds the file."""
@@ -259,9 +268,10 @@ class BurstWriter:
         """Write to the store after what waits in the journal; where that cannot be, to the journal."""
         if not self._write_to_store(writes) and writes:
             add_burst(self._database, writes, latest_migration())
+        now = time.monotonic()
+        self._not_before = now + _POLLS_BETWEEN * self._limits.poll_s
         self._retry_at = None
         if waiting_bursts(self._database):
-            now = time.monotonic()
             is_new = self._held_since is None or now < self._held_since + self._limits.patience_s
             self._retry_at = now + (self._limits.poll_s if is_new else self._limits.burst_s)
 

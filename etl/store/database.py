@@ -178,6 +178,7 @@ def merge_journal(
     waiting = waiting_bursts(path)
     if waiting:
         migration = max(applied_versions(connection, path), default=0)
+        _check_version(read_burst(waiting[0]), migration)
         if not keep:
             sync_journal(path)
             _forget_merged(connection, {burst_id(file) for file in waiting})
@@ -196,7 +197,7 @@ def _forget_merged(connection: duckdb.DuckDBPyConnection, waiting: set[str]) -> 
     connection.execute("DELETE FROM merged_bursts WHERE burst_id NOT IN (SELECT unnest(?))", [list(waiting)])
 
 
-def _merge(connection: duckdb.DuckDBPyConnection, burst: Burst, migration: int) -> None:
+def _check_version(burst: Burst, migration: int) -> None:
     if burst.migration != migration:
         raise EtlError(
             f"results wait in {burst.path.parent} for a store of migration {burst.migration}, but the store "
@@ -204,6 +205,10 @@ def _merge(connection: duckdb.DuckDBPyConnection, burst: Burst, migration: int) 
             f"Merge them with music-etl {burst.version} (`etl db migrate`) and the store that they are meant "
             "for. Nothing was deleted.",
         )
+
+
+def _merge(connection: duckdb.DuckDBPyConnection, burst: Burst, migration: int) -> None:
+    _check_version(burst, migration)
     try:
         with transaction(connection):
             for write in burst.writes:

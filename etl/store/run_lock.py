@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -37,7 +38,7 @@ class Holder:
     pid
         Its process.
     started
-        When the process began, seconds since 1970; None if that is not known.
+        When it began to hold it, or the process itself began, seconds since 1970; None if that is not known.
     command
         What it runs; empty if that is not known.
     """
@@ -47,17 +48,18 @@ class Holder:
     command: str = ""
 
     @classmethod
-    def of_process(cls, pid: int, command: str = "") -> Self:
-        """Look the process up."""
-        import psutil  # noqa: PLC0415 - a reader that finds the store free does without
+    def of_process(cls, pid: int) -> Self:
+        """Look a process up."""
+        import psutil  # noqa: PLC0415 - of use for errors alone
 
         with suppress(psutil.Error):
-            return cls(pid, psutil.Process(pid).create_time(), command)
-        return cls(pid, None, command)
+            return cls(pid, psutil.Process(pid).create_time())
+        return cls(pid, None)
 
     def is_alive(self) -> bool:
         """Whether the process runs, and is not a later one with the same number."""
-        return self.started is not None and Holder.of_process(self.pid).started == self.started
+        began = Holder.of_process(self.pid).started
+        return began is not None and self.started is not None and began <= self.started + 1
 
 
 def run_lock_path(database: Path) -> Path:
@@ -102,7 +104,7 @@ def run_lock(database: Path, command: str) -> Iterator[None]:
         raise write_error(path, error) from error
     try:
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(asdict(Holder.of_process(os.getpid(), command))).encode(), 0)
+        os.pwrite(descriptor, json.dumps(asdict(Holder(os.getpid(), time.time(), command))).encode(), 0)
         yield
     finally:
         path.unlink(missing_ok=True)  # before the lock ends: whoever comes next makes a file of its own

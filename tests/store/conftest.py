@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ import pytest
 from etl.store.database import open_store, read_store
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Iterator
 
 RUN = Path(__file__).with_name("numbers_run.py")
@@ -28,18 +30,38 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.started: list[subprocess.Popen[str]] = []
         self.journal = path.with_name(f"{path.name}.journal")
         with open_store(path):
             pass
 
     def start(self, items: int, *, seconds: float = 0.0, burst_s: float = 0.1) -> subprocess.Popen[str]:
         """Start a run and wait until it has the store."""
-        command = [sys.executable, RUN, self.path, *map(str, (items, seconds, burst_s))]
+        command = [sys.executable, *map(str, (RUN, self.path, items, seconds, burst_s))]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.started.append(process)
         assert process.stdout
         if process.stdout.readline() != "started\n":
             raise AssertionError(process.communicate())
         return process
+
+    def kill(self, process: subprocess.Popen[str], chance: random.Random) -> None:
+        """Kill a run at a random moment of one of its first bursts."""
+        for _ in range(chance.randint(2, 12)):
+            before = self.state()
+            while self.state() == before and process.poll() is None:
+                time.sleep(0.001)
+        time.sleep(chance.uniform(0.0, 0.05))
+        process.kill()
+        process.communicate()
+
+    def state(self) -> list[tuple[str, int, int]]:
+        """Name, size and time of all files of the store."""
+        files = []
+        for path in sorted(self.path.parent.rglob("*")):
+            with suppress(FileNotFoundError):
+                files.append((path.name, path.stat().st_size, path.stat().st_mtime_ns))
+        return files
 
     def end(self, process: subprocess.Popen[str]) -> tuple[int, float]:
         """Wait for a run; give the items that it did and the seconds that they took."""
@@ -91,9 +113,13 @@ class Store:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    """Make a store."""
-    return Store(tmp_path / "music.duckdb")
+def store(tmp_path: Path) -> Iterator[Store]:
+    """Make a store; end the runs that a failed test leaves."""
+    made = Store(tmp_path / "music.duckdb")
+    yield made
+    for process in made.started:
+        with process:
+            process.kill()
 
 
 @pytest.fixture

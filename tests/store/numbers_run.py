@@ -1,6 +1,6 @@
-"""A run whose items are numbers: each leaves a ledger entry, a reject and a last value, in bursts.
+"""A run whose items are numbers: each leaves a ledger entry and a reject, each ten of them a last value.
 
-    python numbers_run.py STORE ITEMS [SECONDS_AN_ITEM [SECONDS_A_BURST]]
+    python numbers_run.py STORE ITEMS [SECONDS_A_TEN [SECONDS_A_BURST]]
 
 Prints `started`, then the number of items that were left to do, then the seconds that they took.
 """
@@ -29,7 +29,7 @@ def say(text: object) -> None:
 
 def numbers_run(database: Path, count: int, seconds: float, burst_s: float) -> None:
     """Do what is left to do of ``count`` items."""
-    limits = Limits(burst_s=burst_s, burst_items=50, patience_s=0.5)
+    limits = Limits(burst_s=burst_s, burst_items=200, patience_s=0.5)
     with writing(database, "numbers run", {"count": count}, limits=limits) as store:
         say("started")
         items = pl.DataFrame({"item": [str(number) for number in range(count)]})
@@ -37,14 +37,16 @@ def numbers_run(database: Path, count: int, seconds: float, burst_s: float) -> N
             left = Ledger(connection, "numbers", "1").missing(items)["item"].to_list()
         say(len(left))
         began = time.monotonic()
-        for item in left:
-            reject = pl.DataFrame(
-                [("number", int(item), "test", "kind", "why", item)], schema=REJECT_SCHEMA, orient="row"
-            )
+        for first in range(0, len(left), 10):
+            some = left[first : first + 10]
+            rows = [("number", int(item), "test", "kind", "why", item) for item in some]
             store.put(
-                record_rejects(store.run, reject),
-                service_state.put("numbers", "test", "last", int(item)),
-                record_outcomes("numbers", "1", pl.DataFrame({"item": [item], "status": ["done"]})),
+                record_rejects(store.run, pl.DataFrame(rows, schema=REJECT_SCHEMA, orient="row")),
+                service_state.put("numbers", "test", "last", int(some[-1])),
+                record_outcomes(
+                    "numbers", "1", pl.DataFrame({"item": some}).with_columns(status=pl.lit("done"))
+                ),
+                items=len(some),
             )
             if seconds:
                 time.sleep(seconds)
