@@ -2,42 +2,47 @@
 
 from __future__ import annotations
 
-import re
+import shlex
+import sys
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from etl.runtime.disk.files import check_writable
 from etl.runtime.errors import EtlError, ExitCode
+from etl.runtime.limits import LIMITS, Limits
 from etl.runtime.resources import resource
+from etl.store.connection import connect_store
+from etl.store.journal import burst_id, read_burst, remove_journal, sync_journal, waiting_bursts
+from etl.store.run_lock import run_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-ROW_GROUP: Final = 32_768
-"""Rows that are compressed and written together. Inserts of so many rows are written while the next are
-made; of fewer, or into larger groups, only when the transaction commits, all at once."""
-
-_PID: Final = re.compile(r"PID (\d+)")
+    from etl.store.journal import Burst
 
 
 @contextmanager
-def open_store(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_store(path: Path, *, limits: Limits = LIMITS) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the store for writing, making or migrating it as needed.
+
+    Results that wait in its journal are merged first.
 
     Raises
     ------
     EtlError
-        If another process holds the file, it is no store, or it was written by a newer version.
+        If another run writes to it, another process holds the file for longer than ``limits.patience_s``,
+        it is no store, or it was written by a newer version.
     """
     check_writable(path)
-    with _connect(path, read_only=False) as connection:
-        migrate(connection, path)
-        _create_views(connection, "VIEW")
+    with (
+        run_lock(path, shlex.join(sys.orig_argv)),
+        connect_store(path, read_only=False, limits=limits) as connection,
+    ):
+        bring_up_to_date(connection, path)
         yield connection
 
 
@@ -66,73 +71,41 @@ def upgrade_store(path: Path) -> Upgrade:
         As :func:`open_store`.
     """
     check_writable(path)
-    with _connect(path, read_only=False) as connection:
-        applied = migrate(connection, path)
-        _create_views(connection, "VIEW")
-        return Upgrade(path, tuple(applied))
+    with (
+        run_lock(path, shlex.join(sys.orig_argv)),
+        connect_store(path, read_only=False, limits=LIMITS) as connection,
+    ):
+        return Upgrade(path, tuple(bring_up_to_date(connection, path)))
+
+
+def bring_up_to_date(connection: duckdb.DuckDBPyConnection, path: Path) -> list[int]:
+    """Merge what waits in the journal, then migrate; give the numbers of the migrations."""
+    merge_journal(connection, path)
+    applied = migrate(connection, path)
+    _create_views(connection, "VIEW")
+    return applied
 
 
 @contextmanager
-def read_store(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def read_store(path: Path, *, limits: Limits = LIMITS) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the store for reading.
 
     Raises
     ------
     EtlError
-        If there is none, another process is writing to it, or its tables are of another version.
+        If there is none, another process holds it for longer than ``limits.patience_s``, or its tables are of
+        another version.
     """
     if not path.is_file():
         raise EtlError(
             f"there is no store at {path}.", "Build one with `etl build data3`, or pass --db PATH."
         )
-    with _connect(path, read_only=True) as connection:
+    with connect_store(path, read_only=True, limits=limits) as connection:
         missing = _known_versions() - applied_versions(connection, path)
         if missing:
             raise EtlError(f"{path} has tables of an older version.", f"Run `etl db migrate --db {path}`.")
         _create_views(connection, "TEMP VIEW")  # those in the file may be of an older version
         yield connection
-
-
-@contextmanager
-def _connect(path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-    try:
-        connection = duckdb.connect(str(path), read_only=True) if read_only else _connect_writer(path)
-    except duckdb.Error as error:
-        raise _open_error(path, error) from error
-    try:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("SET enable_progress_bar = false")
-        yield connection
-    except duckdb.OutOfMemoryException as error:
-        raise EtlError(f"the database ran out of room: {error}", "Free memory or disk space.") from error
-    except duckdb.Error as error:
-        if is_interruption(error):  # while a frame was read
-            raise KeyboardInterrupt from error
-        if "No space left" in str(error):
-            raise EtlError(
-                f"no space left on the disk of {path}.",
-                "Finished work is kept. Free some space, run again.",
-                exit_code=ExitCode.CANNOT_WRITE,
-            ) from error
-        raise
-    except RuntimeError as error:
-        if is_interruption(error):
-            raise KeyboardInterrupt from error
-        raise
-    finally:
-        connection.close()
-
-
-def _connect_writer(path: Path) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect()
-    try:
-        quoted = str(path).replace("'", "''")
-        connection.execute(f"ATTACH '{quoted}' AS store (TYPE duckdb, ROW_GROUP_SIZE {ROW_GROUP})")
-        connection.execute("USE store")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
 
 
 def second_connection(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
@@ -142,52 +115,17 @@ def second_connection(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyC
     return other
 
 
-def is_interruption(error: BaseException) -> bool:
-    """Whether the user stopped the program; DuckDB has errors of its own for that within a query."""
-    text = str(error)
-    return (
-        isinstance(error, KeyboardInterrupt)
-        or "Query interrupted" in text
-        or ("Python object" in text and "KeyboardInterrupt" in text)
-    )
-
-
-def _open_error(path: Path, error: duckdb.Error) -> EtlError:
-    text = str(error)
-    if "lock" in text:
-        holder = _PID.search(text)
-        if holder is None:
-            return EtlError(
-                f"{path} is in use by another process.", "Wait for it to end, or use another --db."
-            )
-        import psutil  # noqa: PLC0415 - of use for this error alone
-
-        pid = int(holder[1])
-        try:
-            started = datetime.fromtimestamp(psutil.Process(pid).create_time()).astimezone()
-        except psutil.Error:
-            since = ""
-        else:
-            since = f", started at {started:%Y-%m-%d %H:%M:%S}"
-        return EtlError(
-            f"{path} is locked by process {pid}{since}.",
-            f"Wait for it to end, stop it with `kill {pid}` (it can be resumed), or use another --db.",
-        )
-    if "not a valid DuckDB database" in text or "Serialization" in text:
-        return EtlError(
-            f"{path} is not a DuckDB file of this version.",
-            "Pass another --db PATH.",
-            exit_code=ExitCode.BAD_DATA,
-        )
-    return EtlError(f"cannot open {path}: {text}", "Pass another --db PATH.")
-
-
 def _migrations() -> dict[int, Path]:
     return {int(file.name[:4]): file for file in sorted(resource("sql/migrations").glob("[0-9]*.sql"))}
 
 
 def _known_versions() -> set[int]:
     return set(_migrations())
+
+
+def latest_migration() -> int:
+    """Give the number of the last migration that this version knows."""
+    return max(_known_versions())
 
 
 def applied_versions(connection: duckdb.DuckDBPyConnection, path: Path) -> set[int]:
@@ -233,6 +171,72 @@ def migrate(connection: duckdb.DuckDBPyConnection, path: Path) -> list[int]:
             connection.execute(file.read_text(encoding="utf-8"))
             connection.execute("INSERT INTO schema_migrations VALUES (?, ?, now())", [version, file.stem])
     return sorted(pending)
+
+
+def merge_journal(
+    connection: duckdb.DuckDBPyConnection, path: Path, *, keep: bool = False, at_most: int | None = None
+) -> None:
+    """Write what waits in the journal of a store, each burst in a transaction of its own and exactly once.
+
+    Parameters
+    ----------
+    connection
+        The store, open for writing, or a copy of it.
+    path
+        The store.
+    keep
+        Leave the journal as it is: ``connection`` is a copy.
+    at_most
+        How many bursts to write; None for all.
+
+    Raises
+    ------
+    EtlError
+        If a burst cannot be read, is meant for a store of another version, or cannot be written. It stays.
+    """
+    waiting = waiting_bursts(path)
+    if waiting:
+        migration = max(applied_versions(connection, path), default=0)
+        _check_version(read_burst(waiting[0]), migration)
+        if not keep:
+            sync_journal(path)
+            _forget_merged(connection, {burst_id(file) for file in waiting})
+        known = {name for (name,) in connection.execute("SELECT burst_id FROM merged_bursts").fetchall()}
+        for file in waiting[:at_most]:
+            if burst_id(file) not in known:
+                _merge(connection, read_burst(file), migration)
+            if not keep:
+                file.unlink()
+    if not keep:
+        remove_journal(path)
+
+
+def _forget_merged(connection: duckdb.DuckDBPyConnection, waiting: set[str]) -> None:
+    """Forget merged bursts whose files are gone for good."""
+    connection.execute("DELETE FROM merged_bursts WHERE burst_id NOT IN (SELECT unnest(?))", [list(waiting)])
+
+
+def _check_version(burst: Burst, migration: int) -> None:
+    if burst.migration != migration:
+        raise EtlError(
+            f"results wait in {burst.path.parent} for a store of migration {burst.migration}, but the store "
+            f"has migration {migration}.",
+            f"Merge them with music-etl {burst.version} (`etl db migrate`) and the store that they are meant "
+            "for. Nothing was deleted.",
+        )
+
+
+def _merge(connection: duckdb.DuckDBPyConnection, burst: Burst, migration: int) -> None:
+    _check_version(burst, migration)
+    try:
+        with transaction(connection):
+            for write in burst.writes:
+                write(connection)
+            connection.execute("INSERT INTO merged_bursts VALUES (?, now())", [burst_id(burst.path)])
+    except (duckdb.ProgrammingError, duckdb.IntegrityError, duckdb.DataError) as error:
+        raise EtlError(
+            f"results that wait in {burst.path} do not fit into the store: {error}", "Nothing was deleted."
+        ) from error
 
 
 def _create_views(connection: duckdb.DuckDBPyConnection, kind: str) -> None:

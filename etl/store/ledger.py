@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
+from etl.store.writes import Write
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import duckdb
 
 LEDGER_SCHEMA: Final[dict[str, Any]] = {
@@ -81,3 +85,19 @@ class Ledger:
                 [self.task, self.version],
             ).fetchall()
         )
+
+
+def record_outcomes(task: str, version: str, outcomes: pl.DataFrame) -> Write:
+    """Record outcomes as :meth:`Ledger.record` does; to be put together with the results."""
+    return Write(
+        "etl.store.ledger:write_outcomes",
+        frames={"outcomes": outcomes},
+        values={"task": task, "version": version},
+    )
+
+
+def write_outcomes(
+    connection: duckdb.DuckDBPyConnection, frames: Mapping[str, pl.DataFrame], values: Mapping[str, Any]
+) -> None:
+    """Write what :func:`record_outcomes` says."""
+    Ledger(connection, values["task"], values["version"]).record(frames["outcomes"])

@@ -6,6 +6,7 @@ import json
 import os
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -14,11 +15,11 @@ import etl
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.meter import Meter
 from etl.runtime.rejects import REJECT_SCHEMA
-from etl.store.database import is_interruption
+from etl.store.connection import is_interruption
+from etl.store.writes import Write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from datetime import datetime
+    from collections.abc import Callable, Iterator, Mapping
 
     import polars as pl
 
@@ -105,27 +106,51 @@ def recorded_run(
 
     A run that an earlier process left unfinished (killed, or the machine went down) is marked as failed.
     """
-    connection.execute(
-        "UPDATE runs SET status = 'failed', ended_at = now(), error = 'the process was killed' "
-        "WHERE status = 'running'"
+    run = Run(next_run_id(connection), log=log)
+    with run_reported(run, command, arguments, lambda write: write(connection)):
+        yield run
+
+
+def next_run_id(connection: duckdb.DuckDBPyConnection) -> int:
+    """Give the number of the next run."""
+    number: int = connection.execute("SELECT coalesce(max(run_id), 0) + 1 FROM runs").fetchall()[0][0]
+    return number
+
+
+@contextmanager
+def run_reported(
+    run: Run, command: str, arguments: Mapping[str, Any], put: Callable[[Write], object]
+) -> Iterator[None]:
+    """Report the start and the end of a run to its log, and to ``put`` as writes."""
+    put(
+        Write(
+            "etl.store.runs:write_start",
+            values={
+                "run_id": run.run_id,
+                "command": command,
+                "arguments": json.dumps(arguments, default=str),
+                "version": etl.__version__,
+                "pid": os.getpid(),
+                "started_at": _now(),
+            },
+        )
     )
-    run_id = connection.execute(
-        "INSERT INTO runs (command, arguments, version, pid, started_at, status) "
-        "VALUES (?, ?, ?, ?, now(), 'running') RETURNING run_id",
-        [command, json.dumps(arguments, default=str), etl.__version__, os.getpid()],
-    ).fetchall()[0][0]
-    run = Run(run_id, log=log)
     run.tell(f"{command} started, music-etl {etl.__version__}")
     try:
-        yield run
+        yield
     except BaseException as error:
-        if log is not None:
-            log.write("error", f"run {run_id}: {_status(error)}: {type(error).__name__}: {error}")
-        with suppress(duckdb.Error):  # a full disk closes the store; the next run marks this one as killed
-            _finish(connection, run, _status(error), f"{type(error).__name__}: {error}")
+        if run.log is not None:
+            run.log.write("error", f"run {run.run_id}: {_status(error)}: {type(error).__name__}: {error}")
+        # A full disk closes the store; the next run marks this one as killed.
+        with suppress(duckdb.Error, EtlError):
+            put(_end(run, _status(error), f"{type(error).__name__}: {error}"))
         raise
-    _finish(connection, run, "done", None)
+    put(_end(run, "done", None))
     run.tell(f"done in {run.meter.elapsed:.1f} s; {run.items_rejected:,} rejects")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
 
 
 def _status(error: BaseException) -> str:
@@ -136,32 +161,72 @@ def _status(error: BaseException) -> str:
     return "failed"
 
 
-def _finish(connection: duckdb.DuckDBPyConnection, run: Run, status: str, error: str | None) -> None:
+def _end(run: Run, status: str, error: str | None) -> Write:
+    return Write(
+        "etl.store.runs:write_end",
+        values={
+            "run_id": run.run_id,
+            "status": status,
+            "ended_at": _now(),
+            "items_in": run.items_in,
+            "items_out": run.items_out,
+            "items_rejected": run.items_rejected,
+            "wall_s": run.meter.elapsed,
+            "cpu_s": run.meter.cpu,
+            "stage_s": json.dumps(run.meter.seconds),
+            "error": error,
+        },
+    )
+
+
+def write_start(
+    connection: duckdb.DuckDBPyConnection, _frames: Mapping[str, object], values: Mapping[str, Any]
+) -> None:
+    """Enter a run that begins; one that is still running was killed."""
     connection.execute(
-        "UPDATE runs SET status = ?, ended_at = now(), items_in = ?, items_out = ?, items_rejected = ?, "
-        "wall_s = ?, cpu_s = ?, stage_s = ?, error = ? WHERE run_id = ?",
-        [
-            status,
-            run.items_in,
-            run.items_out,
-            run.items_rejected,
-            run.meter.elapsed,
-            run.meter.cpu,
-            json.dumps(run.meter.seconds),
-            error,
-            run.run_id,
-        ],
+        "UPDATE runs SET status = 'failed', ended_at = now(), error = 'the process was killed' "
+        "WHERE status = 'running'"
+    )
+    connection.execute(
+        "INSERT INTO runs (run_id, command, arguments, version, pid, started_at, status) "
+        "VALUES ($run_id, $command, $arguments, $version, $pid, $started_at, 'running')",
+        dict(values),
+    )
+
+
+def write_end(
+    connection: duckdb.DuckDBPyConnection, _frames: Mapping[str, object], values: Mapping[str, Any]
+) -> None:
+    """Enter how a run ended."""
+    connection.execute(
+        "UPDATE runs SET status = $status, ended_at = $ended_at, items_in = $items_in, "
+        "items_out = $items_out, items_rejected = $items_rejected, wall_s = $wall_s, cpu_s = $cpu_s, "
+        "stage_s = $stage_s, error = $error WHERE run_id = $run_id",
+        dict(values),
     )
 
 
 def add_rejects(connection: duckdb.DuckDBPyConnection, run: Run, rejects: pl.DataFrame) -> None:
+    """Store refused rows or files now, as :func:`record_rejects`."""
+    record_rejects(run, rejects)(connection)
+
+
+def record_rejects(run: Run, rejects: pl.DataFrame) -> Write:
     """Store refused rows or files; ``rejects`` has the columns of :data:`REJECT_SCHEMA`.
 
     The run's own count of rejects goes up by as many, and each is told in its log.
     """
-    rows = rejects.select(name for name in REJECT_SCHEMA if name in rejects.columns)  # noqa: F841 (read by name)
-    connection.execute("INSERT INTO rejects BY NAME SELECT ? AS run_id, * FROM rows", [run.run_id])
     run.items_rejected += rejects.height
     if run.log is not None:
         for stage, source, reason in rejects.select("stage", "source", "reason").iter_rows():
             run.log.write("warning", f"run {run.run_id}: {stage}: {source}: {reason}")
+    return Write("etl.store.runs:write_rejects", frames={"rejects": rejects}, values={"run_id": run.run_id})
+
+
+def write_rejects(
+    connection: duckdb.DuckDBPyConnection, frames: Mapping[str, pl.DataFrame], values: Mapping[str, Any]
+) -> None:
+    """Write what :func:`record_rejects` says."""
+    rejects = frames["rejects"]
+    rows = rejects.select(name for name in REJECT_SCHEMA if name in rejects.columns)  # noqa: F841 (read by name)
+    connection.execute("INSERT INTO rejects BY NAME SELECT ? AS run_id, * FROM rows", [values["run_id"]])

@@ -13,7 +13,7 @@ from etl.chords.lexicon import Lexicon
 from etl.chords.ragged import Ragged
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.rejects import REJECT_SCHEMA
-from etl.store.database import ROW_GROUP
+from etl.store.connection import ROW_GROUP
 from etl.store.forget import forget_sources
 
 if TYPE_CHECKING:

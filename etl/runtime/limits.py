@@ -1,0 +1,30 @@
+"""Sizes, cadences and patience that long runs keep to: one frozen value, handed down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a run keeps to.
+
+    Attributes
+    ----------
+    burst_s, burst_items
+        Results go to the store when the first of them is so many seconds old, or when so many items wait.
+    patience_s
+        Seconds to wait for another process to let go of the store.
+    poll_s
+        Seconds between two attempts to open it.
+    """
+
+    burst_s: float = 5.0
+    burst_items: int = 1000
+    patience_s: float = 5.0
+    poll_s: float = 0.03
+
+
+LIMITS: Final = Limits()
+"""What holds where nothing else is said."""

@@ -1,0 +1,311 @@
+"""How a long run writes: results gather in memory, the store is open only while a burst of them is written.
+
+Queries and exports get in between. Where another process keeps the file open, bursts wait in the journal,
+flushed to disk, and the run goes on; they are merged as soon as the file is free, at the latest by the next
+command that writes. A run that is killed has lost what gathered since its last burst, and nothing else.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import duckdb
+
+from etl.runtime.disk.files import check_writable
+from etl.runtime.limits import LIMITS, Limits
+from etl.store.connection import StoreBusyError, attach, configure, connect_store, detach, errors_explained
+from etl.store.copy import StoreCopy
+from etl.store.database import (
+    bring_up_to_date,
+    latest_migration,
+    merge_journal,
+    read_store,
+    transaction,
+)
+from etl.store.journal import add_burst, waiting_bursts
+from etl.store.run_lock import run_lock
+from etl.store.runs import Run, next_run_id, run_reported
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from etl.runtime.log import RunLog
+    from etl.store.writes import Write
+
+_MERGED_AT_ONCE: Final = 50
+"""Bursts of the journal that are merged before the file is closed for a moment, so that readers get in."""
+
+_POLLS_BETWEEN: Final = 5
+"""For so many attempts of a reader the file stays closed between two bursts, whatever there is to write."""
+
+_QUEUED_BURSTS: Final = 4
+"""Bursts that may gather while one is written, before the run has to wait."""
+
+
+@contextmanager
+def writing(
+    database: Path,
+    command: str,
+    arguments: Mapping[str, Any],
+    *,
+    limits: Limits = LIMITS,
+    log: RunLog | None = None,
+) -> Iterator[BurstWriter]:
+    """Keep other writers out of the store, record a run, and give what it writes with.
+
+    Parameters
+    ----------
+    database
+        The store; made or migrated if need be.
+    command, arguments
+        What the run is.
+    limits
+        How often it writes.
+    log
+        Where the start, the rejects and the end of the run are told as well.
+
+    Raises
+    ------
+    EtlError
+        If another run writes to the store, or the store cannot be opened.
+    """
+    check_writable(database)
+    with run_lock(database, f"etl {command}"):
+        with BurstWriter(database, limits) as store:
+            with store.reading() as connection:
+                store.run = Run(next_run_id(connection), log=log)
+            with run_reported(store.run, command, arguments, store.put):
+                yield store
+        if store.waiting:
+            store.run.tell(f"the store is held: {store.waiting} bursts wait for the next command that writes")
+
+
+class BurstWriter:
+    """Writes what it is given in bursts, on a thread of its own. Made by :func:`writing`.
+
+    An error of that thread is raised at the next call. What was put before any other error is written.
+
+    Attributes
+    ----------
+    run
+        The run that it writes for.
+    """
+
+    run: Run
+
+    def __init__(self, database: Path, limits: Limits) -> None:
+        self._database = database
+        self._limits = limits
+        self._copy = StoreCopy(database)
+        self._file = threading.RLock()  # held by whoever of this process has the file open
+        self._memory: duckdb.DuckDBPyConnection | None = None  # that files are attached to: 20 ms to make
+        self._held_since: float | None = None  # by another process, as far as is known
+        self._changed = threading.Condition()  # guards all that follows
+        self._queue: list[Sequence[Write]] = []
+        self._items = 0
+        self._first_queued = 0.0
+        self._groups_put = self._groups_kept = 0
+        self._is_flushing = self._is_closing = False
+        self._retry_at: float | None = None
+        self._not_before = 0.0
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._write_bursts, name="etl-store", daemon=True)
+
+    def __enter__(self) -> Self:
+        try:
+            with connect_store(self._database, read_only=False, limits=self._at_once) as connection:
+                bring_up_to_date(connection, self._database)
+        except StoreBusyError:  # it can be read, or copied, if its tables are of this version
+            self._held_since = time.monotonic()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify_all()
+        self._thread.join()
+        if self._memory is not None:
+            self._memory.close()
+        if kind is None:
+            self._raise_error()
+
+    @property
+    def _at_once(self) -> Limits:
+        """No patience: there are the journal and the copy."""
+        return replace(self._limits, patience_s=0.0)
+
+    @property
+    def waiting(self) -> int:
+        """How many bursts wait in the journal."""
+        return len(waiting_bursts(self._database))
+
+    def put(self, *writes: Write, items: int = 1) -> None:
+        """Write these, in this order, in one transaction, within a few seconds.
+
+        A write takes a few milliseconds, of one row or of a thousand: put the rows of many items together.
+
+        Parameters
+        ----------
+        writes
+            Results together with the ledger entries that say that they are done.
+        items
+            How many items they are the results of.
+
+        Raises
+        ------
+        EtlError
+            If an earlier burst could not be written.
+        """
+        with self._changed:
+            while self._items >= _QUEUED_BURSTS * self._limits.burst_items and self._error is None:
+                self._changed.wait()
+            self._raise_error()
+            if not self._queue:
+                self._first_queued = time.monotonic()
+            self._queue.append(writes)
+            self._items += items
+            self._groups_put += 1
+            self._changed.notify_all()
+
+    def flush(self) -> None:
+        """Return when all that was put is on the disk, in the store or in the journal.
+
+        Raises
+        ------
+        EtlError
+            If it could not be written.
+        """
+        with self._changed:
+            wanted = self._groups_put
+            self._is_flushing = bool(self._queue)
+            self._changed.notify_all()
+            while self._groups_kept < wanted and self._error is None:
+                self._changed.wait()
+            self._raise_error()
+
+    @contextmanager
+    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open the store for reading, with all that was put; where it is held, a copy of it.
+
+        To be short: what is put meanwhile goes into the journal.
+
+        Raises
+        ------
+        EtlError
+            If it cannot be read.
+        """
+        self.flush()
+        with self._file, ExitStack() as stack:
+            try:
+                if waiting_bursts(self._database):
+                    with connect_store(self._database, read_only=False, limits=self._at_once) as connection:
+                        merge_journal(connection, self._database)
+                path = self._database
+                connection = stack.enter_context(read_store(path, limits=self._at_once))
+            except StoreBusyError as error:
+                if error.is_here:
+                    raise
+                connection = stack.enter_context(read_store(self._copy.refresh()))
+            yield connection
+
+    def _raise_error(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _write_bursts(self) -> None:
+        try:
+            while self._wait_until_due():
+                with self._changed:
+                    groups, self._queue = self._queue, []
+                    self._items = 0
+                    self._is_flushing = False
+                self._write([write for group in groups for write in group])
+                with self._changed:
+                    self._groups_kept += len(groups)
+                    self._changed.notify_all()
+        except BaseException as error:  # noqa: BLE001 - raised by the thread that puts
+            with self._changed:
+                self._error = error
+                self._changed.notify_all()
+
+    def _wait_until_due(self) -> bool:
+        """Wait for the next burst; whether there is one to come."""
+        with self._changed:
+            while not (self._is_closing and not self._queue and not self._is_worth_waiting()):
+                due = self._due()
+                left = None if due is None else due - time.monotonic()
+                if left is not None and left <= 0:
+                    return True
+                self._changed.wait(left)
+            return False
+
+    def _due(self) -> float | None:
+        """When the next burst is to be written, None if there is nothing to write."""
+        is_full = self._items >= self._limits.burst_items
+        if self._queue and (self._is_flushing or self._is_closing or is_full):
+            return self._not_before
+        times = [self._first_queued + self._limits.burst_s] if self._queue else []
+        if self._retry_at is not None:
+            times.append(self._retry_at)
+        return max(min(times), self._not_before) if times else None
+
+    def _is_worth_waiting(self) -> bool:
+        """Whether there is a journal to merge, and it may be but a query that holds the file."""
+        return self._retry_at is not None and (
+            self._held_since is None or time.monotonic() < self._held_since + self._limits.patience_s
+        )
+
+    def _write(self, writes: Sequence[Write]) -> None:
+        """Write to the store after what waits in the journal; where that cannot be, to the journal."""
+        if not self._write_to_store(writes) and writes:
+            add_burst(self._database, writes, latest_migration())
+        now = time.monotonic()
+        self._not_before = now + _POLLS_BETWEEN * self._limits.poll_s
+        self._retry_at = None
+        if waiting_bursts(self._database):
+            is_new = self._held_since is None or now < self._held_since + self._limits.patience_s
+            self._retry_at = now + (self._limits.poll_s if is_new else self._limits.burst_s)
+
+    def _write_to_store(self, writes: Sequence[Write]) -> bool:
+        if not self._file.acquire(blocking=False):  # the run reads
+            return False
+        try:
+            with self._opened() as connection:
+                merge_journal(connection, self._database, at_most=_MERGED_AT_ONCE)
+                is_free = not waiting_bursts(self._database)
+                if is_free and writes:
+                    with transaction(connection):
+                        for write in writes:
+                            write(connection)
+        except StoreBusyError:
+            if self._held_since is None:
+                self._held_since = time.monotonic()
+            return False
+        finally:
+            self._file.release()
+        self._held_since = None
+        return is_free
+
+    @contextmanager
+    def _opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        if self._memory is None:
+            self._memory = duckdb.connect()
+            configure(self._memory)
+        with errors_explained(self._database):
+            attach(self._memory, self._database)
+            try:
+                yield self._memory
+                detach(self._memory)
+            except BaseException:
+                self._memory.close()
+                self._memory = None
+                raise

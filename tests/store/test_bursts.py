@@ -1,0 +1,193 @@
+"""Long runs write in bursts: others read in between, kills lose nothing that was kept, errors surface."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import time
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+
+from etl.runtime.limits import Limits
+from etl.store.bursts import writing
+from etl.store.database import open_store, read_store
+from etl.store.ledger import Ledger, record_outcomes
+from etl.store.writes import Write
+from tests.store.conftest import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NEVER = Limits(burst_s=1000, burst_items=1000)
+BROKEN = Write(
+    "etl.store.runs:write_rejects", frames={"rejects": pl.DataFrame({"source": ["x"]})}, values={"run_id": 1}
+)
+
+
+def outcome(item: str) -> Write:
+    """Enter an item as done."""
+    return record_outcomes("task", "1", pl.DataFrame({"item": [item], "status": ["done"]}))
+
+
+def items_done(path: Path) -> list[str]:
+    """Items that the store has."""
+    with read_store(path) as connection:
+        return [item for (item,) in connection.sql("SELECT item FROM ledger ORDER BY item").fetchall()]
+
+
+def test_a_run_writes_all_that_was_put(store):
+    """At the end all is in the store, with the run, and nothing is beside it."""
+    assert store.run(500)[0] == 500
+    assert store.tables() == store.expected(500)
+    assert [path.name for path in store.path.parent.iterdir()] == ["music.duckdb"]
+    with read_store(store.path) as connection:
+        runs = connection.sql("SELECT run_id, command, status, items_rejected FROM runs").fetchall()
+    assert runs == [(1, "numbers run", "done", 500)]
+
+
+def test_bursts_follow_the_clock_and_the_count(store):
+    """Results are in the store when the first is old enough, or enough of them wait; not before."""
+
+    def wait_for(items: list[str]) -> bool:
+        until = time.monotonic() + 20
+        while items_done(store.path) != items and time.monotonic() < until:
+            time.sleep(0.01)
+        return items_done(store.path) == items
+
+    with writing(store.path, "run", {}, limits=Limits(burst_s=0.3, burst_items=1000)) as run:
+        run.put(outcome("a"))
+        assert items_done(store.path) == []
+        assert wait_for(["a"])
+    with writing(store.path, "run", {}, limits=Limits(burst_s=1000, burst_items=3)) as run:
+        run.put(outcome("b"))
+        run.flush()
+        run.put(outcome("c"))
+        time.sleep(0.2)
+        assert items_done(store.path) == ["a", "b"]
+        run.put(outcome("d"), items=2)
+        assert wait_for(["a", "b", "c", "d"])
+
+
+def test_what_was_put_is_read(store):
+    """A read within the run has it, and in another process after a flush."""
+    with writing(store.path, "run", {}, limits=NEVER) as run:
+        run.put(outcome("a"))
+        with run.reading() as connection:
+            assert Ledger(connection, "task", "1").counts() == {"done": 1}
+        run.put(outcome("b"))
+        run.flush()
+        assert items_done(store.path) == ["a", "b"]
+
+
+def test_putting_while_reading_waits_for_nobody(store):
+    """What is put then goes into the journal, and soon into the store."""
+    with writing(store.path, "run", {}, limits=Limits(burst_s=0.05, burst_items=10)) as run:
+        with run.reading():
+            for number in range(100):
+                run.put(outcome(f"{number:02}"))
+            run.flush()
+            assert run.waiting
+        with run.reading() as connection:
+            assert Ledger(connection, "task", "1").counts() == {"done": 100}
+    assert len(items_done(store.path)) == 100
+    assert not store.journal.exists()
+
+
+def test_a_write_that_fails_undoes_its_burst_and_ends_the_run(store):
+    """Bursts before it are kept, and the run gets the error at its next call."""
+    with pytest.raises(Exception, match="NOT NULL"), writing(store.path, "run", {}, limits=NEVER) as run:  # noqa: PT012
+        run.put(outcome("a"))
+        run.flush()
+        run.put(outcome("b"), BROKEN)
+        run.flush()
+    assert items_done(store.path) == ["a"]
+    with open_store(store.path) as connection:
+        assert connection.sql("SELECT status FROM runs").fetchall() == [("running",)]
+
+
+def test_an_error_of_the_run_keeps_what_was_put(store):
+    """Finished work is written, and the run is recorded with its error."""
+    with pytest.raises(KeyboardInterrupt), writing(store.path, "run", {}, limits=NEVER) as run:  # noqa: PT012
+        run.put(outcome("a"))
+        raise KeyboardInterrupt
+    assert items_done(store.path) == ["a"]
+    with read_store(store.path) as connection:
+        assert connection.sql("SELECT status FROM runs").fetchall() == [("interrupted",)]
+
+
+@pytest.mark.parametrize(
+    ("function", "values", "error"),
+    [
+        ("os:system", {}, ValueError),
+        ("etl.store.runs:nothing", {}, ValueError),
+        ("etl.store.runs:write_end", {"a": {1}}, TypeError),
+    ],
+)
+def test_a_write_that_could_not_wait_in_a_file_is_refused_at_once(function, values, error):
+    """Only functions of the package and JSON values will do."""
+    with pytest.raises(error):
+        Write(function, values=values)
+
+
+def test_others_read_all_the_time(store):
+    """Of a hundred readers during a run none is turned away, and they see it grow."""
+    run = store.start(100_000, seconds=0.02)
+    counts = [len(items_done(store.path)) for _ in range(100)]
+    assert run.poll() is None
+    run.kill()
+    run.communicate()
+    assert counts == sorted(counts)
+    assert counts[-1] > 0
+
+
+def test_ten_kills_and_a_last_run_give_the_tables_of_an_undisturbed_run(store):
+    """Every write is there once, whenever the kills came."""
+    count, chance = 5000, random.Random(11)
+    for _ in range(10):
+        store.kill(store.start(count, seconds=0.01, burst_s=0.05), chance)
+    before = len(store.tables()["ledger"])
+    assert 0 < before < count
+    assert store.run(count)[0] == count - before
+    assert store.tables() == store.expected(count)
+    with read_store(store.path) as connection:
+        runs = connection.sql("SELECT status, error FROM runs ORDER BY run_id").fetchall()
+    assert runs[-1] == ("done", None)
+    assert set(runs[:-1]) == {("failed", "the process was killed")}
+
+
+def test_a_full_disk_ends_the_run_and_loses_nothing_that_was_kept(small_disk):
+    """The error says so; with room again the rest is done, each write once."""
+    store = Store(small_disk / "music.duckdb")
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(shutil.disk_usage(small_disk).free - (1 << 20)))
+    count = 100_000
+    run = store.start(count, burst_s=0.05)
+    _, errors = run.communicate()
+    assert run.returncode == 1
+    assert "no space left on the disk" in errors
+    filler.unlink()
+    before = len(store.tables()["ledger"])
+    assert 0 < before < count
+    assert store.run(before + 500)[0] == 500
+    assert store.tables() == store.expected(before + 500)
+
+
+@pytest.mark.parametrize("access", ["read", "write"])
+def test_a_disk_that_fills_up_while_the_store_is_held_loses_nothing(small_disk, access):
+    """What is in the journal is merged later; what did not fit in is done again."""
+    store = Store(small_disk / "music.duckdb")
+    filler = small_disk / "filler"
+    with store.notebook(access):
+        filler.write_bytes(bytes(shutil.disk_usage(small_disk).free - (2 << 20)))
+        run = store.start(100_000, burst_s=0.05)
+        _, errors = run.communicate()
+        assert run.returncode == 1
+        assert "no space left on the disk" in errors
+        filler.unlink()
+    store.merge()
+    before = len(store.tables()["ledger"])
+    assert before > 0
+    assert store.run(before + 500)[0] == 500
+    assert store.tables() == store.expected(before + 500)

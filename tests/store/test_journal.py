@@ -1,0 +1,184 @@
+"""Another process keeps the store open: runs go on, and what they wrote is merged later, exactly once."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import time
+import zipfile
+
+import pytest
+
+from etl.runtime.errors import EtlError
+from etl.runtime.limits import Limits
+from etl.store import service_state
+from etl.store.bursts import writing
+from etl.store.database import latest_migration, open_store, read_store
+from etl.store.journal import add_burst, read_burst, waiting_bursts
+from etl.store.ledger import Ledger
+
+HELD = pytest.mark.parametrize("access", ["read", "write"])
+
+
+@HELD
+def test_a_notebook_that_stays_open_delays_nothing_and_loses_nothing(store, access):
+    """A run beside it takes no longer than its work, and its results are merged by the next command."""
+    with store.notebook(access):
+        done, seconds = store.run(400)
+        assert done == 400
+        assert seconds < 5
+        assert waiting_bursts(store.path)
+    store.merge()
+    assert store.tables() == store.expected(400)
+    assert not store.journal.exists()
+
+
+@HELD
+def test_a_run_killed_beside_a_notebook_goes_on_where_it_was(store, access):
+    """The second run, with the notebook still open, does only what is left."""
+    with store.notebook(access):
+        run = store.start(2000, seconds=0.02)
+        until = time.monotonic() + 20
+        while len(waiting_bursts(store.path)) < 3 and time.monotonic() < until:
+            time.sleep(0.01)
+        run.kill()
+        run.communicate()
+        kept = sum(
+            write.frames["outcomes"].height
+            for path in waiting_bursts(store.path)
+            for write in read_burst(path).writes
+            if "outcomes" in write.frames
+        )
+        assert 0 < kept < 2000
+        assert store.run(2000)[0] == 2000 - kept
+    store.merge()
+    assert store.tables() == store.expected(2000)
+
+
+@HELD
+def test_ten_kills_beside_notebooks_that_come_and_go(store, access):
+    """Whether a burst was written, kept for later, or being merged when the kill came: it is there once."""
+    count, chance = 5000, random.Random(5)
+    for number in range(10):
+        if number % 2:
+            store.kill(store.start(count, seconds=0.01, burst_s=0.02), chance)
+        else:
+            with store.notebook(access):
+                run = store.start(count, seconds=0.01, burst_s=0.02)
+                time.sleep(chance.uniform(0.0, 0.3))
+            store.kill(run, chance)
+    store.run(count)
+    assert store.tables() == store.expected(count)
+    assert [path.name for path in store.path.parent.iterdir()] == ["music.duckdb"]
+
+
+def test_the_run_itself_merges_once_the_file_is_free(store):
+    """It need not end for the results to be seen."""
+    run = store.start(100_000, seconds=0.02, burst_s=0.05)
+    with store.notebook("read"):
+        until = time.monotonic() + 20
+        while not waiting_bursts(store.path) and time.monotonic() < until:
+            time.sleep(0.01)
+        held = len(store.tables()["ledger"])
+    until = time.monotonic() + 20
+    while len(store.tables()["ledger"]) <= held and time.monotonic() < until:
+        time.sleep(0.05)
+    assert len(store.tables()["ledger"]) > held
+    assert run.poll() is None
+    run.kill()
+    run.communicate()
+
+
+@HELD
+def test_a_read_within_the_run_has_what_waits(store, access):
+    """Where the store is held, a run reads a copy with all that it has put."""
+    with store.notebook(access), writing(store.path, "run", {}, limits=Limits(patience_s=0.1)) as run:
+        for value in range(3):
+            run.put(service_state.put("numbers", "test", "last", value))
+            with run.reading() as connection:
+                assert service_state.get(connection, "numbers", "test", "last") == value
+    store.merge()
+    assert not store.journal.exists()
+
+
+def test_a_burst_whose_file_was_not_removed_is_not_merged_again(store, tmp_path):
+    """A kill, or a power cut, between the commit and the removal changes nothing."""
+    with store.notebook("read"):
+        store.run(100)
+    shutil.copytree(store.journal, tmp_path / "before")
+    store.merge()
+    assert not store.journal.exists()
+    shutil.copytree(tmp_path / "before", store.journal)
+    store.run(150)
+    assert store.tables() == store.expected(150)
+    with open_store(store.path) as connection:
+        assert not waiting_bursts(store.path)
+        assert len(Ledger(connection, "numbers", "1").counts()) == 1
+
+
+def test_merged_bursts_are_forgotten_when_their_files_are_gone(store):
+    """The table that guards against merging twice does not grow."""
+    for _ in range(3):
+        add_burst(store.path, [service_state.put("a", "b", "c", 1)], latest_migration())
+        store.merge()
+        with read_store(store.path) as connection:
+            assert connection.sql("SELECT count(*) FROM merged_bursts").fetchall() == [(1,)]
+
+
+@pytest.mark.parametrize("opened", [open_store, lambda path: writing(path, "run", {})])
+def test_a_journal_for_another_version_of_the_store_is_refused_and_kept(store, opened):
+    """The message says which version merges it."""
+    add_burst(store.path, [service_state.put("a", "b", "c", 1)], 39)
+    with (
+        pytest.raises(EtlError, match=r"store of migration 39, but(.|\n)*Nothing was deleted"),
+        opened(store.path),
+    ):
+        pass
+    assert len(waiting_bursts(store.path)) == 1
+
+
+def test_a_journal_whose_store_is_gone_is_refused_and_kept(store):
+    """A new store does not get half of an old one."""
+    add_burst(store.path, [service_state.put("a", "b", "c", 1)], latest_migration())
+    store.path.unlink()
+    with pytest.raises(EtlError, match="the store has migration 0"), open_store(store.path):
+        pass
+    assert len(waiting_bursts(store.path)) == 1
+
+
+def test_a_journal_of_a_newer_program_is_refused_and_kept(store):
+    """Nothing is guessed about a format to come."""
+    store.journal.mkdir()
+    with zipfile.ZipFile(store.journal / "000000000001-ab.burst", "w") as archive:
+        archive.writestr("burst.json", json.dumps({"format": 2, "version": "99.0"}))
+    with pytest.raises(EtlError, match=r"music-etl 99\.0, which is newer"), open_store(store.path):
+        pass
+    assert len(waiting_bursts(store.path)) == 1
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda blob: blob[:-30], lambda blob: blob.replace(b'"value": 1', b'"value": 2')]
+)
+def test_an_unreadable_burst_is_named_and_kept(store, damage):
+    """Nothing behind it is merged either, for the order counts."""
+    for value in (1, 3):
+        add_burst(store.path, [service_state.put("a", "b", "c", value)], latest_migration())
+    first, _ = waiting_bursts(store.path)
+    first.write_bytes(damage(first.read_bytes()))
+    with (
+        pytest.raises(EtlError, match=rf"{first.name} cannot be read(.|\n)*Nothing was deleted"),
+        open_store(store.path),
+    ):
+        pass
+    assert len(waiting_bursts(store.path)) == 2
+    assert store.tables()["service_state"] == []
+
+
+def test_what_a_killed_process_left_half_written_is_removed(store):
+    """It was never said to be kept."""
+    add_burst(store.path, [service_state.put("a", "b", "c", 1)], latest_migration())
+    (store.journal / "000000000002-cd.tmp").write_bytes(b"half")
+    store.merge()
+    assert not store.journal.exists()
+    assert store.tables()["service_state"] == [("a", "b", "c", "1")]
