@@ -83,12 +83,12 @@ def refresh(
     db: Database = None,
 ) -> None:
     """Have old answers and all errors asked for again by the next run; known names stay in use until then."""
+    from etl.pipelines.cache import refresh_answers
     from etl.store.database import open_store
-    from etl.store.spotify import refresh_cache
 
     days = parse_age(older_than)
     with open_store(database_path(db)) as connection:
-        typer.echo(f"{refresh_cache(connection, older_than_days=days):,} ids will be asked about again")
+        typer.echo(f"{refresh_answers(connection, older_than_days=days):,} ids will be asked about again")
 
 
 def parse_age(text: str) -> float:

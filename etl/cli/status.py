@@ -10,7 +10,7 @@ from etl.runtime.settings import database_path
 
 def status(db: Database = None) -> None:
     """Show the run that holds the store, or else the last runs; changes nothing."""
-    from etl.pipelines.enrich_state import state_rows
+    from etl.cli.enrich import state_rows
     from etl.pipelines.status import last_runs
     from etl.runtime.live import read_status, status_path
 

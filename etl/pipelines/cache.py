@@ -12,7 +12,8 @@ import polars as pl
 
 from etl.audio.sonic import FEATURE_VERSION
 from etl.runtime.hashing import content_hash
-from etl.store import spotify
+from etl.services.catalog import SERVICES, kinds_of
+from etl.store import answers
 from etl.store.database import transaction
 from etl.store.library import PRESENT, SONIC_TASK
 
@@ -35,6 +36,18 @@ _UNUSED: Final = (
 )
 
 
+def _services(kind: Kind) -> tuple[str, ...]:
+    return tuple(SERVICES) if kind is Kind.ALL else (kind.value,)
+
+
+def refresh_answers(connection: duckdb.DuckDBPyConnection, *, older_than_days: float) -> int:
+    """Have old answers of all services, and all errors, asked for again; say how many."""
+    return sum(
+        answers.refresh_cache(connection, name, kinds_of(name), older_than_days=older_than_days)
+        for name in SERVICES
+    )
+
+
 def cache_info(
     connection: duckdb.DuckDBPyConnection, kind: Kind, *, older_than_days: float = 0.0
 ) -> pl.DataFrame:
@@ -48,7 +61,10 @@ def cache_info(
     """
     parts = []
     if kind is not Kind.AUDIO:
-        parts.append(spotify.cache_info(connection, older_than_days=older_than_days))
+        parts += [
+            answers.cache_info(connection, name, kinds_of(name), older_than_days=older_than_days)
+            for name in _services(kind)
+        ]
     if kind is not Kind.SPOTIFY:
         parts.append(
             connection.sql(
@@ -82,7 +98,10 @@ def clear_cache(
     count = 0
     with transaction(connection):
         if kind is not Kind.AUDIO and not unused:
-            count += spotify.clear_cache(connection, older_than_days=older_than_days)
+            for name in _services(kind):
+                count += answers.clear_cache(
+                    connection, name, kinds_of(name), older_than_days=older_than_days
+                )
         if kind is not Kind.SPOTIFY:
             count += _clear_descriptions(connection, older_than_days, _UNUSED if unused else "true")
     return count
@@ -116,7 +135,10 @@ def verify_cache(
     """
     problems = []
     if kind is not Kind.AUDIO:
-        problems += spotify.verify_cache(connection, older_than_days=older_than_days)
+        for name in _services(kind):
+            problems += answers.verify_cache(
+                connection, name, kinds_of(name), older_than_days=older_than_days
+            )
     if kind is Kind.SPOTIFY:
         return problems
     for path, known in connection.execute(

@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from etl.runtime.progress import duration
+from etl.services.spotify_items import KINDS
+from etl.store.answers import coverage
 from etl.store.database import read_store
-from etl.store.spotify import coverage
+from etl.store.service_state import parked as parked_services
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,11 +23,8 @@ def last_runs(database: Path, *, number: int = 10) -> list[str]:
             "coalesce(items_out, 0), error FROM runs ORDER BY run_id DESC LIMIT ?",
             [number],
         ).fetchall()
-        covered = coverage(connection)
-        parked = connection.execute(
-            "SELECT task, epoch(not_before) FROM ledger WHERE status = 'parked' AND version = 'breaker' "
-            "AND not_before > now() ORDER BY task"
-        ).fetchall()
+        covered = coverage(connection, "spotify", KINDS)
+        parked = parked_services(connection)
     lines = [
         f"run {run}: {command}, {status}, {_time(started)}, {duration(seconds)}, {items:,} items"
         + (f": {error.splitlines()[0]}" if error else "")

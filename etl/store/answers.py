@@ -1,46 +1,31 @@
-"""Spotify's answers in the store: what is still to be asked, in order of value, and what has been said."""
+"""Answers of web services in the store: what is still to be asked, in order of value, and what has been said.
+
+Each kind of each service has a table ``{service}_{kind}s``: the cache and the ledger in one. Its first
+columns are the same everywhere (``id, status, reason, failures, refresh_wanted, fetched_at``), the others
+hold what was found.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
 from etl.store.database import transaction
+from etl.store.writes import Write
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import duckdb
+
+    from etl.services.contract import Answer, Kind
 
 MAX_FAILURES: Final = 3
 """Runs in which an id may fail before it is no longer asked about (until `etl cache refresh`)."""
 
-_COMMON: Final = {
-    "id": pl.String,
-    "status": pl.String,
-    "reason": pl.String,
-    "answered_id": pl.String,
-    "name": pl.String,
-}
-ANSWER_SCHEMAS: Final[Mapping[str, Mapping[str, pl.DataType | type[pl.DataType]]]] = {
-    "artist": _COMMON | {"genres": pl.List(pl.String), "popularity": pl.Int8, "followers": pl.Int32},
-    "track": _COMMON
-    | {
-        "artist_ids": pl.List(pl.String),
-        "album_name": pl.String,
-        "release_date": pl.String,
-        "duration_ms": pl.Int32,
-        "explicit": pl.Boolean,
-        "popularity": pl.Int8,
-        "isrc": pl.String,
-    },
-}
-"""Columns of a frame of answers, by kind."""
-
-SONG_COLUMNS: Final[Mapping[str, str]] = {"artist": "spotify_artist_id", "track": "spotify_song_id"}
-VALID_ID: Final = "[0-9A-Za-z]{22}"
+_KEPT: Final = ("failures", "refresh_wanted", "fetched_at")  # columns that the store itself fills
 
 _PRIORITY: Final[Mapping[str, str]] = {
     "genre": "(lower(main_genre) = lower($v) OR contains(lower(genres), lower($v)))",
@@ -73,13 +58,16 @@ class Coverage:
     settled: int
 
 
-def table(kind: str) -> str:
-    """Name the table of a kind, ``artist`` or ``track``."""
-    return f"spotify_{kind}s"
+def table(service: str, kind: Kind) -> str:
+    """Name the table of a kind."""
+    return f"{service}_{kind}s"
 
 
 def wanted_ids(
-    connection: duckdb.DuckDBPyConnection, kind: str, priority: Mapping[str, Sequence[str]] | None = None
+    connection: duckdb.DuckDBPyConnection,
+    service: str,
+    kind: Kind,
+    priority: Mapping[str, Sequence[str]] | None = None,
 ) -> pl.DataFrame:
     """List the valid ids of all songs that are still to be asked about, the most valuable first.
 
@@ -87,8 +75,8 @@ def wanted_ids(
     ----------
     connection
         The store.
-    kind
-        ``artist`` or ``track``.
+    service, kind
+        Who is asked about what.
     priority
         Values by key of ``PRIORITY_KEYS``: songs that have one of the values for every key are preferred.
 
@@ -98,15 +86,22 @@ def wanted_ids(
         ``id``, ``songs`` (rows it fills), ``preferred`` (those of them that are preferred).
     """
     predicate, parameters = _predicate(priority or {})
-    column = SONG_COLUMNS[kind]
     wanted: pl.DataFrame = connection.sql(
-        f"SELECT {column} AS id, count(*) AS songs, count(*) FILTER (WHERE {predicate}) AS preferred "
-        f"FROM songs WHERE regexp_full_match({column}, '{VALID_ID}') "
-        f"AND {column} NOT IN (SELECT id FROM {table(kind)} WHERE {_SETTLED}) "
+        f"SELECT {kind.column} AS id, count(*) AS songs, count(*) FILTER (WHERE {predicate}) AS preferred "
+        f"FROM songs WHERE {_is_open(service, kind)} "
         "GROUP BY ALL ORDER BY preferred DESC, songs DESC, id",
         params=parameters,
     ).pl()
     return wanted
+
+
+def _is_open(service: str, kind: Kind) -> str:
+    """Condition on a song that its id of a kind is valid and not settled."""
+    valid = kind.valid.replace("'", "''")
+    return (
+        f"(regexp_full_match(coalesce({kind.column}, ''), '{valid}') "
+        f"AND {kind.column} NOT IN (SELECT id FROM {table(service, kind)} WHERE {_SETTLED}))"
+    )
 
 
 def _predicate(priority: Mapping[str, Sequence[str]]) -> tuple[str, dict[str, str]]:
@@ -124,65 +119,87 @@ def _predicate(priority: Mapping[str, Sequence[str]]) -> tuple[str, dict[str, st
     return f"coalesce({' AND '.join(clauses)}, false)", parameters
 
 
-def put_answers(connection: duckdb.DuckDBPyConnection, answers: Mapping[str, pl.DataFrame]) -> None:
-    """Store answers in one transaction.
+def answer_schema(connection: duckdb.DuckDBPyConnection, service: str, kind: Kind) -> dict[str, Any]:
+    """Columns and types of a frame of answers: those of the table, without what the store itself fills."""
+    columns = connection.sql(f"SELECT * EXCLUDE ({', '.join(_KEPT)}) FROM {table(service, kind)} LIMIT 0")
+    return dict(columns.pl().schema)
 
-    An error never replaces a name that is known already; it only counts as a failure.
+
+def put_answers(
+    service: str, answers: Sequence[Answer], schemas: Mapping[Kind, Mapping[str, Any]]
+) -> Iterator[Write]:
+    """Keep answers, an id at most once; a write for each kind among them.
+
+    An error never replaces what is known already; it only counts as a failure.
 
     Parameters
     ----------
-    connection
-        The store, open for writing.
+    service
+        Who has answered.
     answers
-        Frames by kind, with the columns of ``ANSWER_SCHEMAS``; an id at most once.
+        What was said.
+    schemas
+        The columns of each kind (:func:`answer_schema`).
     """
-    with transaction(connection):
-        for kind, rows in answers.items():
-            known = [name for name in ANSWER_SCHEMAS[kind] if name != "id"]
-            errors = rows.filter(pl.col("status") == "error")
-            usable = rows.filter(pl.col("status") != "error")
-            if not usable.is_empty():
-                updates = ", ".join(f"{name} = excluded.{name}" for name in known)
-                connection.execute(
-                    f"INSERT INTO {table(kind)} BY NAME SELECT *, 0 AS failures, false AS refresh_wanted, "
-                    f"now() AS fetched_at FROM usable ON CONFLICT (id) DO UPDATE SET {updates}, "
-                    "failures = 0, refresh_wanted = false, fetched_at = excluded.fetched_at"
-                )
-            if not errors.is_empty():
-                connection.execute(
-                    f"INSERT INTO {table(kind)} BY NAME SELECT *, 1 AS failures, false AS refresh_wanted, "
-                    "now() AS fetched_at FROM errors ON CONFLICT (id) DO UPDATE SET "
-                    f"failures = least(failures + 1, {MAX_FAILURES}), reason = excluded.reason"
-                )
+    for kind, schema in schemas.items():
+        rows = [
+            {"id": answer.id, "status": answer.status.value, "reason": answer.reason, **answer.value}
+            for answer in answers
+            if answer.kind == kind
+        ]
+        if unknown := {column for row in rows for column in row} - set(schema):
+            raise ValueError(f"{table(service, kind)} has no column {', '.join(sorted(unknown))}")
+        if rows:
+            frames = {"answers": pl.DataFrame(rows, schema=dict(schema))}
+            yield Write("etl.store.answers:write_answers", frames, {"table": table(service, kind)})
 
 
-def answered_ids(connection: duckdb.DuckDBPyConnection) -> int:
+def write_answers(
+    connection: duckdb.DuckDBPyConnection, frames: Mapping[str, pl.DataFrame], values: Mapping[str, Any]
+) -> None:
+    """Write what :func:`put_answers` says, in the caller's transaction."""
+    answers, name = frames["answers"], values["table"]
+    known = [column for column in answers.columns if column != "id"]
+    errors = answers.filter(pl.col("status") == "error")
+    usable = answers.filter(pl.col("status") != "error")
+    if not usable.is_empty():
+        updates = ", ".join(f"{column} = excluded.{column}" for column in known)
+        connection.execute(
+            f"INSERT INTO {name} BY NAME SELECT *, 0 AS failures, false AS refresh_wanted, "
+            f"now() AS fetched_at FROM usable ON CONFLICT (id) DO UPDATE SET {updates}, "
+            "failures = 0, refresh_wanted = false, fetched_at = excluded.fetched_at"
+        )
+    if not errors.is_empty():
+        connection.execute(
+            f"INSERT INTO {name} BY NAME SELECT *, 1 AS failures, false AS refresh_wanted, "
+            "now() AS fetched_at FROM errors ON CONFLICT (id) DO UPDATE SET "
+            f"failures = least(failures + 1, {MAX_FAILURES}), reason = excluded.reason"
+        )
+
+
+def answered_ids(connection: duckdb.DuckDBPyConnection, service: str, kinds: Sequence[Kind]) -> int:
     """Count the ids about which there is nothing to ask now."""
-    counts = [f"(SELECT count(*) FROM {table(kind)} WHERE {_SETTLED})" for kind in SONG_COLUMNS]
+    counts = [f"(SELECT count(*) FROM {table(service, kind)} WHERE {_SETTLED})" for kind in kinds]
     total: int = connection.execute(f"SELECT {' + '.join(counts)}").fetchall()[0][0]
     return total
 
 
-def known_names(connection: duckdb.DuckDBPyConnection, kind: str) -> pl.DataFrame:
-    """Read ``id`` and ``name`` of all artists or tracks whose name is known."""
-    names: pl.DataFrame = connection.sql(f"SELECT id, name FROM {table(kind)} WHERE name IS NOT NULL").pl()
-    return names
-
-
-def coverage(connection: duckdb.DuckDBPyConnection) -> Coverage:
+def coverage(connection: duckdb.DuckDBPyConnection, service: str, kinds: Sequence[Kind]) -> Coverage:
     """Count the songs, and those that are settled."""
-    open_ids = [
-        f"(regexp_full_match(coalesce({column}, ''), '{VALID_ID}') "
-        f"AND {column} NOT IN (SELECT id FROM {table(kind)} WHERE {_SETTLED}))"
-        for kind, column in SONG_COLUMNS.items()
-    ]
+    is_open = " OR ".join(_is_open(service, kind) for kind in kinds)
     songs, settled = connection.execute(
-        f"SELECT count(*), count(*) FILTER (WHERE NOT ({' OR '.join(open_ids)})) FROM songs"
+        f"SELECT count(*), count(*) FILTER (WHERE NOT ({is_open})) FROM songs"
     ).fetchall()[0]
     return Coverage(songs, settled)
 
 
-def cache_info(connection: duckdb.DuckDBPyConnection, *, older_than_days: float = 0.0) -> pl.DataFrame:
+def cache_info(
+    connection: duckdb.DuckDBPyConnection,
+    service: str,
+    kinds: Sequence[Kind],
+    *,
+    older_than_days: float = 0.0,
+) -> pl.DataFrame:
     """Count the answers that are so many days old or older.
 
     Returns
@@ -192,8 +209,8 @@ def cache_info(connection: duckdb.DuckDBPyConnection, *, older_than_days: float 
     """
     parts = [
         f"SELECT '{kind}' AS kind, status, reason, count(*) AS ids, min(fetched_at) AS oldest, "
-        f"max(fetched_at) AS newest FROM {table(kind)} WHERE {_OLDER} GROUP BY ALL"
-        for kind in SONG_COLUMNS
+        f"max(fetched_at) AS newest FROM {table(service, kind)} WHERE {_OLDER} GROUP BY ALL"
+        for kind in kinds
     ]
     counts: pl.DataFrame = connection.sql(
         f"{' UNION ALL '.join(parts)} ORDER BY kind, ids DESC, reason",
@@ -202,32 +219,49 @@ def cache_info(connection: duckdb.DuckDBPyConnection, *, older_than_days: float 
     return counts
 
 
-def clear_cache(connection: duckdb.DuckDBPyConnection, *, older_than_days: float = 0.0) -> int:
+def clear_cache(
+    connection: duckdb.DuckDBPyConnection,
+    service: str,
+    kinds: Sequence[Kind],
+    *,
+    older_than_days: float = 0.0,
+) -> int:
     """Forget the answers that are so many days old or older, in the caller's transaction; say how many."""
     return sum(
         connection.execute(
-            f"DELETE FROM {table(kind)} WHERE {_OLDER}", {"seconds": older_than_days * 86_400}
+            f"DELETE FROM {table(service, kind)} WHERE {_OLDER}", {"seconds": older_than_days * 86_400}
         ).fetchall()[0][0]
-        for kind in SONG_COLUMNS
+        for kind in kinds
     )
 
 
-def verify_cache(connection: duckdb.DuckDBPyConnection, *, older_than_days: float = 0.0) -> list[str]:
-    """Name the answers, so many days old or older, that cannot be right."""
-    return [
-        f"{kind} {id_}: {what}"
-        for kind in SONG_COLUMNS
-        for id_, what in connection.execute(
-            "SELECT id, "
-            "CASE WHEN status = 'found' AND trim(coalesce(name, '')) = '' THEN 'found without a name' "
-            f"WHEN NOT regexp_full_match(id, '{VALID_ID}') THEN 'not an id of Spotify' END AS what "
-            f"FROM {table(kind)} WHERE what IS NOT NULL AND {_OLDER} ORDER BY id",
-            {"seconds": older_than_days * 86_400},
-        ).fetchall()
-    ]
+def verify_cache(
+    connection: duckdb.DuckDBPyConnection,
+    service: str,
+    kinds: Sequence[Kind],
+    *,
+    older_than_days: float = 0.0,
+) -> list[str]:
+    """Name the answers, so many days old or older, that cannot be right: no name, or an id that is none."""
+    problems = []
+    for kind in kinds:
+        name = "name" if "name" in answer_schema(connection, service, kind) else "id"
+        problems += [
+            f"{kind} {id_}: {what}"
+            for id_, what in connection.execute(
+                f"SELECT id, CASE WHEN status = 'found' AND trim(coalesce({name}, '')) = '' "
+                "THEN 'found without a name' WHEN NOT regexp_full_match(id, $valid) "
+                f"THEN 'not an id of {service.title()}' END AS what "
+                f"FROM {table(service, kind)} WHERE what IS NOT NULL AND {_OLDER} ORDER BY id",
+                {"seconds": older_than_days * 86_400, "valid": kind.valid},
+            ).fetchall()
+        ]
+    return problems
 
 
-def refresh_cache(connection: duckdb.DuckDBPyConnection, *, older_than_days: float) -> int:
+def refresh_cache(
+    connection: duckdb.DuckDBPyConnection, service: str, kinds: Sequence[Kind], *, older_than_days: float
+) -> int:
     """Have answers that are older than so many days, and all errors, asked for again; say how many.
 
     Known names stay in use until the new answer is there.
@@ -235,9 +269,9 @@ def refresh_cache(connection: duckdb.DuckDBPyConnection, *, older_than_days: flo
     with transaction(connection):
         return sum(
             connection.execute(
-                f"UPDATE {table(kind)} SET refresh_wanted = true, failures = 0 "
+                f"UPDATE {table(service, kind)} SET refresh_wanted = true, failures = 0 "
                 "WHERE status = 'error' OR fetched_at < now() - to_seconds(?)",
                 [older_than_days * 86_400],
             ).fetchall()[0][0]
-            for kind in SONG_COLUMNS
+            for kind in kinds
         )

@@ -14,6 +14,7 @@ import etl
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.meter import Meter
 from etl.store.database import is_interruption
+from etl.store.writes import Write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -129,3 +130,17 @@ def add_rejects(connection: duckdb.DuckDBPyConnection, run: Run, rejects: pl.Dat
     if run.log is not None:
         for stage, source, reason in rejects.select("stage", "source", "reason").iter_rows():
             run.log.write("warning", f"run {run.run_id}: {stage}: {source}: {reason}")
+
+
+def keep_progress(run_id: int, progress: Mapping[str, Any]) -> Write:
+    """Keep how a run stood when it ended, as `--log-json` shows it."""
+    return Write("etl.store.runs:write_progress", values={"run_id": run_id, "progress": progress})
+
+
+def write_progress(
+    connection: duckdb.DuckDBPyConnection, _frames: Mapping[str, object], values: Mapping[str, Any]
+) -> None:
+    """Write what :func:`keep_progress` says."""
+    connection.execute(
+        "UPDATE runs SET progress = ? WHERE run_id = ?", [json.dumps(values["progress"]), values["run_id"]]
+    )

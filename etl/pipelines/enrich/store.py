@@ -1,116 +1,94 @@
-"""What is known about a service from earlier runs, kept in the ledger: parked until, and batches or not."""
+"""The one door through which an enrichment writes to the store, open only while a service is being asked."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
-from etl.services.breaker import BreakerState
-from etl.store.database import second_connection
-from etl.store.ledger import Ledger
+from etl.store import service_state
+from etl.store.database import open_store, second_connection, transaction
+from etl.store.runs import recorded_run
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
     import duckdb
 
-BATCHES_AGAIN_DAYS: Final = 30
-"""After so many days an app that was refused batches tries once more: its quota may have grown."""
+    from etl.services.contract import Service
+    from etl.store.runs import Run
+    from etl.store.writes import Write
 
 
-class _LedgerEntry:
-    """An entry (service, app) of the ledger; safe to use from any thread.
+class EnrichmentStore:
+    """The store of one stretch of asking; use :func:`writing`.
 
-    Parameters
+    Attributes
     ----------
-    connection
-        The store, open for writing.
-    service
-        Name of the task.
-    app
-        Stands for the credentials without giving them away.
+    run
+        The stretch as it stands in ``runs``.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, service: str, app: str) -> None:
-        self._connection: duckdb.DuckDBPyConnection | None = connection
-        self._service = service
-        self._app = app
+    def __init__(self, connection: duckdb.DuckDBPyConnection, run: Run) -> None:
+        self.run = run
+        self._connection = connection
+        self._lock = threading.Lock()
 
-    def close(self) -> None:
-        """Let go of the store; what threads still report afterwards is dropped."""
-        self._connection = None
+    def put(self, *writes: Write) -> None:
+        """Apply writes in one transaction, durably before returning; called from any thread."""
+        # A connection of its own: the other may be reading on the main thread.
+        with self._lock, second_connection(self._connection) as connection, transaction(connection):
+            for write in writes:
+                write(connection)
 
-    def _put(self, version: str, entry: dict[str, object]) -> None:
-        if (connection := self._connection) is not None:
-            _record(connection, self._service, version, {"item": self._app, **entry})
-
-
-class LedgerBreakerStore(_LedgerEntry):
-    """Keeps a breaker's state."""
-
-    def load(self) -> BreakerState:
-        """Return what was saved last, or a closed state."""
-        if self._connection is None:
-            return BreakerState()
-        row = self._connection.execute(
-            "SELECT epoch(not_before), error, TRY_CAST(result_hash AS INTEGER) FROM ledger "
-            "WHERE task = ? AND item = ? AND version = 'breaker' AND status = 'parked'",
-            [self._service, self._app],
-        ).fetchone()
-        return BreakerState(row[0], row[1] or "", row[2] or 1) if row else BreakerState()
-
-    def save(self, state: BreakerState) -> None:
-        """Keep the state durably before returning."""
-        is_open = state.openings > 0
-        entry: dict[str, object] = {
-            "status": "parked" if is_open else "done",
-            "error": state.reason or None,
-            "not_before": datetime.fromtimestamp(state.not_before, UTC) if is_open else None,
-            "result_hash": str(state.openings),
-        }
-        self._put("breaker", entry)
+    @contextmanager
+    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Read what has been put so far, on the main thread."""
+        yield self._connection
 
 
-class LedgerBatchMemory(_LedgerEntry):
-    """Remembers per app whether batches are allowed."""
-
-    def __init__(self, connection: duckdb.DuckDBPyConnection, service: str, app: str) -> None:
-        super().__init__(connection, service, app)
-        row = connection.execute(
-            "SELECT status = 'done' FROM ledger WHERE task = ? AND item = ? AND version = 'batches' "
-            "AND (status = 'done' OR updated_at > now() - to_days(?))",
-            [service, app, BATCHES_AGAIN_DAYS],
-        ).fetchone()
-        self._allowed: bool | None = row[0] if row else None
-
-    def batches_allowed(self) -> bool | None:
-        """Return what is known, None for nothing (any more)."""
-        return self._allowed
-
-    def remember(self, *, allowed: bool) -> None:
-        """Keep it durably."""
-        self._allowed = allowed
-        self._put("batches", {"status": "done" if allowed else "skipped"})
+@contextmanager
+def writing(database: Path, command: str, arguments: Mapping[str, Any]) -> Iterator[EnrichmentStore]:
+    """Open the store for one stretch of asking, and record it in ``runs``."""
+    with open_store(database) as connection, recorded_run(connection, command, arguments) as run:
+        yield EnrichmentStore(connection, run)
 
 
-def known_quota(connection: duckdb.DuckDBPyConnection, service: str, app: str) -> int | None:
-    """Return after how many requests of a day the quota was last exceeded, None if it never was."""
-    row = connection.execute(
-        "SELECT TRY_CAST(result_hash AS INTEGER) FROM ledger "
-        "WHERE task = ? AND item = ? AND version = 'quota'",
-        [service, app],
-    ).fetchone()
-    return row[0] if row else None
+class StoredState:
+    """What is known about a service and account, read when the store opens and written through it.
 
+    While the store is closed the values of the last stretch hold; what threads report then is written when
+    it opens again.
+    """
 
-def remember_quota(connection: duckdb.DuckDBPyConnection, service: str, app: str, requests: int) -> None:
-    """Keep the number of requests of a day after which the quota was exceeded."""
-    _record(connection, service, "quota", {"item": app, "status": "done", "result_hash": str(requests)})
+    def __init__(self, service: Service) -> None:
+        self._key = (service.name, service.account)
+        self._values: dict[str, Any] = {}
+        self._late: dict[str, Any] = {}
+        self._store: EnrichmentStore | None = None
 
+    @contextmanager
+    def kept_in(self, store: EnrichmentStore) -> Iterator[None]:
+        """Keep the values in this store until the block ends."""
+        with store.reading() as connection:
+            self._values = service_state.values(connection, *self._key)
+        self._store = store
+        while self._late:
+            self.put(*self._late.popitem())
+        try:
+            yield
+        finally:
+            self._store = None
 
-def _record(
-    connection: duckdb.DuckDBPyConnection, service: str, version: str, entry: dict[str, object]
-) -> None:
-    # A connection of its own: the caller is any thread, and the connection may be in a transaction.
-    with second_connection(connection) as cursor:
-        Ledger(cursor, service, version).record(pl.DataFrame([entry]))
+    def get(self, key: str) -> Any:
+        """Return what was put last, None for nothing."""
+        return self._values.get(key)
+
+    def put(self, key: str, value: Any) -> None:
+        """Keep a value, durably before returning."""
+        self._values[key] = value
+        if (store := self._store) is not None:
+            store.put(service_state.put(*self._key, key, value))
+        else:
+            self._late[key] = value

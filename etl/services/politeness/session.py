@@ -1,171 +1,176 @@
-"""A requests session that is polite, always has a timeout, and tells failures apart.
+"""A requests session that is polite, capped in time and size, and has every answer judged before it counts.
 
-Every answer is judged here, before a client library sees it, so that its own retries and error texts never
-come into play.
+It can be given to client libraries: their own retries and error texts never come into play, and what the
+judge made of an answer is what they get from ``response.json()``.
 """
 
 from __future__ import annotations
 
-import json
+import base64
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 
-from etl.services.errors import (
-    BadCredentialsError,
-    ForbiddenError,
-    GarbledError,
-    NetworkError,
-    NotFoundError,
-    NullAnswerError,
-    RateLimitedError,
-    RejectedError,
-    ServerError,
-    ServiceError,
-    UnauthorizedError,
-)
-from etl.services.politeness import LONGEST_WAIT
-from etl.services.retry_after import retry_after_seconds
+import etl
+from etl.services.errors import AppError, ItemError, NetworkError, ServiceError
 
 if TYPE_CHECKING:
-    from etl.services.politeness import Politeness
+    from collections.abc import Callable, Iterable
 
-QUOTA_EXCEEDED: Final = "QUOTA_EXCEEDED"
-QUOTA_REST: Final = 6 * 3600.0
-"""Seconds of rest after a used-up quota when the service names no time."""
+    from etl.services.politeness.gate import Gate
+    from etl.services.politeness.rates import Cost
+
+_PIECE: Final = 65_536
 
 
 class PoliteSession(requests.Session):
-    """Sends requests through the politeness layer.
+    """Sends requests through a gate.
 
     Parameters
     ----------
-    politeness
-        The gate of the service.
+    gate
+        Of the service.
+    judge
+        Gives what an answer means, or raises what is the matter
+        (:meth:`etl.services.contract.Service.judge`).
     connections
-        Connections kept open.
-    timeout
-        Seconds to connect, and between two pieces of the answer.
+        Connections kept open: the number of threads that use the session.
+    secrets
+        Texts that no error may quote, besides what is in the Authorization header.
     for_tokens
         True for the session that only fetches access tokens.
     """
 
     def __init__(
         self,
-        politeness: Politeness,
+        gate: Gate,
+        judge: Callable[[requests.Response], Any],
         *,
         connections: int = 1,
-        timeout: tuple[float, float] = (5.0, 15.0),
+        secrets: Iterable[str] = (),
         for_tokens: bool = False,
     ) -> None:
         super().__init__()
-        self._politeness = politeness
-        self._timeout = timeout
+        self._gate = gate
+        self._judge = judge
+        self._secrets = tuple(secrets)
         self._for_tokens = for_tokens
+        self.headers["User-Agent"] = user_agent(gate.contact)
+        # Without an `auth` of the session's own, requests takes one from ~/.netrc over the header.
+        self.auth = _as_it_is
         for scheme in ("https://", "http://"):
             self.mount(scheme, HTTPAdapter(pool_maxsize=connections, max_retries=0))
 
-    def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> requests.Response:
-        """Send a request and return its answer when that has a status of 200 and holds a JSON object.
+    def request(
+        self, method: str | bytes, url: str | bytes, *args: Any, cost: Cost | None = None, **options: Any
+    ) -> requests.Response:
+        """Send a request and return its answer when the judge approves.
+
+        Parameters
+        ----------
+        method, url, *args, **options
+            As :meth:`requests.Session.request` takes them; time-outs and redirects are the session's own.
+        cost
+            What the request costs, where the rates count more than requests.
 
         Raises
         ------
         ServiceError
             Whatever else happened.
         """
-        politeness = self._politeness
+        gate = self._gate
         if self._for_tokens:
-            politeness.admit_token_request()
+            gate.admit_token_request()
         else:
-            politeness.admit()
+            gate.admit(cost)
         try:
-            response = self._judged(method, url, *args, **(options | {"timeout": self._timeout}))
-        except RateLimitedError as error:
-            if (error.retry_after or 0.0) > LONGEST_WAIT:
-                politeness.park(error)
-            politeness.failed(error)
-            raise
-        except (NotFoundError, RejectedError, BadCredentialsError):
-            politeness.succeeded()
+            response = self._judged(method, url, *args, **options)
+        except (ItemError, AppError):
+            gate.succeeded()
             raise
         except ServiceError as error:
-            politeness.failed(error)
+            gate.failed(error)
+            raise
+        except BaseException:
+            gate.breaker.abandon_probe()
             raise
         if not self._for_tokens:
-            politeness.succeeded()
+            gate.succeeded()
         return response
 
     def _judged(self, *args: Any, **options: Any) -> requests.Response:
-        try:
-            response = super().request(*args, **options)
-        except requests.RequestException as error:
-            # Its text and its request hold the address and the token: neither may travel on.
-            raise NetworkError(_network_reason(error)) from None
-        _raise_for_status(response, for_tokens=self._for_tokens)
-        try:
-            body = response.json()
-        except ValueError:
-            raise GarbledError("the answer is not JSON") from None
-        if body is None:
-            raise NullAnswerError("the answer is null")
-        if not isinstance(body, dict):
-            raise GarbledError("the answer is not a JSON object")
+        response = self._complete(*args, **options)
+        value = self._judge(response)
+        response.json = lambda **_: value  # type: ignore[method-assign]
         return response
 
+    def _complete(self, *args: Any, **options: Any) -> requests.Response:
+        """Send, and read the whole body within the caps."""
+        patience = self._gate.patience
+        options |= {
+            "timeout": (patience.connect, patience.read),
+            "allow_redirects": False,
+            "stream": True,
+        }
+        deadline = time.monotonic() + patience.answer
+        try:
+            response = super().request(*args, **options)
+            with closing(response):
+                body = bytearray()
+                while piece := response.raw.read1(_PIECE, decode_content=True):
+                    body += piece
+                    if len(body) > patience.answer_bytes:
+                        raise NetworkError("the answer is too long")
+                    if time.monotonic() > deadline:
+                        raise NetworkError("the answer took too long")
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            # Its text and its request hold the address and the token: neither may travel on.
+            raise NetworkError(_network_reason(error)) from None
+        # What requests itself does with a body that it has read.
+        response._content = self._without_secrets(bytes(body), response)  # noqa: SLF001
+        response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001
+        response.encoding = "utf-8"
+        return response
 
-def _network_reason(error: requests.RequestException) -> str:
-    if isinstance(error, requests.Timeout):
+    def _without_secrets(self, body: bytes, response: requests.Response) -> bytes:
+        """Cut out secrets that a server may have echoed, as they are or as headers and URLs hold them.
+
+        What is judged may be quoted in errors, and those are shown and stored.
+        """
+        scheme, _, sent = str(response.request.headers.get("Authorization", "")).partition(" ")
+        secrets = {*self._secrets, sent}
+        if scheme == "Basic":
+            secrets.update(base64.b64decode(sent).decode(errors="replace").split(":", 1))
+        for secret in sorted(secrets - {""}, key=len, reverse=True):
+            encoded = base64.b64encode(secret.encode()).rstrip(b"=")
+            for form in (secret.encode(), quote(secret, safe="").encode(), encoded):
+                body = body.replace(form, b"***")
+        return body
+
+
+def user_agent(contact: str | None) -> str:
+    """Name the program and whom to write to."""
+    return f"music-etl/{etl.__version__}" + (f" ({contact})" if contact else "")
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _network_reason(error: Exception) -> str:
+    if isinstance(error, (requests.Timeout, urllib3.exceptions.TimeoutError)):
         return "no answer in time"
-    if isinstance(error, requests.exceptions.SSLError):
+    if isinstance(error, (requests.exceptions.SSLError, urllib3.exceptions.SSLError)):
         return "the secure connection failed"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+    if isinstance(error, (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.IncompleteRead)):
+        return "the answer was cut short"
+    if isinstance(error, urllib3.exceptions.ProtocolError):
         return "the answer was cut short"
     if isinstance(error, requests.ConnectionError):
         return "the connection was refused or reset"
     return f"the request failed ({type(error).__name__})"
-
-
-def _raise_for_status(response: requests.Response, *, for_tokens: bool) -> None:
-    status = response.status_code
-    if status == requests.codes.ok:
-        return
-    message, reason = _error_of(response)
-    text = f"{status} {message}".strip()
-    if status == requests.codes.too_many or reason == QUOTA_EXCEEDED:
-        seconds = retry_after_seconds(response.headers.get("Retry-After"), now=time.time())
-        if reason == QUOTA_EXCEEDED:
-            # A pause that could be waited out is not what a used-up quota needs.
-            raise RateLimitedError(
-                f"{status} {QUOTA_EXCEEDED}", seconds if (seconds or 0) > LONGEST_WAIT else QUOTA_REST
-            )
-        raise RateLimitedError(text, seconds)
-    if for_tokens and requests.codes.bad_request <= status < requests.codes.server_error:
-        raise BadCredentialsError(text)
-    if status == requests.codes.unauthorized:
-        raise UnauthorizedError(text)
-    if status == requests.codes.forbidden:
-        raise ForbiddenError(text)
-    if status == requests.codes.not_found:
-        raise NotFoundError(text)
-    if status >= requests.codes.server_error:
-        raise ServerError(text)
-    raise RejectedError(text)
-
-
-def _error_of(response: requests.Response) -> tuple[str, str]:
-    """Read message and reason of an error body, which may be anything; HTML and texts are left out."""
-    try:
-        error = json.loads(response.content)["error"]
-    except (ValueError, TypeError, KeyError):
-        return "", ""
-    if isinstance(error, str):
-        return _short(error), ""
-    if not isinstance(error, dict):
-        return "", ""
-    return _short(error.get("message")), _short(error.get("reason"))
-
-
-def _short(text: object) -> str:
-    return " ".join(text.split())[:120] if isinstance(text, str) else ""

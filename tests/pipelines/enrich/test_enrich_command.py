@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from tests import spotify_server as server_module
-from tests.spotify_server import Fault, SpotifyServer, seldom, serving, too_many
-from tests.spotify_songs import write_songs
+from tests.support import spotify_server as server_module
+from tests.support.spotify_server import Fault, SpotifyServer, seldom, serving, too_many
+from tests.support.spotify_songs import write_songs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture

@@ -1,0 +1,60 @@
+"""Writes to the store as data, so that they can wait: which function, with which frames and values."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import duckdb
+    import polars as pl
+
+
+@dataclass(frozen=True)
+class Write:
+    """One write, applied by calling it with a connection.
+
+    Parameters
+    ----------
+    function
+        ``module:function`` of this package; it is called with the connection, the frames and the values,
+        within a transaction.
+    frames
+        Frames by name.
+    values
+        JSON values by name. They are as JSON gives them back: tuples become lists.
+
+    Raises
+    ------
+    ValueError
+        If there is no such function.
+    TypeError
+        If the values are not JSON.
+    """
+
+    function: str
+    frames: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _find(self.function)
+        object.__setattr__(self, "values", json.loads(json.dumps(self.values)))
+
+    def __call__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Write."""
+        _find(self.function)(connection, self.frames, self.values)
+
+
+def _find(function: str) -> Callable[..., None]:
+    module, _, name = function.partition(":")
+    if not module.startswith("etl."):  # what waits in a file must not be able to call anything else
+        raise ValueError(f"{function} is not a function of this package")
+    try:
+        found: Callable[..., None] = getattr(import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"there is no function {function}") from error
+    return found
