@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import requests
 
 
-SECRET = "the/secret"
+SECRET = "the/secret"  # noqa: S105 - of this test only
 
 
 @pytest.fixture

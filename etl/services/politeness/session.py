@@ -134,7 +134,6 @@ class PoliteSession(requests.Session):
         # What requests itself does with a body that it has read.
         response._content = self._without_secrets(bytes(body), response)  # noqa: SLF001
         response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001
-        response.encoding = "utf-8"
         return response
 
     def _without_secrets(self, body: bytes, response: requests.Response) -> bytes:
