@@ -10,9 +10,9 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from etl.cli.build import describe
+from etl.cli.build import describe, describe_plan
 from etl.cli.main import app
-from etl.pipelines.estimate import estimate
+from etl.pipelines.estimate import Known, estimate
 from etl.runtime.errors import EtlError
 
 
@@ -83,7 +83,7 @@ def test_dry_run_writes_nothing_and_says_what_it_would_do(chords):
         npz=chords.folder / "x.npz",
         database=chords.folder / "stores" / "m.duckdb",
     )
-    text = estimate(request)
+    text = describe_plan(estimate(request))
     assert sorted(chords.folder.rglob("*")) == before
     assert f"would read {path}" in text
     for target in (request.output, request.npz):
@@ -98,19 +98,23 @@ def test_dry_run_knows_what_the_store_has(chords):
     """Only --force would analyse again."""
     path = chords.file("in.csv", chords.row(1))
     chords.build(path, database=chords.database)
-    stored = estimate(chords.request(path, database=chords.database))
+    stored = describe_plan(estimate(chords.request(path, database=chords.database)))
     assert "has the harmony of these files" in stored
     assert f"would replace {chords.output}" in stored
-    assert "does not have the harmony" in estimate(chords.request(path, database=chords.database, limit=1))
-    assert "would add to the store" in estimate(chords.request(path, database=chords.database, force=True))
+    assert estimate(chords.request(path, database=chords.database, limit=1)).known is Known.MISSING
+    forced = describe_plan(estimate(chords.request(path, database=chords.database, force=True)))
+    assert "would add to the store" in forced
 
 
 def test_dry_run_of_a_limit_and_of_no_rows(chords):
     """The estimate keeps to the limit, and needs no rows."""
     path = chords.file("in.csv", *(chords.row(i) for i in range(3000)))
-    assert "about 10 rows" in estimate(chords.request(path, limit=10))
-    assert "no rows" in estimate(chords.request(chords.file("empty.csv")))
-    assert "1 rows of the sample would be rejected" in estimate(chords.request(chords.file("bad.csv", "bad")))
+    few = estimate(chords.request(path, limit=10)).forecast
+    assert few is not None
+    assert few.rows == 10
+    assert "no rows" in describe_plan(estimate(chords.request(chords.file("empty.csv"))))
+    bad = describe_plan(estimate(chords.request(chords.file("bad.csv", "bad"))))
+    assert "1 rows of the sample would be rejected" in bad
 
 
 def test_dry_run_refuses_what_the_build_would_refuse(chords):

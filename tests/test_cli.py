@@ -70,6 +70,13 @@ def test_a_wrong_command_is_a_usage_error():
     assert "No such command 'nope'" in result.stderr
 
 
+@pytest.mark.parametrize("arguments", [["-h"], ["db", "-h"], ["db", "check", "-h"]])
+def test_h_is_help(arguments):
+    """`-h` is `--help` at every level."""
+    result = run_etl(*arguments)
+    assert (result.returncode, result.stdout) == (0, run_etl(*arguments[:-1], "--help").stdout)
+
+
 def test_an_error_names_the_trouble_and_the_way_out_without_a_traceback(tmp_path):
     """A missing input exits with 1 and two lines on standard error."""
     result = run_etl("build", "data3", "missing.csv", cwd=tmp_path)
@@ -93,9 +100,9 @@ def test_a_reader_that_has_seen_enough_is_no_failure(arguments):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is always full")
 @pytest.mark.parametrize("arguments", [["--version"], ["query", "--list"]])
 def test_output_that_cannot_be_written_is_said_in_a_line(arguments):
-    """Exit code 1, and no traceback."""
+    """Exit code 73, and no traceback."""
     command = [sys.executable, "-m", "etl", *arguments]
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert ended.returncode == 1
+    assert ended.returncode == 73
     assert ended.stderr == "etl: cannot write the output: No space left on device.\n"

@@ -52,11 +52,11 @@ def test_the_truth_may_be_a_file_of_its_own():
 
 
 def test_the_command_prints_both_methods_and_every_band(annotated):
-    """Markdown tables of scores and reliability."""
+    """Tables of scores and reliability."""
     result = CliRunner().invoke(app, ["evaluate", "keys", str(annotated), "--bands", "2"])
     assert result.exit_code == 0, result.output
-    assert result.output.count("| 0-50 % |") == result.output.count("| 50-100 % |") == 2
-    for word in ("## trained", "## krumhansl", "mirex", "calibration error", "3 songs compared"):
+    assert result.output.count("\n0-50 % ") == result.output.count("\n50-100 % ") == 2
+    for word in ("\ntrained\n", "\nkrumhansl\n", "mirex", "calibration error", "3 songs compared"):
         assert word in result.output
 
 

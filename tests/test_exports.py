@@ -99,7 +99,7 @@ def test_unknown_input_is_refused(built, tmp_path):
     """A source that the store does not have is named, and so are those that it has."""
     text = run_etl(
         *("export", "npz", "--db", built / "e.duckdb", "-o", tmp_path / "x.npz", "--input", "no.csv"),
-        expect=1,
+        expect=2,
     )
     assert "no.csv" in text
     assert "songs.csv" in text
@@ -173,7 +173,7 @@ def test_parquet_loads_in_pandas_and_duckdb(songs_parquet):
 def test_failed_export_leaves_nothing(built, tmp_path):
     """A target that cannot be written is refused before anything is made."""
     (tmp_path / "folder").mkdir()
-    text = run_etl("export", "parquet", "--db", built / "e.duckdb", "-o", tmp_path / "folder", expect=1)
+    text = run_etl("export", "parquet", "--db", built / "e.duckdb", "-o", tmp_path / "folder", expect=73)
     assert "is a folder" in text
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 

@@ -415,19 +415,6 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path):
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 
 
-@pytest.mark.parametrize("table", [*TABLES, "midi_renames"])
-def test_every_column_has_a_schema(library: Path, table: str):
-    """The schema files describe the very columns of the tables."""
-    schema = json.loads((SCHEMAS / f"{table}.json").read_text())
-    with duckdb.connect(str(library / "m.duckdb"), read_only=True) as connection:
-        columns = {row[0]: row[2] == "NO" for row in connection.sql(f"DESCRIBE {table}").fetchall()}
-    described = {
-        field["name"]: field.get("constraints", {}).get("required", False) for field in schema["fields"]
-    }
-    assert described == columns
-    assert all(field["description"] for field in schema["fields"])
-
-
 def test_values_are_within_their_schemas(library: Path):
     """Minima and maxima of the schemas hold in the store."""
     with duckdb.connect(str(library / "m.duckdb"), read_only=True) as connection:

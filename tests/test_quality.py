@@ -7,7 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from etl.cli.main import app
-from etl.store.quality import Quality, describe, quality
+from etl.cli.report import describe_quality
+from etl.store.quality import Quality, SongExample, SymbolExample, quality
 from etl.store.songs import stored_sources
 
 HEADER = (
@@ -41,20 +42,21 @@ def measures(report: Quality) -> dict[str, tuple[int, int]]:
 def test_shares_are_of_songs_and_of_chords(connection):
     """Keys and fingerprints count songs, numerals and unknown chords count chord tokens."""
     found = measures(quality(connection))
-    assert found["songs with a key"] == (2, 4)
-    assert found["songs with a fingerprint"] == (2, 4)
-    assert found["chords with a numeral"] == (6, 9)
-    assert found["unknown chords"] == (3, 9)
+    assert found["songs_with_a_key"] == (2, 4)
+    assert found["songs_with_a_fingerprint"] == (2, 4)
+    assert found["chords_with_a_numeral"] == (6, 9)
+    assert found["unknown_chords"] == (3, 9)
 
 
 def test_unknown_chords_above_the_limit_fail_the_report(connection):
     """A third of unknown chords is above the limit of 8 %, and the most frequent are named."""
     report = quality(connection)
-    unknown = next(measure for measure in report.measures if measure.name == "unknown chords")
+    unknown = next(measure for measure in report.measures if measure.name == "unknown_chords")
     assert not report.is_within_limits
     assert unknown.limit == pytest.approx(0.08)
-    assert unknown.examples[0] == "Cs/ (2 times)"
-    assert "33.33%  3 of 9, ABOVE the limit of 8%" in describe(report)
+    assert unknown.examples[0] == SymbolExample("Cs/", 2)
+    assert "Cs/ (2 times)" in describe_quality(report)
+    assert "33.33%  3 of 9, ABOVE the limit of 8%" in describe_quality(report)
 
 
 def test_the_limit_itself_is_within(connection):
@@ -78,20 +80,22 @@ def test_doubtful_keys_are_those_below_a_quarter(connection):
     """A confidence of 0.25 is not doubtful, less is; songs without a key are not counted."""
     connection.execute("UPDATE song_harmony SET key_confidence = if(song_id = 1, 0.25, 0.2)")
     report = quality(connection)
-    assert measures(report)["songs with a doubtful key"] == (1, 2)
-    assert report.measures[-1].examples[0].startswith("song half: ")
+    assert measures(report)["songs_with_a_doubtful_key"] == (1, 2)
+    example = report.measures[-1].examples[0]
+    assert isinstance(example, SongExample)
+    assert (example.id, example.chords) == ("half", "<verse_1> C Cs/ G sC")
 
 
 def test_enrichment_counts_names_of_valid_ids(connection):
     """Before anything is fetched no id has a name; afterwards those that were found have."""
     connection.execute("DROP TABLE IF EXISTS spotify_artists")
     connection.execute("DROP TABLE IF EXISTS spotify_tracks")
-    assert measures(quality(connection))["artist names of valid ids"] == (0, 2)
+    assert measures(quality(connection))["artist_names_of_valid_ids"] == (0, 2)
     connection.execute("CREATE TABLE spotify_artists AS SELECT ? AS id, 'A' AS name", [ARTIST])
     connection.execute("CREATE TABLE spotify_tracks AS SELECT ? AS id, NULL::VARCHAR AS name", [TRACK])
     found = measures(quality(connection))
-    assert found["artist names of valid ids"] == (2, 2)
-    assert found["song names of valid ids"] == (0, 1)
+    assert found["artist_names_of_valid_ids"] == (2, 2)
+    assert found["song_names_of_valid_ids"] == (0, 1)
 
 
 def test_only_the_given_sources_count(connection):
@@ -101,7 +105,7 @@ def test_only_the_given_sources_count(connection):
     nothing = quality(connection, [source_id + 1])
     assert nothing.songs == 0
     assert nothing.is_within_limits
-    assert "quality of 0 songs" in describe(nothing)
+    assert "quality of 0 songs" in describe_quality(nothing)
 
 
 def test_the_command_fails_above_a_limit(connection, tmp_path):

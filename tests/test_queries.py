@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from etl.chords.categories import CATEGORIES
 from etl.cli.main import app
-from etl.runtime.errors import EtlError
+from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.resources import resource
 from etl.store.database import read_store
 from etl.store.queries import named_queries, named_query, parse_query, plain_value, select
@@ -309,15 +309,15 @@ def test_documentation_lists_the_shipped_queries(etl):
         (["progressions", "-p", "n=two"], "must be an integer", "chords in a progression"),
         (["progressions", "-p", "by=key"], "cannot be `key`", "nothing, genre, decade, section"),
         (["progressions", "-p", "m=2"], "no parameter `m`", "n, by, genre"),
-        (["progressions", "-p", "n"], "`n` is no parameter", "NAME=VALUE"),
+        (["progressions", "-p", "n"], "`n` is not a parameter", "NAME=VALUE"),
         (["SELECT * FROM song"], "song does not exist", "duckdb_columns"),
         (["SELECT 1 / 'x'::INTEGER"], "Conversion Error", "duckdb_columns"),
         (["SELECT $x"], "parameters: x", "--param NAME=VALUE"),
         (["SELECT 1", "-p", "x=1"], "argument count mismatch", "$NAME"),
         (["DELETE FROM songs"], "cannot change the store", "SELECT"),
-        (["/* nothing */"], "nothing to run", "SELECT"),
-        (["runs", "--format", "xml"], "no format `xml`", "table, csv, json, parquet"),
-        ([], "there is no query", "--list"),
+        (["/* nothing */"], "returns no rows", "SELECT"),
+        (["runs", "--format", "csv", "--json"], "--json is not --format csv", "Leave out one"),
+        ([], "no query given", "--list"),
     ],
 )
 def test_errors_say_what_was_wrong_and_what_to_do(etl, arguments, message, hint):
@@ -326,6 +326,7 @@ def test_errors_say_what_was_wrong_and_what_to_do(etl, arguments, message, hint)
     assert isinstance(result.exception, EtlError), result.exception
     assert message in result.exception.args[0]
     assert hint in result.exception.hint
+    assert result.exception.exit_code == ExitCode.USAGE
 
 
 def test_a_missing_store_is_an_error(tmp_path):

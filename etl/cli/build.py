@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from etl.pipelines.data3 import Data3Build
+    from etl.pipelines.estimate import BuildPlan
     from etl.pipelines.midi_songs import MidiSongs
     from etl.pipelines.summary import Summary
     from etl.store.quality import Quality
@@ -130,7 +131,7 @@ def data3(
     if dry_run:
         from etl.pipelines.estimate import estimate
 
-        typer.echo(estimate(request))
+        typer.echo(describe_plan(estimate(request)))
         return
     enrichment = None
     if enrich:
@@ -172,13 +173,14 @@ def data3(
 
 def _quality_report(database: Path, measured: Quality | None) -> str:
     """Report on the build that was just stored, from the store if that has changed since."""
-    from etl.store import quality
+    from etl.cli.report import describe_quality
     from etl.store.database import read_store
+    from etl.store.quality import quality
 
     if measured is None:
         with read_store(database) as connection:
-            measured = quality.quality(connection)
-    return quality.describe(measured)
+            measured = quality(connection)
+    return describe_quality(measured)
 
 
 def _midi_songs(db: Path | None) -> MidiSongs:
@@ -233,6 +235,57 @@ def describe(request: Data3Build, summary: Summary) -> str:
         lines.append(f"columns not read: {', '.join(summary.unread)[:200]}")
     lines += [f"written: {path}" for path in (request.output, request.npz, request.database) if path]
     return "\n".join(lines)
+
+
+def describe_plan(plan: BuildPlan) -> str:
+    """Word what a build would do."""
+    lines = [f"would read {each.path} ({_size(each.size_bytes)})" for each in plan.inputs]
+    if plan.limit:
+        lines.append(f"  at most {plan.limit:,} rows")
+    if plan.database:
+        lines += _what_is_known(plan.known, plan.database.path, plan.problem)
+    lines += [f"would {'replace' if each.exists else 'write'} {each.path}" for each in plan.outputs]
+    if plan.database and plan.known != "stored":
+        lines.append(f"would {'add to' if plan.database.exists else 'make'} the store {plan.database.path}")
+    return "\n".join([*lines, *_forecast(plan), "nothing was written"])
+
+
+def _what_is_known(known: str, database: Path, problem: str | None) -> list[str]:
+    words = {
+        "no_store": f"there is no store at {database} yet",
+        "unreadable": f"cannot look into {database}: {problem}",
+        "missing": f"{database} does not have the harmony of these files with these options",
+        "stored": f"{database} has the harmony of these files; --force would analyze them again",
+    }
+    return [words[known]] if known in words else []
+
+
+def _forecast(plan: BuildPlan) -> list[str]:
+    from etl.runtime.progress import duration
+
+    forecast = plan.forecast
+    if forecast is None:
+        return ["the first file has no rows"]
+    songs, room = f"about {forecast.rows:,} rows", _size(forecast.csv_bytes)
+    seconds = f"about {duration(forecast.seconds)} with {plan.workers} threads"
+    lines = [
+        f"{songs} and {room} of CSV, estimated from the first {forecast.sample_rows:,} rows",
+        f"{seconds} (less from the store)" if plan.known == "stored" else seconds,
+    ]
+    if forecast.sample_rejects:
+        lines.append(f"{forecast.sample_rejects:,} rows of the sample would be rejected")
+    if forecast.free_bytes < forecast.csv_bytes:
+        free = _size(forecast.free_bytes)
+        lines.append(f"the disk of {plan.outputs[0].path} has only {free} free")
+    return lines
+
+
+def _size(count: float) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
 
 
 def _by_number(counts: dict[str, int]) -> list[tuple[str, int]]:

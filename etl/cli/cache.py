@@ -3,76 +3,113 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl.cli.options import Database
+from etl.cli.options import AsJson, Database
+from etl.cli.output import show
+from etl.pipelines.cache_kind import CacheKind
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
 
+if TYPE_CHECKING:
+    import polars as pl
+
+    from etl.pipelines.cache import CacheProblems
+
 app = typer.Typer(
-    help="Look after what is kept: answers of web services, sonic descriptions.", no_args_is_help=True
+    help="Inspect and clear what is kept: answers of web services, sonic descriptions.", no_args_is_help=True
 )
 
-KINDS = ("all", "spotify", "audio")
-Kind = Annotated[str, typer.Option(help="Answers of spotify, descriptions of audio, or all.")]
+Kind = Annotated[CacheKind, typer.Option(help="Answers of Spotify, descriptions of audio, or all.")]
 Older = Annotated[
-    str, typer.Option("--older-than", help="Only what is as old as that, or older: 90d, 2w, 12h.")
+    str, typer.Option("--older-than", help="Only entries at least this old, e.g. 90d, 2w, 12h.")
 ]
+
+_PROBLEMS = {"found_without_name": "found without a name", "malformed_id": "not a Spotify id"}
+
+
+@dataclass(frozen=True)
+class Entries:
+    """How many entries of a cache a command has dealt with."""
+
+    entries: int
 
 
 @app.command(epilog="Example: etl cache info --kind audio --older-than 90d")
-def info(kind: Kind = "all", older_than: Older = "0d", db: Database = None) -> None:
+def info(
+    kind: Kind = CacheKind.ALL, older_than: Older = "0d", db: Database = None, as_json: AsJson = False
+) -> None:
     """Count what is kept, by kind, status and reason."""
-    from etl.pipelines import cache
+    from etl.pipelines.cache import cache_info
     from etl.store.database import read_store
 
-    chosen, days = cache.Kind(_kind(kind)), parse_age(older_than)
+    days = parse_age(older_than)
     with read_store(database_path(db)) as connection:
-        counts = cache.cache_info(connection, chosen, older_than_days=days)
-    if counts.is_empty():
-        typer.echo("nothing is kept yet" if not days else "nothing is as old as that")
+        counts = cache_info(connection, kind, older_than_days=days)
+    nothing = "no entry is that old" if days else "nothing is kept yet"
+    show(counts, lambda counts: _describe_counts(counts) or nothing, as_json=as_json)
+
+
+def _describe_counts(counts: pl.DataFrame) -> str:
+    lines = []
     for row in counts.iter_rows(named=True):
         what = f"{row['kind']}s {row['status']}" + (f" ({row['reason']})" if row["reason"] else "")
-        typer.echo(f"{row['ids']:>9,}  {what}, {row['oldest']:%Y-%m-%d} to {row['newest']:%Y-%m-%d}")
+        lines.append(f"{row['ids']:>9,}  {what}, {row['oldest']:%Y-%m-%d} to {row['newest']:%Y-%m-%d}")
+    return "\n".join(lines)
 
 
 @app.command(epilog="Examples: etl cache clear --kind spotify | etl cache clear --kind audio --unused --yes")
 def clear(
-    kind: Annotated[str, typer.Option(help="What to forget: answers of spotify, audio, or all.")],
+    kind: Kind,
     older_than: Older = "0d",
     unused: Annotated[
         bool, typer.Option("--unused", help="Only descriptions that no present file needs.")
     ] = False,
     db: Database = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Forget what is kept; it will be asked about, or described, again when it is needed."""
-    from etl.pipelines import cache
+    """Delete cached entries; they are fetched or computed again when needed."""
+    from etl.pipelines.cache import clear_cache
     from etl.store.database import open_store
 
-    chosen, days, path = cache.Kind(_kind(kind)), parse_age(older_than), database_path(db)
-    if unused and chosen is not cache.Kind.AUDIO:
+    days, path = parse_age(older_than), database_path(db)
+    if unused and kind is not CacheKind.AUDIO:
         raise EtlError("--unused is for descriptions.", "Add --kind audio.", exit_code=ExitCode.USAGE)
     if not yes and not unused:
-        typer.confirm(f"Forget what is kept ({kind}) in {path}? Making it again may take long.", abort=True)
+        what = "every cache" if kind is CacheKind.ALL else f"the {kind} cache"
+        typer.confirm(f"Delete {what} in {path}? Rebuilding it can take a long time.", abort=True, err=True)
     with open_store(path) as connection:
-        count = cache.clear_cache(connection, chosen, older_than_days=days, unused=unused)
-    typer.echo(f"{count:,} forgotten")
+        count = clear_cache(connection, kind, older_than_days=days, unused=unused)
+    show(Entries(count), lambda deleted: f"{deleted.entries:,} entries deleted", as_json=as_json)
 
 
 @app.command(epilog="Example: etl cache verify --kind audio && echo sound")
-def verify(kind: Kind = "all", older_than: Older = "0d", db: Database = None) -> int:
-    """Check answers, and read described files again; exits with 1 if one changed unseen."""
-    from etl.cli.tables import list_problems
-    from etl.pipelines import cache
+def verify(
+    kind: Kind = CacheKind.ALL, older_than: Older = "0d", db: Database = None, as_json: AsJson = False
+) -> int:
+    """Check answers, and read described files again; exit code 1 if one changed unseen."""
+    from etl.pipelines.cache import verify_cache
     from etl.store.database import read_store
 
-    chosen, days = cache.Kind(_kind(kind)), parse_age(older_than)
+    days = parse_age(older_than)
     with read_store(database_path(db)) as connection:
-        problems = cache.verify_cache(connection, chosen, older_than_days=days)
-    return list_problems(problems)
+        problems = verify_cache(connection, kind, older_than_days=days)
+    show(problems, _describe_problems, as_json=as_json)
+    return ExitCode.FAILURE if problems.count else ExitCode.OK
+
+
+def _describe_problems(problems: CacheProblems) -> str:
+    from etl.cli.tables import one_line
+
+    lines = [f"{each.kind} {each.id}: {_PROBLEMS[each.problem]}" for each in problems.answers]
+    for file in problems.files:
+        what = file.error or "content changed since it was described; run `etl library scan --force`"
+        lines.append(f"{one_line(str(file.path))}: {what}")
+    return "\n".join([*lines, f"{problems.count:,} problems"])
 
 
 @app.command(epilog="Example: etl cache refresh --older-than 90d")
@@ -81,14 +118,19 @@ def refresh(
         str, typer.Option("--older-than", help="Age from which answers count as old, such as 90d or 12h.")
     ],
     db: Database = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Have old answers and all errors asked for again by the next run; known names stay in use until then."""
+    """Mark old answers and all errors for another request in the next run.
+
+    Known names stay in use until then.
+    """
     from etl.pipelines.cache import refresh_answers
     from etl.store.database import open_store
 
     days = parse_age(older_than)
     with open_store(database_path(db)) as connection:
-        typer.echo(f"{refresh_answers(connection, older_than_days=days):,} ids will be asked about again")
+        count = refresh_answers(connection, older_than_days=days)
+    show(Entries(count), lambda marked: f"{marked.entries:,} ids will be requested again", as_json=as_json)
 
 
 def parse_age(text: str) -> float:
@@ -102,14 +144,6 @@ def parse_age(text: str) -> float:
     match = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]+)?)\s*([hdw])", text.strip().lower())
     if match is None:
         raise EtlError(
-            f"`{text}` is no age.", "Write a number and h, d or w, such as 90d.", exit_code=ExitCode.USAGE
+            f"`{text}` is not an age.", "Write a number and h, d or w, such as 90d.", exit_code=ExitCode.USAGE
         )
     return float(match[1]) * {"h": 1 / 24, "d": 1.0, "w": 7.0}[match[2]]
-
-
-def _kind(text: str) -> str:
-    if text not in KINDS:
-        raise EtlError(
-            f"there is no cache `{text}`.", f"Choose one of: {', '.join(KINDS)}.", exit_code=ExitCode.USAGE
-        )
-    return text

@@ -1,43 +1,61 @@
-"""`etl db`: look after the store."""
+"""`etl db`: inspect and maintain the store."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl.cli.options import Database
+from etl.cli.options import AsJson, Database
+from etl.cli.output import show
 from etl.runtime.errors import ExitCode
 from etl.runtime.settings import database_path
 
-app = typer.Typer(help="Look after the store.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from etl.store.database import StoreInfo, Upgrade
+    from etl.store.forget import ForgottenSource
+    from etl.store.integrity import Finding
+
+app = typer.Typer(help="Inspect and maintain the store.", no_args_is_help=True)
 
 
 @app.command(epilog="Example: etl db info --db data/music.duckdb")
-def info(db: Database = None) -> None:
-    """Say what the store holds: its size, tables and their rows, sources, and versions."""
-    from etl.cli.tables import table
+def info(db: Database = None, as_json: AsJson = False) -> None:
+    """Show what the store holds: its size, tables and their rows, sources, and versions."""
     from etl.store.database import describe_store, read_store
 
     path = database_path(db)
     with read_store(path) as connection:
-        store = describe_store(connection)
-    typer.echo(f"{path}: {path.stat().st_size / 1e6:,.1f} MB, DuckDB {store.duckdb_version}")
-    typer.echo(
-        f"migration {store.migration}, last written by music-etl {store.etl_version or '(no run yet)'}\n"
-    )
-    typer.echo(
-        table(("table", "rows"), [(name, f"{rows:,}") for name, rows in store.tables], right=[False, True])
-    )
+        store = describe_store(connection, path)
+    show(store, _describe_info, as_json=as_json)
+
+
+def _describe_info(store: StoreInfo) -> str:
+    from etl.cli.tables import table
+
+    parts = [
+        (
+            f"{store.path}: {store.size_bytes / 1e6:,.1f} MB, DuckDB {store.duckdb_version}\n"
+            f"migration {store.migration}, last written by music-etl {store.etl_version or '(no run yet)'}"
+        ),
+        table(
+            ("table", "rows"),
+            [(each.name, f"{each.rows:,}") for each in store.tables],
+            right=[False, True],
+        ),
+    ]
     if store.sources:
-        sources = [(path, f"{songs:,}", run_id) for path, songs, run_id in store.sources]
-        typer.echo("\n" + table(("source", "songs", "run"), sources, right=[False, True, True]))
+        rows = [(each.source_id, each.path, f"{each.songs:,}", each.run_id) for each in store.sources]
+        parts.append(table(("number", "source", "songs", "run"), rows, right=[True, False, True, True]))
+    return "\n\n".join(parts)
 
 
 @app.command(epilog="Example: etl db check && echo sound")
 def check(
     db: Database = None,
     examples: Annotated[int, typer.Option(min=0, help="Violations to show of each check.")] = 3,
+    as_json: AsJson = False,
 ) -> int:
     """Check that the tables agree with one another; exit code 1 if they do not."""
     from etl.store.database import read_store
@@ -45,23 +63,68 @@ def check(
 
     with read_store(database_path(db)) as connection:
         findings = check_store(connection, examples=examples)
+    show(findings, _describe_findings, as_json=as_json)
+    return ExitCode.FAILURE if any(finding.violations for finding in findings) else ExitCode.OK
+
+
+def _describe_findings(findings: list[Finding]) -> str:
+    lines = []
     for finding in findings:
-        typer.echo(f"{'FAIL' if finding.violations else 'ok':4}  {finding.check}")
+        lines.append(f"{'FAIL' if finding.violations else 'ok':4}  {finding.check}")
         if finding.violations:
-            typer.echo(f"      {finding.violations:,} violations")
-            for example in finding.examples:
-                typer.echo(f"      {example}")
-    failed = sum(finding.violations > 0 for finding in findings)
-    typer.echo(f"{len(findings) - failed} of {len(findings)} checks hold")
-    return ExitCode.FAILURE if failed else ExitCode.OK
+            lines.append(f"      {finding.violations:,} violations")
+        lines += [
+            "      " + ", ".join(f"{name} {value}" for name, value in example.items())
+            for example in finding.examples
+        ]
+    held = sum(not finding.violations for finding in findings)
+    return "\n".join([*lines, f"{held} of {len(findings)} checks hold"])
 
 
 @app.command(epilog="Example: etl db migrate --db data/music.duckdb")
-def migrate(db: Database = None) -> None:
+def migrate(db: Database = None, as_json: AsJson = False) -> None:
     """Bring the store's tables and views to this version; makes the store if there is none."""
     from etl.store.database import upgrade_store
 
+    show(upgrade_store(database_path(db)), _describe_upgrade, as_json=as_json)
+
+
+def _describe_upgrade(upgrade: Upgrade) -> str:
+    numbers = ", ".join(f"{number:04}" for number in upgrade.applied)
+    return f"{upgrade.path}: {f'applied {numbers}' if numbers else 'it is up to date'}"
+
+
+@app.command(epilog="Examples: etl db forget songs.csv --dry-run | etl db forget 3 --yes")
+def forget(
+    source: Annotated[
+        str, typer.Argument(help="The path, file name or number of a source of `etl db info`.")
+    ],
+    db: Database = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be deleted without deleting it.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete a source from the store: songs, harmony, tokens, section keys, rejects and ledger entries."""
+    from etl.store.database import open_store, read_store
+    from etl.store.forget import find_source, forget_source, rows_of_source
+
     path = database_path(db)
-    applied = upgrade_store(path)
-    done = f"applied {', '.join(f'{number:04}' for number in applied)}" if applied else "it is up to date"
-    typer.echo(f"{path}: {done}")
+    with read_store(path) as connection:
+        found = rows_of_source(connection, find_source(connection, [source, str(Path(source).resolve())]))
+    if not dry_run:
+        if not yes:
+            songs = found.rows["songs"]
+            typer.confirm(f"Delete the {songs:,} songs of {found.path} from {path}?", abort=True, err=True)
+        with open_store(path) as connection:
+            found = forget_source(connection, found.path)
+    show(found, lambda result: _describe_forgotten(result, dry_run=dry_run), as_json=as_json)
+
+
+def _describe_forgotten(found: ForgottenSource, *, dry_run: bool) -> str:
+    from etl.cli.tables import table
+
+    rows = [(name, f"{rows:,}") for name, rows in found.rows.items()]
+    heading = f"{'would be deleted' if dry_run else 'deleted'}: {found.path}"
+    return f"{heading}\n\n{table(('table', 'rows'), rows, right=[False, True])}"

@@ -3,33 +3,60 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from etl.cli.options import AsJson
+from etl.cli.output import show
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from etl.pipelines.demo import Demonstration
+
+_TEXT_SHOWN = 64
+
 
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Where to build; made if it is not there.")] = Path("demo"),
+    folder: Annotated[Path, typer.Argument(help="Where to build; made if it does not exist.")] = Path("demo"),
+    as_json: AsJson = False,
 ) -> None:
     """Build the bundled 739-song Billboard sample and show what comes out."""
-    from etl.cli.build import describe
-    from etl.cli.tables import table
     from etl.pipelines.demo import demonstrate
     from etl.runtime.progress import Progress
 
     with Progress("songs") as progress:
         shown = demonstrate(folder, progress)
-    typer.echo("McGill Billboard sample (CC0): 739 songs transcribed by people\n")
-    typer.echo(describe(shown.request, shown.summary))
-    typer.echo("\nThe first rows of data3.csv, shortened:\n")
+    show(shown, _describe, as_json=as_json)
+
+
+def _describe(shown: Demonstration) -> str:
+    from etl.cli.build import describe
+
+    lines = [
+        "McGill Billboard sample (CC0): 739 songs transcribed by people\n",
+        describe(shown.request, shown.summary),
+        "\nThe first rows of data3.csv, shortened:\n",
+    ]
     for row in shown.rows.iter_rows(named=True):
-        typer.echo(f"  id {row['id']}  {row['release_date']}  {row['key']}")
-        for name in ("chords", "roman_numerals", "harmonic_fingerprint"):
-            typer.echo(f"    {name:21} {row[name][:64]} ...")
-    typer.echo("\nKeys:\n")
-    typer.echo(table(*shown.keys))
-    typer.echo("\nCommonest progressions of four chords (etl query progressions -p n=4):\n")
-    typer.echo(table(*shown.progressions))
-    typer.echo(
-        f"\nAsk your own: etl query 'SELECT * FROM song_overview LIMIT 5' --db {folder / 'music.duckdb'}"
-    )
+        lines.append(f"  id {row['id']}  {row['release_date']}  {row['key']}")
+        lines += [
+            f"    {name:21} {row[name][:_TEXT_SHOWN]} ..."
+            for name in ("chords", "roman_numerals", "harmonic_fingerprint")
+        ]
+    lines += [
+        f"\nKeys:\n\n{_table(shown.keys)}",
+        (
+            "\nCommonest progressions of four chords (etl query progressions -p n=4):\n\n"
+            f"{_table(shown.progressions)}"
+        ),
+        f"\nAsk your own: etl query 'SELECT * FROM song_overview LIMIT 5' --db {shown.request.database}",
+    ]
+    return "\n".join(lines)
+
+
+def _table(frame: pl.DataFrame) -> str:
+    from etl.cli.tables import table
+
+    return table(frame.columns, frame.rows())

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from etl.cli.options import Database
+from etl.cli.options import AsJson, Database
+from etl.cli.output import show
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.live import LiveView, status_path
 from etl.runtime.progress import duration
@@ -59,6 +60,7 @@ def _command(name: str) -> Callable[..., None]:
         wait: Wait = False,
         partial_every: PartialEvery = 50_000,
         log_json: LogJson = False,
+        as_json: AsJson = False,
     ) -> None:
         from etl.pipelines.enrich.estimate import estimate as estimated
         from etl.pipelines.enrich.run import Enrichment
@@ -73,7 +75,7 @@ def _command(name: str) -> Callable[..., None]:
                 service = catalog.configured(name, settings)
             except EtlError:  # without credentials nothing is known about the account
                 service = catalog.unidentified(name, settings)
-            typer.echo(describe_estimate(estimated(database, service, preferred)))
+            show(estimated(database, service, preferred), describe_estimate, as_json=as_json)
             return
         if not database.exists():
             raise EtlError(
@@ -93,7 +95,7 @@ def _command(name: str) -> Callable[..., None]:
         )
         state = run_enrichment(request, catalog.configured(name, settings), log_json=log_json)
         if not log_json:
-            typer.echo(describe(state, output))
+            show(state.as_dict(), lambda _: describe(state, output), as_json=as_json)
 
     return command
 
@@ -188,10 +190,9 @@ def describe_estimate(ahead: Estimate) -> str:
         f"to ask: {kinds}; {ahead.cached:,} ids are known",
         f"limits: {ahead.per_second:g} requests a second, {quota}",
     ]
-    for portion in ahead.portions:
-        how = "one id at a time" if portion == 1 else f"in batches of {portion}"
-        requests = ahead.requests(portion)
-        lines.append(f"{how}: {requests:,} requests, {days(ahead.seconds(requests))}")
+    for way in ahead.ways:
+        how = "one id at a time" if way.portion == 1 else f"in batches of {way.portion}"
+        lines.append(f"{how}: {way.requests:,} requests, {days(way.seconds)}")
     if len(ahead.portions) > 1:
         lines.append("whether this app may use batches shows with its first request")
     return "\n".join(lines)

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl.runtime.errors import EtlError
+from etl.cli.options import AsJson
+from etl.cli.output import show
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from etl.pipelines.evaluate_keys import KeyEvaluation
+
 app = typer.Typer(help="Measure the analysis on annotated data.", no_args_is_help=True)
+
+
+class Methods(StrEnum):
+    """Which key finders to measure."""
+
+    TRAINED = "trained"
+    KRUMHANSL = "krumhansl"
+    BOTH = "both"
 
 
 @app.callback()
@@ -30,36 +42,42 @@ def keys(
         Path | None, typer.Option(help="A CSV with `id` and the key, if the songs have none.")
     ] = None,
     key_column: Annotated[str, typer.Option(help="The column with the annotated key.")] = "key",
-    key_method: Annotated[str, typer.Option(help="trained, krumhansl, or both.")] = "both",
+    key_method: Annotated[Methods, typer.Option(help="Which key finder to measure.")] = Methods.BOTH,
     bands: Annotated[int, typer.Option(min=1, max=100, help="Equal bands of confidence.")] = 4,
+    as_json: AsJson = False,
 ) -> None:
     """Compare found keys with annotated ones: exact, tonic, error classes and MIREX score by confidence."""
     from etl.chords.keys import KeyMethod
     from etl.pipelines.evaluate_keys import evaluate_keys
 
-    if key_method not in {*KeyMethod, "both"}:
-        raise EtlError(f"no key method `{key_method}`.", f"Choose one of: {', '.join(KeyMethod)}, both.")
-    methods = tuple(KeyMethod) if key_method == "both" else (KeyMethod(key_method),)
+    methods = tuple(KeyMethod) if key_method is Methods.BOTH else (KeyMethod(key_method),)
     result = evaluate_keys(songs, truth=truth, key_column=key_column, methods=methods, bands=bands)
-    typer.echo(f"{result.songs:,} songs compared")
+    show(result, _describe, as_json=as_json)
+
+
+def _describe(result: KeyEvaluation) -> str:
+    lines = [f"{result.songs:,} songs compared"]
     if result.is_training_data:
-        typer.echo(
-            "the trained method has learnt from these very songs; docs/accuracy.md has held-out figures"
+        lines.append(
+            "the trained method was trained on these very songs; see docs/accuracy.md for held-out figures"
         )
-    for reason, rows in result.left_out.items():
-        if rows:
-            typer.echo(f"left out: {rows:,} {reason}")
-    for method in methods:
-        typer.echo(f"\n## {method}\n\n{_markdown(result.scores[method])}")
-        typer.echo(f"\nExpected calibration error {result.calibration_error[method]:.3f}\n")
-        typer.echo(_markdown(result.reliability[method]))
-
-
-def _markdown(table: pl.DataFrame) -> str:
-    """Write a frame as a Markdown table; shares get three decimals."""
-    lines = [table.columns, ["---"] * table.width]
     lines += [
-        [f"{value:.3f}" if isinstance(value, float) else f"{value}" for value in row]
-        for row in table.iter_rows()
+        f"left out: {rows:,} {reason.replace('_', ' ')}" for reason, rows in result.left_out.items() if rows
     ]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    for method, scores in result.scores.items():
+        lines += [
+            f"\n{method}\n\n{_table(scores)}",
+            f"\nexpected calibration error {result.calibration_error[method]:.3f}\n",
+            _table(result.reliability[method]),
+        ]
+    return "\n".join(lines)
+
+
+def _table(frame: pl.DataFrame) -> str:
+    """Align a frame; shares get three decimals."""
+    from etl.cli.tables import table
+
+    rows = [
+        [f"{value:.3f}" if isinstance(value, float) else value for value in row] for row in frame.iter_rows()
+    ]
+    return table(frame.columns, rows, right=[dtype.is_numeric() for dtype in frame.dtypes])

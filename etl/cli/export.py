@@ -1,4 +1,4 @@
-"""`etl export`: files for machine learning from the store, without analysing anything again."""
+"""`etl export`: files for machine learning from the store, without analyzing anything again."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl.cli.options import Database
-from etl.runtime.errors import EtlError
+from etl.cli.options import AsJson, Database
+from etl.cli.output import show
+from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import duckdb
+
+    from etl.pipelines.dataset import WrittenDataset
+    from etl.pipelines.export import StoredExport
 
 app = typer.Typer(help="Write what the store holds as files for other programs.", no_args_is_help=True)
 
@@ -24,6 +28,7 @@ Inputs = Annotated[
         "--input", help="A file whose songs to export; repeat for more. Default: those of the latest build."
     ),
 ]
+_SHARE_TOLERANCE = 0.02
 Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
 
 
@@ -34,9 +39,11 @@ def _sources(connection: duckdb.DuckDBPyConnection, inputs: Sequence[Path] | Non
 
 
 @app.command(epilog="Example: etl export data3 -o data3.csv")
-def data3(output: Output = Path("data3.csv"), db: Database = None, inputs: Inputs = None) -> None:
+def data3(
+    output: Output = Path("data3.csv"), db: Database = None, inputs: Inputs = None, as_json: AsJson = False
+) -> None:
     """Write the 17-column data3 CSV, the same as `etl build data3` writes."""
-    from etl.pipelines.export import write_stored_csv
+    from etl.pipelines.export import StoredExport, write_stored_csv
     from etl.runtime.files import check_writable
     from etl.runtime.progress import Progress
     from etl.store.database import read_store
@@ -47,13 +54,15 @@ def data3(output: Output = Path("data3.csv"), db: Database = None, inputs: Input
         for batch in write_stored_csv(connection, _sources(connection, inputs), output):
             songs += batch.height
             progress.advance(items=batch.height)
-    typer.echo(f"{songs:,} songs written: {output}")
+    show(StoredExport(output, songs), _describe_file, as_json=as_json)
 
 
 @app.command(epilog="Example: etl export npz -o data3.npz")
-def npz(output: Output = Path("data3.npz"), db: Database = None, inputs: Inputs = None) -> None:
+def npz(
+    output: Output = Path("data3.npz"), db: Database = None, inputs: Inputs = None, as_json: AsJson = False
+) -> None:
     """Write matrices that numpy loads: keys, profiles, fingerprints, categories, token ids."""
-    from etl.pipelines.export import write_stored_npz
+    from etl.pipelines.export import StoredExport, write_stored_npz
     from etl.runtime.files import check_writable
     from etl.store.database import read_store
     from etl.store.songs import build_versions
@@ -63,13 +72,18 @@ def npz(output: Output = Path("data3.npz"), db: Database = None, inputs: Inputs 
         sources = _sources(connection, inputs)
         manifest = {"analysis": build_versions(connection, sources)[0]}
         songs = write_stored_npz(connection, sources, output, manifest)
-    typer.echo(f"{songs:,} songs written: {output}")
+    show(StoredExport(output, songs), _describe_file, as_json=as_json)
 
 
 @app.command(epilog="Example: etl export parquet -o songs.parquet")
-def parquet(output: Output = Path("songs.parquet"), db: Database = None, inputs: Inputs = None) -> None:
+def parquet(
+    output: Output = Path("songs.parquet"),
+    db: Database = None,
+    inputs: Inputs = None,
+    as_json: AsJson = False,
+) -> None:
     """Write one typed row per song: source columns, key, statistics, chords and numerals as lists."""
-    from etl.pipelines.export import write_stored_parquet
+    from etl.pipelines.export import StoredExport, write_stored_parquet
     from etl.runtime.files import check_writable
     from etl.runtime.progress import Progress
     from etl.store.database import read_store
@@ -77,7 +91,7 @@ def parquet(output: Output = Path("songs.parquet"), db: Database = None, inputs:
     check_writable(output)
     with read_store(database_path(db)) as connection, Progress("songs") as progress:
         songs = write_stored_parquet(connection, _sources(connection, inputs), output, progress)
-    typer.echo(f"{songs:,} songs written: {output}")
+    show(StoredExport(output, songs), _describe_file, as_json=as_json)
 
 
 @app.command(epilog="Example: etl export dataset songs-dataset --seed 1 --fractions 0.8,0.1,0.1")
@@ -90,6 +104,7 @@ def dataset(
     force: Annotated[
         bool, typer.Option("--force", help="Set aside what the folder holds under another name.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write train, validation and test Parquet: no artist and no progression is in two of them."""
     from etl.pipelines.dataset import DatasetExport, export_dataset
@@ -98,9 +113,36 @@ def dataset(
 
     request = DatasetExport(folder, seed, _fractions(fractions), force)
     with read_store(database_path(db)) as connection, Progress("songs") as progress:
-        summary = export_dataset(connection, _sources(connection, inputs), request, progress)
-    typer.echo(summary.describe())
-    typer.echo(f"written: {folder}")
+        written = export_dataset(connection, _sources(connection, inputs), request, progress)
+    show(written, _describe_dataset, as_json=as_json)
+
+
+def _describe_file(export: StoredExport) -> str:
+    return f"{export.songs:,} songs written: {export.path}"
+
+
+def _describe_dataset(written: WrittenDataset) -> str:
+    facts = written.facts
+
+    def share(songs: int) -> str:
+        return f"{songs:,} ({songs / facts.total:.1%})"
+
+    lines = [
+        f"{facts.total:,} songs: "
+        + ", ".join(f"{split} {share(songs)}" for split, songs in facts.songs.items()),
+        (
+            f"no artist and no progression in two splits: {facts.groups:,} groups, the largest has "
+            f"{facts.largest_group:,} songs ({facts.largest_group / facts.total:.1%})"
+        ),
+        f"same chords as an earlier song: {facts.duplicates:,}; in any key: {facts.transpositions:,}",
+    ]
+    if facts.without_chord:
+        lines.append(f"left out: {facts.without_chord:,} songs without a known chord")
+    if facts.straddling:
+        lines.append(f"left out: {facts.straddling:,} songs that share a progression with an earlier split")
+    if facts.off_by > _SHARE_TOLERANCE:
+        lines.append("the shares differ from those requested: linked songs stay together, leaks are left out")
+    return "\n".join([*lines, f"written: {written.folder}"])
 
 
 def _fractions(text: str) -> tuple[float, float, float]:
@@ -113,5 +155,6 @@ def _fractions(text: str) -> tuple[float, float, float]:
         raise EtlError(
             f"--fractions {text} does not give three shares.",
             "Train (above 0), validation and test must sum to 1, for example 0.8,0.1,0.1.",
+            exit_code=ExitCode.USAGE,
         )
     return train, validation, test

@@ -49,6 +49,7 @@ app = typer.Typer(
     help="Columnar ETL for music data: chords, audio and MIDI in, DuckDB and data sets for models out.",
     epilog="Start with: etl demo",
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -90,14 +91,14 @@ def run() -> None:
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        _fail(f"cannot write the output: {error.strerror}.", ExitCode.FAILURE)
+        _fail(f"cannot write the output: {error.strerror}.", ExitCode.CANNOT_WRITE)
     except Exception as error:
         if not hasattr(error, "show") or not hasattr(error, "exit_code"):
             raise
         error.show()  # a usage error, as click words it
         sys.exit(error.exit_code)
     if code == ExitCode.INTERRUPTED:
-        _fail("interrupted; what was finished is kept. Run the same command to go on.", ExitCode.INTERRUPTED)
+        _fail("interrupted; finished work is kept. Run the same command to continue.", ExitCode.INTERRUPTED)
     sys.exit(code if isinstance(code, int) else ExitCode.OK)
 
 
@@ -114,7 +115,7 @@ def main() -> Never:
         pass
     except OSError as error:
         if code == ExitCode.OK:  # else it is said already
-            code = ExitCode.FAILURE
+            code = ExitCode.CANNOT_WRITE
             sys.stderr.write(f"etl: cannot write the output: {error.strerror}.\n")
     sys.stderr.flush()
     os._exit(code)

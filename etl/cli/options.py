@@ -13,3 +13,5 @@ Database = Annotated[
         "--db", help="The DuckDB file; default: $ETL_DB, else data/music.duckdb.", show_default=False
     ),
 ]
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]

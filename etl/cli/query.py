@@ -6,12 +6,14 @@ import shutil
 import sys
 import tempfile
 import textwrap
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl.cli.options import Database
+from etl.cli.options import AsJson, Database
+from etl.cli.output import show
 from etl.runtime.errors import EtlError, ExitCode
 
 if TYPE_CHECKING:
@@ -27,10 +29,18 @@ EXAMPLES = (
     "etl query 'SELECT count(*) FROM songs WHERE decade = $decade' -p decade=1980.0"
 )
 
-_TABLE = "table"
 _SHOWN_ROWS = 100
 _WIDTH = 100
 _INDENT = "    "
+
+
+class Output(StrEnum):
+    """How rows are written."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
 
 
 def query(
@@ -43,13 +53,14 @@ def query(
     ] = None,
     list_queries: Annotated[bool, typer.Option("--list", help="List the shipped queries.")] = False,
     file_format: Annotated[
-        str,
-        typer.Option("--format", help=f"table (the first {_SHOWN_ROWS} rows), csv, json or parquet."),
-    ] = _TABLE,
+        Output,
+        typer.Option("--format", help=f"How to write the rows; a table has the first {_SHOWN_ROWS}."),
+    ] = Output.TABLE,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write to this file, not to the terminal.")
     ] = None,
     db: Database = None,
+    as_json: AsJson = False,
 ) -> None:
     """Ask the store: a shipped query by its name, or SQL; the store is opened for reading only."""
     from etl.runtime.settings import database_path
@@ -57,15 +68,19 @@ def query(
     from etl.store.database import read_store
 
     if list_queries:
-        typer.echo("\n\n".join(describe(each) for each in queries.named_queries().values()))
+        shipped = list(queries.named_queries().values())
+        show(shipped, lambda shipped: "\n\n".join(map(_describe, shipped)), as_json=as_json)
         return
     if sql is None:
         raise EtlError(
-            "there is no query.", "Give a name of `etl query --list`, or SQL.", exit_code=ExitCode.USAGE
+            "no query given.", "Give a name from `etl query --list`, or SQL.", exit_code=ExitCode.USAGE
         )
-    if file_format not in {_TABLE, *queries.Format}:
-        formats = ", ".join((_TABLE, *queries.Format))
-        raise EtlError(f"no format `{file_format}`.", f"Choose one of: {formats}.", exit_code=ExitCode.USAGE)
+    if as_json and file_format not in {Output.TABLE, Output.JSON}:
+        raise EtlError(
+            f"--json is not --format {file_format}.", "Leave out one of them.", exit_code=ExitCode.USAGE
+        )
+    if as_json:
+        file_format = Output.JSON
     given = _pairs(param or [])
     if sql.split() == [sql]:
         named = queries.named_query(sql)
@@ -74,14 +89,13 @@ def query(
         text, values = sql, {name: queries.plain_value(value) for name, value in given.items()}
     with read_store(database_path(db)) as connection:
         relation = queries.select(connection, text, values)
-        if file_format == _TABLE:
+        if file_format is Output.TABLE:
             _show(relation, output)
         else:
             _write(connection, relation, queries.Format(file_format), output)
 
 
-def describe(named: Query) -> str:
-    """Say what a shipped query does and which parameters it takes."""
+def _describe(named: Query) -> str:
     lines = [
         f"{named.name}: {named.title}",
         *textwrap.wrap(named.description, _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT),
@@ -100,7 +114,7 @@ def _pairs(texts: Sequence[str]) -> dict[str, str]:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise EtlError(
-                f"`{text}` is no parameter.", "Write --param NAME=VALUE.", exit_code=ExitCode.USAGE
+                f"`{text}` is not a parameter.", "Write --param NAME=VALUE.", exit_code=ExitCode.USAGE
             )
         pairs[name] = value
     return pairs

@@ -33,7 +33,11 @@ def commands() -> Iterator[tuple[str, str]]:
 
 def _walk(command: Any, name: str, parent: Any) -> Iterator[tuple[str, str]]:
     context = command.context_class(
-        command, info_name=name.rsplit(" ", 1)[-1], parent=parent, terminal_width=_WIDTH
+        command,
+        info_name=name.rsplit(" ", 1)[-1],
+        parent=parent,
+        terminal_width=_WIDTH,
+        **command.context_settings,
     )
     yield name, command.get_help(context)
     if hasattr(command, "list_commands"):

@@ -2,24 +2,56 @@
 
 from __future__ import annotations
 
-import typer
+from typing import TYPE_CHECKING, Any
 
-from etl.cli.options import Database
+from etl.cli.options import AsJson, Database
+from etl.cli.output import show
 from etl.runtime.settings import database_path
 
+if TYPE_CHECKING:
+    from datetime import datetime
 
-def status(db: Database = None) -> None:
+    from etl.pipelines.status import Status
+    from etl.store.runs import PastRun
+
+
+def status(db: Database = None, as_json: AsJson = False) -> None:
     """Show the run that holds the store, or else the last runs; changes nothing."""
-    from etl.cli.enrich import state_rows
-    from etl.pipelines.status import last_runs
-    from etl.runtime.live import read_status, status_path
+    from etl.pipelines.status import status as status_of
 
-    path = database_path(db)
-    state = read_status(status_path(path))
-    if state is not None:
-        typer.echo(f"{state['command']} (process {state['pid']}), at {state['time']}")
-        for label, text in state_rows(state).items():
-            typer.echo(f"  {label}: {text}")
-        return
-    for line in last_runs(path):
-        typer.echo(line)
+    show(status_of(database_path(db)), _describe, as_json=as_json)
+
+
+def _describe(status: Status) -> str:
+    if status.running is not None:
+        return _running(status.running)
+    lines = [_run(run) for run in status.runs or ()]
+    if status.names is not None:
+        lines.append(
+            f"names: {status.names.settled:,} of {status.names.songs:,} songs "
+            "have nothing left to ask Spotify"
+        )
+    lines += [f"{each.service} is parked until {_time(each.not_before)}" for each in status.parked or ()]
+    return "\n".join(lines)
+
+
+def _running(state: dict[str, Any]) -> str:
+    from etl.cli.enrich import state_rows
+
+    lines = [f"{state['command']} (process {state['pid']}), at {state['time']}"]
+    lines += [f"  {label}: {text}" for label, text in state_rows(state).items()]
+    return "\n".join(lines)
+
+
+def _run(run: PastRun) -> str:
+    from etl.runtime.progress import duration
+
+    line = (
+        f"run {run.run_id}: {run.command}, {run.status}, {_time(run.started_at)}, "
+        f"{duration(run.wall_s or 0)}, {run.items_out or 0:,} items"
+    )
+    return f"{line}: {run.error.splitlines()[0]}" if run.error else line
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S %Z}"

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from etl.cli.options import AsJson
+from etl.cli.output import show
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.interpreter import default_workers
 
 if TYPE_CHECKING:
     from etl.pipelines.validate import Report
     from etl.runtime.table_schema import TableSchema
+
+_VALUE_SHOWN = 60
 
 
 def validate(
@@ -28,6 +32,7 @@ def validate(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Threads that check; default: all cores.", show_default=False)
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Check a file against a schema: counts of broken rules, and the bad rows in a file; exit code 1."""
     from etl.pipelines.validate import validate as check
@@ -38,7 +43,7 @@ def validate(
     total = file.stat().st_size if file.is_file() else 0
     with Progress("rows", total=total) as progress:
         report = check(file, table, rejects_file, workers=workers or default_workers(), progress=progress)
-    typer.echo(describe(file, table.name, report))
+    show(report, _describe, as_json=as_json)
     if report.bad:
         raise typer.Exit(ExitCode.FAILURE)
 
@@ -52,18 +57,22 @@ def _schema(name: str) -> TableSchema:
     if Path(name).suffix == ".json":
         return load_schema(Path(name))
     raise EtlError(
-        f"there is no schema `{name}`.", f"Choose one of {', '.join(shipped)}, or give a JSON file."
+        f"there is no schema `{name}`.",
+        f"Choose one of: {', '.join(shipped)}, or give a JSON file.",
+        exit_code=ExitCode.USAGE,
     )
 
 
-def describe(file: Path, schema: str, report: Report) -> str:
-    """Say what a check found."""
+def _describe(report: Report) -> str:
     if not report.bad:
-        return f"{file}: {report.rows:,} rows, all good by the schema {schema}"
+        return f"{report.file}: {report.rows:,} rows, all good by the schema {report.schema}"
     good = report.rows - report.bad
-    lines = [f"{file}: {report.rows:,} rows = {good:,} good + {report.bad:,} bad by the schema {schema}"]
-    for rule, count in sorted(report.counts.items(), key=lambda item: (-item[1], item[0])):
-        lines.append(f"  {count:>9,}  {rule}")
-        lines += [f"             {example}" for example in report.examples[rule]]
-    lines.append(f"bad rows: {report.rejects_file}")
-    return "\n".join(lines)
+    counts = f"{report.rows:,} rows = {good:,} good + {report.bad:,} bad"
+    lines = [f"{report.file}: {counts} by the schema {report.schema}"]
+    for broken in report.broken:
+        lines.append(f"  {broken.rows:>9,}  {broken.rule}")
+        lines += [
+            f"             line {example.line}: {example.value[:_VALUE_SHOWN]!r}"
+            for example in broken.examples
+        ]
+    return "\n".join([*lines, f"bad rows: {report.rejects_file}"])

@@ -86,38 +86,20 @@ class Facts:
         return sum(self.songs.values())
 
     @property
-    def left_out(self) -> list[str]:
-        """Say which songs are in no split, and why."""
-        reasons = (
-            (self.without_chord, "songs without a known chord"),
-            (self.straddling, "songs of validation or test whose progression an earlier split has"),
-        )
-        return [f"{number:,} {reason}" for number, reason in reasons if number]
-
-    def describe(self) -> str:
-        """Say what the data set holds, in a few lines."""
-        shares = ", ".join(
-            f"{split} {number:,} ({number / self.total:.1%})" for split, number in self.songs.items()
-        )
-        lines = [
-            f"{self.total:,} songs: {shares}",
-            (
-                f"no artist and no progression in two splits: {self.groups:,} groups, the largest of "
-                f"{self.largest_group:,} songs ({self.largest_group / self.total:.1%})"
-            ),
-            f"same chords as an earlier song: {self.duplicates:,}; in any key: {self.transpositions:,}",
-        ]
-        lines += [f"left out: {reason}" for reason in self.left_out]
-        off = max(
+    def off_by(self) -> float:
+        """The greatest distance of a share of the songs from the share asked for, 0-1."""
+        return max(
             abs(number / self.total - wanted)
             for number, wanted in zip(self.songs.values(), self.fractions, strict=True)
         )
-        if off > 0.02:
-            lines.append(
-                "the shares are not those asked for: linked songs stay together, and what would leak is left "
-                "out"
-            )
-        return "\n".join(lines)
+
+
+def _left_out(facts: Facts) -> str:
+    reasons = (
+        (facts.without_chord, "songs without a known chord"),
+        (facts.straddling, "songs of validation or test whose progression an earlier split has"),
+    )
+    return "; ".join(f"{number:,} {reason}" for number, reason in reasons if number) or "nothing"
 
 
 def dataset_card(facts: Facts) -> str:
@@ -161,7 +143,7 @@ Chord songs with their keys and Roman numerals as ids, split for machine learnin
 {shares}
 
 Asked for: {asked}; seed {facts.seed}; stratified by `main_genre` (unknown is a stratum of its own).
-Left out: {"; ".join(facts.left_out) or "nothing"}.
+Left out: {_left_out(facts)}.
 
 ## Leakage
 

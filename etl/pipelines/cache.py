@@ -1,16 +1,18 @@
 """What is kept so as not to be done again: answers of web services, and sonic descriptions.
 
-What they hold, what of it to forget, and whether it is sound.
+What they hold, what of it to delete, and whether it is sound.
 """
 
 from __future__ import annotations
 
-from enum import StrEnum
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from etl.audio.sonic import FEATURE_VERSION
+from etl.pipelines.cache_kind import CacheKind
 from etl.runtime.hashing import content_hash
 from etl.services.catalog import SERVICES, kinds_of
 from etl.store import answers
@@ -21,12 +23,41 @@ if TYPE_CHECKING:
     import duckdb
 
 
-class Kind(StrEnum):
-    """Which cache."""
+@dataclass(frozen=True)
+class FileProblem:
+    """A described file that is not what was described.
 
-    ALL = "all"
-    SPOTIFY = "spotify"
-    AUDIO = "audio"
+    Attributes
+    ----------
+    path
+        The file.
+    error
+        Why it cannot be read; None if it can, and its content has changed.
+    """
+
+    path: Path
+    error: str | None
+
+
+@dataclass(frozen=True)
+class CacheProblems:
+    """What of a cache cannot be relied upon.
+
+    Attributes
+    ----------
+    answers
+        Answers of web services.
+    files
+        Files of described recordings.
+    """
+
+    answers: tuple[answers.AnswerProblem, ...]
+    files: tuple[FileProblem, ...]
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.answers) + len(self.files)
 
 
 # No present file needs it, or a newer version of the features has taken its place.
@@ -36,8 +67,8 @@ _UNUSED: Final = (
 )
 
 
-def _services(kind: Kind) -> tuple[str, ...]:
-    return tuple(SERVICES) if kind is Kind.ALL else (kind.value,)
+def _services(kind: CacheKind) -> tuple[str, ...]:
+    return tuple(SERVICES) if kind is CacheKind.ALL else (kind.value,)
 
 
 def refresh_answers(connection: duckdb.DuckDBPyConnection, *, older_than_days: float) -> int:
@@ -49,7 +80,7 @@ def refresh_answers(connection: duckdb.DuckDBPyConnection, *, older_than_days: f
 
 
 def cache_info(
-    connection: duckdb.DuckDBPyConnection, kind: Kind, *, older_than_days: float = 0.0
+    connection: duckdb.DuckDBPyConnection, kind: CacheKind, *, older_than_days: float = 0.0
 ) -> pl.DataFrame:
     """Count what is kept for so many days or longer.
 
@@ -60,12 +91,12 @@ def cache_info(
         them), ``ids``, ``oldest``, ``newest``; most first within a kind.
     """
     parts = []
-    if kind is not Kind.AUDIO:
+    if kind is not CacheKind.AUDIO:
         parts += [
             answers.cache_info(connection, name, kinds_of(name), older_than_days=older_than_days)
             for name in _services(kind)
         ]
-    if kind is not Kind.SPOTIFY:
+    if kind is not CacheKind.SPOTIFY:
         parts.append(
             connection.sql(
                 "SELECT 'recording' AS kind, if(status = 'done', 'described', status) AS status, "
@@ -80,9 +111,13 @@ def cache_info(
 
 
 def clear_cache(
-    connection: duckdb.DuckDBPyConnection, kind: Kind, *, older_than_days: float = 0.0, unused: bool = False
+    connection: duckdb.DuckDBPyConnection,
+    kind: CacheKind,
+    *,
+    older_than_days: float = 0.0,
+    unused: bool = False,
 ) -> int:
-    """Forget answers and descriptions; give how many.
+    """Delete answers and descriptions; give how many.
 
     Parameters
     ----------
@@ -97,12 +132,12 @@ def clear_cache(
     """
     count = 0
     with transaction(connection):
-        if kind is not Kind.AUDIO and not unused:
-            for name in _services(kind):
-                count += answers.clear_cache(
-                    connection, name, kinds_of(name), older_than_days=older_than_days
-                )
-        if kind is not Kind.SPOTIFY:
+        if kind is not CacheKind.AUDIO and not unused:
+            count += sum(
+                answers.clear_cache(connection, name, kinds_of(name), older_than_days=older_than_days)
+                for name in _services(kind)
+            )
+        if kind is not CacheKind.SPOTIFY:
             count += _clear_descriptions(connection, older_than_days, _UNUSED if unused else "true")
     return count
 
@@ -126,29 +161,27 @@ def _clear_descriptions(connection: duckdb.DuckDBPyConnection, older_than_days: 
 
 
 def verify_cache(
-    connection: duckdb.DuckDBPyConnection, kind: Kind, *, older_than_days: float = 0.0
-) -> list[str]:
-    """Say what cannot be relied upon of what has been kept for so many days or longer.
+    connection: duckdb.DuckDBPyConnection, kind: CacheKind, *, older_than_days: float = 0.0
+) -> CacheProblems:
+    """Find what cannot be relied upon of what has been kept for so many days or longer.
 
-    Answers: found ones without a name, ids that are none. Descriptions: every described file is read again;
-    named are those whose content changed while size and time did not.
+    Answers: found ones without a name, and ids of the wrong form. Descriptions: every described file is read
+    again; named are those whose content changed while size and time did not.
     """
-    problems = []
-    if kind is not Kind.AUDIO:
+    wrong: list[answers.AnswerProblem] = []
+    if kind is not CacheKind.AUDIO:
         for name in _services(kind):
-            problems += answers.verify_cache(
-                connection, name, kinds_of(name), older_than_days=older_than_days
-            )
-    if kind is Kind.SPOTIFY:
-        return problems
-    for path, known in connection.execute(
-        f"SELECT path, content_hash FROM files WHERE {PRESENT} AND content_hash IN (SELECT item FROM ledger "
-        "WHERE task = ? AND updated_at <= now() - to_seconds(?)) ORDER BY path",
-        [SONIC_TASK, older_than_days * 86_400],
-    ).fetchall():
-        try:
-            if content_hash(path) != known:
-                problems.append(f"{path}: content changed since it was described; `etl library scan --force`")
-        except OSError as error:
-            problems.append(f"{path}: {error.strerror or error}")
-    return problems
+            wrong += answers.verify_cache(connection, name, kinds_of(name), older_than_days=older_than_days)
+    files = []
+    if kind is not CacheKind.SPOTIFY:
+        for path, known in connection.execute(
+            f"SELECT path, content_hash FROM files WHERE {PRESENT} AND content_hash IN (SELECT item FROM "
+            "ledger WHERE task = ? AND updated_at <= now() - to_seconds(?)) ORDER BY path",
+            [SONIC_TASK, older_than_days * 86_400],
+        ).fetchall():
+            try:
+                if content_hash(path) != known:
+                    files.append(FileProblem(Path(path), None))
+            except OSError as error:
+                files.append(FileProblem(Path(path), error.strerror or str(error)))
+    return CacheProblems(tuple(wrong), tuple(files))

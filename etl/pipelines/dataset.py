@@ -75,6 +75,22 @@ class DatasetExport:
 
 
 @dataclass(frozen=True)
+class WrittenDataset:
+    """A data set on disk.
+
+    Attributes
+    ----------
+    folder
+        Where it is.
+    facts
+        What it holds.
+    """
+
+    folder: Path
+    facts: Facts
+
+
+@dataclass(frozen=True)
 class _Plan:
     """Where each song with a known chord goes.
 
@@ -103,7 +119,7 @@ def export_dataset(
     source_ids: Sequence[int],
     request: DatasetExport,
     progress: Progress,
-) -> Facts:
+) -> WrittenDataset:
     """Write the data set; the folder appears only when whole.
 
     Raises
@@ -131,7 +147,7 @@ def export_dataset(
         (folder / "README.md").write_text(dataset_card(facts), encoding="utf-8")
         hashes = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
         _write_json(folder / "croissant.json", croissant(facts, hashes))
-    return facts
+    return WrittenDataset(request.folder, facts)
 
 
 def _with_chords(

@@ -10,7 +10,7 @@ import polars as pl
 from etl.pipelines.data3 import Data3Build, build
 from etl.runtime.resources import resource
 from etl.store.database import read_store
-from etl.store.queries import first_rows, named_query, select
+from etl.store.queries import named_query, select
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,14 +35,14 @@ class Demonstration:
     rows
         The first rows of the data3 CSV.
     keys, progressions
-        Column names and rows of two queries.
+        Answers of two queries: the commonest keys, and the commonest progressions of four chords.
     """
 
     request: Data3Build
     summary: Summary
     rows: pl.DataFrame
-    keys: tuple[list[str], list[tuple[str | None, ...]]]
-    progressions: tuple[list[str], list[tuple[str | None, ...]]]
+    keys: pl.DataFrame
+    progressions: pl.DataFrame
 
 
 def demonstrate(folder: Path, progress: Progress) -> Demonstration:
@@ -57,12 +57,10 @@ def demonstrate(folder: Path, progress: Progress) -> Demonstration:
     summary = build(request, progress)
     query = named_query("progressions")
     with read_store(folder / "music.duckdb") as connection:
-        keys = select(connection, _KEYS, {})
-        progressions = select(connection, query.sql, query.bind({"n": "4", "limit": "6"}))
         return Demonstration(
             request=request,
             summary=summary,
             rows=pl.read_csv(request.output, infer_schema=False, n_rows=3),
-            keys=(keys.columns, first_rows(keys, 8)),
-            progressions=(progressions.columns, first_rows(progressions, 6)),
+            keys=select(connection, _KEYS, {}).pl(),
+            progressions=select(connection, query.sql, query.bind({"n": "4", "limit": "6"})).pl(),
         )

@@ -1,9 +1,11 @@
-"""Say what a data3 build would do, without doing it."""
+"""Plan a data3 build: what it would read and write, and an estimate, without doing it."""
 
 from __future__ import annotations
 
 import shutil
 import time
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from etl.chords.analysis import analyse
@@ -12,7 +14,6 @@ from etl.pipelines.chord_files import read_blocks
 from etl.pipelines.chord_rows import limited, parse_block
 from etl.pipelines.data3 import is_stored
 from etl.runtime.errors import EtlError
-from etl.runtime.progress import duration
 from etl.store.database import read_store
 
 if TYPE_CHECKING:
@@ -29,7 +30,89 @@ _EFFICIENCY: Final = 0.8  # of each further thread, roughly
 _STORE_FACTOR: Final = 1.5  # time with a store over time without one, roughly
 
 
-def estimate(request: Data3Build) -> str:
+class Known(StrEnum):
+    """What the store has of the harmony of the inputs, or why it was not asked."""
+
+    NOT_ASKED = "not_asked"
+    NO_STORE = "no_store"
+    UNREADABLE = "unreadable"
+    MISSING = "missing"
+    STORED = "stored"
+
+
+@dataclass(frozen=True)
+class PlannedInput:
+    """A file that would be read."""
+
+    path: Path
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class PlannedOutput:
+    """A file that would be written, in place of one that is there or not."""
+
+    path: Path
+    exists: bool
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a build would give and take, estimated from the first rows.
+
+    Attributes
+    ----------
+    sample_rows, sample_rejects
+        Rows that were tried, and those of them that would be rejected.
+    rows, csv_bytes
+        Rows in all, and size of the CSV.
+    seconds
+        How long an analysis takes, with all threads.
+    free_bytes
+        Room on the disk of the CSV.
+    """
+
+    sample_rows: int
+    sample_rejects: int
+    rows: int
+    csv_bytes: int
+    seconds: float
+    free_bytes: int
+
+
+@dataclass(frozen=True)
+class BuildPlan:
+    """What a build would do.
+
+    Attributes
+    ----------
+    inputs, outputs
+        Files that it would read, and write.
+    database
+        The store, or None for none.
+    known
+        What the store has already.
+    problem
+        Why the store cannot be looked into, if so.
+    limit
+        Stop after this many rows, or None for all.
+    workers
+        Threads.
+    forecast
+        None where the first file has no rows.
+    """
+
+    inputs: tuple[PlannedInput, ...]
+    outputs: tuple[PlannedOutput, ...]
+    database: PlannedOutput | None
+    known: Known
+    problem: str | None
+    limit: int | None
+    workers: int
+    forecast: Forecast | None
+
+
+def estimate(request: Data3Build) -> BuildPlan:
     """Look at the inputs, time a sample of the first one, and write nothing.
 
     Raises
@@ -39,36 +122,33 @@ def estimate(request: Data3Build) -> str:
     """
     sources = request.open_inputs()
     request.check_targets()
-    lines = [f"would read {source.path} ({_size(source.size_bytes)})" for source in sources]
-    if request.limit:
-        lines.append(f"  at most {request.limit:,} rows")
-    if request.force or not request.database:
-        is_known = False
-    else:
-        is_known, remark = _look_up(request, request.database, sources)
-        lines.append(remark)
-    lines += [
-        f"would {'replace' if target.exists() else 'write'} {target}"
-        for target in (request.output, request.npz)
-        if target
-    ]
-    if request.database and not is_known:
-        lines.append(
-            f"would {'add to' if request.database.exists() else 'make'} the store {request.database}"
-        )
-    return "\n".join([*lines, *_forecast(request, sources, is_known=is_known), "nothing was written"])
+    known, problem = _look_up(request, sources)
+    database = request.database
+    return BuildPlan(
+        inputs=tuple(PlannedInput(source.path, source.size_bytes) for source in sources),
+        outputs=tuple(
+            PlannedOutput(path, path.exists()) for path in (request.output, request.npz) if path is not None
+        ),
+        database=None if database is None else PlannedOutput(database, database.exists()),
+        known=known,
+        problem=problem,
+        limit=request.limit,
+        workers=request.workers,
+        forecast=_forecast(request, sources),
+    )
 
 
-def _look_up(request: Data3Build, database: Path, sources: Sequence[Source]) -> tuple[bool, str]:
-    if not database.exists():
-        return False, f"there is no store at {database} yet"
+def _look_up(request: Data3Build, sources: Sequence[Source]) -> tuple[Known, str | None]:
+    if request.database is None or request.force:
+        return Known.NOT_ASKED, None
+    if not request.database.exists():
+        return Known.NO_STORE, None
     try:
-        with read_store(database) as connection:
-            if is_stored(connection, request, sources):
-                return True, f"{database} has the harmony of these files; --force would analyse again"
+        with read_store(request.database) as connection:
+            is_known = is_stored(connection, request, sources)
     except EtlError as error:
-        return False, f"cannot look into {database}: {error.args[0]}"
-    return False, f"{database} does not have the harmony of these files with these options"
+        return Known.UNREADABLE, error.args[0]
+    return (Known.STORED if is_known else Known.MISSING), None
 
 
 def _csv_bytes(request: Data3Build, songs: pl.DataFrame) -> int:
@@ -77,11 +157,10 @@ def _csv_bytes(request: Data3Build, songs: pl.DataFrame) -> int:
     return len(write_data3(harmony.songs, harmony.vocabulary, harmony.numerals.texts, LineBuffer()))
 
 
-def _forecast(request: Data3Build, sources: Sequence[Source], *, is_known: bool) -> list[str]:
-    """Songs, seconds and room, from the first rows."""
+def _forecast(request: Data3Build, sources: Sequence[Source]) -> Forecast | None:
     block = next(limited(read_blocks(sources), _SAMPLE_ROWS), None)
     if block is None:
-        return ["the first file has no rows"]
+        return None
     _csv_bytes(request, parse_block(block).songs.head(1))  # what is done once is not timed
     started = time.perf_counter()
     rows = parse_block(block)
@@ -93,19 +172,15 @@ def _forecast(request: Data3Build, sources: Sequence[Source], *, is_known: bool)
     songs = min(songs, request.limit or songs)
     share = songs / max(rows.records, 1)
     threads = 1 + (request.workers - 1) * _EFFICIENCY
-    spent = seconds * share / threads * (_STORE_FACTOR if request.database else 1.0)
-    room = round(written * share)
-    lines = [
-        f"about {songs:,} rows and {_size(room)} of CSV, estimated from the first {rows.records:,} rows",
-        f"about {duration(spent)} with {request.workers} threads"
-        + (" (less from the store)" if is_known else "")
-        + (f"; {rows.rejects.height:,} rows of the sample would be rejected" if rows.rejects.height else ""),
-    ]
     folder = next(parent for parent in request.output.resolve().parents if parent.exists())
-    free = shutil.disk_usage(folder).free
-    if free < room:
-        lines.append(f"the disk of {request.output} has only {_size(free)} free")
-    return lines
+    return Forecast(
+        sample_rows=rows.records,
+        sample_rejects=rows.rejects.height,
+        rows=songs,
+        csv_bytes=round(written * share),
+        seconds=seconds * share / threads * (_STORE_FACTOR if request.database else 1.0),
+        free_bytes=shutil.disk_usage(folder).free,
+    )
 
 
 _EXPANSION: Final = {"gzip": 4.5, "zstd": 4.5, "bz2": 6.0}  # of chord CSVs, roughly
@@ -113,11 +188,3 @@ _EXPANSION: Final = {"gzip": 4.5, "zstd": 4.5, "bz2": 6.0}  # of chord CSVs, rou
 
 def _plain_size(source: Source) -> float:
     return source.size_bytes * _EXPANSION.get(source.compression or "", 1.0)
-
-
-def _size(count: float) -> str:
-    for unit in ("bytes", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"

@@ -16,7 +16,7 @@ from etl.chords.tokens import tokenise
 from etl.pipelines.chord_files import open_source, read_blocks
 from etl.pipelines.chord_rows import parse_block
 from etl.pitch import NO_KEY
-from etl.runtime.errors import EtlError
+from etl.runtime.errors import EtlError, ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,8 @@ class KeyEvaluation:
     is_training_data
         Whether they are the songs that the trained method has learnt from.
     left_out
-        Why other rows were not, and how many.
+        Rows that were not, by reason: ``broken_rows``, ``without_an_annotated_key``,
+        ``with_an_annotation_that_is_not_a_key``.
     scores
         For each method: :func:`~etl.chords.key_scores.scores_by_confidence`.
     reliability
@@ -98,11 +99,12 @@ def evaluate_keys(
             f"no song of {songs} has an annotated key in the column `{key_column}`"
             + (f"; it has, for example, {examples}." if examples else "."),
             "Keys look like `C Major`, `F# minor`, `Bbm` or `Eb:min`; name the column with --key-column.",
+            exit_code=ExitCode.BAD_DATA,
         )
     left_out = {
-        "broken rows": refused,
-        "without an annotated key": int(keys.size - annotated_songs.sum() - len(unreadable)),
-        "with an annotation that is no key": len(unreadable),
+        "broken_rows": refused,
+        "without_an_annotated_key": int(keys.size - annotated_songs.sum() - len(unreadable)),
+        "with_an_annotation_that_is_not_a_key": len(unreadable),
     }
     tokens, vocabulary = tokenise(rows["chords"].filter(annotated_songs))
     known = keys[keys != NO_KEY]

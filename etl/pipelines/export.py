@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -36,6 +37,22 @@ _SPELLED: Final = {"chord_symbols": "chord_ids", "numerals": "numeral_ids", "sec
 _STORED: Final = tuple(
     _SPELLED.get(column.name, column.name) for column in SONG_COLUMNS if column.name != "source"
 )
+
+
+@dataclass(frozen=True)
+class StoredExport:
+    """A file that was written from the store.
+
+    Attributes
+    ----------
+    path
+        The file.
+    songs
+        Songs in it.
+    """
+
+    path: Path
+    songs: int
 
 
 def write_stored_csv(

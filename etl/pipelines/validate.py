@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,7 +12,7 @@ import polars as pl
 
 from etl.pipelines.chord_files import Block, Source, open_source, read_blocks
 from etl.pipelines.chord_rows import parse_records
-from etl.runtime.errors import EtlError
+from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.executor import ordered_map, thread_executor
 from etl.runtime.files import atomic_file, check_writable
 from etl.store.runs import REJECT_SCHEMA
@@ -24,40 +25,89 @@ if TYPE_CHECKING:
 
 _EXAMPLES: Final = 3
 _RAW_SHOWN: Final = 500  # characters of a bad value that are kept
-_EXAMPLE_SHOWN: Final = 60
 
 
-@dataclass
+@dataclass(frozen=True)
+class BadValue:
+    """A value that breaks a rule.
+
+    Attributes
+    ----------
+    line
+        Where in the file, from 1; None if it has no line.
+    value
+        The value, or the start of a long one.
+    """
+
+    line: int | None
+    value: str
+
+
+@dataclass(frozen=True)
+class BrokenRule:
+    """A rule that some rows break.
+
+    Attributes
+    ----------
+    rule
+        Its name, such as ``decade.pattern``; or why a row could not be read.
+    rows
+        How many break it.
+    examples
+        The first few bad values.
+    """
+
+    rule: str
+    rows: int
+    examples: tuple[BadValue, ...]
+
+
+@dataclass(frozen=True)
 class Report:
     """What a check found.
 
     Attributes
     ----------
+    file, schema
+        What was checked, and by which schema.
     rows, bad
         Rows in all, and those that break a rule or cannot be read.
-    counts
-        Rows by broken rule.
-    examples
-        The first few bad values by broken rule, with their lines.
+    broken
+        The rules that are broken, by falling number of rows.
     rejects_file
-        Where the bad rows are, if there are any.
+        Where the bad rows are, None if there are none.
     """
 
-    rows: int = 0
+    file: Path
+    schema: str
+    rows: int
+    bad: int
+    broken: tuple[BrokenRule, ...]
+    rejects_file: Path | None
+
+
+@dataclass
+class _Tally:
+    """Bad rows so far, counts and examples by broken rule."""
+
     bad: int = 0
-    counts: dict[str, int] = field(default_factory=dict)
-    examples: dict[str, list[str]] = field(default_factory=dict)
-    rejects_file: Path | None = None
+    counts: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[BadValue]] = field(default_factory=dict)
 
     def add(self, rejects: pl.DataFrame) -> None:
         """Count rejects, one row for each broken rule of each row."""
         self.bad += rejects["line"].n_unique()
         for (rule,), rows in rejects.group_by("category", maintain_order=True):
             name = str(rule)
-            self.counts[name] = self.counts.get(name, 0) + rows.height
+            self.counts[name] += rows.height
             shown = self.examples.setdefault(name, [])
             for line, raw in rows.select("line", "raw").head(_EXAMPLES - len(shown)).iter_rows():
-                shown.append(f"line {line}: {(raw or '')[:_EXAMPLE_SHOWN]!r}")
+                shown.append(BadValue(line, raw or ""))
+
+    def broken(self) -> tuple[BrokenRule, ...]:
+        """List the broken rules, those of the most rows first."""
+        ranked = sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))
+        return tuple(BrokenRule(rule, rows, tuple(self.examples[rule])) for rule, rows in ranked)
 
 
 @dataclass(frozen=True)
@@ -97,11 +147,13 @@ def validate(
     problem = schema.header_problem(columns)
     if problem:
         raise EtlError(
-            f"{path} {problem}.", f"The schema {schema.name} has the columns: {', '.join(schema.fields)}."
+            f"{path} {problem}.",
+            f"The schema {schema.name} has the columns: {', '.join(schema.fields)}.",
+            exit_code=ExitCode.BAD_DATA,
         )
     source = open_source(path, [name for name in schema.fields if name in columns])
     check_writable(rejects_file)
-    report = Report()
+    tally, records = _Tally(), 0
     seen: dict[tuple[str, ...], set[str]] = {key: set() for key in schema.unique}
     with ExitStack() as stack:
         executor = stack.enter_context(thread_executor(workers))
@@ -110,17 +162,16 @@ def validate(
         check = partial(_check, schema=schema)
         for checked in ordered_map(executor, check, blocks, in_flight=workers + 2):
             rejects = pl.concat([checked.rejects, *_repeats(checked, seen)])
-            report.rows += checked.records
+            records += checked.records
             if rejects.height:
                 rejects = rejects.sort("line", maintain_order=True)
                 if output is None:
                     output = stack.enter_context(atomic_file(rejects_file))
                     output.write(rejects.clear().write_csv().encode())
-                    report.rejects_file = rejects_file
                 output.write(rejects.write_csv(include_header=False).encode())
-                report.add(rejects)
+                tally.add(rejects)
             progress.advance(items=checked.records, work=checked.block.bytes_read)
-    return report
+    return Report(path, schema.name, records, tally.bad, tally.broken(), rejects_file if tally.bad else None)
 
 
 def _check(block: Block, *, schema: TableSchema) -> _Checked:

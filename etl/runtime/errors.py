@@ -6,11 +6,34 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Exit codes of the command line (75 and 130 as in sysexits.h and the shell)."""
+    """Exit codes of the command line, from 65 as in sysexits.h, and 130 as the shell gives it.
+
+    Attributes
+    ----------
+    OK
+        Done.
+    FAILURE
+        There are findings, or some input gave nothing.
+    USAGE
+        A wrong option, or a wrong value of one.
+    BAD_DATA
+        A file is not what it should be.
+    UNAVAILABLE
+        A service does not answer as it should.
+    CANNOT_WRITE
+        A target cannot be written, or its disk is full.
+    PARKED
+        Try again later.
+    INTERRUPTED
+        Stopped by the user.
+    """
 
     OK = 0
     FAILURE = 1
     USAGE = 2
+    BAD_DATA = 65
+    UNAVAILABLE = 69
+    CANNOT_WRITE = 73
     PARKED = 75
     INTERRUPTED = 130
 

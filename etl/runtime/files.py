@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from etl.runtime.errors import EtlError
+from etl.runtime.errors import EtlError, ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,10 +89,19 @@ def write_error(target: Path, error: OSError) -> EtlError:
         return EtlError(
             f"no space left on the disk of {target}.",
             "Nothing was changed there. Free some space, or write elsewhere.",
+            exit_code=ExitCode.CANNOT_WRITE,
         )
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST}:
-        return EtlError(f"cannot write {target}: {error.strerror}.", "Choose a target in a folder of yours.")
-    return EtlError(f"writing {target} failed: {error.strerror or error}.", "Nothing was changed there.")
+        return EtlError(
+            f"cannot write {target}: {error.strerror}.",
+            "Choose a target you can write to.",
+            exit_code=ExitCode.CANNOT_WRITE,
+        )
+    return EtlError(
+        f"writing {target} failed: {error.strerror or error}.",
+        "Nothing was changed there.",
+        exit_code=ExitCode.CANNOT_WRITE,
+    )
 
 
 def check_writable(target: Path) -> None:
@@ -104,7 +113,7 @@ def check_writable(target: Path) -> None:
         If ``target`` is a folder, or a file cannot be made beside it.
     """
     if target.is_dir():
-        raise EtlError(f"{target} is a folder.", "Give the path of a file.")
+        raise EtlError(f"{target} is a folder.", "Give the path of a file.", exit_code=ExitCode.CANNOT_WRITE)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         probe = temporary_path(target)

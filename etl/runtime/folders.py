@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from etl.runtime.errors import EtlError
+from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.files import temporary_path, write_error
 
 if TYPE_CHECKING:
@@ -36,11 +36,16 @@ def check_replaceable(target: Path, owned: frozenset[str], *, force: bool) -> No
         If ``target`` is a file, or holds other files and ``force`` is not given.
     """
     if target.exists() and not target.is_dir():
-        raise EtlError(f"{target} is a file.", "Give the path of a folder, new or a former export.")
+        raise EtlError(
+            f"{target} is a file.",
+            "Give the path of a folder, new or a former export.",
+            exit_code=ExitCode.CANNOT_WRITE,
+        )
     if target.is_dir() and not force and not _is_ours(target, owned):
         raise EtlError(
             f"{target} is not empty and not a former export.",
             "Give another folder, or pass --force: what is there is then set aside under another name.",
+            exit_code=ExitCode.CANNOT_WRITE,
         )
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from etl.runtime.errors import EtlError
+from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.resources import resource
 
 if TYPE_CHECKING:
@@ -251,10 +251,18 @@ def load_schema(path: Path) -> TableSchema:
     try:
         descriptor = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise EtlError(f"cannot read the schema {path}: {error}", "Give a Table Schema in JSON.") from error
+        raise EtlError(
+            f"cannot read the schema {path}: {error}",
+            "Give a Table Schema in JSON.",
+            exit_code=ExitCode.USAGE,
+        ) from error
     problems = schema_problems(descriptor)
     if problems:
-        raise EtlError(f"the schema {path} is not valid: {problems[0]}.", "Mend it, or choose another.")
+        raise EtlError(
+            f"the schema {path} is not valid: {problems[0]}.",
+            "Fix it, or choose another.",
+            exit_code=ExitCode.BAD_DATA,
+        )
     return TableSchema(path.stem, descriptor)
 
 

@@ -235,27 +235,41 @@ def clear_cache(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class AnswerProblem:
+    """An answer that cannot be right.
+
+    Attributes
+    ----------
+    kind, id
+        Such as ``artist`` or ``track``, and which.
+    problem
+        ``found_without_name`` or ``malformed_id``.
+    """
+
+    kind: str
+    id: str
+    problem: str
+
+
 def verify_cache(
     connection: duckdb.DuckDBPyConnection,
     service: str,
     kinds: Sequence[Kind],
     *,
     older_than_days: float = 0.0,
-) -> list[str]:
-    """Name the answers, so many days old or older, that cannot be right: no name, or an id that is none."""
+) -> list[AnswerProblem]:
+    """Find the answers, so many days old or older, that cannot be right."""
     problems = []
     for kind in kinds:
         name = "name" if "name" in answer_schema(connection, service, kind) else "id"
-        problems += [
-            f"{kind} {id_}: {what}"
-            for id_, what in connection.execute(
-                f"SELECT id, CASE WHEN status = 'found' AND trim(coalesce({name}, '')) = '' "
-                "THEN 'found without a name' WHEN NOT regexp_full_match(id, $valid) "
-                f"THEN 'not an id of {service.title()}' END AS what "
-                f"FROM {table(service, kind)} WHERE what IS NOT NULL AND {_OLDER} ORDER BY id",
-                {"seconds": older_than_days * 86_400, "valid": kind.valid},
-            ).fetchall()
-        ]
+        rows = connection.execute(
+            f"SELECT id, CASE WHEN status = 'found' AND trim(coalesce({name}, '')) = '' "
+            "THEN 'found_without_name' WHEN NOT regexp_full_match(id, $valid) THEN 'malformed_id' "
+            f"END AS problem FROM {table(service, kind)} WHERE problem IS NOT NULL AND {_OLDER} ORDER BY id",
+            {"seconds": older_than_days * 86_400, "valid": kind.valid},
+        ).fetchall()
+        problems += [AnswerProblem(kind.name, *row) for row in rows]
     return problems
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import duckdb
 
-from etl.runtime.errors import EtlError
+from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.files import check_writable
 from etl.runtime.resources import resource
 
@@ -41,8 +41,24 @@ def open_store(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def upgrade_store(path: Path) -> list[int]:
-    """Make or migrate the store; give the numbers of the migrations that it lacked.
+@dataclass(frozen=True)
+class Upgrade:
+    """What became of a store.
+
+    Attributes
+    ----------
+    path
+        The store.
+    applied
+        Numbers of the migrations that it lacked.
+    """
+
+    path: Path
+    applied: tuple[int, ...]
+
+
+def upgrade_store(path: Path) -> Upgrade:
+    """Make the store, or bring it to this version's tables and views.
 
     Raises
     ------
@@ -53,7 +69,7 @@ def upgrade_store(path: Path) -> list[int]:
     with _connect(path, read_only=False) as connection:
         applied = migrate(connection, path)
         _create_views(connection, "VIEW")
-        return applied
+        return Upgrade(path, tuple(applied))
 
 
 @contextmanager
@@ -95,7 +111,8 @@ def _connect(path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnecti
         if "No space left" in str(error):
             raise EtlError(
                 f"no space left on the disk of {path}.",
-                "What was finished is kept. Free some space, run again.",
+                "Finished work is kept. Free some space, run again.",
+                exit_code=ExitCode.CANNOT_WRITE,
             ) from error
         raise
     except RuntimeError as error:
@@ -157,7 +174,11 @@ def _open_error(path: Path, error: duckdb.Error) -> EtlError:
             f"Wait for it to end, stop it with `kill {pid}` (it can be resumed), or use another --db.",
         )
     if "not a valid DuckDB database" in text or "Serialization" in text:
-        return EtlError(f"{path} is not a DuckDB file of this version.", "Pass another --db PATH.")
+        return EtlError(
+            f"{path} is not a DuckDB file of this version.",
+            "Pass another --db PATH.",
+            exit_code=ExitCode.BAD_DATA,
+        )
     return EtlError(f"cannot open {path}: {text}", "Pass another --db PATH.")
 
 
@@ -182,7 +203,9 @@ def applied_versions(connection: duckdb.DuckDBPyConnection, path: Path) -> set[i
     except duckdb.CatalogException as error:
         if connection.execute("SELECT 1 FROM duckdb_tables()").fetchall():
             raise EtlError(
-                f"{path} is a DuckDB file of another program.", "Pass another --db PATH."
+                f"{path} is a DuckDB file of another program.",
+                "Pass another --db PATH.",
+                exit_code=ExitCode.BAD_DATA,
             ) from error
         return set()
     newer = applied - _known_versions()
@@ -190,6 +213,7 @@ def applied_versions(connection: duckdb.DuckDBPyConnection, path: Path) -> set[i
         raise EtlError(
             f"{path} was written by a newer version of music-etl (migration {max(newer)}).",
             "Upgrade with `pip install --upgrade music-etl`, or pass another --db PATH.",
+            exit_code=ExitCode.BAD_DATA,
         )
     return applied
 
@@ -220,15 +244,47 @@ def _create_views(connection: duckdb.DuckDBPyConnection, kind: str) -> None:
 
 
 @dataclass(frozen=True)
+class TableInfo:
+    """A table and how many rows it has."""
+
+    name: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class SourceInfo:
+    """A source of chord songs.
+
+    Attributes
+    ----------
+    source_id
+        Its number.
+    path
+        The file, as stored.
+    songs
+        Songs that came of it.
+    run_id
+        The run that read it.
+    """
+
+    source_id: int
+    path: str
+    songs: int
+    run_id: int
+
+
+@dataclass(frozen=True)
 class StoreInfo:
     """What a store holds.
 
     Attributes
     ----------
+    path, size_bytes
+        The file.
     tables
-        Name and rows of each table.
+        Each table.
     sources
-        Path, songs and run of each source.
+        Each source of chord songs.
     migration
         Number of the latest migration.
     etl_version
@@ -237,25 +293,35 @@ class StoreInfo:
         Version that reads it.
     """
 
-    tables: list[tuple[str, int]]
-    sources: list[tuple[str, int, int]]
+    path: Path
+    size_bytes: int
+    tables: tuple[TableInfo, ...]
+    sources: tuple[SourceInfo, ...]
     migration: int
     etl_version: str | None
     duckdb_version: str
 
 
-def describe_store(connection: duckdb.DuckDBPyConnection) -> StoreInfo:
-    """Count what a store holds."""
+def describe_store(connection: duckdb.DuckDBPyConnection, path: Path) -> StoreInfo:
+    """Count what the store at ``path`` holds."""
     names = connection.execute("SELECT table_name FROM duckdb_tables() ORDER BY ALL").fetchall()
     migration, version = connection.execute(
         "SELECT (SELECT max(version) FROM schema_migrations), "
         "(SELECT version FROM runs ORDER BY run_id DESC LIMIT 1)"
     ).fetchall()[0]
     return StoreInfo(
-        tables=[
-            (name, connection.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0]) for (name,) in names
-        ],
-        sources=connection.execute("SELECT path, songs, run_id FROM sources ORDER BY source_id").fetchall(),
+        path=path,
+        size_bytes=path.stat().st_size,
+        tables=tuple(
+            TableInfo(name, connection.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0])
+            for (name,) in names
+        ),
+        sources=tuple(
+            SourceInfo(*row)
+            for row in connection.execute(
+                "SELECT source_id, path, songs, run_id FROM sources ORDER BY source_id"
+            ).fetchall()
+        ),
         migration=migration,
         etl_version=version,
         duckdb_version=duckdb.__version__,

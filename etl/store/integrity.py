@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,37 +14,36 @@ if TYPE_CHECKING:
 CHECKS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "each song has one row of harmony and one of tokens": """
-            SELECT format('song {}: {} of harmony, {} of tokens', song_id, n_harmony, n_tokens)
+            SELECT song_id, n_harmony, n_tokens
             FROM (SELECT song_id, count(*) AS n_songs FROM songs GROUP BY song_id)
             FULL JOIN (SELECT song_id, count(*) AS n_harmony FROM song_harmony GROUP BY ALL) USING (song_id)
             FULL JOIN (SELECT song_id, count(*) AS n_tokens FROM song_tokens GROUP BY ALL) USING (song_id)
             WHERE (n_songs, n_harmony, n_tokens) IS DISTINCT FROM (1, 1, 1)
         """,
         "no two songs of a source have the same id": """
-            SELECT format('source {}: id {} is there {} times', source_id, id, count(*))
+            SELECT source_id, id, count(*) AS songs
             FROM songs GROUP BY source_id, id HAVING count(*) > 1
         """,
         "each source has the songs that it counts": """
-            SELECT format('source {}: {} counted, {} found', source_id, counted, found)
+            SELECT source_id, counted, found
             FROM (SELECT source_id, songs AS counted FROM sources)
             FULL JOIN (SELECT source_id, count(*) AS found FROM songs GROUP BY source_id) USING (source_id)
             WHERE counted IS NULL OR counted <> coalesce(found, 0)
         """,
         "rows in are songs and rejects": """
-            SELECT format('{}: {} rows in, {} songs, {} rejects', path, rows_in, songs, coalesce(refused, 0))
+            SELECT path, rows_in, songs, coalesce(refused, 0) AS rejects
             FROM sources
             LEFT JOIN (SELECT run_id, source AS path, count(*) AS refused FROM rejects GROUP BY ALL)
                 USING (run_id, path)
             WHERE rows_in <> songs + coalesce(refused, 0)
         """,
         "each chord token is a known chord or an unknown one, and has a numeral": """
-            SELECT format('song {}: {} chords, {} numerals, {} known and {} unknown counted',
-                song_id, len(chord_ids), len(numeral_ids), n_chords, n_unknown)
+            SELECT song_id, len(chord_ids) AS chords, len(numeral_ids) AS numerals, n_chords, n_unknown
             FROM song_tokens JOIN song_harmony USING (song_id)
             WHERE len(chord_ids) <> n_chords + n_unknown OR len(numeral_ids) <> len(chord_ids)
         """,
-        "unknown chords are those that are no chord symbol": """
-            SELECT format('song {}: {} counted, {} found', song_id, n_unknown, coalesce(found, 0))
+        "unknown chords are the tokens that are not chord symbols": """
+            SELECT song_id, n_unknown, coalesce(found, 0) AS found
             FROM song_harmony
             LEFT JOIN (
                 SELECT song_id, count(*) AS found
@@ -56,26 +55,26 @@ CHECKS: Final[Mapping[str, str]] = MappingProxyType(
             WHERE n_unknown <> coalesce(found, 0)
         """,
         "the categories of a song add up to its chord tokens (unknown ones are in `Other`)": """
-            SELECT format('song {}: {} chord tokens, {} in categories', song_id, n_chords + n_unknown,
-                list_sum(category_counts::UINTEGER[]))
+            SELECT song_id, n_chords + n_unknown AS chord_tokens,
+                list_sum(category_counts::UINTEGER[])::BIGINT AS in_categories
             FROM song_harmony WHERE list_sum(category_counts::UINTEGER[]) <> n_chords + n_unknown
         """,
         "sections start in order, within the song": """
-            SELECT format('song {}: {} sections at {}', song_id, n_sections, section_starts)
+            SELECT song_id, n_sections, section_starts
             FROM song_tokens JOIN song_harmony USING (song_id)
             WHERE len(section_starts) <> n_sections OR len(section_ids) <> n_sections
                 OR section_starts <> list_sort(section_starts)
                 OR section_starts[1] < 0 OR section_starts[-1] > len(chord_ids)
         """,
         "tokens stand for symbols, numerals and sections that there are": """
-            SELECT format('song {}', song_id)
+            SELECT song_id
             FROM song_tokens
             WHERE list_min(chord_ids) < 0 OR list_max(chord_ids) >= (SELECT count(*) FROM chord_symbols)
                 OR list_min(numeral_ids) < 0 OR list_max(numeral_ids) >= (SELECT count(*) FROM numerals)
                 OR list_min(section_ids) < 0 OR list_max(section_ids) >= (SELECT count(*) FROM sections)
         """,
         "symbols, numerals and sections are numbered from 0 without a gap": """
-            SELECT format('{}: {} rows, {} the greatest number', name, n, greatest_id)
+            SELECT name AS table_name, n AS row_count, greatest_id
             FROM (
                 SELECT 'chord_symbols' AS name, count(*) AS n, max(chord_id) AS greatest_id FROM chord_symbols
                 UNION ALL SELECT 'numerals', count(*), max(numeral_id) FROM numerals
@@ -84,7 +83,7 @@ CHECKS: Final[Mapping[str, str]] = MappingProxyType(
             WHERE greatest_id <> n - 1
         """,
         "the occurrences of symbols by source are those in its songs": """
-            SELECT format('source {}: {} counted, {} found', source_id, counted, found)
+            SELECT source_id, counted, found
             FROM (SELECT source_id, sum(occurrences) AS counted FROM source_symbols GROUP BY source_id)
             FULL JOIN (
                 SELECT source_id, sum(len(chord_ids)) AS found
@@ -93,19 +92,19 @@ CHECKS: Final[Mapping[str, str]] = MappingProxyType(
             WHERE coalesce(counted, 0) <> coalesce(found, 0)
         """,
         "keys and confidences are in range, and songs without chords have none": """
-            SELECT format('song {}: key {} ({}), confidence {}', song_id, key, key_name, key_confidence)
+            SELECT song_id, key, key_name, key_confidence
             FROM song_harmony
             WHERE key NOT BETWEEN -1 AND 23 OR key_confidence NOT BETWEEN 0 AND 1
                 OR (key = -1) <> (n_chords = 0)
                 OR (key = -1) <> (key_name IN ('No Harmony', 'Parse Error'))
         """,
         "finished sources are there": """
-            SELECT format('{} is done in the ledger, but not in sources', item)
+            SELECT item
             FROM ledger WHERE task = 'data3' AND status = 'done' AND item NOT IN (SELECT path FROM sources)
         """,
     }
 )
-"""SQL by what should hold; each gives one line of text for each row that it does not hold for."""
+"""SQL by what should hold; it gives a row for each case in which that does not hold."""
 
 
 @dataclass(frozen=True)
@@ -117,14 +116,14 @@ class Finding:
     check
         What should hold.
     violations
-        For how many rows it does not.
+        In how many cases it does not.
     examples
-        The first few of them.
+        The first few of them: values by column, such as ``{"song_id": 7, "n_harmony": 0, "n_tokens": 1}``.
     """
 
     check: str
     violations: int
-    examples: tuple[str, ...]
+    examples: tuple[dict[str, Any], ...]
 
 
 def check_store(connection: duckdb.DuckDBPyConnection, *, examples: int = 3) -> list[Finding]:
@@ -132,8 +131,8 @@ def check_store(connection: duckdb.DuckDBPyConnection, *, examples: int = 3) -> 
     findings = []
     for check, sql in CHECKS.items():
         violations, shown = connection.execute(
-            "SELECT count(*), coalesce(list(line ORDER BY line)[:$examples], []) "
-            f"FROM ({sql}) AS found (line)",
+            "SELECT count(*), coalesce(list(violation ORDER BY violation)[:$examples], []) "
+            f"FROM ({sql}) AS violation",
             {"examples": examples},
         ).fetchall()[0]
         findings.append(Finding(check, violations, tuple(shown)))

@@ -69,26 +69,62 @@ class Column:
 
 
 @dataclass(frozen=True)
+class SongExample:
+    """A song that lowers the quality.
+
+    Attributes
+    ----------
+    id, chords
+        As in the source.
+    key_name
+        The key that was found.
+    key_confidence
+        0-1.
+    """
+
+    id: str
+    key_name: str
+    key_confidence: float
+    chords: str | None
+
+
+@dataclass(frozen=True)
+class SymbolExample:
+    """A token that is no known chord.
+
+    Attributes
+    ----------
+    symbol
+        The token.
+    occurrences
+        How often it occurs.
+    """
+
+    symbol: str
+    occurrences: int
+
+
+@dataclass(frozen=True)
 class Measure:
     """A share.
 
     Attributes
     ----------
     name
-        What it is the share of.
+        What it is the share of, such as ``songs_with_a_key``.
     count, total
         Its parts.
     limit
         The greatest share that is acceptable, or None if there is no such limit.
     examples
-        A few of those that lower the quality.
+        A few of those that lower the quality: songs, symbols or Spotify ids.
     """
 
     name: str
     count: int
     total: int
     limit: float | None
-    examples: tuple[str, ...]
+    examples: tuple[SongExample | SymbolExample | str, ...]
 
     @property
     def share(self) -> float | None:
@@ -198,16 +234,16 @@ def _measures(connection: duckdb.DuckDBPyConnection, of_sources: Mapping[str, An
         of_sources,
     )
     return (
-        Measure("songs with a key", keyed, songs, None, _songs(connection, of_sources, "key < 0")),
+        Measure("songs_with_a_key", keyed, songs, None, _songs(connection, of_sources, "key < 0")),
         Measure(
-            "chords with a numeral",
+            "chords_with_a_numeral",
             numerals - unread,
             chords,
             None,
             _songs(connection, of_sources, "n_unknown > 0", "n_unknown / (n_chords + n_unknown) DESC"),
         ),
         Measure(
-            "songs with a fingerprint",
+            "songs_with_a_fingerprint",
             with_fingerprint,
             songs,
             None,
@@ -215,14 +251,14 @@ def _measures(connection: duckdb.DuckDBPyConnection, of_sources: Mapping[str, An
         ),
         *_enrichment(connection, of_sources),
         Measure(
-            "unknown chords",
+            "unknown_chords",
             unknown,
             chords,
             UNKNOWN_CHORD_LIMIT,
             _unknown_symbols(connection, of_sources),
         ),
         Measure(
-            "songs with a doubtful key",
+            "songs_with_a_doubtful_key",
             doubtful,
             keyed,
             None,
@@ -238,36 +274,36 @@ def _songs(
     of_sources: Mapping[str, Any],
     condition: str,
     order: str = "song_id",
-) -> tuple[str, ...]:
+) -> tuple[SongExample, ...]:
     """Show the first songs that a condition holds for."""
     rows = connection.execute(
-        "SELECT format('song {}: {}, confidence {:.2f}: {}', id, key_name, key_confidence, "
-        "coalesce(left(chords, 60), '(no chords)')) "
-        "FROM songs JOIN song_harmony USING (song_id) "
+        "SELECT id, key_name, key_confidence, chords FROM songs JOIN song_harmony USING (song_id) "
         f"WHERE source_id IN (SELECT unnest($sources)) AND {condition} "
         f"ORDER BY {order}, song_id LIMIT {_EXAMPLES}",
         dict(of_sources),
     ).fetchall()
-    return tuple(text for (text,) in rows)
+    return tuple(SongExample(*row) for row in rows)
 
 
-def _unknown_symbols(connection: duckdb.DuckDBPyConnection, of_sources: Mapping[str, Any]) -> tuple[str, ...]:
+def _unknown_symbols(
+    connection: duckdb.DuckDBPyConnection, of_sources: Mapping[str, Any]
+) -> tuple[SymbolExample, ...]:
     rows = connection.execute(
-        "SELECT format('{} ({} times)', symbol, sum(occurrences)::BIGINT) "
+        "SELECT symbol, sum(occurrences)::BIGINT "
         "FROM source_symbols JOIN chord_symbols USING (chord_id) "
         "WHERE NOT is_known AND source_id IN (SELECT unnest($sources)) "
         f"GROUP BY symbol ORDER BY sum(occurrences) DESC, symbol LIMIT {_EXAMPLES}",
         dict(of_sources),
     ).fetchall()
-    return tuple(text for (text,) in rows)
+    return tuple(SymbolExample(*row) for row in rows)
 
 
 def _enrichment(connection: duckdb.DuckDBPyConnection, of_sources: Mapping[str, Any]) -> list[Measure]:
     """Of the songs with a valid Spotify id, how many have its name."""
     measures = []
     for name, table, column in (
-        ("artist names of valid ids", "spotify_artists", "spotify_artist_id"),
-        ("song names of valid ids", "spotify_tracks", "spotify_song_id"),
+        ("artist_names_of_valid_ids", "spotify_artists", "spotify_artist_id"),
+        ("song_names_of_valid_ids", "spotify_tracks", "spotify_song_id"),
     ):
         is_there = connection.execute(
             "SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", [table]
@@ -285,29 +321,3 @@ def _enrichment(connection: duckdb.DuckDBPyConnection, of_sources: Mapping[str, 
         ).fetchall()
         measures.append(Measure(name, named, total, None, tuple(text for (text,) in lacking)))
     return measures
-
-
-def describe(report: Quality) -> str:
-    """Write the report as text."""
-    lines = [f"quality of {report.songs:,} songs"]
-    lines += [f"  {'column':<26}  {'filled':>8}  {'invalid':>8}"]
-    for column in report.columns:
-        line = f"  {column.name:<26}  {_percent(column.filled, report.songs):>8}  {column.invalid:>8,}"
-        lines.append(line + _such_as(column.examples))
-    for measure in report.measures:
-        share = _percent(measure.count, measure.total)
-        line = f"  {measure.name:<26}  {share:>8}  {measure.count:,} of {measure.total:,}"
-        if measure.limit is not None:
-            verdict = "within" if measure.is_within_limit else "ABOVE"
-            line += f", {verdict} the limit of {measure.limit:.0%}"
-        lines.append(line)
-        lines += [f"      {example}" for example in measure.examples]
-    return "\n".join(lines)
-
-
-def _percent(count: int, total: int) -> str:
-    return f"{count / total:.2%}" if total else "-"
-
-
-def _such_as(examples: Sequence[str]) -> str:
-    return f"  such as {', '.join(map(repr, examples))}" if examples else ""

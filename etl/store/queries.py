@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import duckdb
 
-from etl.runtime.errors import EtlError
+from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.resources import resource
 
 if TYPE_CHECKING:
@@ -87,18 +87,25 @@ class Parameter:
         if text == _NULL and self.default == _NULL:
             return None
         if self.choices and text not in self.choices:
-            raise EtlError(f"`{self.name}` cannot be `{text}`.", f"Choose one of: {', '.join(self.choices)}.")
+            raise EtlError(
+                f"`{self.name}` cannot be `{text}`.",
+                f"Choose one of: {', '.join(self.choices)}.",
+                exit_code=ExitCode.USAGE,
+            )
         if self.kind == "text":
             return text
         try:
             number = int(text) if self.kind == "integer" else float(text)
         except ValueError as error:
             article = "an integer" if self.kind == "integer" else "a number"
-            raise EtlError(f"`{self.name}` must be {article}, not `{text}`.", self.description) from error
+            raise EtlError(
+                f"`{self.name}` must be {article}, not `{text}`.", self.description, exit_code=ExitCode.USAGE
+            ) from error
         if self.bounds and not self.bounds[0] <= number <= self.bounds[1]:
             raise EtlError(
                 f"`{self.name}` must be from {self.bounds[0]} to {self.bounds[1]}, not {text}.",
                 self.description,
+                exit_code=ExitCode.USAGE,
             )
         return number
 
@@ -136,7 +143,11 @@ class Query:
         known = {parameter.name: parameter for parameter in self.parameters}
         for name in given:
             if name not in known:
-                raise EtlError(f"`{self.name}` has no parameter `{name}`.", f"It has: {', '.join(known)}.")
+                raise EtlError(
+                    f"`{self.name}` has no parameter `{name}`.",
+                    f"It has: {', '.join(known)}.",
+                    exit_code=ExitCode.USAGE,
+                )
         values = {}
         for name, parameter in known.items():
             text = given.get(name, parameter.default)
@@ -144,6 +155,7 @@ class Query:
                 raise EtlError(
                     f"`{self.name}` needs the parameter `{name}`: {parameter.description}.",
                     f"Pass it with --param {name}=VALUE.",
+                    exit_code=ExitCode.USAGE,
                 )
             values[name] = parameter.value(text)
         return values
@@ -170,6 +182,7 @@ def named_query(name: str) -> Query:
         raise EtlError(
             f"there is no query `{name}`.",
             f"There are: {', '.join(queries)}. Or give SQL, in quotes: 'SELECT ...'.",
+            exit_code=ExitCode.USAGE,
         )
     return queries[name]
 
@@ -240,7 +253,9 @@ def select(
     except duckdb.Error as error:
         raise _query_error(error) from error
     if relation is None:
-        raise EtlError("there is nothing to run.", "Give a statement that has rows: 'SELECT ...'.")
+        raise EtlError(
+            "the statement returns no rows.", "Give one that does: 'SELECT ...'.", exit_code=ExitCode.USAGE
+        )
     return relation
 
 
@@ -274,15 +289,23 @@ def write_rows(
 def _query_error(error: duckdb.Error) -> EtlError:
     text = str(error).partition("\n\nStack Trace")[0].strip()
     if "read-only mode" in text:
-        return EtlError("a query cannot change the store.", "Give a statement that only reads: 'SELECT ...'.")
+        return EtlError(
+            "a query cannot change the store.",
+            "Give a statement that only reads: 'SELECT ...'.",
+            exit_code=ExitCode.USAGE,
+        )
     if "Values were not provided" in text:
-        return EtlError(text, "Pass each with --param NAME=VALUE.")
+        return EtlError(text, "Pass each with --param NAME=VALUE.", exit_code=ExitCode.USAGE)
     if "excess parameters" in text or "argument count mismatch" in text:
-        return EtlError(text, "The SQL does not use them; it names its parameters $NAME.")
+        return EtlError(
+            text, "The SQL does not use them; it names its parameters $NAME.", exit_code=ExitCode.USAGE
+        )
     if isinstance(error, duckdb.InternalException):
         return EtlError(
             text, "This is a fault of DuckDB. Write one of the joins as `WITH name AS MATERIALIZED (...)`."
         )
     return EtlError(
-        text, '`etl query "SELECT table_name, column_name FROM duckdb_columns()"` shows what there is.'
+        text,
+        '`etl query "SELECT table_name, column_name FROM duckdb_columns()"` shows what there is.',
+        exit_code=ExitCode.USAGE,
     )

@@ -18,6 +18,7 @@ from etl.store.writes import Write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
     import polars as pl
 
@@ -56,6 +57,45 @@ class Run:
         """Write a line to the log, if there is one."""
         if self.log is not None:
             self.log.write("info", f"run {self.run_id}: {text}")
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """A run as the store has it.
+
+    Attributes
+    ----------
+    run_id, command
+        Its number, and what it did.
+    status
+        ``running``, ``done``, ``failed``, ``interrupted`` or ``parked``.
+    started_at
+        UTC.
+    wall_s
+        Seconds that it took, None while it has not ended.
+    items_out
+        What came of it, None while it has not ended.
+    error
+        Why it ended early, if it did.
+    """
+
+    run_id: int
+    command: str
+    status: str
+    started_at: datetime
+    wall_s: float | None
+    items_out: int | None
+    error: str | None
+
+
+def last_runs(connection: duckdb.DuckDBPyConnection, number: int) -> tuple[PastRun, ...]:
+    """Read the last runs, newest first."""
+    rows = connection.sql(
+        "SELECT run_id, command, status, started_at, wall_s, items_out, error "
+        "FROM runs ORDER BY run_id DESC LIMIT ?",
+        params=[number],
+    ).pl()
+    return tuple(PastRun(*row) for row in rows.iter_rows())
 
 
 @contextmanager

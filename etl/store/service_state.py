@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from etl.store.writes import Write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     import duckdb
 
@@ -66,9 +68,26 @@ def values(connection: duckdb.DuckDBPyConnection, service: str, account: str) ->
     return {key: json.loads(value) for key, value in rows}
 
 
-def parked(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, float]]:
-    """Name the services that must not be asked now, with the seconds since the epoch until then."""
-    return connection.execute(
-        "SELECT service, (value ->> 'not_before')::DOUBLE AS until FROM service_state "
-        "WHERE key = 'breaker' AND until > epoch(now()) ORDER BY ALL"
-    ).fetchall()
+@dataclass(frozen=True, slots=True)
+class ParkedService:
+    """A service that may not be asked for a while.
+
+    Attributes
+    ----------
+    service
+        Its name.
+    not_before
+        When it may be asked again, UTC.
+    """
+
+    service: str
+    not_before: datetime
+
+
+def parked_services(connection: duckdb.DuckDBPyConnection) -> tuple[ParkedService, ...]:
+    """Read which services may not be asked now."""
+    rows = connection.sql(
+        "SELECT service, to_timestamp((value ->> 'not_before')::DOUBLE) AS until FROM service_state "
+        "WHERE key = 'breaker' AND until > now() ORDER BY ALL"
+    ).pl()
+    return tuple(ParkedService(*row) for row in rows.iter_rows())

@@ -11,8 +11,9 @@ import pyarrow as pa
 
 from etl.chords.lexicon import Lexicon
 from etl.chords.ragged import Ragged
-from etl.runtime.errors import EtlError
+from etl.runtime.errors import EtlError, ExitCode
 from etl.store.database import ROW_GROUP
+from etl.store.forget import forget_sources
 from etl.store.runs import REJECT_SCHEMA
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class SongWriter:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, sources: Sequence[str]) -> None:
         self._connection = connection
-        self._forget(sources)
+        forget_sources(connection, sources)
         self.lexicon = load_lexicon(connection)
         self._known = (len(self.lexicon.chords), len(self.lexicon.numerals), len(self.lexicon.sections))
         self._columns = {table: _table_columns(connection, table) for table in _SONG_TABLES}
@@ -85,27 +86,6 @@ class SongWriter:
             "(SELECT coalesce(max(source_id), 0) + 1 FROM sources)"
         ).fetchall()[0]
         self._tallies = {name: _Tally(first_source + i) for i, name in enumerate(sources)}
-
-    def _forget(self, sources: Sequence[str]) -> None:
-        names = list(sources)
-        self._connection.execute(
-            "CREATE OR REPLACE TEMP TABLE replaced AS "
-            "SELECT source_id FROM sources WHERE path IN (SELECT unnest(?))",
-            [names],
-        )
-        for table in ("song_harmony", "song_tokens", "section_keys"):
-            self._connection.execute(
-                f"DELETE FROM {table} WHERE song_id IN "
-                "(SELECT song_id FROM songs WHERE source_id IN (FROM replaced))"
-            )
-        for table in ("songs", "source_symbols", "sources"):
-            self._connection.execute(f"DELETE FROM {table} WHERE source_id IN (FROM replaced)")
-        self._connection.execute(
-            "DELETE FROM rejects WHERE stage = 'read' AND source IN (SELECT unnest(?))", [names]
-        )
-        self._connection.execute(
-            "DELETE FROM ledger WHERE task = ? AND item IN (SELECT unnest(?))", [TASK, names]
-        )
 
     def add(self, source: str, songs: pl.DataFrame, rows_in: int) -> None:
         """Append encoded songs (:meth:`etl.chords.lexicon.Lexicon.encode`) of one source, in input order."""
@@ -206,7 +186,9 @@ def stored_sources(connection: duckdb.DuckDBPyConnection, names: Sequence[str] =
     missing = [name for name in names if name not in by_name]
     if missing:
         raise EtlError(
-            f"the store has no songs of {missing[0]}.", f"It has those of: {', '.join(sorted(by_name))}."
+            f"the store has no songs of {missing[0]}.",
+            f"It has those of: {', '.join(sorted(by_name))}.",
+            exit_code=ExitCode.USAGE,
         )
     if names:
         return [by_name[name] for name in names]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,12 @@ import pytest
 
 from etl.audio.describe_file import Work, as_row
 from etl.audio.sonic import FEATURE_VERSION, Mode, describe
-from etl.pipelines.cache import Kind, cache_info, clear_cache, verify_cache
+from etl.pipelines.cache import FileProblem, cache_info, clear_cache, verify_cache
+from etl.pipelines.cache_kind import CacheKind
 from etl.pipelines.library_sonic import _FEATURE_SCHEMA, _commit
 from etl.runtime.hashing import content_hash
 from etl.runtime.workers import Outcome
+from etl.store.answers import AnswerProblem
 from etl.store.database import open_store, transaction
 from etl.store.ledger import Ledger
 from etl.store.library import put_files, put_hashes, put_sonic
@@ -27,7 +28,6 @@ BEAT = f"{FEATURE_VERSION}.beat"
 
 ROOT = Path(__file__).parents[2]
 QUERIES = sorted((ROOT / "sql" / "queries").glob("library-*.sql"))
-TABLES = ("files", "tracks", "sonic_features")
 
 
 @pytest.fixture
@@ -94,31 +94,6 @@ def test_similar_tracks_come_nearest_first(store):
     assert store.execute(query, {"track": "id1", "limit": 50}).fetchall() == by_title
 
 
-@pytest.mark.parametrize("table", TABLES)
-def test_schema_file_describes_the_table(store, table):
-    """Names, order, nullability and types of the schema file are those of the table."""
-    schema = json.loads((ROOT / "schemas" / f"{table}.json").read_text())
-    columns = store.execute(
-        "SELECT column_name, data_type, is_nullable FROM duckdb_columns() WHERE table_name = ? "
-        "ORDER BY column_index",
-        [table],
-    ).fetchall()
-    kinds = {
-        "VARCHAR": "string",
-        "TIMESTAMP WITH TIME ZONE": "datetime",
-        "FLOAT": "number",
-        "DOUBLE": "number",
-    }
-    assert [
-        (field["name"], field["type"], not field.get("constraints", {}).get("required", False))
-        for field in schema["fields"]
-    ] == [
-        (name, "array" if kind.endswith("]") else kinds.get(kind, "integer"), nullable)
-        for name, kind, nullable in columns
-    ]
-    assert all(field["description"] for field in schema["fields"])
-
-
 def test_what_costs_a_worker_is_tried_thrice(store, tmp_path):
     """A crash parks the track for the next run, a third one fails it; a plain failure is final at once."""
     ledger = Ledger(store, "sonic", BEAT)
@@ -148,34 +123,35 @@ def test_a_file_that_cannot_be_read_is_never_given_up(store, tmp_path):
 def test_cache_forgets_only_what_no_file_needs(store):
     """Clearing the unused drops content that is gone, keeps what is there; clearing audio drops all."""
     store.execute("UPDATE files SET gone_at = now() WHERE track_id = 'id4'")
-    counts = cache_info(store, Kind.ALL).select("kind", "status", "reason", "ids").rows()
+    counts = cache_info(store, CacheKind.ALL).select("kind", "status", "reason", "ids").rows()
     assert counts == [
         ("recording", "described", BEAT, 4),
         ("recording", "described", f"{BEAT}, unused", 1),
     ]
-    assert cache_info(store, Kind.AUDIO, older_than_days=1).is_empty()
-    assert cache_info(store, Kind.SPOTIFY).is_empty()
-    assert clear_cache(store, Kind.AUDIO, older_than_days=1) == 0
-    assert clear_cache(store, Kind.AUDIO, unused=True) == 1
+    assert cache_info(store, CacheKind.AUDIO, older_than_days=1).is_empty()
+    assert cache_info(store, CacheKind.SPOTIFY).is_empty()
+    assert clear_cache(store, CacheKind.AUDIO, older_than_days=1) == 0
+    assert clear_cache(store, CacheKind.AUDIO, unused=True) == 1
     assert store.sql("SELECT count(*) FROM library WHERE bpm_confidence IS NOT NULL").fetchall() == [(4,)]
-    assert clear_cache(store, Kind.SPOTIFY) == 0
-    assert clear_cache(store, Kind.ALL) == 4
-    assert cache_info(store, Kind.ALL).is_empty()
+    assert clear_cache(store, CacheKind.SPOTIFY) == 0
+    assert clear_cache(store, CacheKind.ALL) == 4
+    assert cache_info(store, CacheKind.ALL).is_empty()
 
 
 def test_cache_verification_names_changed_and_missing_files(store, tmp_path):
     """A byte changed behind the scan's back, a missing file and a nameless answer are named."""
-    assert verify_cache(store, Kind.ALL) == []
+    assert verify_cache(store, CacheKind.ALL).count == 0
     (tmp_path / "1.flac").write_bytes(b"x")
     (tmp_path / "2.flac").unlink()
     store.execute(
         "INSERT INTO spotify_artists BY NAME SELECT 'short' AS id, 'found' AS status, '' AS reason, "
         "0 AS failures, false AS refresh_wanted, now() AS fetched_at, 'x' AS name"
     )
-    problems = verify_cache(store, Kind.ALL)
-    assert [problem.split(": ")[1][:15] for problem in problems] == [
-        "not an id of Sp",
-        "content changed",
-        "No such file or",
-    ]
-    assert verify_cache(store, Kind.ALL, older_than_days=1) == []
+    problems = verify_cache(store, CacheKind.ALL)
+    assert problems.answers == (AnswerProblem("artist", "short", "malformed_id"),)
+    assert problems.files == (
+        FileProblem(tmp_path / "1.flac", None),
+        FileProblem(tmp_path / "2.flac", "No such file or directory"),
+    )
+    assert problems.count == 3
+    assert verify_cache(store, CacheKind.ALL, older_than_days=1).count == 0

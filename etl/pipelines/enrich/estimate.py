@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Way:
+    """One way of asking: so many ids in a request, so many requests, so many seconds."""
+
+    portion: int
+    requests: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Estimate:
     """What is ahead.
 
@@ -42,6 +51,12 @@ class Estimate:
     portions: tuple[int, ...]
     per_second: float
     per_day: int | None
+
+    @property
+    def ways(self) -> tuple[Way, ...]:
+        """What each portion leads to."""
+        counts = [(portion, self.requests(portion)) for portion in self.portions]
+        return tuple(Way(portion, requests, self.seconds(requests)) for portion, requests in counts)
 
     def requests(self, portion: int) -> int:
         """Count the requests with so many ids in each, without retries."""

@@ -285,12 +285,12 @@ def test_cache_commands_count_clear_and_refresh(server: SpotifyServer, tmp_path:
     out, _ = shell.run("cache info")
     assert re.search(r"^ +\d+  artists found, \d{4}-\d\d-\d\d to", out, re.MULTILINE)
     out, _ = shell.run("cache refresh --older-than 90d")
-    assert out == "0 ids will be asked about again\n"
+    assert out == "0 ids will be requested again\n"
     out, _ = shell.run("cache refresh --older-than 0h")
-    assert out == f"{len(server.asked)} ids will be asked about again\n"
+    assert out == f"{len(server.asked)} ids will be requested again\n"
     shell.run("cache clear --kind spotify", expect=130)
     out, _ = shell.run("cache clear --kind spotify --yes")
-    assert out == f"{len(server.asked)} forgotten\n"
+    assert out == f"{len(server.asked)} entries deleted\n"
     out, _ = shell.run("cache info")
     assert out == "nothing is kept yet\n"
 

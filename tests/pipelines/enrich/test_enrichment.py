@@ -25,7 +25,6 @@ from etl.pipelines.enrich.store import StoredState, writing
 from etl.pipelines.export import write_stored_csv
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.progress import Progress
-from etl.runtime.resources import resource
 from etl.services.credentials import Credentials
 from etl.services.politeness.breaker import Breaker
 from etl.services.politeness.retry import Patience
@@ -520,19 +519,3 @@ def test_senseless_rates_are_refused(monkeypatch: pytest.MonkeyPatch, text: str)
     monkeypatch.setenv("ETL_SPOTIFY_PER_SECOND", text)
     with pytest.raises(EtlError, match="ETL_SPOTIFY_PER_SECOND"):
         service_settings("spotify")
-
-
-@pytest.mark.parametrize("kind", ["artist", "track"])
-def test_schema_names_the_columns_of_the_table(project: Project, kind: str) -> None:
-    """The published schema and the table agree on names, order and what may be null."""
-    path = resource(f"schemas/spotify_{kind}s.json")
-    fields = json.loads(path.read_text(encoding="utf-8"))["fields"]
-    with read_store(project.database) as connection:
-        columns = connection.execute(
-            "SELECT column_name, NOT is_nullable FROM duckdb_columns() WHERE table_name = ? "
-            "ORDER BY column_index",
-            [f"spotify_{kind}s"],
-        ).fetchall()
-    assert [
-        (field["name"], field.get("constraints", {}).get("required", False)) for field in fields
-    ] == columns
