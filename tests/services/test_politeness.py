@@ -246,6 +246,23 @@ def test_short_retry_after_holds_back_every_thread() -> None:
     assert min(admitted) > 0.29
 
 
+def test_pause_that_comes_while_a_thread_waits_for_its_permit_holds_it_back() -> None:
+    """The permit is there before the pause is over; the request is not sent before its end."""
+    gate = Gate("Test", permits(Rates(0.3)), MemoryState(), threading.Event(), patience=FAST)
+    gate.admit()
+    start, admitted = time.monotonic(), []
+
+    def work() -> None:
+        gate.admit()
+        admitted.append(time.monotonic() - start)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    gate.failed(RateLimitedError("429", 0.8))
+    thread.join()
+    assert admitted[0] > 0.75
+
+
 def test_stopped_run_sends_nothing_more() -> None:
     """Even when there is nothing to wait for."""
     gate = polite()

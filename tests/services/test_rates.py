@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from itertools import pairwise
@@ -161,6 +162,22 @@ def test_two_processes_share_the_rate(tmp_path: Path) -> None:
         refused = other.refusal(now + 0.5, Cost())
         assert refused is not None
         assert refused[0] == pytest.approx(now + 1.0)
+
+
+def test_record_that_another_process_holds_is_waited_for_and_not_replaced(tmp_path: Path) -> None:
+    """A lock of a second costs a second, and what was recorded is still there."""
+    path, rates = tmp_path / "limits.sqlite", Rates(0.0, (Limit(5, Window.ROLLING_DAY),))
+    with permits(rates, path) as gate:
+        gate.acquire(threading.Event())
+    holder = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    holder.execute("BEGIN EXCLUSIVE")
+    release = threading.Timer(1.0, holder.execute, ["COMMIT"])
+    release.start()
+    with permits(rates, path) as gate:
+        gate.acquire(threading.Event())
+        assert gate.sent_last_day() == 2
+    release.join()
+    holder.close()
 
 
 def test_stamps_from_a_clock_that_was_ahead_hold_nothing_up() -> None:

@@ -117,6 +117,9 @@ class Gate:
                 self._wait_for_turn()
                 self._sleep(0.0)
                 self.permits.acquire(self.stop, cost=cost, longest_wait=self.patience.longest_wait)
+                # While this thread waited for its permit, another may have been told to pause.
+                self._wait_for_turn()
+                self.breaker.raise_if_open()
             except ServiceError:
                 self.breaker.abandon_probe()
                 raise
