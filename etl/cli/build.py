@@ -17,6 +17,7 @@ from etl.cli.enrich import (
     Wait,
     describe as describe_enrichment,
     parse_priority,
+    run_enrichment,
     this_command,
 )
 from etl.cli.options import Database
@@ -134,13 +135,14 @@ def data3(
         return
     enrichment = None
     if enrich:
-        from etl.pipelines.enrich import Enrichment, enrich as enrich_songs
-        from etl.pipelines.spotify_service import spotify_settings
-        from etl.services.credentials import spotify_credentials
+        from etl.pipelines.enrich.run import Enrichment
+        from etl.services import catalog
+        from etl.services.settings import service_settings
 
         if request.database is None:
             raise EtlError("--enrich needs a store.", "Leave out --no-db.", exit_code=ExitCode.USAGE)
         # Read before the build, so that a missing secret shows at once.
+        settings = service_settings("spotify")
         enrichment = (
             Enrichment(
                 database=request.database,
@@ -154,17 +156,17 @@ def data3(
                 priority=parse_priority(priority),
                 wait=wait,
                 partial_every=partial_every,
-                log_json=log_json,
+                patience=settings.patience,
+                contact=settings.contact,
             ),
-            spotify_credentials(),
-            spotify_settings(),
+            catalog.configured("spotify", settings),
         )
     total = 0 if limit else sum(path.stat().st_size for path in paths)
     with Progress("songs", total=total) as progress, without_matrix_products():
         summary = build(request, progress)
     typer.echo(describe(request, summary), err=log_json)
     if enrichment is not None:
-        typer.echo(describe_enrichment(enrich_songs(*enrichment), output), err=log_json)
+        typer.echo(describe_enrichment(run_enrichment(*enrichment, log_json=log_json), output), err=log_json)
     if request.database is not None:
         typer.echo(_quality_report(request.database, None if enrich else summary.quality), err=log_json)
 

@@ -124,12 +124,12 @@ def refresh(
 
     Known names stay in use until then.
     """
+    from etl.pipelines.cache import refresh_answers
     from etl.store.database import open_store
-    from etl.store.spotify import refresh_cache
 
     days = parse_age(older_than)
     with open_store(database_path(db)) as connection:
-        count = refresh_cache(connection, older_than_days=days)
+        count = refresh_answers(connection, older_than_days=days)
     show(Entries(count), lambda marked: f"{marked.entries:,} ids will be requested again", as_json=as_json)
 
 

@@ -1,25 +1,35 @@
-"""`etl enrich`: add what web services know."""
+"""`etl enrich`: add what web services know; one command for each service of the catalog."""
 
 from __future__ import annotations
 
 import shlex
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from etl.cli.options import Database
+from etl.cli.options import AsJson, Database
+from etl.cli.output import show
 from etl.runtime.errors import EtlError, ExitCode
+from etl.runtime.live import LiveView, status_path
+from etl.runtime.progress import duration
 from etl.runtime.settings import database_path
+from etl.services.catalog import SERVICES
 
 if TYPE_CHECKING:
-    from etl.pipelines.enrich_state import EnrichmentState
+    from collections.abc import Callable, Mapping
+
+    from etl.pipelines.enrich.estimate import Estimate
+    from etl.pipelines.enrich.run import Enrichment
+    from etl.pipelines.enrich.state import EnrichmentState
+    from etl.services.contract import Service
 
 app = typer.Typer(help="Add names and more from web services.", no_args_is_help=True)
 
 Budget = Annotated[
-    int | None, typer.Option("--budget", min=0, help="Requests that this run may send at most.")
+    int | None, typer.Option("--budget", min=0, help="Maximum number of requests for this run.")
 ]
 Priority = Annotated[
     str | None,
@@ -28,66 +38,104 @@ Priority = Annotated[
         help="Songs to prefer, such as genre=jazz,decade=1970; keys: genre, main_genre, rock_genre, decade.",
     ),
 ]
-Wait = Annotated[
-    bool, typer.Option("--wait", help="Sleep while Spotify wants no requests, then go on by itself.")
-]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait out rate limits and continue automatically.")]
 PartialEvery = Annotated[
-    int,
-    typer.Option("--partial-every", min=1, help="Write a partial CSV whenever so many more songs are done."),
+    int, typer.Option("--partial-every", min=1, help="Write a partial CSV every N finished songs.")
 ]
 LogJson = Annotated[bool, typer.Option("--log-json", help="Show the state as JSON lines on standard output.")]
 
 
-@app.command(
-    epilog="Examples: etl enrich spotify --estimate | etl enrich spotify --budget 1500 "
-    "--priority genre=jazz,decade=1970 -o data3.csv"
-)
-def spotify(
-    db: Database = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write the data3 CSV again at the end.")
-    ] = None,
-    budget: Budget = None,
-    priority: Priority = None,
-    estimate: Annotated[
-        bool, typer.Option("--estimate", help="Say how many requests it takes and how long; send nothing.")
-    ] = False,
-    wait: Wait = False,
-    partial_every: PartialEvery = 50_000,
-    log_json: LogJson = False,
-) -> None:
-    """Fill artist and song names from Spotify; what is fetched once is never asked again."""
-    from etl.pipelines.enrich import Enrichment, enrich
-    from etl.pipelines.enrich_estimate import estimate as estimated
-    from etl.pipelines.spotify_service import spotify_settings
-    from etl.services.credentials import spotify_credentials
+def _command(name: str) -> Callable[..., None]:
+    def command(
+        db: Database = None,
+        output: Annotated[
+            Path | None, typer.Option("--output", "-o", help="Write the data3 CSV again at the end.")
+        ] = None,
+        budget: Budget = None,
+        priority: Priority = None,
+        estimate: Annotated[
+            bool,
+            typer.Option("--estimate", help="Say how many requests it takes, and how long."),
+        ] = False,
+        wait: Wait = False,
+        partial_every: PartialEvery = 50_000,
+        log_json: LogJson = False,
+        as_json: AsJson = False,
+    ) -> None:
+        from etl.pipelines.enrich.estimate import estimate as estimated
+        from etl.pipelines.enrich.run import Enrichment
+        from etl.services import catalog
+        from etl.services.settings import service_settings
 
-    database = database_path(db)
-    preferred = parse_priority(priority)
-    settings = spotify_settings()
-    if estimate:
-        try:
-            credentials = spotify_credentials()
-        except EtlError:
-            credentials = None
-        typer.echo(estimated(database, credentials, settings, preferred))
-        return
-    request = Enrichment(
-        database=database,
-        command=this_command(),
-        folder=output.parent if output else Path(),
-        output=output,
-        budget=budget,
-        priority=preferred,
-        wait=wait,
-        partial_every=partial_every,
-        log_json=log_json,
-    )
-    if not database.exists():
-        raise EtlError(f"there is no store at {database}.", "Build one with `etl build data3`, or pass --db.")
-    state = enrich(request, spotify_credentials(), settings)
-    if not log_json:
-        typer.echo(describe(state, output))
+        database = database_path(db)
+        preferred = parse_priority(priority)
+        settings = service_settings(name)
+        if estimate:
+            try:
+                service = catalog.configured(name, settings)
+            except EtlError:  # without credentials nothing is known about the account
+                service = catalog.unidentified(name, settings)
+            show(estimated(database, service, preferred), describe_estimate, as_json=as_json)
+            return
+        if not database.exists():
+            raise EtlError(
+                f"there is no store at {database}.", "Build one with `etl build data3`, or pass --db."
+            )
+        request = Enrichment(
+            database=database,
+            command=this_command(),
+            folder=output.parent if output else Path(),
+            output=output,
+            budget=budget,
+            priority=preferred,
+            wait=wait,
+            partial_every=partial_every,
+            patience=settings.patience,
+            contact=settings.contact,
+        )
+        state = run_enrichment(request, catalog.configured(name, settings), log_json=log_json)
+        if not log_json:
+            show(state.as_dict(), lambda _: describe(state, output), as_json=as_json)
+
+    return command
+
+
+for _name, _summary in SERVICES.items():
+    app.command(
+        _name,
+        help=_summary,
+        epilog=f"Examples: etl enrich {_name} --estimate | etl enrich {_name} --budget 1500 "
+        "--priority genre=jazz,decade=1970 -o data3.csv",
+    )(_command(_name))
+
+
+def run_enrichment(request: Enrichment, service: Service, *, log_json: bool) -> EnrichmentState:
+    """Run an enrichment, and show it while it lasts."""
+    from etl.pipelines.enrich.run import enrich
+
+    title = f"etl enrich {service.name}"
+    with LiveView(title, status_file=status_path(request.database), log_json=log_json) as view:
+        return enrich(request, service, _Display(view))
+
+
+class _Display:
+    """Words an enrichment for the live view."""
+
+    def __init__(self, view: LiveView) -> None:
+        self._view = view
+
+    def show(self, state: EnrichmentState) -> None:
+        """Show how it stands."""
+        snapshot = state.as_dict()
+        self._view.show(snapshot, state_rows(snapshot))
+
+    def wrote_partial(self, path: Path) -> None:
+        """Tell of a partial CSV."""
+        self._view.say(f"Partial CSV: {path}")
+
+    def could_not_write_partial(self, error: EtlError) -> None:
+        """Tell why there is none."""
+        self._view.say(f"No partial CSV: {error}")
 
 
 def parse_priority(text: str | None) -> dict[str, list[str]]:
@@ -98,7 +146,7 @@ def parse_priority(text: str | None) -> dict[str, list[str]]:
     EtlError
         For a key that songs have no column for.
     """
-    from etl.store.spotify import PRIORITY_KEYS
+    from etl.store.answers import PRIORITY_KEYS
 
     priority: dict[str, list[str]] = {}
     for part in (text or "").split(","):
@@ -132,3 +180,52 @@ def describe(state: EnrichmentState, output: Path | None) -> str:
     else:
         lines.append("write the CSV with: etl export data3")
     return "\n".join(lines)
+
+
+def describe_estimate(ahead: Estimate) -> str:
+    """Say what an enrichment takes."""
+    kinds = " and ".join(f"{number:,} {kind}s" for kind, number in ahead.ids.items())
+    quota = "no daily quota known" if ahead.per_day is None else f"{ahead.per_day:,} requests a day"
+    lines = [
+        f"to ask: {kinds}; {ahead.cached:,} ids are known",
+        f"limits: {ahead.per_second:g} requests a second, {quota}",
+    ]
+    for way in ahead.ways:
+        how = "one id at a time" if way.portion == 1 else f"in batches of {way.portion}"
+        lines.append(f"{how}: {way.requests:,} requests, {days(way.seconds)}")
+    if len(ahead.portions) > 1:
+        lines.append("whether this app may use batches shows with its first request")
+    return "\n".join(lines)
+
+
+def days(seconds: float) -> str:
+    """Write seconds for people, in days where they are many.
+
+    Examples
+    --------
+    >>> days(3 * 86_400), days(7384)
+    ('3.0 days', '2 h 3 min')
+    """
+    return duration(seconds) if seconds < 2 * 86_400 else f"{seconds / 86_400:,.1f} days"
+
+
+def state_rows(state: Mapping[str, Any]) -> dict[str, str]:
+    """Word a state (:meth:`~etl.pipelines.enrich.state.EnrichmentState.as_dict`) for people."""
+    answers, errors = state["answers"], state["errors"]
+    left = state["requests_left"]
+    rows = {
+        "stage": state["stage"],
+        "ids": f"{state['answered']:,} of {state['ids']:,} "
+        f"({answers['found']:,} found, {answers['gone']:,} gone, {answers['error']:,} errors)",
+        "rate": f"{state['ids_per_second']:,.1f} ids/s",
+        "time left": "unknown" if state["eta_seconds"] is None else duration(state["eta_seconds"]),
+        "requests": f"{state['requests']:,} used" + ("" if left is None else f", {left:,} left"),
+        "cache": f"{state['cache_hits']:,} ids known before",
+    }
+    if errors:
+        rows["troubles"] = ", ".join(f"{count:,} {category}" for category, count in sorted(errors.items()))
+    if state["parked_until"]:
+        until = datetime.fromisoformat(state["parked_until"])
+        left_s = max(0.0, (until - datetime.now(UTC)).total_seconds())
+        rows["parked until"] = f"{until:%Y-%m-%d %H:%M:%S} UTC, in {duration(left_s)}"
+    return rows

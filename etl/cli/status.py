@@ -36,7 +36,7 @@ def _describe(status: Status) -> str:
 
 
 def _running(state: dict[str, Any]) -> str:
-    from etl.pipelines.enrich_state import state_rows
+    from etl.cli.enrich import state_rows
 
     lines = [f"{state['command']} (process {state['pid']}), at {state['time']}"]
     lines += [f"  {label}: {text}" for label, text in state_rows(state).items()]

@@ -14,7 +14,8 @@ import polars as pl
 from etl.audio.sonic import FEATURE_VERSION
 from etl.pipelines.cache_kind import CacheKind
 from etl.runtime.disk.hashing import content_hash
-from etl.store import spotify
+from etl.services.catalog import SERVICES, kinds_of
+from etl.store import answers
 from etl.store.database import transaction
 from etl.store.library import PRESENT, SONIC_TASK
 
@@ -45,12 +46,12 @@ class CacheProblems:
     Attributes
     ----------
     answers
-        Answers of Spotify.
+        Answers of web services.
     files
         Files of described recordings.
     """
 
-    answers: tuple[spotify.AnswerProblem, ...]
+    answers: tuple[answers.AnswerProblem, ...]
     files: tuple[FileProblem, ...]
 
     @property
@@ -66,6 +67,18 @@ _UNUSED: Final = (
 )
 
 
+def _services(kind: CacheKind) -> tuple[str, ...]:
+    return tuple(SERVICES) if kind is CacheKind.ALL else (kind.value,)
+
+
+def refresh_answers(connection: duckdb.DuckDBPyConnection, *, older_than_days: float) -> int:
+    """Have old answers of all services, and all errors, asked for again; say how many."""
+    return sum(
+        answers.refresh_cache(connection, name, kinds_of(name), older_than_days=older_than_days)
+        for name in SERVICES
+    )
+
+
 def cache_info(
     connection: duckdb.DuckDBPyConnection, kind: CacheKind, *, older_than_days: float = 0.0
 ) -> pl.DataFrame:
@@ -79,7 +92,10 @@ def cache_info(
     """
     parts = []
     if kind is not CacheKind.AUDIO:
-        parts.append(spotify.cache_info(connection, older_than_days=older_than_days))
+        parts += [
+            answers.cache_info(connection, name, kinds_of(name), older_than_days=older_than_days)
+            for name in _services(kind)
+        ]
     if kind is not CacheKind.SPOTIFY:
         parts.append(
             connection.sql(
@@ -117,7 +133,10 @@ def clear_cache(
     count = 0
     with transaction(connection):
         if kind is not CacheKind.AUDIO and not unused:
-            count += spotify.clear_cache(connection, older_than_days=older_than_days)
+            count += sum(
+                answers.clear_cache(connection, name, kinds_of(name), older_than_days=older_than_days)
+                for name in _services(kind)
+            )
         if kind is not CacheKind.SPOTIFY:
             count += _clear_descriptions(connection, older_than_days, _UNUSED if unused else "true")
     return count
@@ -149,9 +168,10 @@ def verify_cache(
     Answers: found ones without a name, and ids of the wrong form. Descriptions: every described file is read
     again; named are those whose content changed while size and time did not.
     """
-    answers: tuple[spotify.AnswerProblem, ...] = ()
+    wrong: list[answers.AnswerProblem] = []
     if kind is not CacheKind.AUDIO:
-        answers = tuple(spotify.verify_cache(connection, older_than_days=older_than_days))
+        for name in _services(kind):
+            wrong += answers.verify_cache(connection, name, kinds_of(name), older_than_days=older_than_days)
     files = []
     if kind is not CacheKind.SPOTIFY:
         for path, known in connection.execute(
@@ -164,4 +184,4 @@ def verify_cache(
                     files.append(FileProblem(Path(path), None))
             except OSError as error:
                 files.append(FileProblem(Path(path), error.strerror or str(error)))
-    return CacheProblems(answers, tuple(files))
+    return CacheProblems(tuple(wrong), tuple(files))

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from etl.runtime.live import read_status, status_path
+from etl.services.spotify_items import KINDS
+from etl.store.answers import Coverage, coverage
 from etl.store.database import read_store
 from etl.store.runs import PastRun, last_runs
-from etl.store.spotify import Coverage, ParkedService, coverage, parked_services
+from etl.store.service_state import ParkedService, parked_services
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +46,6 @@ def status(database: Path, *, runs: int = 10) -> Status:
     with read_store(database) as connection:
         return Status(
             runs=last_runs(connection, runs),
-            names=coverage(connection),
+            names=coverage(connection, "spotify", KINDS),
             parked=parked_services(connection),
         )

@@ -1,1 +1,1 @@
-"""Clients of web services over one shared politeness layer."""
+"""Clients of web services: one contract, one file per service, and politeness written once for all."""

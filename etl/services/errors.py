@@ -1,4 +1,18 @@
-"""What can go wrong between a request and a usable answer, and whether asking again can help."""
+"""What can go wrong between a request and a usable answer: whose trouble it is, and what follows.
+
+A service's ``judge`` chooses the class; from it follows what happens to the request, to the id and to the
+run.
+
+============================  ======================================================================
+class                         what follows
+============================  ======================================================================
+:class:`TransientError`       asked again; counts towards the breaker
+:class:`ItemError`            the service is well and the id is to blame; nothing is asked again
+:class:`ForbiddenError`       not asked again; counts towards the breaker
+:class:`AppError`             the run ends: until somebody acts no id can be asked about
+:class:`ParkedError` etc.     the run ends, or rests: nothing may be sent now
+============================  ======================================================================
+"""
 
 from __future__ import annotations
 
@@ -22,13 +36,13 @@ class TransientError(ServiceError):
 
 
 class ServerError(TransientError):
-    """The server answered with a status of 500 or above."""
+    """The server could not do it now: a status of 500 or above, 408 or 425."""
 
     category = "server"
 
 
 class NetworkError(TransientError):
-    """No complete answer came: refused, reset, cut short or timed out."""
+    """No complete answer came: refused, reset, cut short, too long or too slow."""
 
     category = "network"
 
@@ -50,10 +64,12 @@ class UnauthorizedError(TransientError):
 
 
 class RateLimitedError(TransientError):
-    """The service asks for fewer requests; the pause is being kept by the politeness layer.
+    """The service asks for fewer requests; the gate keeps the pause.
 
     Parameters
     ----------
+    message
+        What the service said.
     retry_after
         Seconds that the service asked for, None when it named no usable time.
     """
@@ -65,10 +81,24 @@ class RateLimitedError(TransientError):
         self.retry_after = retry_after
 
 
-class NotFoundError(ServiceError):
+class QuotaError(RateLimitedError):
+    """The account's quota is used up: a pause of seconds does not help, and how much went before is kept."""
+
+
+class ItemError(ServiceError):
+    """The service has answered: it is well, and what was asked for is not."""
+
+
+class NotFoundError(ItemError):
     """The service knows no such item."""
 
     category = "not found"
+
+
+class RejectedError(ItemError):
+    """The service calls the request wrong."""
+
+    category = "rejected"
 
 
 class ForbiddenError(ServiceError):
@@ -81,14 +111,26 @@ class BatchesRefusedError(ForbiddenError):
     """The service gives this app one item per request; ask again in smaller portions."""
 
 
-class RejectedError(ServiceError):
-    """The service calls the request wrong."""
+class AppError(ServiceError):
+    """The service refuses the app or the account, whatever it asks for.
 
-    category = "rejected"
+    Parameters
+    ----------
+    message
+        What the service said.
+    hint
+        What the user can do.
+    """
+
+    category = "app"
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
-class BadCredentialsError(ServiceError):
-    """The service does not accept the client id and secret."""
+class BadCredentialsError(AppError):
+    """The service does not accept the credentials."""
 
     category = "credentials"
 
@@ -111,7 +153,7 @@ class ParkedError(ServiceError):
     Parameters
     ----------
     service
-        Its name.
+        Its title.
     not_before
         Seconds since the epoch.
     reason

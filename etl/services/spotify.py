@@ -12,15 +12,14 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections import deque
+import time
 from contextlib import nullcontext
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+from urllib.parse import parse_qs, urlsplit
 
-import spotipy
-from spotipy.cache_handler import MemoryCacheHandler
-from spotipy.oauth2 import SpotifyClientCredentials
-
+from etl.music.spotify_ids import SPOTIFY_ID
+from etl.services.contract import Answer, Kind, Service, Status, failed, gone
+from etl.services.credentials import Credentials, spotify_credentials
 from etl.services.errors import (
     BadCredentialsError,
     BatchesRefusedError,
@@ -28,245 +27,232 @@ from etl.services.errors import (
     GarbledError,
     NotFoundError,
     NullAnswerError,
+    QuotaError,
     RejectedError,
     TransientError,
     UnauthorizedError,
 )
-from etl.services.session import PoliteSession
-from etl.services.spotify_answers import Answer, Kind, failed, gone, judge, judge_batch
+from etl.services.politeness.rates import DAY, Limit, Rates, Window
+from etl.services.politeness.retry import persist
+from etl.services.portions import look_up_halving
+from etl.services.spotify_items import ARTIST, KINDS, SPOTIFY_ID, TRACK, judge_batch, judge_item
+from etl.services.statuses import error_of, json_object, raise_for_status, retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from etl.services.credentials import Credentials
-    from etl.services.politeness import Politeness
+    import requests
+    from spotipy.oauth2 import SpotifyClientCredentials
+
+    from etl.services.politeness.gate import Gate
+    from etl.services.settings import ServiceSettings
+    from etl.services.state import ServiceState
 
 BATCH_SIZE: Final = 50
-VALID_ID: Final = r"^[0-9A-Za-z]{22}$"
-_VALID_ID: Final = re.compile(r"[0-9A-Za-z]{22}")
+DEFAULT_RATE: Final = 3.0
+"""Requests per second; users of small apps report limits of about 180 a minute."""
+
+BATCHES_AGAIN_DAYS: Final = 30
+"""After so many days an app that was refused batches tries once more: its quota may have grown."""
+
+_API: Final = "https://api.spotify.com/v1/"
+_TOKENS: Final = "https://accounts.spotify.com/api/token"
+_BATCHES: Final = "batches"  # where it is kept whether the app may send them
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoints:
-    """Where the service is."""
-
-    api: str = "https://api.spotify.com/v1/"
-    token: str = "https://accounts.spotify.com/api/token"  # noqa: S105 - an address
-
-    @classmethod
-    def at(cls, base: str) -> Endpoints:
-        """Return the endpoints of a server that holds both parts, such as one for tests."""
-        return cls(f"{base.rstrip('/')}/v1/", f"{base.rstrip('/')}/api/token")
+def configured(settings: ServiceSettings) -> Spotify:
+    """Make the service for the user's app; see :func:`etl.services.catalog.configured`."""
+    return Spotify(spotify_credentials(), settings)
 
 
-class BatchMemory(Protocol):
-    """Remembers, per app, whether batches are allowed; called from any thread."""
-
-    def batches_allowed(self) -> bool | None:
-        """Return what is known, None for nothing yet."""
-
-    def remember(self, *, allowed: bool) -> None:
-        """Keep it durably."""
+def unidentified(settings: ServiceSettings) -> Spotify:
+    """Make the service for no app: nothing can be asked, and nothing is known about the app."""
+    return Spotify(Credentials("", ""), settings)
 
 
-class MemoryBatchMemory:
-    """Remembers for this process only."""
-
-    def __init__(self) -> None:
-        self.allowed: bool | None = None
-
-    def batches_allowed(self) -> bool | None:
-        """Return what is known."""
-        return self.allowed
-
-    def remember(self, *, allowed: bool) -> None:
-        """Keep it."""
-        self.allowed = allowed
-
-
-class _Tokens(SpotifyClientCredentials):  # type: ignore[misc]  # spotipy ships no types
-    """Fetches one token at a time, however many threads want one, and forgets refused ones."""
-
-    def __init__(
-        self,
-        credentials: Credentials,
-        politeness: Politeness,
-        endpoints: Endpoints,
-        timeout: tuple[float, float],
-    ) -> None:
-        self.OAUTH_TOKEN_URL = endpoints.token
-        self._one_at_a_time = threading.Lock()
-        super().__init__(
-            client_id=credentials.client_id,
-            client_secret=credentials.client_secret,
-            cache_handler=MemoryCacheHandler(),
-            requests_session=PoliteSession(politeness, for_tokens=True, timeout=timeout),
-        )
-
-    def get_access_token(self, as_dict: bool = False, check_cache: bool = True) -> str:  # noqa: ARG002 - spotipy passes it
-        with self._one_at_a_time:
-            try:
-                token = super().get_access_token(as_dict=False, check_cache=check_cache)
-            except (KeyError, TypeError):
-                raise GarbledError("the token endpoint gave no token") from None
-        if not isinstance(token, str):
-            raise GarbledError("the token endpoint gave no token")
-        return token
-
-    def forget(self, token: str | None) -> None:
-        """Forget a refused token, unless another thread has replaced it already."""
-        with self._one_at_a_time:
-            cached = self.cache_handler.get_cached_token()
-            if cached and cached.get("access_token") == token:
-                self.cache_handler.save_token_to_cache(None)
-
-
-class SpotifyClient:
-    """Looks ids up; safe to use from several threads.
+class Spotify(Service):
+    """Spotify for one app; safe to use from several threads.
 
     Parameters
     ----------
     credentials
         Of the app.
-    politeness
-        The gate that every request passes.
-    batches
-        Remembers whether the app may ask for several ids at once.
-    endpoints
-        Where the service is.
-    connections
-        Connections kept open: the number of threads that use the client.
-    timeout
-        Seconds to connect, and between two pieces of an answer.
+    settings
+        Where and how often; ``url`` is a server that has both ``/v1/`` and ``/api/token``.
     """
 
-    def __init__(
-        self,
-        credentials: Credentials,
-        politeness: Politeness,
-        batches: BatchMemory,
-        *,
-        endpoints: Endpoints | None = None,
-        connections: int = 1,
-        timeout: tuple[float, float] = (5.0, 15.0),
-    ) -> None:
-        endpoints = endpoints or Endpoints()
+    name: ClassVar[str] = "spotify"
+    title: ClassVar[str] = "Spotify"
+    kinds: ClassVar[tuple[Kind, ...]] = KINDS
+
+    def __init__(self, credentials: Credentials, settings: ServiceSettings) -> None:
+        self.account = credentials.app
+        self.rates = Rates(
+            1 / (settings.per_second or DEFAULT_RATE),
+            (Limit(settings.per_day, Window.ROLLING_DAY),) if settings.per_day else (),
+        )
+        self._credentials = credentials
+        base = settings.url and settings.url.rstrip("/")
+        self._api = f"{base}/v1/" if base else _API
+        self._token_url = f"{base}/api/token" if base else _TOKENS
+        self._first_batch = threading.Lock()
+
+    def connect(self, gate: Gate) -> None:
+        """Build spotipy's client on polite sessions."""
+        # Imported here: the kinds of this module are needed where nothing is sent.
+        import spotipy  # noqa: PLC0415
+        from spotipy.cache_handler import MemoryCacheHandler  # noqa: PLC0415
+        from spotipy.oauth2 import SpotifyClientCredentials  # noqa: PLC0415
+
+        from etl.services.politeness.session import PoliteSession  # noqa: PLC0415
+
         for name in ("spotipy.client", "spotipy.oauth2"):
             logging.getLogger(name).addFilter(_without_headers)
-        # Retries log a warning each; without a handler Python would print them.
-        logging.getLogger("stamina").addHandler(logging.NullHandler())
-        self.politeness = politeness
-        self.connections = connections
-        self._batches = batches
-        self._first_batch = threading.Lock()
-        self._tokens = _Tokens(credentials, politeness, endpoints, timeout)
+        super().connect(gate)
+        secrets = (self._credentials.client_id, self._credentials.client_secret)
+        manager = SpotifyClientCredentials(
+            *secrets,
+            cache_handler=MemoryCacheHandler(),
+            requests_session=PoliteSession(gate, self._judge_token, secrets=secrets, for_tokens=True),
+        )
+        manager.OAUTH_TOKEN_URL = self._token_url
+        self._tokens = _Tokens(manager)
         self._spotipy = spotipy.Spotify(
             auth_manager=self._tokens,
-            requests_session=PoliteSession(politeness, connections=connections, timeout=timeout),
+            requests_session=PoliteSession(gate, self.judge, connections=self.connections, secrets=secrets),
         )
-        self._spotipy.prefix = endpoints.api
+        self._spotipy.prefix = self._api
 
-    @property
-    def portion(self) -> int:
-        """How many ids a request may hold, as far as is known."""
-        return 1 if self._batches.batches_allowed() is False else BATCH_SIZE
+    def portions(self, state: ServiceState) -> tuple[int, ...]:
+        """Say whether the app may send batches: a permission lasts, a refusal does for a month."""
+        kept = state.get(_BATCHES)
+        if kept is None or (not kept["allowed"] and kept["at"] < time.time() - BATCHES_AGAIN_DAYS * DAY):
+            return BATCH_SIZE, 1
+        return (BATCH_SIZE,) if kept["allowed"] else (1,)
 
-    @property
-    def portion_is_known(self) -> bool:
-        """Whether the app has tried a batch."""
-        return self._batches.batches_allowed() is not None
-
-    def look_up(self, kind: Kind, ids: Sequence[str]) -> Iterator[list[Answer]]:
-        """Ask for artists or tracks.
+    def judge(self, response: requests.Response) -> list[Answer]:
+        """Say what Spotify's answer to a look-up means: an Answer for each id that was asked about.
 
         Parameters
         ----------
-        kind
-            What the ids name.
-        ids
-            Distinct valid ids, at most 50.
+        response
+            Of ``artists/ID``, ``tracks/ID``, or ``artists/?ids=ID,ID`` and ``tracks/?ids=ID,ID``.
+        """
+        _raise_for_status(response)
+        body = json_object(response)
+        address = urlsplit(str(response.request.url))
+        kind = ARTIST if "/artists/" in address.path else TRACK
+        if batch := parse_qs(address.query).get("ids"):
+            answers = judge_batch(kind, batch[0].split(","), body.get(f"{kind}s"))
+            if answers is None:
+                raise GarbledError("the answer does not match the ids")
+            return answers
+        answer = judge_item(kind, address.path.rpartition("/")[2], body)
+        if answer.status is Status.ERROR:
+            raise GarbledError(answer.reason.partition(": ")[2])
+        return [answer]
 
-        Yields
-        ------
-        list of Answer
-            What one request has told; every id comes exactly once. Nothing further is sent before the
-            caller asks for more, so that it can store what it has.
+    @staticmethod
+    def _judge_token(response: requests.Response) -> dict[str, Any]:
+        try:
+            _raise_for_status(response)
+        except (UnauthorizedError, ForbiddenError, NotFoundError, RejectedError) as error:
+            raise BadCredentialsError(
+                f"Spotify does not accept the client id and secret ({error}).",
+                "Check SPOTIPY_CLIENT_ID and SPOTIPY_CLIENT_SECRET, or [spotify] in the configuration file.",
+            ) from None
+        body = json_object(response)
+        if not isinstance(body.get("access_token"), str) or type(body.get("expires_in")) is not int:
+            raise GarbledError("the token endpoint gave no token")
+        return body
+
+    def look_up(self, kind: Kind, ids: Sequence[str]) -> Iterator[list[Answer]]:
+        """Ask for artists or tracks; see :meth:`etl.services.contract.Service.look_up`.
 
         Raises
         ------
         ValueError
             For ids that Spotify could not know.
-        BatchesRefusedError
-            When several ids were given and the app may not do that: ask again, ``portion`` ids at a time.
-        ParkedError, BudgetSpentError, StoppedError, BadCredentialsError
-            When nothing more can be asked now.
         """
-        if len(ids) > BATCH_SIZE or not all(_VALID_ID.fullmatch(item) for item in ids):
+        if len(ids) > BATCH_SIZE or not all(_IS_VALID.fullmatch(item) for item in ids):
             raise ValueError("At most 50 ids of 22 base-62 characters each are looked up at once.")
-        parts = deque([list(ids)] if ids else [])
-        while parts:
-            part = parts.popleft()
-            if len(part) == 1:
-                yield [self._single(kind, part[0])]
-                continue
-            try:
-                answers = self._permitted_batch(kind, part)
-            except (TransientError, RejectedError):
-                # One bad item spoils the batch: halve it until the item stands alone. Both halves before
-                # their quarters, so that good answers in between keep the breaker closed.
-                half = len(part) // 2
-                parts.extend((part[:half], part[half:]))
-            else:
-                yield answers
+        yield from look_up_halving(
+            ids,
+            together=lambda part: self._permitted_batch(kind, part),
+            alone=lambda item: self._single(kind, item),
+        )
 
     def _permitted_batch(self, kind: Kind, ids: Sequence[str]) -> list[Answer]:
         """Ask for a batch; the first request alone finds out for all threads whether that is allowed."""
-        with self._first_batch if self._batches.batches_allowed() is None else nullcontext():
-            if self._batches.batches_allowed() is False:
-                raise BatchesRefusedError("The app may ask for one id at a time only.")
+        refused = "The app may ask for one id at a time only."
+        with nullcontext() if self.portion_is_known else self._first_batch:
+            if self.portion == 1:
+                raise BatchesRefusedError(refused)
+            ask = self._spotipy.artists if kind == ARTIST else self._spotipy.tracks
             try:
-                answers = self._ask_for_batch(kind, ids)
+                answers: list[Answer] = persist(self.gate, lambda: self._with_token(ask, list(ids)))
             except (ForbiddenError, NotFoundError) as error:
-                self._batches.remember(allowed=False)
-                raise BatchesRefusedError("The app may ask for one id at a time only.") from error
-            if self._batches.batches_allowed() is None:
-                self._batches.remember(allowed=True)
+                self._remember_batches(allowed=False)
+                raise BatchesRefusedError(refused) from error
+            if not self.portion_is_known:
+                self._remember_batches(allowed=True)
             return answers
 
-    def _ask_for_batch(self, kind: Kind, ids: Sequence[str]) -> list[Answer]:
-        ask = self._spotipy.artists if kind is Kind.ARTIST else self._spotipy.tracks
-
-        def request() -> list[Answer]:
-            answers = judge_batch(kind, ids, self._with_token(ask, list(ids)).get(kind.path))
-            if answers is None:
-                raise GarbledError("the answer does not match the ids")
-            return answers
-
-        return self.politeness.persist(request)
+    def _remember_batches(self, *, allowed: bool) -> None:
+        self.gate.state.put(_BATCHES, {"allowed": allowed, "at": time.time()})
 
     def _single(self, kind: Kind, item_id: str) -> Answer:
-        ask = self._spotipy.artist if kind is Kind.ARTIST else self._spotipy.track
+        ask = self._spotipy.artist if kind == ARTIST else self._spotipy.track
         try:
-            return judge(kind, item_id, self.politeness.persist(lambda: self._with_token(ask, item_id)))
+            (answer,) = persist(self.gate, lambda: self._with_token(ask, item_id))
         except NotFoundError as error:
             return gone(kind, item_id, str(error))
         except NullAnswerError:
             return gone(kind, item_id, "null answer")
         except (TransientError, RejectedError, ForbiddenError) as error:
             return failed(kind, item_id, error.category, str(error))
+        return answer
 
-    def _with_token(self, ask: Any, argument: Any) -> dict[str, Any]:
+    def _with_token(self, ask: Any, argument: Any) -> list[Answer]:
         token = None
         try:
             token = self._tokens.get_access_token()
-            answer: dict[str, Any] = ask(argument)
+            answers: list[Answer] = ask(argument)
         except UnauthorizedError:
             self._tokens.forget(token)
             raise
-        except BadCredentialsError as error:
-            text = f"Spotify does not accept the client id and secret ({error})."
-            raise BadCredentialsError(text) from None
-        return answer
+        return answers
+
+
+class _Tokens:
+    """Fetches one token at a time, however many threads want one, and forgets refused ones."""
+
+    def __init__(self, manager: SpotifyClientCredentials) -> None:
+        self._manager = manager
+        self._one_at_a_time = threading.Lock()
+
+    def get_access_token(self, *, as_dict: bool = False) -> str:
+        """Give a token that is good for a minute at least; spotipy passes ``as_dict``."""
+        with self._one_at_a_time:
+            token: str = self._manager.get_access_token(as_dict=as_dict)
+            return token
+
+    def forget(self, token: str | None) -> None:
+        """Forget a refused token, unless another thread has replaced it already."""
+        with self._one_at_a_time:
+            cached = self._manager.cache_handler.get_cached_token()
+            if cached and cached.get("access_token") == token:
+                self._manager.cache_handler.save_token_to_cache(None)
+
+
+_IS_VALID: Final = re.compile(SPOTIFY_ID)
+
+
+def _raise_for_status(response: requests.Response) -> None:
+    message, reason = error_of(response)
+    if reason == "QUOTA_EXCEEDED":
+        raise QuotaError(f"{response.status_code} {reason}", retry_after(response))
+    raise_for_status(response, message)
 
 
 def _without_headers(record: logging.LogRecord) -> bool:

@@ -230,3 +230,17 @@ def write_rejects(
     rejects = frames["rejects"]
     rows = rejects.select(name for name in REJECT_SCHEMA if name in rejects.columns)  # noqa: F841 (read by name)
     connection.execute("INSERT INTO rejects BY NAME SELECT ? AS run_id, * FROM rows", [values["run_id"]])
+
+
+def keep_progress(run_id: int, progress: Mapping[str, Any]) -> Write:
+    """Keep how a run stood when it ended, as `--log-json` shows it."""
+    return Write("etl.store.runs:write_progress", values={"run_id": run_id, "progress": progress})
+
+
+def write_progress(
+    connection: duckdb.DuckDBPyConnection, _frames: Mapping[str, object], values: Mapping[str, Any]
+) -> None:
+    """Write what :func:`keep_progress` says."""
+    connection.execute(
+        "UPDATE runs SET progress = ? WHERE run_id = ?", [json.dumps(values["progress"]), values["run_id"]]
+    )

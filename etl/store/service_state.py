@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from etl.store.writes import Write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     import duckdb
 
@@ -56,3 +58,36 @@ def delete_value(
         "DELETE FROM service_state WHERE service = ? AND account = ? AND key = ?",
         [values["service"], values["account"], values["key"]],
     )
+
+
+def values(connection: duckdb.DuckDBPyConnection, service: str, account: str) -> dict[str, Any]:
+    """Give all that is known about a service and account, by key."""
+    rows = connection.execute(
+        "SELECT key, value FROM service_state WHERE service = ? AND account = ?", [service, account]
+    ).fetchall()
+    return {key: json.loads(value) for key, value in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedService:
+    """A service that may not be asked for a while.
+
+    Attributes
+    ----------
+    service
+        Its name.
+    not_before
+        When it may be asked again, UTC.
+    """
+
+    service: str
+    not_before: datetime
+
+
+def parked_services(connection: duckdb.DuckDBPyConnection) -> tuple[ParkedService, ...]:
+    """Read which services may not be asked now."""
+    rows = connection.sql(
+        "SELECT service, to_timestamp((value ->> 'not_before')::DOUBLE) AS until FROM service_state "
+        "WHERE key = 'breaker' AND until > now() ORDER BY ALL"
+    ).pl()
+    return tuple(ParkedService(*row) for row in rows.iter_rows())

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 WITHOUT_JSON = dict.fromkeys(
     (
-        "build data3", "enrich spotify",
+        "build data3",
         "library artifacts", "library check", "library plot", "library run", "library scan", "library sonic",
         "library stats",
         "midi analyze", "midi export", "midi find", "midi import", "midi rename", "midi run", "midi sanitize",
@@ -56,6 +56,7 @@ CASES = {
     "db check": ("db", "check"),
     "db migrate": ("db", "migrate"),
     "db forget": ("db", "forget", "songs.csv", "--dry-run"),
+    "enrich spotify": ("enrich", "spotify", "--estimate"),
     "cache info": ("cache", "info"),
     "cache clear": ("cache", "clear", "--kind", "audio", "--unused"),
     "cache verify": ("cache", "verify"),

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from etl.chords.keys import KeyMethod
 from etl.pipelines.data3.build import Data3Build, build
-from etl.pipelines.enrich import Enrichment, enrich
-from etl.pipelines.spotify_service import SpotifySettings
+from etl.pipelines.enrich.run import Enrichment, enrich
 from etl.runtime.progress import Progress
-from etl.services.pacing import AdaptiveDelay
-from etl.services.politeness import Retries
-from etl.services.spotify import Endpoints
+from etl.services.politeness.retry import Patience
+from etl.services.settings import ServiceSettings
+from etl.services.spotify import Spotify
+from tests.support.enrichment import Quiet
 from tests.support.figures import show, sizes
 from tests.support.spotify_process import CREDENTIALS, server, stats, write_songs
 
@@ -47,17 +47,14 @@ def main(ids: int, per_cent: int) -> None:
             ),
             progress,
         )
-        settings = SpotifySettings(
-            endpoints=Endpoints.at(url),
-            per_second=5000,
-            delay=AdaptiveDelay(first=0.001, longest=0.01),
-            retries=Retries(first_pause=0.001, longest_pause=0.01, jitter=0.0),
+        patience = Patience(
+            first_pause=0.001, longest_pause=0.01, jitter=0.0, first_delay=0.001, longest_delay=0.01
         )
         start = time.perf_counter()
         state = enrich(
-            Enrichment(database=database, command="etl enrich spotify", folder=here),
-            CREDENTIALS,
-            settings,
+            Enrichment(database=database, command="etl enrich spotify", folder=here, patience=patience),
+            Spotify(CREDENTIALS, ServiceSettings(url=url, per_second=5000)),
+            Quiet(),
         )
         seconds = time.perf_counter() - start
         counts = stats(url)

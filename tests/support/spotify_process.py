@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
 from etl.services.credentials import Credentials
-from tests import spotify_server
-from tests.spotify_server import spotify_id
-from tests.spotify_songs import write_songs
+from tests.support import spotify_server
+from tests.support.spotify_server import spotify_id
+from tests.support.spotify_songs import write_songs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ CREDENTIALS = Credentials(spotify_server.CLIENT_ID, spotify_server.CLIENT_SECRET
 
 @contextmanager
 def server(*options: str) -> Iterator[str]:
-    """Serve with the options of ``tests/spotify_server.py``; gives the address."""
+    """Serve with the options of ``tests/support/spotify_server.py``; gives the address."""
     process = subprocess.Popen(
         [sys.executable, str(_SERVER), *options],
         stdin=subprocess.PIPE,

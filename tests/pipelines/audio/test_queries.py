@@ -16,12 +16,12 @@ from etl.pipelines.cache import FileProblem, cache_info, clear_cache, verify_cac
 from etl.pipelines.cache_kind import CacheKind
 from etl.runtime.disk.hashing import content_hash
 from etl.runtime.workers import Outcome
+from etl.store.answers import AnswerProblem
 from etl.store.database import open_store, transaction
 from etl.store.ledger import Ledger
 from etl.store.library import put_files, put_hashes, put_sonic
 from etl.store.queries import named_query
 from etl.store.runs import recorded_run
-from etl.store.spotify import AnswerProblem
 from tests.support.places import ROOT
 
 BEAT = f"{FEATURE_VERSION}.beat"

@@ -6,7 +6,7 @@ import csv
 from typing import TYPE_CHECKING
 
 from etl.exports.data3 import SOURCE_COLUMNS
-from tests.spotify_server import spotify_id
+from tests.support.spotify_server import spotify_id
 
 if TYPE_CHECKING:
     from pathlib import Path

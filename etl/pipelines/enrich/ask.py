@@ -12,34 +12,19 @@ import threading
 import time
 from dataclasses import dataclass
 from itertools import count, islice
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from etl.services.errors import BatchesRefusedError, ServiceError, StoppedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from etl.services.spotify_answers import Answer, Kind
+    from etl.services.contract import Answer, Kind, Service
 
 GRACE: Final = 1.0
 """Seconds that requests under way are given to be answered when the run is stopped."""
 
 _PATIENCE: Final = 0.5  # seconds between two looks at whether the run is over
-
-
-class Client(Protocol):
-    """What is needed of a client."""
-
-    @property
-    def portion(self) -> int:
-        """How many ids a request may hold."""
-
-    @property
-    def portion_is_known(self) -> bool:
-        """Whether that is certain."""
-
-    def look_up(self, kind: Kind, ids: Sequence[str]) -> Iterator[list[Answer]]:
-        """Ask; yield the answers request by request."""
 
 
 class _Plan:
@@ -73,11 +58,10 @@ class _Plan:
 
 
 def look_up_all(
-    client: Client,
+    service: Service,
     parts: Iterable[tuple[Kind, Sequence[str]]],
     store: Callable[[list[Answer]], None],
     *,
-    connections: int,
     stop: threading.Event,
     tick: Callable[[], None],
 ) -> ServiceError | None:
@@ -85,14 +69,12 @@ def look_up_all(
 
     Parameters
     ----------
-    client
-        Asks the service; its ``look_up`` is called from several threads.
+    service
+        Connected to its gate; its ``look_up`` is called from several threads.
     parts
         Ids by kind, the most wanted first.
     store
         Called in this thread with the answers that have come in; durable when it returns.
-    connections
-        Threads that ask.
     stop
         Ends the run when set; answers under way are waited for briefly.
     tick
@@ -101,15 +83,15 @@ def look_up_all(
     Returns
     -------
     ServiceError or None
-        What ended the run early (parked, budget spent, stopped, wrong credentials); None at the end of the
+        What ended the run early (parked, budget spent, stopped, app refused); None at the end of the
         ids.
     """
     inbox: queue.SimpleQueue[_Delivery | None] = queue.SimpleQueue()
-    crew = _Crew(client, _Plan(parts), inbox)
-    for number in range(connections):
+    askers = _Askers(service, _Plan(parts), inbox)
+    for number in range(service.connections):
         # Daemons: a request that hangs must not keep a stopped process alive.
-        threading.Thread(target=crew.work, name=f"lookup-{number}", daemon=True).start()
-    working, last_call = connections, None
+        threading.Thread(target=askers.work, name=f"lookup-{number}", daemon=True).start()
+    working, last_call = service.connections, None
     try:
         while working and (last_call is None or time.monotonic() < last_call):
             deliveries, ended = _collect(inbox)
@@ -119,13 +101,13 @@ def look_up_all(
                 for delivery in deliveries:
                     delivery.stored.set()
             tick()
-            if last_call is None and (stop.is_set() or crew.ended_by is not None):
+            if last_call is None and (stop.is_set() or askers.ended_by is not None):
                 last_call = time.monotonic() + GRACE
     finally:
-        crew.over = True
-    if crew.failed_with is not None:
-        raise crew.failed_with
-    return crew.ended_by or (StoppedError("The run is ending.") if stop.is_set() else None)
+        askers.over = True
+    if askers.failed_with is not None:
+        raise askers.failed_with
+    return askers.ended_by or (StoppedError("The run is ending.") if stop.is_set() else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +116,7 @@ class _Delivery:
     stored: threading.Event
 
 
-class _Crew:
+class _Askers:
     """What the threads share.
 
     Attributes
@@ -147,12 +129,12 @@ class _Crew:
         Set when nobody stores answers any more.
     """
 
-    def __init__(self, client: Client, plan: _Plan, inbox: queue.SimpleQueue[_Delivery | None]) -> None:
-        self._client = client
+    def __init__(self, service: Service, plan: _Plan, inbox: queue.SimpleQueue[_Delivery | None]) -> None:
+        self._service = service
         self._plan = plan
         self._inbox = inbox
         self._scouting = threading.Lock()
-        self._scouted = client.portion_is_known
+        self._scouted = service.portion_is_known
         self.ended_by: ServiceError | None = None
         self.failed_with: BaseException | None = None
         self.over = False
@@ -177,12 +159,12 @@ class _Crew:
             self._inbox.put(None)
 
     def _do_next(self) -> bool:
-        if self.over or self.ended_by is not None or (job := self._plan.next(self._client.portion)) is None:
+        if self.over or self.ended_by is not None or (job := self._plan.next(self._service.portion)) is None:
             return False
         position, kind, ids = job
         answered: set[str] = set()
         try:
-            for answers in self._client.look_up(kind, ids):
+            for answers in self._service.look_up(kind, ids):
                 answered.update(answer.id for answer in answers)
                 delivery = _Delivery(answers, threading.Event())
                 self._inbox.put(delivery)

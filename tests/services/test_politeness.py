@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, strategies as st
 
-from etl.services.breaker import FIRST_REST, LONGEST_REST, Breaker, BreakerState, MemoryBreakerStore
 from etl.services.errors import (
     BudgetSpentError,
     GarbledError,
@@ -22,17 +21,20 @@ from etl.services.errors import (
     StoppedError,
     UnauthorizedError,
 )
-from etl.services.pacing import AdaptiveDelay
-from etl.services.politeness import Politeness, Retries
-from etl.services.ratelimit import RateLimit
-from etl.services.retry_after import LONGEST, retry_after_seconds
+from etl.services.politeness.breaker import FIRST_REST, LONGEST_REST, STATE_KEY, Breaker
+from etl.services.politeness.delay import AdaptiveDelay
+from etl.services.politeness.gate import Gate
+from etl.services.politeness.rates import Rates
+from etl.services.politeness.retry import LONGEST, Patience, persist, retry_after_seconds
+from etl.services.state import MemoryState
+from tests.support.permits import permits
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from etl.services.errors import ServiceError
 
-FAST = Retries(attempts=3, first_pause=0.001, longest_pause=0.002, jitter=0.0)
+FAST = Patience(
+    attempts=3, first_pause=0.001, longest_pause=0.002, jitter=0.0, first_delay=0.0001, longest_delay=0.001
+)
 
 
 class Clock:
@@ -46,16 +48,21 @@ class Clock:
         return self.now
 
 
-def polite(*, budget: int | None = None, breaker: Breaker | None = None) -> Politeness:
+def polite(*, budget: int | None = None, state: MemoryState | None = None) -> Gate:
     """Build a gate that waits for nothing unless it must."""
-    return Politeness(
-        RateLimit(None, "test", per_second=10_000),
-        breaker or Breaker("Test", MemoryBreakerStore()),
+    return Gate(
+        "Test",
+        permits(Rates()),
+        state or MemoryState(),
         threading.Event(),
         budget=budget,
-        delay=AdaptiveDelay(first=0.0001, longest=0.001),
-        retries=FAST,
+        patience=FAST,
     )
+
+
+def opened(not_before: float) -> MemoryState:
+    """Make the state of a breaker that was opened once."""
+    return MemoryState(breaker={"not_before": not_before, "reason": "quota", "openings": 1})
 
 
 @pytest.mark.parametrize(
@@ -107,7 +114,7 @@ def test_delay_doubles_on_trouble_and_recovers() -> None:
 def test_breaker_opens_after_failures_in_a_row_and_rests_longer_each_time() -> None:
     """The rest doubles with every failed probe, up to the longest."""
     clock = Clock()
-    breaker = Breaker("Test", MemoryBreakerStore(), threshold=3, clock=clock)
+    breaker = Breaker("Test", MemoryState(), threshold=3, clock=clock)
     for _ in range(3):
         assert breaker.admit()
         breaker.failed("500")
@@ -126,7 +133,7 @@ def test_breaker_opens_after_failures_in_a_row_and_rests_longer_each_time() -> N
 
 def test_a_success_between_failures_keeps_the_breaker_closed() -> None:
     """Only failures in a row count."""
-    breaker = Breaker("Test", MemoryBreakerStore(), threshold=3)
+    breaker = Breaker("Test", MemoryState(), threshold=3)
     for _ in range(10):
         breaker.failed("500")
         breaker.failed("500")
@@ -136,18 +143,18 @@ def test_a_success_between_failures_keeps_the_breaker_closed() -> None:
 
 def test_half_open_breaker_lets_one_probe_through_and_closes_on_its_success() -> None:
     """After ``not_before`` a single request goes out; when it succeeds, all may."""
-    clock, store = Clock(), MemoryBreakerStore()
-    store.state = BreakerState(clock.now - 1, "quota", 1)
-    breaker = Breaker("Test", store, clock=clock)
+    clock = Clock()
+    state = opened(clock.now - 1)
+    breaker = Breaker("Test", state, clock=clock)
     assert [breaker.admit() for _ in range(3)] == [True, False, False]
     breaker.succeeded()
     assert [breaker.admit() for _ in range(3)] == [True, True, True]
-    assert store.state == BreakerState()
+    assert state.get(STATE_KEY)["openings"] == 0
 
 
 def test_open_breaker_survives_a_restart() -> None:
     """A new process with the same store admits nothing before ``not_before``, and says why."""
-    clock, store = Clock(), MemoryBreakerStore()
+    clock, store = Clock(), MemoryState()
     Breaker("Test", store, clock=clock).open("429 too many", seconds=85_327)
     with pytest.raises(ParkedError, match="429 too many") as caught:
         Breaker("Test", store, clock=clock).admit()
@@ -156,7 +163,7 @@ def test_open_breaker_survives_a_restart() -> None:
 
 def test_late_answers_do_not_close_an_open_breaker() -> None:
     """Answers to requests that were under way when the breaker opened change nothing."""
-    store = MemoryBreakerStore()
+    store = MemoryState()
     breaker = Breaker("Test", store)
     breaker.open("quota", seconds=1000)
     breaker.succeeded()
@@ -166,52 +173,10 @@ def test_late_answers_do_not_close_an_open_breaker() -> None:
 def test_a_shorter_pause_does_not_shorten_a_longer_one() -> None:
     """Two answers that park the service leave the later of the two times."""
     clock = Clock()
-    breaker = Breaker("Test", MemoryBreakerStore(), clock=clock)
+    breaker = Breaker("Test", MemoryState(), clock=clock)
     breaker.open("429", seconds=85_327)
     breaker.open("429", seconds=60)
     assert breaker.parked_until() == clock.now + 85_327
-
-
-def test_rate_limit_holds_over_threads() -> None:
-    """However many threads ask, no second sees more permits than allowed."""
-    limit, stop, times = RateLimit(None, "test", per_second=20), threading.Event(), []
-
-    def work() -> None:
-        for _ in range(8):
-            limit.acquire(stop)
-            times.append(time.monotonic())
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    times.sort()
-    # The limiter's clock has a resolution of one millisecond.
-    assert all(later - earlier > 0.97 for earlier, later in zip(times, times[20:], strict=False))
-    assert len(times) == 32
-
-
-def test_record_of_requests_outlives_the_process(tmp_path: Path) -> None:
-    """A daily quota used up in one run leaves nothing for the next."""
-    stop = threading.Event()
-    with RateLimit(tmp_path / "limits.sqlite", "spotify", per_second=100, per_day=100) as limit:
-        for _ in range(100):
-            limit.acquire(stop)
-    with RateLimit(tmp_path / "limits.sqlite", "spotify", per_second=100, per_day=100) as limit:
-        assert limit.sent_last_day() == 100
-        stop.set()
-        with pytest.raises(StoppedError):
-            limit.acquire(stop)
-
-
-def test_spoilt_record_of_requests_is_made_anew(tmp_path: Path) -> None:
-    """A record that is not a database does not stop a run."""
-    path = tmp_path / "limits.sqlite"
-    path.write_bytes(b"not a database" * 100)
-    with RateLimit(path, "spotify", per_second=100) as limit:
-        limit.acquire(threading.Event())
-        assert limit.sent_last_day() == 1
 
 
 def test_budget_counts_every_request_of_the_run() -> None:
@@ -234,7 +199,7 @@ def test_transient_failures_are_asked_again(trouble: ServiceError) -> None:
             raise error
         return "well"
 
-    assert polite().persist(request) == "well"
+    assert persist(polite(), request) == "well"
 
 
 def test_final_failures_are_not_asked_again() -> None:
@@ -246,7 +211,7 @@ def test_final_failures_are_not_asked_again() -> None:
         raise NotFoundError("404")
 
     with pytest.raises(NotFoundError):
-        polite().persist(request)
+        persist(polite(), request)
     assert len(calls) == 1
 
 
@@ -258,7 +223,7 @@ def test_lasting_rate_limit_parks_the_service_rather_than_blaming_the_item() -> 
         raise RateLimitedError("429", None)
 
     with pytest.raises(ParkedError):
-        gate.persist(request)
+        persist(gate, request)
     assert gate.breaker.parked_until() is not None
 
 
@@ -279,6 +244,23 @@ def test_short_retry_after_holds_back_every_thread() -> None:
     for thread in threads:
         thread.join()
     assert min(admitted) > 0.29
+
+
+def test_pause_that_comes_while_a_thread_waits_for_its_permit_holds_it_back() -> None:
+    """The permit is there before the pause is over; the request is not sent before its end."""
+    gate = Gate("Test", permits(Rates(0.3)), MemoryState(), threading.Event(), patience=FAST)
+    gate.admit()
+    start, admitted = time.monotonic(), []
+
+    def work() -> None:
+        gate.admit()
+        admitted.append(time.monotonic() - start)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    gate.failed(RateLimitedError("429", 0.8))
+    thread.join()
+    assert admitted[0] > 0.75
 
 
 def test_stopped_run_sends_nothing_more() -> None:
@@ -312,21 +294,18 @@ def test_stopping_ends_every_wait() -> None:
 
 def test_probe_that_meets_an_old_token_is_sent_again() -> None:
     """A refused token says nothing about the service, so the probe may go out once more."""
-    store = MemoryBreakerStore()
-    store.state = BreakerState(1.0, "quota", 1)
-    gate = polite(breaker=Breaker("Test", store))
+    state = opened(1.0)
+    gate = polite(state=state)
     gate.admit()
     gate.failed(UnauthorizedError("401"))
     gate.admit()
     gate.succeeded()
-    assert store.state == BreakerState()
+    assert state.get(STATE_KEY)["openings"] == 0
 
 
 def test_probe_that_is_not_sent_leaves_its_place_to_the_next() -> None:
     """A probe stopped by the budget does not keep the breaker waiting for its outcome."""
-    store = MemoryBreakerStore()
-    store.state = BreakerState(1.0, "quota", 1)
-    breaker = Breaker("Test", store)
+    gate = polite(budget=0, state=opened(1.0))
     with pytest.raises(BudgetSpentError):
-        polite(budget=0, breaker=breaker).admit()
-    assert breaker.admit()
+        gate.admit()
+    assert gate.breaker.admit()

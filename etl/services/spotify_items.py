@@ -2,72 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from etl.music.spotify_ids import SPOTIFY_ID
+from etl.services.contract import Answer, Kind, failed, found, gone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class Kind(StrEnum):
-    """What an id names."""
-
-    ARTIST = "artist"
-    TRACK = "track"
-
-    @property
-    def path(self) -> str:
-        """The endpoint, and the name of the list in a batch answer."""
-        return f"{self.value}s"
+ARTIST: Final = Kind("artist", "spotify_artist_id", SPOTIFY_ID)
+TRACK: Final = Kind("track", "spotify_song_id", SPOTIFY_ID)
+KINDS: Final = (ARTIST, TRACK)
 
 
-class Status(StrEnum):
-    """What became of an id."""
-
-    FOUND = "found"
-    GONE = "gone"
-    ERROR = "error"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What Spotify says about one id.
-
-    Attributes
-    ----------
-    kind, id
-        The id that was asked for.
-    status, reason
-        ``reason`` is empty when found; for errors it begins with the category and a colon.
-    name
-        As Spotify gives it; None unless found.
-    answered_id
-        The id in the answer where it differs (relinked or merged items), else None.
-    details
-        Further columns of the store's table, by name; what Spotify leaves out is None.
-    """
-
-    kind: Kind
-    id: str
-    status: Status
-    reason: str = ""
-    name: str | None = None
-    answered_id: str | None = None
-    details: dict[str, Any] = field(default_factory=dict)
-
-
-def gone(kind: Kind, item_id: str, reason: str) -> Answer:
-    """Answer that Spotify has no such item (any more)."""
-    return Answer(kind, item_id, Status.GONE, reason)
-
-
-def failed(kind: Kind, item_id: str, category: str, reason: str) -> Answer:
-    """Answer that nothing could be learned about the id."""
-    return Answer(kind, item_id, Status.ERROR, f"{category}: {reason}")
-
-
-def judge(kind: Kind, item_id: str, item: object) -> Answer:
+def judge_item(kind: Kind, item_id: str, item: object) -> Answer:
     """Turn one object of an answer into an Answer.
 
     Parameters
@@ -81,21 +30,16 @@ def judge(kind: Kind, item_id: str, item: object) -> Answer:
         return gone(kind, item_id, "null item")
     if not isinstance(item, dict) or not isinstance(item.get("name"), str):
         return failed(kind, item_id, "garbled", "the answer has no name")
-    if (answered_kind := item.get("type", kind.value)) != kind.value:
+    if (answered_kind := item.get("type", kind.name)) != kind.name:
         return failed(kind, item_id, "garbled", f"the answer is of type {str(answered_kind)[:20]!r}")
     name = _storable(item["name"])
     if not name:
         # What is left of items that were taken down.
         return gone(kind, item_id, "empty name")
     answered = item.get("id")
-    return Answer(
-        kind,
-        item_id,
-        Status.FOUND,
-        name=name,
-        answered_id=answered if isinstance(answered, str) and answered != item_id else None,
-        details=_artist_details(item) if kind is Kind.ARTIST else _track_details(item),
-    )
+    details = _artist_details(item) if kind == ARTIST else _track_details(item)
+    other = answered if isinstance(answered, str) and answered != item_id else None
+    return found(kind, item_id, {"name": name, "answered_id": other, **details})
 
 
 def judge_batch(kind: Kind, ids: Sequence[str], items: object) -> list[Answer] | None:
@@ -116,11 +60,11 @@ def judge_batch(kind: Kind, ids: Sequence[str], items: object) -> list[Answer] |
     answers = []
     for item_id, at_position in zip(ids, items, strict=True):
         if item_id in by_id:
-            answers.append(judge(kind, item_id, by_id[item_id]))
+            answers.append(judge_item(kind, item_id, by_id[item_id]))
         elif isinstance(at_position, dict) and asked.intersection(_ids_of(at_position)):
             answers.append(failed(kind, item_id, "garbled", "the answer holds another item in its place"))
         else:
-            answers.append(judge(kind, item_id, at_position))
+            answers.append(judge_item(kind, item_id, at_position))
     return answers
 
 

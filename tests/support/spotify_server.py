@@ -352,7 +352,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with serving(batches=not arguments.single_only, delay=arguments.delay) as server:
         server.script = seldom(arguments.fault_rate)
-        print(server.url, flush=True)  # noqa: T201 - the caller reads it
+        print(server.url, flush=True)
         sys.stdin.read()
 
 

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from tests import spotify_server as server_module
-from tests.spotify_server import Fault, SpotifyServer, seldom, serving, too_many
-from tests.spotify_songs import write_songs
+from tests.support import spotify_server as server_module
 from tests.support.places import ROOT
+from tests.support.spotify_server import Fault, SpotifyServer, seldom, serving, too_many
+from tests.support.spotify_songs import write_songs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -294,6 +294,17 @@ def test_cache_commands_count_clear_and_refresh(server: SpotifyServer, tmp_path:
     assert out == "nothing is kept yet\n"
 
 
+def test_result_is_printed_as_json(server: SpotifyServer, tmp_path: Path) -> None:
+    """One document with the final counts and the file that was written; nothing else on standard output."""
+    shell = Shell(tmp_path / "json", server)
+    write_songs(shell.folder / "songs.csv", 100)
+    shell.run("build data3 songs.csv -o data3.csv")
+    result = json.loads(shell.run("enrich spotify -o data3.csv --json")[0])
+    assert result["answers"] == {"found": len(server.asked), "gone": 0, "error": 0}
+    assert result["songs_settled"] == result["songs"] == 100
+    assert result["written"] == ["data3.csv"]
+
+
 def test_estimate_sends_nothing(server: SpotifyServer, tmp_path: Path) -> None:
     """It works without credentials too."""
     shell = Shell(tmp_path / "estimate", server)
@@ -302,5 +313,7 @@ def test_estimate_sends_nothing(server: SpotifyServer, tmp_path: Path) -> None:
     del shell.environment["SPOTIPY_CLIENT_ID"]
     out, _ = shell.run("enrich spotify --estimate")
     assert "one id at a time: 103 requests" in out
+    out, _ = shell.run("enrich spotify --estimate --json")
+    assert json.loads(out)["ways"][1] == {"portion": 1, "requests": 103, "seconds": 0.103}
     assert not server.requests
     assert not server.token_requests

@@ -6,22 +6,26 @@ import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, strategies as st
 
-from etl.pipelines.enrich import answer_frames
-from etl.services.breaker import Breaker, MemoryBreakerStore
+from etl.services.contract import Answer, Kind, Status
 from etl.services.credentials import Credentials
 from etl.services.errors import BadCredentialsError, BatchesRefusedError, BudgetSpentError, ParkedError
-from etl.services.pacing import AdaptiveDelay
-from etl.services.politeness import Politeness, Retries
-from etl.services.ratelimit import RateLimit
-from etl.services.spotify import Endpoints, MemoryBatchMemory, SpotifyClient
-from etl.services.spotify_answers import Answer, Kind, Status, judge, judge_batch
-from tests import spotify_server as server_module
-from tests.spotify_server import Fault, SpotifyServer, name_of, seldom, serving, spotify_id, too_many
+from etl.services.politeness.gate import Gate
+from etl.services.politeness.rates import Permits
+from etl.services.politeness.retry import Patience
+from etl.services.settings import ServiceSettings
+from etl.services.spotify import Spotify
+from etl.services.spotify_items import ARTIST, KINDS, TRACK, judge_batch, judge_item
+from etl.services.state import MemoryState
+from etl.store.answers import answer_schema, put_answers
+from etl.store.database import open_store
+from tests.support import spotify_server as server_module
+from tests.support.spotify_server import Fault, SpotifyServer, name_of, seldom, serving, spotify_id, too_many
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 ARTISTS = [spotify_id("artist", n) for n in range(400)]
 TRACKS = [spotify_id("track", n) for n in range(400)]
 CREDENTIALS = Credentials(server_module.CLIENT_ID, server_module.CLIENT_SECRET)
+HURRY = Patience(first_pause=0.001, longest_pause=0.01, jitter=0.0, first_delay=0.001, longest_delay=0.01)
 
 
 @pytest.fixture
@@ -43,29 +48,25 @@ def client_of(
     *,
     credentials: Credentials = CREDENTIALS,
     budget: int | None = None,
-    batches: MemoryBatchMemory | None = None,
+    state: MemoryState | None = None,
     timeout: float = 2.0,
-) -> SpotifyClient:
+) -> Spotify:
     """Build a client in a hurry."""
-    gate = Politeness(
-        RateLimit(None, "spotify", per_second=10_000),
-        Breaker("Spotify", MemoryBreakerStore()),
-        threading.Event(),
-        budget=budget,
-        delay=AdaptiveDelay(first=0.001, longest=0.01),
-        retries=Retries(first_pause=0.001, longest_pause=0.01, jitter=0.0),
+    client = Spotify(credentials, ServiceSettings(url=server.url, per_second=10_000))
+    client.connect(
+        Gate(
+            client.title,
+            Permits(None, client),
+            state or MemoryState(),
+            threading.Event(),
+            budget=budget,
+            patience=replace(HURRY, connect=timeout, read=timeout),
+        )
     )
-    return SpotifyClient(
-        credentials,
-        gate,
-        batches or MemoryBatchMemory(),
-        endpoints=Endpoints.at(server.url),
-        connections=8,
-        timeout=(timeout, timeout),
-    )
+    return client
 
 
-def all_of(client: SpotifyClient, kind: Kind, ids: list[str]) -> dict[str, Answer]:
+def all_of(client: Spotify, kind: Kind, ids: list[str]) -> dict[str, Answer]:
     """Collect the answers by id; each id must come once."""
     answers: list[Answer] = []
     rest = ids
@@ -79,19 +80,21 @@ def all_of(client: SpotifyClient, kind: Kind, ids: list[str]) -> dict[str, Answe
     return {answer.id: answer for answer in answers}
 
 
-@pytest.mark.parametrize(("kind", "ids"), [(Kind.ARTIST, ARTISTS[:50]), (Kind.TRACK, TRACKS[:50])])
+@pytest.mark.parametrize(("kind", "ids"), [(ARTIST, ARTISTS[:50]), (TRACK, TRACKS[:50])])
 def test_fifty_ids_cost_one_request(server: SpotifyServer, kind: Kind, ids: list[str]) -> None:
     """Names come as Spotify gives them, quotes, line ends, emoji and formula prefixes included."""
     answers = all_of(client_of(server), kind, ids)
-    assert {item: answer.name for item, answer in answers.items()} == {i: name_of(kind, i) for i in ids}
+    assert {item: answer.value.get("name") for item, answer in answers.items()} == {
+        i: name_of(kind.name, i) for i in ids
+    }
     assert len(server.requests) == 1
 
 
 def test_details_fill_the_columns_of_the_store(server: SpotifyServer) -> None:
     """What Spotify says beyond the name is kept too."""
     client = client_of(server)
-    artist = all_of(client, Kind.ARTIST, ARTISTS[:1])[ARTISTS[0]].details
-    track = all_of(client, Kind.TRACK, TRACKS[:1])[TRACKS[0]].details
+    artist = all_of(client, ARTIST, ARTISTS[:1])[ARTISTS[0]].value
+    track = all_of(client, TRACK, TRACKS[:1])[TRACKS[0]].value
     assert (artist["genres"], artist["followers"]) == (["rock", "art rock"], 1234)
     assert (track["album_name"], track["duration_ms"], track["isrc"]) == ("Album", 201_000, "USRC17607839")
 
@@ -99,11 +102,11 @@ def test_details_fill_the_columns_of_the_store(server: SpotifyServer) -> None:
 def test_refused_batch_falls_back_to_single_look_ups_and_is_remembered(server: SpotifyServer) -> None:
     """After one 403 the app asks for one id at a time, in later runs too."""
     server.batches = False
-    memory = MemoryBatchMemory()
-    answers = all_of(client_of(server, batches=memory), Kind.TRACK, TRACKS[:50])
+    memory = MemoryState()
+    answers = all_of(client_of(server, state=memory), TRACK, TRACKS[:50])
     assert all(answer.status is Status.FOUND for answer in answers.values())
     assert len(server.requests) == 1 + 50
-    all_of(client_of(server, batches=memory), Kind.ARTIST, ARTISTS[:50])
+    all_of(client_of(server, state=memory), ARTIST, ARTISTS[:50])
     assert [request.batch for request in server.requests].count(True) == 1
 
 
@@ -112,7 +115,7 @@ def test_only_one_thread_finds_out_that_batches_are_refused(server: SpotifyServe
     server.batches, server.delay = False, 0.02
     client = client_of(server)
     with ThreadPoolExecutor(8) as pool:
-        jobs = [pool.submit(all_of, client, Kind.TRACK, TRACKS[n : n + 2]) for n in range(0, 16, 2)]
+        jobs = [pool.submit(all_of, client, TRACK, TRACKS[n : n + 2]) for n in range(0, 16, 2)]
         assert sum(len(job.result()) for job in jobs) == 16
     assert [request.batch for request in server.requests].count(True) == 1
 
@@ -122,7 +125,7 @@ def test_unknown_ids_are_gone(server: SpotifyServer, *, batches: bool) -> None:
     """A null in a batch and a 404 alone both mean that Spotify has no such item."""
     server.batches = batches
     server.gone = {TRACKS[1]}
-    answers = all_of(client_of(server), Kind.TRACK, TRACKS[:3])
+    answers = all_of(client_of(server), TRACK, TRACKS[:3])
     assert [answers[item].status for item in TRACKS[:3]] == [Status.FOUND, Status.GONE, Status.FOUND]
 
 
@@ -131,8 +134,8 @@ def test_relinked_track_is_filed_under_the_id_that_was_asked(server: SpotifyServ
     """The answer carries another id; the row keeps the one in the data set and names the other."""
     server.batches = batches
     server.relinked = {TRACKS[0]: spotify_id("track", 9999)}
-    answer = all_of(client_of(server), Kind.TRACK, TRACKS[:2])[TRACKS[0]]
-    assert (answer.status, answer.answered_id) == (Status.FOUND, spotify_id("track", 9999))
+    answer = all_of(client_of(server), TRACK, TRACKS[:2])[TRACKS[0]]
+    assert (answer.status, answer.value["answered_id"]) == (Status.FOUND, spotify_id("track", 9999))
 
 
 @pytest.mark.parametrize("fault", server_module.TRANSIENT, ids=lambda fault: f"{fault.kind}-{fault.status}")
@@ -141,7 +144,7 @@ def test_passing_faults_leave_no_trace(server: SpotifyServer, fault: Fault, *, b
     """Whatever goes wrong twice and then right ends as found."""
     server.script = lambda request: fault if request.earlier < 2 else None
     ids = ARTISTS[:50] if batch else ARTISTS[:1]
-    answers = all_of(client_of(server), Kind.ARTIST, ids)
+    answers = all_of(client_of(server), ARTIST, ids)
     assert {answer.status for answer in answers.values()} == {Status.FOUND}
     assert len(server.requests) == 3
 
@@ -149,7 +152,7 @@ def test_passing_faults_leave_no_trace(server: SpotifyServer, fault: Fault, *, b
 def test_hanging_server_is_given_up_and_asked_again(server: SpotifyServer) -> None:
     """A request without an answer ends with the timeout, and the next attempt counts."""
     server.script = lambda request: Fault("hang", seconds=20) if request.earlier == 0 else None
-    answers = all_of(client_of(server, timeout=0.3), Kind.ARTIST, ARTISTS[:50])
+    answers = all_of(client_of(server, timeout=0.3), ARTIST, ARTISTS[:50])
     assert {answer.status for answer in answers.values()} == {Status.FOUND}
 
 
@@ -178,15 +181,15 @@ def test_lasting_faults_end_as_an_error_with_a_reason(
     """An id that never gets a usable answer is filed with what was wrong, and the run goes on."""
     server.script = lambda request: fault if request.ids == (TRACKS[0],) else None
     client = client_of(server)
-    answer = all_of(client, Kind.TRACK, TRACKS[:1])[TRACKS[0]]
+    answer = all_of(client, TRACK, TRACKS[:1])[TRACKS[0]]
     assert (answer.status, answer.reason) == (Status.ERROR, reason)
-    assert all_of(client, Kind.TRACK, TRACKS[1:2])[TRACKS[1]].status is Status.FOUND
+    assert all_of(client, TRACK, TRACKS[1:2])[TRACKS[1]].status is Status.FOUND
 
 
 def test_lasting_null_means_gone(server: SpotifyServer) -> None:
     """A single look-up that is answered null time after time has nothing behind it."""
     server.script = lambda _: server_module.NULL_BODY
-    assert all_of(client_of(server), Kind.TRACK, TRACKS[:1])[TRACKS[0]].status is Status.GONE
+    assert all_of(client_of(server), TRACK, TRACKS[:1])[TRACKS[0]].status is Status.GONE
 
 
 @pytest.mark.parametrize(
@@ -197,17 +200,17 @@ def test_lasting_null_means_gone(server: SpotifyServer) -> None:
 def test_one_bad_item_does_not_spoil_its_batch(server: SpotifyServer, fault: Fault, bad: int) -> None:
     """The batch is halved until the bad item stands alone; the other 49 are found."""
     server.script = lambda request: fault if TRACKS[bad] in request.ids else None
-    answers = all_of(client_of(server), Kind.TRACK, TRACKS[:50])
+    answers = all_of(client_of(server), TRACK, TRACKS[:50])
     assert [item for item in TRACKS[:50] if answers[item].status is not Status.FOUND] == [TRACKS[bad]]
 
 
 def test_expired_token_is_replaced_once_for_all_threads(server: SpotifyServer) -> None:
     """When the token dies in mid-run, one new token serves every thread."""
     client = client_of(server)
-    all_of(client, Kind.TRACK, TRACKS[:50])
+    all_of(client, TRACK, TRACKS[:50])
     server.expire_tokens()
     with ThreadPoolExecutor(8) as pool:
-        jobs = [pool.submit(all_of, client, Kind.TRACK, TRACKS[n : n + 25]) for n in range(50, 250, 25)]
+        jobs = [pool.submit(all_of, client, TRACK, TRACKS[n : n + 25]) for n in range(50, 250, 25)]
         found = [answer for job in jobs for answer in job.result().values()]
     assert {answer.status for answer in found} == {Status.FOUND}
     assert server.token_requests == 2
@@ -216,7 +219,7 @@ def test_expired_token_is_replaced_once_for_all_threads(server: SpotifyServer) -
 def test_short_retry_after_is_waited_out(server: SpotifyServer) -> None:
     """Retry-After 1 costs a second and one more request."""
     server.script = lambda request: too_many("1") if request.earlier == 0 else None
-    answers = all_of(client_of(server), Kind.TRACK, TRACKS[:50])
+    answers = all_of(client_of(server), TRACK, TRACKS[:50])
     assert {answer.status for answer in answers.values()} == {Status.FOUND}
     assert len(server.requests) == 2
 
@@ -227,7 +230,7 @@ def test_missing_and_senseless_retry_after_are_retried_with_growing_pauses(
 ) -> None:
     """Without a usable time the client backs off by itself."""
     server.script = lambda request: too_many(header) if request.earlier < 2 else None
-    answers = all_of(client_of(server), Kind.TRACK, TRACKS[:50])
+    answers = all_of(client_of(server), TRACK, TRACKS[:50])
     assert {answer.status for answer in answers.values()} == {Status.FOUND}
 
 
@@ -252,11 +255,11 @@ def test_long_retry_after_and_used_up_quota_park_the_service(
         server.script = lambda _: fault
     client = client_of(server)
     with pytest.raises(ParkedError) as caught:
-        all_of(client, Kind.TRACK, TRACKS[:50])
+        all_of(client, TRACK, TRACKS[:50])
     assert caught.value.not_before > time.time() + at_least
     sent = len(server.requests)
     with pytest.raises(ParkedError):
-        all_of(client, Kind.TRACK, TRACKS[:50])
+        all_of(client, TRACK, TRACKS[:50])
     assert len(server.requests) == sent <= 1
 
 
@@ -267,7 +270,7 @@ def test_service_that_is_down_is_parked_and_not_blamed_on_every_id(server: Spoti
 
     def ask_for_all() -> None:
         for item in TRACKS:
-            all_of(client, Kind.TRACK, [item])
+            all_of(client, TRACK, [item])
 
     with pytest.raises(ParkedError, match="503"):
         ask_for_all()
@@ -279,14 +282,14 @@ def test_budget_bounds_the_requests(server: SpotifyServer) -> None:
     server.batches = False
     server.script = seldom(0.3, (server_module.SERVER_ERROR,))
     with pytest.raises(BudgetSpentError):
-        all_of(client_of(server, budget=10), Kind.TRACK, TRACKS[:50])
+        all_of(client_of(server, budget=10), TRACK, TRACKS[:50])
     assert len(server.requests) == 10
 
 
 def test_wrong_credentials_are_named_and_not_quoted(server: SpotifyServer) -> None:
     """The message says what is wrong; the secret is in no part of it."""
     with pytest.raises(BadCredentialsError, match="does not accept the client id") as caught:
-        all_of(client_of(server, credentials=Credentials("idididid", "hush-hush")), Kind.TRACK, TRACKS[:1])
+        all_of(client_of(server, credentials=Credentials("idididid", "hush-hush")), TRACK, TRACKS[:1])
     assert "hush" not in repr(caught.value)
     assert "idididid" not in repr(caught.value)
 
@@ -295,7 +298,7 @@ def test_wrong_credentials_are_named_and_not_quoted(server: SpotifyServer) -> No
 def test_invalid_ids_are_never_sent(server: SpotifyServer, ids: list[str]) -> None:
     """The client refuses what is not 22 base-62 characters, and more than 50 at once."""
     with pytest.raises(ValueError, match="22 base-62"):
-        list(client_of(server).look_up(Kind.TRACK, ids))
+        list(client_of(server).look_up(TRACK, ids))
     assert not server.requests
 
 
@@ -311,7 +314,7 @@ def test_no_log_line_holds_credentials_or_tokens(
     )
     client = client_of(server)
     for n in range(22):
-        all_of(client, Kind.TRACK, TRACKS[n : n + 1])
+        all_of(client, TRACK, TRACKS[n : n + 1])
     assert caplog.records
     secrets = [server_module.CLIENT_ID, server_module.CLIENT_SECRET, "Basic ", "Bearer ", *server.tokens]
     assert not [record for record in caplog.records if any(s in record.getMessage() for s in secrets)]
@@ -342,7 +345,7 @@ def test_failures_hold_no_credentials_in_texts_or_causes(server: SpotifyServer) 
 )
 def test_names_that_no_file_could_hold_are_mended(name: str, stored: str) -> None:
     """Lone surrogates and null characters are replaced; everything else stays as it is."""
-    assert judge(Kind.ARTIST, ARTISTS[0], {"name": name}).name == stored
+    assert judge_item(ARTIST, ARTISTS[0], {"name": name}).value["name"] == stored
 
 
 JSON = st.recursive(
@@ -362,33 +365,42 @@ JSON = st.recursive(
 )
 
 
-@given(st.sampled_from(Kind), st.lists(JSON, min_size=2, max_size=4))
-def test_whatever_the_answer_holds_it_is_judged_and_can_be_stored(kind: Kind, items: list[Any]) -> None:
+@pytest.fixture(scope="module")
+def schemas(tmp_path_factory: pytest.TempPathFactory) -> dict[Kind, dict[str, Any]]:
+    """Columns of the store's tables."""
+    with open_store(tmp_path_factory.mktemp("store") / "music.duckdb") as connection:
+        return {kind: answer_schema(connection, "spotify", kind) for kind in KINDS}
+
+
+@given(kind=st.sampled_from(KINDS), items=st.lists(JSON, min_size=2, max_size=4))
+def test_whatever_the_answer_holds_it_is_judged_and_can_be_stored(
+    schemas: dict[Kind, dict[str, Any]], kind: Kind, items: list[Any]
+) -> None:
     """Any JSON gives one answer per id, with a reason unless found, in columns of the right type."""
     ids = TRACKS[: len(items)]
     answers = judge_batch(kind, ids, items)
     assert answers is not None
     assert [answer.id for answer in answers] == ids
     assert all(bool(answer.reason) == (answer.status is not Status.FOUND) for answer in answers)
-    assert all(bool(answer.name) == (answer.status is Status.FOUND) for answer in answers)
-    frame = answer_frames(answers)[kind.value]
-    assert frame["name"].to_list() == [answer.name for answer in answers]
+    assert all(bool(answer.value.get("name")) == (answer.status is Status.FOUND) for answer in answers)
+    (write,) = put_answers("spotify", answers, schemas)
+    assert write.frames["answers"]["name"].to_list() == [answer.value.get("name") for answer in answers]
 
 
 def test_items_in_another_order_are_told_by_their_ids() -> None:
     """A batch answer that is shuffled gives every id its own name."""
     items: list[Any] = [{"id": item, "name": item[:3], "type": "track"} for item in TRACKS[:5]]
-    answers = judge_batch(Kind.TRACK, TRACKS[:5], items[::-1])
+    answers = judge_batch(TRACK, TRACKS[:5], items[::-1])
     assert answers is not None
-    assert [answer.name for answer in answers] == [item[:3] for item in TRACKS[:5]]
+    assert [answer.value.get("name") for answer in answers] == [item[:3] for item in TRACKS[:5]]
 
 
 def test_merged_item_is_taken_by_position() -> None:
     """An item that carries neither the id asked for nor a link to it stands in that id's place."""
     items = [{"id": TRACKS[0], "name": "a"}, {"id": TRACKS[9], "name": "b"}, None]
-    answers = judge_batch(Kind.TRACK, TRACKS[:3], items)
+    answers = judge_batch(TRACK, TRACKS[:3], items)
     assert answers is not None
-    assert [(a.status, a.name, a.answered_id) for a in answers] == [
+    assert [(a.status, a.value.get("name"), a.value.get("answered_id")) for a in answers] == [
         (Status.FOUND, "a", None),
         (Status.FOUND, "b", TRACKS[9]),
         (Status.GONE, None, None),
@@ -398,7 +410,7 @@ def test_merged_item_is_taken_by_position() -> None:
 @pytest.mark.parametrize("items", [None, {}, [], [None], "x", 7])
 def test_batch_of_another_length_is_no_answer(items: object) -> None:
     """Nothing is guessed from a list that does not match the ids."""
-    assert judge_batch(Kind.TRACK, TRACKS[:3], items) is None
+    assert judge_batch(TRACK, TRACKS[:3], items) is None
 
 
 def test_ids_are_asked_concurrently_without_mixing_answers(server: SpotifyServer) -> None:
@@ -407,7 +419,7 @@ def test_ids_are_asked_concurrently_without_mixing_answers(server: SpotifyServer
     server.script = seldom(0.05)
     client = client_of(server)
     with ThreadPoolExecutor(8) as pool:
-        jobs = [pool.submit(all_of, client, Kind.TRACK, TRACKS[n : n + 25]) for n in range(0, 400, 25)]
-        names = {item: answer.name for job in jobs for item, answer in job.result().items()}
+        jobs = [pool.submit(all_of, client, TRACK, TRACKS[n : n + 25]) for n in range(0, 400, 25)]
+        names = {item: answer.value.get("name") for job in jobs for item, answer in job.result().items()}
     assert names == {item: name_of("track", item) for item in TRACKS}
     assert max(server.asked.values()) == 1

@@ -1,4 +1,4 @@
-"""The state of an enrichment run, for people and for machines."""
+"""The state of an enrichment run: what is shown while it lasts, and its result at the end."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from etl.runtime.progress import duration
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from pathlib import Path
 
-    from etl.services.spotify_answers import Answer
+    from etl.services.contract import Answer
 
 
 @dataclass
 class EnrichmentState:
-    """What is shown while Spotify is asked, and kept in ``runs`` at the end.
+    """What is shown while a service is asked, and kept in ``runs`` at the end.
 
     Attributes
     ----------
@@ -34,9 +32,11 @@ class EnrichmentState:
     requests, requests_left
         Sent by this run, and what budget and known quota leave (None: no bound is known).
     parked_until
-        Seconds since the epoch, None while Spotify may be asked.
+        Seconds since the epoch, None while the service may be asked.
     songs, songs_settled
         Songs in the store, and those with nothing left to ask.
+    written
+        Partial CSVs and the final one.
     """
 
     stage: str = "planning"
@@ -49,6 +49,7 @@ class EnrichmentState:
     parked_until: float | None = None
     songs: int = 0
     songs_settled: int = 0
+    written: list[Path] = field(default_factory=list)
     _asking_since: float = field(default_factory=time.monotonic)
     _answered_before: int = 0
 
@@ -95,29 +96,8 @@ class EnrichmentState:
             "parked_until": None if self.parked_until is None else _utc(self.parked_until).isoformat(),
             "songs": self.songs,
             "songs_settled": self.songs_settled,
+            "written": [str(path) for path in self.written],
         }
-
-
-def state_rows(state: Mapping[str, Any]) -> dict[str, str]:
-    """Word a state (:meth:`EnrichmentState.as_dict`) for people."""
-    answers, errors = state["answers"], state["errors"]
-    left = state["requests_left"]
-    rows = {
-        "stage": state["stage"],
-        "ids": f"{state['answered']:,} of {state['ids']:,} "
-        f"({answers['found']:,} found, {answers['gone']:,} gone, {answers['error']:,} errors)",
-        "rate": f"{state['ids_per_second']:,.1f} ids/s",
-        "time left": "unknown" if state["eta_seconds"] is None else duration(state["eta_seconds"]),
-        "requests": f"{state['requests']:,} used" + ("" if left is None else f", {left:,} left"),
-        "cache": f"{state['cache_hits']:,} ids known before",
-    }
-    if errors:
-        rows["troubles"] = ", ".join(f"{count:,} {category}" for category, count in sorted(errors.items()))
-    if state["parked_until"]:
-        until = datetime.fromisoformat(state["parked_until"])
-        left_s = max(0.0, (until - datetime.now(UTC)).total_seconds())
-        rows["parked until"] = f"{until:%Y-%m-%d %H:%M:%S} UTC, in {duration(left_s)}"
-    return rows
 
 
 def _utc(seconds: float) -> datetime:

@@ -1,4 +1,4 @@
-"""A circuit breaker whose open state outlives the process: one ``not_before`` per service.
+"""A circuit breaker whose open state outlives the process: one ``not_before`` per service and account.
 
 The breaker is *closed* while all is well, *open* until ``not_before``, and *half open* after it: then a
 single request is let through as a probe, and its outcome closes or reopens the breaker.
@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Final
 
 from etl.services.errors import ParkedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from etl.services.state import ServiceState
+
 FIRST_REST: Final = 60.0
 LONGEST_REST: Final = 3600.0
 """Seconds that a breaker opened by plain failures rests: doubling from the first to the longest."""
+
+STATE_KEY: Final = "breaker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,31 +44,6 @@ class BreakerState:
     openings: int = 0
 
 
-class BreakerStore(Protocol):
-    """Where the state is kept; called from any thread."""
-
-    def load(self) -> BreakerState:
-        """Return what was saved last, or a closed state."""
-
-    def save(self, state: BreakerState) -> None:
-        """Keep the state durably before returning."""
-
-
-class MemoryBreakerStore:
-    """Keeps the state in this process only."""
-
-    def __init__(self) -> None:
-        self.state = BreakerState()
-
-    def load(self) -> BreakerState:
-        """Return what was saved last."""
-        return self.state
-
-    def save(self, state: BreakerState) -> None:
-        """Keep the state."""
-        self.state = state
-
-
 class Breaker:
     """The breaker of one service.
 
@@ -72,8 +51,8 @@ class Breaker:
     ----------
     service
         Its name, for messages.
-    store
-        Where the state is kept.
+    state
+        Where the breaker's state is kept.
     threshold
         Failures in a row that open it.
     clock
@@ -83,23 +62,28 @@ class Breaker:
     def __init__(
         self,
         service: str,
-        store: BreakerStore,
+        state: ServiceState,
         *,
         threshold: int = 20,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.service = service
-        self._store = store
+        self._kept = state
         self._threshold = threshold
         self._clock = clock
-        self._state = store.load()
         self._failures = 0
         self._probing = False
         self._lock = threading.Lock()
 
+    @property
+    def _state(self) -> BreakerState:
+        # Read every time: what is kept may have been read from the store only now.
+        return BreakerState(**(self._kept.get(STATE_KEY) or {}))
+
     def parked_until(self) -> float | None:
         """Return ``not_before`` while the breaker is open, else None."""
-        return self._state.not_before if self._state.not_before > self._clock() else None
+        not_before = self._state.not_before
+        return not_before if not_before > self._clock() else None
 
     def admit(self) -> bool:
         """Say whether a request may go out now; False means: wait for the outcome of the probe.
@@ -150,17 +134,18 @@ class Breaker:
             self._probing = False
 
     def _raise_if_open(self) -> None:
-        if self.parked_until() is not None:
-            raise ParkedError(self.service, self._state.not_before, self._state.reason)
+        state = self._state
+        if state.not_before > self._clock():
+            raise ParkedError(self.service, state.not_before, state.reason)
 
     def _open(self, seconds: float | None, reason: str) -> None:
+        state = self._state
         if seconds is None:
-            seconds = min(FIRST_REST * 2.0**self._state.openings, LONGEST_REST)
-        not_before = max(self._clock() + seconds, self._state.not_before)
-        self._set(BreakerState(not_before, reason, self._state.openings + 1))
+            seconds = min(FIRST_REST * 2.0**state.openings, LONGEST_REST)
+        not_before = max(self._clock() + seconds, state.not_before)
+        self._set(BreakerState(not_before, reason, state.openings + 1))
 
     def _set(self, state: BreakerState) -> None:
-        self._state = state
         self._failures = 0
         self._probing = False
-        self._store.save(state)
+        self._kept.put(STATE_KEY, asdict(state))

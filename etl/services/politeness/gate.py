@@ -1,6 +1,6 @@
 """The one gate through which every request to a service passes.
 
-It joins the rate limit, the adaptive delay, the pause that a service asked for, the circuit breaker and the
+It joins the rates, the adaptive delay, the pause that a service asked for, the circuit breaker and the
 budget of the run. All waiting happens here, in one thread at a time, and ends at once when the run stops.
 """
 
@@ -9,40 +9,29 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeVar
-
-import stamina
+from typing import TYPE_CHECKING, Final
 
 from etl.services.errors import (
     BudgetSpentError,
+    QuotaError,
     RateLimitedError,
     ServiceError,
     StoppedError,
-    TransientError,
     UnauthorizedError,
 )
-from etl.services.pacing import AdaptiveDelay
+from etl.services.politeness.breaker import Breaker
+from etl.services.politeness.delay import AdaptiveDelay
+from etl.services.politeness.retry import Patience
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from etl.services.politeness.rates import Cost, Permits
+    from etl.services.state import ServiceState
 
-    from etl.services.breaker import Breaker
-    from etl.services.ratelimit import RateLimit
+QUOTA_REST: Final = 6 * 3600.0
+"""Seconds of rest after a used-up quota when the service names no time, or one that could be waited out."""
 
-T = TypeVar("T")
-
-LONGEST_WAIT: Final = 30.0
-"""Seconds of Retry-After that are waited out; above that the service is parked."""
-
-
-@dataclass(frozen=True)
-class Retries:
-    """How often and how patiently a request is sent again; the pause doubles up to the longest."""
-
-    attempts: int = 6
-    first_pause: float = 0.2
-    longest_pause: float = 10.0
-    jitter: float = 0.5
+QUOTA_KEY: Final = "quota"
+"""Where the number of requests that went before the quota was used up is kept."""
 
 
 @dataclass
@@ -61,48 +50,53 @@ class Traffic:
     troubles: dict[str, int] = field(default_factory=dict)
 
 
-class Politeness:
+class Gate:
     """Admission to one service.
 
     Parameters
     ----------
-    limit
-        The rate limit with its persisted record.
-    breaker
-        The circuit breaker with its persisted state.
+    title
+        The service's name, for people.
+    permits
+        Grants permits within the rates.
+    state
+        What is kept from run to run: the breaker, and what was learned.
     stop
         Set it, and every wait ends with StoppedError.
     budget
         Requests that this run may send, None for no bound.
-    delay
-        The adaptive delay.
-    retries
-        How often a request is sent again.
+    patience
+        How long things may take.
+    contact
+        Who sends the requests, such as an address or a page; part of the User-Agent.
     """
 
     def __init__(
         self,
-        limit: RateLimit,
-        breaker: Breaker,
+        title: str,
+        permits: Permits,
+        state: ServiceState,
         stop: threading.Event,
         *,
         budget: int | None = None,
-        delay: AdaptiveDelay | None = None,
-        retries: Retries | None = None,
+        patience: Patience | None = None,
+        contact: str | None = None,
     ) -> None:
-        self.limit = limit
-        self.breaker = breaker
+        self.permits = permits
+        self.state = state
         self.stop = stop
         self.budget = budget
-        self.delay = delay or AdaptiveDelay()
-        self.retries = retries or Retries()
+        self.patience = patience or Patience()
+        self.contact = contact
+        self.breaker = Breaker(title, state)
+        self.delay = AdaptiveDelay(self.patience.first_delay, self.patience.longest_delay)
         self.traffic = Traffic()
-        self._gate = threading.Lock()
+        self._one_at_a_time = threading.Lock()
         self._tally = threading.Lock()
         self._paused_until = 0.0
         self._last_sent = 0.0
 
-    def admit(self) -> None:
+    def admit(self, cost: Cost | None = None) -> None:
         """Wait until a look-up may be sent, and count it.
 
         Raises
@@ -114,15 +108,18 @@ class Politeness:
         StoppedError
             When the run is ending.
         """
-        with self._gate:
+        with self._one_at_a_time:
             while not self.breaker.admit():
                 self._sleep(0.02)
             try:
                 if self.budget is not None and self.traffic.requests >= self.budget:
                     raise BudgetSpentError(f"The budget of {self.budget} requests is spent.")
                 self._wait_for_turn()
-                self.limit.acquire(self.stop)
                 self._sleep(0.0)
+                self.permits.acquire(self.stop, cost=cost, longest_wait=self.patience.longest_wait)
+                # While this thread waited for its permit, another may have been told to pause.
+                self._wait_for_turn()
+                self.breaker.raise_if_open()
             except ServiceError:
                 self.breaker.abandon_probe()
                 raise
@@ -130,7 +127,7 @@ class Politeness:
             self._last_sent = time.monotonic()
 
     def admit_token_request(self) -> None:
-        """Wait until an access token may be asked for; tokens count neither for budget nor rate."""
+        """Wait until an access token may be asked for; tokens count neither for budget nor rates."""
         self.breaker.raise_if_open()
         self._sleep(max(0.0, self._paused_until - time.monotonic()))
 
@@ -141,9 +138,21 @@ class Politeness:
             self.delay.speed_up()
 
     def failed(self, error: ServiceError) -> None:
-        """Report a failure: slow down, keep the pause that was asked for, count towards the breaker."""
+        """Report a failure: slow down, keep the pause that was asked for, count towards the breaker.
+
+        Raises
+        ------
+        ParkedError
+            When the service names a time that is not worth waiting for, or its quota is used up.
+        """
         with self._tally:
             self.traffic.troubles[error.category] = self.traffic.troubles.get(error.category, 0) + 1
+        if isinstance(error, RateLimitedError) and (seconds := self._rest(error)) is not None:
+            if isinstance(error, QuotaError) and self.traffic.requests:
+                self.state.put(QUOTA_KEY, self.permits.sent_last_day())
+            self.breaker.open(str(error), seconds=seconds)
+            self.breaker.raise_if_open()
+        with self._tally:
             if isinstance(error, UnauthorizedError):
                 # Only the token is old; a probe is sent again with a new one.
                 self.breaker.abandon_probe()
@@ -153,52 +162,11 @@ class Politeness:
                 self._paused_until = max(self._paused_until, time.monotonic() + error.retry_after)
         self.breaker.failed(str(error))
 
-    def park(self, error: RateLimitedError) -> None:
-        """Report a rate limit that is not worth waiting for; opens the breaker.
-
-        Raises
-        ------
-        ParkedError
-            Always.
-        """
-        with self._tally:
-            self.traffic.troubles[error.category] = self.traffic.troubles.get(error.category, 0) + 1
-        self.breaker.open(str(error), seconds=error.retry_after)
-        self.breaker.raise_if_open()
-
-    def persist(self, request: Callable[[], T]) -> T:
-        """Call ``request``, again and again while its failures are transient.
-
-        Raises
-        ------
-        ParkedError
-            When the service still asks for fewer requests after the last attempt.
-        ServiceError
-            The last failure, when it is not transient or the attempts are used up.
-        """
-        call = stamina.RetryingCaller(
-            attempts=self.retries.attempts,
-            timeout=None,
-            wait_initial=self.retries.first_pause,
-            wait_max=self.retries.longest_pause,
-            wait_jitter=self.retries.jitter,
-        )
-        try:
-            return call(self._backoff, request)
-        except RateLimitedError as error:
-            # A rate limit is never the fault of the item asked for.
-            self.breaker.open(str(error))
-            self.breaker.raise_if_open()
-            raise
-
-    def _backoff(self, error: Exception) -> bool | float:
-        if not isinstance(error, TransientError) or self.stop.is_set():
-            return False
-        # A new token works at once, and the gate itself keeps a Retry-After.
-        waits_elsewhere = isinstance(error, UnauthorizedError) or (
-            isinstance(error, RateLimitedError) and error.retry_after is not None
-        )
-        return 0.0 if waits_elsewhere else True
+    def _rest(self, error: RateLimitedError) -> float | None:
+        """Seconds for which the service is parked; None when the pause can be waited out."""
+        if (error.retry_after or 0.0) > self.patience.longest_wait:
+            return error.retry_after
+        return QUOTA_REST if isinstance(error, QuotaError) else None
 
     def _wait_for_turn(self) -> None:
         # Another thread may lengthen the pause while this one sleeps.

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -18,32 +19,33 @@ import pytest
 from etl.chords.keys import KeyMethod
 from etl.pipelines.data3.build import Data3Build, build
 from etl.pipelines.data3.export import write_stored_csv
-from etl.pipelines.enrich import Enrichment, enrich, plan
-from etl.pipelines.enrich_estimate import Estimate, estimate
-from etl.pipelines.service_state import LedgerBatchMemory, LedgerBreakerStore
-from etl.pipelines.spotify_service import SpotifySettings, spotify_settings
+from etl.pipelines.enrich.estimate import Estimate, estimate
+from etl.pipelines.enrich.plan import plan
+from etl.pipelines.enrich.run import Enrichment, enrich
+from etl.pipelines.enrich.store import StoredState, writing
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.progress import Progress
-from etl.runtime.resources import resource
-from etl.services.breaker import BreakerState
 from etl.services.credentials import Credentials
-from etl.services.pacing import AdaptiveDelay
-from etl.services.politeness import Retries
-from etl.services.spotify import Endpoints
-from etl.services.spotify_answers import Kind
+from etl.services.politeness.breaker import Breaker
+from etl.services.politeness.retry import Patience
+from etl.services.settings import ServiceSettings, service_settings
+from etl.services.spotify import Spotify
+from etl.services.spotify_items import ARTIST, KINDS, TRACK
+from etl.services.state import MemoryState
+from etl.store import answers
 from etl.store.database import open_store, read_store
 from etl.store.songs import stored_sources
-from etl.store.spotify import ANSWER_SCHEMAS, cache_info, clear_cache, coverage, refresh_cache
-from tests import spotify_server as server_module
-from tests.spotify_server import SpotifyServer, name_of, seldom, serving, spotify_id, too_many
-from tests.spotify_songs import write_songs
+from tests.support import spotify_server as server_module
+from tests.support.enrichment import Quiet
+from tests.support.spotify_server import SpotifyServer, name_of, seldom, serving, spotify_id, too_many
+from tests.support.spotify_songs import write_songs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from etl.pipelines.enrich_state import EnrichmentState
-    from tests.spotify_server import Fault, Request
+    from etl.pipelines.enrich.state import EnrichmentState
+    from tests.support.spotify_server import Fault, Request
 
 CREDENTIALS = Credentials(server_module.CLIENT_ID, server_module.CLIENT_SECRET)
 
@@ -55,15 +57,25 @@ def server() -> Iterator[SpotifyServer]:
         yield running
 
 
-def settings_for(server: SpotifyServer) -> SpotifySettings:
-    """Ask in a hurry, over sixteen connections."""
-    return SpotifySettings(
-        endpoints=Endpoints.at(server.url),
-        per_second=5000,
-        timeout=(2.0, 2.0),
-        delay=AdaptiveDelay(first=0.001, longest=0.01),
-        retries=Retries(first_pause=0.001, longest_pause=0.01, jitter=0.0),
-    )
+HURRY = Patience(
+    first_pause=0.001,
+    longest_pause=0.01,
+    jitter=0.0,
+    first_delay=0.001,
+    longest_delay=0.01,
+    connect=2.0,
+    read=2.0,
+)
+
+
+def spotify_at_rest(**settings: Any) -> Spotify:
+    """Make the service for plans and estimates."""
+    return Spotify(CREDENTIALS, ServiceSettings(**settings))
+
+
+def spotify_at(server: SpotifyServer, credentials: Credentials = CREDENTIALS) -> Spotify:
+    """Ask without a rate to speak of, over sixteen connections."""
+    return Spotify(credentials, ServiceSettings(url=server.url, per_second=5000))
 
 
 class Project:
@@ -94,9 +106,12 @@ class Project:
     def enrich(self, server: SpotifyServer, **options: Any) -> EnrichmentState:
         """Run the enrichment."""
         request = Enrichment(
-            database=self.database, command="etl enrich spotify", folder=self.folder, **options
+            database=self.database,
+            command="etl enrich spotify",
+            folder=self.folder,
+            **({"patience": HURRY} | options),
         )
-        return enrich(request, CREDENTIALS, settings_for(server))
+        return enrich(request, spotify_at(server), Quiet())
 
     def rows(self, path: Path | None = None) -> list[dict[str, str]]:
         """Read the CSV with a reader that is not ours."""
@@ -212,8 +227,10 @@ def test_most_valuable_ids_come_first(project: Project) -> None:
     """Artists before tracks, and among each those that occur in most songs."""
     counts = Counter(row["spotify_artist_id"] for row in project.rows())
     with read_store(project.database) as connection:
-        (artist_kind, none), (_, also_none), (kind, artists), (last, tracks) = plan(connection, {})
-    assert (artist_kind, none, also_none, kind, last) == (Kind.ARTIST, [], [], Kind.ARTIST, Kind.TRACK)
+        (artist_kind, none), (_, also_none), (kind, artists), (last, tracks) = plan(
+            connection, spotify_at_rest(), {}
+        )
+    assert (artist_kind, none, also_none, kind, last) == (ARTIST, [], [], ARTIST, TRACK)
     assert [counts[item] for item in artists] == sorted(counts.values(), reverse=True)
     assert set(tracks) == project.ids()["track"]
 
@@ -222,7 +239,7 @@ def test_preferred_songs_come_before_all_others(project: Project) -> None:
     """Values of one key are alternatives; all keys must hold."""
     songs = project.rows()
     with read_store(project.database) as connection:
-        parts = plan(connection, {"genre": ["jazz", "POP"], "decade": ["1970"]})
+        parts = plan(connection, spotify_at_rest(), {"genre": ["jazz", "POP"], "decade": ["1970"]})
     chosen = [row for row in songs if row["main_genre"] in {"jazz", "pop"} and row["decade"] == "1970.0"]
     assert chosen
     assert set(parts[0][1]) == {row["spotify_artist_id"] for row in chosen}
@@ -235,7 +252,7 @@ def test_budget_is_spent_on_the_first_ids_and_the_rest_waits(server: SpotifyServ
     """The budget buys the head of the plan, in the order in which sixteen connections get to it."""
     server.batches = False
     with read_store(project.database) as connection:
-        expected = [item for _, ids in plan(connection, {}) for item in ids][: 19 + 16]
+        expected = [item for _, ids in plan(connection, spotify_at_rest(), {}) for item in ids][: 19 + 16]
     state = project.enrich(server, budget=20)
     assert len(server.requests) == state.requests == 20
     assert len(server.asked) == 19
@@ -285,7 +302,7 @@ def test_lasting_faults_end_as_errors_and_are_tried_in_three_runs(
     assert len(server.requests) == sent
     server.script = lambda _: None
     with open_store(project.database) as connection:
-        assert refresh_cache(connection, older_than_days=90) == 1
+        assert answers.refresh_cache(connection, "spotify", KINDS, older_than_days=90) == 1
     project.enrich(server)
     assert project.answers()[bad] == ("found", "")
 
@@ -336,31 +353,28 @@ def test_run_after_the_parking_begins_with_one_probe_and_goes_on(
     with pytest.raises(EtlError):
         project.enrich(server)
     with open_store(project.database) as connection:
-        connection.execute("UPDATE ledger SET not_before = now() WHERE status = 'parked'")
+        connection.execute(
+            "UPDATE service_state SET value = json_merge_patch(value, '{\"not_before\": 1}') "
+            "WHERE key = 'breaker'"
+        )
     state = project.enrich(server)
     assert state.songs_settled == state.songs
     assert max(server.asked.values()) == 1
 
 
-def test_waiting_goes_on_by_itself(
-    server: SpotifyServer, project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_waiting_goes_on_by_itself(server: SpotifyServer, project: Project) -> None:
     """With ``wait`` a parked run sleeps until the time has come, and finishes."""
-    monkeypatch.setattr("etl.services.session.LONGEST_WAIT", 0.5)
     server.script = lambda request: too_many("1") if request.number == 4 else None
-    state = project.enrich(server, wait=True)
+    state = project.enrich(server, wait=True, patience=replace(HURRY, longest_wait=0.5))
     assert state.songs_settled == state.songs == 400
     assert len(project.partials()) == 1
 
 
-def test_partial_csvs_come_with_progress(
-    server: SpotifyServer, project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_partial_csvs_come_with_progress(server: SpotifyServer, project: Project) -> None:
     """One whenever so many more songs are settled."""
     server.batches = False
     server.delay = 0.02
-    monkeypatch.setattr("etl.pipelines.enrich._COVERAGE_INTERVAL", 0.0)
-    project.enrich(server, partial_every=150)
+    project.enrich(server, partial_every=150, count_every=0.0)
     assert 1 <= len(project.partials()) <= 2
 
 
@@ -389,7 +403,7 @@ def test_refresh_keeps_names_until_the_new_answer_is_there(server: SpotifyServer
     artists = project.ids()["artist"]
     with open_store(project.database) as connection:
         connection.execute("UPDATE spotify_artists SET fetched_at = now() - INTERVAL 100 DAY")
-        assert refresh_cache(connection, older_than_days=90) == len(artists)
+        assert answers.refresh_cache(connection, "spotify", KINDS, older_than_days=90) == len(artists)
     server.script = lambda _: server_module.Fault(status=400)
     project.enrich(server, output=project.output)
     assert project.output.read_bytes() == before
@@ -403,9 +417,9 @@ def test_cleared_cache_knows_nothing(server: SpotifyServer, project: Project) ->
     """After a clear everything is open again."""
     project.enrich(server)
     with open_store(project.database) as connection:
-        assert clear_cache(connection) == sum(map(len, project.ids().values()))
-        assert cache_info(connection).is_empty()
-        assert coverage(connection).settled == 0
+        assert answers.clear_cache(connection, "spotify", KINDS) == sum(map(len, project.ids().values()))
+        assert answers.cache_info(connection, "spotify", KINDS).is_empty()
+        assert answers.coverage(connection, "spotify", KINDS).settled == 0
 
 
 def test_runs_table_keeps_the_final_state(server: SpotifyServer, project: Project) -> None:
@@ -424,7 +438,7 @@ def test_refused_credentials_end_the_run_with_advice(server: SpotifyServer, proj
     """One token request, no look-up, and no secret in the message."""
     request = Enrichment(database=project.database, command="etl", folder=project.folder)
     with pytest.raises(EtlError, match="does not accept the client id and secret") as caught:
-        enrich(request, Credentials("someone", "hush-hush"), settings_for(server))
+        enrich(request, spotify_at(server, Credentials("someone", "hush-hush")), Quiet())
     assert "hush" not in str(caught.value)
     assert not server.requests
 
@@ -438,46 +452,53 @@ def test_full_disk_for_a_partial_csv_does_not_hide_the_parking(
     blocked.write_text("a file, not a folder")
     request = Enrichment(database=project.database, command="etl", folder=blocked)
     with pytest.raises(EtlError, match="Come back after"):
-        enrich(request, CREDENTIALS, settings_for(server))
+        enrich(request, spotify_at(server), Quiet())
 
 
-def test_breaker_state_is_kept_in_the_ledger(project: Project) -> None:
-    """What is saved comes back, also from another thread; a closed breaker leaves nothing open."""
-    with open_store(project.database) as connection:
-        store = LedgerBreakerStore(connection, "spotify", "app")
-        assert store.load() == BreakerState()
-        saved = BreakerState(time.time() + 85_327.5, "429 too many", 2)
-        thread = threading.Thread(target=store.save, args=(saved,))
+def test_state_of_a_service_is_kept_in_the_store(project: Project) -> None:
+    """What a breaker saves, from whichever thread, is there for the next run, and so is what came late."""
+    service = spotify_at_rest()
+    known = StoredState(service)
+    breaker = Breaker("Spotify", known)
+    with writing(project.database, "test", {}) as store, known.kept_in(store):
+        thread = threading.Thread(target=breaker.open, args=("429 too many",), kwargs={"seconds": 85_327.5})
         thread.start()
         thread.join()
-        loaded = store.load()
-        assert (loaded.reason, loaded.openings) == (saved.reason, saved.openings)
-        assert loaded.not_before == pytest.approx(saved.not_before, abs=1e-3)
-        store.save(BreakerState())
-        assert store.load() == BreakerState()
+    known.put("late", [1, 2])
+    with writing(project.database, "test", {}) as store, known.kept_in(store):
+        pass
+    again = StoredState(service)
+    with writing(project.database, "test", {}) as store, again.kept_in(store):
+        assert again.get("breaker")["reason"] == "429 too many"
+        assert Breaker("Spotify", again).parked_until() == breaker.parked_until()
+        assert again.get("late") == [1, 2]
+        other = StoredState(Spotify(Credentials("another", "app"), ServiceSettings()))
+        with other.kept_in(store):
+            assert other.get("breaker") is None
 
 
-def test_refused_batches_are_forgotten_after_a_month(project: Project) -> None:
+def test_refused_batches_are_forgotten_after_a_month() -> None:
     """An app may be given a larger quota, so it tries again some day; permission lasts."""
-    with open_store(project.database) as connection:
-        for allowed, later in ((False, None), (True, True)):
-            LedgerBatchMemory(connection, "spotify", "app").remember(allowed=allowed)
-            assert LedgerBatchMemory(connection, "spotify", "app").batches_allowed() is allowed
-            connection.execute("UPDATE ledger SET updated_at = now() - INTERVAL 31 DAY")
-            assert LedgerBatchMemory(connection, "spotify", "app").batches_allowed() is later
+    service, month_ago = spotify_at_rest(), time.time() - 31 * 86_400
+    assert service.portions(MemoryState()) == (50, 1)
+    for allowed, now, later in ((False, (1,), (50, 1)), (True, (50,), (50,))):
+        for at, portions in ((time.time(), now), (month_ago, later)):
+            state = MemoryState(batches={"allowed": allowed, "at": at})
+            assert service.portions(state) == portions
 
 
 def test_estimate_counts_requests_and_days(project: Project) -> None:
     """For an app that has not tried batches both ways are estimated; nothing is sent."""
     ids = project.ids()
-    ahead = estimate(project.database, CREDENTIALS, SpotifySettings(per_day=100), {})
-    assert (ahead.artists, ahead.tracks) == (len(ids["artist"]), len(ids["track"]))
-    assert "in batches of 50" in str(ahead)
-    assert "one id at a time" in str(ahead)
-    months = Estimate(60_000, 440_000, 0, batches_allowed=False, per_second=3.0, per_day=2000)
+    ahead = estimate(project.database, spotify_at_rest(per_day=100), {})
+    assert ahead.ids == {kind: len(each) for kind, each in ids.items()}
+    assert ahead.portions == (50, 1)
+    assert ahead.per_day == 100
+    full = {"artist": 60_000, "track": 440_000}
+    months = Estimate(full, 0, portions=(1,), per_second=3.0, per_day=2000)
     assert months.requests(1) == 500_000
     assert months.seconds(500_000) == 249 * 86_400 + 2000 / 3
-    hours = Estimate(60_000, 440_000, 0, batches_allowed=True, per_second=3.0, per_day=None)
+    hours = Estimate(full, 0, portions=(50,), per_second=3.0, per_day=None)
     assert hours.seconds(hours.requests(50)) == 10_000 / 3
 
 
@@ -487,9 +508,9 @@ def test_used_up_quota_is_learned_for_the_next_estimate(server: SpotifyServer, p
     server.script = lambda request: too_many("40000", "QUOTA_EXCEEDED") if request.number > 30 else None
     with pytest.raises(EtlError):
         project.enrich(server)
-    ahead = estimate(project.database, CREDENTIALS, SpotifySettings(), {})
+    ahead = estimate(project.database, spotify_at_rest(), {})
     assert ahead.per_day == len(server.requests)
-    assert ahead.batches_allowed is False
+    assert ahead.portions == (1,)
 
 
 @pytest.mark.parametrize("text", ["fast", "0", "-1", "nan", "inf"])
@@ -497,11 +518,4 @@ def test_senseless_rates_are_refused(monkeypatch: pytest.MonkeyPatch, text: str)
     """The message names the setting."""
     monkeypatch.setenv("ETL_SPOTIFY_PER_SECOND", text)
     with pytest.raises(EtlError, match="ETL_SPOTIFY_PER_SECOND"):
-        spotify_settings()
-
-
-@pytest.mark.parametrize("kind", ["artist", "track"])
-def test_answers_have_columns_of_the_table(kind: str) -> None:
-    """The published schema of the table knows every column of a frame of answers."""
-    fields = json.loads(resource(f"schemas/spotify_{kind}s.json").read_text(encoding="utf-8"))["fields"]
-    assert set(ANSWER_SCHEMAS[kind]) < {field["name"] for field in fields}
+        service_settings("spotify")

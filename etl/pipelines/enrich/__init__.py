@@ -1,0 +1,1 @@
+"""Enrich songs with what a web service knows about their ids."""

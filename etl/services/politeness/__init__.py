@@ -1,0 +1,1 @@
+"""How every service is asked: rates, delay, pauses, breaker, budget, retries, caps. Written once."""

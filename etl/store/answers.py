@@ -1,0 +1,291 @@
+"""Answers of web services in the store: what is still to be asked, in order of value, and what has been said.
+
+Each kind of each service has a table ``{service}_{kind}s``: the cache and the ledger in one. Its first
+columns are the same everywhere (``id, status, reason, failures, refresh_wanted, fetched_at``), the others
+hold what was found.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+
+from etl.store.database import transaction
+from etl.store.writes import Write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import duckdb
+
+    from etl.services.contract import Answer, Kind
+
+MAX_FAILURES: Final = 3
+"""Runs in which an id may fail before it is no longer asked about (until `etl cache refresh`)."""
+
+_KEPT: Final = ("failures", "refresh_wanted", "fetched_at")  # columns that the store itself fills
+
+_PRIORITY: Final[Mapping[str, str]] = {
+    "genre": "(lower(main_genre) = lower($v) OR contains(lower(genres), lower($v)))",
+    "main_genre": "lower(main_genre) = lower($v)",
+    "rock_genre": "lower(rock_genre) = lower($v)",
+    "decade": "TRY_CAST(decade AS DOUBLE) = TRY_CAST($v AS DOUBLE)",
+}
+PRIORITY_KEYS: Final = tuple(_PRIORITY)
+"""What songs can be preferred by."""
+
+# An id is settled when there is nothing to ask about it now.
+_SETTLED: Final = f"(failures >= {MAX_FAILURES} OR (status <> 'error' AND NOT refresh_wanted))"
+
+_OLDER: Final = "fetched_at <= now() - to_seconds($seconds)"
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How far the songs are enriched.
+
+    Attributes
+    ----------
+    songs
+        Songs in the store.
+    settled
+        Songs about whose ids there is nothing left to ask.
+    """
+
+    songs: int
+    settled: int
+
+
+def table(service: str, kind: Kind) -> str:
+    """Name the table of a kind."""
+    return f"{service}_{kind}s"
+
+
+def wanted_ids(
+    connection: duckdb.DuckDBPyConnection,
+    service: str,
+    kind: Kind,
+    priority: Mapping[str, Sequence[str]] | None = None,
+) -> pl.DataFrame:
+    """List the valid ids of all songs that are still to be asked about, the most valuable first.
+
+    Parameters
+    ----------
+    connection
+        The store.
+    service, kind
+        Who is asked about what.
+    priority
+        Values by key of ``PRIORITY_KEYS``: songs that have one of the values for every key are preferred.
+
+    Returns
+    -------
+    DataFrame
+        ``id``, ``songs`` (rows it fills), ``preferred`` (those of them that are preferred).
+    """
+    predicate, parameters = _predicate(priority or {})
+    wanted: pl.DataFrame = connection.sql(
+        f"SELECT {kind.column} AS id, count(*) AS songs, count(*) FILTER (WHERE {predicate}) AS preferred "
+        f"FROM songs WHERE {_is_open(service, kind)} "
+        "GROUP BY ALL ORDER BY preferred DESC, songs DESC, id",
+        params=parameters,
+    ).pl()
+    return wanted
+
+
+def _is_open(service: str, kind: Kind) -> str:
+    """Condition on a song that its id of a kind is valid and not settled."""
+    valid = kind.valid.replace("'", "''")
+    return (
+        f"(regexp_full_match(coalesce({kind.column}, ''), '{valid}') "
+        f"AND {kind.column} NOT IN (SELECT id FROM {table(service, kind)} WHERE {_SETTLED}))"
+    )
+
+
+def _predicate(priority: Mapping[str, Sequence[str]]) -> tuple[str, dict[str, str]]:
+    if not priority:
+        return "false", {}
+    parameters: dict[str, str] = {}
+    clauses = []
+    for key, values in priority.items():
+        alternatives = []
+        for value in values:
+            name = f"v{len(parameters)}"
+            parameters[name] = value
+            alternatives.append(_PRIORITY[key].replace("$v", f"${name}"))
+        clauses.append(f"({' OR '.join(alternatives)})")
+    return f"coalesce({' AND '.join(clauses)}, false)", parameters
+
+
+def answer_schema(connection: duckdb.DuckDBPyConnection, service: str, kind: Kind) -> dict[str, Any]:
+    """Columns and types of a frame of answers: those of the table, without what the store itself fills."""
+    columns = connection.sql(f"SELECT * EXCLUDE ({', '.join(_KEPT)}) FROM {table(service, kind)} LIMIT 0")
+    return dict(columns.pl().schema)
+
+
+def put_answers(
+    service: str, answers: Sequence[Answer], schemas: Mapping[Kind, Mapping[str, Any]]
+) -> Iterator[Write]:
+    """Keep answers, an id at most once; a write for each kind among them.
+
+    An error never replaces what is known already; it only counts as a failure.
+
+    Parameters
+    ----------
+    service
+        Who has answered.
+    answers
+        What was said.
+    schemas
+        The columns of each kind (:func:`answer_schema`).
+    """
+    for kind, schema in schemas.items():
+        rows = [
+            {"id": answer.id, "status": answer.status.value, "reason": answer.reason, **answer.value}
+            for answer in answers
+            if answer.kind == kind
+        ]
+        if unknown := {column for row in rows for column in row} - set(schema):
+            raise ValueError(f"{table(service, kind)} has no column {', '.join(sorted(unknown))}")
+        if rows:
+            frames = {"answers": pl.DataFrame(rows, schema=dict(schema))}
+            yield Write("etl.store.answers:write_answers", frames, {"table": table(service, kind)})
+
+
+def write_answers(
+    connection: duckdb.DuckDBPyConnection, frames: Mapping[str, pl.DataFrame], values: Mapping[str, Any]
+) -> None:
+    """Write what :func:`put_answers` says, in the caller's transaction."""
+    answers, name = frames["answers"], values["table"]
+    known = [column for column in answers.columns if column != "id"]
+    errors = answers.filter(pl.col("status") == "error")
+    usable = answers.filter(pl.col("status") != "error")
+    if not usable.is_empty():
+        updates = ", ".join(f"{column} = excluded.{column}" for column in known)
+        connection.execute(
+            f"INSERT INTO {name} BY NAME SELECT *, 0 AS failures, false AS refresh_wanted, "
+            f"now() AS fetched_at FROM usable ON CONFLICT (id) DO UPDATE SET {updates}, "
+            "failures = 0, refresh_wanted = false, fetched_at = excluded.fetched_at"
+        )
+    if not errors.is_empty():
+        connection.execute(
+            f"INSERT INTO {name} BY NAME SELECT *, 1 AS failures, false AS refresh_wanted, "
+            "now() AS fetched_at FROM errors ON CONFLICT (id) DO UPDATE SET "
+            f"failures = least(failures + 1, {MAX_FAILURES}), reason = excluded.reason"
+        )
+
+
+def answered_ids(connection: duckdb.DuckDBPyConnection, service: str, kinds: Sequence[Kind]) -> int:
+    """Count the ids about which there is nothing to ask now."""
+    counts = [f"(SELECT count(*) FROM {table(service, kind)} WHERE {_SETTLED})" for kind in kinds]
+    total: int = connection.execute(f"SELECT {' + '.join(counts)}").fetchall()[0][0]
+    return total
+
+
+def coverage(connection: duckdb.DuckDBPyConnection, service: str, kinds: Sequence[Kind]) -> Coverage:
+    """Count the songs, and those that are settled."""
+    is_open = " OR ".join(_is_open(service, kind) for kind in kinds)
+    songs, settled = connection.execute(
+        f"SELECT count(*), count(*) FILTER (WHERE NOT ({is_open})) FROM songs"
+    ).fetchall()[0]
+    return Coverage(songs, settled)
+
+
+def cache_info(
+    connection: duckdb.DuckDBPyConnection,
+    service: str,
+    kinds: Sequence[Kind],
+    *,
+    older_than_days: float = 0.0,
+) -> pl.DataFrame:
+    """Count the answers that are so many days old or older.
+
+    Returns
+    -------
+    DataFrame
+        ``kind``, ``status``, ``reason`` (empty when found), ``ids``, ``oldest``, ``newest``, most first.
+    """
+    parts = [
+        f"SELECT '{kind}' AS kind, status, reason, count(*) AS ids, min(fetched_at) AS oldest, "
+        f"max(fetched_at) AS newest FROM {table(service, kind)} WHERE {_OLDER} GROUP BY ALL"
+        for kind in kinds
+    ]
+    counts: pl.DataFrame = connection.sql(
+        f"{' UNION ALL '.join(parts)} ORDER BY kind, ids DESC, reason",
+        params={"seconds": older_than_days * 86_400},
+    ).pl()
+    return counts
+
+
+def clear_cache(
+    connection: duckdb.DuckDBPyConnection,
+    service: str,
+    kinds: Sequence[Kind],
+    *,
+    older_than_days: float = 0.0,
+) -> int:
+    """Forget the answers that are so many days old or older, in the caller's transaction; say how many."""
+    return sum(
+        connection.execute(
+            f"DELETE FROM {table(service, kind)} WHERE {_OLDER}", {"seconds": older_than_days * 86_400}
+        ).fetchall()[0][0]
+        for kind in kinds
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerProblem:
+    """An answer that cannot be right.
+
+    Attributes
+    ----------
+    kind, id
+        Such as ``artist`` or ``track``, and which.
+    problem
+        ``found_without_name`` or ``malformed_id``.
+    """
+
+    kind: str
+    id: str
+    problem: str
+
+
+def verify_cache(
+    connection: duckdb.DuckDBPyConnection,
+    service: str,
+    kinds: Sequence[Kind],
+    *,
+    older_than_days: float = 0.0,
+) -> list[AnswerProblem]:
+    """Find the answers, so many days old or older, that cannot be right."""
+    problems = []
+    for kind in kinds:
+        name = "name" if "name" in answer_schema(connection, service, kind) else "id"
+        rows = connection.execute(
+            f"SELECT id, CASE WHEN status = 'found' AND trim(coalesce({name}, '')) = '' "
+            "THEN 'found_without_name' WHEN NOT regexp_full_match(id, $valid) THEN 'malformed_id' "
+            f"END AS problem FROM {table(service, kind)} WHERE problem IS NOT NULL AND {_OLDER} ORDER BY id",
+            {"seconds": older_than_days * 86_400, "valid": kind.valid},
+        ).fetchall()
+        problems += [AnswerProblem(kind.name, *row) for row in rows]
+    return problems
+
+
+def refresh_cache(
+    connection: duckdb.DuckDBPyConnection, service: str, kinds: Sequence[Kind], *, older_than_days: float
+) -> int:
+    """Have answers that are older than so many days, and all errors, asked for again; say how many.
+
+    Known names stay in use until the new answer is there.
+    """
+    with transaction(connection):
+        return sum(
+            connection.execute(
+                f"UPDATE {table(service, kind)} SET refresh_wanted = true, failures = 0 "
+                "WHERE status = 'error' OR fetched_at < now() - to_seconds(?)",
+                [older_than_days * 86_400],
+            ).fetchall()[0][0]
+            for kind in kinds
+        )

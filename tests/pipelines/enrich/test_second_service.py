@@ -1,0 +1,323 @@
+"""A second service costs one class and one table: everything else is there already.
+
+The service is made up. It tells years of birth of artists, five ids in a request, and as many a service does
+it reports its troubles inside of HTTP 200.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from etl.chords.keys import KeyMethod
+from etl.pipelines.data3.build import Data3Build, build
+from etl.pipelines.enrich.estimate import estimate
+from etl.pipelines.enrich.run import Enrichment, enrich
+from etl.runtime.errors import EtlError, ExitCode
+from etl.runtime.progress import Progress
+from etl.services.contract import Answer, Kind, Service, failed, found, gone
+from etl.services.errors import (
+    AppError,
+    GarbledError,
+    NotFoundError,
+    RejectedError,
+    ServerError,
+    TransientError,
+)
+from etl.services.politeness.rates import Cost, Limit, Rates, Unit, Window
+from etl.services.politeness.retry import Patience, persist
+from etl.services.politeness.session import PoliteSession
+from etl.services.portions import look_up_halving
+from etl.services.statuses import json_object, raise_for_status
+from etl.store import answers
+from etl.store.database import open_store, read_store
+from tests.support.enrichment import Quiet
+from tests.support.loopback import Arrival, Loopback, Reply
+from tests.support.spotify_songs import write_songs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    import requests
+
+    from etl.pipelines.enrich.state import EnrichmentState
+    from etl.services.politeness.gate import Gate
+
+ARTIST: Final = Kind("artist", "artist_id", "artist_[0-9]+")
+
+MIGRATION: Final = """
+CREATE TABLE almanac_artists (
+    id VARCHAR PRIMARY KEY,
+    status VARCHAR NOT NULL CHECK (status IN ('found', 'gone', 'error')),
+    reason VARCHAR NOT NULL,
+    failures TINYINT NOT NULL,
+    refresh_wanted BOOLEAN NOT NULL,
+    fetched_at TIMESTAMPTZ NOT NULL,
+    born SMALLINT,
+    places VARCHAR[]
+)
+"""
+
+
+class Almanac(Service):
+    """The whole of a second service."""
+
+    name: ClassVar[str] = "almanac"
+    title: ClassVar[str] = "Almanac"
+    kinds: ClassVar[tuple[Kind, ...]] = (ARTIST,)
+    account = "key-1"
+
+    def __init__(self, url: str, rates: Rates) -> None:
+        self.rates = rates
+        self._url = url
+
+    def portions(self, state: object) -> tuple[int, ...]:
+        """Say how many ids a request may hold."""
+        del state
+        return (5,)
+
+    def connect(self, gate: Gate) -> None:
+        """Build the session."""
+        super().connect(gate)
+        self._session = PoliteSession(gate, self.judge, connections=self.connections)
+
+    def judge(self, response: requests.Response) -> dict[str, Any]:
+        """Give what is known by id; troubles come with a code."""
+        raise_for_status(response)
+        body = json_object(response)
+        match body:
+            case {"error": 10}:
+                raise AppError("Almanac does not accept the key (10).", "Get another one.")
+            case {"error": 16}:
+                raise ServerError("16 try again")
+            case {"error": int(code)}:
+                raise RejectedError(f"{code}")
+            case {"years": dict(years)}:
+                return years
+        raise GarbledError("there are no years")
+
+    def look_up(self, kind: Kind, ids: Sequence[str]) -> Iterator[list[Answer]]:
+        """Ask for several artists, one by one where a request with several fails."""
+        yield from look_up_halving(
+            ids, together=lambda part: self._ask(kind, part), alone=lambda item: self._ask_alone(kind, item)
+        )
+
+    def _ask(self, kind: Kind, ids: Sequence[str]) -> list[Answer]:
+        def request() -> dict[str, Any]:
+            url, cost = f"{self._url}/?ids={','.join(ids)}", Cost(tokens=10 * len(ids))
+            years: dict[str, Any] = self._session.request("GET", url, cost=cost).json()
+            return years
+
+        years = persist(self.gate, request)
+        return [
+            found(kind, item, {"born": years[item], "places": ["here", "thére"]})
+            if item in years
+            else gone(kind, item, "not in the list")
+            for item in ids
+        ]
+
+    def _ask_alone(self, kind: Kind, item: str) -> Answer:
+        try:
+            (answer,) = self._ask(kind, [item])
+        except (TransientError, RejectedError, NotFoundError) as error:
+            return failed(kind, item, error.category, str(error))
+        return answer
+
+
+class Server(Loopback):
+    """Knows the years of all artists but some, and can be told to fail."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reply = self._answer
+        self.unknown: set[str] = set()
+        self.bad: set[str] = set()
+        self.error: int | None = None
+        self.hiccups: Counter[str] = Counter()
+        self.asked: Counter[str] = Counter()
+        self.lock = threading.Lock()
+
+    def _answer(self, arrival: Arrival) -> Reply:
+        query = parse_qs(urlsplit(arrival.path).query)["ids"][0]
+        ids = query.split(",")
+        with self.lock:
+            self.hiccups[query] += 1
+            first = self.hiccups[query] == 1
+        error = self.error or (7 if self.bad.intersection(ids) else None)
+        if not error and first and len(self.requests) % 3 == 0:
+            error = 16
+        if error:
+            return Reply(body=json.dumps({"error": error}).encode())
+        with self.lock:
+            self.asked.update(ids)
+        years = {item: 1900 + int(item.split("_")[1]) for item in ids if item not in self.unknown}
+        return Reply(body=json.dumps({"years": years}).encode(), headers={"Content-Type": "text/html"})
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """Serve on the loopback."""
+    with Server() as running:
+        yield running
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """Analyse 200 songs by 40 artists, and make the table of the service."""
+    path = tmp_path / "music.duckdb"
+    request = Data3Build(
+        inputs=(write_songs(tmp_path / "songs.csv", 200),),
+        output=tmp_path / "data3.csv",
+        database=path,
+        npz=None,
+        method=KeyMethod.KRUMHANSL,
+        limit=None,
+        force=False,
+        workers=2,
+    )
+    with Progress("songs") as progress:
+        build(request, progress)
+    with open_store(path) as connection:
+        connection.execute(MIGRATION)
+    return path
+
+
+def ask(
+    server: Server,
+    database: Path,
+    *limits: Limit,
+    interval: float = 0.002,
+    display: Quiet | None = None,
+    **options: Any,
+) -> EnrichmentState:
+    """Run the enrichment in a hurry."""
+    patience = Patience(
+        first_pause=0.001, longest_pause=0.01, jitter=0, first_delay=0.001, longest_delay=0.01, longest_wait=5
+    )
+    request = Enrichment(
+        database=database, command="etl enrich almanac", folder=database.parent, patience=patience, **options
+    )
+    return enrich(request, Almanac(server.url, Rates(interval, limits)), display or Quiet())
+
+
+def rows(database: Path) -> dict[str, tuple[Any, ...]]:
+    """Read what the store has by id."""
+    with read_store(database) as connection:
+        found_rows = connection.execute(
+            "SELECT id, status, reason, born, places FROM almanac_artists"
+        ).fetchall()
+    return {row[0]: row[1:] for row in found_rows}
+
+
+def test_every_id_ends_as_found_gone_or_error(server: Server, database: Path) -> None:
+    """Hiccups are asked again, a bad id is found by halving, and nothing is asked twice after success."""
+    server.unknown, server.bad = {"artist_3"}, {"artist_17"}
+    state = ask(server, database)
+    known = rows(database)
+    assert len(known) == 40
+    assert known["artist_3"] == ("gone", "not in the list", None, None)
+    assert known["artist_17"] == ("error", "rejected: 7", None, None)
+    assert known["artist_5"] == ("found", "", 1905, ["here", "thére"])
+    assert state.answers == {"found": 38, "gone": 1, "error": 1}
+    assert state.errors["server"] > 0
+    assert max(server.asked.values()) == 1
+    sent = len(server.requests)
+    server.bad = set()
+    ask(server, database)
+    assert len(server.requests) - sent <= 2
+    assert rows(database)["artist_17"][0] == "found"
+
+
+def test_estimate_coverage_and_cache_work_for_it_too(server: Server, database: Path) -> None:
+    """They take the kinds from the service and the columns from the table."""
+    service = Almanac(server.url, Rates(0.5, (Limit(4, Window.UTC_DAY),)))
+    ahead = estimate(database, service, {"genre": ["jazz"]})
+    assert (ahead.ids, ahead.portions, ahead.per_day) == ({"artist": 40}, (5,), 4)
+    assert ahead.requests(5) == 8
+    assert ahead.seconds(8) == 86_400 + 4 * 0.5
+    ask(server, database)
+    with open_store(database) as connection:
+        covered = answers.coverage(connection, "almanac", service.kinds)
+        assert covered.songs == covered.settled == 200
+        assert answers.verify_cache(connection, "almanac", service.kinds) == []
+        assert answers.cache_info(connection, "almanac", service.kinds)["ids"].to_list() == [40]
+        assert answers.refresh_cache(connection, "almanac", service.kinds, older_than_days=0) == 40
+    assert estimate(database, service, {}).ids == {"artist": 40}
+
+
+def test_refused_app_ends_the_run_with_advice_and_blames_no_id(server: Server, database: Path) -> None:
+    """An error about the key is not about the ids that were asked for with it."""
+    server.error = 10
+    with pytest.raises(EtlError, match=r"does not accept the key \(10\)\.\nGet another one\."):
+        ask(server, database, interval=0.05)  # two connections
+    assert rows(database) == {}
+    assert len(server.requests) <= 2
+
+
+def test_service_that_reports_failures_in_good_answers_is_parked(server: Server, database: Path) -> None:
+    """A status of 200 is no success: after twenty failures in a row nothing more is sent."""
+    server.error = 16
+    with pytest.raises(EtlError) as caught:
+        ask(server, database)
+    assert caught.value.exit_code == ExitCode.PARKED
+    assert re.search(r"Almanac refuses further requests for now \(16 try again\)", str(caught.value))
+    assert len(server.requests) == 20
+    sent = len(server.requests)
+    with pytest.raises(EtlError):
+        ask(server, database)
+    assert len(server.requests) == sent
+    with read_store(database) as connection:
+        kept = connection.execute("SELECT service, account, key FROM service_state").fetchall()
+    assert kept == [("almanac", "key-1", "breaker")]
+
+
+def test_daily_limit_of_requests_or_tokens_parks_the_run(server: Server, database: Path) -> None:
+    """It does not hang until the next day; what was fetched is kept, with a partial CSV."""
+    for limit in (Limit(3, Window.ROLLING_DAY), Limit(100, Window.ROLLING_DAY, Unit.TOKENS)):
+        display = Quiet()
+        database.with_name("music.duckdb.limits.sqlite").unlink(missing_ok=True)
+        before = len(server.requests)
+        with pytest.raises(EtlError, match=re.escape(str(limit))) as caught:
+            ask(server, database, limit, display=display)
+        assert caught.value.exit_code == ExitCode.PARKED
+        assert 0 < len(server.requests) - before <= 3
+        assert len(display.partials) == 1
+    assert set(rows(database)) == set(server.asked)
+
+
+def test_store_is_free_while_the_run_sleeps(server: Server, database: Path) -> None:
+    """With ``wait`` a parked run holds nothing: another process's writer gets in, and the run goes on."""
+    written: list[float] = []
+
+    class Watching(Quiet):
+        def show(self, state: EnrichmentState) -> None:
+            super().show(state)
+            if state.stage == "waiting" and not written:
+                with open_store(database) as connection:
+                    connection.execute("CREATE TABLE something_else (x INTEGER)")
+                written.append(time.time())
+
+    server.reply = _limited_once(server)
+    state = ask(server, database, display=Watching(), wait=True)
+    assert written
+    assert state.answers["found"] == 40
+    with read_store(database) as connection:
+        statuses = connection.execute("SELECT status FROM runs ORDER BY run_id").fetchall()
+    assert statuses == [("done",), ("parked",), ("done",)]
+
+
+def _limited_once(server: Server) -> Any:
+    usual = server.reply
+
+    def reply(arrival: Arrival) -> Reply:
+        return Reply(503, headers={"Retry-After": "6"}) if len(server.requests) == 3 else usual(arrival)
+
+    return reply

@@ -1,0 +1,210 @@
+"""The polite session against a real server: what it refuses to follow, to wait for, to hold and to repeat."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import etl
+from etl.services.errors import (
+    ForbiddenError,
+    GarbledError,
+    NetworkError,
+    ParkedError,
+    RateLimitedError,
+    RejectedError,
+    ServerError,
+)
+from etl.services.politeness.gate import Gate
+from etl.services.politeness.rates import Rates
+from etl.services.politeness.retry import Patience
+from etl.services.politeness.session import PoliteSession
+from etl.services.state import MemoryState
+from etl.services.statuses import error_of, json_object, raise_for_status
+from tests.support.loopback import Loopback, Reply
+from tests.support.permits import permits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import requests
+
+
+SECRET = "the/secret"  # noqa: S105 - of this test only
+
+
+@pytest.fixture
+def server() -> Iterator[Loopback]:
+    """Serve on the loopback."""
+    with Loopback() as running:
+        yield running
+
+
+def session(
+    *, patience: Patience | None = None, contact: str | None = None, secrets: tuple[str, ...] = ()
+) -> tuple[PoliteSession, Gate]:
+    """Build a session whose judge takes any JSON object."""
+    gate = Gate(
+        "Test",
+        permits(Rates()),
+        MemoryState(),
+        threading.Event(),
+        patience=patience,
+        contact=contact,
+    )
+
+    def judge(response: requests.Response) -> dict[str, Any]:
+        raise_for_status(response, error_of(response)[0])
+        return json_object(response)
+
+    return PoliteSession(gate, judge, secrets=secrets), gate
+
+
+def test_client_libraries_get_what_the_judge_made_of_an_answer(server: Loopback) -> None:
+    """`json()` gives the judged value; the body itself is there as well."""
+    server.reply = lambda _: Reply(body=b'{"a": 1}')
+    response = session()[0].get(server.url)
+    assert response.json() == {"a": 1}
+    assert response.content == b'{"a": 1}'
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/html", "text/plain; charset=iso-8859-1", "application/json; charset=utf-16"]
+)
+def test_answers_are_utf8_whatever_the_headers_claim(server: Loopback, kind: str) -> None:
+    """A name with an accent arrives whole."""
+    body = json.dumps({"name": "Beyoncé"}, ensure_ascii=False).encode()
+    server.reply = lambda _: Reply(body=body, headers={"Content-Type": kind})
+    assert session()[0].get(server.url).json() == {"name": "Beyoncé"}
+
+
+def test_redirects_are_not_followed(server: Loopback) -> None:
+    """One permit is one request."""
+    server.reply = lambda _: Reply(302, headers={"Location": f"{server.url}/elsewhere"})
+    with pytest.raises(GarbledError, match="redirection"):
+        session()[0].get(server.url)
+    assert len(server.requests) == 1
+
+
+def test_password_of_another_user_stays_in_the_netrc_file(
+    server: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The header that the service sends is the one that arrives."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password my-other-password\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    session()[0].get(server.url, headers={"Authorization": "Bearer token"})
+    assert server.requests[0].headers["Authorization"] == "Bearer token"
+    session()[0].get(server.url)
+    assert "Authorization" not in server.requests[1].headers
+
+
+@pytest.mark.parametrize(
+    ("contact", "expected"), [(None, ""), ("somebody@example.org", " (somebody@example.org)")]
+)
+def test_user_agent_names_program_and_contact(server: Loopback, contact: str | None, expected: str) -> None:
+    """Services ask for both."""
+    session(contact=contact)[0].get(server.url)
+    assert server.requests[0].headers["User-Agent"] == f"music-etl/{etl.__version__}{expected}"
+
+
+def test_answer_that_drips_is_given_up_in_time(server: Loopback) -> None:
+    """Each byte comes within the time-out, and the whole takes too long."""
+    server.reply = lambda _: Reply(body=b'{"a": "' + b"x" * 1000 + b'"}', seconds_per_byte=0.05)
+    start = time.monotonic()
+    with pytest.raises(NetworkError, match="took too long"):
+        session(patience=Patience(read=1.0, answer=0.5))[0].get(server.url)
+    assert time.monotonic() - start < 10  # the whole body would take 50 s
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_answer_that_is_too_long_is_given_up(server: Loopback, *, packed: bool) -> None:
+    """Packed ones are measured by what they unpack to, and never held whole."""
+    body = b'{"a": "' + b"x" * 50_000_000 + b'"}'
+    headers = {"Content-Encoding": "gzip"} if packed else {}
+    server.reply = lambda _: Reply(body=gzip.compress(body, 1) if packed else body, headers=headers)
+    with pytest.raises(NetworkError, match="too long"):
+        session(patience=Patience(answer_bytes=1_000_000))[0].get(server.url)
+
+
+def test_packed_answers_are_unpacked(server: Loopback) -> None:
+    """As any browser does."""
+    server.reply = lambda _: Reply(body=gzip.compress(b'{"a": 1}'), headers={"Content-Encoding": "gzip"})
+    assert session()[0].get(server.url).json() == {"a": 1}
+
+
+def test_connections_are_kept_open(server: Loopback) -> None:
+    """Twenty requests of one thread go over one connection."""
+    polite, _ = session()
+    for _ in range(20):
+        polite.get(server.url)
+    assert len({request.port for request in server.requests}) == 1
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_retry_after_counts_with_either_status(server: Loopback, status: int) -> None:
+    """A short one is a pause for everybody, a long one parks."""
+    polite, gate = session()
+    server.reply = lambda _: Reply(status, headers={"Retry-After": "0.3"})
+    with pytest.raises(RateLimitedError):
+        polite.get(server.url)
+    server.reply = lambda _: Reply()
+    start = time.monotonic()
+    polite.get(server.url)
+    assert time.monotonic() - start > 0.25
+    server.reply = lambda _: Reply(status, headers={"Retry-After": "4000"})
+    with pytest.raises(ParkedError) as caught:
+        polite.get(server.url)
+    assert caught.value.not_before == pytest.approx(time.time() + 4000, abs=30)
+    assert gate.traffic.requests == len(server.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (408, ServerError),
+        (425, ServerError),
+        (500, ServerError),
+        (503, ServerError),
+        (403, ForbiddenError),
+        (400, RejectedError),
+        (418, RejectedError),
+    ],
+)
+def test_statuses_say_whose_trouble_it_is(server: Loopback, status: int, expected: type[Exception]) -> None:
+    """Where the service says nothing else."""
+    server.reply = lambda _: Reply(status)
+    with pytest.raises(expected):
+        session()[0].get(server.url)
+
+
+@pytest.mark.parametrize("body", [b"[" * 200_000, b"\xff\xfe{}", b"{", b"7"])
+def test_senseless_bodies_are_garbled_answers(server: Loopback, body: bytes) -> None:
+    """Nesting without end and bytes of no encoding are no tracebacks."""
+    server.reply = lambda _: Reply(body=body)
+    with pytest.raises(GarbledError):
+        session()[0].get(server.url)
+
+
+@pytest.mark.parametrize(
+    "echo", ["{secret}", "Authorization: {header}", "key {quoted} is wrong", "{padding}{header}"]
+)
+def test_secrets_that_a_server_echoes_are_cut_out(server: Loopback, echo: str) -> None:
+    """As they are, encoded for a header or an address, and where the text is cut off."""
+    header = "Basic dGhlLWlkOnRoZS9zZWNyZXQ="  # the-id:the/secret
+    message = echo.format(
+        secret=SECRET, header=header, quoted="the%2Fsecret", padding="x" * (120 - len(header) // 2)
+    )
+    server.reply = lambda _: Reply(400, json.dumps({"error": {"message": message}}).encode())
+    with pytest.raises(RejectedError) as caught:
+        session(secrets=(SECRET,))[0].get(server.url, headers={"Authorization": header})
+    assert "***" in str(caught.value) or "padding" in echo
+    for secret in (SECRET, "the-id", "the%2Fsecret", "dGhl"):
+        assert secret not in str(caught.value)
