@@ -35,7 +35,7 @@ from etl.services.errors import (
 from etl.services.politeness.rates import DAY, Limit, Rates, Window
 from etl.services.politeness.retry import persist
 from etl.services.portions import look_up_halving
-from etl.services.spotify_items import ARTIST, KINDS, SPOTIFY_ID, TRACK, judge_batch, judge_item
+from etl.services.spotify_items import ARTIST, KINDS, TRACK, judge_batch, judge_item
 from etl.services.statuses import error_of, json_object, raise_for_status, retry_after
 
 if TYPE_CHECKING:
