@@ -21,7 +21,7 @@ from etl.chords.word_kernel import number_words
 from etl.exports.line_kernel import complete_lines, field_bytes
 from etl.exports.npz import section_of_chord
 from etl.pipelines.seen_ids import SeenIds
-from etl.runtime.jit import COPY_STEP
+from etl.runtime.jit.plain import COPY_STEP
 from tests.chord_songs import harmony, sample, songs
 
 words = st.text(st.sampled_from("ABab1</>♯\0"), min_size=1, max_size=10)

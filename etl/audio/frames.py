@@ -13,13 +13,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import librosa
-import numba
 import numpy as np
 import scipy.fft
 
 from etl.audio.constantq import BINS_PER_OCTAVE, chroma_cqt
 from etl.audio.spectral import HOP, N_FFT, N_MELS, spectra, tuning_of
 from etl.audio.temporal import rms, zero_crossing_rate
+from etl.runtime.jit import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -118,7 +118,7 @@ def onset_strength(mel_decibels: Floats) -> tuple[Floats, Floats]:
     return mean, median
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _rises(decibels: Floats, mean: Floats, median: Floats) -> None:
     rise = np.empty(N_MELS, dtype=np.float32)
     for t in range(_ONSET_SHIFT, len(decibels)):

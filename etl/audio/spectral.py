@@ -22,12 +22,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import librosa
-import numba
 import numpy as np
 import scipy.fft
 import scipy.signal
 
 from etl.audio.decode import SAMPLE_RATE
+from etl.runtime.jit import kernel, kernel_with
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -259,7 +259,7 @@ def _tables() -> _Tables:
     return _Tables(frequencies, mel, spans, bands, searched[[0, -1]])
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@kernel_with(error_model="numpy")
 def _analyse(  # noqa: PLR0917 -- numba compiles positional calls only
     spectrum: NDArray[np.complex128],
     tables: _Tables,
@@ -289,7 +289,7 @@ def _analyse(  # noqa: PLR0917 -- numba compiles positional calls only
     return n_magnitude, n_power
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+@kernel_with(fastmath=("reassoc", "contract"))
 def _mel_row(power: Floats, filters: Floats, spans: Ints, out: Floats) -> None:
     for m in range(N_MELS):
         total = np.float32(0.0)
@@ -298,7 +298,7 @@ def _mel_row(power: Floats, filters: Floats, spans: Ints, out: Floats) -> None:
         out[m] = total
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@kernel_with(error_model="numpy", fastmath=("reassoc", "contract"))
 def _shape_row(magnitude: Floats, power: Floats, frequencies: NDArray[np.float64], out: Floats) -> None:
     total = first = second = arithmetic = 0.0
     for k in range(N_BINS):
@@ -326,7 +326,7 @@ def _shape_row(magnitude: Floats, power: Floats, frequencies: NDArray[np.float64
     out[3] = np.exp(logarithm / N_BINS) / (arithmetic / N_BINS)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _rolloff_bin(magnitude: Floats) -> int:
     """First bin at which the running sum, added in order as librosa does, reaches 85 % of the whole."""
     sums = np.empty(N_BINS, dtype=np.float32)
@@ -337,7 +337,7 @@ def _rolloff_bin(magnitude: Floats) -> int:
     return int(np.searchsorted(sums, _ROLL_PERCENT * running))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _contrast(magnitude: Floats, band: Ints, valleys: Floats, peaks: Floats, index: int) -> None:
     """Mean of the smallest and of the largest 2 % of one band, kept in two short sorted lists."""
     first, last, count = band
@@ -361,7 +361,7 @@ def _contrast(magnitude: Floats, band: Ints, valleys: Floats, peaks: Floats, ind
     peaks[index] = high.mean()
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _find_peaks(values: Floats, searched: Ints, found: Floats, n: int) -> int:
     """Append interpolated local maxima above a tenth of the largest value; return the new count."""
     threshold = _PEAK_THRESHOLD * values.max()
