@@ -21,12 +21,12 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import librosa
 import numpy as np
 import scipy.fft
 import scipy.signal
 
 from etl.audio.decode import SAMPLE_RATE
+from etl.audio.filters import chroma_filters, mel_filters, octaves
 from etl.runtime.jit import kernel, kernel_with
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ _TOP_DB: Final = 80.0
 _ROLL_PERCENT: Final = np.float32(0.85)
 _PEAK_THRESHOLD: Final = np.float32(0.1)
 _PEAK_HZ: Final = (150.0, 4000.0)
+_TUNING_STEPS: Final = 100
 _TINY: Final = float(np.finfo(np.float32).tiny)
 
 
@@ -129,7 +130,7 @@ def spectra(signal: Floats) -> tuple[Spectra, Floats, Peaks]:
         of_magnitude.append(found[0, :n_magnitude].copy())
         of_power.append(found[1, :n_power].copy())
     tuning = tuning_of(_joined(of_power), bins_per_octave=12)
-    filters = librosa.filters.chroma(sr=SAMPLE_RATE, n_fft=N_FFT, tuning=tuning).T.astype(np.float32)
+    filters = chroma_filters(SAMPLE_RATE, N_FFT, tuning).T
     chroma = np.concatenate([power @ filters for power in _powers(signal, kept)])
     features = Spectra(
         centroid=scalars[:, 0],
@@ -211,7 +212,10 @@ def tuning_of(peaks: Peaks, *, bins_per_octave: int) -> float:
     if not len(peaks.frequencies):
         return 0.0
     strong = peaks.frequencies[peaks.magnitudes >= np.median(peaks.magnitudes)]
-    return float(librosa.pitch_tuning(strong, bins_per_octave=bins_per_octave))
+    residual = np.mod(bins_per_octave * octaves(strong), 1.0)
+    residual[residual >= 0.5] -= 1.0
+    counts, edges = np.histogram(residual, np.linspace(-0.5, 0.5, _TUNING_STEPS + 1))
+    return float(edges[np.argmax(counts)])
 
 
 def _powers(signal: Floats, kept: Floats) -> Iterator[Floats]:
@@ -244,8 +248,8 @@ class _Tables(NamedTuple):
 
 @cache
 def _tables() -> _Tables:
-    frequencies = librosa.fft_frequencies(sr=SAMPLE_RATE, n_fft=N_FFT)
-    mel = librosa.filters.mel(sr=SAMPLE_RATE, n_fft=N_FFT, n_mels=N_MELS)
+    frequencies = np.fft.rfftfreq(N_FFT, 1.0 / SAMPLE_RATE)
+    mel = mel_filters(SAMPLE_RATE, N_FFT, N_MELS)
     spans = np.array([[row.nonzero()[0][0], row.nonzero()[0][-1] + 1] for row in mel], dtype=np.int64)
     edges = np.concatenate([[0.0], 200.0 * 2.0 ** np.arange(N_BANDS)])
     bands = np.empty((N_BANDS, 3), dtype=np.int64)
