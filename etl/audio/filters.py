@@ -1,6 +1,6 @@
 """Filters of the spectral features, by numpy alone: mel bands, pitch classes, constant-Q wavelets.
 
-Each is bit by bit that of librosa 0.11, whose module of them compiles two dozen functions when it is imported.
+Each is bit by bit that of librosa 0.11, which compiles two dozen functions when it is first imported.
 
 References
 ----------

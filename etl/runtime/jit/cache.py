@@ -23,7 +23,7 @@ from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
-from etl.runtime.jit.folder import LOCK, readable_folders, writable_folder
+from etl.runtime.compile_folder import LOCK, readable_folders, writable_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +58,7 @@ class CompileCache(_Cache):
         return None if folder is None else str(folder)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Load the code for some argument types, or None, and then nobody else compiles it until it is saved."""
+        """Load the code for some argument types; after None nobody else compiles it until it is saved."""
         target_context.refresh()
         if not self._is_on:
             return None

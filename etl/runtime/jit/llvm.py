@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-
 def _places(context: Any, builder: Any, signature: Any, arguments: Any) -> tuple[Any, Any]:
     """Point to ``target[at]`` and ``source[start]`` of the arguments of a copy."""
     into, outof = (context.make_array(signature.args[i])(context, builder, arguments[i]) for i in (0, 2))
@@ -38,7 +37,6 @@ def _copy_bytes(
 
 
 copy_bytes = intrinsic(_copy_bytes)
-
 
 
 def _copy_steps(

@@ -1,4 +1,4 @@
-"""Where machine code is kept between runs; found without numba, so that a parent can say it for its workers."""
+"""Where machine code is kept between runs; found without numba, by a parent for its workers."""
 
 from __future__ import annotations
 
