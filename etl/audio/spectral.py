@@ -248,7 +248,7 @@ class _Tables(NamedTuple):
 
 @cache
 def _tables() -> _Tables:
-    frequencies = np.fft.rfftfreq(N_FFT, 1.0 / SAMPLE_RATE)
+    frequencies = np.fft.rfftfreq(N_FFT, 1.0 / SAMPLE_RATE).astype(np.float64, copy=False)
     mel = mel_filters(SAMPLE_RATE, N_FFT, N_MELS)
     spans = np.array([[row.nonzero()[0][0], row.nonzero()[0][-1] + 1] for row in mel], dtype=np.int64)
     edges = np.concatenate([[0.0], 200.0 * 2.0 ** np.arange(N_BANDS)])

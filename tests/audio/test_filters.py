@@ -36,11 +36,13 @@ def test_wavelets_and_what_is_kept_of_them_are_librosas(tuning):
     bandwidth = 0.02
     filters, lengths = wavelets(frequencies, SR, bandwidth)
     expected, expected_lengths = librosa.filters.wavelet(
-        freqs=frequencies, sr=SR, alpha=np.full(36, bandwidth)
+        freqs=frequencies,
+        sr=SR,
+        alpha=np.full(36, bandwidth),  # type: ignore[arg-type]
     )
     np.testing.assert_array_equal(filters, expected)
     np.testing.assert_array_equal(lengths, expected_lengths)
-    spectra = np.fft.fft(filters, axis=1)
+    spectra = np.fft.fft(filters, axis=1).astype(np.complex64)
     np.testing.assert_array_equal(
         without_faint(spectra, 0.01), librosa.util.sparsify_rows(spectra, quantile=0.01).toarray()
     )

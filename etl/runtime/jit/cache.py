@@ -78,7 +78,7 @@ class CompileCache(_Cache):
             return
         name, folder = self._name(sig, data.codegen), writable_folder()
         if folder is not None and not data.library.has_dynamic_globals and not data.lifted:
-            code = dumps(data._reduce())  # noqa: SLF001 -- what numba's own cache keeps
+            code: bytes = dumps(data._reduce())  # type: ignore[no-untyped-call] # noqa: SLF001 -- what numba keeps
             fresh = folder / f"{name}.new"  # of a process that was killed: the next writes it anew
             with suppress(OSError):
                 fresh.write_bytes(_sum(name, self._source(), code) + code)
@@ -108,7 +108,7 @@ def _sum(name: str, source: bytes, code: bytes) -> bytes:
 
 def _read(name: str, source: bytes, target_context: Any) -> Any:
     for folder in readable_folders():
-        with suppress(OSError):
+        with suppress(OSError, ImportError, AttributeError):  # not there; or of types that have moved since
             kept = (folder / name).read_bytes()
             code = kept[_SUM_BYTES:]
             if kept[:_SUM_BYTES] == _sum(name, source, code):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class KernelDispatcher(CPUDispatcher):  # type: ignore[misc]
+class KernelDispatcher(CPUDispatcher):
     """A compiled function."""
 
     def keep_on_disk(self, source: Callable[[], bytes], on_miss: Callable[[], None]) -> None:
@@ -22,5 +22,6 @@ class KernelDispatcher(CPUDispatcher):  # type: ignore[misc]
 
     def get_call_template(self, args: Any, kws: Any) -> Any:
         """Compile for the type of a number that a caller names: numba would do it again for each number."""
-        plain = {name: types.unliteral(kind) for name, kind in kws.items()}
-        return super().get_call_template(tuple(map(types.unliteral, args)), plain)
+        unliteral: Any = types.unliteral
+        plain = {name: unliteral(kind) for name, kind in kws.items()}
+        return super().get_call_template(tuple(map(unliteral, args)), plain)

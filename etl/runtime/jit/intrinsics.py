@@ -6,6 +6,7 @@ plain Python, from :mod:`etl.runtime.jit.plain`, is compiled instead.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 from etl.runtime.jit import plain
@@ -23,14 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["COPY_STEP", "copy_bytes", "copy_steps", "load_word", "trailing_zeros"]
 
-try:
-    from etl.runtime.jit import llvm as _machine
-except (ImportError, AttributeError):
-    _machine = None  # type: ignore[assignment]
-
 
 def _best(name: str) -> Any:
-    return inlined(getattr(plain, name)) if _machine is None else getattr(_machine, name)
+    try:
+        return getattr(import_module("etl.runtime.jit.llvm"), name)
+    except (ImportError, AttributeError):
+        return inlined(getattr(plain, name))
 
 
 copy_bytes = cast("Copy", _best("copy_bytes"))
