@@ -22,6 +22,6 @@ def warm_up(
     total = 0
     for done in compile_families(workers or default_workers()):
         total += done.functions
-        what = f"{done.functions} functions compiled" if done.functions else "everything was compiled"
+        what = f"functions compiled: {done.functions}" if done.functions else "everything was compiled"
         typer.echo(f"{done.family}: {what}, {done.seconds:.1f} s")
-    typer.echo(f"{total} functions compiled in all.")
+    typer.echo(f"functions compiled in all: {total}")

@@ -112,7 +112,8 @@ def _read(name: str, source: bytes, target_context: Any) -> Any:
             kept = (folder / name).read_bytes()
             code = kept[_SUM_BYTES:]
             if kept[:_SUM_BYTES] == _sum(name, source, code):
-                return CompileResult._rebuild(target_context, *pickle.loads(code))  # noqa: S301, SLF001 -- our own
+                rebuild: Any = CompileResult._rebuild  # noqa: SLF001 -- what numba's own cache calls
+                return rebuild(target_context, *pickle.loads(code))  # noqa: S301 -- only we write there
     return None
 
 
