@@ -57,7 +57,7 @@ app.command(epilog="Example: etl demo tryout")(demo.demo)
 app.command(epilog="Example: etl status --db data/music.duckdb")(status.status)
 app.command(epilog="Example: etl validate data3.csv --schema data3")(validate.validate)
 app.command(epilog=query.EXAMPLES)(query.query)
-app.command(epilog="Example: etl warm-up")(warm_up.warm_up)
+app.command(epilog="Example: etl warm-up --workers 2")(warm_up.warm_up)
 
 
 def _print_version(value: bool) -> None:

@@ -216,9 +216,8 @@ def chord_path(
                             score += levels[pc] * gains[quality, place] + lowest[pc] * chord_bass
                         scores[quality * 12 + root] = score
             if beat == first:
-                for chord in range(
-                    chords + 1
-                ):  # for `best[:] = scores` numba compiles strings, for two seconds
+                # By hand: for `best[:] = scores` numba compiles strings, for two seconds.
+                for chord in range(chords + 1):
                     best[chord] = scores[chord]
                 continue
             top = best.argmax()
