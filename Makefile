@@ -7,9 +7,11 @@ REQUIREMENTS := requirements-dev.txt
 .PHONY: demo test lint format bench requirements clean
 
 demo: $(VENV)/.ready
+	$(BIN)/etl warm-up
 	$(BIN)/etl demo
 
 test: $(VENV)/.ready
+	$(BIN)/etl warm-up
 	$(BIN)/pytest -n auto
 
 lint: $(VENV)/.ready

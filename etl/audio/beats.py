@@ -18,12 +18,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import librosa
 import numpy as np
 import scipy.fft
 import scipy.ndimage
 import scipy.signal
 
+from etl.audio.beat_path import beat_path
 from etl.audio.signal import SAMPLE_RATE
 from etl.audio.spectral import HOP
 
@@ -52,6 +52,7 @@ _MIN_TEETH: Final = 2
 _MIN_FRAMES: Final = int(_MIN_TEETH * FRAME_RATE / _SUPPORTED) + 1
 _PRIOR_BPM: Final = 120.0
 _PRIOR_OCTAVES: Final = 1.0
+_MAX_BPM: Final = 320.0
 
 # The regression may correct the comb by the comb's own error; beyond it the tracker has slipped.
 _TRUST: Final = 0.01
@@ -104,7 +105,7 @@ def rhythm(envelope: Floats) -> Rhythm:
     salience = _comb(correlation, _TEMPI)
     prior = -0.5 * (np.log2(_TEMPI / _PRIOR_BPM) / _PRIOR_OCTAVES) ** 2
     bpm = float(_TEMPI[np.argmax(np.log(np.maximum(salience, 1e-3)) + prior)])
-    _, beats = librosa.beat.beat_track(onset_envelope=envelope, sr=SAMPLE_RATE, hop_length=HOP, bpm=bpm)
+    beats = beat_path(envelope, _frames_per_beat(bpm))
     bpm = _refined(beats, bpm)
     own, half, double = np.clip(_comb(correlation, np.array([bpm, bpm / 2, bpm * 2])), 0.0, 1.0)
     support = float((scipy.ndimage.maximum_filter1d(envelope, 5)[beats] > 0).mean()) if len(beats) else 0.0
@@ -174,11 +175,20 @@ def track_beats(envelope: Floats) -> tuple[float, NDArray[np.int64]]:
     if not envelope.any():
         return 0.0, np.empty(0, dtype=np.int64)
     tempogram = mean_tempogram(envelope)
-    (tempo,) = librosa.feature.tempo(
-        tg=tempogram[:, np.newaxis], sr=SAMPLE_RATE, hop_length=HOP, aggregate=None
-    )
-    _, beats = librosa.beat.beat_track(onset_envelope=envelope, sr=SAMPLE_RATE, hop_length=HOP, bpm=tempo)
-    return float(tempo), beats
+    tempo = _likeliest_lag(tempogram)
+    return tempo, beat_path(envelope, _frames_per_beat(tempo))
+
+
+def _likeliest_lag(tempogram: NDArray[np.float64]) -> float:
+    """Give the tempo of the lag that is strongest under the prior; below 320 beats per minute."""
+    tempi = 60.0 * SAMPLE_RATE / (HOP * np.arange(1.0, len(tempogram)))
+    prior = -0.5 * ((np.log2(tempi) - np.log2(_PRIOR_BPM)) / _PRIOR_OCTAVES) ** 2
+    prior[tempi >= _MAX_BPM] = -np.inf
+    return float(tempi[np.argmax(np.log1p(1e6 * tempogram[1:]) + prior)])
+
+
+def _frames_per_beat(bpm: float) -> int:
+    return int(np.round(FRAME_RATE * 60.0 / bpm))
 
 
 def mean_tempogram(envelope: Floats) -> NDArray[np.float64]:

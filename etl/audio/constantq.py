@@ -15,13 +15,13 @@ References
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-import librosa
 import numpy as np
 import scipy.fft
 import soxr
 
+from etl.audio.filters import wavelets, without_faint
 from etl.audio.signal import SAMPLE_RATE
 from etl.audio.spectral import HOP, framed, n_frames, normalised
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 BINS_PER_OCTAVE: Final = 36
 N_OCTAVES: Final = 7
-FMIN: Final = float(librosa.note_to_hz("C1"))
-"""Hz; the lowest bin, before tuning."""
+FMIN: Final = 440.0 * 2.0 ** ((24 - 69) / 12)
+"""Hz; C1, the lowest bin, before tuning."""
 
 _BLOCK: Final = 256
 _SPARSITY: Final = 0.01
@@ -102,14 +102,13 @@ def _basis(tuning: float) -> _Basis:
     """Build the filters for one tuning as ``librosa.vqt`` does; every octave at its own rate has the same."""
     fmin = FMIN * 2.0 ** (tuning / BINS_PER_OCTAVE)
     n_bins = BINS_PER_OCTAVE * N_OCTAVES
-    top = librosa.cqt_frequencies(n_bins, fmin=fmin, bins_per_octave=BINS_PER_OCTAVE)[-BINS_PER_OCTAVE:]
+    top = (fmin * 2.0 ** (np.arange(n_bins) / BINS_PER_OCTAVE))[-BINS_PER_OCTAVE:]
     ratio = 2.0 ** (2.0 / BINS_PER_OCTAVE)
-    alpha: Any = np.full(BINS_PER_OCTAVE, (ratio - 1) / (ratio + 1))  # librosa annotates a number only
-    filters, lengths = librosa.filters.wavelet(freqs=top, sr=SAMPLE_RATE, alpha=alpha, pad_fft=True, norm=1)
+    filters, lengths = wavelets(top, SAMPLE_RATE, (ratio - 1) / (ratio + 1))
     n_fft = filters.shape[1]
     filters *= lengths[:, np.newaxis] / float(n_fft)
     spectra = np.fft.fft(filters, axis=1)[:, : n_fft // 2 + 1]
-    sparse = librosa.util.sparsify_rows(spectra, quantile=_SPARSITY, dtype=np.complex64).toarray()
+    sparse = without_faint(spectra.astype(np.complex64), _SPARSITY)
     # An octave k down, librosa weights the filters by sqrt(2**k) and divides by sqrt(length * 2**k).
     sparse /= np.sqrt(lengths)[:, np.newaxis].astype(np.float32)
     used = np.flatnonzero(sparse.any(axis=0))

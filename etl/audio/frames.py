@@ -12,14 +12,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import librosa
-import numba
 import numpy as np
 import scipy.fft
 
 from etl.audio.constantq import BINS_PER_OCTAVE, chroma_cqt
 from etl.audio.spectral import HOP, N_FFT, N_MELS, spectra, tuning_of
 from etl.audio.waveform import rms, zero_crossing_rate
+from etl.runtime.jit import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -87,7 +86,7 @@ def analyse(signal: Floats) -> Frames:
         chroma_stft=found.chroma,
         chroma_cqt=harmony,
         contrast=found.contrast,
-        tonnetz=np.ascontiguousarray(librosa.feature.tonnetz(chroma=harmony.T, sr=1).T, dtype=np.float32),
+        tonnetz=tonnetz(harmony),
         centroid=found.centroid,
         bandwidth=found.bandwidth,
         rolloff=found.rolloff,
@@ -97,6 +96,27 @@ def analyse(signal: Floats) -> Frames:
         zero_crossing_rate=zero_crossing_rate(signal),
         onset_median=onset_median,
     )
+
+
+def tonnetz(chroma: Floats) -> Floats:
+    """Place each chroma in the plane of fifths, of minor and of major thirds [3]_.
+
+    Parameters
+    ----------
+    chroma
+        Shape (frames, 12), not negative.
+
+    Returns
+    -------
+    ndarray
+        Shape (frames, 6): x and y of each, -1 to 1, of the thirds by half for the major.
+    """
+    angles = np.multiply.outer([7 / 6, 7 / 6, 3 / 2, 3 / 2, 2 / 3, 2 / 3], np.arange(12.0))
+    angles[::2] -= 0.5  # sines
+    circles = np.array([[1], [1], [1], [1], [0.5], [0.5]]) * np.cos(np.pi * angles)
+    sums = chroma.sum(axis=1, dtype=np.float64, keepdims=True)
+    sums[sums < np.finfo(np.float32).tiny] = 1.0
+    return np.ascontiguousarray((circles @ (chroma / sums).astype(np.float32).T).T, dtype=np.float32)
 
 
 def onset_strength(mel_decibels: Floats) -> tuple[Floats, Floats]:
@@ -118,7 +138,7 @@ def onset_strength(mel_decibels: Floats) -> tuple[Floats, Floats]:
     return mean, median
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _rises(decibels: Floats, mean: Floats, median: Floats) -> None:
     rise = np.empty(N_MELS, dtype=np.float32)
     for t in range(_ONSET_SHIFT, len(decibels)):

@@ -21,13 +21,13 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import librosa
-import numba
 import numpy as np
 import scipy.fft
 import scipy.signal
 
+from etl.audio.filters import chroma_filters, mel_filters, octaves
 from etl.audio.signal import SAMPLE_RATE
+from etl.runtime.jit import kernel, kernel_with
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,6 +60,7 @@ _TOP_DB: Final = 80.0
 _ROLL_PERCENT: Final = np.float32(0.85)
 _PEAK_THRESHOLD: Final = np.float32(0.1)
 _PEAK_HZ: Final = (150.0, 4000.0)
+_TUNING_STEPS: Final = 100
 _TINY: Final = float(np.finfo(np.float32).tiny)
 
 
@@ -129,7 +130,7 @@ def spectra(signal: Floats) -> tuple[Spectra, Floats, Peaks]:
         of_magnitude.append(found[0, :n_magnitude].copy())
         of_power.append(found[1, :n_power].copy())
     tuning = tuning_of(_joined(of_power), bins_per_octave=12)
-    filters = librosa.filters.chroma(sr=SAMPLE_RATE, n_fft=N_FFT, tuning=tuning).T.astype(np.float32)
+    filters = chroma_filters(SAMPLE_RATE, N_FFT, tuning).T
     chroma = np.concatenate([power @ filters for power in _powers(signal, kept)])
     features = Spectra(
         centroid=scalars[:, 0],
@@ -211,7 +212,10 @@ def tuning_of(peaks: Peaks, *, bins_per_octave: int) -> float:
     if not len(peaks.frequencies):
         return 0.0
     strong = peaks.frequencies[peaks.magnitudes >= np.median(peaks.magnitudes)]
-    return float(librosa.pitch_tuning(strong, bins_per_octave=bins_per_octave))
+    residual = np.mod(bins_per_octave * octaves(strong), 1.0)
+    residual[residual >= 0.5] -= 1.0
+    counts, edges = np.histogram(residual, np.linspace(-0.5, 0.5, _TUNING_STEPS + 1))
+    return float(edges[np.argmax(counts)])
 
 
 def _powers(signal: Floats, kept: Floats) -> Iterator[Floats]:
@@ -244,8 +248,8 @@ class _Tables(NamedTuple):
 
 @cache
 def _tables() -> _Tables:
-    frequencies = librosa.fft_frequencies(sr=SAMPLE_RATE, n_fft=N_FFT)
-    mel = librosa.filters.mel(sr=SAMPLE_RATE, n_fft=N_FFT, n_mels=N_MELS)
+    frequencies = np.fft.rfftfreq(N_FFT, 1.0 / SAMPLE_RATE).astype(np.float64, copy=False)
+    mel = mel_filters(SAMPLE_RATE, N_FFT, N_MELS)
     spans = np.array([[row.nonzero()[0][0], row.nonzero()[0][-1] + 1] for row in mel], dtype=np.int64)
     edges = np.concatenate([[0.0], 200.0 * 2.0 ** np.arange(N_BANDS)])
     bands = np.empty((N_BANDS, 3), dtype=np.int64)
@@ -259,7 +263,7 @@ def _tables() -> _Tables:
     return _Tables(frequencies, mel, spans, bands, searched[[0, -1]])
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@kernel_with(error_model="numpy")
 def _analyse(  # noqa: PLR0917 -- numba compiles positional calls only
     spectrum: NDArray[np.complex128],
     tables: _Tables,
@@ -289,7 +293,7 @@ def _analyse(  # noqa: PLR0917 -- numba compiles positional calls only
     return n_magnitude, n_power
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+@kernel_with(fastmath=("reassoc", "contract"))
 def _mel_row(power: Floats, filters: Floats, spans: Ints, out: Floats) -> None:
     for m in range(N_MELS):
         total = np.float32(0.0)
@@ -298,7 +302,7 @@ def _mel_row(power: Floats, filters: Floats, spans: Ints, out: Floats) -> None:
         out[m] = total
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@kernel_with(error_model="numpy", fastmath=("reassoc", "contract"))
 def _shape_row(magnitude: Floats, power: Floats, frequencies: NDArray[np.float64], out: Floats) -> None:
     total = first = second = arithmetic = 0.0
     for k in range(N_BINS):
@@ -326,7 +330,7 @@ def _shape_row(magnitude: Floats, power: Floats, frequencies: NDArray[np.float64
     out[3] = np.exp(logarithm / N_BINS) / (arithmetic / N_BINS)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _rolloff_bin(magnitude: Floats) -> int:
     """First bin at which the running sum, added in order as librosa does, reaches 85 % of the whole."""
     sums = np.empty(N_BINS, dtype=np.float32)
@@ -337,7 +341,7 @@ def _rolloff_bin(magnitude: Floats) -> int:
     return int(np.searchsorted(sums, _ROLL_PERCENT * running))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _contrast(magnitude: Floats, band: Ints, valleys: Floats, peaks: Floats, index: int) -> None:
     """Mean of the smallest and of the largest 2 % of one band, kept in two short sorted lists."""
     first, last, count = band
@@ -361,7 +365,7 @@ def _contrast(magnitude: Floats, band: Ints, valleys: Floats, peaks: Floats, ind
     peaks[index] = high.mean()
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _find_peaks(values: Floats, searched: Ints, found: Floats, n: int) -> int:
     """Append interpolated local maxima above a tenth of the largest value; return the new count."""
     threshold = _PEAK_THRESHOLD * values.max()

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from etl.runtime.jit import inlined, kernel, load_word, trailing_zeros
+from etl.runtime.jit import inlined, kernel
+from etl.runtime.jit.intrinsics import load_word, trailing_zeros
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -161,8 +161,9 @@ def data3(
             ),
             catalog.configured("spotify", settings),
         )
+    without_matrix_products()
     total = 0 if limit else sum(path.stat().st_size for path in paths)
-    with Progress("songs", total=total) as progress, without_matrix_products():
+    with Progress("songs", total=total) as progress:
         summary = build(request, progress)
     typer.echo(describe(request, summary), err=log_json)
     if enrichment is not None:

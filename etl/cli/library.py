@@ -202,6 +202,7 @@ def _run(
     normalize: str = "none",
 ) -> None:
     from etl.pipelines.audio.library import LibraryRun, plan, run_library, status
+    from etl.runtime.compile_folder import writable_folder
     from etl.store.database import read_store
 
     database = database_path(options.db)
@@ -215,6 +216,8 @@ def _run(
         limit=options.limit,
         workers=options.workers or default_workers(),
     )
+    if "sonic" in stages and not options.dry_run:
+        writable_folder()  # where there is none it is said here, for all workers
     for line in (plan if options.dry_run else run_library)(database, request):
         typer.echo(line)
     if options.stats_after and database.exists():

@@ -262,6 +262,7 @@ def _run(
 ) -> None:
     from etl.pipelines.midi.request import MidiRun, Stage
     from etl.pipelines.midi.run import preview, run_midi
+    from etl.runtime.compile_folder import writable_folder
 
     unknown = [stage for stage in stages if stage not in set(Stage)]
     if unknown:
@@ -278,6 +279,7 @@ def _run(
     if dry_run:
         typer.echo(preview(request))
         return
+    writable_folder()  # where there is none it is said here, for all workers
     typer.echo(describe(run_midi(request, ProcessPool(workers or default_workers(), KERNELS))))
 
 

@@ -13,7 +13,7 @@ from etl.chords.ragged import Ragged
 from etl.chords.romantext import RomanStyle, styled
 from etl.exports.line_kernel import complete_lines, field_bytes
 from etl.music.spotify_ids import SPOTIFY_ID
-from etl.runtime.jit import COPY_STEP
+from etl.runtime.jit.plain import COPY_STEP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from etl.runtime.jit import copy_bytes, copy_steps, kernel, load_word, trailing_zeros
+from etl.runtime.jit import kernel
+from etl.runtime.jit.intrinsics import copy_bytes, copy_steps, load_word, trailing_zeros
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -216,7 +216,9 @@ def chord_path(
                             score += levels[pc] * gains[quality, place] + lowest[pc] * chord_bass
                         scores[quality * 12 + root] = score
             if beat == first:
-                best[:] = scores
+                # By hand: for `best[:] = scores` numba compiles strings, for two seconds.
+                for chord in range(chords + 1):
+                    best[chord] = scores[chord]
                 continue
             top = best.argmax()
             change = best[top] - weights[8]

@@ -14,7 +14,8 @@ import numpy as np
 from etl.midi.bytes_kernel import MTRK
 from etl.midi.parse_kernel import MTHD
 from etl.midi.time_kernel import DEFAULT_TEMPO
-from etl.runtime.jit import copy_bytes, kernel
+from etl.runtime.jit import kernel
+from etl.runtime.jit.intrinsics import copy_bytes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

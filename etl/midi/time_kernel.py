@@ -165,7 +165,11 @@ def _tempo_map(
     if not in_order:
         # Tempos of several tracks; a stable sort keeps the later of two at one tick behind the earlier.
         steps = tempos[first:row].copy()
-        order = np.argsort(steps["tick"], kind="mergesort")
+        # A plain array: for a column of records the sort would be compiled once more.
+        ticks = np.empty(len(steps), np.int64)
+        for step in range(len(steps)):
+            ticks[step] = steps[step].tick
+        order = np.argsort(ticks, kind="mergesort")
         for place in range(len(order)):
             tempos[first + place] = steps[order[place]]
     kept = first
@@ -176,8 +180,8 @@ def _tempo_map(
     row = kept + 1
     for step in range(first + 1, row):
         before = tempos[step - 1]
-        ticks = tempos[step].tick - before.tick
-        tempos[step].seconds = before.seconds + ticks * _tick_seconds(record, before.microseconds)
+        passed = tempos[step].tick - before.tick
+        tempos[step].seconds = before.seconds + passed * _tick_seconds(record, before.microseconds)
     return row
 
 

@@ -20,7 +20,7 @@ from etl.chords.tokens import tokenise
 from etl.chords.word_kernel import number_words
 from etl.exports.line_kernel import complete_lines, field_bytes
 from etl.exports.npz import section_of_chord
-from etl.runtime.jit import COPY_STEP
+from etl.runtime.jit.plain import COPY_STEP
 from etl.sources.chords.seen_ids import SeenIds
 from tests.support.chord_songs import harmony, sample, songs
 

@@ -11,11 +11,12 @@ from etl.midi.split_kernel import write_parts
 from etl.midi.stats_kernel import FILE_STATS, PART, file_stats, part_stats
 from etl.runtime.jit import without_matrix_products
 
+without_matrix_products()
+
 # The compiled code is loaded at the first call.
-with without_matrix_products():
-    _EMPTY = read_files([])
-    part_stats(_EMPTY.files, _EMPTY.notes, _EMPTY.note_offsets, np.empty(0, PART))
-    file_stats(_EMPTY.files, _EMPTY.notes, _EMPTY.note_offsets, np.empty(0, FILE_STATS))
-    _NONE = np.empty(0, np.int64)
-    _RECORD = np.zeros(1, FILE)[0]
-    write_parts(_EMPTY.data, _RECORD, _EMPTY.notes, _EMPTY.events, _NONE, _NONE, np.empty(0, np.uint8))
+_EMPTY = read_files([])
+part_stats(_EMPTY.files, _EMPTY.notes, _EMPTY.note_offsets, np.empty(0, PART))
+file_stats(_EMPTY.files, _EMPTY.notes, _EMPTY.note_offsets, np.empty(0, FILE_STATS))
+_NONE = np.empty(0, np.int64)
+_RECORD = np.zeros(1, FILE)[0]
+write_parts(_EMPTY.data, _RECORD, _EMPTY.notes, _EMPTY.events, _NONE, _NONE, np.empty(0, np.uint8))

@@ -1,51 +1,17 @@
-"""The one place where numba compiles: a typed decorator for kernels that run without the interpreter lock."""
+"""Instructions that LLVM knows and numba does not."""
 
 from __future__ import annotations
 
-import sys
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
 import numba
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from etl.runtime.jit.plain import COPY_STEP
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    import numpy as np
-    from numpy.typing import NDArray
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-_BLAS: Final = "scipy.linalg.cython_blas"
-
-
-@contextmanager
-def without_matrix_products() -> Iterator[None]:
-    """Load compiled code sooner by a third, for a process whose kernels multiply no matrices, ever.
-
-    With the first compiled code numba imports ``scipy.linalg``, for matrix products.
-    """
-    is_there = _BLAS in sys.modules
-    if not is_there:
-        sys.modules[_BLAS] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        if not is_there:
-            del sys.modules[_BLAS]
-
-
-def kernel(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile a function to machine code, kept on disk between runs, releasing the interpreter lock."""
-    return cast("Callable[P, R]", numba.njit(cache=True, nogil=True)(function))
-
-
-def inlined(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile a function into the kernels that call it; for small ones in inner loops."""
-    return cast("Callable[P, R]", numba.njit(inline="always")(function))
+    from collections.abc import Callable
 
 
 def _places(context: Any, builder: Any, signature: Any, arguments: Any) -> tuple[Any, Any]:
@@ -70,16 +36,7 @@ def _copy_bytes(
     return _copy_signature(target, source), generate
 
 
-copy_bytes = cast(
-    "Callable[[NDArray[np.uint8], int, NDArray[np.uint8], int, int], None]", intrinsic(_copy_bytes)
-)
-"""Within a kernel: ``target[at : at + size] = source[start : start + size]`` by the machine's own copy.
-
-A loop or a slice takes several times as long for pieces of a few dozen bytes. Nothing is checked.
-"""
-
-
-COPY_STEP: Final = 32
+copy_bytes = intrinsic(_copy_bytes)
 
 
 def _copy_steps(
@@ -96,13 +53,7 @@ def _copy_steps(
     return _copy_signature(target, source), generate
 
 
-copy_steps = cast(
-    "Callable[[NDArray[np.uint8], int, NDArray[np.uint8], int, int], None]", intrinsic(_copy_steps)
-)
-"""Within a kernel: as :data:`copy_bytes`, faster for short pieces, but in steps of :data:`COPY_STEP` bytes.
-
-It reads and writes up to a step too many, for which both arrays must have room.
-"""
+copy_steps = intrinsic(_copy_steps)
 
 
 def _load_word(_context: Any, source: numba.types.Array, _at: Any) -> tuple[Any, Callable[..., Any]]:
@@ -115,8 +66,7 @@ def _load_word(_context: Any, source: numba.types.Array, _at: Any) -> tuple[Any,
     return numba.types.uint64(source, numba.types.int64), generate
 
 
-load_word = cast("Callable[[NDArray[np.uint8], int], np.uint64]", intrinsic(_load_word))
-"""Within a kernel: the eight bytes from a place on as one number. Nothing is checked."""
+load_word = intrinsic(_load_word)
 
 
 def _trailing_zeros(_context: Any, _number: Any) -> tuple[Any, Callable[..., Any]]:
@@ -126,5 +76,4 @@ def _trailing_zeros(_context: Any, _number: Any) -> tuple[Any, Callable[..., Any
     return numba.types.int64(numba.types.uint64), generate
 
 
-trailing_zeros = cast("Callable[[np.uint64], int]", intrinsic(_trailing_zeros))
-"""Within a kernel: how many zero bits a number other than zero ends in."""
+trailing_zeros = intrinsic(_trailing_zeros)

@@ -1,0 +1,108 @@
+"""Compiling ahead, and first runs with many workers at once."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import mido
+import numpy as np
+import pytest
+import soundfile
+
+from etl.runtime.compile_folder import LOCK, writable_folder
+from tests.support.places import ROOT
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SAMPLE = ROOT / "etl" / "sample" / "billboard_chordonomicon.csv"
+
+
+def etl_runs(*arguments: str | Path, **environment: str) -> str:
+    """Run a command, which must end well, and give what it printed."""
+    run = subprocess.run(
+        [sys.executable, "-m", "etl", *map(str, arguments)],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+def code_files(folder: Path) -> dict[str, int]:
+    """Give the files of compiled code and when each was written."""
+    return {path.name: path.stat().st_mtime_ns for path in folder.iterdir() if path.name != LOCK}
+
+
+def a_midi_file(path: Path) -> None:
+    """Write three tracks, with tempos in two of them, one with no program."""
+    file = mido.MidiFile(ticks_per_beat=480)
+    for channel in (0, 3, 9):
+        track = mido.MidiTrack([mido.MetaMessage("track_name", name=f"part {channel}")])
+        if channel:
+            track.append(
+                mido.MetaMessage("set_tempo", tempo=400_000 + channel, time=480 - 100 * channel // 9)
+            )
+            track.append(mido.Message("program_change", channel=channel, program=40))
+        for beat in range(32):
+            note = (60, 64, 67, 71)[beat % 4]
+            track.append(mido.Message("note_on", channel=channel, note=note, time=60))
+            track.append(mido.Message("note_off", channel=channel, note=note, time=420))
+        file.tracks.append(track)
+    file.save(path)
+
+
+def clicks(folder: Path, count: int) -> None:
+    """Write recordings of a few seconds with a pulse, all different."""
+    folder.mkdir()
+    time = np.arange(22_050 * 6) / 22_050
+    for number in range(count):
+        tone = 0.3 * np.sin(2 * np.pi * (220 + 30 * number) * time) * np.exp(-6 * (2 * time % 1))
+        soundfile.write(folder / f"{number}.wav", tone, 22_050)
+
+
+def test_after_a_warm_up_no_run_compiles_anything(tmp_path):
+    """A build with everything it can write, a MIDI run and a library run leave the folder as it was."""
+    assert "functions compiled in all:" in etl_runs("warm-up")
+    folder = writable_folder()
+    assert folder is not None
+    before = code_files(folder)
+    assert {name.split(".")[1] for name in before} >= {"audio", "chords", "exports", "midi"}
+    database = tmp_path / "music.duckdb"
+    etl_runs(
+        "build", "data3", SAMPLE, "-o", tmp_path / "data3.csv", "--npz", tmp_path / "data3.npz",
+        "--section-keys", "--db", database,
+    )  # fmt: skip
+    a_midi_file(tmp_path / "a.mid")
+    etl_runs("midi", "run", tmp_path / "a.mid", "--library", tmp_path / "midi", "--db", database)
+    clicks(tmp_path / "music", 2)
+    etl_runs("library", "run", tmp_path / "music", "-o", tmp_path / "sonic.npz", "--db", database)
+    assert code_files(folder) == before
+
+
+@pytest.mark.parametrize("workers", ["2", "8"])
+def test_a_first_run_of_many_workers_leaves_a_sound_cache(tmp_path, workers):
+    """Each function is kept once, none of another package; the next run loads it and finds the same."""
+    clicks(tmp_path / "music", 8)
+    place = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    question = (
+        "query",
+        "SELECT parse_filename(path) AS name, md5(vector_whole::VARCHAR) FROM library ORDER BY path",
+    )
+    found = []
+    for run in ("first", "second"):
+        database = tmp_path / f"{run}.duckdb"
+        etl_runs(
+            "library", "run", tmp_path / "music", "-o", tmp_path / f"{run}.npz",
+            "--workers", workers, "--db", database, **place,
+        )  # fmt: skip
+        found.append((etl_runs(*question, "--db", database), code_files(tmp_path / "cache" / "music-etl")))
+    assert found[0] == found[1]
+    assert found[0][0].count(".wav") == 8
+    assert all(name.startswith("etl.audio.") for name in found[0][1])
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["music-etl"]
