@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import duckdb
 
-from etl.runtime.disk.files import check_writable
+from etl.runtime.disk.targets import check_writable
 from etl.runtime.limits import LIMITS, Limits
 from etl.store.connection import StoreBusyError, attach, configure, connect_store, detach, errors_explained
 from etl.store.copy import StoreCopy

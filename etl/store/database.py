@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from etl.runtime.disk.files import check_writable
+from etl.runtime.disk.targets import check_writable
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.limits import LIMITS, Limits
 from etl.runtime.resources import resource
