@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import threading
-import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import parse_qs, urlsplit
@@ -295,19 +296,21 @@ def test_daily_limit_of_requests_or_tokens_parks_the_run(server: Server, databas
 
 def test_store_is_free_while_the_run_sleeps(server: Server, database: Path) -> None:
     """With ``wait`` a parked run holds nothing: another process's writer gets in, and the run goes on."""
-    written: list[float] = []
+    code = (
+        f"from pathlib import Path; from etl.store.database import open_store\n"
+        f"with open_store(Path({str(database)!r})) as connection: connection.execute('CREATE TABLE x (y INTEGER)')"
+    )
+    codes: list[int] = []
 
     class Watching(Quiet):
         def show(self, state: EnrichmentState) -> None:
             super().show(state)
-            if state.stage == "waiting" and not written:
-                with open_store(database) as connection:
-                    connection.execute("CREATE TABLE something_else (x INTEGER)")
-                written.append(time.time())
+            if state.stage == "waiting" and not codes:
+                codes.append(subprocess.run([sys.executable, "-c", code], check=False).returncode)
 
     server.reply = _limited_once(server)
     state = ask(server, database, display=Watching(), wait=True)
-    assert written
+    assert codes == [0]
     assert state.answers["found"] == 40
     with read_store(database) as connection:
         statuses = connection.execute("SELECT status FROM runs ORDER BY run_id").fetchall()

@@ -1,4 +1,4 @@
-"""What is known about services, and how it came out of the ledger."""
+"""What is known about an account of a service: together, parked or not, and how it came out of the ledger."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_values_are_kept_replaced_and_forgotten_by_service_account_and_key(tmp_path: Path) -> None:
-    """Any JSON value comes back; other accounts and services know nothing of it."""
+def test_values_of_one_account_come_together(tmp_path: Path) -> None:
+    """By key; other accounts and services know nothing of them."""
     with open_store(tmp_path / "music.duckdb") as connection:
-        for value in ({"a": [1, None]}, 7):
-            service_state.put("spotify", "app", "quota", value)(connection)
-            assert service_state.get(connection, "spotify", "app", "quota") == value
-        assert service_state.values(connection, "spotify", "app") == {"quota": 7}
+        for key, value in (("quota", 7), ("batches", {"allowed": True, "at": None})):
+            service_state.put("spotify", "app", key, value)(connection)
+        known = service_state.values(connection, "spotify", "app")
+        assert known == {"quota": 7, "batches": {"allowed": True, "at": None}}
         assert service_state.values(connection, "spotify", "another") == {}
-        service_state.forget("spotify", "app", "quota")(connection)
-        assert service_state.get(connection, "spotify", "app", "quota") is None
+        assert service_state.values(connection, "another", "app") == {}
 
 
 def test_only_services_parked_until_later_are_named(tmp_path: Path) -> None:
