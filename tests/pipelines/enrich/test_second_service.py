@@ -254,6 +254,12 @@ def test_estimate_coverage_and_cache_work_for_it_too(server: Server, database: P
     assert estimate(database, service, {}).ids == {"artist": 40}
 
 
+@pytest.mark.parametrize(("rates", "connections"), [(Rates(12.0), 1), (Rates(0.02), 5), (Rates(), 16)])
+def test_connections_follow_from_the_rates(rates: Rates, connections: int) -> None:
+    """One where one is enough; never more than a service should see from one user."""
+    assert Almanac("", rates).connections == connections
+
+
 def test_refused_app_ends_the_run_with_advice_and_blames_no_id(server: Server, database: Path) -> None:
     """An error about the key is not about the ids that were asked for with it."""
     server.error = 10
@@ -297,8 +303,8 @@ def test_daily_limit_of_requests_or_tokens_parks_the_run(server: Server, databas
 def test_store_is_free_while_the_run_sleeps(server: Server, database: Path) -> None:
     """With ``wait`` a parked run holds nothing: another process's writer gets in, and the run goes on."""
     code = (
-        f"from pathlib import Path; from etl.store.database import open_store\n"
-        f"with open_store(Path({str(database)!r})) as connection: connection.execute('CREATE TABLE x (y INTEGER)')"
+        "from pathlib import Path; from etl.store.database import open_store\n"
+        f"with open_store(Path({str(database)!r})) as store: store.execute('CREATE TABLE x (y INTEGER)')"
     )
     codes: list[int] = []
 
