@@ -327,6 +327,7 @@ def _limited_once(server: Server) -> Any:
     usual = server.reply
 
     def reply(arrival: Arrival) -> Reply:
-        return Reply(503, headers={"Retry-After": "6"}) if len(server.requests) == 3 else usual(arrival)
+        is_third = server.requests.index(arrival) == 2
+        return Reply(503, headers={"Retry-After": "6"}) if is_third else usual(arrival)
 
     return reply
