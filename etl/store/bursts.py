@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from etl.store.writes import Write
 
 _POLLS_BETWEEN: Final = 5
-"""For so many attempts of a reader the file stays closed between two bursts, whatever there is to write."""
+"""For so many attempts of a reader, and as long as the last burst took, the file stays closed between two."""
 
 _QUEUED_BURSTS: Final = 4
 """Bursts that may gather while one is written, before the run has to wait."""
@@ -272,6 +272,7 @@ class BurstWriter:
 
         Gives how many groups are kept. The rest waits until readers have had their turn.
         """
+        begun = time.monotonic()
         kept = self._write_to_store(groups)
         if kept is None:
             if groups:
@@ -279,7 +280,7 @@ class BurstWriter:
                 add_burst(self._database, writes, latest_migration())
             kept = len(groups)
         now = time.monotonic()
-        self._not_before = now + _POLLS_BETWEEN * self._limits.poll_s
+        self._not_before = now + max(_POLLS_BETWEEN * self._limits.poll_s, now - begun)
         self._retry_at = None
         if waiting_bursts(self._database):
             is_new = self._held_since is None or now < self._held_since + self._limits.patience_s

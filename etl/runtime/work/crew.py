@@ -133,10 +133,15 @@ class Crew:
                 is_killable=self._launcher is not None,
             )
             return
-        for item in items:
-            if self._stop is not None and self._stop.is_set():
-                return
-            yield attempt(job.call, item)
+        source = iter(items)
+        try:
+            for item in source:
+                if self._stop is not None and self._stop.is_set():
+                    return
+                yield attempt(job.call, item)
+        finally:
+            if hasattr(source, "close"):
+                source.close()
 
 
 class _Thread:
