@@ -26,8 +26,9 @@ import librosa
 import numpy as np
 import soundfile as sf
 
+from etl.audio.features import Mode
 from etl.audio.signal import SAMPLE_RATE
-from etl.audio.sonic import Mode, describe
+from etl.audio.sonic import describe
 from etl.pipelines.audio.describe import Work, describe_file
 from etl.runtime.workers import run_isolated
 from etl.sources.audio.decode import decode
