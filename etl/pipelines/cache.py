@@ -14,8 +14,9 @@ import polars as pl
 from etl.pipelines.cache_kind import CacheKind
 from etl.runtime.disk.hashing import content_hash
 from etl.services.catalog import SERVICES, kinds_of
-from etl.store import answers, sonic_features
+from etl.store import answers
 from etl.store.database import transaction
+from etl.store.descriptions import clear_descriptions, described_files, descriptions_info
 
 if TYPE_CHECKING:
     import duckdb
@@ -88,7 +89,7 @@ def cache_info(
             for name in _services(kind)
         ]
     if kind is not CacheKind.SPOTIFY:
-        parts.append(sonic_features.descriptions_info(connection, older_than_days=older_than_days))
+        parts.append(descriptions_info(connection, older_than_days=older_than_days))
     return pl.concat(parts)
 
 
@@ -120,9 +121,7 @@ def clear_cache(
                 for name in _services(kind)
             )
         if kind is not CacheKind.SPOTIFY:
-            count += sonic_features.clear_descriptions(
-                connection, older_than_days=older_than_days, unused=unused
-            )
+            count += clear_descriptions(connection, older_than_days=older_than_days, unused=unused)
     return count
 
 
@@ -140,7 +139,7 @@ def verify_cache(
             wrong += answers.verify_cache(connection, name, kinds_of(name), older_than_days=older_than_days)
     files = []
     if kind is not CacheKind.SPOTIFY:
-        for path, known in sonic_features.settled_files(connection, older_than_days=older_than_days):
+        for path, known in described_files(connection, older_than_days=older_than_days):
             try:
                 if content_hash(path) != known:
                     files.append(FileProblem(Path(path), None))

@@ -52,12 +52,6 @@ OUTCOME_SCHEMA: Final = {
 """What became of a recording: its content, why it has no description, and whether that cost the process and
 whether the file can be read."""
 
-# No present file needs it, or a newer version has taken its place.
-_UNUSED: Final = (
-    f"(item NOT IN (SELECT content_hash FROM files WHERE {PRESENT} AND content_hash IS NOT NULL) "
-    f"OR split_part(version, '.', 1) <> '{FEATURE_VERSION}')"
-)
-
 
 @dataclass(frozen=True)
 class LibraryStatus:
@@ -214,48 +208,3 @@ def _replace_features(connection: duckdb.DuckDBPyConnection, features: pl.DataFr
         "(old.version = rows.version OR split_part(old.version, '.', 1) <> split_part(rows.version, '.', 1))"
     )
     connection.execute("INSERT INTO sonic_features BY NAME SELECT * FROM rows")
-
-
-def descriptions_info(connection: duckdb.DuckDBPyConnection, *, older_than_days: float) -> pl.DataFrame:
-    """Count the entries of so many days or older, by state, version and whether any file needs them."""
-    counts: pl.DataFrame = connection.sql(
-        "SELECT 'recording' AS kind, if(status = 'done', 'described', status) AS status, "
-        f"version || if({_UNUSED}, ', unused', '') AS reason, count(*) AS ids, "
-        "min(updated_at) AS oldest, max(updated_at) AS newest FROM ledger "
-        "WHERE task = ? AND updated_at <= now() - to_seconds(?) GROUP BY ALL "
-        "ORDER BY ids DESC, reason, status",
-        params=[SONIC_TASK, older_than_days * 86_400],
-    ).pl()
-    return counts
-
-
-def clear_descriptions(connection: duckdb.DuckDBPyConnection, *, older_than_days: float, unused: bool) -> int:
-    """Delete descriptions of so many days or older, all or only unused ones; give how many.
-
-    The store is open for writing, in a transaction.
-    """
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE dropped AS SELECT item, version FROM ledger "
-        "WHERE task = ? AND updated_at <= now() - to_seconds(?) "
-        f"AND {_UNUSED if unused else 'true'}",
-        [SONIC_TASK, older_than_days * 86_400],
-    )
-    connection.execute(
-        "DELETE FROM sonic_features AS s USING dropped AS d "
-        "WHERE s.content_hash = d.item AND s.version = d.version"
-    )
-    count: int = connection.execute(
-        "DELETE FROM ledger AS l USING dropped AS d "
-        "WHERE l.task = ? AND l.item = d.item AND l.version = d.version",
-        [SONIC_TASK],
-    ).fetchall()[0][0]
-    return count
-
-
-def settled_files(connection: duckdb.DuckDBPyConnection, *, older_than_days: float) -> list[tuple[str, str]]:
-    """Read path and content of the present files with an entry that is so many days old, or older."""
-    return connection.execute(
-        f"SELECT path, content_hash FROM files WHERE {PRESENT} AND content_hash IN (SELECT item FROM "
-        "ledger WHERE task = ? AND updated_at <= now() - to_seconds(?)) ORDER BY path",
-        [SONIC_TASK, older_than_days * 86_400],
-    ).fetchall()

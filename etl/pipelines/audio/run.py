@@ -14,7 +14,7 @@ from etl.pipelines.audio.artifacts import ArtifactsRequest, ArtifactsResult, cho
 from etl.pipelines.audio.describe_tracks import SonicResult, describe_tracks
 from etl.pipelines.audio.pending import read_pending
 from etl.pipelines.audio.scan import ScanResult, compare, scan
-from etl.runtime.disk.files import check_writable
+from etl.runtime.disk.targets import check_writable
 from etl.runtime.limits import LIMITS, Limits
 from etl.runtime.watch.log_file import LogFile, log_path
 from etl.runtime.watch.progress import Stage, Watch

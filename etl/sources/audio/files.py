@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from etl.runtime.errors import EtlError
+from etl.sources.folders.walk import File, shown, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 FILE_SCHEMA: Final = {"path": pl.String, "size_bytes": pl.Int64, "mtime_ns": pl.Int64}
 """A file on the disk."""
@@ -46,7 +47,7 @@ class FoundFiles:
 
     def refuse(self, path: str, error: OSError) -> None:
         """Add something that cannot be looked at."""
-        self.problems.append((path, f"cannot be looked at: {error.strerror or error}"))
+        self.problems.append((shown(path), f"cannot be looked at: {error.strerror or error}"))
         self.unlisted.append(Path(path))
 
 
@@ -82,46 +83,25 @@ def find_files(roots: Sequence[Path]) -> FoundFiles:
     found = FoundFiles()
     for root in roots:
         if root.is_dir():
-            found.add(list(_walk(str(root), found)))
+            _add_folder(root, found)
         else:
             _read_inventory(root, found)
     found.files = found.files.unique("path", maintain_order=False).sort("path")
     return found
 
 
-def _walk(folder: str, found: FoundFiles) -> Iterator[tuple[str, int, int]]:
-    """Yield path, size and time of the files below a folder; links to folders are not followed."""
-    folders = [folder]
-    while folders:
-        place = folders.pop()
-        try:
-            with os.scandir(place) as entries:
-                for entry in entries:
-                    try:
-                        if not entry.path.isascii() and not _is_text(entry.path):
-                            shown = os.fsencode(entry.path).decode("utf-8", "backslashreplace")
-                            found.problems.append((shown, "the name is not valid UTF-8; rename it"))
-                        elif entry.is_dir(follow_symlinks=False):
-                            folders.append(entry.path)
-                        elif entry.is_file():
-                            status = entry.stat()
-                            yield entry.path, status.st_size, status.st_mtime_ns
-                    except FileNotFoundError:
-                        continue  # deleted since the folder was read
-                    except OSError as error:
-                        found.refuse(entry.path, error)
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            found.refuse(place, error)
-
-
-def _is_text(path: str) -> bool:
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _add_folder(folder: Path, found: FoundFiles) -> None:
+    """Add the files below a folder; links to folders are not followed."""
+    rows = []
+    for entry in walk([folder], follow_links=False):
+        if isinstance(entry, File):
+            if shown(entry.location) == entry.location:
+                rows.append(tuple(entry))
+            else:
+                found.problems.append((shown(entry.location), "the name is not valid UTF-8; rename it"))
+        elif not isinstance(entry.error, FileNotFoundError):  # else it was deleted since the folder was read
+            found.refuse(entry.location, entry.error)
+    found.add(rows)
 
 
 def _read_inventory(source: Path, found: FoundFiles) -> None:
