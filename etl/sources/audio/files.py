@@ -96,7 +96,7 @@ def _add_folder(folder: Path, found: FoundFiles) -> None:
     for entry in walk([folder], follow_links=False):
         if isinstance(entry, File):
             if shown(entry.location) == entry.location:
-                rows.append(tuple(entry))
+                rows.append((entry.location, entry.size, entry.mtime_ns))
             else:
                 found.problems.append((shown(entry.location), "the name is not valid UTF-8; rename it"))
         elif not isinstance(entry.error, FileNotFoundError):  # else it was deleted since the folder was read

@@ -118,7 +118,7 @@ def test_one_file_that_cannot_be_looked_at_costs_only_itself(library, tmp_path, 
             self.name = entry.name
             self.path = entry.path
             self.is_dir = entry.is_dir
-            self.is_file = entry.is_file
+            self.is_symlink = entry.is_symlink
             self.stat = entry.stat if "0.flac" not in entry.path else self.fail
 
         def fail(self) -> Any:
