@@ -12,6 +12,7 @@ from etl.audio.features import Mode
 from etl.exports.sonic import Normalization, load_artifacts
 from etl.pipelines.audio.artifacts import ArtifactsRequest, make_artifacts
 from etl.pipelines.audio.run import LibraryRequest, LibraryResult, LibraryStage, run_library
+from etl.runtime.watch.status_file import running
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,6 +63,12 @@ def request(
 def run(folder: Path, *stages: LibraryStage, **options: Any) -> LibraryResult:
     """Run over a folder and the store beside it."""
     return run_library(store_of(folder), request(folder, *stages, **options))
+
+
+def described_so_far(database: Path) -> int:
+    """How many recordings a run has described, as `etl status` hears of it."""
+    stages = [stage for found in running(database) for stage in found.snapshot.stages]
+    return sum(stage.done for stage in stages if stage.name == "sonic")
 
 
 def matrices(database: Path, output: Path, **options: Any) -> Artifacts:

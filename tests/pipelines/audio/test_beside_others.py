@@ -13,11 +13,10 @@ import pytest
 
 from etl.pipelines.audio.run import LibraryStage
 from etl.runtime.errors import ExitCode
-from etl.runtime.watch.status_file import running
 from etl.store.database import read_store
 from etl.store.journal import journal_path, waiting_bursts
 from tests.support.command_line import environment, etl
-from tests.support.tracks import run, store_of, write_track
+from tests.support.tracks import described_so_far, run, store_of, write_track
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,12 +54,6 @@ def described(folder: Path) -> dict[str, int]:
     with read_store(store_of(folder)) as connection:
         rows = connection.sql("SELECT item, attempts FROM ledger WHERE status = 'done'").fetchall()
     return dict(rows)
-
-
-def described_so_far(folder: Path) -> int:
-    """How many recordings a run has described, as `etl status` hears of it."""
-    stages = [stage for found in running(store_of(folder)) for stage in found.snapshot.stages]
-    return sum(stage.done for stage in stages if stage.name == "sonic")
 
 
 def wait_until(is_so: Callable[[], object]) -> None:
@@ -110,7 +103,7 @@ def test_a_notebook_that_stays_open_costs_a_killed_run_nothing(scanned):
 def test_an_interruption_keeps_what_was_finished(scanned, number):
     """The run ends soon and says so; what it had described is in the store, and not described again."""
     program = start(etl("library", "sonic", "--workers", "1", "--db", store_of(scanned)))
-    wait_until(lambda: described_so_far(scanned) or program.poll() is not None)
+    wait_until(lambda: described_so_far(store_of(scanned)) or program.poll() is not None)
     program.send_signal(number)
     began = time.monotonic()
     assert program.wait(60) == ExitCode.INTERRUPTED
