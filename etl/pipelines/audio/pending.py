@@ -144,6 +144,8 @@ class PendingRecordings:
 
     def _hashed(self) -> Generator[tuple[str, str]]:
         """Hash the files that have no hash, put that into the store, and give content and path."""
+        if not self._pending.unhashed:
+            return
         gathered: list[tuple[str, str]] = []
         due = time.monotonic() + _PUT_SECONDS
         self._watch.total("hash", len(self._pending.unhashed))
