@@ -19,7 +19,8 @@ import polars.selectors as cs
 import pytest
 
 from etl.audio import beats, key as audio_key, spectral
-from etl.audio.sonic import FEATURE_VERSION, Mode, describe
+from etl.audio.features import FEATURE_VERSION, Mode
+from etl.audio.sonic import describe
 from etl.chords import key_model, keys as chord_keys
 from etl.chords.analysis import ANALYSIS_VERSION, analyse
 from etl.chords.key_model import trained_model

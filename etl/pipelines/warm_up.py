@@ -122,15 +122,16 @@ def _audio(folder: Path) -> None:
     import numpy as np  # noqa: PLC0415
     import soundfile  # noqa: PLC0415
 
+    from etl.audio.features import Mode  # noqa: PLC0415
     from etl.audio.signal import SAMPLE_RATE  # noqa: PLC0415
-    from etl.audio.sonic import Mode  # noqa: PLC0415
-    from etl.pipelines.audio.describe import Work, describe_file  # noqa: PLC0415
+    from etl.pipelines.audio.describe import describe_file  # noqa: PLC0415
+    from etl.pipelines.audio.recording import Recording  # noqa: PLC0415
 
     noise = np.random.default_rng(0).normal(0, 0.1, 4 * SAMPLE_RATE)
     path = folder / "noise.wav"
     soundfile.write(path, noise, SAMPLE_RATE)
     for mode in Mode:
-        describe_file(Work("", str(path), mode))
+        describe_file(Recording("", str(path), mode))
 
 
 _FAMILIES: Final[dict[str, Callable[[Path], None]]] = {"midi": _midi, "chords": _chords, "audio": _audio}

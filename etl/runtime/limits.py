@@ -20,6 +20,11 @@ class Limits:
         Seconds to wait for another process to let go of the store.
     poll_s
         Seconds between two attempts to open it.
+    track_s, track_bytes
+        The most that an audio file may take to be described: a recording of two hours takes about a minute
+        and 2 GB.
+    track_tries
+        How often a file that costs its process is tried, in as many runs.
     """
 
     burst_s: float = 5.0
@@ -27,6 +32,9 @@ class Limits:
     hold_s: float = 1.0
     patience_s: float = 5.0
     poll_s: float = 0.03
+    track_s: float = 300.0
+    track_bytes: int = 2_500_000_000
+    track_tries: int = 3
 
 
 LIMITS: Final = Limits()

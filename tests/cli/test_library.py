@@ -60,15 +60,14 @@ def test_dry_run_changes_nothing(etl_command, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["library", "artifacts", "--normalize", "max"], "no normalization `max`"),
         (["library", "artifacts"], "no described track"),
-        (["library", "artifacts", "--where", "nonsense = 1"], "--where is no condition"),
+        (["library", "artifacts", "--where", "nonsense = 1"], "--where is not a valid condition"),
         (["library", "scan", "nowhere"], "there is no"),
-        (["library", "run", "--stages", "sonik"], "no stage `sonik`"),
+        (["library", "run", "--stages", "sonik"], "unknown stage `sonik`"),
         (["library", "run", "--stages", "scan"], "nothing to scan"),
         (["cache", "clear", "--kind", "all", "--unused"], "--unused is for descriptions"),
         (["library", "plot"], "give a track, or --overview"),
-        (["library", "plot", "Song"], "no described track is called Song"),
+        (["library", "plot", "Song"], "no analyzed track is called Song"),
     ],
 )
 def test_errors_say_what_was_wrong(etl_command, arguments, words):
