@@ -2,7 +2,8 @@
 
 Queries and exports get in between. Where another process keeps the file open, bursts wait in the journal,
 flushed to disk, and the run goes on; they are merged as soon as the file is free, at the latest by the next
-command that writes. A run that is killed has lost what gathered since its last burst, and nothing else.
+command that writes. A run that is killed has lost what gathered since its last burst, and nothing else; what
+must not be lost is kept in the journal until its burst.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from etl.runtime.log import RunLog
+    from etl.runtime.watch.log_file import LogFile
     from etl.store.writes import Write
 
 _POLLS_BETWEEN: Final = 5
@@ -52,7 +54,7 @@ def writing(
     arguments: Mapping[str, Any],
     *,
     limits: Limits = LIMITS,
-    log: RunLog | None = None,
+    log: RunLog | LogFile | None = None,
 ) -> Iterator[BurstWriter]:
     """Keep other writers out of the store, record a run, and give what it writes with.
 
@@ -115,7 +117,7 @@ class BurstWriter:
         self._changed = threading.Condition()  # guards all that follows
         self._queue: list[_Group] = []
         self._items = 0
-        self._groups_put = self._groups_kept = self._groups_wanted = 0
+        self._groups_put = self._groups_kept = self._groups_wanted = self._groups_to_keep = 0
         self._is_closing = False
         self._retry_at: float | None = None
         self._not_before = 0.0
@@ -179,6 +181,20 @@ class BurstWriter:
             self._groups_put += 1
             self._changed.notify_all()
 
+    def keep(self) -> None:
+        """Return when all that was put is on the disk: in the journal until the next burst.
+
+        Takes some milliseconds, for as many threads together as call it meanwhile.
+
+        Raises
+        ------
+        EtlError
+            If it could not be written.
+        """
+        with self._changed:
+            self._groups_to_keep = self._groups_put
+            self._wait_until_kept(self._groups_put)
+
     def flush(self) -> None:
         """Return when all that was put is on the disk, in the store or in the journal.
 
@@ -188,11 +204,14 @@ class BurstWriter:
             If it could not be written.
         """
         with self._changed:
-            wanted = self._groups_wanted = self._groups_put
-            self._changed.notify_all()
-            while self._groups_kept < wanted and self._error is None:
-                self._changed.wait()
-            self._raise_error()
+            self._groups_wanted = self._groups_put
+            self._wait_until_kept(self._groups_put)
+
+    def _wait_until_kept(self, groups: int) -> None:
+        self._changed.notify_all()
+        while self._groups_kept < groups and self._error is None:
+            self._changed.wait()
+        self._raise_error()
 
     @contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -228,7 +247,8 @@ class BurstWriter:
             while self._wait_until_due():
                 with self._changed:
                     groups = list(self._queue)
-                kept = self._write(groups)
+                    is_burst = self._is_burst_due()
+                kept = self._write(groups) if is_burst else self._write_to_journal(groups)
                 with self._changed:
                     del self._queue[:kept]
                     self._items -= sum(group.items for group in groups[:kept])
@@ -240,21 +260,27 @@ class BurstWriter:
                 self._changed.notify_all()
 
     def _wait_until_due(self) -> bool:
-        """Wait for the next burst; whether there is one to come."""
+        """Wait until something is to be written; whether there is anything to come."""
         with self._changed:
             while not (self._is_closing and not self._queue and not self._is_worth_waiting()):
+                if self._is_burst_due() or self._groups_kept < self._groups_to_keep:
+                    return True
                 due = self._due()
                 left = None if due is None else due - time.monotonic()
-                if left is not None and left <= 0:
-                    return True
                 self._changed.wait(left)
             return False
+
+    def _is_burst_due(self) -> bool:
+        due = self._due()
+        return due is not None and due <= time.monotonic()
 
     def _due(self) -> float | None:
         """When the next burst is to be written, None if there is nothing to write."""
         is_full = self._items >= self._limits.burst_items
         is_wanted = self._groups_kept < self._groups_wanted
         if self._queue and (is_wanted or self._is_closing or is_full):
+            return self._not_before
+        if self._is_closing and self._retry_at is not None and self._held_since is None:
             return self._not_before
         times = [self._queue[0].put_at + self._limits.burst_s] if self._queue else []
         if self._retry_at is not None:
@@ -274,10 +300,7 @@ class BurstWriter:
         """
         kept = self._write_to_store(groups)
         if kept is None:
-            if groups:
-                writes = [write for group in groups for write in group.writes]
-                add_burst(self._database, writes, latest_migration())
-            kept = len(groups)
+            kept = self._write_to_journal(groups)
         now = time.monotonic()
         self._not_before = now + _POLLS_BETWEEN * self._limits.poll_s
         self._retry_at = None
@@ -285,6 +308,15 @@ class BurstWriter:
             is_new = self._held_since is None or now < self._held_since + self._limits.patience_s
             self._retry_at = now + (self._limits.poll_s if is_new else self._limits.burst_s)
         return kept
+
+    def _write_to_journal(self, groups: Sequence[_Group]) -> int:
+        """Write to the journal, to be merged with the next burst; gives how many groups are kept."""
+        if groups:
+            writes = [write for group in groups for write in group.writes]
+            add_burst(self._database, writes, latest_migration())
+            if self._retry_at is None:
+                self._retry_at = groups[0].put_at + self._limits.burst_s
+        return len(groups)
 
     def _write_to_store(self, groups: Sequence[_Group]) -> int | None:
         """Give how many groups are written, None where none can be before the file is free."""
