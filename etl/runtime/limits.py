@@ -20,6 +20,8 @@ class Limits:
         Seconds to wait for another process to let go of the store.
     poll_s
         Seconds between two attempts to open it.
+    count_s
+        Seconds between two counts of the songs that an enrichment has completed.
     """
 
     burst_s: float = 5.0
@@ -27,6 +29,7 @@ class Limits:
     hold_s: float = 1.0
     patience_s: float = 5.0
     poll_s: float = 0.03
+    count_s: float = 10.0
 
 
 LIMITS: Final = Limits()

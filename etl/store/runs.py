@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from etl.runtime.log import RunLog
+    from etl.runtime.watch.log_file import LogFile
 
 
 @dataclass
@@ -47,7 +48,7 @@ class Run:
     items_out: int = 0
     items_rejected: int = 0
     meter: Meter = field(default_factory=Meter)
-    log: RunLog | None = None
+    log: RunLog | LogFile | None = None
 
     def tell(self, text: str) -> None:
         """Write a line to the log, if there is one."""
@@ -100,7 +101,7 @@ def recorded_run(
     command: str,
     arguments: Mapping[str, Any],
     *,
-    log: RunLog | None = None,
+    log: RunLog | LogFile | None = None,
 ) -> Iterator[Run]:
     """Record a run from its start to its end, however it ends, in the store and in ``log`` if there is one.
 
