@@ -30,6 +30,7 @@ from etl.store.database import (
 from etl.store.journal import add_burst, waiting_bursts
 from etl.store.run_lock import run_lock
 from etl.store.runs import Run, next_run_id, run_reported
+from etl.store.writes import joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
 
 _POLLS_BETWEEN: Final = 5
 """For so many attempts of a reader the file stays closed between two bursts, whatever there is to write."""
+
+_KEPT_TOGETHER: Final = 32
+"""Groups of writes that are kept in one file of the journal; each that comes has it written again."""
 
 _QUEUED_BURSTS: Final = 4
 """Bursts that may gather while one is written, before the run has to wait."""
@@ -94,6 +98,15 @@ class _Group:
     put_at: float
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """A file of the journal, what is in it, and of how many groups that is."""
+
+    path: Path
+    writes: Sequence[Write]
+    groups: int
+
+
 class BurstWriter:
     """Writes what it is given in bursts, on a thread of its own. Made by :func:`writing`.
 
@@ -114,6 +127,7 @@ class BurstWriter:
         self._file = threading.RLock()  # held by whoever of this process has the file open
         self._memory: duckdb.DuckDBPyConnection | None = None  # that files are attached to: 20 ms to make
         self._held_since: float | None = None  # by another process, as far as is known
+        self._last_kept: _Kept | None = None  # nobody has merged or copied it; for whoever holds the file
         self._changed = threading.Condition()  # guards all that follows
         self._queue: list[_Group] = []
         self._items = 0
@@ -226,6 +240,7 @@ class BurstWriter:
         """
         self.flush()
         with self._file, ExitStack() as stack:
+            self._last_kept = None
             try:
                 if waiting_bursts(self._database):
                     with connect_store(self._database, read_only=False, limits=self._at_once) as connection:
@@ -248,7 +263,7 @@ class BurstWriter:
                 with self._changed:
                     groups = list(self._queue)
                     is_burst = self._is_burst_due()
-                kept = self._write(groups) if is_burst else self._write_to_journal(groups)
+                kept = self._write(groups) if is_burst else self._keep(groups)
                 with self._changed:
                     del self._queue[:kept]
                     self._items -= sum(group.items for group in groups[:kept])
@@ -310,13 +325,32 @@ class BurstWriter:
         return kept
 
     def _write_to_journal(self, groups: Sequence[_Group]) -> int:
-        """Write to the journal, to be merged with the next burst; gives how many groups are kept."""
+        """Write a burst to the journal; gives how many groups are kept."""
         if groups:
-            writes = [write for group in groups for write in group.writes]
-            add_burst(self._database, writes, latest_migration())
-            if self._retry_at is None:
-                self._retry_at = groups[0].put_at + self._limits.burst_s
+            self._last_kept = None
+            add_burst(self._database, _writes(groups), latest_migration())
         return len(groups)
+
+    def _keep(self, groups: Sequence[_Group]) -> int:
+        """Write to the journal until the next burst, to its last file if that is small: many merge slowly."""
+        if self._file.acquire(blocking=False):
+            try:
+                self._add_to_last_kept(groups)
+            finally:
+                self._file.release()
+        else:  # the run reads, and may merge what waits
+            self._write_to_journal(groups)
+        if self._retry_at is None:
+            self._retry_at = groups[0].put_at + self._limits.burst_s
+        return len(groups)
+
+    def _add_to_last_kept(self, groups: Sequence[_Group]) -> None:
+        writes, number, path, last = _writes(groups), len(groups), None, self._last_kept
+        if last is not None and last.groups + number <= _KEPT_TOGETHER:
+            writes, number, path = [*last.writes, *writes], last.groups + number, last.path
+        writes = joined(writes)
+        path = add_burst(self._database, writes, latest_migration(), in_place_of=path)
+        self._last_kept = _Kept(path, writes, number)
 
     def _write_to_store(self, groups: Sequence[_Group]) -> int | None:
         """Give how many groups are written, None where none can be before the file is free."""
@@ -324,6 +358,7 @@ class BurstWriter:
             return None
         try:
             with self._opened() as connection:
+                self._last_kept = None
                 merge_journal(connection, self._database, seconds=self._limits.hold_s)
                 written = None if waiting_bursts(self._database) else self._write_groups(connection, groups)
         except StoreBusyError:
@@ -358,3 +393,7 @@ class BurstWriter:
                 self._memory.close()
                 self._memory = None
                 raise
+
+
+def _writes(groups: Sequence[_Group]) -> list[Write]:
+    return [write for group in groups for write in group.writes]

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -18,6 +19,7 @@ from etl.runtime.limits import Limits
 from etl.store import service_state
 from etl.store.bursts import writing
 from etl.store.database import open_store, read_store
+from etl.store.journal import read_burst, waiting_bursts
 from etl.store.ledger import Ledger, record_outcomes
 from etl.store.writes import Write
 from tests.store.conftest import Store
@@ -133,7 +135,7 @@ def test_what_is_kept_is_on_the_disk_while_the_store_stays_closed(store):
         for item in ("a", "b"):
             run.put(service_state.put("service", "account", "last", item), outcome(item))
             run.keep()
-        assert run.waiting == 2
+        assert run.waiting
         assert store.path.stat().st_mtime_ns == before
         assert items_done(store.path) == []
         with run.reading() as connection:
@@ -145,6 +147,26 @@ def test_what_is_kept_is_on_the_disk_while_the_store_stays_closed(store):
     with read_store(store.path) as connection:
         assert service_state.get(connection, "service", "account", "last") == "d"
     assert not store.journal.exists()
+
+
+def test_a_long_run_beside_a_notebook_keeps_few_files(store):
+    """Small writes that are kept one by one share files, writes that add up are one; each is there once."""
+    count = 100
+    with store.notebook("read"):
+        with writing(store.path, "run", {}, limits=Limits(burst_s=0.05, patience_s=0.1)) as run:
+            for number in range(count):
+                run.put(replace(outcome(f"{number:03}"), adds_up=True))
+                run.keep()
+                if number == count // 2:
+                    with run.reading() as connection:
+                        assert Ledger(connection, "task", "1").counts() == {"done": number + 1}
+            waiting = waiting_bursts(store.path)
+        assert len(waiting) < count // 10
+        assert sum(len(read_burst(path).writes) for path in waiting) < count // 10
+    store.merge()
+    assert items_done(store.path) == [f"{number:03}" for number in range(count)]
+    with read_store(store.path) as connection:
+        assert connection.sql("SELECT DISTINCT attempts FROM ledger").fetchall() == [(1,)]
 
 
 def test_what_is_kept_is_merged_with_the_next_burst(store):
