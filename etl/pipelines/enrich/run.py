@@ -21,7 +21,7 @@ from etl.pipelines.enrich.partial import ServiceParkedError, parked_error, parti
 from etl.pipelines.enrich.plan import plan
 from etl.pipelines.enrich.result import EnrichmentResult
 from etl.pipelines.enrich.state import StoredState
-from etl.runtime.errors import EtlError
+from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.limits import LIMITS, Limits
 from etl.runtime.watch.log_file import LogFile, log_path
 from etl.runtime.watch.progress import Stage, Watch
@@ -125,8 +125,8 @@ def enrich(request: Enrichment, service: Service, renderers: Sequence[Renderer] 
     Raises
     ------
     EtlError
-        With exit code 75 when the service is parked, or another run writes to the store; when the service
-        refuses the app.
+        With exit code 75 when the service is parked, or another run writes to the store; with 69 when the
+        service refuses the app.
     KeyboardInterrupt
         After SIGINT or SIGTERM, when all that was fetched is stored.
     """
@@ -336,8 +336,10 @@ def _raise_unless_finished(service: Service, ended: ServiceError | None) -> None
     if isinstance(ended, StoppedError):
         raise KeyboardInterrupt
     if isinstance(ended, AppError):
-        raise EtlError(str(ended), ended.hint)
+        raise EtlError(str(ended), ended.hint, exit_code=ExitCode.UNAVAILABLE)
     if ended is not None and not isinstance(ended, BudgetSpentError):
         raise EtlError(
-            f"asking {service.title} failed: {ended}", "What was fetched is kept; run the same command again."
+            f"asking {service.title} failed: {ended}",
+            "What was fetched is kept; run the same command again.",
+            exit_code=ExitCode.UNAVAILABLE,
         )

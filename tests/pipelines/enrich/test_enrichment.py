@@ -440,6 +440,7 @@ def test_refused_credentials_end_the_run_with_advice(server: SpotifyServer, proj
     request = Enrichment(database=project.database, command="etl", folder=project.folder)
     with pytest.raises(EtlError, match="does not accept the client id and secret") as caught:
         enrich(request, spotify_at(server, Credentials("someone", "hush-hush")))
+    assert caught.value.exit_code == ExitCode.UNAVAILABLE
     assert "hush" not in str(caught.value)
     assert not server.requests
 
