@@ -43,7 +43,7 @@ def json_document(result: object) -> str:
     return _SURROGATE.sub(lambda mark: f"\\u{ord(mark[0]):04x}", text)
 
 
-def plain(value: object) -> Any:  # noqa: PLR0911 - one for each kind of value
+def plain(value: object) -> Any:  # noqa: C901, PLR0911 - one for each kind of value
     """Turn a result into what JSON has: objects, arrays, texts, numbers, true, false and null.
 
     A dataclass gives its public fields and properties, save those that its ``repr`` leaves out; a frame gives
@@ -69,6 +69,8 @@ def plain(value: object) -> Any:  # noqa: PLR0911 - one for each kind of value
         return str(value)
     if isinstance(value, date | time):  # a datetime is a date
         return value.isoformat()
+    if hasattr(value, "as_json"):  # the state of a run, as `--log-json` shows it
+        return value.as_json()
     if is_dataclass(value):
         return {name: plain(getattr(value, name)) for name in _public_names(value)}
     if isinstance(value, dict):

@@ -25,6 +25,8 @@ class Limits:
         and 2 GB.
     track_tries
         How often a file that costs its process is tried, in as many runs.
+    count_s
+        Seconds between two counts of the songs that an enrichment has completed.
     """
 
     burst_s: float = 5.0
@@ -35,6 +37,7 @@ class Limits:
     track_s: float = 300.0
     track_bytes: int = 2_500_000_000
     track_tries: int = 3
+    count_s: float = 10.0
 
 
 LIMITS: Final = Limits()

@@ -102,7 +102,7 @@ def recorded_run(
     command: str,
     arguments: Mapping[str, Any],
     *,
-    log: RunLog | None = None,
+    log: RunLog | LogFile | None = None,
 ) -> Iterator[Run]:
     """Record a run from its start to its end, however it ends, in the store and in ``log`` if there is one.
 
