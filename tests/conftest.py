@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,8 +9,8 @@ import pytest
 
 from etl.chords.keys import KeyMethod
 from etl.exports.data3 import SOURCE_COLUMNS
-from etl.pipelines.data3.build import Data3Build, build
-from etl.runtime.progress import Progress
+from etl.pipelines.data3.build import build
+from etl.pipelines.data3.request import Data3Build
 from tests.support import audio_pieces
 from tests.support.reference import has_reference, reference
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from etl.pipelines.data3.summary import Summary
+    from etl.pipelines.data3.result import BuildResult
 
 HEADER = ",".join(SOURCE_COLUMNS)
 
@@ -56,10 +55,10 @@ class Chords:
         }
         return Data3Build(inputs=inputs, **{**defaults, **options})
 
-    def build(self, *inputs: Path, **options: Any) -> Summary:
+    def build(self, *inputs: Path, **options: Any) -> BuildResult:
         """Build, and check that rows in are rows out and rejects, in the counts and in the file."""
         request = self.request(*inputs, **options)
-        summary = build(request, Progress("songs", stream=io.StringIO()))
+        summary = build(request)
         assert summary.records == summary.songs + summary.rejected
         assert len(self.table(request.output)) == summary.songs
         return summary

@@ -18,12 +18,28 @@ class Limits:
         Seconds to wait for another process to let go of the store.
     poll_s
         Seconds between two attempts to open it.
+    block_bytes, block_most_bytes
+        How much of a chord file is read at a time: to begin with, and at most.
+    block_s
+        Least and most seconds that a block should take; its size follows.
+    parquet_rows
+        Rows of Parquet to decode at a time; a block is one or more of them.
+    record_bytes
+        Longest record of a CSV; a file without a line end for as long is given up.
+    memory_bytes
+        Memory for all blocks at work.
     """
 
     burst_s: float = 5.0
     burst_items: int = 1000
     patience_s: float = 5.0
     poll_s: float = 0.03
+    block_bytes: int = 4 << 20
+    block_most_bytes: int = 32 << 20
+    block_s: tuple[float, float] = (0.2, 0.5)
+    parquet_rows: int = 1024
+    record_bytes: int = 256 << 20
+    memory_bytes: int = 2 << 30
 
 
 LIMITS: Final = Limits()

@@ -68,7 +68,7 @@ def test_summary_names_columns_that_were_not_read_and_all_outputs(chords):
     path = chords.file("in.csv", chords.row(1) + ",x", header="id,chords,release_date,genres,decade,"
                        "rock_genre,artist_id,main_genre,spotify_song_id,spotify_artist_id,mood")  # fmt: skip
     request = chords.request(path, npz=chords.folder / "x.npz", database=chords.database)
-    text = describe(request, chords.build(path, npz=request.npz, database=request.database))
+    text = describe(chords.build(path, npz=request.npz, database=request.database))
     assert "columns not read: mood" in text
     assert re.findall(r"written: .*/(.*)", text) == ["data3.csv", "x.npz", "music.duckdb"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import random
 import shutil
@@ -22,7 +21,6 @@ from etl.pipelines.data3 import build as data3
 from etl.pipelines.data3.build import build
 from etl.runtime.disk.files import atomic_file, temporary_path
 from etl.runtime.errors import EtlError
-from etl.runtime.progress import Progress
 from etl.sources.chords import files as chord_files
 from tests.support.generated_songs import generate
 
@@ -85,7 +83,7 @@ def test_full_disk_leaves_every_target_as_it_was(chords, generated, tmp_path, ta
         if target == "npz":  # smaller than the rest: leave it little room
             (disk / "filler").write_bytes(bytes((3 << 20) - (1 << 17)))
         with pytest.raises(EtlError, match=f"no space left on the disk of {places[target]}"):
-            build(chords.request(generated, **places), Progress("songs", stream=io.StringIO()))
+            build(chords.request(generated, **places))
         assert digest(places["output"], places["npz"]) == before
         assert songs_in(places["database"]) == stored
         assert not [path.name for path in (*tmp_path.iterdir(), *disk.iterdir()) if ".tmp" in path.name]
@@ -144,13 +142,13 @@ def test_failing_worker_leaves_nothing(chords, generated, monkeypatch, leftovers
     before = digest(chords.output, chords.folder / "x.npz")
     calls = iter(range(100))
 
-    def analyse(*arguments, **options):
+    def analyze(*arguments, **options):
         if next(calls) == 4:
             raise RuntimeError("made to fail")
         return original(*arguments, **options)
 
-    original = analysis.analyse
-    monkeypatch.setattr(data3, "analyse", analyse)
+    original = analysis.analyze
+    monkeypatch.setattr(data3, "analyze", analyze)
     with pytest.raises(RuntimeError, match="made to fail"):
         chords.build(generated, database=chords.database, npz=chords.folder / "x.npz")
     assert digest(chords.output, chords.folder / "x.npz") == before

@@ -1,0 +1,63 @@
+"""How much of a file to read at a time: as much as takes a fraction of a second, and fits into memory."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from etl.runtime.limits import Limits
+
+_LEAST_BYTES: Final = 1 << 18
+_STEP: Final = 2.0  # a single block says little: the machine may have been busy
+
+MEMORY_FACTOR: Final = 40
+"""Memory that a block takes while it is at work, in its own size: chord songs with all that comes of them."""
+
+
+class BlockSize:
+    """Bytes of the next block; follows the seconds that blocks take. Any thread may ask or tell.
+
+    Parameters
+    ----------
+    limits
+        ``block_bytes`` to begin with, at most ``block_most_bytes``; ``block_s`` to aim at; ``memory_bytes``
+        for all blocks at work.
+    in_flight
+        How many blocks may be at work.
+    untimed
+        How many of the first blocks to leave out: they load and compile code as well.
+
+    Examples
+    --------
+    >>> from etl.runtime.limits import Limits
+    >>> size = BlockSize(Limits(block_bytes=1_000_000), in_flight=4)
+    >>> size.took(1_000_000, 1.0)
+    >>> size.bytes
+    500000
+    """
+
+    def __init__(self, limits: Limits, *, in_flight: int, untimed: int = 0) -> None:
+        shared = limits.memory_bytes // (MEMORY_FACTOR * max(in_flight, 1))
+        self._most = min(limits.block_most_bytes, max(shared, _LEAST_BYTES))
+        self._aim = limits.block_s
+        self._untimed = untimed
+        self._bytes = min(limits.block_bytes, self._most)
+        self._lock = Lock()
+
+    @property
+    def bytes(self) -> int:
+        """Size of the next block."""
+        return self._bytes
+
+    def took(self, size: int, seconds: float) -> None:
+        """Take note of what a block of ``size`` bytes took; within the aim nothing changes."""
+        with self._lock:
+            if self._untimed > 0:
+                self._untimed -= 1
+                return
+            if self._aim[0] <= seconds <= self._aim[1] or not size or not seconds:
+                return
+            wanted = size * (self._aim[0] + self._aim[1]) / 2 / seconds
+            wanted = min(max(wanted, self._bytes / _STEP), self._bytes * _STEP)
+            self._bytes = min(max(int(wanted), _LEAST_BYTES), self._most)
