@@ -20,7 +20,8 @@ from etl.pipelines.data3.block import JOB, BlockWork, without_repeats
 from etl.pipelines.data3.export import stored_names, write_stored_csv, write_stored_npz
 from etl.pipelines.data3.result import BuildResult, Tally
 from etl.pipelines.data3.store_songs import STAGE as STORE, SongStorage
-from etl.runtime.disk.files import atomic_file, atomic_path, check_writable
+from etl.runtime.disk.files import atomic_file, atomic_path
+from etl.runtime.disk.targets import check_writable
 from etl.runtime.errors import EtlError
 from etl.runtime.jit import compile_watch
 from etl.runtime.rejects import REJECT_SCHEMA

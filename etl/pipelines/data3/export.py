@@ -19,7 +19,8 @@ from etl.exports.data3 import HEADER, SOURCE_COLUMNS, LineBuffer, write_data3
 from etl.exports.npz import MATRIX_COLUMNS, SongMatrices
 from etl.exports.parquet import SONG_COLUMNS, SongsWriter, schema_of, text_lists
 from etl.exports.song_names import Names, with_names
-from etl.runtime.disk.files import atomic_file, atomic_path, check_writable
+from etl.runtime.disk.files import atomic_file, atomic_path
+from etl.runtime.disk.targets import check_writable
 from etl.runtime.limits import LIMITS, Limits
 from etl.runtime.watch.progress import Stage, Watch
 from etl.store.database import read_store

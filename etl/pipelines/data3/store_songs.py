@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from etl.chords.analysis import Harmony
-    from etl.runtime.disk.uncached import DirectFile
+    from etl.runtime.disk.files import BinaryFile
     from etl.runtime.watch.progress import Watch
 
 STAGE: Final = "store"
@@ -109,7 +109,7 @@ class SongStorage:
             self._later(self._writer.finish, sources)
             self._later(then)
 
-    def write_matrices(self, file: DirectFile, manifest: Mapping[str, Any]) -> None:
+    def write_matrices(self, file: BinaryFile, manifest: Mapping[str, Any]) -> None:
         """Write the matrices to an open file."""
         if self._matrices:
             chords, sections = self._lexicon.chord_table(), self._lexicon.section_table()

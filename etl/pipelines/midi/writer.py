@@ -12,7 +12,7 @@ from etl.midi.sanitize import distinct_names, safe_stems
 from etl.pipelines.midi.board import FIND, STORE, Board
 from etl.pipelines.midi.messages import REJECTS, Result, part_key
 from etl.pipelines.midi.request import VERSIONS, MidiRun, MidiSummary, Stage
-from etl.runtime.disk.files import flush_filesystem
+from etl.runtime.disk.staging import sync_filesystem
 from etl.runtime.rejects import REJECT_SCHEMA
 from etl.runtime.work.memory import give_back_memory
 from etl.store.database import transaction
@@ -105,7 +105,7 @@ class Writer:
                     self._store(results)
                 if self._request.writes_library:
                     # What the store is about to vouch for must outlast a power cut.
-                    flush_filesystem(self._request.library)
+                    sync_filesystem(self._request.library)
                 refusals = pl.DataFrame(self._refusals, schema=REJECTS, orient="row")
                 self._store_rejects(pl.concat([*(result.rejects for result in results), refusals]))
                 archives = [*self._archives, *(key for result in results for key in result.archives)]
