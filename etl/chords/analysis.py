@@ -54,7 +54,8 @@ def analyze(
     Parameters
     ----------
     songs
-        Needs ``chords: str``; may have ``given_posterior: array[f32, 24]``, of keys that are known already.
+        Needs ``chords: str``; may have ``given_posterior``, of keys that are known already: see
+        :func:`~etl.chords.keys.with_given_keys`.
     method
         How keys are found where none is given.
     glossary

@@ -96,8 +96,8 @@ def with_given_keys(songs: pl.LazyFrame) -> pl.LazyFrame:
     Parameters
     ----------
     songs
-        Needs the columns of :func:`with_key` and ``given_posterior: array[f32, 24]``, null where no key is
-        given.
+        Needs the columns of :func:`with_key` and ``given_posterior``, 24 values of a list or array, null where
+        no key is given.
 
     Returns
     -------
@@ -114,7 +114,7 @@ def with_given_keys(songs: pl.LazyFrame) -> pl.LazyFrame:
         }
         return pl.DataFrame(columns, schema=KEY_COLUMNS).to_struct()
 
-    posterior = pl.col(GIVEN_POSTERIOR)
+    posterior = pl.col(GIVEN_POSTERIOR).cast(pl.Array(pl.Float32, 24))
     is_given = posterior.is_not_null() & (pl.col("key") != NO_KEY)
     given = posterior.fill_null(pl.lit([1 / 24] * 24, pl.Array(pl.Float32, 24))).map_batches(
         find, return_dtype=pl.Struct(KEY_COLUMNS)

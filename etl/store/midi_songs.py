@@ -17,11 +17,11 @@ def midi_songs(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     -------
     DataFrame
         ``id: str``, the content hash; ``chords: str``, symbols with spaces between; ``key_posterior:
-        array[f32, 24]`` of the key that the notes gave, null where they gave none.
+        list[f32]`` of the key that the notes gave, 24 values, null where they gave none.
     """
     songs: pl.DataFrame = connection.sql(
         "SELECT sha256 AS id, array_to_string(chords, ' ') AS chords, "
         "CASE WHEN key IS NOT NULL THEN key_posterior END AS key_posterior "
         "FROM midi_analysis WHERE len(chords) > 0 ORDER BY sha256"
     ).pl()
-    return songs.with_columns(pl.col("key_posterior").cast(pl.Array(pl.Float32, 24)))
+    return songs.with_columns(pl.col("key_posterior").cast(pl.List(pl.Float32)))

@@ -14,7 +14,7 @@ SONGS = pl.DataFrame({"id": ["a", "b", "c", "d"], "chords": CHORDS})
 
 def given(*posteriors: list[float] | None) -> pl.Series:
     """Make a column of given posteriors."""
-    return pl.Series(GIVEN_POSTERIOR, posteriors, dtype=pl.Array(pl.Float32, 24))
+    return pl.Series(GIVEN_POSTERIOR, posteriors, dtype=pl.List(pl.Float32))
 
 
 def test_a_given_key_decides_all_that_follows() -> None:

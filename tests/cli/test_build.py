@@ -45,17 +45,32 @@ def test_refused_rows_are_success_and_listed_with_a_command(chords):
     assert "3 rows in = 1 songs out + 2 rejected (harmony taken from the store" in again.stdout
 
 
-def test_nothing_to_read_or_write_is_failure(chords):
-    """Exit code 1, with what was wrong and what to do, and no traceback."""
-    for arguments in (["absent.csv"], [chords.file("in.csv", header="id,chords")]):
-        ended = etl("build", "data3", *arguments, "-o", chords.output, "--no-db")
-        assert (ended.returncode, ended.stdout) == (1, "")
-        assert ended.stderr.startswith("etl: ")
-        assert "Traceback" not in ended.stderr
-        assert len(ended.stderr.splitlines()) == 2
+@pytest.mark.parametrize(("name", "code"), [("absent.csv", 1), ("in.csv", 65)])
+def test_nothing_to_read_or_write_is_failure(chords, name, code):
+    """Exit code 1, or 65 for what is no chord file, with what was wrong and what to do, and no traceback."""
+    chords.file("in.csv", header="id,chords")
+    ended = etl("build", "data3", chords.folder / name, "-o", chords.output, "--no-db")
+    assert (ended.returncode, ended.stdout) == (code, "")
+    assert ended.stderr.startswith("etl: ")
+    assert "Traceback" not in ended.stderr
+    assert len(ended.stderr.splitlines()) == 2
 
 
-@pytest.mark.parametrize("arguments", [["--limit", "0"], ["--workers", "x"], ["--wrong"], []])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--limit", "0"],
+        ["--workers", "x"],
+        ["--wrong"],
+        [],
+        ["x", "--key-method", "guess"],
+        ["x", "--roman-style", "greek"],
+        ["x", "--memory", "much"],
+        [__file__, "--no-db", "--section-keys"],
+        [__file__, "--no-db", "--enrich"],
+        [__file__, "--json", "--log-json"],
+    ],
+)
 def test_wrong_options_are_usage_errors(arguments):
     """Exit code 2."""
     ended = etl("build", "data3", *arguments)

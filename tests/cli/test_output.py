@@ -16,7 +16,8 @@ import typer.main
 from typer.testing import CliRunner, Result
 
 from etl.chords.keys import KeyMethod
-from etl.cli import evaluate, query
+from etl.chords.romantext import RomanStyle
+from etl.cli import build, evaluate, query
 from etl.cli.main import app
 from etl.cli.output import json_document, plain
 from etl.store.queries import Format
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 WITHOUT_JSON = dict.fromkeys(
     (
-        "build data3",
         "library artifacts", "library check", "library plot", "library run", "library scan", "library sonic",
         "library stats",
         "midi analyze", "midi export", "midi find", "midi import", "midi rename", "midi run", "midi sanitize",
@@ -44,6 +44,7 @@ SONGS = (
 )
 
 CASES = {
+    "build data3": ("build", "data3", "songs.csv", "-o", "data3.csv", "--npz", "again.npz"),
     "query": ("query", "SELECT id, 1 / 3.0 AS third FROM songs"),
     "export data3": ("export", "data3", "-o", "again.csv"),
     "export npz": ("export", "npz", "-o", "again.npz"),
@@ -151,6 +152,8 @@ def test_choices_of_the_command_line_are_those_of_the_analysis():
     """Enums that commands offer before heavy libraries are loaded are in step with what they stand for."""
     assert {*KeyMethod, "both"} == {*evaluate.Methods}
     assert {*Format, "table"} == {*query.Output}
+    assert {*KeyMethod} == {*build.KeyMethods}
+    assert {*RomanStyle} == {*build.RomanStyles}
 
 
 class Color(Enum):

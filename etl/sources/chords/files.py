@@ -314,12 +314,17 @@ def _table_blocks(source: Source, table: pa.Table, size: BlockSize, limits: Limi
 
 
 def _gathered(batches: Iterable[pa.RecordBatch], size: BlockSize) -> Iterator[pa.Table]:
-    """Put batches together to tables of the size that is wanted by then."""
+    """Put batches together to tables of the size that is wanted by then; errors come after the last table."""
     gathered: list[pa.RecordBatch] = []
-    for batch in batches:
-        gathered.append(batch)
-        if sum(each.nbytes for each in gathered) >= size.bytes:
+    try:
+        for batch in batches:
+            gathered.append(batch)
+            if sum(each.nbytes for each in gathered) >= size.bytes:
+                yield pa.Table.from_batches(gathered)
+                gathered = []
+    except (pa.ArrowException, OSError):
+        if gathered:
             yield pa.Table.from_batches(gathered)
-            gathered = []
+        raise
     if gathered:
         yield pa.Table.from_batches(gathered)
