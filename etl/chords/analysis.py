@@ -49,7 +49,7 @@ def analyze(
     statistics: bool = True,
     section_keys: bool = False,
 ) -> Harmony:
-    """Analyse the harmony of a batch of songs.
+    """Analyze the harmony of a batch of songs.
 
     Parameters
     ----------

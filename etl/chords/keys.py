@@ -96,8 +96,8 @@ def with_given_keys(songs: pl.LazyFrame) -> pl.LazyFrame:
     Parameters
     ----------
     songs
-        Needs the columns of :func:`with_key` and ``given_posterior``, 24 values of a list or array, null where
-        no key is given.
+        Needs the columns of :func:`with_key` and ``given_posterior``, a list or array of 24 values, null
+        where no key is given.
 
     Returns
     -------

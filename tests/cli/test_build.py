@@ -110,7 +110,7 @@ def test_dry_run_writes_nothing_and_says_what_it_would_do(chords):
 
 
 def test_dry_run_knows_what_the_store_has(chords):
-    """Only --force would analyse again."""
+    """Only --force would analyze again."""
     path = chords.file("in.csv", chords.row(1))
     chords.build(path, database=chords.database)
     stored = describe_plan(estimate(chords.request(path, database=chords.database)))

@@ -35,7 +35,7 @@ songs = st.lists(tokens, max_size=30).map(" ".join)
 
 
 def harmony(*chords: str | None, statistics: bool = True) -> Harmony:
-    """Analyse songs in one batch with the keys of Krumhansl and Schmuckler."""
+    """Analyze songs in one batch with the keys of Krumhansl and Schmuckler."""
     frame = pl.DataFrame({"chords": pl.Series(chords, dtype=pl.String)})
     return analyze(frame, method=KeyMethod.KRUMHANSL, statistics=statistics)
 
@@ -65,5 +65,5 @@ def sample() -> pl.DataFrame:
 
 @cache
 def sample_harmony() -> Harmony:
-    """Analyse the bundled songs in one batch."""
+    """Analyze the bundled songs in one batch."""
     return analyze(sample().select("id", "chords"), method=KeyMethod.KRUMHANSL)

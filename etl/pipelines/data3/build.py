@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -40,7 +40,7 @@ from etl.store.runs import Run, add_rejects, recorded_run
 from etl.store.songs import TASK, stored_counts, stored_rejects, stored_sources
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import duckdb
 
@@ -87,13 +87,16 @@ def build(request: Data3Build, renderers: Sequence[Renderer] = ()) -> BuildResul
             return result
 
 
-def _compilation_told(watch: Watch) -> AbstractContextManager[None]:
+@contextmanager
+def _compilation_told(watch: Watch) -> Iterator[None]:
     """Say what a first build waits for."""
 
     def tell(name: str, number: int, total: int) -> None:  # noqa: ARG001 -- numbers say more
         watch.waiting_for(f"compiling function {number} of {total}, once for all later runs")
 
-    return compile_watch(tell)
+    with compile_watch(tell):
+        yield
+    watch.waiting_for(None)
 
 
 def _arguments(request: Data3Build) -> dict[str, object]:

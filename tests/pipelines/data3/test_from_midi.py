@@ -46,7 +46,8 @@ def library(chords) -> Path:
         chords.database,
         {"b" * 64: ("C F G C", "A Minor", 21), "a" * 64: ("D G A7", None, 0), "c" * 64: ("", "C Major", 0)},
     )
-    return chords.database
+    database: Path = chords.database
+    return database
 
 
 def keys(chords) -> dict[str, str]:
