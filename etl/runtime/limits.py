@@ -39,7 +39,7 @@ class Limits:
     poll_s: float = 0.03
     block_bytes: int = 4 << 20
     block_most_bytes: int = 32 << 20
-    block_s: tuple[float, float] = (0.2, 0.5)
+    block_s: tuple[float, float] = (0.1, 0.5)
     parquet_rows: int = 1024
     record_bytes: int = 256 << 20
     memory_bytes: int = 2 << 30
