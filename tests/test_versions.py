@@ -22,7 +22,7 @@ from etl.audio import beats, key as audio_key, spectral
 from etl.audio.features import FEATURE_VERSION, Mode
 from etl.audio.sonic import describe
 from etl.chords import key_model, keys as chord_keys
-from etl.chords.analysis import ANALYSIS_VERSION, analyse
+from etl.chords.analysis import ANALYSIS_VERSION, analyze
 from etl.chords.key_model import trained_model
 from etl.chords.keys import KEY_VERSIONS, KeyMethod
 from etl.chords.section_keys import SECTION_KEYS_VERSION
@@ -73,7 +73,7 @@ def constants(*modules: ModuleType) -> pl.DataFrame:
 
 def chords() -> str:
     """Numerals, categories, counts and fingerprints, with keys that are no matter of the analysis."""
-    batch = analyse(sample().select("id", "chords").head(SONGS), method=KeyMethod.KRUMHANSL)
+    batch = analyze(sample().select("id", "chords").head(SONGS), method=KeyMethod.KRUMHANSL)
     texts = written(batch).select("id", "roman_numerals", "harmonic_fingerprint")
     counts = batch.songs.select(
         name for name in ("n_chords", "category_counts") if name in batch.songs.columns
@@ -83,7 +83,7 @@ def chords() -> str:
 
 def keys(method: KeyMethod) -> str:
     """Keys and their posteriors."""
-    batch = analyse(sample().select("id", "chords").head(SONGS), method=method, statistics=False)
+    batch = analyze(sample().select("id", "chords").head(SONGS), method=method, statistics=False)
     posterior = np.array(batch.songs["key_posterior"].to_list(), dtype=np.float64)
     fitted = (
         [pl.DataFrame(trained_model().weights)] if method is KeyMethod.TRAINED else [constants(key_profiles)]
@@ -93,7 +93,7 @@ def keys(method: KeyMethod) -> str:
 
 def section_keys() -> str:
     """Keys of sections."""
-    batch = analyse(
+    batch = analyze(
         sample().select("id", "chords").head(SONGS),
         method=KeyMethod.TRAINED,
         statistics=False,

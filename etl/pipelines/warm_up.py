@@ -5,7 +5,6 @@ The work goes through the pipelines' own entries, so that a new kernel is compil
 
 from __future__ import annotations
 
-import io
 import multiprocessing
 import tempfile
 import time
@@ -80,8 +79,8 @@ def compiled(family: str) -> WarmUp:
 
 def _chords(folder: Path) -> None:
     from etl.chords.keys import KeyMethod  # noqa: PLC0415 -- each process needs its own family only
-    from etl.pipelines.data3.build import Data3Build, build  # noqa: PLC0415
-    from etl.runtime.progress import Progress  # noqa: PLC0415
+    from etl.pipelines.data3.build import build  # noqa: PLC0415
+    from etl.pipelines.data3.request import Data3Build  # noqa: PLC0415
 
     for method in KeyMethod:
         request = Data3Build(
@@ -93,7 +92,7 @@ def _chords(folder: Path) -> None:
             section_keys=True,
             workers=1,
         )
-        build(request, Progress("songs", stream=io.StringIO()))
+        build(request)
 
 
 def _midi(folder: Path) -> None:

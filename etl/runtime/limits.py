@@ -27,6 +27,16 @@ class Limits:
         How often a file that costs its process is tried, in as many runs.
     count_s
         Seconds between two counts of the songs that an enrichment has completed.
+    block_bytes, block_most_bytes
+        How much of a chord file is read at a time: to begin with, and at most.
+    block_s
+        Least and most seconds that a block should take; its size follows.
+    parquet_rows
+        Rows of Parquet to decode at a time; a block is one or more of them.
+    record_bytes
+        Longest record of a CSV; a file without a line end for as long is given up.
+    memory_bytes
+        Memory for all blocks at work.
     """
 
     burst_s: float = 5.0
@@ -38,6 +48,12 @@ class Limits:
     track_bytes: int = 2_500_000_000
     track_tries: int = 3
     count_s: float = 10.0
+    block_bytes: int = 4 << 20
+    block_most_bytes: int = 32 << 20
+    block_s: tuple[float, float] = (0.1, 0.5)
+    parquet_rows: int = 1024
+    record_bytes: int = 256 << 20
+    memory_bytes: int = 2 << 30
 
 
 LIMITS: Final = Limits()

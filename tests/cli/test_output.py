@@ -16,7 +16,8 @@ import typer.main
 from typer.testing import CliRunner, Result
 
 from etl.chords.keys import KeyMethod
-from etl.cli import evaluate, library, query
+from etl.chords.romantext import RomanStyle
+from etl.cli import build, evaluate, library, query
 from etl.cli.main import app
 from etl.cli.output import json_document, plain
 from etl.exports.pictures import Coloring
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 WITHOUT_JSON = dict.fromkeys(
     (
-        "build data3",
         "midi analyze", "midi export", "midi find", "midi import", "midi rename", "midi run", "midi sanitize",
         "midi split", "midi stats", "midi undo",
     ),
@@ -45,6 +45,7 @@ SONGS = (
 )
 
 CASES = {
+    "build data3": ("build", "data3", "songs.csv", "-o", "data3.csv", "--npz", "again.npz"),
     "query": ("query", "SELECT id, 1 / 3.0 AS third FROM songs"),
     "export data3": ("export", "data3", "-o", "again.csv"),
     "export npz": ("export", "npz", "-o", "again.npz"),
@@ -166,6 +167,8 @@ def test_choices_of_the_command_line_are_those_of_the_analysis():
     assert {*Format, "table"} == {*query.Output}
     assert {*Normalization} == {*library.Normalize}
     assert {*Coloring} == {*library.Color}
+    assert {*KeyMethod} == {*build.KeyMethods}
+    assert {*RomanStyle} == {*build.RomanStyles}
 
 
 class Color(Enum):

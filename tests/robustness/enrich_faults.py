@@ -12,9 +12,9 @@ import time
 from pathlib import Path
 
 from etl.chords.keys import KeyMethod
-from etl.pipelines.data3.build import Data3Build, build
+from etl.pipelines.data3.build import build
+from etl.pipelines.data3.request import Data3Build
 from etl.pipelines.enrich.run import Enrichment, enrich
-from etl.runtime.progress import Progress
 from etl.services.politeness.retry import Patience
 from etl.services.settings import ServiceSettings
 from etl.services.spotify import Spotify
@@ -29,7 +29,6 @@ def main(ids: int, per_cent: int) -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         server("--single-only", "--fault-rate", str(per_cent / 100)) as url,
-        Progress("songs") as progress,
     ):
         here = Path(folder)
         database = here / "music.duckdb"
@@ -43,8 +42,7 @@ def main(ids: int, per_cent: int) -> None:
                 limit=None,
                 force=False,
                 workers=2,
-            ),
-            progress,
+            )
         )
         patience = Patience(
             first_pause=0.001, longest_pause=0.01, jitter=0.0, first_delay=0.001, longest_delay=0.01

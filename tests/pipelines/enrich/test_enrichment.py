@@ -17,15 +17,15 @@ import polars as pl
 import pytest
 
 from etl.chords.keys import KeyMethod
-from etl.pipelines.data3.build import Data3Build, build
+from etl.pipelines.data3.build import build
 from etl.pipelines.data3.export import write_stored_csv
+from etl.pipelines.data3.request import Data3Build
 from etl.pipelines.enrich.estimate import Estimate, estimate
 from etl.pipelines.enrich.plan import plan
 from etl.pipelines.enrich.run import Enrichment, enrich
 from etl.pipelines.enrich.state import StoredState
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.limits import Limits
-from etl.runtime.progress import Progress
 from etl.services.credentials import Credentials
 from etl.services.politeness.breaker import Breaker
 from etl.services.politeness.retry import Patience
@@ -101,8 +101,7 @@ class Project:
             force=False,
             workers=2,
         )
-        with Progress("songs") as progress:
-            build(request, progress)
+        build(request)
 
     def enrich(self, server: SpotifyServer, **options: Any) -> EnrichmentResult:
         """Run the enrichment."""

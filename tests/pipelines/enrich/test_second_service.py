@@ -18,12 +18,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from etl.chords.keys import KeyMethod
-from etl.pipelines.data3.build import Data3Build, build
+from etl.pipelines.data3.build import build
+from etl.pipelines.data3.request import Data3Build
 from etl.pipelines.enrich.estimate import estimate
 from etl.pipelines.enrich.run import Enrichment, enrich
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.limits import Limits
-from etl.runtime.progress import Progress
 from etl.services.contract import Answer, Kind, Service, failed, found, gone
 from etl.services.errors import (
     AppError,
@@ -187,8 +187,7 @@ def database(tmp_path: Path) -> Path:
         force=False,
         workers=2,
     )
-    with Progress("songs") as progress:
-        build(request, progress)
+    build(request)
     with open_store(path) as connection:
         connection.execute(MIGRATION)
     return path

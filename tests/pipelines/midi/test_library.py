@@ -22,7 +22,6 @@ import pytest
 
 from etl.midi.mpc import DriveFormat
 from etl.music.keys import KEY_NAMES
-from etl.pipelines.data3.midi_songs import write_midi_songs
 from etl.pipelines.midi.export import export_drive, export_tables
 from etl.pipelines.midi.find import find_files, library_query
 from etl.pipelines.midi.rename import rename_library, sanitize_in_place
@@ -298,14 +297,15 @@ def test_matrices_and_tables_hold_every_file(library: Path, tmp_path: Path):
 
 def test_midi_chords_go_through_the_chord_analysis(library: Path, tmp_path: Path):
     """Every MIDI file with chords is a data3 row: all symbols known, numerals for each."""
-    songs = write_midi_songs(library / "m.duckdb").path
     command = [
         sys.executable,
         "-m",
         "etl",
         "build",
         "data3",
-        str(songs),
+        "--from-midi",
+        "--db",
+        str(library / "m.duckdb"),
         "--no-db",
         "-o",
         str(tmp_path / "d.csv"),
