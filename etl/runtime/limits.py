@@ -2,8 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
+
+
+@dataclass(frozen=True)
+class ArchiveLimits:
+    """What may come out of an archive that nobody has reason to trust.
+
+    Attributes
+    ----------
+    member_bytes
+        Largest member, and largest file beside archives.
+    archive_bytes
+        Largest archive on disk, and the most that may come out of one, nested archives included.
+    ratio
+        The most that may come out of an archive, as a multiple of what has been read of it; what is below
+        ``free_bytes`` does not count, since short files of nothing compress well.
+    members
+        Most members.
+    depth
+        How deep archives may be nested.
+    child_bytes, child_s
+        Memory and processor seconds of a process that reads one with a library in C; dictionaries of rar are
+        up to 64 MB where libarchive reads them.
+    """
+
+    member_bytes: int = 32 << 20
+    archive_bytes: int = 2 << 30
+    ratio: int = 200
+    free_bytes: int = 32 << 20
+    members: int = 200_000
+    depth: int = 4
+    child_bytes: int = 2 << 30
+    child_s: int = 300
 
 
 @dataclass(frozen=True)
@@ -18,12 +50,22 @@ class Limits:
         Seconds to wait for another process to let go of the store.
     poll_s
         Seconds between two attempts to open it.
+    batch_files, batch_bytes
+        MIDI files that a worker is handed at once: so many, or so many bytes of them.
+    batch_s
+        Longest time for these, which take one or two seconds.
+    archives
+        What may come out of archives.
     """
 
     burst_s: float = 5.0
     burst_items: int = 1000
     patience_s: float = 5.0
     poll_s: float = 0.03
+    batch_files: int = 512
+    batch_bytes: int = 8 << 20
+    batch_s: float = 300.0
+    archives: ArchiveLimits = field(default_factory=ArchiveLimits)
 
 
 LIMITS: Final = Limits()

@@ -14,7 +14,8 @@ from etl.midi.sanitize import distinct_names, safe_stems
 from etl.midi.text import decode_text
 from etl.pipelines.midi.rename_journal import Rename, Renames, carry_out
 from etl.runtime.errors import EtlError
-from etl.sources.folders.midi import Found, check_sources, shown, walk
+from etl.sources.folders.midi import Found, find_midi
+from etl.sources.folders.walk import check_sources, shown
 from etl.store.database import open_store
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def sanitize_in_place(
     """
     check_sources(sources)
     folders: dict[Path, list[Path]] = {}
-    for found in walk(sources, pattern=pattern, library=library):
+    for found in find_midi(sources, pattern=pattern, library=library):
         if isinstance(found, Found) and not found.is_archive:
             path = Path(found.location)
             folders.setdefault(path.parent, []).append(path)

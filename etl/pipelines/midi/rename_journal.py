@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from etl.runtime.errors import EtlError
-from etl.sources.folders.midi import shown
+from etl.sources.folders.walk import shown
 from etl.store.database import open_store, transaction
 from etl.store.runs import recorded_run
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from etl.runtime.meter import Meter
-from etl.sources.folders.midi import shown
+from etl.sources.folders.walk import shown
 from etl.store.midi import ANALYZE, IMPORT, SANITIZE, SPLIT
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from etl.sources.archives.limits import Refusal
-from etl.sources.folders.midi import check_sources, walk
+from etl.sources.folders.midi import find_midi
+from etl.sources.folders.walk import check_sources
 from etl.sources.folders.walk_process import walking
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def preview(request: MidiRun) -> str:
     check_sources(request.sources)
     files = archives = size = 0
     refused: dict[str, int] = {}
-    for entry in walk(request.sources, pattern=request.pattern, library=request.library):
+    for entry in find_midi(request.sources, pattern=request.pattern, library=request.library):
         if isinstance(entry, Refusal):
             refused[entry.category] = refused.get(entry.category, 0) + 1
         else:

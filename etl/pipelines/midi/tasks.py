@@ -21,7 +21,7 @@ from etl.runtime.disk.hashing import text_hash
 from etl.runtime.errors import EtlError
 from etl.sources.archives.limits import Refusal
 from etl.sources.archives.read import read_archive
-from etl.sources.folders.midi import Found, open_file, shown
+from etl.sources.folders.walk import open_file, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from etl.runtime.pool import ProcessPool
+    from etl.sources.folders.midi import Found
     from etl.store.runs import Run
 
 _BATCH_FILES: Final = 512

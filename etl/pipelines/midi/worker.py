@@ -26,8 +26,8 @@ from etl.midi.split import TooMuchError, split_file
 from etl.midi.tags import find_tags, name_tags
 from etl.midi.text import decode_text
 from etl.pipelines.midi.messages import REJECTS, SPLIT, Entry, Result, Task, failed, part_key
-from etl.sources.archives.limits import LARGEST_MEMBER
-from etl.sources.folders.midi import open_file
+from etl.runtime.limits import LIMITS
+from etl.sources.folders.walk import open_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -201,9 +201,9 @@ def _content(entry: Entry) -> bytes:
     if entry.blob is not None:
         return entry.blob
     with open_file(entry.location or "") as file:
-        content = file.read(LARGEST_MEMBER + 1)
-    if len(content) > LARGEST_MEMBER:
-        raise OSError(0, f"grew to more than {LARGEST_MEMBER >> 20} MB")
+        content = file.read(LIMITS.archives.member_bytes + 1)
+    if len(content) > LIMITS.archives.member_bytes:
+        raise OSError(0, f"grew to more than {LIMITS.archives.member_bytes >> 20} MB")
     return content
 
 

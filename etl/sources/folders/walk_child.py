@@ -7,10 +7,11 @@ import marshal
 import os
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 from etl.sources.archives.limits import Refusal
-from etl.sources.folders.midi import Found, walk
+from etl.sources.folders.midi import Found, find_midi
 
 _CHUNK: Final = 1024
 
@@ -18,7 +19,8 @@ _CHUNK: Final = 1024
 def main() -> None:
     """Read an order from standard input, walk, write messages to standard output."""
     sources, pattern, library = marshal.load(sys.stdin.buffer)  # noqa: S302 - of our own process
-    entries = walk([os.fsdecode(source) for source in sources], pattern=pattern, library=os.fsdecode(library))
+    places = [Path(os.fsdecode(source)) for source in sources]
+    entries = find_midi(places, pattern=pattern, library=Path(os.fsdecode(library)))
     with suppress(BrokenPipeError):  # nobody listens any more
         while chunk := list(itertools.islice(entries, _CHUNK)):
             _send(_message(chunk))

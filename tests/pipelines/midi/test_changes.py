@@ -17,7 +17,7 @@ import pytest
 
 from etl.pipelines.midi import request as midi_request
 from etl.pipelines.midi.request import Stage
-from etl.sources.folders.midi import Found, open_file, walk
+from etl.sources.folders.midi import Found, find_midi
 from tests.pipelines.midi.test_run import SONG, put, rows, run
 from tests.support.places import ROOT
 
@@ -112,19 +112,10 @@ def test_pipes_and_links_to_themselves_are_passed_by(tmp_path: Path):
     (tmp_path / "in" / "null.mid").symlink_to("/dev/null")
     (tmp_path / "in" / "up").symlink_to("..")
     (tmp_path / "in" / "to_pipe.mid").symlink_to("pipe")
-    found = list(walk([tmp_path / "in"]))
+    found = list(find_midi([tmp_path / "in"]))
     assert [Path(entry.path).name for entry in found if isinstance(entry, Found)] == ["a.mid"]
     assert run(tmp_path, stages=IMPORT).found == 1
     assert run(tmp_path, stages=IMPORT, source=tmp_path / "in" / "pipe").found == 0
-
-
-def test_a_file_that_became_a_pipe_is_not_waited_for(tmp_path: Path):
-    """Opening it is an error at once."""
-    os.mkfifo(tmp_path / "a.mid")
-    with pytest.raises(OSError, match="no file any more"):
-        open_file(str(tmp_path / "a.mid"))
-    with pytest.raises(OSError, match="no file any more"):
-        open_file(str(tmp_path))
 
 
 def test_strange_names_are_found_and_known_again(tmp_path: Path):
