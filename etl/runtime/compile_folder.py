@@ -6,6 +6,7 @@ import logging
 import os
 import stat
 import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -74,3 +75,13 @@ def _temporary() -> Path | None:
         return None
     is_own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
     return own / _NAME if is_own and _is_writable(own / _NAME) else None
+
+
+def compiled_since(moment: float) -> int:
+    """Count the functions that any process has compiled since a moment, in seconds since the epoch."""
+    folder = writable_folder()
+    if folder is None:
+        return 0
+    with suppress(OSError), os.scandir(folder) as files:
+        return sum(file.name != LOCK and file.stat().st_mtime > moment for file in files)
+    return 0

@@ -54,6 +54,10 @@ class Limits:
         MIDI files that a worker is handed at once: so many, or so many bytes of them.
     batch_s
         Longest time for these, which take one or two seconds.
+    copied_files, copied_bytes
+        Files that are copied to a drive before they are flushed and read back.
+    spare_bytes
+        Room to leave free on a drive.
     archives
         What may come out of archives.
     """
@@ -65,6 +69,9 @@ class Limits:
     batch_files: int = 512
     batch_bytes: int = 8 << 20
     batch_s: float = 300.0
+    copied_files: int = 256
+    copied_bytes: int = 64 << 20
+    spare_bytes: int = 1 << 20
     archives: ArchiveLimits = field(default_factory=ArchiveLimits)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import mido
 import numpy as np
@@ -13,7 +14,6 @@ import soundfile
 
 from etl.runtime.compile_folder import LOCK, writable_folder
 from tests.support.places import ROOT
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
