@@ -44,7 +44,7 @@ def data3(
 ) -> None:
     """Write the 17-column data3 CSV, the same as `etl build data3` writes."""
     from etl.pipelines.data3.export import StoredExport, write_stored_csv
-    from etl.runtime.disk.files import check_writable
+    from etl.runtime.disk.targets import check_writable
     from etl.runtime.progress import Progress
     from etl.store.database import read_store
 
@@ -63,7 +63,7 @@ def npz(
 ) -> None:
     """Write matrices that numpy loads: keys, profiles, fingerprints, categories, token ids."""
     from etl.pipelines.data3.export import StoredExport, write_stored_npz
-    from etl.runtime.disk.files import check_writable
+    from etl.runtime.disk.targets import check_writable
     from etl.store.database import read_store
     from etl.store.songs import build_versions
 
@@ -84,7 +84,7 @@ def parquet(
 ) -> None:
     """Write one typed row per song: source columns, key, statistics, chords and numerals as lists."""
     from etl.pipelines.data3.export import StoredExport, write_stored_parquet
-    from etl.runtime.disk.files import check_writable
+    from etl.runtime.disk.targets import check_writable
     from etl.runtime.progress import Progress
     from etl.store.database import read_store
 

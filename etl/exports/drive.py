@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import etl
 from etl.midi.mpc import CATEGORY_FOLDERS, EMPTY_FOLDERS, METADATA_FOLDER, ROOT_FOLDERS, DriveFormat
-from etl.runtime.disk.files import atomic_path, flush_filesystem, write_error
+from etl.runtime.disk.files import atomic_path
+from etl.runtime.disk.staging import sync_filesystem
+from etl.runtime.disk.targets import write_error
 from etl.runtime.errors import EtlError
 from etl.runtime.limits import LIMITS, Limits
 
@@ -151,7 +153,7 @@ def update_drive(
         for root in ROOT_FOLDERS[drive_format]:
             for folder in (*CATEGORY_FOLDERS.values(), *EMPTY_FOLDERS):
                 (drive / root / folder).mkdir(parents=True, exist_ok=True)
-        flush_filesystem(drive)
+        sync_filesystem(drive)
         there = [(entry, state.hashes[entry.target]) for entry in wanted if entry.target in state.hashes]
         write_metadata(drive, there, [entry.target for entry in copies], gone, drive_format)
         (drive / METADATA_FOLDER / _PLAN).unlink()
@@ -253,7 +255,7 @@ def _copy_batch(drive: Path, batch: Sequence[Wanted], state: _State, done: Expor
             temporary.parent.mkdir(parents=True, exist_ok=True)
             staged.append((temporary, entry))
             temporary.write_bytes(content)
-        flush_filesystem(drive)
+        sync_filesystem(drive)
         for temporary, entry in staged:
             if hashlib.sha256(_read_back(temporary)).hexdigest() != entry.sha256:
                 raise EtlError(f"{drive / entry.target} is not what was written.", "The drive is damaged.")

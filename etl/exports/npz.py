@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from etl.runtime.disk.uncached import DirectFile
+    from etl.runtime.disk.files import BinaryFile
 
 MATRIX_COLUMNS: Final = (
     "id",
@@ -85,7 +85,7 @@ class SongMatrices:
 
     def write_to(
         self,
-        file: DirectFile,
+        file: BinaryFile,
         *,
         chords: pl.DataFrame,
         sections: pl.DataFrame,

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from etl.audio.sonic import FEATURE_VERSION
 from etl.pipelines.cache_kind import CacheKind
 from etl.runtime.disk.hashing import content_hash
 from etl.services.catalog import SERVICES, kinds_of
 from etl.store import answers
 from etl.store.database import transaction
-from etl.store.library import PRESENT, SONIC_TASK
+from etl.store.descriptions import clear_descriptions, described_files, descriptions_info
 
 if TYPE_CHECKING:
     import duckdb
@@ -60,13 +59,6 @@ class CacheProblems:
         return len(self.answers) + len(self.files)
 
 
-# No present file needs it, or a newer version of the features has taken its place.
-_UNUSED: Final = (
-    f"(item NOT IN (SELECT content_hash FROM files WHERE {PRESENT} AND content_hash IS NOT NULL) "
-    f"OR split_part(version, '.', 1) <> '{FEATURE_VERSION}')"
-)
-
-
 def _services(kind: CacheKind) -> tuple[str, ...]:
     return tuple(SERVICES) if kind is CacheKind.ALL else (kind.value,)
 
@@ -97,16 +89,7 @@ def cache_info(
             for name in _services(kind)
         ]
     if kind is not CacheKind.SPOTIFY:
-        parts.append(
-            connection.sql(
-                "SELECT 'recording' AS kind, if(status = 'done', 'described', status) AS status, "
-                f"version || if({_UNUSED}, ', unused', '') AS reason, count(*) AS ids, "
-                "min(updated_at) AS oldest, max(updated_at) AS newest FROM ledger "
-                "WHERE task = ? AND updated_at <= now() - to_seconds(?) GROUP BY ALL "
-                "ORDER BY ids DESC, reason, status",
-                params=[SONIC_TASK, older_than_days * 86_400],
-            ).pl()
-        )
+        parts.append(descriptions_info(connection, older_than_days=older_than_days))
     return pl.concat(parts)
 
 
@@ -138,25 +121,7 @@ def clear_cache(
                 for name in _services(kind)
             )
         if kind is not CacheKind.SPOTIFY:
-            count += _clear_descriptions(connection, older_than_days, _UNUSED if unused else "true")
-    return count
-
-
-def _clear_descriptions(connection: duckdb.DuckDBPyConnection, older_than_days: float, condition: str) -> int:
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE dropped AS SELECT item, version FROM ledger "
-        f"WHERE task = ? AND updated_at <= now() - to_seconds(?) AND {condition}",
-        [SONIC_TASK, older_than_days * 86_400],
-    )
-    connection.execute(
-        "DELETE FROM sonic_features AS s USING dropped AS d "
-        "WHERE s.content_hash = d.item AND s.version = d.version"
-    )
-    count: int = connection.execute(
-        "DELETE FROM ledger AS l USING dropped AS d "
-        "WHERE l.task = ? AND l.item = d.item AND l.version = d.version",
-        [SONIC_TASK],
-    ).fetchall()[0][0]
+            count += clear_descriptions(connection, older_than_days=older_than_days, unused=unused)
     return count
 
 
@@ -174,11 +139,7 @@ def verify_cache(
             wrong += answers.verify_cache(connection, name, kinds_of(name), older_than_days=older_than_days)
     files = []
     if kind is not CacheKind.SPOTIFY:
-        for path, known in connection.execute(
-            f"SELECT path, content_hash FROM files WHERE {PRESENT} AND content_hash IN (SELECT item FROM "
-            "ledger WHERE task = ? AND updated_at <= now() - to_seconds(?)) ORDER BY path",
-            [SONIC_TASK, older_than_days * 86_400],
-        ).fetchall():
+        for path, known in described_files(connection, older_than_days=older_than_days):
             try:
                 if content_hash(path) != known:
                     files.append(FileProblem(Path(path), None))

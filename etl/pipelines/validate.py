@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from etl.runtime.disk.files import atomic_file, check_writable
+from etl.runtime.disk.files import atomic_file
+from etl.runtime.disk.targets import check_writable
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.executor import ordered_map, thread_executor
 from etl.runtime.rejects import REJECT_SCHEMA

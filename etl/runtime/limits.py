@@ -46,6 +46,8 @@ class Limits:
     ----------
     burst_s, burst_items
         Results go to the store when the first of them is so many seconds old, or when so many items wait.
+    hold_s
+        Seconds after which a burst that is not written yet is cut, so that readers get in before the rest.
     patience_s
         Seconds to wait for another process to let go of the store.
     poll_s
@@ -64,6 +66,7 @@ class Limits:
 
     burst_s: float = 5.0
     burst_items: int = 1000
+    hold_s: float = 1.0
     patience_s: float = 5.0
     poll_s: float = 0.03
     batch_files: int = 512

@@ -145,7 +145,7 @@ class Service(ABC):
     @property
     def connections(self) -> int:
         """Connections that the rates can use."""
-        return min(max(math.ceil(self.rates.per_second * _SECONDS_PER_ANSWER), 1), _MOST_CONNECTIONS)
+        return max(1, math.ceil(min(self.rates.per_second * _SECONDS_PER_ANSWER, _MOST_CONNECTIONS)))
 
     def connect(self, gate: Gate) -> None:
         """Send every request through this gate, by a polite session."""

@@ -10,12 +10,12 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import duckdb
 
-from etl.runtime.disk.files import check_writable
+from etl.runtime.disk.targets import check_writable
 from etl.runtime.limits import LIMITS, Limits
 from etl.store.connection import StoreBusyError, attach, configure, connect_store, detach, errors_explained
 from etl.store.copy import StoreCopy
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 
     from etl.runtime.log import RunLog
     from etl.store.writes import Write
-
-_MERGED_AT_ONCE: Final = 50
-"""Bursts of the journal that are merged before the file is closed for a moment, so that readers get in."""
 
 _POLLS_BETWEEN: Final = 5
 """For so many attempts of a reader the file stays closed between two bursts, whatever there is to write."""
@@ -86,6 +83,15 @@ def writing(
             store.run.tell(f"the store is held: {store.waiting} bursts wait for the next command that writes")
 
 
+@dataclass(frozen=True)
+class _Group:
+    """Writes that belong together, of so many items, and when they were put."""
+
+    writes: Sequence[Write]
+    items: int
+    put_at: float
+
+
 class BurstWriter:
     """Writes what it is given in bursts, on a thread of its own. Made by :func:`writing`.
 
@@ -107,11 +113,10 @@ class BurstWriter:
         self._memory: duckdb.DuckDBPyConnection | None = None  # that files are attached to: 20 ms to make
         self._held_since: float | None = None  # by another process, as far as is known
         self._changed = threading.Condition()  # guards all that follows
-        self._queue: list[Sequence[Write]] = []
+        self._queue: list[_Group] = []
         self._items = 0
-        self._first_queued = 0.0
-        self._groups_put = self._groups_kept = 0
-        self._is_flushing = self._is_closing = False
+        self._groups_put = self._groups_kept = self._groups_wanted = 0
+        self._is_closing = False
         self._retry_at: float | None = None
         self._not_before = 0.0
         self._error: BaseException | None = None
@@ -169,9 +174,7 @@ class BurstWriter:
             while self._items >= _QUEUED_BURSTS * self._limits.burst_items and self._error is None:
                 self._changed.wait()
             self._raise_error()
-            if not self._queue:
-                self._first_queued = time.monotonic()
-            self._queue.append(writes)
+            self._queue.append(_Group(writes, items, time.monotonic()))
             self._items += items
             self._groups_put += 1
             self._changed.notify_all()
@@ -185,8 +188,7 @@ class BurstWriter:
             If it could not be written.
         """
         with self._changed:
-            wanted = self._groups_put
-            self._is_flushing = bool(self._queue)
+            wanted = self._groups_wanted = self._groups_put
             self._changed.notify_all()
             while self._groups_kept < wanted and self._error is None:
                 self._changed.wait()
@@ -225,12 +227,12 @@ class BurstWriter:
         try:
             while self._wait_until_due():
                 with self._changed:
-                    groups, self._queue = self._queue, []
-                    self._items = 0
-                    self._is_flushing = False
-                self._write([write for group in groups for write in group])
+                    groups = list(self._queue)
+                kept = self._write(groups)
                 with self._changed:
-                    self._groups_kept += len(groups)
+                    del self._queue[:kept]
+                    self._items -= sum(group.items for group in groups[:kept])
+                    self._groups_kept += kept
                     self._changed.notify_all()
         except BaseException as error:  # noqa: BLE001 - raised by the thread that puts
             with self._changed:
@@ -251,9 +253,10 @@ class BurstWriter:
     def _due(self) -> float | None:
         """When the next burst is to be written, None if there is nothing to write."""
         is_full = self._items >= self._limits.burst_items
-        if self._queue and (self._is_flushing or self._is_closing or is_full):
+        is_wanted = self._groups_kept < self._groups_wanted
+        if self._queue and (is_wanted or self._is_closing or is_full):
             return self._not_before
-        times = [self._first_queued + self._limits.burst_s] if self._queue else []
+        times = [self._queue[0].put_at + self._limits.burst_s] if self._queue else []
         if self._retry_at is not None:
             times.append(self._retry_at)
         return max(min(times), self._not_before) if times else None
@@ -264,36 +267,50 @@ class BurstWriter:
             self._held_since is None or time.monotonic() < self._held_since + self._limits.patience_s
         )
 
-    def _write(self, writes: Sequence[Write]) -> None:
-        """Write to the store after what waits in the journal; where that cannot be, to the journal."""
-        if not self._write_to_store(writes) and writes:
-            add_burst(self._database, writes, latest_migration())
+    def _write(self, groups: Sequence[_Group]) -> int:
+        """Write to the store after what waits in the journal; where that cannot be, to the journal.
+
+        Gives how many groups are kept. The rest waits until readers have had their turn.
+        """
+        kept = self._write_to_store(groups)
+        if kept is None:
+            if groups:
+                writes = [write for group in groups for write in group.writes]
+                add_burst(self._database, writes, latest_migration())
+            kept = len(groups)
         now = time.monotonic()
         self._not_before = now + _POLLS_BETWEEN * self._limits.poll_s
         self._retry_at = None
         if waiting_bursts(self._database):
             is_new = self._held_since is None or now < self._held_since + self._limits.patience_s
             self._retry_at = now + (self._limits.poll_s if is_new else self._limits.burst_s)
+        return kept
 
-    def _write_to_store(self, writes: Sequence[Write]) -> bool:
+    def _write_to_store(self, groups: Sequence[_Group]) -> int | None:
+        """Give how many groups are written, None where none can be before the file is free."""
         if not self._file.acquire(blocking=False):  # the run reads
-            return False
+            return None
         try:
             with self._opened() as connection:
-                merge_journal(connection, self._database, at_most=_MERGED_AT_ONCE)
-                is_free = not waiting_bursts(self._database)
-                if is_free and writes:
-                    with transaction(connection):
-                        for write in writes:
-                            write(connection)
+                merge_journal(connection, self._database, seconds=self._limits.hold_s)
+                written = None if waiting_bursts(self._database) else self._write_groups(connection, groups)
         except StoreBusyError:
             if self._held_since is None:
                 self._held_since = time.monotonic()
-            return False
+            return None
         finally:
             self._file.release()
         self._held_since = None
-        return is_free
+        return written
+
+    def _write_groups(self, connection: duckdb.DuckDBPyConnection, groups: Sequence[_Group]) -> int:
+        written, until = 0, time.monotonic() + self._limits.hold_s
+        with transaction(connection):
+            while written < len(groups) and time.monotonic() < until:
+                for write in groups[written].writes:
+                    write(connection)
+                written += 1
+        return written
 
     @contextmanager
     def _opened(self) -> Iterator[duckdb.DuckDBPyConnection]:

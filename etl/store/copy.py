@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, Final
 
-from etl.runtime.disk.files import write_error
+from etl.runtime.disk.targets import write_error
 from etl.runtime.limits import LIMITS
 from etl.store.connection import StoreBusyError, connect_store
 from etl.store.database import merge_journal

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import sys
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import duckdb
 
-from etl.runtime.disk.files import check_writable
+from etl.runtime.disk.targets import check_writable
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.limits import LIMITS, Limits
 from etl.runtime.resources import resource
@@ -174,7 +176,7 @@ def migrate(connection: duckdb.DuckDBPyConnection, path: Path) -> list[int]:
 
 
 def merge_journal(
-    connection: duckdb.DuckDBPyConnection, path: Path, *, keep: bool = False, at_most: int | None = None
+    connection: duckdb.DuckDBPyConnection, path: Path, *, keep: bool = False, seconds: float | None = None
 ) -> None:
     """Write what waits in the journal of a store, each burst in a transaction of its own and exactly once.
 
@@ -186,8 +188,8 @@ def merge_journal(
         The store.
     keep
         Leave the journal as it is: ``connection`` is a copy.
-    at_most
-        How many bursts to write; None for all.
+    seconds
+        Stop after so many, once a burst is written; None for all bursts.
 
     Raises
     ------
@@ -202,11 +204,14 @@ def merge_journal(
             sync_journal(path)
             _forget_merged(connection, {burst_id(file) for file in waiting})
         known = {name for (name,) in connection.execute("SELECT burst_id FROM merged_bursts").fetchall()}
-        for file in waiting[:at_most]:
+        until = math.inf if seconds is None else time.monotonic() + seconds
+        for file in waiting:
             if burst_id(file) not in known:
                 _merge(connection, read_burst(file), migration)
             if not keep:
                 file.unlink()
+            if time.monotonic() > until:
+                break
     if not keep:
         remove_journal(path)
 

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 import etl
-from etl.runtime.disk.files import write_error
+from etl.runtime.disk.staging import sync
+from etl.runtime.disk.targets import write_error
 from etl.runtime.errors import EtlError
 from etl.store.writes import Write
 
@@ -83,7 +84,7 @@ def add_burst(database: Path, writes: Iterable[Write], migration: int) -> None:
     try:
         if not folder.is_dir():
             folder.mkdir()
-            _sync_folder(folder.parent)
+            sync(folder.parent)
         waiting = waiting_bursts(database)
         number = int(waiting[-1].name.partition("-")[0]) + 1 if waiting else 1
         target = folder / f"{number:012}-{uuid4().hex}.burst"
@@ -96,7 +97,7 @@ def add_burst(database: Path, writes: Iterable[Write], migration: int) -> None:
             temporary.rename(target)
         finally:
             temporary.unlink(missing_ok=True)
-        _sync_folder(folder)
+        sync(folder)
     except OSError as error:
         raise write_error(folder, error) from error
 
@@ -160,7 +161,7 @@ def read_burst(path: Path) -> Burst:
 
 def sync_journal(database: Path) -> None:
     """Let what was removed from the journal stay removed, also after a power cut."""
-    _sync_folder(journal_path(database))
+    sync(journal_path(database))
 
 
 def remove_journal(database: Path) -> None:
@@ -173,11 +174,3 @@ def remove_journal(database: Path) -> None:
     shutil.rmtree(folder / COPY, ignore_errors=True)
     with suppress(OSError):  # the user keeps something in it
         folder.rmdir()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

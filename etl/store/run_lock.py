@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
-from etl.runtime.disk.files import write_error
+from etl.runtime.disk.targets import write_error
 from etl.runtime.errors import EtlError, ExitCode
 
 try:

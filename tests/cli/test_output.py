@@ -62,6 +62,7 @@ CASES = {
     "cache verify": ("cache", "verify"),
     "cache refresh": ("cache", "refresh", "--older-than", "1d"),
     "status": ("status",),
+    "warm-up": ("warm-up", "--workers", "1"),
     "demo": ("demo", "try"),
 }
 """A call of each command, in a folder with songs, their CSV and their store."""

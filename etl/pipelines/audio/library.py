@@ -18,7 +18,7 @@ from etl.exports.pictures import plot_overview, plot_track
 from etl.exports.sonic import MATRICES, Artifacts, Normalization, build_artifacts
 from etl.pipelines.audio.scan import ScanSummary, compare, located, scan
 from etl.pipelines.audio.sonic import describe_tracks, pending, sonic_version
-from etl.runtime.disk.files import check_writable
+from etl.runtime.disk.targets import check_writable
 from etl.runtime.errors import EtlError
 from etl.runtime.log import RunLog, log_path
 from etl.runtime.progress import Progress

@@ -27,7 +27,8 @@ from etl.exports.song_names import NO_NAMES, Names, with_names
 from etl.pipelines.data3.export import stored_names, write_stored_csv, write_stored_npz
 from etl.pipelines.data3.store_songs import SongKeeper
 from etl.pipelines.data3.summary import Summary
-from etl.runtime.disk.files import atomic_file, atomic_path, check_writable
+from etl.runtime.disk.files import atomic_file, atomic_path
+from etl.runtime.disk.targets import check_writable
 from etl.runtime.errors import EtlError
 from etl.runtime.executor import ordered_map, thread_executor
 from etl.runtime.meter import Meter

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from etl.chords.analysis import Harmony
-    from etl.runtime.disk.uncached import DirectFile
+    from etl.runtime.disk.files import BinaryFile
     from etl.runtime.meter import Meter
 
 
@@ -93,7 +93,7 @@ class SongKeeper:
         """Wait until all is kept that was added."""
         self._later.wait()
 
-    def write_matrices(self, file: DirectFile, manifest: Mapping[str, Any]) -> None:
+    def write_matrices(self, file: BinaryFile, manifest: Mapping[str, Any]) -> None:
         """Write the matrices to an open file."""
         if self._matrices:
             chords, sections = self._lexicon.chord_table(), self._lexicon.section_table()

@@ -12,7 +12,7 @@ from etl.exports.drive import Exported, Wanted, update_drive
 from etl.exports.midi import write_midi_npz, write_midi_parquet
 from etl.midi.mpc import CATEGORY_FOLDERS, ROOT_FOLDERS, DriveFormat, progression, subfolders
 from etl.pipelines.midi.request import ANALYSIS_VERSION
-from etl.runtime.disk.files import check_writable
+from etl.runtime.disk.targets import check_writable
 from etl.runtime.errors import EtlError
 from etl.runtime.limits import LIMITS, Limits
 from etl.runtime.watch.progress import Stage, Watch

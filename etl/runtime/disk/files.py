@@ -1,27 +1,35 @@
-"""Files that appear only when whole: write beside the target, flush to disk, rename."""
+"""Files that appear only when whole: write beside the target, flush to disk, rename.
+
+A link stays, and the file that it leads to is replaced. A device or a pipe is written through: there is
+nothing to replace, and whoever reads it waits for the bytes.
+"""
 
 from __future__ import annotations
 
-import ctypes
-import errno
-import glob
+import io
 import os
+import shutil
+import tempfile
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
-from etl.runtime.errors import EtlError, ExitCode
+from etl.runtime.disk.staging import sweep, sync, temporary_path
+from etl.runtime.disk.targets import is_stream, make_parents, write_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
-
-    from etl.runtime.disk.uncached import DirectFile
 
 
-def temporary_path(target: Path) -> Path:
-    """Where the process writes ``target`` before it is whole: beside it, hidden, with the process id."""
-    return target.with_name(f".{target.name}.{os.getpid()}.tmp")
+class BinaryFile(Protocol):
+    """What is written to, front to back."""
+
+    def write(self, data: object, /) -> int:
+        """Write all of ``data``."""
+
+    def sync(self) -> None:
+        """Wait until all that was written is on the disk, or with whoever reads a pipe."""
 
 
 @contextmanager
@@ -36,7 +44,8 @@ def atomic_path(target: Path) -> Iterator[Path]:
     EtlError
         If the target cannot be written, or the disk is full.
     """
-    with _staged(target) as temporary:
+    staged = _copied_through if is_stream(target) else _staged
+    with staged(target) as temporary:
         try:
             yield temporary
         except OSError as error:
@@ -44,17 +53,21 @@ def atomic_path(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_file(target: Path) -> Iterator[DirectFile]:
+def atomic_file(target: Path) -> Iterator[BinaryFile]:
     """Open ``target`` for binary writing as in :func:`atomic_path`.
 
     Only failures to write this file name it, so that several may be open at once. Sync all of them before
     leaving any: then a full disk is found before one is renamed.
     """
-    from etl.runtime.disk.uncached import DirectFile  # noqa: PLC0415 -- numpy waits until something is written
+    if is_stream(target):
+        with _Through(target) as through:
+            yield through
+        return
+    from etl.runtime.disk.uncached import UncachedFile  # noqa: PLC0415 -- numpy waits until it is needed
 
     with _staged(target) as temporary:
         try:
-            opened = DirectFile(temporary, partial(write_error, target))
+            opened = UncachedFile(temporary, partial(write_error, target))
         except OSError as error:
             raise write_error(target, error) from error
         with opened as file:
@@ -63,19 +76,19 @@ def atomic_file(target: Path) -> Iterator[DirectFile]:
 
 @contextmanager
 def _staged(target: Path) -> Iterator[Path]:
-    temporary = temporary_path(target)
+    whole = target.resolve()  # the file that a link leads to
+    temporary = temporary_path(whole)
     try:
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _sweep(target)
+            make_parents(whole)
+            sweep(whole)
         except OSError as error:
             raise write_error(target, error) from error
         yield temporary
         try:
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
-            temporary.replace(target)
-            _sync_directory(target.parent)
+            sync(temporary)
+            temporary.replace(whole)
+            sync(whole.parent)
         except OSError as error:
             raise write_error(target, error) from error
     finally:
@@ -83,93 +96,46 @@ def _staged(target: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def write_error(target: Path, error: OSError) -> EtlError:
-    """Say what stopped the writing of ``target`` and what to do about it."""
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return EtlError(
-            f"no space left on the disk of {target}.",
-            "Nothing was changed there. Free some space, or write elsewhere.",
-            exit_code=ExitCode.CANNOT_WRITE,
-        )
-    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST}:
-        return EtlError(
-            f"cannot write {target}: {error.strerror}.",
-            "Choose a target you can write to.",
-            exit_code=ExitCode.CANNOT_WRITE,
-        )
-    return EtlError(
-        f"writing {target} failed: {error.strerror or error}.",
-        "Nothing was changed there.",
-        exit_code=ExitCode.CANNOT_WRITE,
-    )
+@contextmanager
+def _copied_through(target: Path) -> Iterator[Path]:
+    """Give a path to write to; on a clean exit copy it to a device or pipe."""
+    with tempfile.TemporaryDirectory(prefix="music-etl-") as folder:
+        temporary = Path(folder) / target.name
+        yield temporary
+        with temporary.open("rb") as whole, _Through(target) as through:
+            shutil.copyfileobj(whole, through, 1 << 20)
 
 
-def check_writable(target: Path) -> None:
-    """Fail at the start, not after an hour, where ``target`` cannot be written.
+class _Through(io.RawIOBase):
+    """A device or pipe, opened for writing as it is; it has no places to seek to."""
 
-    Raises
-    ------
-    EtlError
-        If ``target`` is a folder, or a file cannot be made beside it.
-    """
-    if target.is_dir():
-        raise EtlError(f"{target} is a folder.", "Give the path of a file.", exit_code=ExitCode.CANNOT_WRITE)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        probe = temporary_path(target)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise write_error(target, error) from error
+    def __init__(self, target: Path) -> None:
+        super().__init__()
+        self._target = target
+        try:
+            self._descriptor = os.open(target, os.O_WRONLY | getattr(os, "O_BINARY", 0))
+        except OSError as error:
+            raise write_error(target, error) from error
 
+    def writable(self) -> bool:
+        return True
 
-def _sweep(target: Path) -> None:
-    """Remove temporary files of processes that are no more."""
-    for stale in target.parent.glob(f".{glob.escape(target.name)}.*.tmp"):
-        pid = stale.name.split(".")[-2]
-        if pid.isdigit() and not _is_written_by(int(pid), stale):
-            stale.unlink(missing_ok=True)
+    def write(self, data: object, /) -> int:
+        left = memoryview(data).cast("B")  # type: ignore[arg-type]
+        size = len(left)
+        try:
+            while left:
+                left = left[os.write(self._descriptor, left) :]
+        except BrokenPipeError:
+            raise  # its reader has seen enough, which is no failure
+        except OSError as error:
+            raise write_error(self._target, error) from error
+        return size
 
+    def sync(self) -> None:
+        """Do nothing: what is written is not here any more."""
 
-def _is_written_by(pid: int, file: Path) -> bool:
-    """Whether the process lives, and is not a later one that was given the same number."""
-    import psutil  # noqa: PLC0415 - few runs find such a file
-
-    try:
-        return psutil.Process(pid).create_time() <= file.stat().st_mtime + 1
-    except (psutil.Error, OSError):
-        return False
-
-
-def flush_filesystem(folder: Path) -> None:
-    """Flush everything written to the file system of ``folder`` to disk, names included.
-
-    One call for many small files, where a flush of each would take far longer. Systems without ``syncfs`` (it
-    is Linux's) flush all file systems; those without ``sync`` none.
-
-    Raises
-    ------
-    OSError
-        If something could not be written.
-    """
-    try:
-        syncfs = ctypes.CDLL(None, use_errno=True).syncfs
-    except (AttributeError, OSError, TypeError):
-        if hasattr(os, "sync"):
-            os.sync()
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        if syncfs(descriptor):
-            code = ctypes.get_errno()
-            raise OSError(code, os.strerror(code), str(folder))
-    finally:
-        os.close(descriptor)
-
-
-def _sync_directory(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    def close(self) -> None:
+        if not self.closed:
+            os.close(self._descriptor)
+        super().close()

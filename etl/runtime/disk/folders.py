@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING
 
-import psutil
-
-from etl.runtime.disk.files import temporary_path, write_error
+from etl.runtime.disk.staging import former_path, sweep, sync, temporary_path
+from etl.runtime.disk.targets import make_parents, write_error
 from etl.runtime.errors import EtlError, ExitCode
 
 if TYPE_CHECKING:
@@ -66,17 +64,18 @@ def atomic_folder(target: Path, owned: frozenset[str]) -> Iterator[Path]:
     EtlError
         If the folder cannot be written, or the disk is full.
     """
+    target = target.resolve()  # the folder that a link leads to
     new = temporary_path(target)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(target)
+        make_parents(target)
+        sweep(target)
         new.mkdir()
         yield new
         for path in new.iterdir():
-            _sync(path)
-        _sync(new)
+            sync(path)
+        sync(new)
         _swap(target, new, owned)
-        _sync(target.parent)
+        sync(target.parent)
     except OSError as error:
         raise write_error(target, error) from error
     finally:
@@ -88,7 +87,7 @@ def _swap(target: Path, new: Path, owned: frozenset[str]) -> None:
         new.rename(target)
         return
     if _is_ours(target, owned):
-        former = new.with_name(f"{new.name}.old")
+        former = former_path(new)
         target.rename(former)
         new.rename(target)
         shutil.rmtree(former)
@@ -96,23 +95,3 @@ def _swap(target: Path, new: Path, owned: frozenset[str]) -> None:
     names = (target.with_name(f"{target.name}.before-{number}") for number in count(1))
     target.rename(next(name for name in names if not name.exists()))
     new.rename(target)
-
-
-def _sweep(target: Path) -> None:
-    """Remove new folders of processes that are no more; put back a former one that was not replaced."""
-    for stale in target.parent.glob(f".{target.name}.*.tmp*"):
-        pid = stale.name.removeprefix(f".{target.name}.").split(".")[0]
-        if not pid.isdigit() or psutil.pid_exists(int(pid)):
-            continue
-        if stale.name.endswith(".old") and not target.exists():
-            stale.rename(target)
-        else:
-            shutil.rmtree(stale, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

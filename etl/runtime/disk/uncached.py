@@ -22,7 +22,7 @@ _BUFFERS: Final = 4
 _PAGE: Final = 4096
 
 
-class DirectFile(io.RawIOBase):
+class UncachedFile(io.RawIOBase):
     """A new file for writing.
 
     A file that is flushed to disk before anybody reads it gains nothing from the page cache; to go through it

@@ -148,9 +148,12 @@ class Gate:
         with self._tally:
             self.traffic.troubles[error.category] = self.traffic.troubles.get(error.category, 0) + 1
         if isinstance(error, RateLimitedError) and (seconds := self._rest(error)) is not None:
-            if isinstance(error, QuotaError) and self.traffic.requests:
-                self.state.put(QUOTA_KEY, self.permits.sent_last_day())
-            self.breaker.open(str(error), seconds=seconds)
+            with self._tally:
+                # The first refusal tells most about the quota; others were under way with it.
+                is_first = self.breaker.parked_until() is None
+                if isinstance(error, QuotaError) and self.traffic.requests and is_first:
+                    self.state.put(QUOTA_KEY, self.permits.sent_last_day())
+                self.breaker.open(str(error), seconds=seconds)
             self.breaker.raise_if_open()
         with self._tally:
             if isinstance(error, UnauthorizedError):

@@ -20,7 +20,8 @@ import pytest
 from etl.chords import analysis
 from etl.pipelines.data3 import build as data3
 from etl.pipelines.data3.build import build
-from etl.runtime.disk.files import atomic_file, temporary_path
+from etl.runtime.disk.files import atomic_file
+from etl.runtime.disk.staging import temporary_path
 from etl.runtime.errors import EtlError
 from etl.runtime.progress import Progress
 from etl.sources.chords import files as chord_files

@@ -503,13 +503,13 @@ def test_estimate_counts_requests_and_days(project: Project) -> None:
 
 
 def test_used_up_quota_is_learned_for_the_next_estimate(server: SpotifyServer, project: Project) -> None:
-    """How many requests went well before QUOTA_EXCEEDED is the quota, as far as anyone knows."""
+    """How many requests were sent when QUOTA_EXCEEDED first came is the quota, as far as anyone knows."""
     server.batches = False
     server.script = lambda request: too_many("40000", "QUOTA_EXCEEDED") if request.number > 30 else None
     with pytest.raises(EtlError):
         project.enrich(server)
     ahead = estimate(project.database, spotify_at_rest(), {})
-    assert ahead.per_day == len(server.requests)
+    assert 30 < (ahead.per_day or 0) <= len(server.requests)
     assert ahead.portions == (1,)
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import threading
-import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import parse_qs, urlsplit
@@ -141,6 +142,7 @@ class Server(Loopback):
         self.unknown: set[str] = set()
         self.bad: set[str] = set()
         self.error: int | None = None
+        self.has_hiccups = True
         self.hiccups: Counter[str] = Counter()
         self.asked: Counter[str] = Counter()
         self.lock = threading.Lock()
@@ -152,7 +154,7 @@ class Server(Loopback):
             self.hiccups[query] += 1
             first = self.hiccups[query] == 1
         error = self.error or (7 if self.bad.intersection(ids) else None)
-        if not error and first and len(self.requests) % 3 == 0:
+        if self.has_hiccups and not error and first and len(self.requests) % 3 == 0:
             error = 16
         if error:
             return Reply(body=json.dumps({"error": error}).encode())
@@ -253,6 +255,12 @@ def test_estimate_coverage_and_cache_work_for_it_too(server: Server, database: P
     assert estimate(database, service, {}).ids == {"artist": 40}
 
 
+@pytest.mark.parametrize(("rates", "connections"), [(Rates(12.0), 1), (Rates(0.02), 5), (Rates(), 16)])
+def test_connections_follow_from_the_rates(rates: Rates, connections: int) -> None:
+    """One where one is enough; never more than a service should see from one user."""
+    assert Almanac("", rates).connections == connections
+
+
 def test_refused_app_ends_the_run_with_advice_and_blames_no_id(server: Server, database: Path) -> None:
     """An error about the key is not about the ids that were asked for with it."""
     server.error = 10
@@ -295,19 +303,22 @@ def test_daily_limit_of_requests_or_tokens_parks_the_run(server: Server, databas
 
 def test_store_is_free_while_the_run_sleeps(server: Server, database: Path) -> None:
     """With ``wait`` a parked run holds nothing: another process's writer gets in, and the run goes on."""
-    written: list[float] = []
+    code = (
+        "from pathlib import Path; from etl.store.database import open_store\n"
+        f"with open_store(Path({str(database)!r})) as store: store.execute('CREATE TABLE x (y INTEGER)')"
+    )
+    codes: list[int] = []
 
     class Watching(Quiet):
         def show(self, state: EnrichmentState) -> None:
             super().show(state)
-            if state.stage == "waiting" and not written:
-                with open_store(database) as connection:
-                    connection.execute("CREATE TABLE something_else (x INTEGER)")
-                written.append(time.time())
+            if state.stage == "waiting" and not codes:
+                codes.append(subprocess.run([sys.executable, "-c", code], check=False).returncode)
 
+    server.has_hiccups = False  # a probe that fails would park it for two minutes
     server.reply = _limited_once(server)
     state = ask(server, database, display=Watching(), wait=True)
-    assert written
+    assert codes == [0]
     assert state.answers["found"] == 40
     with read_store(database) as connection:
         statuses = connection.execute("SELECT status FROM runs ORDER BY run_id").fetchall()
@@ -318,6 +329,7 @@ def _limited_once(server: Server) -> Any:
     usual = server.reply
 
     def reply(arrival: Arrival) -> Reply:
-        return Reply(503, headers={"Retry-After": "6"}) if len(server.requests) == 3 else usual(arrival)
+        is_third = server.requests.index(arrival) == 2
+        return Reply(503, headers={"Retry-After": "6"}) if is_third else usual(arrival)
 
     return reply

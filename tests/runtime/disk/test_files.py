@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import errno
+import os
+import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from etl.runtime.disk.files import atomic_file, atomic_path, check_writable, write_error
+from etl.runtime.disk import targets
+from etl.runtime.disk.files import atomic_file, atomic_path
+from etl.runtime.disk.targets import check_writable, is_stream, write_error
 from etl.runtime.errors import EtlError
 
 
@@ -86,3 +91,74 @@ def test_errors_say_what_to_do(number, words):
     error = write_error(Path("t.csv"), OSError(number, "reason"))
     assert words in str(error)
     assert error.hint
+
+
+@pytest.mark.parametrize("opened", [atomic_file, atomic_path])
+def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path, opened):
+    """Also a link to a link, and one whose target is not there yet; the new file lies beside the old one."""
+    (tmp_path / "far").mkdir()
+    whole, link, twice = tmp_path / "far" / "a.bin", tmp_path / "link", tmp_path / "twice"
+    link.symlink_to("far/a.bin")
+    twice.symlink_to(link)
+    for target, content in ((twice, b"first"), (link, b"second")):
+        with opened(target) as output:
+            output.write(content) if opened is atomic_file else output.write_bytes(content)
+        assert whole.read_bytes() == content
+    assert link.is_symlink()
+    assert twice.is_symlink()
+    assert not whole.is_symlink()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.bin", "far", "link", "twice"]
+
+
+@pytest.mark.parametrize("opened", [atomic_file, atomic_path])
+def test_a_pipe_is_written_through_and_its_reader_gets_all(tmp_path, opened):
+    """A pipe stays a pipe; checking whether it can be written does not wait for its reader."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    check_writable(pipe)
+    content = bytes(range(256)) * 4096  # more than a pipe holds
+    with ThreadPoolExecutor(1) as reader:
+        read = reader.submit(pipe.read_bytes)
+        with opened(pipe) as output:
+            output.write(content) if opened is atomic_file else output.write_bytes(content)
+        assert read.result(timeout=30) == content
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+@pytest.mark.parametrize("opened", [atomic_file, atomic_path])
+def test_a_device_is_written_through_and_stays(tmp_path, opened):
+    """A device node of our own, which takes everything and keeps nothing, is the same node afterwards."""
+    device = tmp_path / "nothing"
+    try:
+        os.mknod(device, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+        device.write_bytes(b"")
+    except OSError:
+        pytest.skip("needs the right to make device nodes")
+    before = device.stat()
+    with opened(device) as output:
+        output.write(b"x" * 100_000) if opened is atomic_file else output.write_bytes(b"x" * 100_000)
+    assert os.path.samestat(device.stat(), before)
+    assert list(tmp_path.iterdir()) == [device]
+
+
+def test_whatever_lies_in_dev_counts_as_a_device(tmp_path):
+    """Standard output may lead to a plain file, which is written through all the same."""
+    assert is_stream(Path("/dev/stdout"))
+    assert is_stream(Path("/dev/../dev/fd/1"))
+    assert not is_stream(tmp_path / "dev" / "stdout")
+    assert not is_stream(tmp_path)
+
+
+def test_a_drive_that_is_not_mounted_is_no_place_for_a_new_folder(tmp_path, monkeypatch):
+    """Folders are made in a drive that is there, and never in the place of one that is not."""
+    monkeypatch.setattr(targets, "_DRIVES", (tmp_path / "media", tmp_path / "mnt", tmp_path / "media"))
+    (tmp_path / "media" / "user").mkdir(parents=True)
+    (tmp_path / "mnt").mkdir()
+    for gone in ("media/user/STICK/a.csv", "mnt/stick/deep/a.csv"):
+        with pytest.raises(EtlError, match="drive mounted"):
+            check_writable(tmp_path / gone)
+    (tmp_path / "mnt" / "stick").mkdir()
+    check_writable(tmp_path / "mnt" / "stick" / "deep" / "a.csv")
+    assert (tmp_path / "mnt" / "stick" / "deep").is_dir()
+    assert sorted(path.name for path in (tmp_path / "media").rglob("*")) == ["user"]

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from etl.runtime.disk import uncached as direct
-from etl.runtime.disk.uncached import DirectFile
+from etl.runtime.disk.uncached import UncachedFile
 from tests.support.places import ROOT
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ def small_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(direct, "_BUFFER", 2 * PAGE)
 
 
-def opened(path: Path) -> DirectFile:
+def opened(path: Path) -> UncachedFile:
     """Open a file for the tests."""
-    return DirectFile(path, lambda error: RuntimeError(f"told: {error.strerror}"))
+    return UncachedFile(path, lambda error: RuntimeError(f"told: {error.strerror}"))
 
 
 def pattern(size: int, start: int = 0) -> bytes:

@@ -1,0 +1,96 @@
+"""Where output goes: what a target is, whether it can be written, and what to say if it cannot."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+from etl.runtime.disk.staging import temporary_path
+from etl.runtime.errors import EtlError, ExitCode
+
+_DRIVES: Final = (Path("/media"), Path("/mnt"), Path("/run/media"), Path("/Volumes"))
+"""Where systems mount external drives, /media and /run/media with a folder for each user between."""
+
+_STREAMS: Final = (Path("/dev"), Path("/proc"))
+
+
+def is_stream(target: Path) -> bool:
+    """Whether a target is written through, never replaced: a device, a pipe, all that is in ``/dev``."""
+    absolute = Path(os.path.abspath(target))  # noqa: PTH100 -- links stay: /dev/stdout may lead to a file
+    if any(absolute.is_relative_to(place) for place in _STREAMS):
+        return True
+    try:
+        mode = target.stat().st_mode
+    except OSError:
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def make_parents(target: Path) -> None:
+    """Make the folders above a target; none where a drive would have to be mounted first.
+
+    Raises
+    ------
+    EtlError
+        If the target is on a drive that is not there.
+    OSError
+        If a folder cannot be made.
+    """
+    parent = target.parent
+    if parent.is_dir():
+        return
+    there = Path(os.path.abspath(parent))  # noqa: PTH100 -- as it was given
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if (there in _DRIVES or there.parent in _DRIVES[::2]) and not there.is_mount():
+        raise EtlError(
+            f"there is no {parent}.",
+            "Is the drive mounted? No folder is made in its place.",
+            exit_code=ExitCode.CANNOT_WRITE,
+        )
+    parent.mkdir(parents=True, exist_ok=True)
+
+
+def check_writable(target: Path) -> None:
+    """Fail at the start, not after an hour, where ``target`` cannot be written.
+
+    Raises
+    ------
+    EtlError
+        If ``target`` is a folder, or a file cannot be made beside it.
+    """
+    if target.is_dir():
+        raise EtlError(f"{target} is a folder.", "Give the path of a file.", exit_code=ExitCode.CANNOT_WRITE)
+    if is_stream(target):
+        return  # opening a pipe waits for its reader
+    try:
+        make_parents(target)
+        probe = temporary_path(target.resolve())
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise write_error(target, error) from error
+
+
+def write_error(target: Path, error: OSError) -> EtlError:
+    """Say what stopped the writing of ``target`` and what to do about it."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return EtlError(
+            f"no space left on the disk of {target}.",
+            "Nothing was changed there. Free some space, or write elsewhere.",
+            exit_code=ExitCode.CANNOT_WRITE,
+        )
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST}:
+        return EtlError(
+            f"cannot write {target}: {error.strerror}.",
+            "Choose a target you can write to.",
+            exit_code=ExitCode.CANNOT_WRITE,
+        )
+    return EtlError(
+        f"writing {target} failed: {error.strerror or error}.",
+        "Nothing was changed there.",
+        exit_code=ExitCode.CANNOT_WRITE,
+    )

@@ -1,0 +1,222 @@
+"""Every analysis version is tied to what it gives on a small fixed input.
+
+Work is kept by version: an output that changes under an old version would be mixed with the old one in every
+store. Fitted constants count as output, for a small input does not show each of them. Where a test here
+fails, raise the version that it names, then write the new line into ``GUARDED``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from dataclasses import replace
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import polars as pl
+import polars.selectors as cs
+import pytest
+
+from etl.audio import beats, key as audio_key, spectral
+from etl.audio.sonic import FEATURE_VERSION, Mode, describe
+from etl.chords import key_model, keys as chord_keys
+from etl.chords.analysis import ANALYSIS_VERSION, analyse
+from etl.chords.key_model import trained_model
+from etl.chords.keys import KEY_VERSIONS, KeyMethod
+from etl.chords.section_keys import SECTION_KEYS_VERSION
+from etl.midi import categories, chords as midi_chords, drums, keys as midi_keys, tempo
+from etl.midi.sanitize import safe_stems
+from etl.music import key_profiles
+from etl.pipelines.audio.describe import as_row
+from etl.pipelines.midi.messages import Entry, Task
+from etl.pipelines.midi.request import VERSIONS
+from etl.pipelines.midi.worker import process_batch
+from etl.store.midi import ANALYZE, IMPORT, SANITIZE, SPLIT
+from tests.support import audio_pieces
+from tests.support.chord_songs import sample, written
+from tests.support.places import DATA
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import ModuleType
+
+SONGS: Final = 60
+
+
+def digest(*frames: pl.DataFrame) -> str:
+    """Hash frames by value; floats to four significant digits, which no processor's last bits reach."""
+    summed = hashlib.blake2b(digest_size=8)
+    for frame in frames:
+        rounded = frame.with_columns(
+            cs.float().round_sig_figs(4),
+            cs.by_dtype(pl.List(pl.Float32), pl.List(pl.Float64)).list.eval(pl.element().round_sig_figs(4)),
+        )
+        summed.update(repr(rounded.columns).encode())
+        summed.update(repr(rounded.rows()).encode())
+    return summed.hexdigest()
+
+
+def constants(*modules: ModuleType) -> pl.DataFrame:
+    """Fitted numbers of modules: floats, and arrays of numbers, by value and in no order."""
+    found = []
+    for name, value in ((name, value) for module in modules for name, value in vars(module).items()):
+        if name.isupper() and (
+            isinstance(value, float) or (isinstance(value, np.ndarray) and value.dtype.names is None)
+        ):
+            array = np.atleast_1d(np.asarray(value))
+            found.append(f"{array.shape} {array.astype(np.float64).tolist()}")
+    return pl.DataFrame({"constant": sorted(set(found))})
+
+
+def chords() -> str:
+    """Numerals, categories, counts and fingerprints, with keys that are no matter of the analysis."""
+    batch = analyse(sample().select("id", "chords").head(SONGS), method=KeyMethod.KRUMHANSL)
+    texts = written(batch).select("id", "roman_numerals", "harmonic_fingerprint")
+    counts = batch.songs.select(
+        name for name in ("n_chords", "category_counts") if name in batch.songs.columns
+    )
+    return digest(texts, counts)
+
+
+def keys(method: KeyMethod) -> str:
+    """Keys and their posteriors."""
+    batch = analyse(sample().select("id", "chords").head(SONGS), method=method, statistics=False)
+    posterior = np.array(batch.songs["key_posterior"].to_list(), dtype=np.float64)
+    fitted = (
+        [pl.DataFrame(trained_model().weights)] if method is KeyMethod.TRAINED else [constants(key_profiles)]
+    )
+    return digest(batch.songs.select("id", "key"), pl.DataFrame(np.round(posterior, 3) + 0.0), *fitted)
+
+
+def section_keys() -> str:
+    """Keys of sections."""
+    batch = analyse(
+        sample().select("id", "chords").head(SONGS),
+        method=KeyMethod.TRAINED,
+        statistics=False,
+        section_keys=True,
+    )
+    return digest(batch.songs.select("id", cs.starts_with("section_key") & ~cs.contains("confidence")))
+
+
+def midi_files(tmp_path: Path) -> Task:
+    """Four pop songs, four drum performances, eight odd files."""
+    entries = []
+    for archive, count in (("pop909.zip", 4), ("groove.zip", 4), ("conformance.zip", 8)):
+        with zipfile.ZipFile(DATA / "midi" / archive) as opened:
+            names = sorted(name for name in opened.namelist() if name.endswith(".mid"))[:count]
+            for name in names:
+                blob = opened.read(name)
+                entries.append(Entry(name, PurePath(name).name, None, len(blob), 0, blob))
+    return Task(tuple(entries), tmp_path, analyze=True, split=True)
+
+
+def midi_import(tmp_path: Path) -> str:
+    """Files, parts and tags."""
+    done = process_batch(midi_files(tmp_path))
+    return digest(done.files, done.parts, done.tags)
+
+
+def midi_analysis(tmp_path: Path) -> str:
+    """Tempo, metre, key, chords, categories."""
+    done = process_batch(midi_files(tmp_path))
+    return digest(done.analysis, constants(midi_keys, midi_chords, drums, tempo, categories, key_profiles))
+
+
+def midi_parts(tmp_path: Path) -> str:
+    """Bytes and names of the parts."""
+    done = process_batch(midi_files(tmp_path))
+    files = sorted(path for path in tmp_path.iterdir() if path.is_file())
+    content = b"".join(path.name.encode() + path.read_bytes() for path in files)
+    return digest(done.split, pl.DataFrame({"sum": hashlib.sha256(content).hexdigest()}))
+
+
+def midi_names() -> str:
+    """Safe names."""
+    stems = pl.DataFrame(
+        {"stem": ["Ride On (live)", "Für Elise #2", "a/b\\c", "..", "CON", "x" * 300, "日本"]}
+    )
+    return digest(stems.select(safe_stems(pl.col("stem"))))
+
+
+def sound() -> str:
+    """Tempo, key, level and vectors of a little rendered piece."""
+    piece = audio_pieces.compose("rock", 126.3, 9, minor=True, seconds=12.0, seed=5)
+    signal = audio_pieces.render(piece)
+    # To a tenth of a decade: Fourier transforms differ from processor to processor by far less.
+    values = []
+    for mode in Mode:
+        row = as_row("", describe(signal, mode))
+        vectors = [row[name] for name in row if name.startswith("vector_")]
+        decades = np.log10(np.maximum(np.abs(np.concatenate(vectors, dtype=np.float64)), 1e-3))
+        values.append([row["key"], round(row["bpm"] or 0), *np.round(10 * decades).astype(int).tolist()])
+    return digest(pl.DataFrame({"values": values}), constants(beats, audio_key, spectral, key_profiles))
+
+
+GUARDED: Final[dict[str, tuple[object, str]]] = {
+    "etl.chords.analysis.ANALYSIS_VERSION": (1, "0ab073bb2870ce43"),
+    "etl.chords.keys.KEY_VERSIONS[trained]": (1, "4c3b9fb798c93e14"),
+    "etl.chords.keys.KEY_VERSIONS[krumhansl]": (1, "5b0bdc34dc26ac7f"),
+    "etl.chords.section_keys.SECTION_KEYS_VERSION": (1, "673405f664ae25bb"),
+    "etl.pipelines.midi.request.VERSIONS[import]": ("2", "75b6858c05950614"),
+    "etl.pipelines.midi.request.VERSIONS[analyze]": ("3", "e1c20e5120f843ee"),
+    "etl.pipelines.midi.request.VERSIONS[split]": ("1", "03926703bffa20b8"),
+    "etl.pipelines.midi.request.VERSIONS[sanitize]": ("1", "c46ee5d0e4147d22"),
+    "etl.audio.sonic.FEATURE_VERSION": (2, "1794aac2ea9a02b3"),
+}
+"""Version and hash of its output, by the version's name."""
+
+CURRENT: Final[dict[str, tuple[object, Callable[..., str]]]] = {
+    "etl.chords.analysis.ANALYSIS_VERSION": (ANALYSIS_VERSION, chords),
+    "etl.chords.keys.KEY_VERSIONS[trained]": (
+        KEY_VERSIONS[KeyMethod.TRAINED], lambda: keys(KeyMethod.TRAINED),
+    ),
+    "etl.chords.keys.KEY_VERSIONS[krumhansl]": (
+        KEY_VERSIONS[KeyMethod.KRUMHANSL], lambda: keys(KeyMethod.KRUMHANSL),
+    ),
+    "etl.chords.section_keys.SECTION_KEYS_VERSION": (SECTION_KEYS_VERSION, section_keys),
+    "etl.pipelines.midi.request.VERSIONS[import]": (VERSIONS[IMPORT], midi_import),
+    "etl.pipelines.midi.request.VERSIONS[analyze]": (VERSIONS[ANALYZE], midi_analysis),
+    "etl.pipelines.midi.request.VERSIONS[split]": (VERSIONS[SPLIT], midi_parts),
+    "etl.pipelines.midi.request.VERSIONS[sanitize]": (VERSIONS[SANITIZE], midi_names),
+    "etl.audio.sonic.FEATURE_VERSION": (FEATURE_VERSION, sound),
+}  # fmt: skip
+
+
+def test_no_version_is_left_unguarded():
+    """Every version that the pipelines key their work by is here."""
+    assert GUARDED.keys() == CURRENT.keys()
+    assert {f"[{task.removeprefix('midi.')}]" for task in VERSIONS} <= {
+        f"[{name.partition('[')[2]}" for name in GUARDED
+    }
+    assert len(KEY_VERSIONS) == len(KeyMethod) == 2
+
+
+@pytest.mark.parametrize("name", CURRENT)
+def test_output_is_that_of_the_version(name, tmp_path):
+    """The same input gives the same output as long as the version is the same."""
+    version, make = CURRENT[name]
+    given = make(tmp_path) if make.__code__.co_argcount else make()
+    guarded = GUARDED[name]
+    if guarded == (version, given):
+        return
+    hint = f'write `"{name}": ({version!r}, "{given}")` into GUARDED'
+    if guarded[0] == version:
+        pytest.fail(f"the output changed under the old version: raise {name}, then {hint}")
+    pytest.fail(f"{name} is {version!r} by now: {hint}")
+
+
+def test_one_changed_weight_is_noticed(monkeypatch, tmp_path):
+    """One unit on one weight of the key finder changes its hash, a hundredth on one that of MIDI."""
+    shipped = trained_model()
+    weights = shipped.weights.copy()
+    weights[weights.size // 7, 0] += 1
+    for module in (key_model, chord_keys):
+        if hasattr(module, "trained_model"):
+            monkeypatch.setattr(module, "trained_model", lambda: replace(shipped, weights=weights))
+    monkeypatch.setattr("tests.test_versions.trained_model", lambda: replace(shipped, weights=weights))
+    assert keys(KeyMethod.TRAINED) != GUARDED["etl.chords.keys.KEY_VERSIONS[trained]"][1]
+    monkeypatch.setattr(midi_chords, "CHORD_WEIGHTS", midi_chords.CHORD_WEIGHTS + np.eye(9)[3] * 0.01)
+    assert midi_analysis(tmp_path) != GUARDED["etl.pipelines.midi.request.VERSIONS[analyze]"][1]
