@@ -208,7 +208,8 @@ def _check_names(drive: Path, new: Sequence[Wanted]) -> None:
     ]
     if foreign:
         raise EtlError(
-            f"{drive / foreign[0]} already exists and was not written by an export ({len(foreign):,} such files).",
+            f"{drive / foreign[0]} already exists and was not written by an export "
+            f"({len(foreign):,} such files).",
             "Move it away, or export to another folder. Nothing was written.",
         )
 

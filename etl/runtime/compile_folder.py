@@ -6,7 +6,6 @@ import logging
 import os
 import stat
 import tempfile
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -48,6 +47,15 @@ def writable_folder() -> Path | None:
     return folders[-1] if folders and _is_writable(folders[-1]) else None
 
 
+def kept_functions(package: str) -> int:
+    """Count what is kept of a package's compiled functions, one for each kind of arguments."""
+    folder = writable_folder()
+    if folder is None:
+        return 0
+    names = (path.name for path in folder.iterdir())
+    return sum(name.startswith(f"{package}.") and not name.endswith(".new") for name in names)
+
+
 def _wanted() -> Path | None:
     chosen = os.environ.get(_VARIABLE)
     if chosen:
@@ -75,13 +83,3 @@ def _temporary() -> Path | None:
         return None
     is_own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
     return own / _NAME if is_own and _is_writable(own / _NAME) else None
-
-
-def compiled_since(moment: float) -> int:
-    """Count the functions that any process has compiled since a moment, in seconds since the epoch."""
-    folder = writable_folder()
-    if folder is None:
-        return 0
-    with suppress(OSError), os.scandir(folder) as files:
-        return sum(file.name != LOCK and file.stat().st_mtime > moment for file in files)
-    return 0

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from etl.runtime.log import RunLog
+    from etl.runtime.watch.log_file import LogFile
     from etl.store.writes import Write
 
 _POLLS_BETWEEN: Final = 5
@@ -52,7 +53,7 @@ def writing(
     arguments: Mapping[str, Any],
     *,
     limits: Limits = LIMITS,
-    log: RunLog | None = None,
+    log: RunLog | LogFile | None = None,
 ) -> Iterator[BurstWriter]:
     """Keep other writers out of the store, record a run, and give what it writes with.
 

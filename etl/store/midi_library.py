@@ -1,4 +1,4 @@
-"""The MIDI library in the store: copies with safe names and parts, what they are, what is asked about them."""
+"""The MIDI library in the store: copies with safe names, their parts, and what they are."""
 
 from __future__ import annotations
 

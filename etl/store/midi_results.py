@@ -42,7 +42,7 @@ def store_batch(
     replaced
         Those of the tasks that the store may have results of, which are replaced.
     force
-        Replace what earlier runs have found out at the same version too. Otherwise what is done already is left as it is.
+        Replace what earlier runs have found out at the same version too, which is left as it is otherwise.
     """
     values = {"run_id": run_id, "tasks": dict(tasks), "replaced": list(replaced), "force": force}
     return Write("etl.store.midi_results:write_batch", frames=frames, values=values)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import polars as pl
 
     from etl.runtime.log import RunLog
+    from etl.runtime.watch.log_file import LogFile
+    from etl.runtime.watch.stage_times import StageTimes
 
 
 @dataclass
@@ -46,8 +48,8 @@ class Run:
     items_in: int = 0
     items_out: int = 0
     items_rejected: int = 0
-    meter: Meter = field(default_factory=Meter)
-    log: RunLog | None = None
+    meter: Meter | StageTimes = field(default_factory=Meter)
+    log: RunLog | LogFile | None = None
 
     def tell(self, text: str) -> None:
         """Write a line to the log, if there is one."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from etl.exports.drive import Exported, Wanted, update_drive
@@ -21,11 +20,67 @@ from etl.store.midi_library import LibraryFile, analysed_files, count_unanalysed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from etl.runtime.watch.progress import Renderer
 
 _DEFAULT_CATEGORY: Final = "Loops"
 _MIDI, _PROGRESSION = ".mid", ".progression"
+
+
+@dataclass(frozen=True)
+class WrittenTable:
+    """A file of matrices or rows, and its number of rows; None in a dry run."""
+
+    path: Path
+    rows: int | None
+
+
+@dataclass(frozen=True)
+class MidiExport:
+    """What an export did, or would do.
+
+    Attributes
+    ----------
+    target, drive
+        The drive, and what became of it; None if there is none.
+    tables
+        Files of matrices and rows.
+    """
+
+    target: Path | None
+    drive: Exported | None
+    tables: list[WrittenTable]
+
+
+def export_midi(
+    database: Path,
+    library: Path,
+    *,
+    target: Path | None = None,
+    drive_format: DriveFormat = DriveFormat.BOTH,
+    npz: Path | None = None,
+    parquet: Path | None = None,
+    dry_run: bool = False,
+    renderers: Sequence[Renderer] = (),
+) -> MidiExport:
+    """Bring a drive up to date with the library, and write matrices and rows; each only if it is wanted.
+
+    Raises
+    ------
+    EtlError
+        As :func:`export_drive` and :func:`export_tables`, before anything is written if that can be.
+    """
+    for table in filter(None, (npz, parquet)):
+        check_writable(table)
+    drive = None
+    if target is not None:
+        drive = export_drive(library, database, target, drive_format, dry_run=dry_run, renderers=renderers)
+    if dry_run:
+        return MidiExport(target, drive, [WrittenTable(path, None) for path in (npz, parquet) if path])
+    return MidiExport(
+        target, drive, export_tables(database, npz=npz, parquet=parquet) if npz or parquet else []
+    )
 
 
 def export_drive(
@@ -77,21 +132,6 @@ def export_drive(
     return done
 
 
-def check_tables(*targets: Path | None) -> None:
-    """Raise an `EtlError` if a file for :func:`export_tables` cannot be written."""
-    for target in targets:
-        if target:
-            check_writable(target)
-
-
-@dataclass(frozen=True)
-class WrittenTable:
-    """A file that was written, and its number of rows."""
-
-    path: Path
-    rows: int
-
-
 def export_tables(
     database: Path, *, npz: Path | None = None, parquet: Path | None = None
 ) -> list[WrittenTable]:
@@ -102,7 +142,6 @@ def export_tables(
     EtlError
         If nothing has been analysed, or a file cannot be written.
     """
-    check_tables(npz, parquet)
     with read_store(database) as connection:
         if not has_analysis(connection):
             raise EtlError(f"{database} has no analysed MIDI files.", "Run `etl midi analyze SOURCE`.")

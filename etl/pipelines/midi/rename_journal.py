@@ -54,7 +54,8 @@ class Rename(NamedTuple):
     channel: int | None = None
 
 
-class RenamedFile(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class RenamedFile:
     """A file's old and new path, as text."""
 
     old: str

@@ -14,12 +14,11 @@ from contextlib import AbstractContextManager, closing, contextmanager, nullcont
 from typing import TYPE_CHECKING, Final
 
 from etl.pipelines.midi.request import FIND, STORE, MidiPlan, MidiResult, MidiRun, Stage
-from etl.runtime.compile_folder import writable_folder
+from etl.runtime.compile_folder import kept_functions, writable_folder
 from etl.runtime.disk.hashing import text_hash
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.watch.log_file import LogFile, log_path
 from etl.runtime.watch.progress import Stage as WatchedStage, Watch
-from etl.runtime.watch.worker_start import workers_starting
 from etl.runtime.work.crew import crew
 from etl.runtime.work.memory import without_cycle_collection
 from etl.runtime.work.prefetch import prefetched
@@ -28,7 +27,7 @@ from etl.sources.folders.midi import find_midi
 from etl.sources.folders.walk import check_sources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from etl.runtime.watch.progress import Renderer
@@ -37,9 +36,10 @@ if TYPE_CHECKING:
     from etl.store.bursts import BurstWriter
 
 _PRELOAD: Final = ("etl.pipelines.midi.preload",)
+_COMPILED: Final = "etl.midi"
 _JOB: Final = "etl.pipelines.midi.worker:process_batch"
 _AHEAD: Final = 1 << 17
-"""Files that may be found before they are read; as long as there are no more, it is known how many are left."""
+"""Files that may be found before they are read; if there are no more, it is known how many are left."""
 
 
 def run_midi(request: MidiRun, renderers: Sequence[Renderer] = ()) -> MidiResult:
@@ -141,7 +141,7 @@ def _update(request: MidiRun, store: BurstWriter, members: Crew, watch: Watch) -
         changes = itertools.chain.from_iterable(lists)
         first = next(changes, None)
         if first is not None:
-            _work(request, itertools.chain([first], changes), store, members, watch, result)
+            _work(request, itertools.chain([first], changes), store, members, watch=watch, result=result)
     if result.unchanged:
         store.put(mark_seen(store.run.run_id, request.tasks, request.places, but=done))
     if result.read:
@@ -188,6 +188,7 @@ def _work(
     changes: Iterable[Found | Refusal],
     store: BurstWriter,
     members: Crew,
+    *,
     watch: Watch,
     result: MidiResult,
 ) -> None:
@@ -224,15 +225,28 @@ def _work(
         shared=wanted,
         seconds=request.limits.batch_s,
         divide=single_files,
+        idle=_starting(watch, result),
     )
     writable_folder()
     with _swept(incoming), closing(outcomes):
-        with workers_starting(watch):
-            first = next(outcomes, None)
-        for outcome in outcomes if first is None else itertools.chain([first], outcomes):
+        for outcome in outcomes:
+            watch.waiting_for(None)
             writer.take(outcome)
         writer.take_rest(batches.rest)
     result.found += batches.in_archives
+
+
+def _starting(watch: Watch, result: MidiResult) -> Callable[[], None]:
+    """Say what the workers do before anything comes of them: they load their code, or compile it first."""
+    before = kept_functions(_COMPILED)
+
+    def say() -> None:
+        if not result.read:
+            count = kept_functions(_COMPILED) - before
+            compiling = f"workers to compile their code, once: {count} functions so far"
+            watch.waiting_for(compiling if count else "workers to load their code")
+
+    return say
 
 
 def _incoming(request: MidiRun) -> Path | None:

@@ -13,7 +13,7 @@ import polars as pl
 
 from etl.midi.sanitize import distinct_names, safe_stems
 from etl.pipelines.midi.messages import part_key
-from etl.runtime.disk.files import flush_filesystem
+from etl.runtime.disk.staging import sync_filesystem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +72,7 @@ class Shelf:
             todo = [digest for digest in files["sha256"] if digest not in self._names.split]
             rows += self._put_parts(parts.filter(pl.col("sha256").is_in(todo)))
             self._names.split.update(todo)
-        flush_filesystem(self._library)  # what the store is about to vouch for must outlast a power cut
+        sync_filesystem(self._library)  # what the store is about to vouch for must outlast a power cut
         return pl.DataFrame(rows, schema=_ROWS, orient="row")
 
     def _restore(self, digests: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""What a MIDI run writes: each batch with its ledger entries in one transaction, its files in the library first."""
+"""What a MIDI run writes: files into the library, then each batch with its ledger entries at once."""
 
 from __future__ import annotations
 
