@@ -121,13 +121,14 @@ def _add_tags(connection: duckdb.DuckDBPyConnection, tags: pl.DataFrame) -> None
 
 def _seen_files(
     connection: duckdb.DuckDBPyConnection,
-    files: pl.DataFrame,  # noqa: ARG001 (read by name)
+    files: pl.DataFrame,
     run_id: int,
 ) -> pl.DataFrame:
     """Keep of files those that a run has found before, as ``item``."""
+    asked = files.select("sha256")  # noqa: F841 (read by name; `files` is a table)
     seen: pl.DataFrame = connection.sql(
         "SELECT DISTINCT sha256 AS item FROM midi_paths "
-        "WHERE last_run = ? AND sha256 IN (SELECT sha256 FROM files)",
+        "WHERE last_run = ? AND sha256 IN (SELECT sha256 FROM asked)",
         params=[run_id],
     ).pl()
     return seen

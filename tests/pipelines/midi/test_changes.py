@@ -11,7 +11,6 @@ import time
 import zipfile
 from pathlib import Path
 
-import duckdb
 import psutil
 import pytest
 
@@ -126,29 +125,6 @@ def test_strange_names_are_found_and_known_again(tmp_path: Path):
     assert (summary.found, summary.read, summary.rejected) == (6, 6, 0)
     again = run(tmp_path, stages=[Stage.SPLIT])
     assert (again.found, again.unchanged, again.read) == (6, 6, 0)
-
-
-def test_a_walk_that_is_killed_ends_the_run_with_a_word(tmp_path: Path):
-    """Its results are kept, and a second run goes on."""
-    put(tmp_path, {f"{number:05d}.mid": SONG + number.to_bytes(3, "big") for number in range(20_000)})
-    process = subprocess.Popen(
-        [sys.executable, "-m", "etl", "midi", "import", "in", "--db", "m.duckdb"], cwd=tmp_path, text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, stdout=subprocess.PIPE,
-    )  # fmt: skip
-    parent, walker = psutil.Process(process.pid), None
-    while walker is None and process.poll() is None:
-        for child in parent.children():
-            if any("midi_walker" in word for word in child.cmdline()):
-                walker = child
-        time.sleep(0.002)
-    assert walker is not None
-    walker.kill()
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert "process that looks for files was killed" in said
-    assert "Traceback" not in said
-    with duckdb.connect(str(tmp_path / "m.duckdb")) as connection:
-        assert connection.sql("SELECT status FROM runs").fetchall() == [("failed",)]
 
 
 def test_a_stop_while_the_workers_start_is_no_traceback(tmp_path: Path):
