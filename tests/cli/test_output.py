@@ -10,16 +10,19 @@ from enum import Enum, IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import mido
 import polars as pl
 import pytest
 import typer.main
 from typer.testing import CliRunner, Result
 
 from etl.chords.keys import KeyMethod
-from etl.cli import evaluate, query
+from etl.cli import evaluate, midi, query
 from etl.cli.main import app
 from etl.cli.output import json_document, plain
-from etl.store.queries import Format
+from etl.midi.mpc import DriveFormat
+from etl.store.queries import Format, named_queries
+from tests.support.midi_oracle import midi_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,8 +32,6 @@ WITHOUT_JSON = dict.fromkeys(
         "build data3",
         "library artifacts", "library check", "library plot", "library run", "library scan", "library sonic",
         "library stats",
-        "midi analyze", "midi export", "midi find", "midi import", "midi rename", "midi run", "midi sanitize",
-        "midi split", "midi stats", "midi undo",
     ),
     "converted next: the results of the four large pipelines are not data yet",
 )  # fmt: skip
@@ -57,6 +58,16 @@ CASES = {
     "db migrate": ("db", "migrate"),
     "db forget": ("db", "forget", "songs.csv", "--dry-run"),
     "enrich spotify": ("enrich", "spotify", "--estimate"),
+    "midi run": ("midi", "run", "song.mid", "--workers", "0"),
+    "midi import": ("midi", "import", "song.mid", "--dry-run"),
+    "midi analyze": ("midi", "analyze", "song.mid"),
+    "midi sanitize": ("midi", "sanitize", "song.mid"),
+    "midi split": ("midi", "split", "song.mid"),
+    "midi find": ("midi", "find"),
+    "midi stats": ("midi", "stats"),
+    "midi rename": ("midi", "rename", "--dry-run"),
+    "midi undo": ("midi", "undo", "3"),
+    "midi export": ("midi", "export", "--parquet", "midi.parquet"),
     "cache info": ("cache", "info"),
     "cache clear": ("cache", "clear", "--kind", "audio", "--unused"),
     "cache verify": ("cache", "verify"),
@@ -83,11 +94,17 @@ COMMANDS = dict(leaves(typer.main.get_command(app), ""))
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build a store of three songs."""
+    """Build a store of three songs, and of a MIDI file that was renamed."""
     path: Path = tmp_path_factory.mktemp("json")
     (path / "songs.csv").write_text(SONGS, encoding="utf-8")
     built = run(path, "build", "data3", str(path / "songs.csv"), "-o", str(path / "data3.csv"))
     assert built.exit_code == 0, built.output
+    notes = [mido.Message("note_on", note=60, velocity=9), mido.Message("note_off", note=60, time=480)]
+    (path / "song.mid").write_bytes(midi_bytes([notes]))
+    taken = run(path, "midi", "run", "song.mid", "--workers", "0")
+    assert taken.exit_code == 0, taken.output
+    renamed = run(path, "midi", "rename", "--template", "{bpm}", "--json")
+    assert json.loads(renamed.stdout)["run_id"] == 3
     return path
 
 
@@ -139,6 +156,12 @@ def test_a_table_is_a_list_of_rows(folder):
     assert rows == [{"id": name, "two": 2} for name in "abc"]
 
 
+def test_sums_are_numbers(folder):
+    """Sums of whole numbers, which are decimals to the database, are whole; other decimals are not."""
+    sums = "SELECT sum(run_id) AS whole, CAST(1.5 AS DECIMAL(4, 2)) AS part FROM runs WHERE run_id < 3"
+    assert json.loads(run(folder, "query", sums, "--json").stdout) == [{"whole": 3, "part": 1.5}]
+
+
 def test_the_shipped_queries_are_data(folder):
     """`etl query --list --json` has what a menu of queries needs."""
     listed = json.loads(run(folder, "query", "--list", "--json").stdout)
@@ -151,6 +174,10 @@ def test_choices_of_the_command_line_are_those_of_the_analysis():
     """Enums that commands offer before heavy libraries are loaded are in step with what they stand for."""
     assert {*KeyMethod, "both"} == {*evaluate.Methods}
     assert {*Format, "table"} == {*query.Output}
+    assert {*DriveFormat} == {*midi.Device}
+    assert {f"midi-{name}" for name in midi.LibraryQuery} == {
+        name for name in named_queries() if name.startswith("midi-")
+    }
 
 
 class Color(Enum):
