@@ -14,7 +14,6 @@ from etl.cli.output import show
 from etl.cli.tables import one_line
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
-from etl.runtime.watch.renderers import renderers
 from etl.runtime.work.cores import default_workers
 
 if TYPE_CHECKING:
@@ -228,6 +227,7 @@ def export(
     """Sort the library onto a drive for an Akai MPC One or Force; write matrices and tables."""
     from etl.midi.mpc import DriveFormat
     from etl.pipelines.midi.export import export_midi
+    from etl.runtime.watch.renderers import renderers
 
     if not (export_to or npz or parquet):
         raise EtlError(
@@ -289,6 +289,7 @@ def stats(
 def _run(sources: list[Path], library: Path, stages: list[str], options: _Common) -> None:
     from etl.pipelines.midi.request import MidiRun, Stage
     from etl.pipelines.midi.run import plan_midi, run_midi
+    from etl.runtime.watch.renderers import renderers
 
     unknown = [stage for stage in stages if stage not in set(Stage)]
     if unknown:

@@ -108,6 +108,21 @@ def has_analysis(connection: duckdb.DuckDBPyConnection) -> bool:
     return bool(connection.execute("SELECT 1 FROM midi_analysis LIMIT 1").fetchall())
 
 
+def analysis_rows(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Give the table ``midi_analysis``, by content hash."""
+    rows: pl.DataFrame = connection.sql("SELECT * FROM midi_analysis ORDER BY sha256").pl()
+    return rows
+
+
+def analysed_with_tags(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Give the view ``midi`` (analysis, first path, name in the library) of analysed files, with tags."""
+    rows: pl.DataFrame = connection.sql(
+        "SELECT midi.*, (SELECT list_sort(list(DISTINCT tag)) FROM midi_tags AS t "
+        "WHERE t.sha256 = midi.sha256) AS tags FROM midi WHERE bpm IS NOT NULL ORDER BY sha256"
+    ).pl()
+    return rows
+
+
 def figures_for_names(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """Give what copies may be named by: place, tempo, key, category, bars and the three surest tags."""
     rows: pl.DataFrame = connection.sql(

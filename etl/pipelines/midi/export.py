@@ -16,7 +16,14 @@ from etl.runtime.errors import EtlError
 from etl.runtime.limits import LIMITS, Limits
 from etl.runtime.watch.progress import Stage, Watch
 from etl.store.database import read_store
-from etl.store.midi_library import LibraryFile, analysed_files, count_unanalysed, has_analysis
+from etl.store.midi_library import (
+    LibraryFile,
+    analysed_files,
+    analysed_with_tags,
+    analysis_rows,
+    count_unanalysed,
+    has_analysis,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -147,9 +154,11 @@ def export_tables(
             raise EtlError(f"{database} has no analysed MIDI files.", "Run `etl midi analyze SOURCE`.")
         written = []
         if npz:
-            written.append(WrittenTable(npz, write_midi_npz(connection, npz, analysis=ANALYSIS_VERSION)))
+            written.append(
+                WrittenTable(npz, write_midi_npz(analysis_rows(connection), npz, analysis=ANALYSIS_VERSION))
+            )
         if parquet:
-            written.append(WrittenTable(parquet, write_midi_parquet(connection, parquet)))
+            written.append(WrittenTable(parquet, write_midi_parquet(analysed_with_tags(connection), parquet)))
     return written
 
 
