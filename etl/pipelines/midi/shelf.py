@@ -67,7 +67,8 @@ class Shelf:
         """
         if restore:
             self._restore(files["sha256"].to_list())
-        rows = self._put_copies(files.filter(~pl.col("sha256").is_in(list(self._names.copies))))
+        new = [digest for digest in files["sha256"] if digest not in self._names.copies]
+        rows = self._put_copies(files.filter(pl.col("sha256").is_in(new)))
         if split:
             todo = [digest for digest in files["sha256"] if digest not in self._names.split]
             rows += self._put_parts(parts.filter(pl.col("sha256").is_in(todo)))
