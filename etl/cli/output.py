@@ -7,6 +7,7 @@ import math
 import re
 from dataclasses import fields, is_dataclass
 from datetime import date, time
+from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -63,8 +64,8 @@ def plain(value: object) -> Any:  # noqa: C901, PLR0911 - one for each kind of v
         return value.value
     if value is None or isinstance(value, str | int):
         return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
+    if isinstance(value, float | Decimal):
+        return _number(value)
     if isinstance(value, PurePath):
         return str(value)
     if isinstance(value, date | time):  # a datetime is a date
@@ -80,6 +81,13 @@ def plain(value: object) -> Any:  # noqa: C901, PLR0911 - one for each kind of v
     if hasattr(value, "to_dicts"):  # a polars frame; most commands run without polars
         return plain(value.to_dicts())
     raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
+def _number(value: float | Decimal) -> float | None:
+    """Give a number as JSON can hold it; whole decimals, which sums of whole numbers are, stay whole."""
+    if isinstance(value, Decimal) and value == value.to_integral_value():
+        return int(value)
+    return float(value) if math.isfinite(value) else None
 
 
 def _public_names(value: Any) -> list[str]:

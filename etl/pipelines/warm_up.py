@@ -97,12 +97,13 @@ def _chords(folder: Path) -> None:
 
 def _midi(folder: Path) -> None:
     from etl.pipelines.midi import preload  # noqa: F401, PLC0415 -- what workers are forked from
-    from etl.pipelines.midi.messages import Entry, Task  # noqa: PLC0415
+    from etl.pipelines.midi.messages import Batch, Entry, Wanted  # noqa: PLC0415
     from etl.pipelines.midi.worker import process_batch  # noqa: PLC0415
 
     blob = _little_midi()
     entry = Entry("little.mid", "little.mid", None, len(blob), 0, blob)
-    process_batch(Task((entry,), folder, analyze=True, split=True))
+    wanted = Wanted(analyze=True, split=True, incoming=folder, roots=(), member_bytes=1 << 20)
+    process_batch(Batch((entry,)), wanted)
 
 
 def _little_midi() -> bytes:

@@ -2,8 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
+
+
+@dataclass(frozen=True)
+class ArchiveLimits:
+    """What may come out of an archive that nobody has reason to trust.
+
+    Attributes
+    ----------
+    member_bytes
+        Largest member, and largest file beside archives.
+    archive_bytes
+        Largest archive on disk, and the most that may come out of one, nested archives included.
+    ratio
+        The most that may come out of an archive, as a multiple of what has been read of it; what is below
+        ``free_bytes`` does not count, since short files of nothing compress well.
+    members
+        Most members.
+    depth
+        How deep archives may be nested.
+    child_bytes, child_s
+        Memory and processor seconds of a process that reads one with a library in C; dictionaries of rar are
+        up to 64 MB where libarchive reads them.
+    """
+
+    member_bytes: int = 32 << 20
+    archive_bytes: int = 2 << 30
+    ratio: int = 200
+    free_bytes: int = 32 << 20
+    members: int = 200_000
+    depth: int = 4
+    child_bytes: int = 2 << 30
+    child_s: int = 300
 
 
 @dataclass(frozen=True)
@@ -37,6 +69,16 @@ class Limits:
         Longest record of a CSV; a file without a line end for as long is given up.
     memory_bytes
         Memory for all blocks at work.
+    batch_files, batch_bytes
+        MIDI files that a worker is handed at once: so many, or so many bytes of them.
+    batch_s
+        Longest time for these, which take one or two seconds.
+    copied_files, copied_bytes
+        Files that are copied to a drive before they are flushed and read back.
+    spare_bytes
+        Room to leave free on a drive.
+    archives
+        What may come out of archives.
     """
 
     burst_s: float = 5.0
@@ -54,6 +96,13 @@ class Limits:
     parquet_rows: int = 1024
     record_bytes: int = 256 << 20
     memory_bytes: int = 2 << 30
+    batch_files: int = 512
+    batch_bytes: int = 8 << 20
+    batch_s: float = 300.0
+    copied_files: int = 256
+    copied_bytes: int = 64 << 20
+    spare_bytes: int = 1 << 20
+    archives: ArchiveLimits = field(default_factory=ArchiveLimits)
 
 
 LIMITS: Final = Limits()
