@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from etl.runtime.log import RunLog
     from etl.runtime.watch.log_file import LogFile
     from etl.store.writes import Write
 
@@ -58,7 +57,7 @@ def writing(
     arguments: Mapping[str, Any],
     *,
     limits: Limits = LIMITS,
-    log: RunLog | LogFile | None = None,
+    log: LogFile | None = None,
 ) -> Iterator[BurstWriter]:
     """Keep other writers out of the store, record a run, and give what it writes with.
 
