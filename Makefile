@@ -6,13 +6,16 @@ REQUIREMENTS := requirements-dev.txt
 
 .PHONY: demo test lint format bench requirements clean
 
+# Two processes a core: a third of the tests' time is waiting for processes and clocks.
+TESTERS := $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
+
 demo: $(VENV)/.ready
 	$(BIN)/etl warm-up
 	$(BIN)/etl demo
 
 test: $(VENV)/.ready
 	$(BIN)/etl warm-up
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n $(TESTERS)
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

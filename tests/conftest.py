@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,16 @@ if TYPE_CHECKING:
     from etl.pipelines.data3.result import BuildResult
 
 HEADER = ",".join(SOURCE_COLUMNS)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """End the processes of pytest-xdist without taking modules apart.
+
+    Some tests leave a thread hanging on purpose. It keeps modules alive, of which nanobind (in duckdb) prints
+    a page when the interpreter ends.
+    """
+    if hasattr(config, "workerinput"):
+        atexit.register(os._exit, 0)
 
 
 class Chords:
