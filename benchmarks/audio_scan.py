@@ -18,9 +18,8 @@ import tinytag
 
 from benchmarks.timing import seconds
 from etl.pipelines.audio.scan import scan
-from etl.runtime.progress import Progress
-from etl.store.database import open_store
-from etl.store.runs import recorded_run
+from etl.runtime.watch.progress import Stage, Watch
+from etl.store.bursts import BurstWriter, writing
 from tests.support.figures import show, sizes
 
 
@@ -58,6 +57,12 @@ def walk(folder: str) -> list[tuple[str, int, int]]:
     return found
 
 
+def scan_and_store(store: BurstWriter, watch: Watch, folder: Path) -> None:
+    """Scan until all that was found is on the disk."""
+    scan(store, watch, [folder])
+    store.flush()
+
+
 def main(count: int) -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as name:
@@ -70,14 +75,13 @@ def main(count: int) -> None:
         first, again, grown = [], [], []
         for attempt in range(3):
             with (
-                open_store(Path(name) / f"{attempt}.duckdb") as connection,
-                recorded_run(connection, "benchmark", {}) as run,
-                Progress("files") as progress,
+                Watch("benchmark", [Stage("scan", "files")]) as watch,
+                writing(Path(name) / f"{attempt}.duckdb", "benchmark", {}) as store,
             ):
                 before = psutil.Process().memory_info().rss
-                first.append(seconds(lambda: scan(connection, run, [folder], progress)))
+                first.append(seconds(lambda: scan_and_store(store, watch, folder)))
                 grown.append((psutil.Process().memory_info().rss - before) / 2**20)
-                again += [seconds(lambda: scan(connection, run, [folder], progress)) for _ in range(3)]
+                again += [seconds(lambda: scan_and_store(store, watch, folder)) for _ in range(3)]
     show(
         {
             f"tinytag alone, {count:,} files": f"{alone:.3f} s",

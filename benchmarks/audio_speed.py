@@ -14,7 +14,6 @@ import os
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ[variable] = "1"
 
-import itertools
 import multiprocessing
 import tempfile
 import time
@@ -26,10 +25,12 @@ import librosa
 import numpy as np
 import soundfile as sf
 
+from etl.audio.features import Mode
 from etl.audio.signal import SAMPLE_RATE
-from etl.audio.sonic import Mode, describe
-from etl.pipelines.audio.describe import Work, describe_file
-from etl.runtime.workers import run_isolated
+from etl.audio.sonic import describe
+from etl.pipelines.audio.describe import describe_file
+from etl.pipelines.audio.recording import Recording
+from etl.runtime.work.crew import crew
 from etl.sources.audio.decode import decode
 from tests.support import audio_pieces
 from tests.support.figures import show, sizes
@@ -78,15 +79,14 @@ def timed(function: Any, paths: list[Path]) -> float:
 
 def parallel(paths: list[Path], workers: int) -> float:
     """Tracks per second of wall time while all workers are warm and at work."""
-    items = [Work(str(path), str(path), Mode.BEAT) for path in paths * 3]
+    items = [Recording(str(path), str(path), Mode.BEAT) for path in paths * 3]
     finished = []
-    outcomes = run_isolated(
-        describe_file, items, workers=workers, timeout_seconds=300, memory_bytes=4_000_000_000
-    )
-    for outcome in itertools.chain.from_iterable(outcomes):
-        if outcome.problem:
-            raise RuntimeError(outcome.problem)
-        finished.append(time.perf_counter())
+    with crew(workers=workers, preload=["etl.pipelines.audio.preload"]) as members:
+        for outcome in members.map(
+            "etl.pipelines.audio.describe:describe_file", items, in_flight=2 * workers, ordered=False
+        ):
+            outcome.unwrap()
+            finished.append(time.perf_counter())
     # From when each worker has had two tracks to when the first one finds no more.
     first, last = 2 * workers - 1, len(finished) - workers
     return (last - first) / (finished[last] - finished[first])
@@ -94,7 +94,7 @@ def parallel(paths: list[Path], workers: int) -> float:
 
 def peak_of(path: str, pipe: Any) -> None:
     """Describe one file and send the peak memory; runs in a fresh process."""
-    describe_file(Work(path, path, Mode.BEAT))
+    describe_file(Recording(path, path, Mode.BEAT))
     status = Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]
     pipe.send(int(status) * 1024 / 1e6)
 

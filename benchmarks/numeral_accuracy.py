@@ -49,7 +49,7 @@ def mapped_ours(text: str) -> str:
 
 
 def read() -> pl.DataFrame:
-    """Read the analysed chords with their key, 0-23, in song order; without those that have no numeral."""
+    """Read the analyzed chords with their key, 0-23, in song order; without those that have no numeral."""
     numerals = pl.read_csv(reference("rs200/rs200_numerals.csv"), infer_schema_length=None)
     songs = pl.read_csv(reference("rs200/rs200_truth.csv")).select("id", minor=(pl.col("mode") == "minor"))
     tonics = {name: note_pitch_class(name) for name in numerals["key"].unique()}

@@ -19,8 +19,8 @@ import polars as pl
 
 from benchmarks.timing import seconds
 from etl.chords.keys import KeyMethod
-from etl.pipelines.data3.build import Data3Build, build
-from etl.runtime.progress import Progress
+from etl.pipelines.data3.build import build
+from etl.pipelines.data3.request import Data3Build
 from tests.support import rowwise
 from tests.support.figures import show, sizes
 from tests.support.generated_songs import generate
@@ -41,7 +41,7 @@ def main(songs: int, rowwise_songs: int, rounds: int) -> None:
         columnar, by_row = [], []
         for _ in range(rounds):
             built.unlink(missing_ok=True)
-            columnar.append(songs / seconds(lambda: _build(request)))
+            columnar.append(songs / seconds(lambda: build(request)))
             by_row.append(rowwise_songs / seconds(lambda: _rowwise(source, plain, rowwise_songs)))
         _check(built, plain)
     fast, slow = statistics.median(columnar), statistics.median(by_row)
@@ -52,11 +52,6 @@ def main(songs: int, rowwise_songs: int, rounds: int) -> None:
             "ratio, with the same results": f"{fast / slow:.0f}",
         }
     )
-
-
-def _build(request: Data3Build) -> None:
-    with Progress("songs") as progress:
-        build(request, progress)
 
 
 def _rowwise(source: Path, target: Path, songs: int) -> None:

@@ -13,14 +13,14 @@ import polars as pl
 from etl.chords.key_model import softmax, trained_model
 from etl.chords.ragged import Ragged
 from etl.chords.section_keys import section_evidence, sections, smoothed
-from etl.chords.tokens import tokenise
+from etl.chords.tokens import tokenize
 from etl.music.pitch_classes import note_pitch_class
 from tests.support.reference import reference
 
 
 def main() -> None:
     """Measure and print."""
-    tokens, vocabulary = tokenise(pl.read_csv(reference("rs200/rs200_chordonomicon.csv"))["chords"])
+    tokens, vocabulary = tokenize(pl.read_csv(reference("rs200/rs200_chordonomicon.csv"))["chords"])
     ragged = Ragged.from_series(tokens)
     numerals = pl.read_csv(reference("rs200/rs200_numerals.csv"), columns=["key"])  # a line for each chord
     tonics = np.array([note_pitch_class(name) for name in numerals["key"]])

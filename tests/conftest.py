@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,8 +10,9 @@ import pytest
 
 from etl.chords.keys import KeyMethod
 from etl.exports.data3 import SOURCE_COLUMNS
-from etl.pipelines.data3.build import Data3Build, build
-from etl.runtime.progress import Progress
+from etl.pipelines.data3.build import build
+from etl.pipelines.data3.request import Data3Build
+from etl.runtime.limits import LIMITS
 from tests.support import audio_pieces
 from tests.support.reference import has_reference, reference
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from etl.pipelines.data3.summary import Summary
+    from etl.pipelines.data3.result import BuildResult
 
 HEADER = ",".join(SOURCE_COLUMNS)
 
@@ -31,6 +32,7 @@ class Chords:
         self.folder = folder
         self.output = folder / "data3.csv"
         self.database = folder / "music.duckdb"
+        self.limits = LIMITS
 
     def row(self, number: int | str, chords: str = "C F G", artist: str = "a1") -> str:
         """One sound line without its end."""
@@ -43,6 +45,11 @@ class Chords:
         path.write_bytes(b"".join(line + end for line in encoded))
         return path
 
+    def cut(self, block_bytes: int, **others: Any) -> None:
+        """Have blocks of one size cut from now on."""
+        sizes = {"block_bytes": block_bytes, "block_most_bytes": block_bytes, **others}
+        self.limits = replace(LIMITS, **sizes)
+
     def request(self, *inputs: Path, **options: Any) -> Data3Build:
         """Make a build without a store, unless ``database`` is given."""
         defaults = {
@@ -53,13 +60,14 @@ class Chords:
             "limit": None,
             "force": False,
             "workers": 2,
+            "limits": self.limits,
         }
         return Data3Build(inputs=inputs, **{**defaults, **options})
 
-    def build(self, *inputs: Path, **options: Any) -> Summary:
+    def build(self, *inputs: Path, **options: Any) -> BuildResult:
         """Build, and check that rows in are rows out and rejects, in the counts and in the file."""
         request = self.request(*inputs, **options)
-        summary = build(request, Progress("songs", stream=io.StringIO()))
+        summary = build(request)
         assert summary.records == summary.songs + summary.rejected
         assert len(self.table(request.output)) == summary.songs
         return summary

@@ -19,9 +19,10 @@ import polars.selectors as cs
 import pytest
 
 from etl.audio import beats, key as audio_key, spectral
-from etl.audio.sonic import FEATURE_VERSION, Mode, describe
+from etl.audio.features import FEATURE_VERSION, Mode
+from etl.audio.sonic import describe
 from etl.chords import key_model, keys as chord_keys
-from etl.chords.analysis import ANALYSIS_VERSION, analyse
+from etl.chords.analysis import ANALYSIS_VERSION, analyze
 from etl.chords.key_model import trained_model
 from etl.chords.keys import KEY_VERSIONS, KeyMethod
 from etl.chords.section_keys import SECTION_KEYS_VERSION
@@ -29,7 +30,7 @@ from etl.midi import categories, chords as midi_chords, drums, keys as midi_keys
 from etl.midi.sanitize import safe_stems
 from etl.music import key_profiles
 from etl.pipelines.audio.describe import as_row
-from etl.pipelines.midi.messages import Entry, Task
+from etl.pipelines.midi.messages import Batch, Entry, Result, Wanted
 from etl.pipelines.midi.request import VERSIONS
 from etl.pipelines.midi.worker import process_batch
 from etl.store.midi import ANALYZE, IMPORT, SANITIZE, SPLIT
@@ -72,7 +73,7 @@ def constants(*modules: ModuleType) -> pl.DataFrame:
 
 def chords() -> str:
     """Numerals, categories, counts and fingerprints, with keys that are no matter of the analysis."""
-    batch = analyse(sample().select("id", "chords").head(SONGS), method=KeyMethod.KRUMHANSL)
+    batch = analyze(sample().select("id", "chords").head(SONGS), method=KeyMethod.KRUMHANSL)
     texts = written(batch).select("id", "roman_numerals", "harmonic_fingerprint")
     counts = batch.songs.select(
         name for name in ("n_chords", "category_counts") if name in batch.songs.columns
@@ -82,7 +83,7 @@ def chords() -> str:
 
 def keys(method: KeyMethod) -> str:
     """Keys and their posteriors."""
-    batch = analyse(sample().select("id", "chords").head(SONGS), method=method, statistics=False)
+    batch = analyze(sample().select("id", "chords").head(SONGS), method=method, statistics=False)
     posterior = np.array(batch.songs["key_posterior"].to_list(), dtype=np.float64)
     fitted = (
         [pl.DataFrame(trained_model().weights)] if method is KeyMethod.TRAINED else [constants(key_profiles)]
@@ -92,7 +93,7 @@ def keys(method: KeyMethod) -> str:
 
 def section_keys() -> str:
     """Keys of sections."""
-    batch = analyse(
+    batch = analyze(
         sample().select("id", "chords").head(SONGS),
         method=KeyMethod.TRAINED,
         statistics=False,
@@ -101,8 +102,8 @@ def section_keys() -> str:
     return digest(batch.songs.select("id", cs.starts_with("section_key") & ~cs.contains("confidence")))
 
 
-def midi_files(tmp_path: Path) -> Task:
-    """Four pop songs, four drum performances, eight odd files."""
+def midi_result(tmp_path: Path) -> Result:
+    """Process four pop songs, four drum performances, eight odd files."""
     entries = []
     for archive, count in (("pop909.zip", 4), ("groove.zip", 4), ("conformance.zip", 8)):
         with zipfile.ZipFile(DATA / "midi" / archive) as opened:
@@ -110,24 +111,25 @@ def midi_files(tmp_path: Path) -> Task:
             for name in names:
                 blob = opened.read(name)
                 entries.append(Entry(name, PurePath(name).name, None, len(blob), 0, blob))
-    return Task(tuple(entries), tmp_path, analyze=True, split=True)
+    wanted = Wanted(analyze=True, split=True, incoming=tmp_path, roots=(), member_bytes=1 << 25)
+    return process_batch(Batch(tuple(entries)), wanted)
 
 
 def midi_import(tmp_path: Path) -> str:
     """Files, parts and tags."""
-    done = process_batch(midi_files(tmp_path))
+    done = midi_result(tmp_path)
     return digest(done.files, done.parts, done.tags)
 
 
 def midi_analysis(tmp_path: Path) -> str:
     """Tempo, metre, key, chords, categories."""
-    done = process_batch(midi_files(tmp_path))
+    done = midi_result(tmp_path)
     return digest(done.analysis, constants(midi_keys, midi_chords, drums, tempo, categories, key_profiles))
 
 
 def midi_parts(tmp_path: Path) -> str:
     """Bytes and names of the parts."""
-    done = process_batch(midi_files(tmp_path))
+    done = midi_result(tmp_path)
     files = sorted(path for path in tmp_path.iterdir() if path.is_file())
     content = b"".join(path.name.encode() + path.read_bytes() for path in files)
     return digest(done.split, pl.DataFrame({"sum": hashlib.sha256(content).hexdigest()}))

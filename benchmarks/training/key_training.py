@@ -20,14 +20,16 @@ from etl.chords.key_counts import key_features
 from etl.chords.key_features import GROUP_SIZES, HALVES, STATES
 from etl.chords.key_model import WEIGHT_UNIT, KeyModel, rotation, softmax
 from etl.chords.ragged import Ragged
-from etl.chords.tokens import tokenise
-from etl.chords.vocabulary import Kind, Vocabulary
+from etl.chords.symbols import Kind
+from etl.chords.tokens import tokenize
 from etl.music.keys import KEY_INDEX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from etl.chords.vocabulary import Vocabulary
 
 _PRIOR_SD: Final = {
     "chords": 2.0,
@@ -60,7 +62,7 @@ class Examples:
     @classmethod
     def of(cls, songs: pl.DataFrame) -> Examples:
         """Read songs from their ``chords`` and the name of their ``key``, such as ``F# Minor``."""
-        tokens, vocabulary = tokenise(songs["chords"])
+        tokens, vocabulary = tokenize(songs["chords"])
         keys = songs["key"].replace_strict(KEY_INDEX, return_dtype=pl.Int64).to_numpy()
         return cls(Ragged.from_series(tokens), vocabulary, keys)
 

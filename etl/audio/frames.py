@@ -16,6 +16,7 @@ import numpy as np
 import scipy.fft
 
 from etl.audio.constantq import BINS_PER_OCTAVE, chroma_cqt
+from etl.audio.features import N_MFCC
 from etl.audio.spectral import HOP, N_FFT, N_MELS, spectra, tuning_of
 from etl.audio.waveform import rms, zero_crossing_rate
 from etl.runtime.jit import kernel
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float32]
-
-N_MFCC: Final = 20
 
 # Frames by which the onset strength is shifted: one for the difference, two for the centring.
 _ONSET_SHIFT: Final = 1 + N_FFT // (2 * HOP)

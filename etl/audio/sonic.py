@@ -17,16 +17,16 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
 from etl.audio.beats import FRAME_RATE, NO_RHYTHM, Rhythm, rhythm
-from etl.audio.frames import N_MFCC, Frames, analyse
+from etl.audio.features import LAYOUT, Mode
+from etl.audio.frames import Frames, analyse
 from etl.audio.key import Key, find_key
 from etl.audio.signal import SAMPLE_RATE, DecodeError
-from etl.audio.spectral import HOP, N_BANDS
+from etl.audio.spectral import HOP
 from etl.audio.waveform import rms
 from etl.music.keys import NO_KEY
 
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float32]
-
-FEATURE_VERSION: Final = 2
-"""Raised whenever any number that this package computes would change."""
 
 WINDOW_SECONDS: Final = 30.0
 MIN_SECONDS: Final = 1.0
@@ -54,38 +51,6 @@ MAX_PEAK: Final = 1e6
 _MIN_BEATS: Final = 4
 _GATE_DB: Final = -70.0
 """Re full scale; below it is silence."""
-
-_PITCH_NAMES: Final = ("C", "Cs", "D", "Ds", "E", "F", "Fs", "G", "Gs", "A", "As", "B")
-_LAYOUT: Final = (
-    ("mfcc", tuple(f"{i:02d}" for i in range(N_MFCC)), "dB"),
-    ("chroma_stft", _PITCH_NAMES, "1"),
-    ("chroma_cqt", _PITCH_NAMES, "1"),
-    ("contrast", tuple(str(i) for i in range(N_BANDS)), "dB"),
-    ("tonnetz", ("fifth_x", "fifth_y", "minor_x", "minor_y", "major_x", "major_y"), "1"),
-    ("centroid", (), "Hz"),
-    ("bandwidth", (), "Hz"),
-    ("rolloff", (), "Hz"),
-    ("flatness", (), "1"),
-    ("rms", (), "1"),
-    ("onset", (), "dB"),
-    ("zero_crossing_rate", (), "1"),
-)
-_COLUMNS: Final = tuple(
-    (f"{name}_{part}" if part else name, unit) for name, parts, unit in _LAYOUT for part in parts or ("",)
-)
-STATISTICS: Final = ("median", "iqr")
-FEATURE_NAMES: Final = tuple(f"{name}_{statistic}" for statistic in STATISTICS for name, _ in _COLUMNS)
-"""Names of the components of a vector: 64 medians, then 64 interquartile ranges."""
-
-FEATURE_UNITS: Final = tuple(unit for _ in STATISTICS for _, unit in _COLUMNS)
-SEGMENTS: Final = ("whole", "start", "middle", "end")
-
-
-class Mode(StrEnum):
-    """What the statistics run over."""
-
-    BEAT = "beat"
-    WINDOW = "window"
 
 
 class Energy(NamedTuple):
@@ -234,7 +199,7 @@ def _statistics(rows: Floats) -> Floats:
 
 def _matrix(frames: Frames) -> Floats:
     """All features side by side in the order of `FEATURE_NAMES`, (frames, 64)."""
-    return np.column_stack([getattr(frames, name) for name, _, _ in _LAYOUT])
+    return np.column_stack([getattr(frames, name) for name, _, _ in LAYOUT])
 
 
 def _both_chromas(frames: Frames) -> Floats:

@@ -25,6 +25,7 @@ import numpy as np
 import scipy.fft
 import scipy.signal
 
+from etl.audio.features import N_BANDS
 from etl.audio.filters import chroma_filters, mel_filters, octaves
 from etl.audio.signal import SAMPLE_RATE
 from etl.runtime.jit import kernel, kernel_with
@@ -45,8 +46,6 @@ HOP: Final = 512
 
 N_BINS: Final = N_FFT // 2 + 1
 N_MELS: Final = 128
-N_BANDS: Final = 7
-"""Bands of the spectral contrast: below 200 Hz, then octaves."""
 
 BLOCK: Final = 128
 """Frames whose spectra exist at a time: few enough to stay in the cache of the processor."""

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from etl.chords.keys import KeyMethod, with_given_keys, with_key
+from etl.chords.keys import GIVEN_POSTERIOR, KeyMethod, with_given_keys, with_key
 from etl.chords.readings import NumeralTable, with_readings
 from etl.chords.section_keys import with_section_keys
 from etl.chords.statistics import with_counts, with_statistics
-from etl.chords.tokens import tokenise
+from etl.chords.tokens import tokenize
 from etl.music.keys import KEY_NAMES, NO_HARMONY, PARSE_ERROR
 
 if TYPE_CHECKING:
+    from etl.chords.glossary import Glossary
     from etl.chords.vocabulary import Vocabulary
 
 ANALYSIS_VERSION: Final = 1
@@ -23,7 +24,7 @@ ANALYSIS_VERSION: Final = 1
 
 @dataclass(frozen=True)
 class Harmony:
-    """An analysed batch.
+    """An analyzed batch.
 
     Attributes
     ----------
@@ -40,24 +41,25 @@ class Harmony:
     numerals: NumeralTable
 
 
-def analyse(
+def analyze(
     songs: pl.DataFrame,
     *,
     method: KeyMethod,
-    keys: pl.DataFrame | None = None,
+    glossary: Glossary | None = None,
     statistics: bool = True,
     section_keys: bool = False,
 ) -> Harmony:
-    """Analyse the harmony of a batch of songs.
+    """Analyze the harmony of a batch of songs.
 
     Parameters
     ----------
     songs
-        Needs ``chords: str``.
+        Needs ``chords: str``; may have ``given_posterior``, of keys that are known already: see
+        :func:`~etl.chords.keys.with_given_keys`.
     method
-        How keys are found.
-    keys
-        Keys that are known already: what :func:`~etl.chords.keys.given_keys` gives.
+        How keys are found where none is given.
+    glossary
+        Where tokens are looked up; None is a new one.
     statistics
         Whether to add the columns that only the store and the matrices need.
     section_keys
@@ -70,18 +72,18 @@ def analyse(
         :func:`~etl.chords.readings.with_readings`, :func:`~etl.chords.statistics.with_counts`, if wanted
         :func:`~etl.chords.statistics.with_statistics`, and ``key_name``.
     """
-    tokens, vocabulary = tokenise(songs["chords"])
+    tokens, vocabulary = tokenize(songs["chords"], glossary)
     found = songs.lazy().with_columns(tokens=tokens).pipe(with_key, vocabulary, method=method)
-    if keys is not None:
-        found = found.pipe(with_given_keys, keys)
+    if GIVEN_POSTERIOR in songs.columns:
+        found = found.pipe(with_given_keys)
     keyed = found.pipe(with_readings, vocabulary).collect(engine="in-memory")
     numerals = NumeralTable.of(keyed["readings"], vocabulary)
-    analysed = keyed.lazy().pipe(numerals.with_numerals).pipe(with_counts, vocabulary).pipe(with_key_name)
+    analyzed = keyed.lazy().pipe(numerals.with_numerals).pipe(with_counts, vocabulary).pipe(with_key_name)
     if section_keys:
-        analysed = analysed.pipe(with_section_keys, vocabulary)
+        analyzed = analyzed.pipe(with_section_keys, vocabulary)
     if statistics:
-        analysed = analysed.pipe(with_statistics, vocabulary, numerals)
-    return Harmony(analysed.collect(engine="in-memory"), vocabulary, numerals)
+        analyzed = analyzed.pipe(with_statistics, vocabulary, numerals)
+    return Harmony(analyzed.collect(engine="in-memory"), vocabulary, numerals)
 
 
 def with_key_name(songs: pl.LazyFrame) -> pl.LazyFrame:

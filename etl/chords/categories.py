@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -27,7 +26,6 @@ _ALTERED_DOMINANT = re.compile(r"V(?:\+(?:7|9|11|13)|(?:7|9|11|13)[b#]).*")
 _ALTERATION = re.compile(r"[b#](?:5|9|11|13)")
 
 
-@lru_cache(maxsize=65536)
 def category(numeral: str, *, minor: bool) -> int:
     """Category of a numeral: the first that fits exactly, then by dropping extensions, else ``Other``.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from etl.chords.vocabulary import QUALITY_WEIGHTS, Kind, Vocabulary
+from etl.chords.symbols import Kind
+from etl.chords.vocabulary import QUALITY_WEIGHTS, Vocabulary
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +29,7 @@ def fingerprint_texts(vocabulary: Vocabulary) -> list[str]:
     ]
 
 
-@lru_cache(maxsize=2048)
+@cache  # 12 roots, 157 qualities
 def _vector_text(root: int, quality: int) -> str:
     weights: NDArray[np.float64] = QUALITY_WEIGHTS[quality]
     return ",".join(f"{weights[(pc - root) % 12]:.3f}" for pc in range(12))

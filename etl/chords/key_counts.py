@@ -13,10 +13,12 @@ from scipy import sparse
 
 from etl.chords.key_features import HALVES, MOVES, STATES, states_and_halves
 from etl.chords.ragged import Ragged
-from etl.chords.vocabulary import Kind, Vocabulary
+from etl.chords.symbols import Kind
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from etl.chords.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,14 @@ import polars as pl
 from etl.chords.kernels import class_counts, row_sums
 from etl.chords.key_model import softmax, trained_model
 from etl.chords.ragged import Ragged
-from etl.chords.vocabulary import Kind, Vocabulary
+from etl.chords.symbols import Kind
 from etl.music.key_profiles import profile_correlations
 from etl.music.keys import NO_KEY
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from etl.chords.vocabulary import Vocabulary
 
 
 class KeyMethod(StrEnum):
@@ -47,6 +49,9 @@ KEY_COLUMNS: Final[dict[str, Any]] = {
     "key_posterior": pl.Array(pl.Float32, 24),
     "key_basis": pl.String,
 }
+
+GIVEN_POSTERIOR: Final = "given_posterior"
+"""Column with the posterior of keys that are known better than from the chords."""
 
 # Correlations become a posterior by a softmax at this inverse temperature, fitted by maximum likelihood to
 # the annotated keys of the bundled Billboard songs (benchmarks.training.train_keys).
@@ -85,33 +90,43 @@ def with_key(
     return songs.with_columns(found.alias("found_key")).unnest("found_key")
 
 
-def given_keys(ids: pl.Series, posterior: NDArray[np.floating[Any]]) -> pl.DataFrame:
-    """Prepare keys that are known better than from the chords, for :func:`with_given_keys`.
+def with_given_keys(songs: pl.LazyFrame) -> pl.LazyFrame:
+    """Put keys that are known better than from the chords in place of those of :func:`with_key`.
 
     Parameters
     ----------
-    ids
-        Songs, each once.
-    posterior
-        Of the 24 keys, (N, 24).
+    songs
+        Needs the columns of :func:`with_key` and ``given_posterior``, a list or array of 24 values, null
+        where no key is given.
 
     Returns
     -------
-    DataFrame
-        ``id`` and the columns of :func:`with_key`; ``key_basis`` is ``given``.
+    LazyFrame
+        ``songs`` without ``given_posterior``; where it was given and the song has a chord, the columns of the
+        key follow from it and ``key_basis`` is ``given``.
     """
-    logits = np.log(np.maximum(posterior.astype(np.float64), np.finfo(np.float32).tiny))
-    columns = key_columns(logits, np.full(len(posterior), FEW_CHORDS)) | {"key_basis": ["given"] * len(ids)}
-    return pl.DataFrame({"id": ids, **columns}, schema={"id": pl.String, **KEY_COLUMNS})
 
+    def find(posterior: pl.Series) -> pl.Series:
+        likelihood = posterior.to_numpy().astype(np.float64)
+        logits = np.log(np.maximum(likelihood, np.finfo(np.float32).tiny))
+        columns = key_columns(logits, np.full(len(logits), FEW_CHORDS)) | {
+            "key_basis": ["given"] * len(logits)
+        }
+        return pl.DataFrame(columns, schema=KEY_COLUMNS).to_struct()
 
-def with_given_keys(songs: pl.LazyFrame, given: pl.DataFrame) -> pl.LazyFrame:
-    """Put given keys in place of those of :func:`with_key`, but for songs without a chord."""
-    joined = songs.join(given.lazy(), on="id", how="left", maintain_order="left", suffix="_given")
-    is_given = pl.col("key_basis_given").is_not_null() & (pl.col("key") != NO_KEY)
-    return joined.with_columns(
-        pl.when(is_given).then(f"{name}_given").otherwise(name).alias(name) for name in KEY_COLUMNS
-    ).drop(f"{name}_given" for name in KEY_COLUMNS)
+    posterior = pl.col(GIVEN_POSTERIOR).cast(pl.Array(pl.Float32, 24))
+    is_given = posterior.is_not_null() & (pl.col("key") != NO_KEY)
+    given = posterior.fill_null(pl.lit([1 / 24] * 24, pl.Array(pl.Float32, 24))).map_batches(
+        find, return_dtype=pl.Struct(KEY_COLUMNS)
+    )
+    return (
+        songs.with_columns(given.alias("given"))
+        .with_columns(
+            pl.when(is_given).then(pl.col("given").struct.field(name)).otherwise(name).alias(name)
+            for name in KEY_COLUMNS
+        )
+        .drop("given", GIVEN_POSTERIOR)
+    )
 
 
 def key_logits(tokens: Ragged, vocabulary: Vocabulary, method: KeyMethod) -> NDArray[np.float64]:

@@ -11,8 +11,8 @@ import polars as pl
 from etl.chords.categories import CATEGORIES
 from etl.chords.kernels import part_tokens
 from etl.chords.ragged import Ragged
-from etl.chords.symbols import parse_chord, parse_section
-from etl.chords.vocabulary import Kind, Vocabulary
+from etl.chords.symbols import Kind, parse_chord, parse_section
+from etl.chords.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from etl.chords.analysis import Harmony

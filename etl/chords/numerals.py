@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -109,7 +109,7 @@ def _has_seventh(quality: Quality) -> bool:
     return over_root.get("7") in {10, 11} or (over_root.get("7"), over_root["5"]) == (9, 6)
 
 
-@lru_cache(maxsize=256)
+@cache  # 157 of them
 def _quality_text(quality: Quality) -> str:
     degrees = quality.degrees
     over_root = quality.semitones

@@ -7,25 +7,14 @@ worked out once per distinct reading and looked up for every chord.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
 
-from etl.chords.categories import OTHER, category
 from etl.chords.kernels import ALWAYS, IF_RESOLVED, read_tokens
-from etl.chords.numerals import (
-    APPLIED_TARGETS,
-    UNKNOWN_NUMERAL,
-    is_dominant_seventh,
-    is_major_triad,
-    numeral,
-)
+from etl.chords.numerals import APPLIED_TARGETS, is_dominant_seventh, is_major_triad
 from etl.chords.ragged import Ragged
-from etl.chords.symbols import parse_chord, parse_section
-from etl.chords.vocabulary import LETTERS, Kind
 from etl.music.qualities import QUALITIES
 
 if TYPE_CHECKING:
@@ -35,7 +24,6 @@ if TYPE_CHECKING:
 
     from etl.chords.vocabulary import Vocabulary
 
-_SECTION: Final = -1  # category of a section tag
 _NEVER: Final = 0  # when a token is an applied dominant, beside IF_RESOLVED and ALWAYS
 
 _IS_DOMINANT: Final = np.array([is_dominant_seventh(q) for q in QUALITIES])
@@ -144,12 +132,12 @@ class NumeralTable:
         occurs = np.zeros(48 * size, np.bool_)
         occurs[Ragged.from_series(reading_lists).values] = True
         contexts, tokens = np.divmod(np.flatnonzero(occurs), size)
-        known = _numeral_indices(vocabulary, tokens, contexts)
+        known = vocabulary.glossary.numeral_places(vocabulary, tokens, contexts)
         distinct, first, number = np.unique(known, return_index=True, return_inverse=True)
         order = np.argsort(first)
         of_reading = np.full(48 * size, -1, np.int32)
         of_reading[occurs] = np.argsort(order)[number]
-        numerals = [_NUMERALS[index] for index in distinct[order].tolist()]
+        numerals = [vocabulary.glossary.numeral(place) for place in distinct[order].tolist()]
         return cls([text for text, _ in numerals], np.array([c for _, c in numerals], np.int8), of_reading)
 
     def with_numerals(self, songs: pl.LazyFrame) -> pl.LazyFrame:
@@ -162,51 +150,3 @@ class NumeralTable:
         return songs.with_columns(
             pl.col("readings").map_batches(look_up, return_dtype=pl.List(pl.Int32)).alias("numerals")
         )
-
-
-_NUMERALS: Final[list[tuple[str, int]]] = []  # all that this process has met, with their categories
-_INDEX: Final[dict[tuple[str, int], int]] = {}
-_LOCK: Final = Lock()
-
-# Places in _NUMERALS plus one by what a chord is (letter, root, bass, quality) and its context; 0 where it
-# has not been met. Memory that is never touched costs nothing.
-_SHAPE: Final = (len(LETTERS), 12, 12, len(QUALITIES), 48)
-_OF_CHORD: Final = np.zeros(np.prod(_SHAPE), np.int32)
-
-
-def _numeral_indices(
-    vocabulary: Vocabulary, tokens: NDArray[np.intp], contexts: NDArray[np.intp]
-) -> NDArray[np.int32]:
-    """Places in ``_NUMERALS`` of what tokens are in contexts, ``key + 24 * applied``, both (R,)."""
-    of_other = np.zeros(len(vocabulary.texts), np.int32)  # sections and unknown tokens: whatever the context
-    for token in np.flatnonzero(vocabulary.kinds != Kind.CHORD).tolist():
-        of_other[token] = _entered(vocabulary.texts[token], 0)
-    is_chord = vocabulary.kinds[tokens] == Kind.CHORD
-    chord = (vocabulary.letters, vocabulary.roots, vocabulary.basses, vocabulary.qualities)
-    places = np.ravel_multi_index((*(values[tokens] * is_chord for values in chord), contexts), _SHAPE)
-    found = np.where(is_chord, _OF_CHORD[places], of_other[tokens])
-    for at in np.flatnonzero(found == 0).tolist():
-        found[at] = _entered(vocabulary.texts[tokens[at]], int(contexts[at]))
-        _OF_CHORD[places[at]] = found[at]
-    return found - 1
-
-
-def _entered(token: str, context: int) -> int:
-    """Place in ``_NUMERALS``, plus one, of what a token is in a context."""
-    found = _read(token, context)
-    with _LOCK:
-        index = _INDEX.setdefault(found, len(_NUMERALS))
-        if index == len(_NUMERALS):
-            _NUMERALS.append(found)
-    return index + 1
-
-
-@lru_cache(maxsize=1 << 16)
-def _read(token: str, context: int) -> tuple[str, int]:
-    """Numeral and category of a token in a context, ``key + 24 * applied``."""
-    chord = parse_chord(token)
-    if chord is None:
-        return (token, _SECTION) if parse_section(token) else (UNKNOWN_NUMERAL, OTHER)
-    applied, key = divmod(context, 24)
-    text = numeral(chord, key, applied=bool(applied))
-    return text, category(text, minor=key >= 12)

@@ -17,19 +17,18 @@ References
 from __future__ import annotations
 
 from enum import StrEnum
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from etl.chords.numerals import UNKNOWN_NUMERAL, parse_numeral
-from etl.chords.symbols import parse_section
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from etl.chords.glossary import Glossary
     from etl.chords.ragged import Ragged
 
 
@@ -41,7 +40,7 @@ class RomanStyle(StrEnum):
 
 
 def styled(
-    numerals: Ragged, keys: NDArray[np.int8], texts: Sequence[str], style: RomanStyle
+    numerals: Ragged, keys: NDArray[np.int8], texts: Sequence[str], style: RomanStyle, glossary: Glossary
 ) -> tuple[Ragged, Sequence[str]]:
     """Spell the numerals of songs in a style.
 
@@ -55,6 +54,8 @@ def styled(
         Numerals in the house style, and section tags, which stay.
     style
         What to spell them in.
+    glossary
+        Knows how each is spelled.
 
     Returns
     -------
@@ -63,11 +64,7 @@ def styled(
     """
     if style is RomanStyle.HOUSE:
         return numerals, texts
-    spelled = [
-        text if parse_section(text) else romantext(text, minor=minor)
-        for minor in (False, True)
-        for text in texts
-    ]
+    spelled = [glossary.in_romantext(text, minor=minor) for minor in (False, True) for text in texts]
     shift = np.where(keys >= 12, len(texts), 0).astype(np.int32)
     return numerals.with_values(numerals.values + np.repeat(shift, numerals.lengths)), spelled
 
@@ -92,7 +89,6 @@ _TRIADS: Final = {  # semitones of third and fifth, whether lower case, sign
 _ADDED_AS: Final = {1: 9, 2: 9, 3: 9, 4: 3, 5: 11, 6: 11, 7: 5, 8: 13, 9: 13, 10: 7, 11: 7}
 
 
-@lru_cache(maxsize=65536)
 def romantext(numeral: str, *, minor: bool) -> str:
     """Spell a numeral in RomanText.
 

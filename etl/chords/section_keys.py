@@ -19,10 +19,12 @@ import polars as pl
 
 from etl.chords.key_model import softmax, trained_model
 from etl.chords.ragged import Ragged
-from etl.chords.vocabulary import Kind, Vocabulary
+from etl.chords.symbols import Kind
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from etl.chords.vocabulary import Vocabulary
 
 SECTION_KEYS_VERSION: Final = 1
 """Raised whenever sections may get another key than before."""

@@ -16,7 +16,7 @@ from etl.chords.categories import CATEGORIES
 from etl.chords.kernels import class_counts, symbol_counts
 from etl.chords.keys import chord_counts, token_sums
 from etl.chords.ragged import Ragged
-from etl.chords.vocabulary import Kind, Vocabulary
+from etl.chords.symbols import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from etl.chords.readings import NumeralTable
+    from etl.chords.vocabulary import Vocabulary
 
 _FIXED_POINT: Final = 2.0**30
 

@@ -19,7 +19,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from enum import IntEnum
+from typing import Final
 
 from etl.music.pitch_classes import CHORDONOMICON_SHARP_NAMES, FLAT_NAMES, note_pitch_class
 from etl.music.qualities import QUALITY_BY_SUFFIX, Quality
@@ -27,6 +28,17 @@ from etl.music.qualities import QUALITY_BY_SUFFIX, Quality
 _TOKEN = re.compile(r"([A-G])(b|s(?!us))?([^/]*)(?:/([A-G])([sb]?))?")
 _SECTION = re.compile(r"<([A-Za-z][A-Za-z0-9_-]{0,63})_(\d{1,6})>")
 _SPELLING = str.maketrans({"♯": "s", "#": "s", "♭": "b"})
+
+LETTERS: Final = "CDEFGAB"
+"""Letters of note names."""
+
+
+class Kind(IntEnum):
+    """What a token is."""
+
+    CHORD = 0
+    UNKNOWN = 1
+    SECTION = 2
 
 
 @dataclass(frozen=True)
@@ -73,7 +85,6 @@ class ChordSymbol:
         )
 
 
-@lru_cache(maxsize=65536)
 def parse_chord(token: str) -> ChordSymbol | None:
     """Parse one chord symbol; None where it is not one. Nothing is guessed.
 

@@ -8,18 +8,21 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from etl.chords.glossary import Glossary
 from etl.chords.ragged import Ragged
 from etl.chords.vocabulary import Vocabulary
 from etl.chords.word_kernel import number_words
 
 
-def tokenise(chords: pl.Series) -> tuple[pl.Series, Vocabulary]:
+def tokenize(chords: pl.Series, glossary: Glossary | None = None) -> tuple[pl.Series, Vocabulary]:
     r"""Split chord strings at white space and number the distinct tokens.
 
     Parameters
     ----------
     chords
         Strings; null counts as empty.
+    glossary
+        Where tokens are looked up; None is a new one.
 
     Returns
     -------
@@ -31,14 +34,14 @@ def tokenise(chords: pl.Series) -> tuple[pl.Series, Vocabulary]:
     Examples
     --------
     >>> import polars as pl
-    >>> tokens, vocabulary = tokenise(pl.Series(["<verse_1> C  G C", None]))
+    >>> tokens, vocabulary = tokenize(pl.Series(["<verse_1> C  G C", None]))
     >>> tokens.to_list(), vocabulary.texts
     ([[0, 1, 2, 1], []], ['<verse_1>', 'C', 'G'])
     """
     tokens, texts = _split(chords)
     if " ".join(texts).split() != texts:  # other white space than ASCII, seldom
         tokens, texts = _split(chords.str.replace_all(r"\s", " "))
-    return tokens.to_series(), Vocabulary(texts)
+    return tokens.to_series(), Vocabulary(texts, glossary or Glossary())
 
 
 def _split(chords: pl.Series) -> tuple[Ragged, list[str]]:

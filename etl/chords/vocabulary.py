@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import IntEnum
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from etl.chords.symbols import parse_chord, parse_section
+from etl.chords.glossary import Glossary
+from etl.chords.symbols import Kind
 from etl.music.qualities import QUALITIES
 
 if TYPE_CHECKING:
@@ -25,27 +25,6 @@ QUALITY_PITCH_CLASSES: Final[NDArray[np.int32]] = np.array(
 QUALITY_WEIGHTS: Final[NDArray[np.float64]] = np.array([quality.weights for quality in QUALITIES])
 """Fingerprint of each quality over root 0, (157, 12), rows sum to 1."""
 
-LETTERS: Final = "CDEFGAB"
-"""Letters of note names."""
-
-
-class Kind(IntEnum):
-    """What a token is."""
-
-    CHORD = 0
-    UNKNOWN = 1
-    SECTION = 2
-
-
-@lru_cache(maxsize=1 << 16)
-def _properties(token: str) -> tuple[int, int, int, int, int]:
-    """Kind, root, bass, quality and letter of one token; -1 for what it lacks."""
-    chord = parse_chord(token)
-    if chord is None:
-        return (Kind.SECTION if parse_section(token) else Kind.UNKNOWN), -1, -1, -1, -1
-    letter = LETTERS.index(chord.root[0])
-    return Kind.CHORD, chord.root_pc, chord.bass_pc, chord.quality.index, letter
-
 
 @dataclass(frozen=True)
 class Vocabulary:
@@ -55,17 +34,20 @@ class Vocabulary:
     ----------
     texts
         The tokens, V of them.
+    glossary
+        Where they are looked up; shared by the batches of a build.
     kinds
-        :class:`Kind` of each token, (V,).
+        :class:`~etl.chords.symbols.Kind` of each token, (V,).
     roots, basses
         Pitch classes of each token, (V,); -1 where it is no chord.
     qualities
         Quality index of each token, (V,); -1 where it is no chord.
     letters
-        Index of the root's letter in :data:`LETTERS`, (V,); -1 where it is no chord.
+        Index of the root's letter in :data:`~etl.chords.symbols.LETTERS`, (V,); -1 where it is no chord.
     """
 
     texts: Sequence[str]
+    glossary: Glossary = field(default_factory=Glossary, repr=False, compare=False)
     kinds: NDArray[np.int16] = field(init=False)
     roots: NDArray[np.int16] = field(init=False)
     basses: NDArray[np.int16] = field(init=False)
@@ -73,7 +55,7 @@ class Vocabulary:
     letters: NDArray[np.int16] = field(init=False)
 
     def __post_init__(self) -> None:
-        rows = [_properties(text) for text in self.texts]
+        rows = [self.glossary.properties(text) for text in self.texts]
         columns = np.array(rows, dtype=np.int16).reshape(-1, 5).T.copy()
         for name, values in zip(("kinds", "roots", "basses", "qualities", "letters"), columns, strict=True):
             object.__setattr__(self, name, values)

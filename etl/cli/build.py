@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import glob
 import shlex
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,7 +22,8 @@ from etl.cli.enrich import (
     run_enrichment,
     this_command,
 )
-from etl.cli.options import Database
+from etl.cli.options import AsJson, Database, Memory
+from etl.cli.output import show
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
 from etl.runtime.work.cores import default_workers
@@ -28,13 +31,45 @@ from etl.runtime.work.cores import default_workers
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from etl.pipelines.data3.build import Data3Build
     from etl.pipelines.data3.estimate import BuildPlan
-    from etl.pipelines.data3.midi_songs import MidiSongs
-    from etl.pipelines.data3.summary import Summary
+    from etl.pipelines.data3.request import Data3Build
+    from etl.pipelines.data3.result import BuildResult
+    from etl.pipelines.enrich.result import EnrichmentResult
+    from etl.pipelines.enrich.run import Enrichment
+    from etl.services.contract import Service
     from etl.store.quality import Quality
 
 app = typer.Typer(help="Build data sets from raw input.", no_args_is_help=True)
+
+
+class KeyMethods(StrEnum):
+    """How keys are found."""
+
+    TRAINED = "trained"
+    KRUMHANSL = "krumhansl"
+
+
+class RomanStyles(StrEnum):
+    """How numerals are spelled."""
+
+    HOUSE = "house"
+    ROMANTEXT = "romantext"
+
+
+@dataclass(frozen=True)
+class Built:
+    """What the command did.
+
+    Attributes
+    ----------
+    build
+        The build.
+    enrichment
+        How the names stand after ``--enrich``, or None.
+    """
+
+    build: BuildResult
+    enrichment: EnrichmentResult | None = None
 
 
 @app.command(
@@ -46,8 +81,9 @@ app = typer.Typer(help="Build data sets from raw input.", no_args_is_help=True)
 
     etl build data3 songs.parquet --dry-run
 
-Refused rows are counted, listed and kept; the exit code is 0 all the same. It is 1 if nothing was written
-because an input cannot be read or a target cannot be written, 2 for wrong options, 130 after an interruption.
+Refused rows are counted, listed and kept; the exit code is 0 all the same. With any other code nothing was
+written: 1 if an input cannot be read, 2 for wrong options, 65 if an input is not a table of chord songs, 73
+if a target cannot be written, 75 if the store is in use, 130 after an interruption.
 """
 )
 def data3(
@@ -64,26 +100,29 @@ def data3(
     no_db: Annotated[bool, typer.Option("--no-db", help="Write no store, only the files.")] = False,
     npz: Annotated[Path | None, typer.Option(help="Write matrices for machine learning as well.")] = None,
     key_method: Annotated[
-        str | None,
+        KeyMethods | None,
         typer.Option(
-            help="How keys are found: trained or krumhansl, from the chords. Default: trained; "
-            "for MIDI files the key that their notes gave."
+            help="How keys are found from the chords. Default: trained; for MIDI files the key that their "
+            "notes gave.",
+            show_default=False,
         ),
     ] = None,
     roman_style: Annotated[
-        str, typer.Option(help="How the CSV spells numerals: house, or romantext as music21 reads it.")
-    ] = "house",
+        RomanStyles, typer.Option(help="How the CSV spells numerals; romantext is for music21.")
+    ] = RomanStyles.HOUSE,
     section_keys: Annotated[
         bool, typer.Option("--section-keys", help="Store the key of each section as well.")
     ] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="Read so many rows at most.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Stop after this many rows.")] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done, and an estimate from a timed sample.")
+        bool,
+        typer.Option("--dry-run", help="Show what would be done, and an estimate from a timed sample."),
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Analyse again what the store already has.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Analyze again what the store already has.")] = False,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Threads that analyse; default: all cores.")
+        int | None, typer.Option(min=1, help="Threads that analyze; default: all cores.", show_default=False)
     ] = None,
+    memory: Memory = None,
     enrich: Annotated[
         bool, typer.Option("--enrich", help="Then fill in names from Spotify; see `etl enrich spotify`.")
     ] = False,
@@ -93,101 +132,140 @@ def data3(
     partial_every: PartialEvery = 50_000,
     log_json: LogJson = False,
     from_midi: Annotated[
-        bool, typer.Option("--from-midi", help="Analyse the chords of the MIDI library as well.")
+        bool, typer.Option("--from-midi", help="Analyze the chords of the MIDI library as well.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Analyse chord songs: key, Roman numerals, fingerprints; write the 17-column data3 CSV."""
+    """Analyze chord songs: key, Roman numerals, fingerprints; write the 17-column data3 CSV."""
     from etl.chords.keys import KeyMethod
     from etl.chords.romantext import RomanStyle
-    from etl.pipelines.data3.build import Data3Build, build
+    from etl.pipelines.data3.build import build
+    from etl.pipelines.data3.request import Data3Build
     from etl.runtime.jit import without_matrix_products
-    from etl.runtime.progress import Progress
+    from etl.runtime.limits import LIMITS
+    from etl.runtime.watch.renderers import renderers
 
-    midi = _midi_songs(db) if from_midi else None
-    paths = (*expand(inputs or []), *([midi.path] if midi else []))
-    if not paths:
-        raise EtlError(
-            "nothing to build from.", "Name a chord CSV, or pass --from-midi.", exit_code=ExitCode.USAGE
-        )
-    if key_method not in {*KeyMethod, None}:
-        raise EtlError(f"no key method `{key_method}`.", f"Choose one of: {', '.join(KeyMethod)}.")
-    if section_keys and no_db:
-        raise EtlError("section keys are kept in the store alone.", "Leave out --no-db or --section-keys.")
-    if roman_style not in set(RomanStyle):
-        raise EtlError(f"no Roman style `{roman_style}`.", f"Choose one of: {', '.join(RomanStyle)}.")
+    paths = expand(inputs or [])
+    _check_options(
+        has_input=bool(paths) or from_midi,
+        section_keys=section_keys,
+        has_store=not no_db,
+        enrich=enrich,
+        as_json=as_json,
+        log_json=log_json,
+    )
     request = Data3Build(
         inputs=paths,
         output=output,
         database=None if no_db else database_path(db),
         npz=npz,
-        method=KeyMethod(key_method or KeyMethod.TRAINED),
-        keys=midi.keys if midi and not key_method else None,
+        midi=database_path(db) if from_midi else None,
+        method=KeyMethod(key_method) if key_method else None,
         style=RomanStyle(roman_style),
         section_keys=section_keys,
         limit=limit,
         force=force,
         workers=workers or default_workers(),
+        limits=replace(LIMITS, memory_bytes=memory or LIMITS.memory_bytes),
     )
     if dry_run:
         from etl.pipelines.data3.estimate import estimate
 
-        typer.echo(describe_plan(estimate(request)))
+        show(estimate(request), describe_plan, as_json=as_json)
         return
-    enrichment = None
-    if enrich:
-        from etl.pipelines.enrich.run import Enrichment
-        from etl.services import catalog
-        from etl.services.settings import service_settings
-
-        if request.database is None:
-            raise EtlError("--enrich needs a store.", "Leave out --no-db.", exit_code=ExitCode.USAGE)
-        # Read before the build, so that a missing secret shows at once.
-        settings = service_settings("spotify")
-        enrichment = (
-            Enrichment(
-                database=request.database,
-                command=this_command(),
-                folder=output.parent,
-                output=output,
-                output_is_fresh=True,
-                sources=[str(path.resolve()) for path in paths],
-                style=request.style,
-                budget=budget,
-                priority=parse_priority(priority),
-                wait=wait,
-                partial_every=partial_every,
-                patience=settings.patience,
-                contact=settings.contact,
-            ),
-            catalog.configured("spotify", settings),
+    # Asked for before the build, so that a missing secret shows at once.
+    enrichment = (
+        _enrichment(
+            request,
+            database_path(db),
+            budget=budget,
+            priority=parse_priority(priority),
+            wait=wait,
+            partial_every=partial_every,
         )
+        if enrich
+        else None
+    )
     without_matrix_products()
-    total = 0 if limit else sum(path.stat().st_size for path in paths)
-    with Progress("songs", total=total) as progress:
-        summary = build(request, progress)
-    typer.echo(describe(request, summary), err=log_json)
+    result = build(request, renderers(request.database, log_json=log_json))
     if enrichment is not None:
-        typer.echo(describe_enrichment(run_enrichment(*enrichment, log_json=log_json), output), err=log_json)
-    if request.database is not None:
-        typer.echo(_quality_report(request.database, None if enrich else summary.quality), err=log_json)
+        if not as_json:
+            typer.echo(describe(result, with_quality=False), err=log_json)
+        state = run_enrichment(*enrichment, log_json=log_json)
+        built = Built(replace(result, quality=_quality(database_path(db))), state)
+        told = "\n".join([describe_enrichment(state, output), *_quality_lines(built.build)])
+    else:
+        built, told = Built(result), describe(result)
+    if log_json:
+        typer.echo(told, err=True)
+    else:
+        show(built, lambda _: told, as_json=as_json)
 
 
-def _quality_report(database: Path, measured: Quality | None) -> str:
-    """Report on the build that was just stored, from the store if that has changed since."""
-    from etl.cli.report import describe_quality
+def _check_options(
+    *, has_input: bool, has_store: bool, section_keys: bool, enrich: bool, as_json: bool, log_json: bool
+) -> None:
+    """Refuse options that make no sense together.
+
+    Raises
+    ------
+    EtlError
+        If some do not.
+    """
+    problem = hint = ""
+    if not has_input:
+        problem, hint = "nothing to build from.", "Name a chord CSV, or pass --from-midi."
+    elif section_keys and not has_store:
+        problem = "section keys are only written to the store."
+        hint = "Leave out --no-db or --section-keys."
+    elif enrich and not has_store:
+        problem, hint = "--enrich needs a store.", "Leave out --no-db."
+    elif as_json and log_json:
+        problem, hint = "both --json and --log-json write to standard output.", "Choose one."
+    if problem:
+        raise EtlError(problem, hint, exit_code=ExitCode.USAGE)
+
+
+def _enrichment(
+    request: Data3Build,
+    database: Path,
+    *,
+    budget: int | None,
+    priority: dict[str, list[str]],
+    wait: bool,
+    partial_every: int,
+) -> tuple[Enrichment, Service]:
+    """Prepare to fill in the names of the songs of a build, all of which the CSV then has."""
+    from etl.pipelines.enrich.run import Enrichment
+    from etl.services import catalog
+    from etl.services.settings import service_settings
+
+    settings = service_settings("spotify")
+    enrichment = Enrichment(
+        database=database,
+        command=this_command(),
+        folder=request.output.parent,
+        output=request.output,
+        output_is_fresh=True,
+        sources=request.source_names,
+        style=request.style,
+        budget=budget,
+        priority=priority,
+        wait=wait,
+        partial_every=partial_every,
+        patience=settings.patience,
+        contact=settings.contact,
+    )
+    return enrichment, catalog.configured("spotify", settings)
+
+
+def _quality(database: Path) -> Quality:
+    """Measure the store again: the names have changed."""
     from etl.store.database import read_store
     from etl.store.quality import quality
 
-    if measured is None:
-        with read_store(database) as connection:
-            measured = quality(connection)
-    return describe_quality(measured)
-
-
-def _midi_songs(db: Path | None) -> MidiSongs:
-    from etl.pipelines.data3.midi_songs import write_midi_songs
-
-    return write_midi_songs(database_path(db))
+    with read_store(database) as connection:
+        return quality(connection)
 
 
 def expand(patterns: Sequence[str]) -> tuple[Path, ...]:
@@ -209,33 +287,39 @@ def expand(patterns: Sequence[str]) -> tuple[Path, ...]:
     return tuple(paths)
 
 
-def describe(request: Data3Build, summary: Summary) -> str:
+def describe(result: BuildResult, *, with_quality: bool = True) -> str:
     """Say what a build did."""
-    unknown = summary.unknown / max(summary.chords, 1)
-    seconds = summary.meter.elapsed
+    unknown = result.unknown / max(result.chords, 1)
     lines = [
-        f"{summary.records:,} rows in = {summary.songs:,} songs out + {summary.rejected:,} rejected"
-        + (" (harmony taken from the store; --force analyses again)" if summary.is_stored else ""),
-        f"{seconds:.1f} s, {summary.songs / max(seconds, 1e-9):,.0f} songs/s; CPU use of all cores: "
-        + (f"{summary.analysis_cpu_use:.0%} in the analysis, " if summary.analysis_cpu_use else "")
-        + f"{summary.meter.cpu_use:.0%} over the whole run",
+        f"{result.records:,} rows in = {result.songs:,} songs out + {result.rejected:,} rejected"
+        + (" (harmony taken from the store; --force analyzes again)" if result.is_stored else ""),
+        f"{result.seconds:.1f} s, {result.songs / max(result.seconds, 1e-9):,.0f} songs/s; "
+        "CPU use of all cores: "
+        + (f"{result.analysis_cpu_use:.0%} in the analysis, " if result.analysis_cpu_use else "")
+        + f"{result.cpu_use:.0%} over the whole run",
         "seconds by stage: "
-        + ", ".join(f"{name} {spent:.1f}" for name, spent in summary.meter.seconds.items()),
-        f"unknown chords: {summary.unknown:,} of {summary.chords:,} ({unknown:.2%})",
-        "keys: " + ", ".join(f"{name} {number:,}" for name, number in _by_number(summary.keys)[:8]),
+        + ", ".join(f"{name} {spent:.1f}" for name, spent in result.stage_seconds.items()),
+        f"unknown chords: {result.unknown:,} of {result.chords:,} ({unknown:.2%})",
+        "keys: " + ", ".join(f"{name} {number:,}" for name, number in _by_number(result.keys)[:8]),
     ]
-    for example in summary.examples:
+    for example in result.examples:
         where = f"{example['source']}, line {example['line']}"
         lines.append(f"rejected: {where}: {example['reason']}: {(example['raw'] or '')[:60]!r}")
-    if summary.rejects_file:
-        lines.append(f"all rejects: {summary.rejects_file}")
-    elif summary.rejected:
+    if result.rejects_file:
+        lines.append(f"all rejects: {result.rejects_file}")
+    elif result.rejected:
         query = "SELECT * FROM rejects ORDER BY source, line"
-        lines.append(f"all rejects: etl query {shlex.quote(query)} --db {shlex.quote(str(request.database))}")
-    if summary.unread:
-        lines.append(f"columns not read: {', '.join(summary.unread)[:200]}")
-    lines += [f"written: {path}" for path in (request.output, request.npz, request.database) if path]
-    return "\n".join(lines)
+        lines.append(f"all rejects: etl query {shlex.quote(query)} --db {shlex.quote(str(result.database))}")
+    if result.unread:
+        lines.append(f"columns not read: {', '.join(result.unread)[:200]}")
+    lines += [f"written: {path}" for path in (result.output, result.npz, result.database) if path]
+    return "\n".join([*lines, *(_quality_lines(result) if with_quality else [])])
+
+
+def _quality_lines(result: BuildResult) -> list[str]:
+    from etl.cli.report import describe_quality
+
+    return [] if result.quality is None else [describe_quality(result.quality)]
 
 
 def describe_plan(plan: BuildPlan) -> str:
@@ -262,7 +346,7 @@ def _what_is_known(known: str, database: Path, problem: str | None) -> list[str]
 
 
 def _forecast(plan: BuildPlan) -> list[str]:
-    from etl.runtime.progress import duration
+    from etl.runtime.watch.format import duration
 
     forecast = plan.forecast
     if forecast is None:

@@ -24,11 +24,9 @@ def demo(
 ) -> None:
     """Build the bundled 739-song Billboard sample and show what comes out."""
     from etl.pipelines.data3.demo import demonstrate
-    from etl.runtime.progress import Progress
+    from etl.runtime.watch.renderers import renderers
 
-    with Progress("songs") as progress:
-        shown = demonstrate(folder, progress)
-    show(shown, _describe, as_json=as_json)
+    show(demonstrate(folder, renderers()), _describe, as_json=as_json)
 
 
 def _describe(shown: Demonstration) -> str:
@@ -36,7 +34,7 @@ def _describe(shown: Demonstration) -> str:
 
     lines = [
         "McGill Billboard sample (CC0): 739 songs transcribed by people\n",
-        describe(shown.request, shown.summary),
+        describe(shown.build),
         "\nThe first rows of data3.csv, shortened:\n",
     ]
     for row in shown.rows.iter_rows(named=True):
@@ -51,7 +49,7 @@ def _describe(shown: Demonstration) -> str:
             "\nCommonest progressions of four chords (etl query progressions -p n=4):\n\n"
             f"{_table(shown.progressions)}"
         ),
-        f"\nAsk your own: etl query 'SELECT * FROM song_overview LIMIT 5' --db {shown.request.database}",
+        f"\nAsk your own: etl query 'SELECT * FROM song_overview LIMIT 5' --db {shown.build.database}",
     ]
     return "\n".join(lines)
 

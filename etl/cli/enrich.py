@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import shlex
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
 from etl.runtime.errors import EtlError, ExitCode
-from etl.runtime.live import LiveView, status_path
-from etl.runtime.progress import duration
 from etl.runtime.settings import database_path
+from etl.runtime.watch.format import duration
 from etl.services.catalog import SERVICES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from etl.pipelines.enrich.estimate import Estimate
+    from etl.pipelines.enrich.result import EnrichmentResult
     from etl.pipelines.enrich.run import Enrichment
-    from etl.pipelines.enrich.state import EnrichmentState
     from etl.services.contract import Service
 
 app = typer.Typer(help="Add names and more from web services.", no_args_is_help=True)
@@ -93,9 +91,9 @@ def _command(name: str) -> Callable[..., None]:
             patience=settings.patience,
             contact=settings.contact,
         )
-        state = run_enrichment(request, catalog.configured(name, settings), log_json=log_json)
+        result = run_enrichment(request, catalog.configured(name, settings), log_json=log_json)
         if not log_json:
-            show(state.as_dict(), lambda _: describe(state, output), as_json=as_json)
+            show(result, lambda result: describe(result, output), as_json=as_json)
 
     return command
 
@@ -109,33 +107,12 @@ for _name, _summary in SERVICES.items():
     )(_command(_name))
 
 
-def run_enrichment(request: Enrichment, service: Service, *, log_json: bool) -> EnrichmentState:
+def run_enrichment(request: Enrichment, service: Service, *, log_json: bool) -> EnrichmentResult:
     """Run an enrichment, and show it while it lasts."""
     from etl.pipelines.enrich.run import enrich
+    from etl.runtime.watch.renderers import renderers
 
-    title = f"etl enrich {service.name}"
-    with LiveView(title, status_file=status_path(request.database), log_json=log_json) as view:
-        return enrich(request, service, _Display(view))
-
-
-class _Display:
-    """Words an enrichment for the live view."""
-
-    def __init__(self, view: LiveView) -> None:
-        self._view = view
-
-    def show(self, state: EnrichmentState) -> None:
-        """Show how it stands."""
-        snapshot = state.as_dict()
-        self._view.show(snapshot, state_rows(snapshot))
-
-    def wrote_partial(self, path: Path) -> None:
-        """Tell of a partial CSV."""
-        self._view.say(f"Partial CSV: {path}")
-
-    def could_not_write_partial(self, error: EtlError) -> None:
-        """Tell why there is none."""
-        self._view.say(f"No partial CSV: {error}")
+    return enrich(request, service, renderers(request.database, log_json=log_json))
 
 
 def parse_priority(text: str | None) -> dict[str, list[str]]:
@@ -168,12 +145,12 @@ def this_command() -> str:
     return shlex.join(["etl", *sys.argv[1:]])
 
 
-def describe(state: EnrichmentState, output: Path | None) -> str:
+def describe(result: EnrichmentResult, output: Path | None) -> str:
     """Say what an enrichment did."""
     lines = [
-        f"{state.answered:,} ids answered with {state.requests:,} requests: "
-        + ", ".join(f"{number:,} {status}" for status, number in state.answers.items()),
-        f"complete: {state.songs_settled:,} of {state.songs:,} songs",
+        f"{result.answered:,} ids answered with {result.requests:,} requests: "
+        + ", ".join(f"{number:,} {status}" for status, number in result.answers.items()),
+        f"complete: {result.songs_settled:,} of {result.songs:,} songs",
     ]
     if output is not None:
         lines.append(f"written: {output}")
@@ -207,25 +184,3 @@ def days(seconds: float) -> str:
     ('3.0 days', '2 h 3 min')
     """
     return duration(seconds) if seconds < 2 * 86_400 else f"{seconds / 86_400:,.1f} days"
-
-
-def state_rows(state: Mapping[str, Any]) -> dict[str, str]:
-    """Word a state (:meth:`~etl.pipelines.enrich.state.EnrichmentState.as_dict`) for people."""
-    answers, errors = state["answers"], state["errors"]
-    left = state["requests_left"]
-    rows = {
-        "stage": state["stage"],
-        "ids": f"{state['answered']:,} of {state['ids']:,} "
-        f"({answers['found']:,} found, {answers['gone']:,} gone, {answers['error']:,} errors)",
-        "rate": f"{state['ids_per_second']:,.1f} ids/s",
-        "time left": "unknown" if state["eta_seconds"] is None else duration(state["eta_seconds"]),
-        "requests": f"{state['requests']:,} used" + ("" if left is None else f", {left:,} left"),
-        "cache": f"{state['cache_hits']:,} ids known before",
-    }
-    if errors:
-        rows["troubles"] = ", ".join(f"{count:,} {category}" for category, count in sorted(errors.items()))
-    if state["parked_until"]:
-        until = datetime.fromisoformat(state["parked_until"])
-        left_s = max(0.0, (until - datetime.now(UTC)).total_seconds())
-        rows["parked until"] = f"{until:%Y-%m-%d %H:%M:%S} UTC, in {duration(left_s)}"
-    return rows

@@ -13,10 +13,6 @@ from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import duckdb
-
     from etl.pipelines.data3.dataset import WrittenDataset
     from etl.pipelines.data3.export import StoredExport
 
@@ -32,29 +28,16 @@ _SHARE_TOLERANCE = 0.02
 Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
 
 
-def _sources(connection: duckdb.DuckDBPyConnection, inputs: Sequence[Path] | None) -> list[int]:
-    from etl.store.songs import stored_sources
-
-    return stored_sources(connection, [str(path.resolve()) for path in inputs or ()])
-
-
 @app.command(epilog="Example: etl export data3 -o data3.csv")
 def data3(
     output: Output = Path("data3.csv"), db: Database = None, inputs: Inputs = None, as_json: AsJson = False
 ) -> None:
     """Write the 17-column data3 CSV, the same as `etl build data3` writes."""
-    from etl.pipelines.data3.export import StoredExport, write_stored_csv
-    from etl.runtime.disk.targets import check_writable
-    from etl.runtime.progress import Progress
-    from etl.store.database import read_store
+    from etl.pipelines.data3.export import SongExport, export_data3
+    from etl.runtime.watch.renderers import renderers
 
-    check_writable(output)
-    songs = 0
-    with read_store(database_path(db)) as connection, Progress("songs") as progress:
-        for batch in write_stored_csv(connection, _sources(connection, inputs), output):
-            songs += batch.height
-            progress.advance(items=batch.height)
-    show(StoredExport(output, songs), _describe_file, as_json=as_json)
+    request = SongExport(path=output, database=database_path(db), inputs=tuple(inputs or ()))
+    show(export_data3(request, renderers(request.database)), _describe_file, as_json=as_json)
 
 
 @app.command(epilog="Example: etl export npz -o data3.npz")
@@ -62,17 +45,11 @@ def npz(
     output: Output = Path("data3.npz"), db: Database = None, inputs: Inputs = None, as_json: AsJson = False
 ) -> None:
     """Write matrices that numpy loads: keys, profiles, fingerprints, categories, token ids."""
-    from etl.pipelines.data3.export import StoredExport, write_stored_npz
-    from etl.runtime.disk.targets import check_writable
-    from etl.store.database import read_store
-    from etl.store.songs import build_versions
+    from etl.pipelines.data3.export import SongExport, export_npz
+    from etl.runtime.watch.renderers import renderers
 
-    check_writable(output)
-    with read_store(database_path(db)) as connection:
-        sources = _sources(connection, inputs)
-        manifest = {"analysis": build_versions(connection, sources)[0]}
-        songs = write_stored_npz(connection, sources, output, manifest)
-    show(StoredExport(output, songs), _describe_file, as_json=as_json)
+    request = SongExport(path=output, database=database_path(db), inputs=tuple(inputs or ()))
+    show(export_npz(request, renderers(request.database)), _describe_file, as_json=as_json)
 
 
 @app.command(epilog="Example: etl export parquet -o songs.parquet")
@@ -83,15 +60,11 @@ def parquet(
     as_json: AsJson = False,
 ) -> None:
     """Write one typed row per song: source columns, key, statistics, chords and numerals as lists."""
-    from etl.pipelines.data3.export import StoredExport, write_stored_parquet
-    from etl.runtime.disk.targets import check_writable
-    from etl.runtime.progress import Progress
-    from etl.store.database import read_store
+    from etl.pipelines.data3.export import SongExport, export_parquet
+    from etl.runtime.watch.renderers import renderers
 
-    check_writable(output)
-    with read_store(database_path(db)) as connection, Progress("songs") as progress:
-        songs = write_stored_parquet(connection, _sources(connection, inputs), output, progress)
-    show(StoredExport(output, songs), _describe_file, as_json=as_json)
+    request = SongExport(path=output, database=database_path(db), inputs=tuple(inputs or ()))
+    show(export_parquet(request, renderers(request.database)), _describe_file, as_json=as_json)
 
 
 @app.command(epilog="Example: etl export dataset songs-dataset --seed 1 --fractions 0.8,0.1,0.1")
@@ -108,13 +81,17 @@ def dataset(
 ) -> None:
     """Write train, validation and test Parquet: no artist and no progression is in two of them."""
     from etl.pipelines.data3.dataset import DatasetExport, export_dataset
-    from etl.runtime.progress import Progress
-    from etl.store.database import read_store
+    from etl.runtime.watch.renderers import renderers
 
-    request = DatasetExport(folder, seed, _fractions(fractions), force)
-    with read_store(database_path(db)) as connection, Progress("songs") as progress:
-        written = export_dataset(connection, _sources(connection, inputs), request, progress)
-    show(written, _describe_dataset, as_json=as_json)
+    request = DatasetExport(
+        folder=folder,
+        database=database_path(db),
+        inputs=tuple(inputs or ()),
+        seed=seed,
+        fractions=_fractions(fractions),
+        force=force,
+    )
+    show(export_dataset(request, renderers(request.database)), _describe_dataset, as_json=as_json)
 
 
 def _describe_file(export: StoredExport) -> str:

@@ -3,35 +3,60 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl.cli.options import Database
+from etl.cli.options import AsJson, Database
+from etl.cli.output import show
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
 from etl.runtime.work.cores import default_workers
 
 if TYPE_CHECKING:
-    from etl.audio.sonic import Mode
-    from etl.exports.sonic import Normalization
+    from etl.audio.features import Mode
+    from etl.pipelines.audio.artifacts import ArtifactsRequest, ArtifactsResult
+    from etl.pipelines.audio.check import Finding
+    from etl.pipelines.audio.describe_tracks import SonicResult
+    from etl.pipelines.audio.run import LibraryPlan, LibraryResult, LibraryStage
+    from etl.pipelines.audio.scan import ScanResult
+    from etl.store.sonic_features import LibraryStatus
 
 app = typer.Typer(help="Scan, describe and export a library of audio files.", no_args_is_help=True)
+
+
+class Normalize(StrEnum):
+    """How the columns of the matrices are scaled."""
+
+    NONE = "none"
+    ROBUST = "robust"
+    ZSCORE = "zscore"
+    L2 = "l2"
+    PCA = "pca"
+
+
+class Color(StrEnum):
+    """What the colors of an overview stand for."""
+
+    KEY = "key"
+    GENRE = "genre"
+
 
 Sources = Annotated[
     list[Path], typer.Argument(help="Folders, or inventories: CSV or Parquet with a column `path`.")
 ]
-Force = Annotated[bool, typer.Option("--force", help="Do again what is done, and try again what failed.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="Do so many tracks at most.")]
+Force = Annotated[bool, typer.Option("--force", help="Redo finished work, and try again what failed.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done without doing it.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Stop after this many tracks.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; default: all cores.")]
 Windowed = Annotated[
     bool, typer.Option("--windowed", help="Three windows of 30 s rather than all beats of the track.")
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", help="The NPZ (or .parquet) to write.")]
-Normalize = Annotated[str, typer.Option(help="robust, zscore, l2, pca or none.")]
-Stats = Annotated[bool, typer.Option("--stats", help="Print how the library stands afterwards.")]
+NormalizeBy = Annotated[Normalize, typer.Option("--normalize", help="How the columns are scaled.")]
+Stats = Annotated[bool, typer.Option("--stats", help="Print library statistics at the end.")]
 
 _DEFAULT_OUTPUT = Path("data_matrices.npz")
 
@@ -41,11 +66,9 @@ def run(
     sources: Annotated[
         list[Path] | None, typer.Argument(help="Folders and inventories; without any, nothing is scanned.")
     ] = None,
-    stages: Annotated[
-        str, typer.Option(help="Which stages; genres is a place kept for a later version.")
-    ] = "scan,genres,sonic,artifacts",
+    stages: Annotated[str, typer.Option(help="Which stages to run.")] = "scan,sonic,artifacts",
     output: Output = _DEFAULT_OUTPUT,
-    normalize: Normalize = "robust",
+    normalize: NormalizeBy = Normalize.ROBUST,
     windowed: Windowed = False,
     force: Force = False,
     dry_run: DryRun = False,
@@ -53,14 +76,14 @@ def run(
     workers: Workers = None,
     db: Database = None,
     stats_after: Stats = False,
+    as_json: AsJson = False,
 ) -> None:
     """Do the missing work of all stages: scan, describe, write the matrices."""
-    from etl.pipelines.audio.library import parse_stages
-
-    chosen = tuple(stage for stage in parse_stages(stages) if sources or stage != "scan")
+    named = _parse_stages(stages)
+    chosen = tuple(stage for stage in named if sources or stage != "scan")
     if not chosen:
         raise EtlError("nothing to scan.", "Give folders or inventories.", exit_code=ExitCode.USAGE)
-    options = _Common(windowed, force, dry_run, limit, workers, db, stats_after)
+    options = _Common(windowed, force, dry_run, limit, workers, db, stats_after, as_json)
     _run(sources or [], chosen, options, output=output, normalize=normalize)
 
 
@@ -72,21 +95,11 @@ def scan(
     limit: Limit = None,
     db: Database = None,
     stats_after: Stats = False,
+    as_json: AsJson = False,
 ) -> None:
     """Bring the inventory up to date: new, changed, moved and gone files, and their tags."""
-    _run(
-        sources,
-        ("scan",),
-        _Common(
-            windowed=False,
-            force=force,
-            dry_run=dry_run,
-            limit=limit,
-            workers=None,
-            db=db,
-            stats_after=stats_after,
-        ),
-    )
+    options = _Common(False, force, dry_run, limit, None, db, stats_after, as_json)  # noqa: FBT003 - not windowed
+    _run(sources, _parse_stages("scan"), options)
 
 
 @app.command(epilog="Example: etl library sonic --workers 4")
@@ -98,15 +111,17 @@ def sonic(
     workers: Workers = None,
     db: Database = None,
     stats_after: Stats = False,
+    as_json: AsJson = False,
 ) -> None:
     """Describe the sound of the tracks that have no description yet."""
-    _run([], ("sonic",), _Common(windowed, force, dry_run, limit, workers, db, stats_after))
+    options = _Common(windowed, force, dry_run, limit, workers, db, stats_after, as_json)
+    _run([], _parse_stages("sonic"), options)
 
 
 @app.command(epilog="Example: etl library artifacts -o rock.npz --where \"genre = 'Rock'\" --exclude tonnetz")
 def artifacts(
     output: Output = _DEFAULT_OUTPUT,
-    normalize: Normalize = "robust",
+    normalize: NormalizeBy = Normalize.ROBUST,
     include: Annotated[str | None, typer.Option(help="Regular expression of features to keep.")] = None,
     exclude: Annotated[str | None, typer.Option(help="Regular expression of features to drop.")] = None,
     where: Annotated[
@@ -117,67 +132,58 @@ def artifacts(
     ] = None,
     windowed: Windowed = False,
     db: Database = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write the matrices of the described tracks."""
-    from etl.pipelines.audio.library import make_artifacts
-    from etl.store.database import read_store
+    from etl.pipelines.audio.artifacts import make_artifacts
 
-    method = _normalization(normalize)
-    with read_store(database_path(db)) as connection:
-        made = make_artifacts(
-            connection,
-            output,
-            normalization=method,
-            mode=_mode(windowed=windowed),
-            include=include,
-            exclude=exclude,
-            where=where,
-        )
-    typer.echo(f"{len(made.track_ids):,} tracks, {len(made.feature_names)} features in {output}")
+    request = _artifacts(output, normalize, windowed=windowed, include=include, exclude=exclude, where=where)
+    show(make_artifacts(database_path(db), request), _artifacts_line, as_json=as_json)
 
 
 @app.command(epilog="Example: etl library stats --db music.duckdb")
-def stats(windowed: Windowed = False, db: Database = None) -> None:
+def stats(windowed: Windowed = False, db: Database = None, as_json: AsJson = False) -> None:
     """Print how many tracks are analyzed, pending and failed."""
-    from etl.pipelines.audio.library import status
+    from etl.audio.features import version_of
     from etl.store.database import read_store
+    from etl.store.sonic_features import library_status
 
     with read_store(database_path(db)) as connection:
-        typer.echo(str(status(connection, _mode(windowed=windowed))))
+        status = library_status(connection, version_of(_mode(windowed=windowed)))
+    show(status, _status_lines, as_json=as_json)
 
 
 @app.command(epilog="Example: etl library check && echo sound")
-def check(db: Database = None) -> int:
+def check(db: Database = None, as_json: AsJson = False) -> int:
     """Verify features, orphans and files; exits with 1 if anything is wrong."""
-    from etl.cli.tables import list_problems
-    from etl.pipelines.audio.library import check as find_problems
-    from etl.store.database import read_store
+    from etl.pipelines.audio.check import check_library
 
-    with read_store(database_path(db)) as connection:
-        problems = find_problems(connection)
-    return list_problems(problems)
+    findings = check_library(database_path(db))
+    show(findings, _finding_lines, as_json=as_json)
+    return ExitCode.FAILURE if findings else ExitCode.OK
 
 
 @app.command(epilog="Examples: etl library plot 'Song title' -o song.png | etl library plot --overview")
 def plot(
     track: Annotated[str | None, typer.Argument(help="Title, path or track id.")] = None,
     overview: Annotated[bool, typer.Option("--overview", help="All tracks on a plane, by PCA.")] = False,
-    colour: Annotated[str, typer.Option(help="Colour of the overview: key or genre.")] = "key",
+    color: Annotated[Color, typer.Option(help="What the colors of the overview stand for.")] = Color.KEY,
     output: Annotated[Path, typer.Option("--output", "-o", help="The PNG to write.")] = Path("plot.png"),
     db: Database = None,
+    as_json: AsJson = False,
 ) -> None:
     """Draw a track (waveform, beats, chroma, tempo) or the whole library."""
-    from etl.pipelines.audio.library import draw_overview, draw_track
-    from etl.store.database import read_store
+    from etl.exports.pictures import Coloring
+    from etl.pipelines.audio.draw import draw_overview, draw_track
 
-    if (track is None) is not overview or colour not in {"key", "genre"}:
-        raise EtlError("give a track, or --overview with --colour key or genre.", exit_code=ExitCode.USAGE)
-    with read_store(database_path(db)) as connection:
-        if track is not None:
-            draw_track(connection, track, output)
-        else:
-            draw_overview(connection, output, colour=colour)
-    typer.echo(str(output))
+    if (track is None) is not overview:
+        raise EtlError("give a track, or --overview.", exit_code=ExitCode.USAGE)
+    database = database_path(db)
+    if track is not None:
+        picture = draw_track(database, track, output)
+    else:
+        picture = draw_overview(database, output, color=Coloring(color))
+    show(picture, lambda drawn: str(drawn.output), as_json=as_json)
 
 
 @dataclass(frozen=True)
@@ -191,49 +197,137 @@ class _Common:
     workers: int | None
     db: Path | None
     stats_after: bool
+    as_json: bool
 
 
 def _run(
     sources: list[Path],
-    stages: tuple[str, ...],
+    stages: tuple[LibraryStage, ...],
     options: _Common,
     *,
     output: Path = _DEFAULT_OUTPUT,
-    normalize: str = "none",
+    normalize: Normalize = Normalize.NONE,
 ) -> None:
-    from etl.pipelines.audio.library import LibraryRun, plan, run_library, status
-    from etl.runtime.compile_folder import writable_folder
-    from etl.store.database import read_store
+    from etl.pipelines.audio.run import LibraryRequest, plan_library, run_library
+    from etl.runtime.watch.renderers import renderers
 
     database = database_path(options.db)
-    request = LibraryRun(
+    request = LibraryRequest(
         sources=tuple(sources),
         stages=stages,
-        mode=_mode(windowed=options.windowed),
-        output=output,
-        normalization=_normalization(normalize),
+        artifacts=_artifacts(output, normalize, windowed=options.windowed),
         force=options.force,
         limit=options.limit,
         workers=options.workers or default_workers(),
     )
-    if "sonic" in stages and not options.dry_run:
-        writable_folder()  # where there is none it is said here, for all workers
-    for line in (plan if options.dry_run else run_library)(database, request):
-        typer.echo(line)
-    if options.stats_after and database.exists():
-        with read_store(database) as connection:
-            typer.echo(str(status(connection, request.mode)))
+
+    def with_status(lines: list[str], status: LibraryStatus) -> str:
+        return "\n".join([*lines, _status_lines(status)] if options.stats_after else lines)
+
+    if options.dry_run:
+        plan = plan_library(database, request)
+        show(plan, lambda found: with_status(_plan_lines(found), found.status), as_json=options.as_json)
+    else:
+        result = run_library(database, request, renderers(database))
+        show(result, lambda done: with_status(_result_lines(done), done.status), as_json=options.as_json)
+
+
+def _parse_stages(text: str) -> tuple[LibraryStage, ...]:
+    from etl.pipelines.audio.run import LibraryStage
+
+    named = {name.strip() for name in text.split(",") if name.strip()}
+    unknown = sorted(named - set(LibraryStage))
+    if unknown:
+        raise EtlError(
+            f"unknown stage `{unknown[0]}`.",
+            f"Choose one of: {', '.join(LibraryStage)}.",
+            exit_code=ExitCode.USAGE,
+        )
+    return tuple(stage for stage in LibraryStage if stage in named)
+
+
+def _artifacts(
+    output: Path,
+    normalize: Normalize,
+    *,
+    windowed: bool,
+    include: str | None = None,
+    exclude: str | None = None,
+    where: str | None = None,
+) -> ArtifactsRequest:
+    from etl.exports.sonic import Normalization
+    from etl.pipelines.audio.artifacts import ArtifactsRequest
+
+    return ArtifactsRequest(
+        output, Normalization(normalize), _mode(windowed=windowed), include, exclude, where
+    )
 
 
 def _mode(*, windowed: bool) -> Mode:
-    from etl.audio.sonic import Mode
+    from etl.audio.features import Mode
 
     return Mode.WINDOW if windowed else Mode.BEAT
 
 
-def _normalization(name: str) -> Normalization:
-    from etl.exports.sonic import Normalization
+def _result_lines(result: LibraryResult) -> list[str]:
+    lines = []
+    if result.scan is not None:
+        lines.append(
+            f"scan: {_files(result.scan)}; {result.scan.rejected:,} rejected; "
+            f"{result.scan.tracks:,} of the files read are tracks"
+        )
+    if result.sonic is not None:
+        lines += _sonic_lines(result.sonic)
+    if result.artifacts is not None:
+        lines.append(f"artifacts: {_artifacts_line(result.artifacts)}")
+    return lines
 
-    if name not in set(Normalization):
-        raise EtlError(f"no normalization `{name}`.", f"Choose one of: {', '.join(Normalization)}.")
-    return Normalization(name)
+
+def _plan_lines(plan: LibraryPlan) -> list[str]:
+    lines = []
+    if plan.scan is not None:
+        lines.append(f"would scan: {_files(plan.scan)}")
+    if plan.tracks is not None:
+        lines.append(f"would describe: {plan.tracks:,} of the tracks known so far, and new ones")
+    if plan.output is not None:
+        lines.append(f"would write: {plan.output}")
+    return lines
+
+
+def _files(found: ScanResult) -> str:
+    return (
+        f"{found.unchanged:,} unchanged, {found.new:,} new, {found.changed:,} changed, "
+        f"{found.moved:,} moved, {found.gone:,} gone"
+    )
+
+
+def _sonic_lines(done: SonicResult) -> list[str]:
+    line = (
+        f"sonic: {done.known:,} known, {done.described:,} described ({done.fallbacks:,} by fallback), "
+        f"{done.failed:,} failed; {done.tracks_per_second:.1f} tracks/s, "
+        f"CPU {done.cpu_use:.0%}, {done.peak_bytes / 1e6:.0f} MB a worker"
+    )
+    return [line, *(f"  {count:,} x {reason}" for reason, count in [*done.reasons.items()][:10])]
+
+
+def _artifacts_line(made: ArtifactsResult) -> str:
+    if not made.tracks:
+        return "none, for no track is described"
+    return f"{made.tracks:,} tracks, {made.features} features in {made.output}"
+
+
+def _finding_lines(findings: list[Finding]) -> str:
+    lines = [f"{each.item}: {each.fault}" + (f" ({each.column})" if each.column else "") for each in findings]
+    return "\n".join([*lines, f"{len(findings):,} problems"])
+
+
+def _status_lines(status: LibraryStatus) -> str:
+    lines = {
+        "Total tracks": status.total,
+        "Analyzed": status.analyzed,
+        "Pending": status.pending,
+        "Beat-sync": status.beat_sync,
+        "Fallback": status.fallback,
+        "Failed": status.failed,
+    }
+    return "\n".join(f"{name + ':':<14}{count:>9,}" for name, count in lines.items())

@@ -2,38 +2,84 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl.cli.options import Database
+from etl.cli.options import AsJson, Database
+from etl.cli.output import show
 from etl.cli.tables import one_line
-from etl.runtime.errors import EtlError
-from etl.runtime.pool import ProcessPool
+from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
 from etl.runtime.work.cores import default_workers
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from etl.exports.drive import Exported
-    from etl.pipelines.midi.request import MidiSummary
+    from etl.pipelines.midi.export import MidiExport
+    from etl.pipelines.midi.rename_journal import Renames, Undone
+    from etl.pipelines.midi.request import MidiPlan, MidiResult
 
 app = typer.Typer(
-    help="MIDI library: import, analyse, sanitize, split, find, rename, export.", no_args_is_help=True
+    help="MIDI library: import, analyze, sanitize, split, find, rename, export.", no_args_is_help=True
 )
+
+
+class Device(StrEnum):
+    """The device that a drive is for."""
+
+    MPC_ONE = "mpc-one"
+    FORCE = "force"
+    BOTH = "both"
+
+
+class LibraryQuery(StrEnum):
+    """A named query over the library."""
+
+    OVERVIEW = "overview"
+    DUPLICATES = "duplicates"
+    UNREADABLE = "unreadable"
+    CATEGORIES = "categories"
+    TEMPOS = "tempos"
+    KEYS = "keys"
+
+
+class Format(StrEnum):
+    """How a list is printed."""
+
+    TEXT = "text"
+    CSV = "csv"
+
 
 Sources = Annotated[list[Path], typer.Argument(help="Files, folders and archives (zip, tar.*, gz, 7z, rar).")]
 Library = Annotated[Path, typer.Option(help="Folder for copies with safe names and for parts.")]
-Workers = Annotated[int | None, typer.Option(min=1, help="Processes; default: all cores.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="Take so many files at most.")]
+Workers = Annotated[int | None, typer.Option(min=0, help="Processes; default: all cores; 0: in this one.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Stop after this many files.")]
 Filter = Annotated[str, typer.Option("--filter", help="Only paths that match this glob.")]
-Force = Annotated[bool, typer.Option("--force", help="Do again what is done.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+Force = Annotated[bool, typer.Option("--force", help="Redo finished work.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done without doing it.")]
+LogJson = Annotated[bool, typer.Option("--log-json", help="Show the state as JSON lines on standard output.")]
 
-KERNELS = ("etl.pipelines.midi.preload",)
 LIBRARY = Path("midi_library")
 STAGES = "import,analyze,sanitize,split"
+
+
+@dataclass(frozen=True)
+class _Common:
+    """Options that all runs have."""
+
+    db: Path | None
+    workers: int | None
+    limit: int | None
+    pattern: str
+    force: bool
+    dry_run: bool
+    log_json: bool
+    as_json: bool
 
 
 @app.command(epilog="Example: etl midi run ~/midi packs.zip --library ~/midi_library")
@@ -47,9 +93,12 @@ def run(
     pattern: Filter = "*",
     force: Force = False,
     dry_run: DryRun = False,
+    log_json: LogJson = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Read, analyse, copy with safe names and split whatever is new; every file is read once."""
-    _run(sources, library, stages.split(","), db, workers, limit, pattern, force=force, dry_run=dry_run)
+    """Read, analyze, copy with safe names and split whatever is new; every file is read once."""
+    options = _Common(db, workers, limit, pattern, force, dry_run, log_json, as_json)
+    _run(sources, library, stages.split(","), options)
 
 
 @app.command("import", epilog="Example: etl midi import ~/midi --filter '*drums*'")
@@ -61,9 +110,12 @@ def import_(
     pattern: Filter = "*",
     force: Force = False,
     dry_run: DryRun = False,
+    log_json: LogJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Read, hash, parse and tag what is new; no analysis and no copies."""
-    _run(sources, LIBRARY, ["import"], db, workers, limit, pattern, force=force, dry_run=dry_run)
+    options = _Common(db, workers, limit, pattern, force, dry_run, log_json, as_json)
+    _run(sources, LIBRARY, ["import"], options)
 
 
 @app.command(epilog="Example: etl midi analyze ~/midi --force")
@@ -75,9 +127,12 @@ def analyze(
     pattern: Filter = "*",
     force: Force = False,
     dry_run: DryRun = False,
+    log_json: LogJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Find tempo, metre, key, drums, chords and category of what has none, importing it first if need be."""
-    _run(sources, LIBRARY, ["analyze"], db, workers, limit, pattern, force=force, dry_run=dry_run)
+    options = _Common(db, workers, limit, pattern, force, dry_run, log_json, as_json)
+    _run(sources, LIBRARY, ["analyze"], options)
 
 
 @app.command(epilog="Example: etl midi sanitize ~/midi --in-place, and back: etl midi undo RUN")
@@ -93,6 +148,8 @@ def sanitize(
     pattern: Filter = "*",
     force: Force = False,
     dry_run: DryRun = False,
+    log_json: LogJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Copy files into the library under safe names, or rename them in place."""
     if in_place:
@@ -101,9 +158,10 @@ def sanitize(
         renames = sanitize_in_place(
             tuple(sources), database_path(db), library=library, pattern=pattern, dry_run=dry_run
         )
-        typer.echo(_renamed(renames.rows, renames.run_id, dry_run=dry_run))
+        show(renames, _renamed, as_json=as_json)
         return
-    _run(sources, library, ["sanitize"], db, workers, limit, pattern, force=force, dry_run=dry_run)
+    options = _Common(db, workers, limit, pattern, force, dry_run, log_json, as_json)
+    _run(sources, library, ["sanitize"], options)
 
 
 @app.command(epilog="Example: etl midi split ~/midi/song.mid --library ~/midi_library")
@@ -116,9 +174,12 @@ def split(
     pattern: Filter = "*",
     force: Force = False,
     dry_run: DryRun = False,
+    log_json: LogJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Cut files with several parts into one file per track and channel, in the library."""
-    _run(sources, library, ["split"], db, workers, limit, pattern, force=force, dry_run=dry_run)
+    options = _Common(db, workers, limit, pattern, force, dry_run, log_json, as_json)
+    _run(sources, library, ["split"], options)
 
 
 @app.command(epilog="Example: etl midi rename --template '{bpm}bpm_{key}_{category}.mid' --dry-run")
@@ -129,74 +190,62 @@ def rename(
     ] = "{bpm}bpm_{key}_{tags}.mid",
     db: Database = None,
     dry_run: DryRun = False,
+    as_json: AsJson = False,
 ) -> None:
     """Rename the library's files by what they are; `etl midi undo` takes it back."""
     from etl.pipelines.midi.rename import rename_library
 
     renames = rename_library(library, database_path(db), template=template, dry_run=dry_run)
-    typer.echo(_renamed(renames.rows, renames.run_id, dry_run=dry_run))
+    show(renames, _renamed, as_json=as_json)
 
 
 @app.command(epilog="Example: etl midi undo 12")
 def undo(
-    run_id: Annotated[int, typer.Argument(metavar="RUN", help="The run to take back.")], db: Database = None
+    run_id: Annotated[int, typer.Argument(metavar="RUN", help="The run to take back.")],
+    db: Database = None,
+    as_json: AsJson = False,
 ) -> None:
     """Take back the renames of a run, last first."""
     from etl.pipelines.midi.rename_journal import undo as take_back
 
-    undone, kept = take_back(database_path(db), run_id)
-    typer.echo(
-        f"{undone:,} renames taken back"
-        + (f", {kept:,} left: the file has gone, or another has its old name" if kept else "")
-    )
+    show(take_back(database_path(db), run_id), _undone, as_json=as_json)
 
 
 @app.command(epilog="Example: etl midi export --export-to /media/MPC --format mpc-one --npz midi.npz")
 def export(
     export_to: Annotated[Path | None, typer.Option("--export-to", help="A drive, or a folder.")] = None,
     library: Library = LIBRARY,
-    format_: Annotated[str, typer.Option("--format", help="mpc-one, force or both.")] = "both",
+    device: Annotated[
+        Device, typer.Option("--format", help="The device that the drive is for.")
+    ] = Device.BOTH,
     npz: Annotated[Path | None, typer.Option(help="Write matrices for machine learning.")] = None,
     parquet: Annotated[Path | None, typer.Option(help="Write the analysis, one row per file.")] = None,
     db: Database = None,
     dry_run: DryRun = False,
+    as_json: AsJson = False,
 ) -> None:
     """Sort the library onto a drive for an Akai MPC One or Force; write matrices and tables."""
     from etl.midi.mpc import DriveFormat
-    from etl.pipelines.midi.export import check_tables, export_drive, export_tables
+    from etl.pipelines.midi.export import export_midi
+    from etl.runtime.watch.renderers import renderers
 
-    if format_ not in set(DriveFormat):
-        raise EtlError(f"no format `{format_}`.", f"Choose one of: {', '.join(DriveFormat)}.")
     if not (export_to or npz or parquet):
-        raise EtlError("nowhere to export to.", "Pass --export-to DIR, --npz FILE or --parquet FILE.")
-    check_tables(npz, parquet)
-    if export_to:
-        done = export_drive(library, database_path(db), export_to, DriveFormat(format_), dry_run=dry_run)
-        typer.echo(_exported(done, export_to, dry_run=dry_run))
-    if dry_run:
-        typer.echo(
-            "\n".join(f"would write {target}" for target in (npz, parquet) if target), nl=bool(npz or parquet)
+        raise EtlError(
+            "nowhere to export to.",
+            "Pass --export-to DIR, --npz FILE or --parquet FILE.",
+            exit_code=ExitCode.USAGE,
         )
-        return
-    for target, rows in export_tables(database_path(db), npz=npz, parquet=parquet) if npz or parquet else ():
-        typer.echo(f"written: {target}, {rows:,} rows")
-
-
-def _exported(done: Exported, drive: Path, *, dry_run: bool) -> str:
-    verb = "would copy" if dry_run else "copied"
-    lines = [f"{verb} {done.copied:,} files ({done.bytes / 2**20:,.1f} MB) to {drive}"]
-    lines[0] += f"; {done.unchanged:,} unchanged, {done.removed:,} no longer wanted"
-    for count, what in (
-        (done.kept, "changed on the drive and kept, as NAME_kept_N where replaced"),
-        (
-            done.damaged,
-            "left out: the library has lost or changed them; `etl midi run --force` brings back the lost",
-        ),
-        (done.unanalysed, "left out: not analysed; run `etl midi analyze SOURCE`"),
-    ):
-        if count:
-            lines.append(f"{count:,} files {what}")
-    return "\n".join(lines)
+    done = export_midi(
+        database_path(db),
+        library,
+        target=export_to,
+        drive_format=DriveFormat(device),
+        npz=npz,
+        parquet=parquet,
+        dry_run=dry_run,
+        renderers=renderers(),
+    )
+    show(done, lambda done: _exported(done, dry_run=dry_run), as_json=as_json)
 
 
 @app.command(epilog="Example: etl midi find --bpm 118-124 --key Am --category bass --tag house")
@@ -205,112 +254,142 @@ def find(
     key: Annotated[str | None, typer.Option(help="A key: Am, 'F# minor', Bb.")] = None,
     category: Annotated[str | None, typer.Option(help="A category, or the start of one: bass, drum.")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="A tag; may be given again.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="So many at most.")] = 50,
-    format_: Annotated[str, typer.Option("--format", help="text, csv or json (all columns).")] = "text",
+    limit: Annotated[int, typer.Option(min=1, help="List at most this many.")] = 50,
+    format_: Annotated[Format, typer.Option("--format", help="CSV has all columns.")] = Format.TEXT,
     db: Database = None,
+    as_json: AsJson = False,
 ) -> None:
-    """List the files that fit, best known first."""
+    """List matching files, most certain first."""
     from etl.pipelines.midi.find import find_files
 
-    if format_ not in {"text", "csv", "json"}:
-        raise EtlError(f"no format `{format_}`.", "Choose one of: text, csv, json.")
     frame = find_files(
         database_path(db), bpm=bpm, key=key, category=category, tags=tuple(tag or ()), limit=limit + 1
     )
     found = frame.head(limit)
-    if format_ == "csv":
+    if format_ is Format.CSV and not as_json:
         typer.echo(found.with_columns(found["tags"].list.join("|")).write_csv(), nl=False)
-    elif format_ == "json":
-        typer.echo(json.dumps(found.to_dicts(), ensure_ascii=False, indent=1))
-    else:
-        for row in found.iter_rows(named=True):
-            tempo = f"{row['bpm']:6.1f}" if row["bpm"] is not None else f"{'-':>6}"
-            typer.echo(
-                f"{tempo}  {row['key'] or '-':9}  {row['category'] or '-':12}  {one_line(row['path'])}"
-            )
+    elif as_json or found.height:
+        show(found, _files, as_json=as_json)
     more = "the first " if frame.height > limit else ""
     typer.echo(f"{more}{found.height:,} files{'; --limit shows more' if more else ''}", err=True)
 
 
 @app.command(epilog="Example: etl midi stats --query duplicates")
 def stats(
-    query: Annotated[
-        str, typer.Option(help="A named query: overview, duplicates, unreadable, categories, tempos, keys.")
-    ] = "overview",
+    query: Annotated[LibraryQuery, typer.Option(help="A named query.")] = LibraryQuery.OVERVIEW,
     db: Database = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Sum the library up, or run one of its named queries."""
+    """Summarize the library, or run one of its named queries."""
     from etl.pipelines.midi.find import library_query
 
-    frame = library_query(database_path(db), query)
-    typer.echo("\t".join(frame.columns))
-    for row in frame.iter_rows():
-        typer.echo("\t".join("" if cell is None else one_line(str(cell)) for cell in row))
+    show(library_query(database_path(db), query), _rows, as_json=as_json)
 
 
-def _run(
-    sources: list[Path],
-    library: Path,
-    stages: list[str],
-    db: Path | None,
-    workers: int | None,
-    limit: int | None,
-    pattern: str,
-    *,
-    force: bool,
-    dry_run: bool,
-) -> None:
+def _run(sources: list[Path], library: Path, stages: list[str], options: _Common) -> None:
     from etl.pipelines.midi.request import MidiRun, Stage
-    from etl.pipelines.midi.run import preview, run_midi
-    from etl.runtime.compile_folder import writable_folder
+    from etl.pipelines.midi.run import plan_midi, run_midi
+    from etl.runtime.watch.renderers import renderers
 
     unknown = [stage for stage in stages if stage not in set(Stage)]
     if unknown:
-        raise EtlError(f"no stage `{unknown[0]}`.", f"Choose of: {', '.join(Stage)}.")
+        raise EtlError(
+            f"unknown stage `{unknown[0]}`.",
+            f"Choose one of: {', '.join(Stage)}.",
+            exit_code=ExitCode.USAGE,
+        )
     request = MidiRun(
         sources=tuple(sources),
-        database=database_path(db),
+        database=database_path(options.db),
         library=library,
         stages=frozenset(Stage(stage) for stage in stages),
-        limit=limit,
-        pattern=pattern,
-        force=force,
+        limit=options.limit,
+        pattern=options.pattern,
+        force=options.force,
+        workers=default_workers() if options.workers is None else options.workers,
     )
-    if dry_run:
-        typer.echo(preview(request))
+    if options.dry_run:
+        show(plan_midi(request), _planned, as_json=options.as_json)
         return
-    writable_folder()  # where there is none it is said here, for all workers
-    typer.echo(describe(run_midi(request, ProcessPool(workers or default_workers(), KERNELS))))
+    result = run_midi(request, renderers(request.database, log_json=options.log_json))
+    if not options.log_json:
+        show(result, _done, as_json=options.as_json)
 
 
-def describe(summary: MidiSummary) -> str:
-    """Say what a run did."""
-    seconds = summary.meter.elapsed
+def _planned(plan: MidiPlan) -> str:
+    lines = [
+        f"{plan.files:,} MIDI files and {plan.archives:,} archives to read, {plan.bytes / 2**20:,.1f} MB",
+        f"{plan.unchanged:,} files unchanged; nothing was written",
+        f"stages: {', '.join(sorted(plan.stages))}; store: {plan.database}; library: {plan.library}",
+    ]
+    rejects = (f"would be rejected, {name}: {count:,}" for name, count in sorted(plan.rejects.items()))
+    return "\n".join([*lines, *rejects])
+
+
+def _done(result: MidiResult) -> str:
     counts = (
-        f"{summary.found:,} files found: {summary.unchanged:,} unchanged, {summary.read:,} read, "
-        f"{summary.new:,} new, {summary.rejected:,} rejected; {summary.parts:,} parts split"
+        f"{result.found:,} files found: {result.unchanged:,} unchanged, {result.read:,} read, "
+        f"{result.new:,} new, {result.rejected:,} rejected; {result.parts:,} parts split"
     )
     speed = (
-        f"{seconds:.1f} s, {summary.read / max(seconds, 1e-9):,.0f} files/s read; "
-        f"CPU use of all cores {summary.meter.cpu_use:.0%}"
+        f"{result.elapsed_s:.1f} s, {result.read / max(result.elapsed_s, 1e-9):,.0f} files/s read; "
+        f"CPU use of all cores {result.cpu_share:.0%}"
     )
-    lines = [
-        counts,
-        speed,
-        "seconds by stage: "
-        + ", ".join(f"{name} {spent:.1f}" for name, spent in sorted(summary.meter.seconds.items())),
-    ]
-    lines += [f"rejected, {name}: {count:,}" for name, count in sorted(summary.rejects.items())]
+    stages = ", ".join(f"{name} {spent:.1f}" for name, spent in sorted(result.stage_s.items()))
+    rejects = (f"rejected, {name}: {count:,}" for name, count in sorted(result.rejects.items()))
+    return "\n".join([counts, speed, f"seconds by stage: {stages}", *rejects])
+
+
+def _renamed(renames: Renames) -> str:
+    if not renames.files:
+        return "nothing to rename"
+    if renames.run_id is not None:
+        return f"{len(renames.files):,} files renamed; to take it back: etl midi undo {renames.run_id}"
+    names = [(one_line(file.old), one_line(Path(file.new).name)) for file in renames.files]
+    width = max(len(old) for old, _ in names)
+    return "\n".join(
+        [*(f"{old:{width}}  ->  {new}" for old, new in names), f"{len(names):,} files would be renamed"]
+    )
+
+
+def _undone(done: Undone) -> str:
+    kept = f", {done.kept:,} left: the file has gone, or another has its old name" if done.kept else ""
+    return f"{done.undone:,} renames taken back{kept}"
+
+
+def _exported(done: MidiExport, *, dry_run: bool) -> str:
+    lines = [] if done.drive is None else _copied(done.drive, done.target, dry_run=dry_run)
+    for table in done.tables:
+        rows = "" if table.rows is None else f", {table.rows:,} rows"
+        lines.append(f"{'would write' if dry_run else 'written:'} {table.path}{rows}")
     return "\n".join(lines)
 
 
-def _renamed(rows: list[tuple[str, str]], run_id: int, *, dry_run: bool) -> str:
-    if not rows:
-        return "nothing to rename"
-    if not dry_run:
-        return f"{len(rows):,} files renamed; to take it back: etl midi undo {run_id}"
-    names = [(one_line(old), one_line(Path(new).name)) for old, new in rows]
-    width = max(len(old) for old, _ in names)
-    return "\n".join(
-        [*(f"{old:{width}}  ->  {new}" for old, new in names), f"{len(rows):,} files would be renamed"]
-    )
+def _copied(done: Exported, target: Path | None, *, dry_run: bool) -> list[str]:
+    copied = f"{done.copied:,} files ({done.bytes / 2**20:,.1f} MB) to {target}"
+    others = f"{done.unchanged:,} unchanged, {done.removed:,} no longer wanted"
+    lines = [f"{'would copy' if dry_run else 'copied'} {copied}; {others}"]
+    for count, what in (
+        (done.kept, "changed on the drive and kept, as NAME_kept_N where replaced"),
+        (
+            done.damaged,
+            "left out: the library has lost or changed them; `etl midi run --force` brings back the lost",
+        ),
+        (done.unanalysed, "left out: not analyzed; run `etl midi analyze SOURCE`"),
+    ):
+        if count:
+            lines.append(f"{count:,} files {what}")
+    return lines
+
+
+def _files(found: pl.DataFrame) -> str:
+    lines = []
+    for row in found.iter_rows(named=True):
+        tempo = f"{row['bpm']:6.1f}" if row["bpm"] is not None else f"{'-':>6}"
+        lines.append(f"{tempo}  {row['key'] or '-':9}  {row['category'] or '-':12}  {one_line(row['path'])}")
+    return "\n".join(lines)
+
+
+def _rows(answer: pl.DataFrame) -> str:
+    rows = ("\t".join("" if cell is None else one_line(str(cell)) for cell in row) for row in answer.rows())
+    return "\n".join(["\t".join(answer.columns), *rows])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -15,3 +15,41 @@ Database = Annotated[
 ]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+
+_UNITS: Final = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+
+def parse_size(text: str) -> int:
+    """Read a number of bytes.
+
+    Raises
+    ------
+    typer.BadParameter
+        If it is not one.
+
+    Examples
+    --------
+    >>> parse_size("1.5GB"), parse_size("800m"), parse_size("4096")
+    (1500000000, 800000000, 4096)
+    """
+    number = text.strip().upper().removesuffix("B")
+    unit = number[-1:] if number[-1:].isalpha() else ""
+    try:
+        size = int(float(number.removesuffix(unit)) * _UNITS[unit])
+    except (ValueError, KeyError, OverflowError):
+        size = 0
+    if size <= 0:
+        raise typer.BadParameter(f"`{text}` is not a size. Write it like 800MB or 2GB.")
+    return size
+
+
+Memory = Annotated[
+    int | None,
+    typer.Option(
+        "--memory",
+        parser=parse_size,
+        metavar="SIZE",
+        help="Memory for the work at hand, e.g. 800MB; finished results come on top. Default: 2GB.",
+        show_default=False,
+    ),
+]

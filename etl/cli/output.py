@@ -7,6 +7,7 @@ import math
 import re
 from dataclasses import fields, is_dataclass
 from datetime import date, time
+from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -43,7 +44,7 @@ def json_document(result: object) -> str:
     return _SURROGATE.sub(lambda mark: f"\\u{ord(mark[0]):04x}", text)
 
 
-def plain(value: object) -> Any:  # noqa: PLR0911 - one for each kind of value
+def plain(value: object) -> Any:  # noqa: C901, PLR0911 - one for each kind of value
     """Turn a result into what JSON has: objects, arrays, texts, numbers, true, false and null.
 
     A dataclass gives its public fields and properties, save those that its ``repr`` leaves out; a frame gives
@@ -63,12 +64,14 @@ def plain(value: object) -> Any:  # noqa: PLR0911 - one for each kind of value
         return value.value
     if value is None or isinstance(value, str | int):
         return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
+    if isinstance(value, float | Decimal):
+        return _number(value)
     if isinstance(value, PurePath):
         return str(value)
     if isinstance(value, date | time):  # a datetime is a date
         return value.isoformat()
+    if hasattr(value, "as_json"):  # the state of a run, as `--log-json` shows it
+        return value.as_json()
     if is_dataclass(value):
         return {name: plain(getattr(value, name)) for name in _public_names(value)}
     if isinstance(value, dict):
@@ -78,6 +81,13 @@ def plain(value: object) -> Any:  # noqa: PLR0911 - one for each kind of value
     if hasattr(value, "to_dicts"):  # a polars frame; most commands run without polars
         return plain(value.to_dicts())
     raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
+def _number(value: float | Decimal) -> float | None:
+    """Give a number as JSON can hold it; whole decimals, which sums of whole numbers are, stay whole."""
+    if isinstance(value, Decimal) and value == value.to_integral_value():
+        return int(value)
+    return float(value) if math.isfinite(value) else None
 
 
 def _public_names(value: Any) -> list[str]:

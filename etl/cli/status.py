@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from etl.pipelines.status import Status
+    from etl.runtime.watch.status_file import RunningRun
     from etl.store.runs import PastRun
 
 
 def status(db: Database = None, as_json: AsJson = False) -> None:
-    """Show the run that holds the store, or else the last runs; changes nothing."""
+    """Show the runs that are at work on the store, and the last ones; changes nothing."""
     from etl.pipelines.status import status as status_of
 
     show(status_of(database_path(db)), _describe, as_json=as_json)
 
 
 def _describe(status: Status) -> str:
-    if status.running is not None:
-        return _running(status.running)
-    lines = [_run(run) for run in status.runs or ()]
+    lines = [line for run in status.running for line in _running(run)]
+    lines += [_run(run) for run in status.runs or () if run.status != "running" or not status.running]
     if status.names is not None:
         lines.append(
             f"names: {status.names.settled:,} of {status.names.songs:,} songs "
@@ -35,16 +35,15 @@ def _describe(status: Status) -> str:
     return "\n".join(lines)
 
 
-def _running(state: dict[str, Any]) -> str:
-    from etl.cli.enrich import state_rows
+def _running(run: RunningRun) -> list[str]:
+    from etl.runtime.watch.format import in_lines
 
-    lines = [f"{state['command']} (process {state['pid']}), at {state['time']}"]
-    lines += [f"  {label}: {text}" for label, text in state_rows(state).items()]
-    return "\n".join(lines)
+    first, *rest = in_lines(run.snapshot)
+    return [f"{first} (process {run.pid})", *(f"  {line}" for line in rest)]
 
 
 def _run(run: PastRun) -> str:
-    from etl.runtime.progress import duration
+    from etl.runtime.watch.format import duration
 
     line = (
         f"run {run.run_id}: {run.command}, {run.status}, {_time(run.started_at)}, "

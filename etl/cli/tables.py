@@ -1,12 +1,8 @@
-"""Plain aligned tables and lists for the terminal and for pipes."""
+"""Plain aligned tables for the terminal and for pipes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
-import typer
-
-from etl.runtime.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,11 +47,3 @@ def one_line(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in text)
-
-
-def list_problems(problems: Sequence[str]) -> ExitCode:
-    """Print problems and their number; give the exit code that says whether there were any."""
-    for problem in problems:
-        typer.echo(problem)
-    typer.echo(f"{len(problems):,} problems")
-    return ExitCode.FAILURE if problems else ExitCode.OK

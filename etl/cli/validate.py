@@ -36,13 +36,11 @@ def validate(
 ) -> None:
     """Check a file against a schema: counts of broken rules, and the bad rows in a file; exit code 1."""
     from etl.pipelines.validate import validate as check
-    from etl.runtime.progress import Progress
+    from etl.runtime.watch.renderers import renderers
 
     table = _schema(schema)
     rejects_file = rejects or file.with_name(f"{file.name}.rejects.csv")
-    total = file.stat().st_size if file.is_file() else 0
-    with Progress("rows", total=total) as progress:
-        report = check(file, table, rejects_file, workers=workers or default_workers(), progress=progress)
+    report = check(file, table, rejects_file, workers=workers or default_workers(), renderers=renderers())
     show(report, _describe, as_json=as_json)
     if report.bad:
         raise typer.Exit(ExitCode.FAILURE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -74,11 +75,35 @@ class LineBuffer:
         self.head = io.BytesIO()
         self.lines = np.empty(0, np.uint8)
 
+    def __reduce__(self) -> tuple[type[LineBuffer], tuple[()]]:
+        return LineBuffer, ()  # a copy in another process is memory, not what is in it
+
     def room(self, size: int) -> NDArray[np.uint8]:
         """Give room for whole lines; what it held is lost."""
         if len(self.lines) < size + COPY_STEP:
             self.lines = np.empty(size + size // 8 + COPY_STEP, np.uint8)
         return self.lines
+
+
+class LineBuffers:
+    """Buffers that are not in use; any thread may take one and put it back. A copy elsewhere has none."""
+
+    def __init__(self) -> None:
+        self._free: SimpleQueue[LineBuffer] = SimpleQueue()
+
+    def __reduce__(self) -> tuple[type[LineBuffers], tuple[()]]:
+        return LineBuffers, ()
+
+    def take(self) -> LineBuffer:
+        """Take one that was put back, or a new one."""
+        try:
+            return self._free.get_nowait()
+        except Empty:
+            return LineBuffer()
+
+    def put_back(self, buffer: LineBuffer) -> None:
+        """Let others use it."""
+        self._free.put(buffer)
 
 
 def write_data3(
@@ -87,8 +112,8 @@ def write_data3(
     numeral_texts: Sequence[str],
     buffer: LineBuffer,
     style: RomanStyle = RomanStyle.HOUSE,
-) -> memoryview:
-    r"""Write analysed songs as data3 lines, without the header.
+) -> NDArray[np.uint8]:
+    r"""Write analyzed songs as data3 lines, without the header.
 
     Parameters
     ----------
@@ -106,13 +131,13 @@ def write_data3(
 
     Returns
     -------
-    memoryview
-        The lines in the buffer: UTF-8, ``\n``; null is empty, the empty string is ``""``, quotes only where
+    ndarray
+        The lines, in the buffer: UTF-8, ``\n``; null is empty, the empty string is ``""``, quotes only where
         needed.
     """
     tokens = Ragged.from_series(songs["tokens"])
     numerals = Ragged.from_series(songs["numerals"])
-    spelled, texts = styled(numerals, songs["key"].to_numpy(), numeral_texts, style)
+    spelled, texts = styled(numerals, songs["key"].to_numpy(), numeral_texts, style, vocabulary.glossary)
     is_silent = songs["n_chords"].to_numpy() == 0
     if is_silent.any():
         spelled = spelled.instead(np.flatnonzero(is_silent), len(texts) + (tokens.lengths[is_silent] > 0))
@@ -123,7 +148,7 @@ def write_data3(
     separators = 4 * songs.height  # two commas, two quotes
     size = len(head) + field_bytes(numeral_field) + field_bytes(fingerprint_field) + separators
     lines = buffer.room(size)
-    return lines[: complete_lines(head, numeral_field, fingerprint_field, lines)].data
+    return lines[: complete_lines(head, numeral_field, fingerprint_field, lines)]
 
 
 def _field(ids: Ragged, texts: Sequence[str]) -> Field:

@@ -25,15 +25,14 @@ from etl.runtime.disk.files import atomic_path
 from etl.runtime.disk.staging import sync_filesystem
 from etl.runtime.disk.targets import write_error
 from etl.runtime.errors import EtlError
-from etl.runtime.progress import Progress
+from etl.runtime.limits import LIMITS, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from etl.runtime.watch.progress import Watch
+
 SCHEMA_NAME: Final = "midi_drive/1"
-SPARE_BYTES: Final = 1 << 20
-BATCH_FILES: Final = 256
-BATCH_BYTES: Final = 64 << 20
 _USUAL_CLUSTER: Final = 1 << 15  # FAT32 of 32 GB and more, where the system does not say
 _INDEX, _PLAN = "file_index.json", "export_plan.json"
 _OURS: Final = re.compile(
@@ -103,9 +102,28 @@ class _State:
 
 
 def update_drive(
-    drive: Path, wanted: Sequence[Wanted], drive_format: DriveFormat, *, dry_run: bool = False
+    drive: Path,
+    wanted: Sequence[Wanted],
+    drive_format: DriveFormat,
+    *,
+    watch: Watch,
+    dry_run: bool = False,
+    limits: Limits = LIMITS,
 ) -> Exported:
     """Bring a drive to what is wanted: copy what is new or changed, remove what we put there before.
+
+    Parameters
+    ----------
+    drive, drive_format
+        The folder, and the device that it is for.
+    wanted
+        All files that belong there.
+    watch
+        Has a stage ``copy``.
+    dry_run
+        Give what would be done, and do nothing.
+    limits
+        How much is copied before it is flushed and read back, and how much room is left free.
 
     Raises
     ------
@@ -119,16 +137,17 @@ def update_drive(
         _check_names(
             drive, [entry for entry in copies if entry.target not in {*state.hashes, *state.planned}]
         )
-        check_room(drive, copies)
+        check_room(drive, copies, spare_bytes=limits.spare_bytes)
         gone = sorted({*state.hashes, *state.planned} - {entry.target for entry in wanted})
         done = Exported(len(copies), len(wanted) - len(copies), len(gone), sum(e.size for e in copies))
         if dry_run:
             return done
         _write_json(drive / METADATA_FOLDER / _PLAN, {"paths": [e.target for e in copies], "removing": gone})
-        with Progress("files", total=done.bytes) as progress:
-            for batch in _batches(copies):
+        watch.total("copy", len(copies), work=done.bytes)
+        for batch in _batches(copies, limits):
+            with watch.timed("copy"):
                 _copy_batch(drive, batch, state, done)
-                progress.advance(items=len(batch), work=sum(entry.size for entry in batch))
+            watch.advance("copy", done=len(batch), work=sum(entry.size for entry in batch))
         for target in gone:
             _remove(drive, target, state, done)
         for root in ROOT_FOLDERS[drive_format]:
@@ -189,16 +208,17 @@ def _check_names(drive: Path, new: Sequence[Wanted]) -> None:
     ]
     if foreign:
         raise EtlError(
-            f"{drive / foreign[0]} is there already, and from no export ({len(foreign):,} such files).",
+            f"{drive / foreign[0]} already exists and was not written by an export "
+            f"({len(foreign):,} such files).",
             "Move it away, or export to another folder. Nothing was written.",
         )
 
 
-def check_room(drive: Path, copies: Sequence[Wanted]) -> None:
+def check_room(drive: Path, copies: Sequence[Wanted], *, spare_bytes: int) -> None:
     """Raise an `EtlError` if the drive is too small; files take whole clusters."""
     place = next(folder for folder in (drive, *drive.absolute().parents) if folder.exists())
     cluster = os.statvfs(place).f_frsize if hasattr(os, "statvfs") else _USUAL_CLUSTER
-    needed = sum(-(-entry.size // cluster) * cluster for entry in copies) + SPARE_BYTES * bool(copies)
+    needed = sum(-(-entry.size // cluster) * cluster for entry in copies) + spare_bytes * bool(copies)
     free = shutil.disk_usage(place).free
     if needed > free:
         raise EtlError(
@@ -208,13 +228,13 @@ def check_room(drive: Path, copies: Sequence[Wanted]) -> None:
         )
 
 
-def _batches(copies: Sequence[Wanted]) -> Iterator[list[Wanted]]:
+def _batches(copies: Sequence[Wanted], limits: Limits) -> Iterator[list[Wanted]]:
     batch: list[Wanted] = []
     size = 0
     for entry in copies:
         batch.append(entry)
         size += entry.size
-        if len(batch) >= BATCH_FILES or size >= BATCH_BYTES:
+        if len(batch) >= limits.copied_files or size >= limits.copied_bytes:
             yield batch
             batch, size = [], 0
     if batch:

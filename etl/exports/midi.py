@@ -17,8 +17,6 @@ from etl.runtime.disk.files import atomic_path
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import duckdb
-
 _FIGURES: Final = (
     "bpm", "bpm_confidence", "seconds", "notes", "polyphony", "mean_polyphony", "velocity_mean", "drum_score",
     *(f"{name}_share" for name in DRUM_CLASSES),
@@ -39,7 +37,7 @@ _ARRAYS: Final = {
 }
 
 
-def write_midi_npz(connection: duckdb.DuckDBPyConnection, target: Path, *, analysis: str) -> int:
+def write_midi_npz(frame: pl.DataFrame, target: Path, *, analysis: str) -> int:
     """Write one row per different MIDI file; loads with ``allow_pickle=False``.
 
     The file holds ``ids`` (N,) content hashes; ``key`` (N,) int8 as in `etl.music.keys`, -1 none;
@@ -52,8 +50,8 @@ def write_midi_npz(connection: duckdb.DuckDBPyConnection, target: Path, *, analy
 
     Parameters
     ----------
-    connection
-        The store.
+    frame
+        Rows of ``midi_analysis``.
     target
         The file.
     analysis
@@ -64,7 +62,6 @@ def write_midi_npz(connection: duckdb.DuckDBPyConnection, target: Path, *, analy
     int
         Number of rows.
     """
-    frame: pl.DataFrame = connection.sql("SELECT * FROM midi_analysis ORDER BY sha256").pl()
     lengths = frame["chords"].list.len().to_numpy()
     chords = frame.select(pl.col("chords").explode(), pl.col("chord_beats").explode()).drop_nulls()
     vocabulary = chords["chords"].unique().sort()
@@ -105,12 +102,8 @@ def _matrix(column: pl.Series, width: int) -> np.ndarray[tuple[int, int], np.dty
     return column.explode().to_numpy().astype(np.float32).reshape(-1, width)
 
 
-def write_midi_parquet(connection: duckdb.DuckDBPyConnection, target: Path) -> int:
-    """Write the view ``midi`` (analysis, first path, name in the library) with its tags; give the rows."""
-    frame: pl.DataFrame = connection.sql(
-        "SELECT midi.*, (SELECT list_sort(list(DISTINCT tag)) FROM midi_tags AS t "
-        "WHERE t.sha256 = midi.sha256) AS tags FROM midi WHERE bpm IS NOT NULL ORDER BY sha256"
-    ).pl()
+def write_midi_parquet(frame: pl.DataFrame, target: Path) -> int:
+    """Write analysed files with their tags; give the rows."""
     with atomic_path(target) as temporary:
         frame.write_parquet(temporary)
     return frame.height

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from etl.audio.features import FEATURE_NAMES
 from etl.audio.frames import analyse
 from etl.audio.signal import SAMPLE_RATE
-from etl.audio.sonic import FEATURE_NAMES
 from etl.audio.spectral import HOP
 from etl.exports.sonic import Normalization, build_artifacts
 from etl.music.pitch_classes import SHARP_NAMES
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
 
 _POINTS: Final = 4000
 _GROUPS: Final = 12
+
+
+class Coloring(StrEnum):
+    """What the colors of an overview stand for."""
+
+    KEY = "key"
+    GENRE = "genre"
 
 
 def plot_track(track: dict[str, Any], signal: NDArray[np.float32], target: Path) -> None:
@@ -68,7 +76,7 @@ def plot_track(track: dict[str, Any], signal: NDArray[np.float32], target: Path)
     _save(figure, target)
 
 
-def plot_overview(tracks: pl.DataFrame, target: Path, *, colour: str) -> NDArray[np.float64]:
+def plot_overview(tracks: pl.DataFrame, target: Path, *, color: Coloring) -> NDArray[np.float64]:
     """Draw all tracks on the first two principal components of their sonic vectors.
 
     Parameters
@@ -77,8 +85,8 @@ def plot_overview(tracks: pl.DataFrame, target: Path, *, colour: str) -> NDArray
         Rows of view ``library`` that have a description.
     target
         The PNG.
-    colour
-        ``key`` or ``genre``; the twelve most frequent get a colour each.
+    color
+        What the colors stand for; the twelve most frequent get one each.
 
     Returns
     -------
@@ -95,7 +103,7 @@ def plot_overview(tracks: pl.DataFrame, target: Path, *, colour: str) -> NDArray
     positions = made.matrices["X_sonic"][:, :2].astype(np.float64)
     if positions.shape[1] < 2:
         raise EtlError("the tracks differ in one direction only.", "Describe more tracks first.")
-    labels = tracks.sort("track_id")["key_name" if colour == "key" else "genre"].fill_null("none")
+    labels = tracks.sort("track_id")["key_name" if color is Coloring.KEY else "genre"].fill_null("none")
     frequent = labels.value_counts(sort=True).head(_GROUPS)[labels.name].sort()
     shown = labels.is_in(frequent.to_list())
     for number, label in enumerate(frequent):
@@ -108,7 +116,7 @@ def plot_overview(tracks: pl.DataFrame, target: Path, *, colour: str) -> NDArray
         ylabel=f"second component ({share[1]:.0%})",
         title=f"{len(positions):,} tracks, {len(FEATURE_NAMES)} sonic features",
     )
-    axes.legend(fontsize="small", title=colour)
+    axes.legend(fontsize="small", title=str(color))
     _save(figure, target)
     return positions
 

@@ -1,13 +1,14 @@
-"""What runs now or ran last, and how far the songs are enriched."""
+"""What runs now and ran last, and how far the songs are enriched."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from etl.runtime.live import read_status, status_path
+from etl.runtime.watch.status_file import RunningRun, running
 from etl.services.spotify_items import KINDS
 from etl.store.answers import Coverage, coverage
+from etl.store.connection import StoreBusyError
 from etl.store.database import read_store
 from etl.store.runs import PastRun, last_runs
 from etl.store.service_state import ParkedService, parked_services
@@ -23,29 +24,41 @@ class Status:
     Attributes
     ----------
     running
-        The state of the run that holds the store, as it tells it; None if none does.
+        The runs over the store that other processes are at, the oldest first.
     runs
-        The last runs, newest first; None while one holds the store, and so of the others.
+        The last runs, newest first; None while one of them holds the store, and so of the others.
     names
         How far the songs have names.
     parked
         Services that may not be asked before a time that is still to come.
     """
 
-    running: dict[str, Any] | None = None
+    running: tuple[RunningRun, ...] = ()
     runs: tuple[PastRun, ...] | None = None
     names: Coverage | None = None
     parked: tuple[ParkedService, ...] | None = None
 
 
 def status(database: Path, *, runs: int = 10) -> Status:
-    """Look at the run that holds the store, or else into the store; changes nothing."""
-    running = read_status(status_path(database))
-    if running is not None:
-        return Status(running=running)
-    with read_store(database) as connection:
-        return Status(
-            runs=last_runs(connection, runs),
-            names=coverage(connection, "spotify", KINDS),
-            parked=parked_services(connection),
-        )
+    """Look at the runs over a store and into the store; changes nothing.
+
+    Raises
+    ------
+    EtlError
+        If there is no store, and no run that makes one.
+    """
+    at_work = tuple(running(database))
+    if at_work and not database.exists():
+        return Status(at_work)
+    try:
+        with read_store(database) as connection:
+            return Status(
+                at_work,
+                last_runs(connection, runs),
+                coverage(connection, "spotify", KINDS),
+                parked_services(connection),
+            )
+    except StoreBusyError:
+        if not at_work:
+            raise
+        return Status(at_work)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -13,19 +12,24 @@ import polars as pl
 from etl.runtime.disk.files import atomic_file
 from etl.runtime.disk.targets import check_writable
 from etl.runtime.errors import EtlError, ExitCode
-from etl.runtime.executor import ordered_map, thread_executor
+from etl.runtime.limits import LIMITS, Limits
 from etl.runtime.rejects import REJECT_SCHEMA
+from etl.runtime.watch.progress import Stage, Watch
+from etl.runtime.work.crew import CrewKind, crew
+from etl.sources.chords.block_size import BlockSize
 from etl.sources.chords.files import Block, Source, open_source, read_blocks
 from etl.sources.chords.rows import parse_records
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from etl.runtime.progress import Progress
     from etl.runtime.table_schema import Rule, TableSchema
+    from etl.runtime.watch.progress import Renderer
 
 _EXAMPLES: Final = 3
 _RAW_SHOWN: Final = 500  # characters of a bad value that are kept
+_STAGE: Final = Stage("check", "rows")
 
 
 @dataclass(frozen=True)
@@ -112,17 +116,32 @@ class _Tally:
 
 
 @dataclass(frozen=True)
-class _Checked:
-    """A block's rows, judged each by itself."""
+class CheckedBlock:
+    """A block's rows, judged each by itself.
 
-    block: Block
+    Attributes
+    ----------
+    records
+        Rows in it.
+    unique
+        ``line`` and the columns that must differ from row to row.
+    rejects
+        One row for each broken rule of each row.
+    """
+
     records: int
     unique: pl.DataFrame
     rejects: pl.DataFrame
 
 
 def validate(
-    path: Path, schema: TableSchema, rejects_file: Path, *, workers: int, progress: Progress
+    path: Path,
+    schema: TableSchema,
+    rejects_file: Path,
+    *,
+    workers: int,
+    renderers: Sequence[Renderer] = (),
+    limits: Limits = LIMITS,
 ) -> Report:
     """Check a CSV (plain or compressed) or Parquet file.
 
@@ -136,8 +155,10 @@ def validate(
         Where to write the bad rows; only if there are any.
     workers
         Threads that check.
-    progress
-        Told of rows and bytes.
+    renderers
+        Where the run is shown.
+    limits
+        Sizes of blocks; the report does not depend on them.
 
     Raises
     ------
@@ -156,13 +177,18 @@ def validate(
     check_writable(rejects_file)
     tally, records = _Tally(), 0
     seen: dict[tuple[str, ...], set[str]] = {key: set() for key in schema.unique}
+    size = BlockSize(limits, in_flight=workers + 2, untimed=workers)
     with ExitStack() as stack:
-        executor = stack.enter_context(thread_executor(workers))
+        watch = stack.enter_context(Watch("etl validate", [_STAGE], renderers))
+        watch.total(_STAGE.name, work=source.size_bytes)
+        members = stack.enter_context(crew(workers=workers, kind=CrewKind.THREADS))
         output = None
-        blocks = read_blocks([source])
-        check = partial(_check, schema=schema)
-        for checked in ordered_map(executor, check, blocks, in_flight=workers + 2):
-            rejects = pl.concat([checked.rejects, *_repeats(checked, seen)])
+        blocks = read_blocks([source], size, limits)
+        job = f"{__name__}:check_block"
+        for outcome in members.map(job, blocks, in_flight=workers + 2, shared=schema):
+            block, checked = outcome.item, outcome.unwrap()
+            size.took(block.size, outcome.seconds)
+            rejects = pl.concat([checked.rejects, *_repeats(block.source, checked, seen)])
             records += checked.records
             if rejects.height:
                 rejects = rejects.sort("line", maintain_order=True)
@@ -171,12 +197,12 @@ def validate(
                     output.write(rejects.clear().write_csv().encode())
                 output.write(rejects.write_csv(include_header=False).encode())
                 tally.add(rejects)
-            progress.advance(items=checked.records, work=checked.block.bytes_read)
+            watch.advance(_STAGE.name, done=checked.records, work=block.bytes_read)
     return Report(path, schema.name, records, tally.bad, tally.broken(), rejects_file if tally.bad else None)
 
 
-def _check(block: Block, *, schema: TableSchema) -> _Checked:
-    """Check a block's rows; runs on a worker."""
+def check_block(block: Block, schema: TableSchema) -> CheckedBlock:
+    """Check a block's rows."""
     rows = parse_records(block)
     _, failures = schema.filter(rows.songs)
     broken = failures.rows
@@ -188,7 +214,7 @@ def _check(block: Block, *, schema: TableSchema) -> _Checked:
             for name in failures.counts()
         ]
     keys = sorted({name for key in schema.unique for name in key if name in block.source.wanted})
-    return _Checked(block, rows.records, rows.songs.select(*keys, "line"), pl.concat(found))
+    return CheckedBlock(rows.records, rows.songs.select(*keys, "line"), pl.concat(found))
 
 
 def _rejects(source: Source, rows: pl.DataFrame, rule: Rule) -> pl.DataFrame:
@@ -210,7 +236,9 @@ def _reject_frame(
     ).match_to_schema(pl.Schema(REJECT_SCHEMA))
 
 
-def _repeats(checked: _Checked, seen: dict[tuple[str, ...], set[str]]) -> list[pl.DataFrame]:
+def _repeats(
+    source: Source, checked: CheckedBlock, seen: dict[tuple[str, ...], set[str]]
+) -> list[pl.DataFrame]:
     """Rows whose key an earlier row of the file has; a key with an empty part is no key."""
     found = []
     for key, values in seen.items():
@@ -228,7 +256,7 @@ def _repeats(checked: _Checked, seen: dict[tuple[str, ...], set[str]]) -> list[p
             name = ", ".join(key)
             found.append(
                 _reject_frame(
-                    checked.block.source,
+                    source,
                     keyed.filter(is_repeat),
                     f"{name}.unique",
                     f"`{name}` differs from that of every earlier row",

@@ -5,7 +5,6 @@ The work goes through the pipelines' own entries, so that a new kernel is compil
 
 from __future__ import annotations
 
-import io
 import multiprocessing
 import tempfile
 import time
@@ -80,8 +79,8 @@ def compiled(family: str) -> WarmUp:
 
 def _chords(folder: Path) -> None:
     from etl.chords.keys import KeyMethod  # noqa: PLC0415 -- each process needs its own family only
-    from etl.pipelines.data3.build import Data3Build, build  # noqa: PLC0415
-    from etl.runtime.progress import Progress  # noqa: PLC0415
+    from etl.pipelines.data3.build import build  # noqa: PLC0415
+    from etl.pipelines.data3.request import Data3Build  # noqa: PLC0415
 
     for method in KeyMethod:
         request = Data3Build(
@@ -93,17 +92,18 @@ def _chords(folder: Path) -> None:
             section_keys=True,
             workers=1,
         )
-        build(request, Progress("songs", stream=io.StringIO()))
+        build(request)
 
 
 def _midi(folder: Path) -> None:
     from etl.pipelines.midi import preload  # noqa: F401, PLC0415 -- what workers are forked from
-    from etl.pipelines.midi.messages import Entry, Task  # noqa: PLC0415
+    from etl.pipelines.midi.messages import Batch, Entry, Wanted  # noqa: PLC0415
     from etl.pipelines.midi.worker import process_batch  # noqa: PLC0415
 
     blob = _little_midi()
     entry = Entry("little.mid", "little.mid", None, len(blob), 0, blob)
-    process_batch(Task((entry,), folder, analyze=True, split=True))
+    wanted = Wanted(analyze=True, split=True, incoming=folder, roots=(), member_bytes=1 << 20)
+    process_batch(Batch((entry,)), wanted)
 
 
 def _little_midi() -> bytes:
@@ -122,15 +122,16 @@ def _audio(folder: Path) -> None:
     import numpy as np  # noqa: PLC0415
     import soundfile  # noqa: PLC0415
 
+    from etl.audio.features import Mode  # noqa: PLC0415
     from etl.audio.signal import SAMPLE_RATE  # noqa: PLC0415
-    from etl.audio.sonic import Mode  # noqa: PLC0415
-    from etl.pipelines.audio.describe import Work, describe_file  # noqa: PLC0415
+    from etl.pipelines.audio.describe import describe_file  # noqa: PLC0415
+    from etl.pipelines.audio.recording import Recording  # noqa: PLC0415
 
     noise = np.random.default_rng(0).normal(0, 0.1, 4 * SAMPLE_RATE)
     path = folder / "noise.wav"
     soundfile.write(path, noise, SAMPLE_RATE)
     for mode in Mode:
-        describe_file(Work("", str(path), mode))
+        describe_file(Recording("", str(path), mode))
 
 
 _FAMILIES: Final[dict[str, Callable[[Path], None]]] = {"midi": _midi, "chords": _chords, "audio": _audio}

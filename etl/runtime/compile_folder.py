@@ -47,6 +47,15 @@ def writable_folder() -> Path | None:
     return folders[-1] if folders and _is_writable(folders[-1]) else None
 
 
+def kept_functions(package: str) -> int:
+    """Count what is kept of a package's compiled functions, one for each kind of arguments."""
+    folder = writable_folder()
+    if folder is None:
+        return 0
+    names = (path.name for path in folder.iterdir())
+    return sum(name.startswith(f"{package}.") and not name.endswith(".new") for name in names)
+
+
 def _wanted() -> Path | None:
     chosen = os.environ.get(_VARIABLE)
     if chosen:

@@ -1,9 +1,12 @@
-"""Where a service is and how often it is asked: from the environment or the configuration file."""
+"""Where a service is, how often it is asked, where that is recorded: as the user has set it."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from pathlib import Path
+
+import platformdirs
 
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import setting
@@ -52,6 +55,21 @@ def service_settings(name: str) -> ServiceSettings:
         per_day=max(1, math.floor(_positive(name, "per_day", per_day))) if per_day else None,
         contact=setting("ETL_CONTACT", "services", "contact"),
     )
+
+
+def limits_path() -> Path:
+    """Where the record of requests is kept: for the user, as services limit accounts, whichever the store.
+
+    Raises
+    ------
+    EtlError
+        When the user has no home folder and names no file.
+    """
+    chosen = setting("ETL_LIMITS", "services", "limits")
+    path = Path(chosen) if chosen else platformdirs.user_state_path("music-etl") / "limits.sqlite"
+    if not chosen and not path.is_absolute():
+        raise EtlError("there is no home folder for the record of requests.", "Set ETL_LIMITS to a file.")
+    return path
 
 
 def _positive(service: str, key: str, text: str) -> float:

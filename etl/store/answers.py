@@ -151,7 +151,9 @@ def put_answers(
             raise ValueError(f"{table(service, kind)} has no column {', '.join(sorted(unknown))}")
         if rows:
             frames = {"answers": pl.DataFrame(rows, schema=dict(schema))}
-            yield Write("etl.store.answers:write_answers", frames, {"table": table(service, kind)})
+            yield Write(
+                "etl.store.answers:write_answers", frames, {"table": table(service, kind)}, adds_up=True
+            )
 
 
 def write_answers(

@@ -2,7 +2,8 @@
 
 Queries and exports get in between. Where another process keeps the file open, bursts wait in the journal,
 flushed to disk, and the run goes on; they are merged as soon as the file is free, at the latest by the next
-command that writes. A run that is killed has lost what gathered since its last burst, and nothing else.
+command that writes. A run that is killed has lost what gathered since its last burst, and nothing else; what
+must not be lost is kept in the journal until its burst.
 """
 
 from __future__ import annotations
@@ -29,17 +30,21 @@ from etl.store.database import (
 from etl.store.journal import add_burst, waiting_bursts
 from etl.store.run_lock import run_lock
 from etl.store.runs import Run, next_run_id, run_reported
+from etl.store.writes import joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
-    from etl.runtime.log import RunLog
+    from etl.runtime.watch.log_file import LogFile
     from etl.store.writes import Write
 
 _POLLS_BETWEEN: Final = 5
-"""For so many attempts of a reader the file stays closed between two bursts, whatever there is to write."""
+"""For so many attempts of a reader, and as long as the last burst took, the file stays closed between two."""
+
+_KEPT_TOGETHER: Final = 32
+"""Groups of writes that are kept in one file of the journal; each that comes has it written again."""
 
 _QUEUED_BURSTS: Final = 4
 """Bursts that may gather while one is written, before the run has to wait."""
@@ -52,7 +57,7 @@ def writing(
     arguments: Mapping[str, Any],
     *,
     limits: Limits = LIMITS,
-    log: RunLog | None = None,
+    log: LogFile | None = None,
 ) -> Iterator[BurstWriter]:
     """Keep other writers out of the store, record a run, and give what it writes with.
 
@@ -92,6 +97,15 @@ class _Group:
     put_at: float
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """A file of the journal, what is in it, and of how many groups that is."""
+
+    path: Path
+    writes: Sequence[Write]
+    groups: int
+
+
 class BurstWriter:
     """Writes what it is given in bursts, on a thread of its own. Made by :func:`writing`.
 
@@ -112,10 +126,11 @@ class BurstWriter:
         self._file = threading.RLock()  # held by whoever of this process has the file open
         self._memory: duckdb.DuckDBPyConnection | None = None  # that files are attached to: 20 ms to make
         self._held_since: float | None = None  # by another process, as far as is known
+        self._last_kept: _Kept | None = None  # nobody has merged or copied it; for whoever holds the file
         self._changed = threading.Condition()  # guards all that follows
         self._queue: list[_Group] = []
         self._items = 0
-        self._groups_put = self._groups_kept = self._groups_wanted = 0
+        self._groups_put = self._groups_kept = self._groups_wanted = self._groups_to_keep = 0
         self._is_closing = False
         self._retry_at: float | None = None
         self._not_before = 0.0
@@ -179,6 +194,20 @@ class BurstWriter:
             self._groups_put += 1
             self._changed.notify_all()
 
+    def keep(self) -> None:
+        """Return when all that was put is on the disk: in the journal until the next burst.
+
+        Takes some milliseconds, for as many threads together as call it meanwhile.
+
+        Raises
+        ------
+        EtlError
+            If it could not be written.
+        """
+        with self._changed:
+            self._groups_to_keep = self._groups_put
+            self._wait_until_kept(self._groups_put)
+
     def flush(self) -> None:
         """Return when all that was put is on the disk, in the store or in the journal.
 
@@ -188,11 +217,14 @@ class BurstWriter:
             If it could not be written.
         """
         with self._changed:
-            wanted = self._groups_wanted = self._groups_put
-            self._changed.notify_all()
-            while self._groups_kept < wanted and self._error is None:
-                self._changed.wait()
-            self._raise_error()
+            self._groups_wanted = self._groups_put
+            self._wait_until_kept(self._groups_put)
+
+    def _wait_until_kept(self, groups: int) -> None:
+        self._changed.notify_all()
+        while self._groups_kept < groups and self._error is None:
+            self._changed.wait()
+        self._raise_error()
 
     @contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -207,6 +239,7 @@ class BurstWriter:
         """
         self.flush()
         with self._file, ExitStack() as stack:
+            self._last_kept = None
             try:
                 if waiting_bursts(self._database):
                     with connect_store(self._database, read_only=False, limits=self._at_once) as connection:
@@ -228,7 +261,8 @@ class BurstWriter:
             while self._wait_until_due():
                 with self._changed:
                     groups = list(self._queue)
-                kept = self._write(groups)
+                    is_burst = self._is_burst_due()
+                kept = self._write(groups) if is_burst else self._keep(groups)
                 with self._changed:
                     del self._queue[:kept]
                     self._items -= sum(group.items for group in groups[:kept])
@@ -240,21 +274,27 @@ class BurstWriter:
                 self._changed.notify_all()
 
     def _wait_until_due(self) -> bool:
-        """Wait for the next burst; whether there is one to come."""
+        """Wait until something is to be written; whether there is anything to come."""
         with self._changed:
             while not (self._is_closing and not self._queue and not self._is_worth_waiting()):
+                if self._is_burst_due() or self._groups_kept < self._groups_to_keep:
+                    return True
                 due = self._due()
                 left = None if due is None else due - time.monotonic()
-                if left is not None and left <= 0:
-                    return True
                 self._changed.wait(left)
             return False
+
+    def _is_burst_due(self) -> bool:
+        due = self._due()
+        return due is not None and due <= time.monotonic()
 
     def _due(self) -> float | None:
         """When the next burst is to be written, None if there is nothing to write."""
         is_full = self._items >= self._limits.burst_items
         is_wanted = self._groups_kept < self._groups_wanted
         if self._queue and (is_wanted or self._is_closing or is_full):
+            return self._not_before
+        if self._is_closing and self._retry_at is not None and self._held_since is None:
             return self._not_before
         times = [self._queue[0].put_at + self._limits.burst_s] if self._queue else []
         if self._retry_at is not None:
@@ -272,19 +312,45 @@ class BurstWriter:
 
         Gives how many groups are kept. The rest waits until readers have had their turn.
         """
+        begun = time.monotonic()
         kept = self._write_to_store(groups)
         if kept is None:
-            if groups:
-                writes = [write for group in groups for write in group.writes]
-                add_burst(self._database, writes, latest_migration())
-            kept = len(groups)
+            kept = self._write_to_journal(groups)
         now = time.monotonic()
-        self._not_before = now + _POLLS_BETWEEN * self._limits.poll_s
+        self._not_before = now + max(_POLLS_BETWEEN * self._limits.poll_s, now - begun)
         self._retry_at = None
         if waiting_bursts(self._database):
             is_new = self._held_since is None or now < self._held_since + self._limits.patience_s
             self._retry_at = now + (self._limits.poll_s if is_new else self._limits.burst_s)
         return kept
+
+    def _write_to_journal(self, groups: Sequence[_Group]) -> int:
+        """Write a burst to the journal; gives how many groups are kept."""
+        if groups:
+            self._last_kept = None
+            add_burst(self._database, _writes(groups), latest_migration())
+        return len(groups)
+
+    def _keep(self, groups: Sequence[_Group]) -> int:
+        """Write to the journal until the next burst, to its last file if that is small: many merge slowly."""
+        if self._file.acquire(blocking=False):
+            try:
+                self._add_to_last_kept(groups)
+            finally:
+                self._file.release()
+        else:  # the run reads, and may merge what waits
+            self._write_to_journal(groups)
+        if self._retry_at is None:
+            self._retry_at = groups[0].put_at + self._limits.burst_s
+        return len(groups)
+
+    def _add_to_last_kept(self, groups: Sequence[_Group]) -> None:
+        writes, number, path, last = _writes(groups), len(groups), None, self._last_kept
+        if last is not None and last.groups + number <= _KEPT_TOGETHER:
+            writes, number, path = [*last.writes, *writes], last.groups + number, last.path
+        writes = joined(writes)
+        path = add_burst(self._database, writes, latest_migration(), in_place_of=path)
+        self._last_kept = _Kept(path, writes, number)
 
     def _write_to_store(self, groups: Sequence[_Group]) -> int | None:
         """Give how many groups are written, None where none can be before the file is free."""
@@ -292,6 +358,7 @@ class BurstWriter:
             return None
         try:
             with self._opened() as connection:
+                self._last_kept = None
                 merge_journal(connection, self._database, seconds=self._limits.hold_s)
                 written = None if waiting_bursts(self._database) else self._write_groups(connection, groups)
         except StoreBusyError:
@@ -326,3 +393,7 @@ class BurstWriter:
                 self._memory.close()
                 self._memory = None
                 raise
+
+
+def _writes(groups: Sequence[_Group]) -> list[Write]:
+    return [write for group in groups for write in group.writes]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from etl.audio.sonic import FEATURE_VERSION
-from etl.store.library import PRESENT, SONIC_TASK
+from etl.audio.features import FEATURE_VERSION
+from etl.store.library import PRESENT
+from etl.store.sonic_features import SONIC_TASK
 
 if TYPE_CHECKING:
     import duckdb

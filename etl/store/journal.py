@@ -72,8 +72,21 @@ def burst_id(path: Path) -> str:
     return path.stem.partition("-")[2]
 
 
-def add_burst(database: Path, writes: Iterable[Write], migration: int) -> None:
-    """Keep a burst; it is on the disk when this returns.
+def add_burst(
+    database: Path, writes: Iterable[Write], migration: int, *, in_place_of: Path | None = None
+) -> Path:
+    """Keep a burst; it is on the disk when this returns, in the file that this gives.
+
+    Parameters
+    ----------
+    database
+        The store.
+    writes
+        What to write, in order.
+    migration
+        Latest migration of the store that they are meant for.
+    in_place_of
+        File of the last burst, if these writes begin with its own and nobody has merged it anywhere.
 
     Raises
     ------
@@ -85,9 +98,7 @@ def add_burst(database: Path, writes: Iterable[Write], migration: int) -> None:
         if not folder.is_dir():
             folder.mkdir()
             sync(folder.parent)
-        waiting = waiting_bursts(database)
-        number = int(waiting[-1].name.partition("-")[0]) + 1 if waiting else 1
-        target = folder / f"{number:012}-{uuid4().hex}.burst"
+        target = in_place_of or _next_burst(database)
         temporary = target.with_suffix(".tmp")
         try:
             with temporary.open("wb") as file:
@@ -100,6 +111,13 @@ def add_burst(database: Path, writes: Iterable[Write], migration: int) -> None:
         sync(folder)
     except OSError as error:
         raise write_error(folder, error) from error
+    return target
+
+
+def _next_burst(database: Path) -> Path:
+    waiting = waiting_bursts(database)
+    number = int(waiting[-1].name.partition("-")[0]) + 1 if waiting else 1
+    return journal_path(database) / f"{number:012}-{uuid4().hex}.burst"
 
 
 def _write(file: io.BufferedWriter, writes: Iterable[Write], migration: int) -> None:

@@ -27,6 +27,11 @@ LEDGER_SCHEMA: Final[dict[str, Any]] = {
 }
 """Columns of a frame of outcomes; all but ``item`` and ``status`` may be null."""
 
+_FINISHED: Final = (
+    "task = ? AND version = ? AND (status IN ('done', 'skipped') OR (status = 'failed' AND NOT ?) "
+    "OR (status = 'parked' AND not_before > now()))"
+)
+
 
 @dataclass(frozen=True)
 class Ledger:
@@ -68,13 +73,17 @@ class Ledger:
         to do once their ``not_before`` has passed.
         """
         finished = self.connection.sql(
-            "SELECT item FROM ledger WHERE item IN (SELECT item FROM items) "
-            "AND task = ? AND version = ? AND ("
-            "status IN ('done', 'skipped') OR (status = 'failed' AND NOT ?) "
-            "OR (status = 'parked' AND not_before > now()))",
+            f"SELECT item FROM ledger WHERE item IN (SELECT item FROM items) AND {_FINISHED}",
             params=[self.task, self.version, retry_failed],
         ).pl()
         return items.join(finished, on="item", how="anti", maintain_order="left")
+
+    def finished(self) -> set[str]:
+        """Give all items whose work is not to do now."""
+        rows = self.connection.execute(
+            f"SELECT item FROM ledger WHERE {_FINISHED}", [self.task, self.version, False]
+        ).fetchall()
+        return {item for (item,) in rows}
 
     def counts(self) -> dict[str, int]:
         """Count the items by status."""

@@ -1,11 +1,13 @@
-"""The MIDI library's tables: what is known of files and archives on disk, and what of them is done with."""
+"""What of the MIDI files and archives on disk the store knows, and which work on them is done."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from etl.store.writes import Write
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import duckdb
 
@@ -21,10 +23,17 @@ _DONE: Final = (
 )
 _DONE_FILES: Final = _DONE.format("task || '.' || version")
 _DONE_ARCHIVES: Final = _DONE.format(f"task = '{ARCHIVE}' AND version")
+_STAMPS: Final = (
+    "SELECT path, concat_ws('|', path, size_bytes, mtime_ns) AS stamp FROM midi_paths "
+    "SEMI JOIN (SELECT unnest($places) AS place) ON starts_with(path, place) "
+    f"WHERE location IS NOT NULL AND sha256 IN ({_DONE_FILES})"
+)
 
 
-class Done:
-    """The files and archives on disk that tasks are done for.
+def done_stamps(
+    connection: duckdb.DuckDBPyConnection, tasks: Mapping[str, str], places: Sequence[str]
+) -> set[str]:
+    """List the files and archives on disk that tasks are done for, as they were then.
 
     Parameters
     ----------
@@ -32,38 +41,50 @@ class Done:
         The store.
     tasks
         Ledger tasks, with their versions; all of them must be done.
-    run_id
-        The run that sees them again.
+    places
+        What the paths begin with.
 
-    Notes
-    -----
-    A stamp is ``path|size|mtime_ns``.
+    Returns
+    -------
+    set
+        ``path|size|mtime_ns`` of each.
     """
+    stamps = connection.execute(
+        f"SELECT stamp FROM ({_STAMPS}) UNION ALL SELECT item FROM ({_DONE_ARCHIVES}) "
+        "SEMI JOIN (SELECT unnest($places) AS place) ON starts_with(item, place)",
+        {"versions": archive_versions(tasks), "places": list(places)},
+    )
+    return {stamp for (stamp,) in stamps.fetchall()}
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, tasks: Mapping[str, str], run_id: int) -> None:
-        self._connection = connection
-        self._run_id = run_id
-        connection.execute(
-            "CREATE OR REPLACE TEMP TABLE done_with AS "
-            "SELECT path, concat_ws('|', path, size_bytes, mtime_ns) AS stamp FROM midi_paths "
-            f"WHERE sha256 IN ({_DONE_FILES}) UNION ALL SELECT NULL, item FROM ({_DONE_ARCHIVES})",
-            {"versions": archive_versions(tasks)},
-        )
 
-    def others(self, stamps: Sequence[str]) -> set[str]:
-        """Keep the stamps of what is new, changed, or lacks a task; mark the rest as seen."""
-        self._connection.execute(
-            "CREATE OR REPLACE TEMP TABLE found AS SELECT unnest(CAST(? AS VARCHAR[])) AS stamp", [stamps]
-        )
-        self._connection.execute(
-            "UPDATE midi_paths SET last_run = ? "
-            "WHERE path IN (SELECT path FROM done_with SEMI JOIN found USING (stamp))",
-            [self._run_id],
-        )
-        others = self._connection.execute("SELECT stamp FROM found ANTI JOIN done_with USING (stamp)")
-        return {stamp for (stamp,) in others.fetchall()}
+def mark_seen(run_id: int, tasks: Mapping[str, str], places: Sequence[str], *, but: Iterable[str]) -> Write:
+    """Note that a run has seen what :func:`done_stamps` lists, but for some of them."""
+    values = {
+        "run_id": run_id,
+        "versions": archive_versions(tasks),
+        "places": list(places),
+        "missing": list(but),
+    }
+    return Write("etl.store.midi:write_seen", values=values)
+
+
+def write_seen(
+    connection: duckdb.DuckDBPyConnection, _frames: Mapping[str, object], values: Mapping[str, Any]
+) -> None:
+    """Write what :func:`mark_seen` says."""
+    connection.execute(
+        "UPDATE midi_paths SET last_run = $run_id WHERE path IN (SELECT path "
+        f"FROM ({_STAMPS}) ANTI JOIN (SELECT unnest(CAST($missing AS VARCHAR[])) AS stamp) USING (stamp))",
+        dict(values),
+    )
 
 
 def archive_versions(tasks: Mapping[str, str]) -> list[str]:
     """Versions of the ledger task of archives: a task that was done for all members, at its own version."""
     return [f"{task}.{version}" for task, version in tasks.items()]
+
+
+def count_files(connection: duckdb.DuckDBPyConnection) -> int:
+    """Count the different contents that are known."""
+    count: int = connection.execute("SELECT count(*) FROM midi_files").fetchall()[0][0]
+    return count

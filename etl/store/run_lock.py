@@ -62,6 +62,13 @@ class Holder:
         return began is not None and self.started is not None and began <= self.started + 1
 
 
+class RunLockedError(EtlError):
+    """Another run writes to the store."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message, hint, exit_code=ExitCode.PARKED)
+
+
 def run_lock_path(database: Path) -> Path:
     """Where the lock of a store is: beside the file itself, through whatever link it is reached."""
     file = database.resolve()
@@ -94,8 +101,10 @@ def run_lock(database: Path, command: str) -> Iterator[None]:
 
     Raises
     ------
+    RunLockedError
+        If another run has the lock, at once; it says which.
     EtlError
-        If another run has the lock, at once; it says which. Or if no lock can be made beside the store.
+        If no lock can be made beside the store.
     """
     path = run_lock_path(database)
     try:
@@ -131,19 +140,17 @@ def _lock(descriptor: int, database: Path) -> None:
     if not _HAS_LOCKS:
         holder = _holder(descriptor)
         if holder is not None and holder.is_alive():
-            raise EtlError(*locked_message(database, holder), exit_code=ExitCode.PARKED)
+            raise RunLockedError(*locked_message(database, holder))
         return
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         holder = _holder(descriptor)
         if holder is None:  # it has begun just now
-            raise EtlError(
-                f"{database} is in use by another process.",
-                "Wait for it to end, or use another --db.",
-                exit_code=ExitCode.PARKED,
+            raise RunLockedError(
+                f"{database} is in use by another process.", "Wait for it to end, or use another --db."
             ) from error
-        raise EtlError(*locked_message(database, holder), exit_code=ExitCode.PARKED) from error
+        raise RunLockedError(*locked_message(database, holder)) from error
 
 
 def _holder(descriptor: int) -> Holder | None:

@@ -13,8 +13,8 @@ import duckdb
 
 import etl
 from etl.runtime.errors import EtlError, ExitCode
-from etl.runtime.meter import Meter
 from etl.runtime.rejects import REJECT_SCHEMA
+from etl.runtime.watch.stage_times import StageTimes
 from etl.store.connection import is_interruption
 from etl.store.writes import Write
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from etl.runtime.log import RunLog
+    from etl.runtime.watch.log_file import LogFile
 
 
 @dataclass
@@ -46,8 +46,8 @@ class Run:
     items_in: int = 0
     items_out: int = 0
     items_rejected: int = 0
-    meter: Meter = field(default_factory=Meter)
-    log: RunLog | None = None
+    meter: StageTimes = field(default_factory=StageTimes)
+    log: LogFile | None = None
 
     def tell(self, text: str) -> None:
         """Write a line to the log, if there is one."""
@@ -100,7 +100,7 @@ def recorded_run(
     command: str,
     arguments: Mapping[str, Any],
     *,
-    log: RunLog | None = None,
+    log: LogFile | None = None,
 ) -> Iterator[Run]:
     """Record a run from its start to its end, however it ends, in the store and in ``log`` if there is one.
 

@@ -9,12 +9,12 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from etl.chords.lexicon import Lexicon
 from etl.chords.ragged import Ragged
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.rejects import REJECT_SCHEMA
 from etl.store.connection import ROW_GROUP
 from etl.store.forget import forget_sources
+from etl.store.lexicon import load_lexicon
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,22 +27,6 @@ TASK: Final = "data3"
 _SONG_TABLES: Final = ("songs", "song_harmony", "song_tokens")
 _BATCH_SONGS: Final = 8192
 _GROUPS: Final = 2  # row groups to insert at once; each is compressed on a thread of its own
-
-
-def load_lexicon(connection: duckdb.DuckDBPyConnection) -> Lexicon:
-    """Read the numbers that the store has given out."""
-
-    def numbered(table: str, number: str, *columns: str) -> list[tuple[str, ...]]:
-        return connection.sql(f"SELECT {', '.join(columns)} FROM {table} ORDER BY {number}").fetchall()
-
-    chords = numbered("chord_symbols", "chord_id", "symbol")
-    numerals = numbered("numerals", "numeral_id", "numeral", "category")
-    sections = numbered("sections", "section_id", "tag")
-    return Lexicon(
-        chords={symbol: number for number, (symbol,) in enumerate(chords)},
-        numerals={(numeral, category): number for number, (numeral, category) in enumerate(numerals)},
-        sections={tag: number for number, (tag,) in enumerate(sections)},
-    )
 
 
 @dataclass

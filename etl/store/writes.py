@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from importlib import import_module
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     import duckdb
     import polars as pl
@@ -27,6 +28,8 @@ class Write:
         Frames by name.
     values
         JSON values by name. They are as JSON gives them back: tuples become lists.
+    adds_up
+        Whether the frames of several such writes in a row may as well be written as one.
 
     Raises
     ------
@@ -39,6 +42,7 @@ class Write:
     function: str
     frames: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
+    adds_up: bool = False
 
     def __post_init__(self) -> None:
         _find(self.function)
@@ -47,6 +51,22 @@ class Write:
     def __call__(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Write."""
         _find(self.function)(connection, self.frames, self.values)
+
+
+def joined(writes: Iterable[Write]) -> list[Write]:
+    """Make one of neighboring writes that add up."""
+    import polars as pl  # noqa: PLC0415 - a store without a journal is opened without
+
+    together: list[Write] = []
+    for (function, values, adds_up), group in groupby(
+        writes, key=lambda write: (write.function, write.values, write.adds_up)
+    ):
+        alike = list(group)
+        if adds_up and len(alike) > 1:
+            frames = {name: pl.concat(write.frames[name] for write in alike) for name in alike[0].frames}
+            alike = [Write(function, frames, values, adds_up=True)]
+        together += alike
+    return together
 
 
 def _find(function: str) -> Callable[..., None]:

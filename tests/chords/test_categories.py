@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from etl.chords.categories import CATEGORIES, OTHER, category
-from tests.support.chord_songs import analysed, sample_harmony
+from tests.support.chord_songs import analyzed, sample_harmony
 
 NAMES = (
     "I ii iii IV V vi vii° I7 ii7 iii7 IV7 V7 vi7 vii°7 I9 V9 IV9 ii9 "
@@ -120,7 +120,7 @@ def test_the_minor_seventh_on_the_second_degree_goes_by_the_mode() -> None:
 
 def test_unknown_chords_are_other() -> None:
     """``?`` has a category, a section tag has none."""
-    row = analysed("<verse_1> C H").row(0, named=True)
+    row = analyzed("<verse_1> C H").row(0, named=True)
     assert row["category_counts"][OTHER] == 1
     assert sum(row["category_counts"]) == 2
 

@@ -10,7 +10,7 @@ from etl.chords.fingerprints import fingerprint_texts
 from etl.chords.symbols import parse_section
 from etl.chords.vocabulary import QUALITY_WEIGHTS, Vocabulary
 from etl.music.qualities import QUALITIES
-from tests.support.chord_songs import NOTES, analysed, songs
+from tests.support.chord_songs import NOTES, analyzed, songs
 
 UNKNOWN = ",".join(["0.083"] * 12)
 
@@ -50,14 +50,14 @@ def test_the_bass_is_ignored() -> None:
 
 def test_chords_are_joined_and_tags_stand_in_their_place() -> None:
     """``|`` between tokens; an unknown chord is twelve times 0.083."""
-    text = analysed("<verse_1> C  H <chorus_1> C").row(0, named=True)["harmonic_fingerprint"]
+    text = analyzed("<verse_1> C  H <chorus_1> C").row(0, named=True)["harmonic_fingerprint"]
     c = fingerprint_texts(Vocabulary(["C"]))[0]
     assert text.split("|") == ["<verse_1>", c, UNKNOWN, "<chorus_1>", c]
 
 
 def test_songs_without_a_chord_have_none() -> None:
     """Empty where the key is No Harmony or Parse Error."""
-    assert analysed(None, "", "<verse_1>", "H")["harmonic_fingerprint"].to_list() == [None] * 4
+    assert analyzed(None, "", "<verse_1>", "H")["harmonic_fingerprint"].to_list() == [None] * 4
 
 
 def test_each_quality_weighs_its_pitch_classes_and_nothing_else() -> None:
@@ -73,7 +73,7 @@ def test_each_quality_weighs_its_pitch_classes_and_nothing_else() -> None:
 @given(songs)
 def test_one_vector_for_each_chord(song: str) -> None:
     """As many parts as tokens; each vector has twelve numbers that add up to one."""
-    row = analysed(song).row(0, named=True)
+    row = analyzed(song).row(0, named=True)
     if not row["n_chords"]:
         assert row["harmonic_fingerprint"] is None
         return

@@ -16,7 +16,7 @@ from etl.chords.key_model import WEIGHT_UNIT, trained_model
 from etl.chords.lexicon import Lexicon
 from etl.chords.ragged import Ragged
 from etl.chords.symbols import parse_section
-from etl.chords.tokens import tokenise
+from etl.chords.tokens import tokenize
 from etl.chords.word_kernel import number_words
 from etl.exports.line_kernel import complete_lines, field_bytes
 from etl.exports.npz import section_of_chord
@@ -64,7 +64,7 @@ def test_words_whose_places_collide_are_told_apart(secret: int) -> None:
 
 def assert_scores_are_those_of_the_features(chords: pl.Series) -> None:
     """Compare the compiled scores with features times weights."""
-    tokens, vocabulary = tokenise(chords)
+    tokens, vocabulary = tokenize(chords)
     ragged, model = Ragged.from_series(tokens), trained_model()
     scores = np.zeros((ragged.rows, 24))
     for group, features in key_features(ragged, vocabulary).items():

@@ -9,10 +9,10 @@ from hypothesis import given, settings, strategies as st
 
 from etl.chords.keys import KeyMethod, with_key
 from etl.chords.symbols import parse_chord
-from etl.chords.tokens import tokenise
+from etl.chords.tokens import tokenize
 from etl.music.key_profiles import KRUMHANSL_KESSLER, profile_correlations
 from etl.music.keys import KEY_INDEX, KEY_NAMES, NO_KEY
-from tests.support.chord_songs import analysed, harmony, sample, sample_harmony, songs
+from tests.support.chord_songs import analyzed, harmony, sample, sample_harmony, songs
 from tests.support.reference import needs_reference, reference
 
 KEY_COLUMNS = ("key", "key_confidence", "key_runner_up", "key_posterior")
@@ -21,7 +21,7 @@ methods = pytest.mark.parametrize("method", list(KeyMethod))
 
 def keys(*chords: str | None, method: KeyMethod = KeyMethod.KRUMHANSL) -> pl.DataFrame:
     """Find the keys of songs in one batch."""
-    tokens, vocabulary = tokenise(pl.Series(chords, dtype=pl.String))
+    tokens, vocabulary = tokenize(pl.Series(chords, dtype=pl.String))
     return pl.LazyFrame({"tokens": tokens}).pipe(with_key, vocabulary, method=method).collect()
 
 
@@ -47,7 +47,7 @@ def test_krumhansl_has_its_check_figures_on_rs200() -> None:
         for name in ("chordonomicon", "truth")
     }
     assert read["chordonomicon"]["id"].equals(read["truth"]["id"])
-    found = analysed(*read["chordonomicon"]["chords"])["key_name"].to_list()
+    found = analyzed(*read["chordonomicon"]["chords"])["key_name"].to_list()
     assert agreement(found, read["truth"]["key"].to_list()) == (80.1, 82.1, 196)
 
 
@@ -105,8 +105,8 @@ def test_keys_do_not_depend_on_the_batch(method: KeyMethod, batch: list[str | No
 def test_nothing_depends_on_the_batch(batch: list[str | None]) -> None:
     """Neither numerals nor fingerprints nor statistics do."""
     numbered = ("tokens", "readings", "numerals")  # indices into the batch's own tables
-    together = analysed(*batch).drop(numbered)
-    assert together.equals(pl.concat([analysed(song) for song in batch]).drop(numbered))
+    together = analyzed(*batch).drop(numbered)
+    assert together.equals(pl.concat([analyzed(song) for song in batch]).drop(numbered))
 
 
 def test_bundled_songs_alone_are_what_they_are_together() -> None:
@@ -168,5 +168,5 @@ def test_key_names_are_the_usual_ones(key: int) -> None:
     """``key_name`` is the name of ``key``."""
     chord = KEY_NAMES[key].split()[0].replace("#", "s")
     suffix = "" if key < 12 else "min"
-    row = analysed(f"{chord}{suffix}").row(0, named=True)
+    row = analyzed(f"{chord}{suffix}").row(0, named=True)
     assert (row["key_name"], row["key"]) == (KEY_NAMES[key], key)

@@ -28,8 +28,8 @@ def spelled(lexicon: Lexicon, row: dict[str, list[int]]) -> list[str]:
 def test_numbers_spell_the_songs(batches: list[list[str]]) -> None:
     """Over several batches, tags in their place, and numerals beside the chords."""
     lexicon = Lexicon()
-    analysed = [harmony(*batch) for batch in batches]
-    encoded = [lexicon.encode(batch).with_columns(written(batch)["roman_numerals"]) for batch in analysed]
+    analyzed = [harmony(*batch) for batch in batches]
+    encoded = [lexicon.encode(batch).with_columns(written(batch)["roman_numerals"]) for batch in analyzed]
     numerals = lexicon.numeral_table()["numeral"]
     for batch, frame in zip(batches, encoded, strict=True):
         for song, row in zip(batch, frame.iter_rows(named=True), strict=True):

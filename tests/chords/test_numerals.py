@@ -14,7 +14,7 @@ from etl.chords.numerals import APPLIED_TARGETS, numeral, parse_numeral
 from etl.chords.symbols import ChordSymbol, parse_chord, parse_section
 from etl.music.keys import KEY_INDEX
 from etl.music.qualities import QUALITIES, QUALITY_BY_SUFFIX
-from tests.support.chord_songs import DATA, NOTES, analysed, sample_harmony, songs
+from tests.support.chord_songs import DATA, NOTES, analyzed, sample_harmony, songs
 from tests.support.places import ROOT
 from tests.support.reference import needs_reference, reference
 
@@ -187,14 +187,14 @@ C_MAJOR, C_MINOR = "C F G7 C F C F G7 C F C ", "Cmin Fmin Gmin Cmin Fmin Gmin Cm
 )
 def test_applied_dominants(before: str, chords: str, numerals: str) -> None:
     """Over section tags, at the song's end, before unknown chords; only where the degree is diatonic."""
-    row = analysed(before + chords).row(0, named=True)
+    row = analyzed(before + chords).row(0, named=True)
     assert row["key_name"] == ("C Major" if before == C_MAJOR else "C Minor")
     assert row["roman_numerals"].split()[len(before.split()) :] == numerals.split()
 
 
 def test_a_dominant_does_not_resolve_into_the_next_song() -> None:
     """The last chord of a song has none after it."""
-    for song in analysed(C_MAJOR + "C7", "F", "", C_MAJOR + "C7", None)["roman_numerals"].to_list()[:4:3]:
+    for song in analyzed(C_MAJOR + "C7", "F", "", C_MAJOR + "C7", None)["roman_numerals"].to_list()[:4:3]:
         assert song.split()[-1] == "I7"
 
 
@@ -204,14 +204,14 @@ def test_a_dominant_does_not_resolve_into_the_next_song() -> None:
 )
 def test_songs_without_harmony_say_so(song: str | None, text: str) -> None:
     """In words, beside No Harmony and Parse Error."""
-    assert analysed(song)["roman_numerals"].item() == text
+    assert analyzed(song)["roman_numerals"].item() == text
 
 
 @settings(max_examples=100, deadline=None)
 @given(songs)
 def test_one_numeral_for_each_token(song: str) -> None:
     """Tags stand in their place, ``?`` for what is unknown, and each numeral sounds like its chord."""
-    row = analysed(song).row(0, named=True)
+    row = analyzed(song).row(0, named=True)
     if not row["n_chords"]:
         return
     for token, text in zip(song.split(), row["roman_numerals"].split(" "), strict=True):

@@ -9,14 +9,15 @@ import polars as pl
 import pytest
 from music21 import key as m21_key, roman
 
-from etl.chords.analysis import analyse
+from etl.chords.analysis import analyze
+from etl.chords.glossary import Glossary
 from etl.chords.keys import KeyMethod, with_key
 from etl.chords.numerals import numeral
 from etl.chords.ragged import Ragged
 from etl.chords.readings import with_readings
 from etl.chords.romantext import RomanStyle, romantext, styled
 from etl.chords.symbols import ChordSymbol, parse_chord
-from etl.chords.tokens import tokenise
+from etl.chords.tokens import tokenize
 from etl.music.keys import MAJOR_TONICS, MINOR_TONICS
 from etl.music.qualities import QUALITIES
 from tests.support.chord_songs import written
@@ -47,7 +48,7 @@ def check(pairs: set[tuple[str, int, bool]]) -> None:
 
 def occurring_pairs(chords: pl.Series) -> set[tuple[str, int, bool]]:
     """Distinct (symbol, key, applied) of a corpus."""
-    tokens, vocabulary = tokenise(chords)
+    tokens, vocabulary = tokenize(chords)
     read = pl.LazyFrame({"tokens": tokens}).pipe(with_key, vocabulary).pipe(with_readings, vocabulary)
     pairs = set()
     for reading in read.collect()["readings"].explode().drop_nulls().unique().to_list():
@@ -108,7 +109,7 @@ def test_spelling(house, minor, text):
 def test_tags_and_unknown_chords_stay_in_texts():
     """A styled text keeps section tags and question marks where they stand."""
     songs = pl.DataFrame({"chords": ["<verse_1> Amin F E7 ? <chorus_1> Amin", "C Cmaj7/E F G C", None]})
-    harmony = analyse(songs, method=KeyMethod.TRAINED)
+    harmony = analyze(songs, method=KeyMethod.TRAINED)
     assert written(harmony, RomanStyle.ROMANTEXT)["roman_numerals"].to_list() == [
         "<verse_1> i VI V7 ? <chorus_1> i",
         "I I65 IV V I",
@@ -119,4 +120,4 @@ def test_tags_and_unknown_chords_stay_in_texts():
 def test_the_house_style_is_left_alone():
     """Nothing is copied where there is nothing to do."""
     numerals, texts = Ragged(np.array([0, 1]), np.array([0, 2])), ["I", "bVI"]
-    assert styled(numerals, np.array([15]), texts, RomanStyle.HOUSE) == (numerals, texts)
+    assert styled(numerals, np.array([15]), texts, RomanStyle.HOUSE, Glossary()) == (numerals, texts)

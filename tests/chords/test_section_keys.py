@@ -9,7 +9,7 @@ import pytest
 
 from etl.chords.keys import with_key
 from etl.chords.section_keys import CHANGE, smoothed, with_section_keys
-from etl.chords.tokens import tokenise
+from etl.chords.tokens import tokenize
 from etl.music.keys import KEY_INDEX
 
 IN_C = "C F G7 C Amin Dmin G7 C"
@@ -18,7 +18,7 @@ IN_D = "D G A7 D Bmin Emin A7 D"
 
 def section_keys_of(*chords: str | None) -> pl.DataFrame:
     """Find the section keys of chord strings."""
-    tokens, vocabulary = tokenise(pl.Series(chords, dtype=pl.String))
+    tokens, vocabulary = tokenize(pl.Series(chords, dtype=pl.String))
     songs = pl.LazyFrame({"tokens": tokens}).pipe(with_key, vocabulary)
     return songs.pipe(with_section_keys, vocabulary).collect()
 

@@ -6,13 +6,13 @@ import polars as pl
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from etl.chords.tokens import tokenise
+from etl.chords.tokens import tokenize
 from tests.support.chord_songs import songs
 
 
 def words(*chords: str | None) -> list[list[str]]:
     """Tokenise songs and spell the tokens out again."""
-    tokens, vocabulary = tokenise(pl.Series(chords, dtype=pl.String))
+    tokens, vocabulary = tokenize(pl.Series(chords, dtype=pl.String))
     assert tokens.dtype == pl.List(pl.Int32)
     assert len(set(vocabulary.texts)) == len(vocabulary.texts)
     return [[vocabulary.texts[token] for token in song] for song in tokens.to_list()]
@@ -45,7 +45,7 @@ def test_songs_without_tokens_are_empty_lists() -> None:
 
 def test_vocabulary_is_in_order_of_first_appearance() -> None:
     """The ids depend on the songs alone."""
-    _, vocabulary = tokenise(pl.Series(["G  C G", "<verse_1> C D"]))
+    _, vocabulary = tokenize(pl.Series(["G  C G", "<verse_1> C D"]))
     assert vocabulary.texts == ["G", "C", "<verse_1>", "D"]
 
 

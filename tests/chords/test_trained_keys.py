@@ -21,7 +21,7 @@ from etl.chords.key_scores import key_scores
 from etl.chords.keys import KeyMethod, with_key
 from etl.chords.ragged import Ragged
 from etl.chords.symbols import ChordSymbol, parse_chord
-from etl.chords.tokens import tokenise
+from etl.chords.tokens import tokenize
 from etl.chords.vocabulary import Vocabulary
 from etl.music.keys import KEY_INDEX, NO_KEY
 from tests.support.command_line import ROOT
@@ -46,7 +46,7 @@ def billboard():
 
 def read(chords: pl.Series) -> tuple[Ragged, Vocabulary]:
     """Read songs as the model takes them."""
-    tokens, vocabulary = tokenise(chords)
+    tokens, vocabulary = tokenize(chords)
     return Ragged.from_series(tokens), vocabulary
 
 
@@ -60,7 +60,7 @@ def trained_again():
 
 def keys_of(chords: Iterable[str | None], method: KeyMethod = KeyMethod.TRAINED) -> pl.DataFrame:
     """Find the keys of chord strings."""
-    tokens, vocabulary = tokenise(pl.Series(chords, dtype=pl.String))
+    tokens, vocabulary = tokenize(pl.Series(chords, dtype=pl.String))
     return pl.LazyFrame({"tokens": tokens}).pipe(with_key, vocabulary, method=method).collect()
 
 
@@ -143,7 +143,7 @@ def test_songs_with_fewer_than_three_chords_say_so():
 
 def test_the_runner_up_is_the_second_most_likely_key(billboard):
     """Key, runner-up and confidence are read off the posterior."""
-    tokens, vocabulary = tokenise(billboard)
+    tokens, vocabulary = tokenize(billboard)
     found = pl.LazyFrame({"tokens": tokens}).pipe(with_key, vocabulary).collect()
     posterior = found["key_posterior"].to_numpy()
     order = np.argsort(-posterior, axis=1, kind="stable")
@@ -166,7 +166,7 @@ TOKENS = st.lists(
 @given(st.lists(TOKENS, min_size=1, max_size=4))
 def test_features_are_those_of_a_plain_count(songs):
     """The array code counts what a loop over tokens counts."""
-    tokens, vocabulary = tokenise(pl.Series([" ".join(song) for song in songs]))
+    tokens, vocabulary = tokenize(pl.Series([" ".join(song) for song in songs]))
     groups = key_features(Ragged.from_series(tokens), vocabulary)
     for row, song in enumerate(songs):
         sections: list[list[ChordSymbol]] = [[]]

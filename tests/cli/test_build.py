@@ -45,17 +45,32 @@ def test_refused_rows_are_success_and_listed_with_a_command(chords):
     assert "3 rows in = 1 songs out + 2 rejected (harmony taken from the store" in again.stdout
 
 
-def test_nothing_to_read_or_write_is_failure(chords):
-    """Exit code 1, with what was wrong and what to do, and no traceback."""
-    for arguments in (["absent.csv"], [chords.file("in.csv", header="id,chords")]):
-        ended = etl("build", "data3", *arguments, "-o", chords.output, "--no-db")
-        assert (ended.returncode, ended.stdout) == (1, "")
-        assert ended.stderr.startswith("etl: ")
-        assert "Traceback" not in ended.stderr
-        assert len(ended.stderr.splitlines()) == 2
+@pytest.mark.parametrize(("name", "code"), [("absent.csv", 1), ("in.csv", 65)])
+def test_nothing_to_read_or_write_is_failure(chords, name, code):
+    """Exit code 1, or 65 for what is no chord file, with what was wrong and what to do, and no traceback."""
+    chords.file("in.csv", header="id,chords")
+    ended = etl("build", "data3", chords.folder / name, "-o", chords.output, "--no-db")
+    assert (ended.returncode, ended.stdout) == (code, "")
+    assert ended.stderr.startswith("etl: ")
+    assert "Traceback" not in ended.stderr
+    assert len(ended.stderr.splitlines()) == 2
 
 
-@pytest.mark.parametrize("arguments", [["--limit", "0"], ["--workers", "x"], ["--wrong"], []])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--limit", "0"],
+        ["--workers", "x"],
+        ["--wrong"],
+        [],
+        ["x", "--key-method", "guess"],
+        ["x", "--roman-style", "greek"],
+        ["x", "--memory", "much"],
+        [__file__, "--no-db", "--section-keys"],
+        [__file__, "--no-db", "--enrich"],
+        [__file__, "--json", "--log-json"],
+    ],
+)
 def test_wrong_options_are_usage_errors(arguments):
     """Exit code 2."""
     ended = etl("build", "data3", *arguments)
@@ -68,7 +83,7 @@ def test_summary_names_columns_that_were_not_read_and_all_outputs(chords):
     path = chords.file("in.csv", chords.row(1) + ",x", header="id,chords,release_date,genres,decade,"
                        "rock_genre,artist_id,main_genre,spotify_song_id,spotify_artist_id,mood")  # fmt: skip
     request = chords.request(path, npz=chords.folder / "x.npz", database=chords.database)
-    text = describe(request, chords.build(path, npz=request.npz, database=request.database))
+    text = describe(chords.build(path, npz=request.npz, database=request.database))
     assert "columns not read: mood" in text
     assert re.findall(r"written: .*/(.*)", text) == ["data3.csv", "x.npz", "music.duckdb"]
 
@@ -95,7 +110,7 @@ def test_dry_run_writes_nothing_and_says_what_it_would_do(chords):
 
 
 def test_dry_run_knows_what_the_store_has(chords):
-    """Only --force would analyse again."""
+    """Only --force would analyze again."""
     path = chords.file("in.csv", chords.row(1))
     chords.build(path, database=chords.database)
     stored = describe_plan(estimate(chords.request(path, database=chords.database)))

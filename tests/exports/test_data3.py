@@ -12,7 +12,6 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from etl.exports.data3 import COLUMNS, HEADER, SOURCE_COLUMNS
 from etl.runtime.resources import resource
-from etl.sources.chords import files as chord_files
 from tests.support.places import GOLDEN
 
 FIRST_TEN = "1,C,,,,,,,,"
@@ -28,9 +27,9 @@ def test_header_is_fixed():
 
 
 @pytest.mark.parametrize("block", [20, 64, 300, 1 << 20])
-def test_odd_songs_give_the_golden_files(chords, monkeypatch, block):
+def test_odd_songs_give_the_golden_files(chords, block):
     """Every odd spelling and broken row gives what was checked by hand, wherever blocks are cut."""
-    monkeypatch.setattr(chord_files, "BLOCK_BYTES", block)
+    chords.cut(block)
     path = chords.folder / "odd_songs.csv"
     path.write_bytes(resource("sample/odd_songs.csv").read_bytes())
     chords.build(path)
@@ -131,9 +130,9 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.text
     st.integers(10, 200),
     st.sampled_from(["\n", "\r\n"]),
 )
-def test_first_ten_columns_come_out_as_they_went_in(chords, monkeypatch, fields, block, end):
+def test_first_ten_columns_come_out_as_they_went_in(chords, fields, block, end):
     """Any text survives in any column, byte for byte wherever blocks are cut."""
-    monkeypatch.setattr(chord_files, "BLOCK_BYTES", block)
+    chords.cut(block)
     rows = [[f"id{number}", *row] for number, row in enumerate(fields)]
     buffer = io.StringIO(newline="")
     csv.writer(buffer, lineterminator=end, quoting=csv.QUOTE_ALL).writerows([SOURCE_COLUMNS, *rows])
@@ -153,12 +152,12 @@ lines = st.lists(
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines, st.integers(3, 60))
-def test_any_text_gives_the_same_rows_and_rejects_wherever_blocks_are_cut(chords, monkeypatch, text, block):
+def test_any_text_gives_the_same_rows_and_rejects_wherever_blocks_are_cut(chords, text, block):
     """Songs and rejects depend on the file, not on how it is read."""
     path = chords.file("in.csv", *text)
     results = []
     for size in (block, 1 << 20):
-        monkeypatch.setattr(chord_files, "BLOCK_BYTES", size)
+        chords.cut(size)
         summary = chords.build(path)
         results.append((chords.output.read_bytes(), chords.rejects() if summary.rejected else []))
     assert results[0] == results[1]

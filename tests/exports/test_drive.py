@@ -21,7 +21,7 @@ from etl.pipelines.midi.export import export_drive
 from etl.pipelines.midi.request import MidiRun, Stage
 from etl.pipelines.midi.run import run_midi
 from etl.runtime.errors import EtlError
-from etl.runtime.pool import ProcessPool
+from etl.runtime.limits import Limits
 from tests.support.midi_oracle import midi_bytes
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ def fill(top: Path, count: int = 6, **options) -> None:
     for number in range(count):
         (top / "in" / f"song {number}.mid").write_bytes(song(number))
     stages = options.pop("stages", frozenset(Stage))
-    request = MidiRun((top / "in",), top / "m.duckdb", top / "library", frozenset(stages), **options)
-    run_midi(request, ProcessPool(1, ["etl.pipelines.midi.preload"]))
+    places = (top / "in",), top / "m.duckdb", top / "library"
+    run_midi(MidiRun(*places, frozenset(stages), workers=1, **options))
 
 
 def export(top: Path, drive: Path | None = None, **options):
@@ -237,23 +237,21 @@ def small(tmp_path: Path):
     subprocess.run([unmount, str(drive)], check=True)
 
 
-def test_clusters_count(top: Path, small: Path, monkeypatch):
+def test_clusters_count(top: Path, small: Path):
     """Small files take whole clusters; where these do not fit nothing is written, also in a dry run."""
-    monkeypatch.setattr(midi_drive, "SPARE_BYTES", 0)
     (small / "filler").write_bytes(bytes(1536 * 1024 - 11 * 4096))
     for dry_run in (True, False):
         with pytest.raises(EtlError, match="free"):
-            export(top, small, dry_run=dry_run)
+            export(top, small, dry_run=dry_run, limits=Limits(spare_bytes=0))
     assert [path.name for path in small.iterdir()] == ["filler"]
 
 
 def test_a_drive_that_fills_up_keeps_what_is_whole(top: Path, small: Path, monkeypatch):
     """Where the room ends in the middle the export stops in words, and goes on when there is room."""
-    monkeypatch.setattr(midi_drive, "check_room", lambda *_: None)
-    monkeypatch.setattr(midi_drive, "BATCH_FILES", 2)
+    monkeypatch.setattr(midi_drive, "check_room", lambda *_, **__: None)
     (small / "filler").write_bytes(bytes(1536 * 1024 - 7 * 4096))
     with pytest.raises(EtlError, match="no space left"):
-        export(top, small)
+        export(top, small, limits=Limits(copied_files=2))
     assert not list(small.rglob("*.tmp"))
     there = {name: blob for name, blob in files(small).items() if name != "filler"}
     assert there.items() <= files(top / "drive").items()

@@ -11,10 +11,10 @@ import pytest
 import soundfile as sf
 
 from etl.audio.sonic import describe
-from etl.exports.pictures import plot_overview, plot_track
+from etl.exports.pictures import Coloring, plot_overview, plot_track
 from etl.pipelines.audio.describe import as_row
-from etl.pipelines.audio.sonic import _FEATURE_SCHEMA
 from etl.runtime.errors import EtlError
+from etl.store.sonic_features import FEATURE_SCHEMA
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def pixels(path: Path) -> Any:
-    """Read a PNG as an array of colours."""
+    """Read a PNG as an array of colors."""
     image = pytest.importorskip("matplotlib.image")
     return image.imread(io.BytesIO(path.read_bytes()))
 
@@ -40,7 +40,7 @@ def test_track_picture_shows_more_than_silence(rock, tmp_path):
 
 
 def test_overview_puts_like_tracks_together(tmp_path):
-    """Two groups of tracks lie apart on the first component; all colours are given."""
+    """Two groups of tracks lie apart on the first component; all colors are given."""
     rng = np.random.default_rng(2)
     rows = []
     for number in range(30):
@@ -50,13 +50,13 @@ def test_overview_puts_like_tracks_together(tmp_path):
             name: (rng.normal(0, 1, 128) + shift).astype(np.float32) for name in row if "vector" in name
         }
         rows.append({**row, **vectors})
-    tracks = pl.DataFrame(rows, schema=_FEATURE_SCHEMA).with_columns(
+    tracks = pl.DataFrame(rows, schema=FEATURE_SCHEMA).with_columns(
         track_id=pl.Series([f"{number:02d}" for number in range(30)]),
         genre=pl.Series([f"Genre {number % 15}" for number in range(30)]),
         artist=pl.lit("x"),
         title=pl.lit("y"),
     )
-    places = plot_overview(tracks, tmp_path / "o.png", colour="genre")
+    places = plot_overview(tracks, tmp_path / "o.png", color=Coloring.GENRE)
     assert (tmp_path / "o.png").read_bytes().startswith(PNG)
     first = places[:, 0]
     assert (np.sign(first[::2] - first.mean()) == -np.sign(first[1::2] - first.mean())).all()
@@ -65,9 +65,9 @@ def test_overview_puts_like_tracks_together(tmp_path):
 def test_an_overview_of_two_tracks_is_refused(tmp_path):
     """Too few tracks give a reason, and no file."""
     row = as_row("x", describe(np.zeros(40_000, dtype=np.float32)))
-    tracks = pl.DataFrame([row, row], schema=_FEATURE_SCHEMA).with_columns(
+    tracks = pl.DataFrame([row, row], schema=FEATURE_SCHEMA).with_columns(
         track_id=pl.Series(["a", "b"]), genre=pl.lit("g"), artist=pl.lit("x"), title=pl.lit("y")
     )
     with pytest.raises(EtlError, match="says nothing"):
-        plot_overview(tracks, tmp_path / "o.png", colour="key")
+        plot_overview(tracks, tmp_path / "o.png", color=Coloring.KEY)
     assert not list(tmp_path.iterdir())

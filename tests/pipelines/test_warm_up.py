@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 SAMPLE = ROOT / "etl" / "sample" / "billboard_chordonomicon.csv"
 
 
-def etl_runs(*arguments: str | Path, **environment: str) -> str:
-    """Run a command, which must end well, and give what it printed."""
+def etl_says(*arguments: str | Path, **environment: str) -> tuple[str, str]:
+    """Run a command, which must end well, and give what it printed, and what it showed of its progress."""
     run = subprocess.run(
         [sys.executable, "-m", "etl", *map(str, arguments)],
         env=os.environ | environment,
@@ -31,12 +31,22 @@ def etl_runs(*arguments: str | Path, **environment: str) -> str:
         check=False,
     )
     assert run.returncode == 0, run.stderr
-    return run.stdout
+    return run.stdout, run.stderr
+
+
+def etl_runs(*arguments: str | Path, **environment: str) -> str:
+    """Run a command, which must end well, and give what it printed."""
+    return etl_says(*arguments, **environment)[0]
 
 
 def code_files(folder: Path) -> dict[str, int]:
     """Give the files of compiled code and when each was written."""
     return {path.name: path.stat().st_mtime_ns for path in folder.iterdir() if path.name != LOCK}
+
+
+def etl_code(folder: Path) -> dict[str, int]:
+    """Give those of this package: other tests compile functions of their own at the same time."""
+    return {name: when for name, when in code_files(folder).items() if name.startswith("etl.")}
 
 
 def a_midi_file(path: Path) -> None:
@@ -71,7 +81,7 @@ def test_after_a_warm_up_no_run_compiles_anything(tmp_path):
     assert "functions compiled in all:" in etl_runs("warm-up")
     folder = writable_folder()
     assert folder is not None
-    before = code_files(folder)
+    before = etl_code(folder)
     assert {name.split(".")[1] for name in before} >= {"audio", "chords", "exports", "midi"}
     database = tmp_path / "music.duckdb"
     etl_runs(
@@ -82,26 +92,31 @@ def test_after_a_warm_up_no_run_compiles_anything(tmp_path):
     etl_runs("midi", "run", tmp_path / "a.mid", "--library", tmp_path / "midi", "--db", database)
     clicks(tmp_path / "music", 2)
     etl_runs("library", "run", tmp_path / "music", "-o", tmp_path / "sonic.npz", "--db", database)
-    assert code_files(folder) == before
+    assert etl_code(folder) == before
 
 
 @pytest.mark.parametrize("workers", ["2", "8"])
 def test_a_first_run_of_many_workers_leaves_a_sound_cache(tmp_path, workers):
-    """Each function is kept once, none of another package; the next run loads it and finds the same."""
+    """Each function is kept once, none of another package; the next run loads it and finds the same.
+
+    The first says how far it has compiled, the next does not compile.
+    """
     clicks(tmp_path / "music", 8)
     place = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
     question = (
         "query",
         "SELECT parse_filename(path) AS name, md5(vector_whole::VARCHAR) FROM library ORDER BY path",
     )
-    found = []
+    found, shown = [], []
     for run in ("first", "second"):
         database = tmp_path / f"{run}.duckdb"
-        etl_runs(
+        _, progress = etl_says(
             "library", "run", tmp_path / "music", "-o", tmp_path / f"{run}.npz",
             "--workers", workers, "--db", database, **place,
         )  # fmt: skip
+        shown.append(progress)
         found.append((etl_runs(*question, "--db", database), code_files(tmp_path / "cache" / "music-etl")))
+    assert ["compiling the analysis" in progress for progress in shown] == [True, False]
     assert found[0] == found[1]
     assert found[0][0].count(".wav") == 8
     assert all(name.startswith("etl.audio.") for name in found[0][1])

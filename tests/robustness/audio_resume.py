@@ -3,8 +3,8 @@
     python -m tests.robustness.audio_resume [FILES=300] [SEED=11] [KILLS=10]
 
 Twelve seconds a file. One kill in five
-comes within a second and a half of the start; the others when the write-ahead log has grown by a random
-number of tracks, and a random part of a second later. Between kills the store is read: what it holds as
+comes within a second and a half of the start; the others when the run has described a random number of
+tracks, and a random part of a second later. Between kills the store is read: what it holds as
 described must never be described again. All processes are waited for, workers too, and no wait is longer than
 two minutes.
 """
@@ -26,10 +26,9 @@ from etl.store.database import open_store
 from tests.support import audio_pieces
 from tests.support.command_line import etl
 from tests.support.figures import show, sizes
+from tests.support.tracks import described_so_far
 
 SECONDS = 12
-TRACK_BYTES = 3000
-"""What a described track adds to the write-ahead log, roughly."""
 
 _LIMIT = 120.0
 
@@ -45,18 +44,14 @@ def described(database: Path) -> dict[str, tuple[int, str]]:
     return {item: (attempts, time_) for item, attempts, time_ in rows}
 
 
-def kill_at_random(command: list[str], log: Path, tracks: float, rng: random.Random) -> bool:
+def kill_at_random(command: list[str], database: Path, tracks: float, rng: random.Random) -> bool:
     """Start a run, kill it, wait for it and its workers; tell whether it lived until then."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    growth = 0.0 if rng.random() < 0.2 else rng.uniform(0.0, tracks) * TRACK_BYTES
+    wanted = 0.0 if rng.random() < 0.2 else rng.uniform(0.0, tracks)
     deadline = time.monotonic() + _LIMIT
-    grown, size = 0, 0
-    while grown < growth and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
-        now = log.stat().st_size if log.exists() else 0
-        grown += max(now - size, 0)
-        size = now
-    time.sleep(rng.uniform(0.0, 0.7 if growth else 1.5))
+    while described_so_far(database) < wanted and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(rng.uniform(0.0, 0.7 if wanted else 1.5))
     alive = process.poll() is None
     children = psutil.Process(process.pid).children(recursive=True) if alive else []
     process.send_signal(signal.SIGKILL)
@@ -90,9 +85,7 @@ def main(count: int, seed: int, wanted: int) -> None:
         progress = []
         kills = 0
         for _ in range(4 * wanted):
-            kills += kill_at_random(
-                command("killed"), folder / "killed.duckdb.wal", 2.0 * count / wanted, rng
-            )
+            kills += kill_at_random(command("killed"), database, 2.0 * count / wanted, rng)
             now = described(database)
             again |= {item for item in seen if now.get(item) != seen[item]}
             seen = now

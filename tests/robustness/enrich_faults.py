@@ -12,13 +12,12 @@ import time
 from pathlib import Path
 
 from etl.chords.keys import KeyMethod
-from etl.pipelines.data3.build import Data3Build, build
+from etl.pipelines.data3.build import build
+from etl.pipelines.data3.request import Data3Build
 from etl.pipelines.enrich.run import Enrichment, enrich
-from etl.runtime.progress import Progress
 from etl.services.politeness.retry import Patience
 from etl.services.settings import ServiceSettings
 from etl.services.spotify import Spotify
-from tests.support.enrichment import Quiet
 from tests.support.figures import show, sizes
 from tests.support.spotify_process import CREDENTIALS, server, stats, write_songs
 
@@ -30,7 +29,6 @@ def main(ids: int, per_cent: int) -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         server("--single-only", "--fault-rate", str(per_cent / 100)) as url,
-        Progress("songs") as progress,
     ):
         here = Path(folder)
         database = here / "music.duckdb"
@@ -44,30 +42,34 @@ def main(ids: int, per_cent: int) -> None:
                 limit=None,
                 force=False,
                 workers=2,
-            ),
-            progress,
+            )
         )
         patience = Patience(
             first_pause=0.001, longest_pause=0.01, jitter=0.0, first_delay=0.001, longest_delay=0.01
         )
         start = time.perf_counter()
-        state = enrich(
-            Enrichment(database=database, command="etl enrich spotify", folder=here, patience=patience),
+        result = enrich(
+            Enrichment(
+                database=database,
+                command="etl enrich spotify",
+                folder=here,
+                patience=patience,
+                limits_file=here / "limits.sqlite",
+            ),
             Spotify(CREDENTIALS, ServiceSettings(url=url, per_second=5000)),
-            Quiet(),
         )
         seconds = time.perf_counter() - start
         counts = stats(url)
-    retries = sum(state.errors.values())
-    least = state.ids + 1  # one batch that is refused
+    retries = sum(result.errors.values())
+    least = result.ids + 1  # one batch that is refused
     beyond = counts["requests"] / (least + retries - 1) - 1
     show(
         {
-            "ids": f"{state.ids:,}, {state.answers}",
-            "faults met": state.errors,
+            "ids": f"{result.ids:,}, {result.answers}",
+            "faults met": result.errors,
             "asked twice after success": counts["repeated"],
             "requests": f"{counts['requests']:,}; {least:,} at least, {retries - 1:,} retries, {beyond:+.2%}",
-            "look-ups": f"{state.ids / seconds:,.0f} ids/s ({seconds:.0f} s)",
+            "look-ups": f"{result.ids / seconds:,.0f} ids/s ({seconds:.0f} s)",
         }
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import threading
 import time
@@ -164,6 +163,21 @@ def test_a_slow_source_delays_no_outcome(kind: CrewKind, ordered: bool):
         assert next(outcomes).result == 4
 
 
+@pytest.mark.parametrize("kind", ISOLATED)
+def test_the_caller_is_heard_while_all_members_are_busy(kind: CrewKind):
+    """Between outcomes come calls, on the thread that takes them, in which finished work can be stored."""
+    calls = []
+
+    def note() -> None:
+        calls.append(threading.current_thread())
+
+    with crew(workers=2, kind=kind, look_seconds=0.05) as members:
+        outcomes = list(members.map(f"{JOBS}:sleep", [0.0, 1.0], in_flight=2, idle=note))
+    assert [outcome.result for outcome in outcomes] == [0.0, 1.0]
+    assert len(calls) >= 5
+    assert set(calls) == {threading.current_thread()}
+
+
 def test_an_error_of_the_source_comes_after_the_outcomes_of_what_it_gave(members: Crew):
     """It is raised as it is."""
 
@@ -194,7 +208,6 @@ def test_a_consumer_that_stops_early_closes_the_source(members: Crew):
     outcomes = members.map(f"{JOBS}:double", items(), in_flight=3)
     next(outcomes)
     outcomes.close()
-    gc.collect()  # inline it is the caller's generator that lets go of it
     assert events[-1] == -1
     assert len(events) < 10
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -58,10 +59,12 @@ class Store:
     def state(self) -> list[tuple[str, int, int]]:
         """Name, size and time of all files of the store."""
         files = []
-        for path in sorted(self.path.parent.rglob("*")):
-            with suppress(FileNotFoundError):
-                files.append((path.name, path.stat().st_size, path.stat().st_mtime_ns))
-        return files
+        for folder, _, names in os.walk(self.path.parent):  # which passes over what goes meanwhile
+            for name in names:
+                with suppress(FileNotFoundError):
+                    found = Path(folder, name).stat()
+                    files.append((name, found.st_size, found.st_mtime_ns))
+        return sorted(files)
 
     def end(self, process: subprocess.Popen[str]) -> tuple[int, float]:
         """Wait for a run; give the items that it did and the seconds that they took."""

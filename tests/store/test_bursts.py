@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import random
 import shutil
+import subprocess
+import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
 
 from etl.runtime.limits import Limits
+from etl.store import service_state
 from etl.store.bursts import writing
 from etl.store.database import open_store, read_store
+from etl.store.journal import read_burst, waiting_bursts
 from etl.store.ledger import Ledger, record_outcomes
 from etl.store.writes import Write
 from tests.store.conftest import Store
@@ -24,6 +31,31 @@ NEVER = Limits(burst_s=1000, burst_items=1000)
 BROKEN = Write(
     "etl.store.runs:write_rejects", frames={"rejects": pl.DataFrame({"source": ["x"]})}, values={"run_id": 1}
 )
+
+KEEPING = """
+import sys, threading
+from pathlib import Path
+import polars as pl
+from etl.runtime.limits import Limits
+from etl.store.bursts import writing
+from etl.store.ledger import record_outcomes
+
+def keep(name):
+    for number in range(1_000_000):
+        item = f"{sys.argv[2]}-{name}-{number}"
+        store.put(record_outcomes("task", "1", pl.DataFrame({"item": [item], "status": ["done"]})))
+        store.keep()
+        sys.stdout.write(f"{item}\\n")
+        sys.stdout.flush()
+
+with writing(Path(sys.argv[1]), "run", {}, limits=Limits(burst_s=0.2)) as store:
+    threads = [threading.Thread(target=keep, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+"""
+"""A run of four threads that says what it has kept: STORE NAME."""
 
 
 def outcome(item: str) -> Write:
@@ -93,6 +125,93 @@ def test_putting_while_reading_waits_for_nobody(store):
             assert Ledger(connection, "task", "1").counts() == {"done": 100}
     assert len(items_done(store.path)) == 100
     assert not store.journal.exists()
+
+
+def test_what_is_kept_is_on_the_disk_while_the_store_stays_closed(store):
+    """It waits in the journal until its burst, comes before what is put later, and is there at the end."""
+    with writing(store.path, "run", {}, limits=NEVER) as run:
+        run.flush()
+        before = store.path.stat().st_mtime_ns
+        for item in ("a", "b"):
+            run.put(service_state.put("service", "account", "last", item), outcome(item))
+            run.keep()
+        assert run.waiting
+        assert store.path.stat().st_mtime_ns == before
+        assert items_done(store.path) == []
+        with run.reading() as connection:
+            assert Ledger(connection, "task", "1").counts() == {"done": 2}
+        run.put(service_state.put("service", "account", "last", "c"), outcome("c"))
+        run.keep()
+        run.put(service_state.put("service", "account", "last", "d"), outcome("d"))
+    assert items_done(store.path) == ["a", "b", "c", "d"]
+    with read_store(store.path) as connection:
+        assert service_state.get(connection, "service", "account", "last") == "d"
+    assert not store.journal.exists()
+
+
+def test_a_long_run_beside_a_notebook_keeps_few_files(store):
+    """Small writes that are kept one by one share files, writes that add up are one; each is there once."""
+    count = 100
+    with store.notebook("read"):
+        with writing(store.path, "run", {}, limits=Limits(burst_s=0.05, patience_s=0.1)) as run:
+            for number in range(count):
+                run.put(replace(outcome(f"{number:03}"), adds_up=True))
+                run.keep()
+                if number == count // 2:
+                    with run.reading() as connection:
+                        assert Ledger(connection, "task", "1").counts() == {"done": number + 1}
+            waiting = waiting_bursts(store.path)
+        assert len(waiting) < count // 10
+        assert sum(len(read_burst(path).writes) for path in waiting) < count // 10
+    store.merge()
+    assert items_done(store.path) == [f"{number:03}" for number in range(count)]
+    with read_store(store.path) as connection:
+        assert connection.sql("SELECT DISTINCT attempts FROM ledger").fetchall() == [(1,)]
+
+
+def test_what_is_kept_is_merged_with_the_next_burst(store):
+    """The journal is emptied at the cadence of bursts, also where nothing else is put."""
+    with writing(store.path, "run", {}, limits=Limits(burst_s=0.3, burst_items=1000)) as run:
+        run.put(outcome("a"))
+        run.keep()
+        until = time.monotonic() + 20
+        while run.waiting and time.monotonic() < until:
+            time.sleep(0.01)
+        assert items_done(store.path) == ["a"]
+
+
+def test_threads_that_keep_at_once_share_a_write(store):
+    """Most of them find that another one's write has theirs in it."""
+    with writing(store.path, "run", {}, limits=NEVER) as run:
+        gate = threading.Barrier(16)
+
+        def keep(number: int) -> None:
+            gate.wait()
+            run.put(outcome(f"{number:02}"))
+            run.keep()
+
+        with ThreadPoolExecutor(16) as threads:
+            list(threads.map(keep, range(16)))
+        assert 1 <= run.waiting < 16
+    assert len(items_done(store.path)) == 16
+
+
+def test_a_kill_loses_nothing_that_was_kept(store):
+    """Whatever four threads said was kept is there, once, after any of five kills."""
+    said: list[str] = []
+    for seed in range(5):
+        command = [sys.executable, "-c", KEEPING, str(store.path), str(seed)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
+            assert run.stdout
+            said += [run.stdout.readline().strip() for _ in range(random.Random(seed).randint(1, 120))]
+            run.kill()
+            said += run.stdout.read().split("\n")[:-1]
+    store.merge()
+    with read_store(store.path) as connection:
+        attempts = dict(connection.sql("SELECT item, attempts FROM ledger").fetchall())
+    assert set(said) <= set(attempts)
+    assert len(attempts) <= len(said) + 5 * 4
+    assert set(attempts.values()) == {1}
 
 
 def test_a_write_that_fails_undoes_its_burst_and_ends_the_run(store):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,8 @@ import pytest
 import etl
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.rejects import REJECT_SCHEMA
+from etl.runtime.watch.log_file import LogFile
+from etl.runtime.watch.progress import Watch
 from etl.store.database import open_store
 from etl.store.runs import add_rejects, recorded_run
 
@@ -29,8 +32,7 @@ def test_run_has_arguments_counts_and_times(connection):
     """What a run did can be looked up."""
     with recorded_run(connection, "build x", {"inputs": ["a"], "path": os.curdir}) as run:
         run.items_in, run.items_out = 5, 4
-        with run.meter.stage("read"):
-            pass
+        run.meter.add("read", 0.5)
         rows = pl.DataFrame([("a", 3, "read", "kind", "why", "raw")], schema=REJECT_SCHEMA, orient="row")
         add_rejects(connection, run, rows)
     [row] = connection.sql("FROM runs").pl().to_dicts()
@@ -94,3 +96,24 @@ def test_closed_store_does_not_hide_the_first_error(connection):
     with pytest.raises(ValueError, match="first"), recorded_run(connection, "build", {}):  # noqa: PT012
         connection.close()
         raise ValueError("first")
+
+
+def test_a_run_tells_its_log_start_rejects_and_end(tmp_path):
+    """A failing run leaves the reject and the error behind; a good one its seconds."""
+    rejects = pl.DataFrame(
+        {"source": ["a.mp3"], "stage": ["sonic"], "category": ["x"], "reason": ["too short"]}
+    )
+    log = LogFile(tmp_path / "x.log")
+    with Watch("etl x", [], [log]), open_store(tmp_path / "s.duckdb") as connection:
+        with recorded_run(connection, "library sonic", {}, log=log) as run:
+            add_rejects(connection, run, rejects)
+        with pytest.raises(OSError, match="gone"), recorded_run(connection, "again", {}, log=log):
+            raise OSError("disk gone")
+        assert connection.sql("SELECT source, line, reason FROM rejects").fetchall() == [
+            ("a.mp3", None, "too short")
+        ]
+    said = [line.split(": ", 1)[1] for line in (tmp_path / "x.log").read_text().splitlines()]
+    assert said[0].startswith("run 1: library sonic started, music-etl ")
+    assert said[1] == "run 1: sonic: a.mp3: too short"
+    assert re.fullmatch(r"run 1: done in \d+\.\d s; 1 rejects", said[2])
+    assert said[4] == "run 2: failed: OSError: disk gone"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SONG = b"MThd" + bytes([0, 0, 0, 6, 0, 0, 0, 1, 0, 96]) + b"MTrk" + bytes([0, 0, 0, 4, 0, 255, 47, 0])
+_OF_THE_STORE = {"above/place/m.duckdb", "above/place/m.duckdb.log"}
 _CLIMBING = ("../evil.mid", "../../evil.mid", "/tmp/evil.mid", "C:\\evil.mid", "a/../../evil.mid")  # noqa: S108
 
 
@@ -136,5 +137,5 @@ def refused(bomb: Path, top: Path) -> dict[str, object]:
         "seconds": round(seconds, 2),
         "refused": dict(reasons),
         "taken": files,
-        "written_beside_the_store": [name for name in left if name != "above/place/m.duckdb"],
+        "written_beside_the_store": [name for name in left if name not in _OF_THE_STORE],
     }

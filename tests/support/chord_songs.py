@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 from hypothesis import strategies as st
 
-from etl.chords.analysis import Harmony, analyse
+from etl.chords.analysis import Harmony, analyze
 from etl.chords.keys import KeyMethod
 from etl.chords.romantext import RomanStyle
 from etl.exports.data3 import HEADER, SOURCE_COLUMNS, LineBuffer, write_data3
@@ -35,9 +35,9 @@ songs = st.lists(tokens, max_size=30).map(" ".join)
 
 
 def harmony(*chords: str | None, statistics: bool = True) -> Harmony:
-    """Analyse songs in one batch with the keys of Krumhansl and Schmuckler."""
+    """Analyze songs in one batch with the keys of Krumhansl and Schmuckler."""
     frame = pl.DataFrame({"chords": pl.Series(chords, dtype=pl.String)})
-    return analyse(frame, method=KeyMethod.KRUMHANSL, statistics=statistics)
+    return analyze(frame, method=KeyMethod.KRUMHANSL, statistics=statistics)
 
 
 def written(batch: Harmony, style: RomanStyle = RomanStyle.HOUSE) -> pl.DataFrame:
@@ -49,8 +49,8 @@ def written(batch: Harmony, style: RomanStyle = RomanStyle.HOUSE) -> pl.DataFram
     return batch.songs.with_columns(texts.select("roman_numerals", "harmonic_fingerprint"))
 
 
-def analysed(*chords: str | None) -> pl.DataFrame:
-    """Give the analysed songs of one batch, with their texts."""
+def analyzed(*chords: str | None) -> pl.DataFrame:
+    """Give the analyzed songs of one batch, with their texts."""
     return written(harmony(*chords))
 
 
@@ -65,5 +65,5 @@ def sample() -> pl.DataFrame:
 
 @cache
 def sample_harmony() -> Harmony:
-    """Analyse the bundled songs in one batch."""
-    return analyse(sample().select("id", "chords"), method=KeyMethod.KRUMHANSL)
+    """Analyze the bundled songs in one batch."""
+    return analyze(sample().select("id", "chords"), method=KeyMethod.KRUMHANSL)

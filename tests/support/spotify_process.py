@@ -57,6 +57,7 @@ def environment(url: str, database: Path, *, per_second: float) -> dict[str, str
     return dict(os.environ) | {
         "ETL_CONFIG": os.devnull,
         "ETL_DB": str(database),
+        "ETL_LIMITS": str(database.with_suffix(".limits.sqlite")),
         "ETL_SPOTIFY_URL": url,
         "ETL_SPOTIFY_PER_SECOND": str(per_second),
         "SPOTIPY_CLIENT_ID": CREDENTIALS.client_id,

@@ -1,38 +1,29 @@
-"""Describe one file, the work of a library worker: hash, decode, analyse, and give plain values."""
+"""Describe one file, the work of a library worker: decode, analyse, and give plain values."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from etl.audio.features import SEGMENTS, Mode
 from etl.audio.signal import SAMPLE_RATE
-from etl.audio.sonic import SEGMENTS, Mode, beat_times, describe
+from etl.audio.sonic import beat_times, describe
 from etl.music.keys import CAMELOT, KEY_NAMES, NO_KEY
 from etl.sources.audio.decode import decode
 
 if TYPE_CHECKING:
     from etl.audio.sonic import Sonic
+    from etl.pipelines.audio.recording import Recording
 
 
-@dataclass(frozen=True)
-class Work:
-    """A file to describe; copies of the same content are one work."""
-
-    content_hash: str
-    path: str
-    mode: Mode
-
-
-def describe_file(work: Work) -> dict[str, Any]:
+def describe_file(recording: Recording) -> dict[str, Any]:
     """Decode and describe a file.
 
     Parameters
     ----------
-    work
+    recording
         What to describe, and how.
 
     Returns
@@ -45,8 +36,7 @@ def describe_file(work: Work) -> dict[str, Any]:
     DecodeError
         If there is nothing to describe; the message says why.
     """
-    _warm_up()
-    return as_row(work.content_hash, describe(decode(Path(work.path)), work.mode))
+    return as_row(recording.content_hash, describe(decode(Path(recording.path)), recording.mode))
 
 
 def as_row(content_hash: str, sonic: Sonic) -> dict[str, Any]:
@@ -76,7 +66,6 @@ def as_row(content_hash: str, sonic: Sonic) -> dict[str, Any]:
     }
 
 
-@cache
-def _warm_up() -> None:
-    """Load compiled kernels and tables once, so that the first file costs what the others do."""
-    describe(np.random.default_rng(0).normal(0, 0.1, 4 * SAMPLE_RATE).astype(np.float32))
+def load(mode: Mode) -> None:
+    """Load compiled code and tables, or compile them, so that the first file costs what the others do."""
+    describe(np.random.default_rng(0).normal(0, 0.1, 4 * SAMPLE_RATE).astype(np.float32), mode)

@@ -31,8 +31,10 @@ from etl.exports.splits import (
     progression_hashes,
     without_straddling,
 )
+from etl.pipelines.data3.export import STAGE, FromSongs, songs_read
 from etl.runtime.disk.folders import atomic_folder, check_replaceable
 from etl.runtime.errors import EtlError
+from etl.store.lexicon import stored_chords, stored_numerals, stored_sections
 from etl.store.songs import build_versions, source_names, stored_songs
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
     import duckdb
     from numpy.typing import NDArray
 
-    from etl.runtime.progress import Progress
+    from etl.runtime.watch.progress import Renderer, Watch
 
 _SURVEYED: Final = ("artist_id", "spotify_artist_id", "main_genre", "n_chords", "chord_ids")
 _COUNTED: Final = ("n_chords", "chord_ids", "numeral_ids", "section_starts", "section_ids")
@@ -52,9 +54,9 @@ _STORED: Final = (
 )
 
 
-@dataclass(frozen=True)
-class DatasetExport:
-    """What to export.
+@dataclass(frozen=True, kw_only=True)
+class DatasetExport(FromSongs):
+    """What to export as a data set.
 
     Attributes
     ----------
@@ -69,9 +71,9 @@ class DatasetExport:
     """
 
     folder: Path
-    seed: int
-    fractions: tuple[float, float, float]
-    force: bool
+    seed: int = 0
+    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
+    force: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,12 +116,7 @@ class _Plan:
     without_chord: int
 
 
-def export_dataset(
-    connection: duckdb.DuckDBPyConnection,
-    source_ids: Sequence[int],
-    request: DatasetExport,
-    progress: Progress,
-) -> WrittenDataset:
+def export_dataset(request: DatasetExport, renderers: Sequence[Renderer] = ()) -> WrittenDataset:
     """Write the data set; the folder appears only when whole.
 
     Raises
@@ -128,25 +125,25 @@ def export_dataset(
         If there is nothing to export, or the folder is not ours to replace; then nothing has changed.
     """
     check_replaceable(request.folder, FILES, force=request.force)
-    plan = _plan(connection, source_ids, request)
-    tokens, numerals, sections = _count_terms(connection, source_ids, plan.split)
-    version, day = build_versions(connection, source_ids)
-    with atomic_folder(request.folder, FILES) as folder:
-        metadata = {"analysis": version, "seed": str(request.seed)}
-        _write_rows(
-            connection,
-            source_ids,
-            folder,
-            plan,
-            (tokens, numerals, sections),
-            metadata=metadata,
-            progress=progress,
-        )
-        facts = _facts(plan, request, version, day, source_names(connection, source_ids))
-        _write_json(folder / "vocabulary.json", vocabulary_json(tokens, numerals, sections))
-        (folder / "README.md").write_text(dataset_card(facts), encoding="utf-8")
-        hashes = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
-        _write_json(folder / "croissant.json", croissant(facts, hashes))
+    with songs_read("etl export dataset", request, renderers) as (
+        connection,
+        source_ids,
+        watch,
+    ):
+        watch.note("surveying the songs")
+        plan = _plan(connection, source_ids, request)
+        watch.note("counting chords, numerals and sections")
+        terms_of_splits = _count_terms(connection, source_ids, plan.split)
+        watch.note("")
+        version, day = build_versions(connection, source_ids)
+        with atomic_folder(request.folder, FILES) as folder:
+            metadata = {"analysis": version, "seed": str(request.seed)}
+            _write_rows(connection, source_ids, folder, plan, terms_of_splits, metadata=metadata, watch=watch)
+            facts = _facts(plan, request, version, day, source_names(connection, source_ids))
+            _write_json(folder / "vocabulary.json", vocabulary_json(*terms_of_splits))
+            (folder / "README.md").write_text(dataset_card(facts), encoding="utf-8")
+            hashes = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
+            _write_json(folder / "croissant.json", croissant(facts, hashes))
     return WrittenDataset(request.folder, facts)
 
 
@@ -160,10 +157,10 @@ def _with_chords(
 
 def _plan(connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int], request: DatasetExport) -> _Plan:
     """Survey the songs and decide where each goes."""
-    chords = connection.sql("SELECT root_pc, quality, bass_pc FROM chord_symbols ORDER BY chord_id").pl()
+    chords = stored_chords(connection)
     roots, basses = (chords[name].fill_null(-1).cast(pl.Int64).to_numpy() for name in ("root_pc", "bass_pc"))
     quality = chords["quality"].rank("dense").cast(pl.Int64)
-    unknown = int(quality.max() or 0) + pl.int_range(1, chords.height + 1, eager=True)
+    unknown = chords.height + pl.int_range(1, chords.height + 1, eager=True)  # each unlike all others
     qualities = quality.fill_null(unknown).to_numpy()
     surveyed, hashes, seen = [], [], 0
     for batch in stored_songs(connection, source_ids, _SURVEYED):
@@ -224,13 +221,11 @@ def _count_terms(
     connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int], split: NDArray[np.int8]
 ) -> tuple[Terms, Terms, Terms]:
     """Count chords, numerals and sections by split, and number them."""
-    symbols = connection.sql(
-        f"SELECT CASE WHEN is_known THEN symbol ELSE '{UNKNOWN}' END FROM chord_symbols ORDER BY chord_id"
-    ).pl()
-    numerals = connection.sql("SELECT numeral FROM numerals ORDER BY numeral_id").pl()
-    tags = connection.sql("SELECT tag FROM sections ORDER BY section_id").pl()
-    no_section = pl.Series([UNKNOWN])  # behind the tags, where index -1 finds it
-    texts = [symbols.to_series(), numerals.to_series(), pl.concat([tags.to_series(), no_section])]
+    symbol = pl.when("is_known").then("symbol").otherwise(pl.lit(UNKNOWN))
+    symbols = stored_chords(connection).select(symbol.alias("symbol"))["symbol"]
+    tags = stored_sections(connection)["tag"]
+    no_section = pl.Series("tag", [UNKNOWN])  # behind the tags, where index -1 finds it
+    texts = [symbols, stored_numerals(connection)["numeral"], pl.concat([tags, no_section])]
     counts = [np.zeros((len(names), len(SPLITS)), np.int64) for names in texts]
     start = 0
     for songs in _with_chords(connection, source_ids, _COUNTED):
@@ -261,7 +256,7 @@ def _write_rows(
     vocabulary: tuple[Terms, Terms, Terms],
     *,
     metadata: dict[str, str],
-    progress: Progress,
+    watch: Watch,
 ) -> None:
     """Write each song to the file of its split."""
     schema = schema_of(DATASET_COLUMNS, metadata)
@@ -275,7 +270,7 @@ def _write_rows(
                 for number, writer in enumerate(writers):
                     writer.write(table.filter(pa.array(split == number)))
                 start += songs.height
-                progress.advance(items=songs.height)
+                watch.advance(STAGE.name, done=songs.height)
 
 
 def _rows(

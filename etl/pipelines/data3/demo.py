@@ -7,21 +7,20 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from etl.pipelines.data3.build import Data3Build, build
+from etl.pipelines.data3.build import build
+from etl.pipelines.data3.request import Data3Build
 from etl.runtime.resources import resource
 from etl.store.database import read_store
 from etl.store.queries import named_query, select
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from etl.pipelines.data3.summary import Summary
-    from etl.runtime.progress import Progress
+    from etl.pipelines.data3.result import BuildResult
+    from etl.runtime.watch.progress import Renderer
 
-_KEYS: Final = (
-    "SELECT key_name AS key, count(*) AS songs FROM song_harmony "
-    "GROUP BY ALL ORDER BY songs DESC, key LIMIT 8"
-)
+_KEYS_SHOWN: Final = 8
 
 
 @dataclass(frozen=True)
@@ -30,22 +29,21 @@ class Demonstration:
 
     Attributes
     ----------
-    request, summary
-        The build and what it did.
+    build
+        What the build did.
     rows
         The first rows of the data3 CSV.
     keys, progressions
-        Answers of two queries: the commonest keys, and the commonest progressions of four chords.
+        The commonest keys, and the commonest progressions of four chords.
     """
 
-    request: Data3Build
-    summary: Summary
+    build: BuildResult
     rows: pl.DataFrame
     keys: pl.DataFrame
     progressions: pl.DataFrame
 
 
-def demonstrate(folder: Path, progress: Progress) -> Demonstration:
+def demonstrate(folder: Path, renderers: Sequence[Renderer] = ()) -> Demonstration:
     """Build the bundled sample into ``folder`` and query it."""
     request = Data3Build(
         inputs=(resource("sample/billboard_chordonomicon.csv"),),
@@ -54,13 +52,17 @@ def demonstrate(folder: Path, progress: Progress) -> Demonstration:
         npz=folder / "data3.npz",
         force=True,
     )
-    summary = build(request, progress)
+    result = build(request, renderers)
     query = named_query("progressions")
     with read_store(folder / "music.duckdb") as connection:
         return Demonstration(
-            request=request,
-            summary=summary,
+            build=result,
             rows=pl.read_csv(request.output, infer_schema=False, n_rows=3),
-            keys=select(connection, _KEYS, {}).pl(),
+            keys=_commonest_keys(result),
             progressions=select(connection, query.sql, query.bind({"n": "4", "limit": "6"})).pl(),
         )
+
+
+def _commonest_keys(result: BuildResult) -> pl.DataFrame:
+    keys = pl.DataFrame({"key": list(result.keys), "songs": list(result.keys.values())})
+    return keys.sort("songs", "key", descending=[True, False]).head(_KEYS_SHOWN)

@@ -8,21 +8,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from etl.chords.analysis import analyse
-from etl.exports.data3 import LineBuffer, write_data3
+from etl.pipelines.data3.block import BlockWork, analyze_block
 from etl.pipelines.data3.build import is_stored
 from etl.runtime.errors import EtlError
 from etl.sources.chords.files import read_blocks
-from etl.sources.chords.rows import limited, parse_block
+from etl.sources.chords.rows import limited
 from etl.store.database import read_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    import polars as pl
-
-    from etl.pipelines.data3.build import Data3Build
+    from etl.pipelines.data3.request import Data3Build
     from etl.sources.chords.files import Source
 
 _SAMPLE_ROWS: Final = 2000
@@ -126,9 +123,7 @@ def estimate(request: Data3Build) -> BuildPlan:
     database = request.database
     return BuildPlan(
         inputs=tuple(PlannedInput(source.path, source.size_bytes) for source in sources),
-        outputs=tuple(
-            PlannedOutput(path, path.exists()) for path in (request.output, request.npz) if path is not None
-        ),
+        outputs=tuple(PlannedOutput(path, path.exists()) for path in request.targets),
         database=None if database is None else PlannedOutput(database, database.exists()),
         known=known,
         problem=problem,
@@ -144,29 +139,29 @@ def _look_up(request: Data3Build, sources: Sequence[Source]) -> tuple[Known, str
     if not request.database.exists():
         return Known.NO_STORE, None
     try:
-        with read_store(request.database) as connection:
+        with read_store(request.database, limits=request.limits) as connection:
             is_known = is_stored(connection, request, sources)
     except EtlError as error:
         return Known.UNREADABLE, error.args[0]
     return (Known.STORED if is_known else Known.MISSING), None
 
 
-def _csv_bytes(request: Data3Build, songs: pl.DataFrame) -> int:
-    """Analyse songs and format them."""
-    harmony = analyse(songs, method=request.method, statistics=bool(request.database or request.npz))
-    return len(write_data3(harmony.songs, harmony.vocabulary, harmony.numerals.texts, LineBuffer()))
-
-
 def _forecast(request: Data3Build, sources: Sequence[Source]) -> Forecast | None:
-    block = next(limited(read_blocks(sources), _SAMPLE_ROWS), None)
+    block = next(limited(read_blocks(sources, limits=request.limits), _SAMPLE_ROWS), None)
     if block is None:
         return None
-    _csv_bytes(request, parse_block(block).songs.head(1))  # what is done once is not timed
+    work = BlockWork(
+        method=request.key_method,
+        style=request.style,
+        statistics=bool(request.database or request.npz),
+        section_keys=request.section_keys,
+    )
+    analyze_block(block, work)  # what is done once is not timed
     started = time.perf_counter()
-    rows = parse_block(block)
-    written = _csv_bytes(request, rows.songs)
+    rows = analyze_block(block, work)
     seconds = time.perf_counter() - started
-    read = len(block.data) if isinstance(block.data, bytearray) else block.bytes_read
+    written = len(rows.lines)
+    read = block.size if isinstance(block.data, bytearray) else block.bytes_read
     total = sum(_plain_size(source) for source in sources)
     songs = round(rows.records * total / max(read, 1))
     songs = min(songs, request.limit or songs)

@@ -12,7 +12,7 @@ import polars as pl
 from etl.chords.key_model import training_data
 from etl.chords.key_scores import calibration_error, parse_key, reliability, scores_by_confidence
 from etl.chords.keys import KeyMethod, with_key
-from etl.chords.tokens import tokenise
+from etl.chords.tokens import tokenize
 from etl.music.keys import NO_KEY
 from etl.runtime.errors import EtlError, ExitCode
 from etl.sources.chords.files import open_source, read_blocks
@@ -106,7 +106,7 @@ def evaluate_keys(
         "without_an_annotated_key": int(keys.size - annotated_songs.sum() - len(unreadable)),
         "with_an_annotation_that_is_not_a_key": len(unreadable),
     }
-    tokens, vocabulary = tokenise(rows["chords"].filter(annotated_songs))
+    tokens, vocabulary = tokenize(rows["chords"].filter(annotated_songs))
     known = keys[keys != NO_KEY]
     scores, reliabilities, errors = {}, {}, {}
     for method in methods:

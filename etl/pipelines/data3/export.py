@@ -1,7 +1,8 @@
-"""Write data3 CSV, matrices and Parquet from the store, without analysing anything again."""
+"""Write data3 CSV, matrices and Parquet from the store, without analyzing anything again."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -12,22 +13,28 @@ import pyarrow as pa
 
 from etl.chords.ragged import Ragged
 from etl.chords.romantext import RomanStyle
-from etl.chords.tokens import tokenise
-from etl.chords.vocabulary import Kind
+from etl.chords.symbols import Kind
+from etl.chords.tokens import tokenize
 from etl.exports.data3 import HEADER, SOURCE_COLUMNS, LineBuffer, write_data3
 from etl.exports.npz import MATRIX_COLUMNS, SongMatrices
 from etl.exports.parquet import SONG_COLUMNS, SongsWriter, schema_of, text_lists
 from etl.exports.song_names import Names, with_names
 from etl.runtime.disk.files import atomic_file, atomic_path
-from etl.store.songs import build_versions, source_names, stored_songs
+from etl.runtime.disk.targets import check_writable
+from etl.runtime.limits import LIMITS, Limits
+from etl.runtime.watch.progress import Stage, Watch
+from etl.store.database import read_store
+from etl.store.lexicon import stored_chords, stored_numerals, stored_sections
+from etl.store.songs import build_versions, source_names, stored_counts, stored_songs, stored_sources
 from etl.store.spotify import known_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import duckdb
+    from numpy.typing import NDArray
 
-    from etl.runtime.progress import Progress
+    from etl.runtime.watch.progress import Renderer
 
 _CSV_COLUMNS: Final = (*SOURCE_COLUMNS, "key", "key_name", "n_chords", "n_unknown", "numeral_ids")
 
@@ -37,6 +44,41 @@ _SPELLED: Final = {"chord_symbols": "chord_ids", "numerals": "numeral_ids", "sec
 _STORED: Final = tuple(
     _SPELLED.get(column.name, column.name) for column in SONG_COLUMNS if column.name != "source"
 )
+
+
+STAGE: Final = Stage("write", "songs")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FromSongs:
+    """Which songs of which store to export.
+
+    Attributes
+    ----------
+    database
+        The store.
+    inputs
+        Files whose songs to export; those of the latest build where none is named.
+    limits
+        How long to wait for the store.
+    """
+
+    database: Path
+    inputs: tuple[Path, ...] = ()
+    limits: Limits = LIMITS
+
+
+@dataclass(frozen=True, kw_only=True)
+class SongExport(FromSongs):
+    """What to export as one file.
+
+    Attributes
+    ----------
+    path
+        The file.
+    """
+
+    path: Path
 
 
 @dataclass(frozen=True)
@@ -55,6 +97,62 @@ class StoredExport:
     songs: int
 
 
+def export_data3(request: SongExport, renderers: Sequence[Renderer] = ()) -> StoredExport:
+    """Write the data3 CSV, the same as a build writes.
+
+    Raises
+    ------
+    EtlError
+        If the store has no such songs, or the file cannot be written.
+    """
+    check_writable(request.path)
+    with songs_read("etl export data3", request, renderers) as read:
+        connection, sources, watch = read
+        songs = 0
+        for batch in write_stored_csv(connection, sources, request.path):
+            songs += batch.height
+            watch.advance(STAGE.name, done=batch.height)
+    return StoredExport(request.path, songs)
+
+
+def export_npz(request: SongExport, renderers: Sequence[Renderer] = ()) -> StoredExport:
+    """Write the matrices; errors as of :func:`export_data3`."""
+    check_writable(request.path)
+    with songs_read("etl export npz", request, renderers) as read:
+        connection, sources, watch = read
+        manifest = {"analysis": build_versions(connection, sources)[0]}
+        songs = write_stored_npz(connection, sources, request.path, manifest, watch)
+    return StoredExport(request.path, songs)
+
+
+def export_parquet(request: SongExport, renderers: Sequence[Renderer] = ()) -> StoredExport:
+    """Write one typed row per song; errors as of :func:`export_data3`."""
+    check_writable(request.path)
+    with songs_read("etl export parquet", request, renderers) as read:
+        songs = _write_stored_parquet(*read, request.path)
+    return StoredExport(request.path, songs)
+
+
+@contextmanager
+def songs_read(
+    title: str, request: FromSongs, renderers: Sequence[Renderer]
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, list[int], Watch]]:
+    """Open the store for an export of songs, and watch it.
+
+    Yields
+    ------
+    connection, source_ids, watch
+        The store, the sources whose songs are wanted, and a watch with the stage :data:`STAGE`.
+    """
+    with Watch(title, [STAGE], renderers) as watch:
+        watch.waiting_for(f"the store {request.database}")
+        with read_store(request.database, limits=request.limits) as connection:
+            watch.waiting_for(None)
+            source_ids = stored_sources(connection, [str(path.resolve()) for path in request.inputs])
+            watch.total(STAGE.name, stored_counts(connection, source_ids)[1])
+            yield connection, source_ids, watch
+
+
 def write_stored_csv(
     connection: duckdb.DuckDBPyConnection,
     source_ids: Sequence[int],
@@ -66,7 +164,7 @@ def write_stored_csv(
     The file appears when the last batch has been taken. It is the same, byte for byte, as the one that the
     build wrote.
     """
-    numerals = connection.sql("SELECT numeral FROM numerals ORDER BY numeral_id").pl()["numeral"].to_list()
+    numerals = stored_numerals(connection)["numeral"].to_list()
     names = stored_names(connection)
     buffer = LineBuffer()
     with atomic_file(path) as output:
@@ -83,9 +181,9 @@ def stored_names(connection: duckdb.DuckDBPyConnection) -> Names:
 
 def _data3_lines(
     songs: pl.DataFrame, numerals: Sequence[str], style: RomanStyle, buffer: LineBuffer
-) -> memoryview:
+) -> NDArray[np.uint8]:
     """Spell numerals and fingerprints from the stored ids; section tags come from the chord string."""
-    tokens, vocabulary = tokenise(songs["chords"])
+    tokens, vocabulary = tokenize(songs["chords"])
     flat = Ragged.from_series(tokens)
     is_tag = vocabulary.kinds[flat.values] == Kind.SECTION
     spelling = flat.values + np.int32(len(numerals))  # tags stand for their own text, behind the numerals
@@ -96,7 +194,11 @@ def _data3_lines(
 
 
 def write_stored_npz(
-    connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int], path: Path, manifest: dict[str, Any]
+    connection: duckdb.DuckDBPyConnection,
+    source_ids: Sequence[int],
+    path: Path,
+    manifest: dict[str, Any],
+    watch: Watch | None = None,
 ) -> int:
     """Write the matrices of stored sources; gives the number of songs."""
     matrices = SongMatrices()
@@ -104,20 +206,21 @@ def write_stored_npz(
     for batch in stored_songs(connection, source_ids, MATRIX_COLUMNS):
         matrices.add(batch)
         songs += batch.height
-    chords = connection.sql("SELECT symbol, is_known FROM chord_symbols ORDER BY chord_id").pl()
-    sections = connection.sql("SELECT tag FROM sections ORDER BY section_id").pl()
+        if watch is not None:
+            watch.advance(STAGE.name, done=batch.height)
+    chords, sections = stored_chords(connection), stored_sections(connection)
     matrices.write(path, chords=chords, sections=sections, manifest=manifest)
     return songs
 
 
-def write_stored_parquet(
-    connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int], path: Path, progress: Progress
+def _write_stored_parquet(
+    connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int], watch: Watch, path: Path
 ) -> int:
-    """Write stored sources as Parquet, one row per song; gives the number of songs."""
+    """Write stored sources as Parquet; gives the number of songs."""
     texts = {
-        "chord_symbols": _texts(connection, "SELECT symbol FROM chord_symbols ORDER BY chord_id"),
-        "numerals": _texts(connection, "SELECT numeral FROM numerals ORDER BY numeral_id"),
-        "section_tags": _texts(connection, "SELECT tag FROM sections ORDER BY section_id"),
+        "chord_symbols": _texts(stored_chords(connection)["symbol"]),
+        "numerals": _texts(stored_numerals(connection)["numeral"]),
+        "section_tags": _texts(stored_sections(connection)["tag"]),
     }
     schema = schema_of(SONG_COLUMNS, {"analysis": build_versions(connection, source_ids)[0]})
     with atomic_path(path) as temporary, SongsWriter(temporary, schema) as writer:
@@ -128,9 +231,9 @@ def write_stored_parquet(
                     spelled = text_lists(Ragged.from_series(songs[ids]), texts[column])
                     table = table.append_column(column, spelled)
                 writer.write(table)
-                progress.advance(items=songs.height)
+                watch.advance(STAGE.name, done=songs.height)
     return writer.rows
 
 
-def _texts(connection: duckdb.DuckDBPyConnection, query: str) -> pa.Array:
-    return pa.array(connection.sql(query).pl().to_series().to_list(), pa.string())
+def _texts(texts: pl.Series) -> pa.Array:
+    return pa.array(texts.to_list(), pa.string())

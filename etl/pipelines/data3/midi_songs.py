@@ -1,52 +1,61 @@
-"""Hand the chords of the MIDI library to the chord analysis, as songs of a Chordonomicon file."""
+"""The chords of the MIDI library as an input of a build, with the keys that the notes gave."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+import hashlib
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from etl.chords.keys import given_keys
+from etl.chords.keys import GIVEN_POSTERIOR
 from etl.exports.data3 import SOURCE_COLUMNS
-from etl.runtime.disk.files import atomic_path
 from etl.runtime.errors import EtlError
+from etl.sources.chords.files import Source
 from etl.store.database import read_store
+from etl.store.midi_songs import midi_songs
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-FILE_NAME: Final = "midi_songs.csv"
+    from etl.runtime.limits import Limits
 
 
-class MidiSongs(NamedTuple):
-    """The songs of the MIDI library: a chord CSV, and their keys for `etl.chords.keys.with_given_keys`."""
-
-    path: Path
-    keys: pl.DataFrame
-
-
-def write_midi_songs(database: Path) -> MidiSongs:
-    """Write the chords of all MIDI files that have some, beside the store; give the file and the keys.
+def midi_source(database: Path, *, keys: bool, limits: Limits) -> Source:
+    """Read the chords of all MIDI files that have some; the store stands for the source.
 
     ``id`` is the content hash, ``chords`` the symbols; the other eight columns are empty.
+
+    Parameters
+    ----------
+    database
+        The store with the MIDI library.
+    keys
+        Whether the keys that the notes gave go with the songs.
+    limits
+        How long to wait for the store.
 
     Raises
     ------
     EtlError
-        If there are none.
+        If there are none, or the store cannot be read.
     """
-    with read_store(database) as connection:
-        songs: pl.DataFrame = connection.sql(
-            "SELECT sha256 AS id, array_to_string(chords, ' ') AS chords, key, key_posterior "
-            "FROM midi_analysis WHERE len(chords) > 0 ORDER BY sha256"
-        ).pl()
+    with read_store(database, limits=limits) as connection:
+        songs = midi_songs(connection)
     if songs.is_empty():
         raise EtlError(f"{database} has no MIDI files with chords.", "Fill it with `etl midi run SOURCE`.")
-    target = database.with_name(FILE_NAME)
-    with atomic_path(target) as temporary:
-        songs.select(
-            pl.col(name) if name in {"id", "chords"} else pl.lit(None, pl.String).alias(name)
-            for name in SOURCE_COLUMNS
-        ).write_csv(temporary)
-    keyed = songs.filter(pl.col("key").is_not_null())
-    return MidiSongs(target, given_keys(keyed["id"], keyed["key_posterior"].to_numpy()))
+    table = songs.select(
+        *(name if name in songs.columns else pl.lit(None, pl.String).alias(name) for name in SOURCE_COLUMNS),
+        *([pl.col("key_posterior").alias(GIVEN_POSTERIOR)] if keys else []),
+    ).to_arrow()
+    return Source(
+        database,
+        SOURCE_COLUMNS,
+        SOURCE_COLUMNS,
+        kind="table",
+        compression=None,
+        size_bytes=table.nbytes,
+        mtime_ns=0,
+        table=table,
+        kept=(GIVEN_POSTERIOR,) if keys else (),
+        digest=hashlib.sha256(songs.write_ipc(None).getbuffer()).hexdigest(),
+    )

@@ -1,10 +1,14 @@
-"""Keep analysed songs in the store and as matrices, on a thread of its own beside the analysis."""
+"""Where analyzed songs go beside the CSV: into the store and into matrices, on a thread of their own.
+
+Songs are numbered with the store's lexicon, then inserted and collected, a few batches behind the analysis at
+most. The store commits when the context is left cleanly; until then nobody sees anything of it.
+"""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from etl.chords.lexicon import Lexicon
 from etl.exports.npz import SongMatrices
@@ -21,11 +25,15 @@ if TYPE_CHECKING:
 
     from etl.chords.analysis import Harmony
     from etl.runtime.disk.files import BinaryFile
-    from etl.runtime.meter import Meter
+    from etl.runtime.watch.progress import Watch
+
+STAGE: Final = "store"
+
+_BATCHES_BEHIND: Final = 6
 
 
-class SongKeeper:
-    """Takes analysed songs in input order; the store commits when the context is left cleanly.
+class SongStorage:
+    """Takes analyzed songs in input order.
 
     Parameters
     ----------
@@ -35,8 +43,8 @@ class SongKeeper:
         Names of the sources, whose earlier songs are replaced.
     matrices
         Whether to collect matrices.
-    meter
-        Counts the time spent, as ``store``.
+    watch
+        Has the stage :data:`STAGE`.
     """
 
     def __init__(
@@ -45,12 +53,12 @@ class SongKeeper:
         sources: Sequence[str],
         *,
         matrices: bool,
-        meter: Meter,
+        watch: Watch,
     ) -> None:
         self._connection = connection
         self._sources = sources
         self._matrices = SongMatrices() if matrices else None
-        self._meter = meter
+        self._watch = watch
         self._writer: SongWriter | None = None
         self._lexicon = Lexicon()
         self._stack = ExitStack()
@@ -61,7 +69,7 @@ class SongKeeper:
                 stack.enter_context(transaction(self._connection))
                 self._writer = SongWriter(self._connection, self._sources)
                 self._lexicon = self._writer.lexicon
-            self._later = stack.enter_context(Background(waiting=6))
+            self._later = stack.enter_context(Background(waiting=_BATCHES_BEHIND))
             self._stack = stack.pop_all()
         return self
 
@@ -72,35 +80,37 @@ class SongKeeper:
 
     @property
     def wants_songs(self) -> bool:
-        """Whether there is anything to keep songs in."""
+        """Whether there is anything to put songs into."""
         return self._writer is not None or self._matrices is not None
 
     def add(self, source: str, harmony: Harmony, rows_in: int) -> None:
-        """Keep a batch of one source."""
+        """Hand over a batch of one source."""
         if self.wants_songs:
             slim = harmony.songs.drop("readings")
-            self._later(self._keep, source, replace(harmony, songs=slim), rows_in)
+            self._watch.advance(STAGE, waiting=slim.height)
+            self._later(self._add, source, replace(harmony, songs=slim), rows_in)
 
-    def _keep(self, source: str, harmony: Harmony, rows_in: int) -> None:
-        with self._meter.stage("store"):
+    def _add(self, source: str, harmony: Harmony, rows_in: int) -> None:
+        with self._watch.timed(STAGE):
             songs = self._lexicon.encode(harmony)
             if self._writer:
                 self._writer.add(source, songs, rows_in)
             if self._matrices:
                 self._matrices.add(songs)
+        self._watch.advance(STAGE, done=songs.height, waiting=-songs.height)
 
     def wait(self) -> None:
-        """Wait until all is kept that was added."""
+        """Wait until all is done that was handed over."""
         self._later.wait()
-
-    def write_matrices(self, file: BinaryFile, manifest: Mapping[str, Any]) -> None:
-        """Write the matrices to an open file."""
-        if self._matrices:
-            chords, sections = self._lexicon.chord_table(), self._lexicon.section_table()
-            self._matrices.write_to(file, chords=chords, sections=sections, manifest=manifest)
 
     def finish(self, sources: pl.DataFrame, then: Callable[[], None]) -> None:
         """Begin to write what the songs refer to, as :meth:`etl.store.songs.SongWriter.finish`; then more."""
         if self._writer:
             self._later(self._writer.finish, sources)
             self._later(then)
+
+    def write_matrices(self, file: BinaryFile, manifest: Mapping[str, Any]) -> None:
+        """Write the matrices to an open file."""
+        if self._matrices:
+            chords, sections = self._lexicon.chord_table(), self._lexicon.section_table()
+            self._matrices.write_to(file, chords=chords, sections=sections, manifest=manifest)

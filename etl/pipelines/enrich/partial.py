@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from etl.runtime.errors import EtlError, ExitCode
-from etl.runtime.progress import duration
+from etl.runtime.watch.format import duration
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from etl.pipelines.enrich.state import EnrichmentState
+    from etl.pipelines.enrich.result import EnrichmentResult
     from etl.services.errors import ParkedError
 
 
@@ -28,19 +28,41 @@ def partial_path(folder: Path, songs: int, now: datetime) -> Path:
     return folder / f"data3_partial_{now:%Y%m%d_%H%M%S}_{songs:,}_songs.csv"
 
 
-def parked_error(parked: ParkedError, state: EnrichmentState, partial: Path | None, command: str) -> EtlError:
+class ServiceParkedError(EtlError):
+    """Nothing more may be asked now.
+
+    Parameters
+    ----------
+    message, hint
+        As of any error.
+    reason
+        What the service said.
+    not_before
+        When it may be asked again, seconds since the epoch.
+    """
+
+    def __init__(self, message: str, hint: str, *, reason: str, not_before: float) -> None:
+        super().__init__(message, hint, exit_code=ExitCode.PARKED)
+        self.reason = reason
+        self.not_before = not_before
+
+
+def parked_error(
+    parked: ParkedError, result: EnrichmentResult, partial: Path | None, command: str
+) -> ServiceParkedError:
     """Say why nothing more may be asked, what there is by now, and when to come back with which command."""
     until = datetime.fromtimestamp(parked.not_before).astimezone()
     rest = duration(max(0.0, parked.not_before - time.time()))
-    lines = [f"What was fetched is kept: {state.songs_settled:,} of {state.songs:,} songs are complete."]
+    lines = [f"What was fetched is kept: {result.songs_settled:,} of {result.songs:,} songs are complete."]
     if partial is not None:
         lines.append(f"All songs as far as they are known are in {partial}.")
     lines += [
         f"Come back after {until:%Y-%m-%d %H:%M:%S %Z} (in {rest}) with:\n  {command}",
-        "With --wait it sleeps until then and goes on by itself.",
+        "With --wait it waits until then and continues automatically.",
     ]
-    return EtlError(
+    return ServiceParkedError(
         f"{parked.service} refuses further requests for now ({parked.reason}).",
         "\n".join(lines),
-        exit_code=ExitCode.PARKED,
+        reason=parked.reason,
+        not_before=parked.not_before,
     )

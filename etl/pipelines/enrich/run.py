@@ -2,7 +2,8 @@
 
 The songs' valid ids are asked about once each, in order of value. Whatever ends the run (the last id, the
 budget, a rate limit, a signal, a kill), every answer that came in is in the store, and the next run goes on
-from there. While a run sleeps it does not hold the store.
+from there. The store is open only for moments; between two stretches of asking, while the service is parked,
+not even other writers are kept out.
 """
 
 from __future__ import annotations
@@ -11,22 +12,28 @@ import threading
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from etl.chords.romantext import RomanStyle
 from etl.pipelines.data3.export import write_stored_csv
 from etl.pipelines.enrich.ask import look_up_all
-from etl.pipelines.enrich.partial import parked_error, partial_path
+from etl.pipelines.enrich.partial import ServiceParkedError, parked_error, partial_path
 from etl.pipelines.enrich.plan import plan
-from etl.pipelines.enrich.state import EnrichmentState
-from etl.pipelines.enrich.store import StoredState, writing
+from etl.pipelines.enrich.result import EnrichmentResult
+from etl.pipelines.enrich.state import StoredState
 from etl.runtime.errors import EtlError, ExitCode
+from etl.runtime.limits import LIMITS, Limits
+from etl.runtime.watch.log_file import LogFile, log_path
+from etl.runtime.watch.progress import Stage, Watch
 from etl.runtime.work.signals import stop_on_signals
 from etl.services.errors import AppError, BudgetSpentError, ParkedError, StoppedError
 from etl.services.politeness.gate import QUOTA_KEY, Gate
 from etl.services.politeness.rates import Permits
 from etl.services.politeness.retry import Patience
+from etl.services.settings import limits_path
 from etl.store.answers import answer_schema, answered_ids, coverage, put_answers
+from etl.store.bursts import writing
+from etl.store.run_lock import RunLockedError
 from etl.store.runs import keep_progress
 from etl.store.songs import stored_counts, stored_sources
 
@@ -34,11 +41,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from etl.pipelines.enrich.store import EnrichmentStore
+    from etl.runtime.watch.progress import Renderer
     from etl.services.contract import Answer, Service
     from etl.services.errors import ServiceError
+    from etl.store.bursts import BurstWriter
 
-_COUNTDOWN_STEP: Final = 0.25
+_STAGES: Final = (Stage("plan", "ids"), Stage("ask", "ids"), Stage("export", "songs"))
+_NOTABLE_PAUSE: Final = 1.0  # seconds; shorter pauses are not worth a word
 
 
 @dataclass(frozen=True)
@@ -69,12 +78,14 @@ class Enrichment:
         Sleep while the service is parked and go on, in place of ending.
     partial_every
         Write a partial CSV after so many more songs are settled.
-    count_every
-        Seconds between two counts of the settled songs.
     patience
         How long requests may take.
     contact
         Whom the service can write to; part of the User-Agent.
+    limits_file
+        Record of the requests of all runs, whichever their store.
+    limits
+        How often the store is written, and settled songs are counted.
     """
 
     database: Path
@@ -88,54 +99,46 @@ class Enrichment:
     priority: Mapping[str, Sequence[str]] = field(default_factory=dict)
     wait: bool = False
     partial_every: int = 50_000
-    count_every: float = 10.0
     patience: Patience = field(default_factory=Patience)
     contact: str | None = None
+    limits_file: Path = field(default_factory=limits_path)
+    limits: Limits = LIMITS
 
 
-class Display(Protocol):
-    """Shows an enrichment while it lasts; called on the main thread several times a second."""
-
-    def show(self, state: EnrichmentState) -> None:
-        """Show how it stands."""
-
-    def wrote_partial(self, path: Path) -> None:
-        """Tell of a partial CSV."""
-
-    def could_not_write_partial(self, error: EtlError) -> None:
-        """Tell why there is none; the asking goes on."""
-
-
-def limits_path(database: Path) -> Path:
-    """Where the record of requests is kept: beside the store."""
-    return database.with_name(f"{database.name}.limits.sqlite")
-
-
-def enrich(request: Enrichment, service: Service, display: Display) -> EnrichmentState:
+def enrich(request: Enrichment, service: Service, renderers: Sequence[Renderer] = ()) -> EnrichmentResult:
     """Ask a service about the songs' ids.
+
+    Parameters
+    ----------
+    request
+        What to do.
+    service
+        Whom to ask; not connected yet.
+    renderers
+        Where the run is shown.
 
     Returns
     -------
-    EnrichmentState
+    EnrichmentResult
         At the end of the ids or of the budget.
 
     Raises
     ------
     EtlError
-        With exit code 75 when the service is parked; when it refuses the app.
+        With exit code 75 when the service is parked, or another run writes to the store; with 69 when the
+        service refuses the app.
     KeyboardInterrupt
         After SIGINT or SIGTERM, when all that was fetched is stored.
     """
     stop = threading.Event()
-    arguments = {
-        "service": service.name,
-        "budget": request.budget,
-        "priority": dict(request.priority),
-        "wait": request.wait,
-        "output": request.output,
-    }
+    command = f"enrich {service.name}"
+    log = LogFile(log_path(request.database))
     known = StoredState(service)
-    with stop_on_signals(stop), Permits(limits_path(request.database), service) as permits:
+    with (
+        stop_on_signals(stop),
+        Permits(request.limits_file, service) as permits,
+        Watch(f"etl {command}", _STAGES, [*renderers, log]) as watch,
+    ):
         gate = Gate(
             service.title,
             permits,
@@ -146,164 +149,197 @@ def enrich(request: Enrichment, service: Service, display: Display) -> Enrichmen
             contact=request.contact,
         )
         service.connect(gate)
-        enricher = _Enricher(request, service, gate, display)
-        while not enricher.is_done:
+        enricher = _Enricher(request, service, gate, watch)
+        has_rested = False
+        while True:
+            watch.waiting_for(f"the store {request.database}")
             try:
                 with (
-                    writing(request.database, f"enrich {service.name}", arguments) as store,
+                    writing(
+                        request.database, command, _arguments(request), limits=request.limits, log=log
+                    ) as store,
                     known.kept_in(store),
                 ):
+                    watch.waiting_for(None)
                     enricher.ask(store)
-            except EtlError as error:
-                if error.exit_code != ExitCode.PARKED or not request.wait:
+            except ServiceParkedError as error:
+                if not request.wait:
                     raise
-                enricher.sleep()
-    return enricher.state
+                enricher.rest(f"{service.title}: {error.reason}", error.not_before)
+            except RunLockedError as error:
+                if not has_rested:
+                    raise
+                # Another run began meanwhile.
+                enricher.rest(str(error.args[0]), time.time() + request.limits.patience_s)
+            else:
+                return enricher.result
+            has_rested = True
+
+
+def _arguments(request: Enrichment) -> dict[str, object]:
+    return {
+        "budget": request.budget,
+        "priority": dict(request.priority),
+        "wait": request.wait,
+        "output": request.output,
+    }
 
 
 class _Enricher:
-    """One run: the plan, the asking, and what is written on the way."""
+    """One enrichment: the plan, the asking, and what is written on the way."""
 
-    def __init__(self, request: Enrichment, service: Service, gate: Gate, display: Display) -> None:
-        self.state = EnrichmentState()
+    def __init__(self, request: Enrichment, service: Service, gate: Gate, watch: Watch) -> None:
+        self.result = EnrichmentResult()
         self._request = request
         self._service = service
         self._gate = gate
-        self._display = display
+        self._watch = watch
         self._sent_before = gate.permits.sent_last_day()
         self._next_count = 0.0
         self._partial_due = 0
+        self._exported = 0
 
-    @property
-    def is_done(self) -> bool:
-        """Whether all is known, or the budget is spent."""
-        return self.state.stage == "done"
-
-    def ask(self, store: EnrichmentStore) -> None:
+    def ask(self, store: BurstWriter) -> None:
         """Ask about everything that is open, and write the CSV.
 
         Raises
         ------
-        EtlError
-            With exit code 75 when the service must rest.
+        ServiceParkedError
+            When the service must rest.
         """
         try:
             self._ask(store)
         finally:
-            state, run = self.state, store.run
+            result, run = self.result, store.run
             run.items_in, run.items_out, run.items_rejected = (
-                state.ids,
-                state.answered,
-                state.answers["error"],
+                result.ids,
+                result.answered,
+                result.answers["error"],
             )
-            store.put(keep_progress(run.run_id, state.as_dict()))
-
-    def sleep(self) -> None:
-        """Wait until the service may be asked again."""
-        self._stage("waiting")
-        while (left := (self.state.parked_until or 0.0) - time.time()) > 0:
-            if self._gate.stop.wait(min(left, _COUNTDOWN_STEP)):
-                raise KeyboardInterrupt
             self._show()
-        self.state.parked_until = None
+            store.put(keep_progress(run.run_id, self._watch.snapshot().as_json()))
 
-    def _ask(self, store: EnrichmentStore) -> None:
-        service = self._service
-        self._stage("planning")
-        self._count_songs(store)
-        self._partial_due = self._partial_due or self.state.songs_settled + self._request.partial_every
-        with store.reading() as connection:
-            if not self.state.answered:
-                self.state.cached = answered_ids(connection, service.name, service.kinds)
-            parts = plan(connection, service, self._request.priority)
-            schemas = {kind: answer_schema(connection, service.name, kind) for kind in service.kinds}
-        self.state.begin_asking(sum(len(ids) for _, ids in parts))
-        self._stage("asking")
+    def rest(self, why: str, until: float) -> None:
+        """Do nothing until a time, in seconds since the epoch."""
+        self._watch.waiting_for(why, until=until)
+        if self._gate.stop.wait(max(0.0, until - time.time())):
+            raise KeyboardInterrupt
+
+    def _ask(self, store: BurstWriter) -> None:
+        service, watch = self._service, self._watch
+        with watch.timed("plan"):
+            self._count_songs(store)
+            with store.reading() as connection:
+                if not self.result.answered:
+                    self.result.cached = answered_ids(connection, service.name, service.kinds)
+                parts = plan(connection, service, self._request.priority)
+                schemas = {kind: answer_schema(connection, service.name, kind) for kind in service.kinds}
+        self._partial_due = self._partial_due or self.result.songs_settled + self._request.partial_every
+        open_ids = sum(len(ids) for _, ids in parts)
+        self.result.ids = self.result.answered + open_ids
+        watch.advance("plan", done=open_ids)
+        watch.total("ask", self.result.ids)
 
         def keep(answers: list[Answer]) -> None:
-            store.put(*put_answers(service.name, answers, schemas))
-            self.state.count(answers)
+            store.put(*put_answers(service.name, answers, schemas), items=len(answers))
+            store.keep()
+            self.result.count(answers)
+            watch.advance(
+                "ask", done=len(answers), errors=sum(answer.status == "error" for answer in answers)
+            )
 
         def tick() -> None:
             if time.monotonic() >= self._next_count:
                 self._count_songs(store)
-                if self.state.songs_settled >= self._partial_due:
+                if self.result.songs_settled >= self._partial_due:
                     self._write_partial(store)
+            self._show_pause()
             self._show()
 
-        ended = look_up_all(service, parts, keep, stop=self._gate.stop, tick=tick)
+        with watch.timed("ask"):
+            ended = look_up_all(service, parts, keep, stop=self._gate.stop, tick=tick)
+        watch.waiting_for(None)
         self._count_songs(store)
         if isinstance(ended, ParkedError):
-            self.state.parked_until = ended.not_before
             # A run that was parked from the start knows nothing that an earlier one has not written.
             partial = self._write_partial(store) if self._gate.traffic.requests else None
-            raise parked_error(ended, self.state, partial, self._request.command)
+            raise parked_error(ended, self.result, partial, self._request.command)
         _raise_unless_finished(service, ended)
-        if self._request.output is not None and (self.state.answered or not self._request.output_is_fresh):
-            self._stage("exporting")
+        if self._request.output is not None and (self.result.answered or not self._request.output_is_fresh):
             self._export(store, self._request.output)
-        self._stage("done")
 
-    def _export(self, store: EnrichmentStore, path: Path) -> None:
-        with store.reading() as connection:
+    def _export(self, store: BurstWriter, path: Path) -> None:
+        with self._watch.timed("export"), store.reading() as connection:
             sources = stored_sources(connection, self._request.sources)
-            for _ in write_stored_csv(connection, sources, path, self._request.style):
+            self._watch.total("export", self._exported + stored_counts(connection, sources)[1])
+            for songs in write_stored_csv(connection, sources, path, self._request.style):
                 if self._gate.stop.is_set():
                     raise KeyboardInterrupt
-                self._show()
-        self.state.written.append(path)
+                self._exported += songs.height
+                self._watch.advance("export", done=songs.height)
+        self.result.written.append(path)
 
-    def _count_songs(self, store: EnrichmentStore) -> None:
+    def _count_songs(self, store: BurstWriter) -> None:
         with store.reading() as connection:
             covered = coverage(connection, self._service.name, self._service.kinds)
-        self.state.songs, self.state.songs_settled = covered.songs, covered.settled
-        self._next_count = time.monotonic() + self._request.count_every
+        self.result.songs, self.result.songs_settled = covered.songs, covered.settled
+        self._next_count = time.monotonic() + self._request.limits.count_s
 
-    def _write_partial(self, store: EnrichmentStore) -> Path | None:
+    def _write_partial(self, store: BurstWriter) -> Path | None:
         """Write all songs as far as they are known; a full disk must not end the asking."""
         with store.reading() as connection:
             songs = stored_counts(connection, stored_sources(connection, self._request.sources))[1]
         if not songs:
             return None
-        stage = self.state.stage
-        self._stage("exporting")
-        self._partial_due = self.state.songs_settled + self._request.partial_every
+        self._partial_due = self.result.songs_settled + self._request.partial_every
         path = partial_path(self._request.folder, songs, datetime.now().astimezone())
         try:
             self._export(store, path)
         except EtlError as error:
-            self.state.errors["partial CSV"] = self.state.errors.get("partial CSV", 0) + 1
-            self._display.could_not_write_partial(error)
+            self.result.errors["partial CSV"] = self.result.errors.get("partial CSV", 0) + 1
+            self._watch.say(f"no partial CSV: {error}")
             return None
-        else:
-            self._display.wrote_partial(path)
-            return path
-        finally:
-            self._stage(stage)
+        self._watch.say(f"partial CSV: {path}")
+        return path
 
-    def _stage(self, stage: str) -> None:
-        self.state.stage = stage
-        self._show()
+    def _show_pause(self) -> None:
+        pause = self._gate.pause
+        if pause < _NOTABLE_PAUSE:
+            self._watch.waiting_for(None)
+        else:
+            self._watch.waiting_for(self._service.title, until=time.time() + pause)
 
     def _show(self) -> None:
-        state, gate = self.state, self._gate
-        state.requests = gate.traffic.requests
-        state.errors |= gate.traffic.troubles
+        result, gate = self.result, self._gate
+        result.requests = gate.traffic.requests
+        result.errors |= gate.traffic.troubles
         used = {
-            self._request.budget: state.requests,
-            gate.state.get(QUOTA_KEY): self._sent_before + state.requests,
+            self._request.budget: result.requests,
+            gate.state.get(QUOTA_KEY): self._sent_before + result.requests,
         }
         left = [bound - requests for bound, requests in used.items() if bound is not None]
-        state.requests_left = max(0, min(left)) if left else None
-        self._display.show(state)
+        result.requests_left = max(0, min(left)) if left else None
+        troubles = ", ".join(f"{count:,} {category}" for category, count in sorted(result.errors.items()))
+        self._watch.figures(
+            requests=result.requests,
+            requests_left=result.requests_left,
+            found=result.answers["found"],
+            gone=result.answers["gone"],
+            known_before=result.cached,
+            songs=result.songs,
+            songs_complete=result.songs_settled,
+            troubles=troubles or None,
+        )
 
 
 def _raise_unless_finished(service: Service, ended: ServiceError | None) -> None:
     if isinstance(ended, StoppedError):
         raise KeyboardInterrupt
     if isinstance(ended, AppError):
-        raise EtlError(str(ended), ended.hint)
+        raise EtlError(str(ended), ended.hint, exit_code=ExitCode.UNAVAILABLE)
     if ended is not None and not isinstance(ended, BudgetSpentError):
         raise EtlError(
-            f"asking {service.title} failed: {ended}", "What was fetched is kept; run the same command again."
+            f"asking {service.title} failed: {ended}",
+            "What was fetched is kept; run the same command again.",
+            exit_code=ExitCode.UNAVAILABLE,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from etl.exports.drive import Exported, Wanted, update_drive
@@ -12,23 +13,110 @@ from etl.midi.mpc import CATEGORY_FOLDERS, ROOT_FOLDERS, DriveFormat, progressio
 from etl.pipelines.midi.request import ANALYSIS_VERSION
 from etl.runtime.disk.targets import check_writable
 from etl.runtime.errors import EtlError
+from etl.runtime.limits import LIMITS, Limits
+from etl.runtime.watch.progress import Stage, Watch
 from etl.store.database import read_store
+from etl.store.midi_library import (
+    LibraryFile,
+    analysed_files,
+    analysed_with_tags,
+    analysis_rows,
+    count_unanalysed,
+    has_analysis,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from etl.runtime.watch.progress import Renderer
 
 _DEFAULT_CATEGORY: Final = "Loops"
 _MIDI, _PROGRESSION = ".mid", ".progression"
 
 
+@dataclass(frozen=True)
+class WrittenTable:
+    """A file of matrices or rows, and its number of rows; None in a dry run."""
+
+    path: Path
+    rows: int | None
+
+
+@dataclass(frozen=True)
+class MidiExport:
+    """What an export did, or would do.
+
+    Attributes
+    ----------
+    target, drive
+        The drive, and what became of it; None if there is none.
+    tables
+        Files of matrices and rows.
+    """
+
+    target: Path | None
+    drive: Exported | None
+    tables: list[WrittenTable]
+
+
+def export_midi(
+    database: Path,
+    library: Path,
+    *,
+    target: Path | None = None,
+    drive_format: DriveFormat = DriveFormat.BOTH,
+    npz: Path | None = None,
+    parquet: Path | None = None,
+    dry_run: bool = False,
+    renderers: Sequence[Renderer] = (),
+) -> MidiExport:
+    """Bring a drive up to date with the library, and write matrices and rows; each only if it is wanted.
+
+    Raises
+    ------
+    EtlError
+        As :func:`export_drive` and :func:`export_tables`, before anything is written if that can be.
+    """
+    for table in filter(None, (npz, parquet)):
+        check_writable(table)
+    drive = None
+    if target is not None:
+        drive = export_drive(library, database, target, drive_format, dry_run=dry_run, renderers=renderers)
+    if dry_run:
+        return MidiExport(target, drive, [WrittenTable(path, None) for path in (npz, parquet) if path])
+    return MidiExport(
+        target, drive, export_tables(database, npz=npz, parquet=parquet) if npz or parquet else []
+    )
+
+
 def export_drive(
-    library: Path, database: Path, drive: Path, drive_format: DriveFormat, *, dry_run: bool = False
+    library: Path,
+    database: Path,
+    drive: Path,
+    drive_format: DriveFormat,
+    *,
+    dry_run: bool = False,
+    renderers: Sequence[Renderer] = (),
+    limits: Limits = LIMITS,
 ) -> Exported:
     """Bring a drive up to date with the library.
 
     Files that an earlier export put there and that are no longer wanted are removed; others are not touched.
     Files without notes have no category and stay in the library.
+
+    Parameters
+    ----------
+    library, database
+        The library and the store.
+    drive, drive_format
+        The folder to write to, and the device that it is for.
+    dry_run
+        Give what would be done, and do nothing.
+    renderers
+        Where the export is shown.
+    limits
+        How much is copied at once.
 
     Raises
     ------
@@ -36,76 +124,62 @@ def export_drive(
         If there is nothing to export, or as `etl.exports.drive.update_drive`.
     """
     with read_store(database) as connection:
-        rows = connection.sql(
-            "SELECT library.sha256, folder, library.name, category, category_reason, key, chords, "
-            "size_bytes, list_contains(repairs, 'junk_before_header') FROM midi_library AS library "
-            "JOIN midi_analysis USING (sha256) JOIN midi_files USING (sha256) "
-            "WHERE track IS NULL AND notes > 0 ORDER BY library.name"
-        ).fetchall()
-        ((unanalysed,),) = connection.sql(
-            "SELECT count(*) FROM midi_library ANTI JOIN midi_analysis USING (sha256) WHERE track IS NULL"
-        ).fetchall()
-    if unanalysed and not rows:
+        files, unanalysed = analysed_files(connection), count_unanalysed(connection)
+    if unanalysed and not files:
         raise EtlError(f"the files of {library} are not analysed.", "Run `etl midi analyze SOURCE`.")
-    there = [row for row in rows if (library / row[1] / row[2]).is_file()]
-    if not there:
+    if not any((library / file.folder / file.name).is_file() for file in files):
         raise EtlError(
             f"there is nothing in the library {library}.",
             "Pass --library DIR, or fill it with `etl midi run`.",
         )
-    wanted = list(_wanted(library, rows, drive_format))
-    done = update_drive(drive, wanted, drive_format, dry_run=dry_run)
+    wanted = list(_wanted(library, files, drive_format))
+    with Watch("etl midi export", [Stage("copy", "files")], renderers) as watch:
+        done = update_drive(drive, wanted, drive_format, watch=watch, dry_run=dry_run, limits=limits)
     done.unanalysed = unanalysed
     return done
 
 
-def check_tables(*targets: Path | None) -> None:
-    """Raise an `EtlError` if a file for :func:`export_tables` cannot be written."""
-    for target in targets:
-        if target:
-            check_writable(target)
-
-
 def export_tables(
     database: Path, *, npz: Path | None = None, parquet: Path | None = None
-) -> Iterator[tuple[Path, int]]:
-    """Write matrices and tables of the library; yield each file with its number of rows.
+) -> list[WrittenTable]:
+    """Write matrices and tables of the library.
 
     Raises
     ------
     EtlError
         If nothing has been analysed, or a file cannot be written.
     """
-    check_tables(npz, parquet)
     with read_store(database) as connection:
-        if not connection.sql("SELECT 1 FROM midi_analysis LIMIT 1").fetchall():
+        if not has_analysis(connection):
             raise EtlError(f"{database} has no analysed MIDI files.", "Run `etl midi analyze SOURCE`.")
+        written = []
         if npz:
-            yield npz, write_midi_npz(connection, npz, analysis=ANALYSIS_VERSION)
+            written.append(
+                WrittenTable(npz, write_midi_npz(analysis_rows(connection), npz, analysis=ANALYSIS_VERSION))
+            )
         if parquet:
-            yield parquet, write_midi_parquet(connection, parquet)
+            written.append(WrittenTable(parquet, write_midi_parquet(analysed_with_tags(connection), parquet)))
+    return written
 
 
-def _wanted(
-    library: Path,
-    rows: list[tuple[str, str, str, str, str, str | None, list[str], int, bool]],
-    drive_format: DriveFormat,
-) -> Iterator[Wanted]:
+def _wanted(library: Path, files: list[LibraryFile], drive_format: DriveFormat) -> Iterator[Wanted]:
     by_category: dict[str, list[str]] = {}
-    for _, _, name, category, *_ in rows:
-        by_category.setdefault(category or _DEFAULT_CATEGORY, []).append(name)
+    for file in files:
+        by_category.setdefault(file.category or _DEFAULT_CATEGORY, []).append(file.name)
     shelves = {category: subfolders(names) for category, names in by_category.items()}
-    for digest, folder, name, found, reason, key, chords, size, was_wrapped in rows:
-        source = library / folder / name
-        category = found or _DEFAULT_CATEGORY
-        copied, copied_size = _plain(source, digest, size) if was_wrapped else (digest, size)
-        place = f"{CATEGORY_FOLDERS[category]}/{shelves[category][name]}".rstrip("/")
-        stem = name.removesuffix(_MIDI)
+    for file in files:
+        source = library / file.folder / file.name
+        category, reason = file.category or _DEFAULT_CATEGORY, file.category_reason or ""
+        copied, size = file.sha256, file.size_bytes
+        if file.was_wrapped:
+            copied, size = _plain(source, copied, size)
+        place = f"{CATEGORY_FOLDERS[category]}/{shelves[category][file.name]}".rstrip("/")
+        stem = file.name.removesuffix(_MIDI)
         chart = b""
-        if category == "Progressions" and key:
-            chart = json.dumps(progression(stem, key, chords), indent=2).encode()
+        if category == "Progressions" and file.key:
+            chart = json.dumps(progression(stem, file.key, file.chords), indent=2).encode()
         for root in ROOT_FOLDERS[drive_format]:
-            yield Wanted(f"{root}/{place}/{name}", copied, copied_size, category, reason or "", source)
+            yield Wanted(f"{root}/{place}/{file.name}", copied, size, category, reason, source)
             if chart:
                 target = f"{root}/{place}/{stem}{_PROGRESSION}"
                 chart_hash = hashlib.sha256(chart).hexdigest()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from etl.midi.categories import CATEGORIES
 from etl.midi.file_names import parse_key
 from etl.midi.tag_words import WORDS, tags_of
 from etl.midi.tags import TAGS
-from etl.runtime.errors import EtlError
+from etl.runtime.errors import EtlError, ExitCode
+from etl.store import midi_library
 from etl.store.database import read_store
 from etl.store.queries import named_queries
 
@@ -48,7 +49,7 @@ def find_files(
     tags
         Tags that a file must all have, or words that stand for one: ``house``, ``deep house``.
     limit
-        So many at most.
+        The most rows.
 
     Returns
     -------
@@ -60,53 +61,43 @@ def find_files(
     EtlError
         If a tempo, key, category or tag cannot be read.
     """
-    conditions, values = ["true"], list[Any]()
-    if bpm is not None:
-        conditions.append("bpm BETWEEN ? AND ?")
-        values += _tempo_range(bpm)
-    if key is not None:
-        conditions.append("key = ?")
-        values.append(_key(key))
-    if category is not None:
-        conditions.append("list_contains(?, category)")
-        values.append(_categories(category))
-    for tag in tags:
-        conditions.append("sha256 IN (SELECT sha256 FROM midi_tags WHERE list_contains(?, tag))")
-        values.append(_tags(tag))
+    tempo = None if bpm is None else _tempo_range(bpm)
+    name = None if key is None else _key(key)
+    categories = None if category is None else _categories(category)
+    groups = [_tags(tag) for tag in tags]
     with read_store(database) as connection:
-        found: pl.DataFrame = connection.sql(
-            "SELECT path, library_name, bpm, key, category, seconds, "
-            "(SELECT list_sort(list(DISTINCT tag)) FROM midi_tags AS t WHERE t.sha256 = midi.sha256) AS tags "
-            f"FROM midi WHERE {' AND '.join(conditions)} "
-            "ORDER BY key_confidence * bpm_confidence DESC NULLS LAST, path LIMIT ?",
-            params=[*values, limit],
-        ).pl()
-    return found
+        return midi_library.find_files(
+            connection, bpm=tempo, key=name, categories=categories, tags=groups, limit=limit
+        )
+
+
+def _usage(message: str, hint: str) -> EtlError:
+    return EtlError(message, hint, exit_code=ExitCode.USAGE)
 
 
 def _tempo_range(text: str) -> tuple[float, float]:
     match = _TEMPO.fullmatch(text)
     if match is None:
-        raise EtlError(f"`{text}` is no tempo.", "Write it like 120 or 118-124.")
+        raise _usage(f"`{text}` is not a tempo.", "Write it like 120 or 118-124.")
     if match[2] is None:
         return float(match[1]) - 0.5, float(match[1]) + 0.5
     low, high = float(match[1]), float(match[2])
     if low > high:
-        raise EtlError(f"`{text}` runs from high to low.", f"Write {match[2]}-{match[1]}.")
+        raise _usage(f"`{text}` runs from high to low.", f"Write {match[2]}-{match[1]}.")
     return low, high
 
 
 def _key(text: str) -> str:
     name = parse_key(text)
     if name is None:
-        raise EtlError(f"`{text}` is no key.", "Write it like Am, 'F# minor' or Bb.")
+        raise _usage(f"`{text}` is not a key.", "Write it like Am, 'F# minor' or Bb.")
     return name
 
 
 def _categories(text: str) -> list[str]:
     chosen = [name for name in CATEGORIES if text and name.lower().startswith(text.lower())]
     if not chosen:
-        raise EtlError(f"`{text}` begins no category.", f"Choose of: {', '.join(CATEGORIES)}.")
+        raise _usage(f"no category starts with `{text}`.", f"Choose one of: {', '.join(CATEGORIES)}.")
     return chosen
 
 
@@ -118,7 +109,7 @@ def _tags(text: str) -> list[str]:
     if not chosen:
         alike = get_close_matches(text.lower(), [*TAGS, *WORDS["word"]])
         hint = f"Did you mean: {', '.join(dict.fromkeys(alike))}?" if alike else ""
-        raise EtlError(f"`{text}` is no tag.", hint or f"Choose of: {', '.join(sorted(TAGS))}.")
+        raise _usage(f"unknown tag `{text}`.", hint or f"Choose one of: {', '.join(sorted(TAGS))}.")
     return chosen
 
 
@@ -136,7 +127,7 @@ def library_query(database: Path, name: str) -> pl.DataFrame:
         if query.startswith(_PREFIX)
     }
     if name not in queries:
-        raise EtlError(f"no query `{name}`.", f"Choose one of: {', '.join(sorted(queries))}.")
+        raise _usage(f"no query `{name}`.", f"Choose one of: {', '.join(sorted(queries))}.")
     with read_store(database) as connection:
         answer: pl.DataFrame = connection.sql(queries[name].sql).pl()
     return answer

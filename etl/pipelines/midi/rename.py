@@ -14,14 +14,15 @@ from etl.midi.sanitize import distinct_names, safe_stems
 from etl.midi.text import decode_text
 from etl.pipelines.midi.rename_journal import Rename, Renames, carry_out
 from etl.runtime.errors import EtlError
-from etl.sources.folders.midi import Found, check_sources, shown, walk
-from etl.store.database import open_store
+from etl.sources.folders.midi import Found, find_midi
+from etl.sources.folders.walk import check_sources, shown
+from etl.store.database import read_store
+from etl.store.midi_library import figures_for_names, library_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _FIELDS: Final = frozenset({"bpm", "key", "tags", "category", "bars", "name"})
-_MOST_TAGS: Final = 3
 _ENDING: Final = ".mid"
 _MIDI_ENDING: Final = re.compile(r"\.midi?$", re.IGNORECASE)
 _TOO_WIDE: Final = re.compile(r"[0-9]{3}|[{]")
@@ -40,7 +41,7 @@ def sanitize_in_place(
     """
     check_sources(sources)
     folders: dict[Path, list[Path]] = {}
-    for found in walk(sources, pattern=pattern, library=library):
+    for found in find_midi(sources, pattern=pattern, library=library):
         if isinstance(found, Found) and not found.is_archive:
             path = Path(found.location)
             folders.setdefault(path.parent, []).append(path)
@@ -85,21 +86,8 @@ def rename_library(library: Path, database: Path, *, template: str, dry_run: boo
             f"there is no library at {library}.", "Pass --library DIR, or fill it: `etl midi run`."
         )
     library = library.absolute()  # the journal must find the files from any folder
-    with open_store(database) as connection:
-        rows = connection.sql(
-            "SELECT sha256, folder, library.name, bpm, key, category, bars, tags "
-            "FROM midi_library AS library JOIN midi_analysis USING (sha256) LEFT JOIN ("
-            "  SELECT sha256, list(tag ORDER BY confidence DESC, tag)[:?] AS tags FROM ("
-            "    SELECT sha256, tag, max(confidence) AS confidence FROM midi_tags "
-            "    WHERE kind IN ('instrument', 'role', 'genre') GROUP BY ALL"
-            "  ) GROUP BY ALL"
-            ") USING (sha256) WHERE track IS NULL ORDER BY library.name",
-            params=[_MOST_TAGS],
-        ).pl()
-        parts = connection.sql(
-            "SELECT sha256, track, channel, folder, name FROM midi_library WHERE track IS NOT NULL "
-            "ORDER BY ALL"
-        ).fetchall()
+    with read_store(database) as connection:
+        rows, parts = figures_for_names(connection), library_parts(connection)
     if rows.is_empty():
         raise EtlError(
             f"the files of {library} are not analysed, or there are none.", "Run `etl midi analyze SOURCE`."
@@ -134,7 +122,7 @@ def rename_library(library: Path, database: Path, *, template: str, dry_run: boo
 
 def _stem_template(template: str) -> str:
     """Take the ending off a template; `EtlError` where it cannot be filled in."""
-    hint = f"Use of: {', '.join('{' + name + '}' for name in sorted(_FIELDS))}."
+    hint = f"Available fields: {', '.join('{' + name + '}' for name in sorted(_FIELDS))}."
     stem = _MIDI_ENDING.sub("", template)
     try:
         fields = [(name, width) for _, name, width, _ in string.Formatter().parse(stem) if name is not None]

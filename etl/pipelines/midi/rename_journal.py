@@ -11,25 +11,36 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import polars as pl
 
 from etl.runtime.errors import EtlError
-from etl.sources.folders.midi import shown
-from etl.store.database import open_store, transaction
-from etl.store.runs import recorded_run
+from etl.runtime.limits import LIMITS, Limits
+from etl.sources.folders.walk import shown
+from etl.store.bursts import writing
+from etl.store.midi_renames import (
+    UNDO,
+    JournalEntry,
+    count_done,
+    drop_plan,
+    journal_entries,
+    mark_renames,
+    plan_renames,
+    renamed_since,
+    unfinished_renames,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import duckdb
+    from etl.store.bursts import BurstWriter
 
-_UNDO: Final = "midi undo"
-_COMMANDS: Final = ("midi rename", "midi sanitize --in-place", _UNDO)
-_COLUMNS: Final = {
-    "ordinal": "BIGINT", "old_path": "VARCHAR", "new_path": "VARCHAR", "sha256": "VARCHAR",
-    "track": "INTEGER", "channel": "SMALLINT",
+_ROWS: Final[dict[str, Any]] = {
+    "ordinal": pl.Int64, "old_path": pl.String, "new_path": pl.String, "sha256": pl.String, "track": pl.Int32,
+    "channel": pl.Int16,
 }  # fmt: skip
 
 
@@ -43,15 +54,52 @@ class Rename(NamedTuple):
     channel: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RenamedFile:
+    """A file's old and new path, as text."""
+
+    old: str
+    new: str
+
+
 @dataclass
 class Renames:
-    """What was renamed (old and new paths, as text) and by which run."""
+    """What was renamed, or would be.
 
-    rows: list[tuple[str, str]] = field(default_factory=list)
-    run_id: int = 0
+    Attributes
+    ----------
+    files
+        Old and new paths.
+    run_id
+        The run that did it, for `etl midi undo`; None if nothing was renamed.
+    """
+
+    files: list[RenamedFile]
+    run_id: int | None = None
 
 
-def carry_out(database: Path, command: str, plan: Sequence[Rename], *, dry_run: bool) -> Renames:
+@dataclass(frozen=True)
+class Undone:
+    """What was taken back.
+
+    Attributes
+    ----------
+    run_id
+        The run whose renames these were.
+    undone
+        Files that have their old names.
+    kept
+        Files that do not: they are gone, or another has the old name.
+    """
+
+    run_id: int
+    undone: int
+    kept: int
+
+
+def carry_out(
+    database: Path, command: str, plan: Sequence[Rename], *, dry_run: bool, limits: Limits = LIMITS
+) -> Renames:
     """Rename files, all or none.
 
     Raises
@@ -59,31 +107,33 @@ def carry_out(database: Path, command: str, plan: Sequence[Rename], *, dry_run: 
     EtlError
         If one cannot be renamed; then none is.
     """
-    renames = Renames([(shown(entry.old), shown(entry.new)) for entry in plan])
+    renames = Renames([RenamedFile(shown(entry.old), shown(entry.new)) for entry in plan])
     if dry_run or not plan:
         return renames
-    with open_store(database) as connection:
-        recover_renames(connection)
-        with recorded_run(connection, command, {"files": len(plan)}) as run:
-            renames.run_id = run.run_id
-            _plan(connection, run.run_id, plan)
-            try:
-                for ordinal, entry in enumerate(plan):
-                    _move(entry.old, _between(entry.old, run.run_id, ordinal))
-                _mark(connection, run.run_id, range(len(plan)), "done")
-                for ordinal, entry in enumerate(plan):
-                    _move(_between(entry.old, run.run_id, ordinal), entry.new)
-            except BaseException as error:
-                _take_back(connection, run.run_id)
-                if isinstance(error, OSError):
-                    raise _stuck(error) from error
-                raise
-            run.items_in = run.items_out = len(plan)
+    with writing(database, command, {"files": len(plan)}, limits=limits) as store:
+        recover_unfinished(store)
+        run = store.run
+        renames.run_id = run.run_id
+        store.put(plan_renames(run.run_id, _rows(plan)))
+        store.flush()  # it is in the journal before a file is
+        try:
+            for ordinal, entry in enumerate(plan):
+                _move(entry.old, _between(entry.old, run.run_id, ordinal))
+            store.put(mark_renames(run.run_id, range(len(plan)), "done"))
+            store.flush()
+            for ordinal, entry in enumerate(plan):
+                _move(_between(entry.old, run.run_id, ordinal), entry.new)
+        except BaseException as error:
+            _take_back(store, run.run_id)
+            if isinstance(error, OSError):
+                raise _stuck(error) from error
+            raise
+        run.items_in = run.items_out = len(plan)
     return renames
 
 
-def undo(database: Path, run_id: int) -> tuple[int, int]:
-    """Take back the renames of a run; give how many were, and how many could not be.
+def undo(database: Path, run_id: int, *, limits: Limits = LIMITS) -> Undone:
+    """Take back the renames of a run.
 
     A file that is gone, or whose old name is another file's by now, is left.
 
@@ -92,69 +142,62 @@ def undo(database: Path, run_id: int) -> tuple[int, int]:
     EtlError
         If the run renamed nothing, or a later one renamed the same files.
     """
-    with open_store(database) as connection:
-        recover_renames(connection)
-        count = connection.execute(
-            "SELECT count(*) FROM midi_renames WHERE run_id = ? AND status = 'done'", [run_id]
-        ).fetchall()[0][0]
+    with writing(database, UNDO, {"run": run_id}, limits=limits) as store:
+        recover_unfinished(store)
+        with store.reading() as connection:
+            count = count_done(connection, run_id)
+            since, later = renamed_since(connection, run_id)
         if not count:
             raise EtlError(
                 f"run {run_id} has no renames to take back.", "`etl midi rename` says the number of its run."
             )
-        _check_order(connection, run_id)
-        with recorded_run(connection, _UNDO, {"run": run_id}) as run:
-            try:
-                undone = _take_back(connection, run_id)
-            except OSError as error:
-                recover_renames(connection)
-                raise _stuck(error) from error
-            run.items_in, run.items_out = count, undone
-    return undone, count - undone
+        if since:
+            raise EtlError(
+                f"{since:,} of these files have been renamed since.",
+                f"Take that back first: etl midi undo {later}",
+            )
+        try:
+            undone = _take_back(store, run_id)
+        except OSError as error:
+            recover_renames(store, run_id)
+            raise _stuck(error) from error
+        store.run.items_in, store.run.items_out = count, undone
+    return Undone(run_id, undone, count - undone)
 
 
-def _check_order(connection: duckdb.DuckDBPyConnection, run_id: int) -> None:
-    """Raise an `EtlError` if a later run has renamed what a run has named."""
-    ((later, files),) = connection.execute(
-        "SELECT max(later.run_id), count(DISTINCT mine.ordinal) FROM midi_renames AS mine "
-        "JOIN midi_renames AS later ON later.old_path = mine.new_path AND later.run_id > mine.run_id "
-        "WHERE mine.run_id = ? AND mine.status = 'done' AND later.status = 'done'",
-        [run_id],
-    ).fetchall()
-    if files:
-        raise EtlError(
-            f"{files:,} of these files have been renamed since.",
-            f"Take that back first: etl midi undo {later}",
-        )
-
-
-def recover_renames(connection: duckdb.DuckDBPyConnection) -> None:
+def recover_unfinished(store: BurstWriter) -> None:
     """Bring files that a killed rename or undo left at names between to where they belong."""
-    runs = connection.execute(
-        "SELECT DISTINCT CASE WHEN command = ? THEN CAST(arguments ->> 'run' AS BIGINT) ELSE run_id END "
-        "FROM runs WHERE command IN (SELECT unnest(?)) AND status <> 'done'",
-        [_UNDO, list(_COMMANDS)],
-    ).fetchall()
-    for (run_id,) in runs:
-        for ordinal, old, new, status in _entries(connection, run_id):
-            between = _between(old, run_id, ordinal)
-            if os.path.lexists(between):
-                target = new if status == "done" else old
-                try:
-                    _move(between, target)
-                except OSError as error:
-                    raise EtlError(
-                        f"{shown(between)}, left by a rename that was killed, cannot become {shown(target)}: "
-                        f"{error.strerror}.",
-                        "Move it there by hand.",
-                    ) from error
-        connection.execute(
-            "UPDATE midi_renames SET status = 'undone' WHERE status = 'planned' AND run_id = ?", [run_id]
-        )
+    with store.reading() as connection:
+        unfinished = unfinished_renames(connection, before=store.run.run_id)
+    for run_id in unfinished:
+        recover_renames(store, run_id)
 
 
-def _take_back(connection: duckdb.DuckDBPyConnection, run_id: int) -> int:
+def recover_renames(store: BurstWriter, run_id: int) -> None:
+    """Bring the files of a run that are at names between to where they belong."""
+    for ordinal, old, new, status in _entries(store, run_id):
+        between = _between(old, run_id, ordinal)
+        if os.path.lexists(between):
+            target = new if status == "done" else old
+            try:
+                _move(between, target)
+            except OSError as error:
+                raise EtlError(
+                    f"{shown(between)}, left by a rename that was killed, cannot become {shown(target)}: "
+                    f"{error.strerror}.",
+                    "Move it there by hand.",
+                ) from error
+    store.put(drop_plan(run_id))
+
+
+def _rows(plan: Sequence[Rename]) -> pl.DataFrame:
+    rows = [(ordinal, shown(entry.old), shown(entry.new), *entry[2:]) for ordinal, entry in enumerate(plan)]
+    return pl.DataFrame(rows, schema=_ROWS, orient="row")
+
+
+def _take_back(store: BurstWriter, run_id: int) -> int:
     """Bring the files of a run to their old paths, from wherever they are; give how many."""
-    entries = [entry for entry in _entries(connection, run_id) if entry[3] != "undone"]
+    entries = [entry for entry in _entries(store, run_id) if entry.status != "undone"]
     here: dict[int, tuple[str, str]] = {}
     for ordinal, old, new, status in entries:
         between = _between(old, run_id, ordinal)
@@ -170,7 +213,8 @@ def _take_back(connection: duckdb.DuckDBPyConnection, run_id: int) -> int:
         if place != between:
             _move(place, between)
     planned = [ordinal for ordinal, _, _, status in entries if status == "planned"]
-    _mark(connection, run_id, [*here, *planned], "undone")
+    store.put(mark_renames(run_id, [*here, *planned], "undone"))
+    store.flush()
     for ordinal, (_, old) in here.items():
         _move(_between(old, run_id, ordinal), old)
     return len(here)
@@ -193,54 +237,14 @@ def _is_same(place: str, old: str) -> bool:
     return False
 
 
-def _entries(connection: duckdb.DuckDBPyConnection, run_id: int) -> list[tuple[int, str, str, str]]:
-    rows = connection.execute(
-        "SELECT ordinal, old_path, new_path, status FROM midi_renames WHERE run_id = ? ORDER BY ordinal",
-        [run_id],
-    ).fetchall()
-    return [(ordinal, _location(old), _location(new), status) for ordinal, old, new, status in rows]
-
-
-def _plan(connection: duckdb.DuckDBPyConnection, run_id: int, plan: Sequence[Rename]) -> None:
-    rows = [(ordinal, shown(entry.old), shown(entry.new), *entry[2:]) for ordinal, entry in enumerate(plan)]
-    columns = dict(zip(_COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
-    values = ", ".join(f"unnest(CAST(${name} AS {kind}[])) AS {name}" for name, kind in _COLUMNS.items())
-    connection.execute(
-        f"INSERT INTO midi_renames BY NAME SELECT $run_id AS run_id, 'planned' AS status, {values}",
-        {"run_id": run_id, **columns},
-    )
-
-
-def _mark(connection: duckdb.DuckDBPyConnection, run_id: int, ordinals: Sequence[int], status: str) -> None:
-    """Set the status of entries, and let the store's paths and library names follow."""
-    before, after = ("old_path", "new_path") if status == "done" else ("new_path", "old_path")
-    with transaction(connection):
-        connection.execute(
-            "CREATE OR REPLACE TEMP TABLE turned AS SELECT * FROM midi_renames "
-            "WHERE run_id = ? AND ordinal IN (SELECT unnest(CAST(? AS BIGINT[]))) AND status <> ?",
-            [run_id, list(ordinals), status],
-        )
-        connection.execute(
-            "UPDATE midi_renames SET status = ? WHERE run_id = ? AND ordinal IN (SELECT ordinal FROM turned)",
-            [status, run_id],
-        )
-        if status == "undone":  # what was planned only has moved nowhere that the store knows
-            connection.execute("DELETE FROM turned WHERE status = 'planned'")
-        connection.execute(
-            f"UPDATE midi_library AS library SET name = regexp_extract({after}, '[^/\\\\]+$'), "
-            "base = CASE WHEN library.track IS NULL THEN regexp_replace(regexp_replace("
-            f"lower(regexp_extract({after}, '[^/\\\\]+$')), '[.]mid$', ''), '(_[0-9]+)+$', '') "
-            "ELSE library.base END "
-            "FROM turned WHERE turned.sha256 = library.sha256 "
-            "AND turned.track IS NOT DISTINCT FROM library.track "
-            "AND turned.channel IS NOT DISTINCT FROM library.channel"
-        )
-        connection.execute(
-            "CREATE OR REPLACE TEMP TABLE moved AS SELECT midi_paths.* REPLACE "
-            f"({after} AS path, {after} AS location) FROM midi_paths JOIN turned ON path = {before}"
-        )
-        connection.execute(f"DELETE FROM midi_paths WHERE path IN (SELECT {before} FROM turned)")
-        connection.execute("INSERT OR REPLACE INTO midi_paths SELECT * FROM moved")
+def _entries(store: BurstWriter, run_id: int) -> list[JournalEntry]:
+    """Give the renames of a run, with the paths that open the files."""
+    with store.reading() as connection:
+        entries = journal_entries(connection, run_id)
+    return [
+        entry._replace(old_path=_location(entry.old_path), new_path=_location(entry.new_path))
+        for entry in entries
+    ]
 
 
 def _stuck(error: OSError) -> EtlError:

@@ -1,4 +1,4 @@
-"""What a MIDI run is asked to do, and what it says it did."""
+"""What a MIDI run is asked to do, what it would do, and what it did: data, for people and programs alike."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from etl.runtime.meter import Meter
-from etl.sources.folders.midi import shown
+from etl.runtime.limits import LIMITS, Limits
+from etl.runtime.work.cores import default_workers
+from etl.sources.folders.walk import shown
 from etl.store.midi import ANALYZE, IMPORT, SANITIZE, SPLIT
 
 if TYPE_CHECKING:
@@ -19,6 +20,11 @@ ANALYSIS_VERSION: Final = "3"
 
 VERSIONS: Final = {IMPORT: "2", ANALYZE: ANALYSIS_VERSION, SANITIZE: "1", SPLIT: "1"}
 """Version of each ledger task; that of import goes up when the reader or the tags change."""
+
+
+FIND: Final = "find"
+STORE: Final = "store"
+"""What a run does beside its stages: before the first and after the last."""
 
 
 class Stage(StrEnum):
@@ -67,11 +73,15 @@ class MidiRun:
     stages
         What to do; stages that these build on are added.
     limit
-        Take so many files at most, or None for all.
+        Stop after so many files, or None for all.
     pattern
         Only paths that match this glob.
     force
-        Do again what is done.
+        Redo finished work.
+    workers
+        Processes; 0 works in this one.
+    limits
+        Sizes and cadences.
     """
 
     sources: tuple[Path, ...]
@@ -81,6 +91,8 @@ class MidiRun:
     limit: int | None = None
     pattern: str = "*"
     force: bool = False
+    workers: int = field(default_factory=default_workers)
+    limits: Limits = LIMITS
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stages", with_needed(self.stages))
@@ -89,6 +101,11 @@ class MidiRun:
     def tasks(self) -> dict[str, str]:
         """Ledger tasks that must be done for a file to need nothing more, with their versions."""
         return {_TASKS[stage]: VERSIONS[_TASKS[stage]] for stage in Stage if stage in self.stages}
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """What the paths of all files of the sources begin with."""
+        return tuple(shown(str(source.absolute())) for source in self.sources)
 
     @property
     def roots(self) -> tuple[str, ...]:
@@ -104,9 +121,56 @@ class MidiRun:
 
 
 @dataclass
-class MidiSummary:
-    """What a run did."""
+class MidiPlan:
+    """What a run would do.
 
+    Attributes
+    ----------
+    files, archives, bytes
+        What would be read: files beside archives, archives, and the size of both.
+    unchanged
+        Files that need nothing.
+    rejects
+        What would be refused before it is read, by category.
+    stages, database, library
+        As in the request.
+    """
+
+    stages: tuple[Stage, ...]
+    database: Path
+    library: Path
+    files: int = 0
+    archives: int = 0
+    bytes: int = 0
+    unchanged: int = 0
+    rejects: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class MidiResult:
+    """What a run did.
+
+    Attributes
+    ----------
+    run_id
+        Its number in the store.
+    found, unchanged, read
+        Files, those in archives that were opened among them.
+    new
+        Different contents that the store had not.
+    parts
+        Files split from others.
+    rejected, rejects
+        What was refused, in all and by category.
+    elapsed_s
+        Wall seconds.
+    stage_s
+        Seconds by stage; those of several processes add up.
+    cpu_share
+        Average share of all cores in use, 0-1.
+    """
+
+    run_id: int = 0
     found: int = 0
     unchanged: int = 0
     read: int = 0
@@ -114,4 +178,6 @@ class MidiSummary:
     parts: int = 0
     rejected: int = 0
     rejects: dict[str, int] = field(default_factory=dict)
-    meter: Meter = field(default_factory=Meter)
+    elapsed_s: float = 0.0
+    stage_s: dict[str, float] = field(default_factory=dict)
+    cpu_share: float = 0.0

@@ -1,59 +1,276 @@
 """The MIDI library: find files, read each once, analyse, store; name and split copies of them.
 
-What has changed is found first; where nothing has, nothing else is even imported.
+What has changed is found first; where nothing has, nothing else is even imported. Then one thread reads
+archives and cuts batches, worker processes read the files, this one gives names and hands the results to the
+store, which is open only while it is written. A bounded number of batches is on its way, so that a slow stage
+slows those before it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import itertools
+import shutil
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Final
 
+from etl.pipelines.midi.request import FIND, STORE, MidiPlan, MidiResult, MidiRun, Stage
+from etl.runtime.compile_folder import kept_functions, writable_folder
+from etl.runtime.disk.hashing import text_hash
+from etl.runtime.errors import EtlError, ExitCode
+from etl.runtime.watch.log_file import LogFile, log_path
+from etl.runtime.watch.progress import Stage as WatchedStage, Watch
+from etl.runtime.work.crew import crew
+from etl.runtime.work.memory import without_cycle_collection
+from etl.runtime.work.prefetch import prefetched
 from etl.sources.archives.limits import Refusal
-from etl.sources.folders.midi import check_sources, walk
-from etl.sources.folders.walk_process import walking
+from etl.sources.folders.midi import find_midi
+from etl.sources.folders.walk import check_sources
 
 if TYPE_CHECKING:
-    from etl.pipelines.midi.request import MidiRun, MidiSummary
-    from etl.runtime.pool import ProcessPool
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from etl.runtime.watch.progress import Renderer
+    from etl.runtime.work.crew import Crew
+    from etl.sources.folders.midi import Found
+    from etl.store.bursts import BurstWriter
+
+_PRELOAD: Final = ("etl.pipelines.midi.preload",)
+_COMPILED: Final = "etl.midi"
+_JOB: Final = "etl.pipelines.midi.worker:process_batch"
+_AHEAD: Final = 1 << 17
+"""Files that may be found before they are read; if there are no more, it is known how many are left."""
 
 
-def run_midi(request: MidiRun, pool: ProcessPool) -> MidiSummary:
+def run_midi(request: MidiRun, renderers: Sequence[Renderer] = ()) -> MidiResult:
     """Bring the library up to date with its sources.
 
     Parameters
     ----------
     request
         What to do.
-    pool
-        Who does it; left closed.
+    renderers
+        Where the run is shown, apart from its log.
 
     Raises
     ------
     EtlError
-        If a source is missing, or the store or the library cannot be written.
+        If a source is missing, another run writes to the store, or the store or the library cannot be
+        written.
     """
     check_sources(request.sources)
-    with walking(request.sources, request.pattern, request.library) as finds, pool:
+    stages = (FIND, *(stage for stage in Stage if stage in request.stages), STORE)
+    log = LogFile(log_path(request.database))
+    with (
+        crew(workers=request.workers, preload=_PRELOAD) as members,
+        Watch("etl midi run", [WatchedStage(name, "files") for name in stages], [*renderers, log]) as watch,
+    ):
         if request.force or not request.database.exists():
-            pool.start()  # there will be work: its server loads the compiled code in the meantime
-        from etl.pipelines.midi.changes import update  # noqa: PLC0415 - the walk goes on meanwhile
+            writable_folder()  # where there is none it is said here, for all workers
+            members.start()  # there will be work: they load the compiled code in the meantime
+        watch.waiting_for("the store")
+        from etl.store.bursts import writing  # noqa: PLC0415 - the workers start meanwhile
 
-        return update(request, finds, pool)
+        arguments = {
+            "sources": [str(source) for source in request.sources],
+            "stages": sorted(request.stages),
+            "library": str(request.library),
+            "pattern": request.pattern,
+        }
+        with (
+            writing(request.database, "midi run", arguments, limits=request.limits, log=log) as store,
+            without_cycle_collection(),
+        ):
+            store.run.meter = watch
+            watch.waiting_for(None)
+            return _update(request, store, members, watch)
 
 
-def preview(request: MidiRun) -> str:
-    """Say what a run would find, without the store: counts by kind."""
+def plan_midi(request: MidiRun) -> MidiPlan:
+    """Say what a run would read and refuse, changing nothing.
+
+    Raises
+    ------
+    EtlError
+        If a source is missing, or the store cannot be read.
+    """
     check_sources(request.sources)
-    files = archives = size = 0
-    refused: dict[str, int] = {}
-    for entry in walk(request.sources, pattern=request.pattern, library=request.library):
-        if isinstance(entry, Refusal):
-            refused[entry.category] = refused.get(entry.category, 0) + 1
-        else:
-            archives += entry.is_archive
-            files += not entry.is_archive
-            size += entry.size
-    lines = [
-        f"{files:,} MIDI files and {archives:,} archives, {size / 2**20:,.1f} MB; nothing was written",
-        f"stages: {', '.join(sorted(request.stages))}; store: {request.database}; library: {request.library}",
-    ]
-    return "\n".join([*lines, *(f"would be rejected, {name}: {n:,}" for name, n in sorted(refused.items()))])
+    stages = tuple(stage for stage in Stage if stage in request.stages)
+    plan = MidiPlan(stages, request.database, request.library)
+    done = set[str]()
+    if request.database.exists() and not request.force:
+        from etl.store.database import read_store  # noqa: PLC0415 - often there is no store yet
+        from etl.store.midi import done_stamps  # noqa: PLC0415
+
+        with read_store(request.database, limits=request.limits) as connection:
+            done = done_stamps(connection, request.tasks, request.places)
+    for found in _found(request):
+        if isinstance(found, Refusal):
+            plan.rejects[found.category] = plan.rejects.get(found.category, 0) + 1
+        elif found.stamp in done:
+            plan.unchanged += not found.is_archive
+        elif request.limit is None or plan.files < request.limit:
+            plan.archives += found.is_archive
+            plan.files += not found.is_archive
+            plan.bytes += found.size
+    return plan
+
+
+def _found(request: MidiRun) -> Iterator[Found | Refusal]:
+    return find_midi(
+        request.sources, pattern=request.pattern, library=request.library, limits=request.limits.archives
+    )
+
+
+def _update(request: MidiRun, store: BurstWriter, members: Crew, watch: Watch) -> MidiResult:
+    from etl.store.midi import count_files, done_stamps, mark_seen  # noqa: PLC0415 - it needs the store
+    from etl.store.midi_renames import unfinished_renames  # noqa: PLC0415
+
+    result = MidiResult(store.run.run_id)
+    done = set[str]()
+    with store.reading() as connection:
+        unfinished = unfinished_renames(connection, before=result.run_id)
+        known = count_files(connection)
+        if not request.force:
+            done = done_stamps(connection, request.tasks, request.places)
+    for run_id in unfinished:
+        from etl.pipelines.midi.rename_journal import recover_renames  # noqa: PLC0415 - for a killed rename
+
+        recover_renames(store, run_id)
+    with _ahead(request, _changes(request, done, result, watch)) as lists:
+        changes = itertools.chain.from_iterable(lists)
+        first = next(changes, None)
+        if first is not None:
+            _work(request, itertools.chain([first], changes), store, members, watch=watch, result=result)
+    if result.unchanged:
+        store.put(mark_seen(store.run.run_id, request.tasks, request.places, but=done))
+    if result.read:
+        with store.reading() as connection:
+            result.new = count_files(connection) - known
+    store.run.items_in, store.run.items_out = result.found, result.read
+    result.elapsed_s, result.cpu_share = watch.elapsed, watch.cpu_use
+    result.stage_s = dict(watch.seconds)
+    return result
+
+
+def _ahead(
+    request: MidiRun, changes: Iterator[Found | Refusal]
+) -> AbstractContextManager[Iterable[Iterable[Found | Refusal]]]:
+    """Look for files before they are wanted, unless there is a limit: then no more than needed."""
+    return prefetched(changes, waiting=_AHEAD) if request.limit is None else nullcontext([changes])
+
+
+def _changes(request: MidiRun, done: set[str], result: MidiResult, watch: Watch) -> Iterator[Found | Refusal]:
+    """Give what is new, changed, lacks a stage, or was refused; take what is unchanged out of ``done``."""
+    files = archives = 0
+    with watch.timed(FIND):
+        for found in _found(request):
+            if isinstance(found, Refusal):
+                yield found
+                continue
+            is_done = found.stamp in done
+            if is_done:
+                done.remove(found.stamp)
+            if not found.is_archive:
+                result.found += 1
+                result.unchanged += is_done
+                watch.advance(FIND, done=1)
+            if not is_done:
+                archives += found.is_archive
+                files += not found.is_archive
+                yield found
+    if not archives:
+        watch.total(Stage.IMPORT, files if request.limit is None else min(files, request.limit))
+
+
+def _work(
+    request: MidiRun,
+    changes: Iterable[Found | Refusal],
+    store: BurstWriter,
+    members: Crew,
+    *,
+    watch: Watch,
+    result: MidiResult,
+) -> None:
+    """Read what has changed, and store what comes of it."""
+    from etl.pipelines.midi.messages import Wanted, single_files  # noqa: PLC0415 - without work it is not needed
+    from etl.pipelines.midi.shelf import Shelf  # noqa: PLC0415
+    from etl.pipelines.midi.tasks import Batches  # noqa: PLC0415
+    from etl.pipelines.midi.writer import Writer  # noqa: PLC0415
+    from etl.store.midi import SPLIT  # noqa: PLC0415
+    from etl.store.midi_library import library_names  # noqa: PLC0415
+    from etl.store.midi_results import replaced_tasks  # noqa: PLC0415
+
+    incoming = _incoming(request)
+    shelf = None
+    with store.reading() as connection:
+        replaced = list(request.tasks) if request.force else replaced_tasks(connection, request.tasks)
+        if incoming is not None:
+            version = request.tasks.get(SPLIT, "")
+            names = library_names(connection, split_version=version, with_parts=request.force)
+            shelf = Shelf(request.library, incoming, names)
+    wanted = Wanted(
+        analyze=Stage.ANALYZE in request.stages,
+        split=Stage.SPLIT in request.stages,
+        incoming=incoming,
+        roots=request.roots,
+        member_bytes=request.limits.archives.member_bytes,
+    )
+    batches = Batches(request, changes, watch)
+    writer = Writer(store, request, shelf=shelf, replaced=replaced, watch=watch, result=result)
+    outcomes = members.map(
+        _JOB,
+        batches,
+        in_flight=4 * max(request.workers, 1) + 1,
+        shared=wanted,
+        seconds=request.limits.batch_s,
+        divide=single_files,
+        idle=_starting(watch, result),
+    )
+    writable_folder()
+    with _swept(incoming), closing(outcomes):
+        for outcome in outcomes:
+            watch.waiting_for(None)
+            writer.take(outcome)
+        writer.take_rest(batches.rest)
+    result.found += batches.in_archives
+
+
+def _starting(watch: Watch, result: MidiResult) -> Callable[[], None]:
+    """Say what the workers do before anything comes of them: they load their code, or compile it first."""
+    before = kept_functions(_COMPILED)
+
+    def say() -> None:
+        if not result.read:
+            count = kept_functions(_COMPILED) - before
+            compiling = f"workers to compile their code, once: {count} functions so far"
+            watch.waiting_for(compiling if count else "workers to load their code")
+
+    return say
+
+
+def _incoming(request: MidiRun) -> Path | None:
+    """Where workers leave copies: in the library, of this store alone."""
+    if not request.writes_library:
+        return None
+    return request.library / f".incoming-{text_hash(str(request.database.absolute()))}"
+
+
+@contextmanager
+def _swept(incoming: Path | None) -> Iterator[None]:
+    """Make the folder, and remove it and what a killed run has left in it; `EtlError` where that fails."""
+    if incoming is None:
+        yield
+        return
+    shutil.rmtree(incoming, ignore_errors=True)
+    try:
+        incoming.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise EtlError(
+            f"cannot write to {incoming.parent}: {error.strerror or error}.",
+            "What was finished is kept. See to the disk, or choose another --library, and run again.",
+            exit_code=ExitCode.CANNOT_WRITE,
+        ) from error
+    finally:
+        shutil.rmtree(incoming, ignore_errors=True)

@@ -1,180 +1,136 @@
-"""Do what a MIDI run has to do: cut it into batches, have workers read them, store what comes back.
-
-The main process stores, the workers do the rest. Work moves in batches; a bounded number is in flight, so
-that a slow stage slows those before it. Results are committed with the ledger at least every five seconds,
-files in the library first.
-"""
+"""Cut what a MIDI run has found into batches: files to read, and in their places what else is to be told."""
 
 from __future__ import annotations
 
 import fnmatch
-import shutil
-from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from etl.pipelines.midi.board import FIND, Board
-from etl.pipelines.midi.messages import Entry, Task, lost, process, single_files
-from etl.pipelines.midi.request import MidiRun, MidiSummary, Stage
-from etl.pipelines.midi.writer import Writer
-from etl.runtime.disk.hashing import text_hash
-from etl.runtime.errors import EtlError
+from etl.pipelines.midi.messages import Batch, Entry
+from etl.pipelines.midi.request import FIND, Stage
 from etl.sources.archives.limits import Refusal
 from etl.sources.archives.read import read_archive
-from etl.sources.folders.midi import Found, open_file, shown
+from etl.sources.folders.walk import open_file, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    import duckdb
-
-    from etl.runtime.pool import ProcessPool
-    from etl.store.runs import Run
-
-_BATCH_FILES: Final = 512
-_BATCH_BYTES: Final = 8 << 20
-_MOST_SECONDS: Final = 300.0  # for a batch, which takes one or two
+    from etl.pipelines.midi.request import MidiRun
+    from etl.runtime.limits import Limits
+    from etl.runtime.watch.progress import Watch
+    from etl.sources.folders.midi import Found
 
 
-def work(
-    request: MidiRun,
-    connection: duckdb.DuckDBPyConnection,
-    run: Run,
-    changes: Iterable[Found | Refusal],
-    *,
-    pool: ProcessPool,
-    summary: MidiSummary,
-    board: Board,
-) -> None:
-    """Read what has changed, and store what comes of it.
+class Batches:
+    """Batches of files, each of which has at least one; archives are read as they are drawn.
 
     Parameters
     ----------
-    request, connection, run
-        What to do, the store, and the run.
+    request
+        What to do.
     changes
         What to read, and what was refused.
-    pool
-        Who reads.
-    summary, board
-        Where it is counted.
+    watch
+        Told of what is found in archives and of what is handed out.
 
-    Raises
-    ------
-    EtlError
-        If the store or the library cannot be written.
+    Attributes
+    ----------
+    rest
+        What goes with no file, once all batches are drawn.
+    files
+        How many files were handed out.
+    in_archives
+        How many files were found in archives.
     """
-    incoming = _incoming(request)
-    with _swept(incoming), pool:  # which ends first: workers write into the folder
-        writer = Writer(connection, run, request, summary=summary, board=board, incoming=incoming)
-        results = pool.map(
-            process,
-            _tasks(request, changes, writer, board, incoming),
-            in_flight=4 * pool.workers + 1,
-            seconds=_MOST_SECONDS,
-            divide=single_files,
-            lost=lost,
-        )
-        with closing(results):
-            for result in results:
-                writer.add(result)
-                board.show()
-        writer.flush()
 
+    def __init__(self, request: MidiRun, changes: Iterable[Found | Refusal], watch: Watch) -> None:
+        self._request = request
+        self._changes = changes
+        self._watch = watch
+        self.rest = Batch()
+        self.files = 0
+        self.in_archives = 0
 
-def _incoming(request: MidiRun) -> Path | None:
-    """Where workers leave copies: in the library, of this store alone."""
-    if not request.writes_library:
-        return None
-    return request.library / f".incoming-{text_hash(str(request.database.absolute()))}"
+    def __iter__(self) -> Iterator[Batch]:
+        limits = self._request.limits
+        gathered = _Gathered()
+        for found in self._limited():
+            gathered.add(found)
+            if gathered.is_full(limits):
+                yield self._handed_out(gathered)
+                gathered = _Gathered()
+        if gathered.entries:
+            yield self._handed_out(gathered)
+        else:
+            self.rest = gathered.batch()
+        self._watch.total(Stage.IMPORT, self.files)
 
+    def _handed_out(self, gathered: _Gathered) -> Batch:
+        self.files += len(gathered.entries)
+        self._watch.advance(Stage.IMPORT, waiting=len(gathered.entries))
+        return gathered.batch()
 
-@contextmanager
-def _swept(incoming: Path | None) -> Iterator[None]:
-    """Make the incoming folder, and leave none; what a killed run left there is nobody's by now."""
-    if incoming is None:
-        yield
-        return
-    shutil.rmtree(incoming, ignore_errors=True)
-    try:
-        incoming.mkdir(parents=True, exist_ok=True)
-        yield
-    except OSError as error:
-        raise EtlError(
-            f"cannot write to {incoming.parent}: {error.strerror or error}.",
-            "What was finished is kept. See to the disk, or choose another --library, and run again.",
-        ) from error
-    finally:
-        shutil.rmtree(incoming, ignore_errors=True)
-
-
-def _tasks(
-    request: MidiRun, changes: Iterable[Found | Refusal], writer: Writer, board: Board, incoming: Path | None
-) -> Iterator[Task]:
-    """Cut what is to do into batches, and time that."""
-    tasks = _batches(request, changes, writer, incoming)
-    while True:
-        with board.timed(FIND):
-            task = next(tasks, None)
-        if task is None:
-            return
-        board.hand_out(len(task.entries))
-        yield task
-
-
-def _batches(
-    request: MidiRun, changes: Iterable[Found | Refusal], writer: Writer, incoming: Path | None
-) -> Iterator[Task]:
-    analyze, split = (stage in request.stages for stage in (Stage.ANALYZE, Stage.SPLIT))
-    batch: list[Entry] = []
-    archives: list[str] = []
-    size, at_work = 0, False
-    for entry in _entries(request, changes, writer):
-        if isinstance(entry, str):
-            archives.append(entry)
-            continue
-        batch.append(entry)
-        size += entry.size
-        if len(batch) >= _BATCH_FILES or size >= _BATCH_BYTES:
-            yield Task(tuple(batch), incoming, analyze, split, tuple(archives), request.roots)
-            batch, archives, size, at_work = [], [], 0, True
-    if batch or (archives and at_work):
-        yield Task(tuple(batch), incoming, analyze, split, tuple(archives), request.roots)
-    else:
-        writer.close_archives(archives)
-
-
-def _entries(request: MidiRun, changes: Iterable[Found | Refusal], writer: Writer) -> Iterator[Entry | str]:
-    """Give what is to read: files, members of archives and, after its last member, each archive's key."""
-    left = request.limit if request.limit is not None else 1 << 62
-    for change in changes:
-        if isinstance(change, Refusal):
-            writer.refuse(change)
-            continue
-        for entry in _members(change, request.pattern, writer) if change.is_archive else [_entry(change)]:
-            if not isinstance(entry, str):
-                if left <= 0:
+    def _limited(self) -> Iterator[Entry | Refusal | str]:
+        left = self._request.limit
+        for found in self._found():
+            if isinstance(found, Entry) and left is not None:
+                if left == 0:
                     return
                 left -= 1
-            yield entry
+            yield found
+
+    def _found(self) -> Iterator[Entry | Refusal | str]:
+        """Give files, refusals and, after the last member of an archive, its key."""
+        for change in self._changes:
+            if isinstance(change, Refusal):
+                yield change
+            elif change.is_archive:
+                yield from self._members(change)
+            else:
+                name = shown(Path(change.location).name)
+                yield Entry(change.path, name, change.location, change.size, change.mtime_ns)
+
+    def _members(self, found: Found) -> Iterator[Entry | Refusal | str]:
+        """Give the members of an archive and, if that was all there is in it, its key."""
+        pattern = self._request.pattern
+        limits = self._request.limits.archives
+        try:
+            with open_file(found.location) as stream:
+                for member in read_archive(stream, found.path, found.size, limits=limits):
+                    if isinstance(member, Refusal):
+                        yield member
+                    elif pattern == "*" or fnmatch.fnmatch(member.path, pattern):
+                        self.in_archives += 1
+                        self._watch.advance(FIND, done=1)
+                        size = len(member.blob)
+                        yield Entry(member.path, member.name, None, size, found.mtime_ns, member.blob)
+        except OSError as error:
+            yield Refusal(found.path, "unreadable", error.strerror or str(error))
+            return
+        if pattern == "*":
+            yield found.stamp
 
 
-def _entry(found: Found) -> Entry:
-    return Entry(found.path, shown(Path(found.location).name), found.location, found.size, found.mtime_ns)
+class _Gathered:
+    """What the next batch will hold."""
 
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self._archives: list[str] = []
+        self._refused: list[Refusal] = []
+        self._bytes = 0
 
-def _members(found: Found, pattern: str, writer: Writer) -> Iterator[Entry | str]:
-    """Give the members of an archive and, if that was all there is in it, its key."""
-    try:
-        with open_file(found.location) as stream:
-            for member in read_archive(stream, found.path, found.size):
-                if isinstance(member, Refusal):
-                    writer.refuse(member)
-                elif pattern == "*" or fnmatch.fnmatch(member.path, pattern):
-                    writer.find(1)
-                    yield Entry(member.path, member.name, None, len(member.blob), found.mtime_ns, member.blob)
-    except OSError as error:
-        writer.refuse(Refusal(found.path, "unreadable", error.strerror or str(error)))
-        return
-    if pattern == "*":
-        yield found.stamp
+    def add(self, found: Entry | Refusal | str) -> None:
+        if isinstance(found, Entry):
+            self.entries.append(found)
+            self._bytes += found.size
+        elif isinstance(found, Refusal):
+            self._refused.append(found)
+        else:
+            self._archives.append(found)
+
+    def is_full(self, limits: Limits) -> bool:
+        return len(self.entries) >= limits.batch_files or self._bytes >= limits.batch_bytes
+
+    def batch(self) -> Batch:
+        return Batch(tuple(self.entries), tuple(self._archives), tuple(self._refused))

@@ -25,12 +25,11 @@ from etl.midi.reader import read_files
 from etl.midi.split import TooMuchError, split_file
 from etl.midi.tags import find_tags, name_tags
 from etl.midi.text import decode_text
-from etl.pipelines.midi.messages import REJECTS, SPLIT, Entry, Result, Task, failed, part_key
-from etl.sources.archives.limits import LARGEST_MEMBER
-from etl.sources.folders.midi import open_file
+from etl.pipelines.midi.messages import REJECTS, SPLIT, Batch, Entry, Result, Wanted, failed, part_key
+from etl.sources.folders.walk import open_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from etl.midi.arrays import MidiBatch
@@ -57,7 +56,7 @@ class _Clock:
         self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
 
 
-def process_batch(task: Task) -> Result:
+def process_batch(batch: Batch, wanted: Wanted) -> Result:
     """Read, hash, parse and, if wanted, analyse, copy and split a batch of files.
 
     Where a batch fails its halves are tried, down to the file that is to blame, which is rejected. Failures
@@ -65,15 +64,15 @@ def process_batch(task: Task) -> Result:
     """
     clock = _Clock()
     try:
-        return _process(task, clock)
+        return _process(batch, wanted, clock)
     except OSError:
         raise
     except Exception as error:  # noqa: BLE001 - one bad file must not stop a run
-        if len(task.entries) > 1:
-            half = len(task.entries) // 2
-            early = process_batch(replace(task, entries=task.entries[:half], archives=()))
-            return _merged(early, process_batch(replace(task, entries=task.entries[half:])))
-        return failed(task, clock.stage, "failed", f"{type(error).__name__}: {error}"[:300])
+        if len(batch.entries) > 1:
+            half = len(batch.entries) // 2
+            early = process_batch(replace(batch, entries=batch.entries[:half]), wanted)
+            return _merged(early, process_batch(replace(batch, entries=batch.entries[half:]), wanted))
+        return failed(batch, clock.stage, "failed", f"{type(error).__name__}: {error}"[:300])
 
 
 def _merged(early: Result, late: Result) -> Result:
@@ -83,13 +82,12 @@ def _merged(early: Result, late: Result) -> Result:
         stage: early.seconds.get(stage, 0.0) + late.seconds.get(stage, 0.0)
         for stage in {**early.seconds, **late.seconds}
     }
-    archives = early.archives + late.archives
-    return Result(count=early.count + late.count, archives=archives, seconds=seconds, **joined)
+    return Result(seconds=seconds, **joined)
 
 
-def _process(task: Task, clock: _Clock) -> Result:
+def _process(found: Batch, wanted: Wanted, clock: _Clock) -> Result:
     with clock("import"):
-        rows, blobs, rejects = _read(task)
+        rows, blobs, rejects = _read(found.entries, wanted)
         paths = pl.DataFrame(rows, schema=_PATHS, orient="row")
         stems = [PurePath(name).stem for name in paths["name"]]
         stemmed = paths.lazy().with_columns(stem=pl.Series(stems, dtype=pl.String))
@@ -99,7 +97,7 @@ def _process(task: Task, clock: _Clock) -> Result:
         keys = pl.DataFrame(
             {"file": range(len(digests)), "sha256": digests}, schema={"file": pl.Int32, "sha256": pl.String}
         )
-        batch = read_files(list(blobs.values()), keep_all=task.split)
+        batch = read_files(list(blobs.values()), keep_all=wanted.split)
         counted = survey(batch)
         names = keys.join(named, on="sha256", maintain_order="left").select("file", "stem", "folder")
         is_first = names["file"].is_first_distinct()
@@ -113,7 +111,6 @@ def _process(task: Task, clock: _Clock) -> Result:
             (path, "import", "not MIDI", why) for path, why in unreadable.select("path", "reason").rows()
         ]
     result = Result(
-        count=len(task.entries),
         paths=named.drop("stem", "folder"),
         files=files,
         analysis=pl.DataFrame(),
@@ -124,40 +121,39 @@ def _process(task: Task, clock: _Clock) -> Result:
         .drop("file"),
         split=pl.DataFrame(schema=SPLIT),
         rejects=pl.DataFrame(rejects, schema=REJECTS, orient="row"),
-        archives=task.archives,
         seconds=clock.seconds,
     )
-    if task.analyze:
+    if wanted.analyze:
         with clock("analyze"):
             result.analysis = _analysis_rows(batch, counted, tags, keys)
-    if task.incoming:
+    if wanted.incoming:
         with clock("sanitize"):
             for digest in files.filter("valid")["sha256"]:
-                _write(f"{task.incoming}/{digest}", plain_midi(blobs[digest]))
-        if task.split:
+                _write(f"{wanted.incoming}/{digest}", plain_midi(blobs[digest]))
+        if wanted.split:
             with clock("split"):
-                result.split, refused = _split(batch, counted.parts, digests, task.incoming)
+                result.split, refused = _split(batch, counted.parts, digests, wanted.incoming)
                 result.rejects.extend(refused.join(paths, on="sha256").select(*REJECTS))
     return result
 
 
 def _read(
-    task: Task,
+    entries: Sequence[Entry], wanted: Wanted
 ) -> tuple[
     list[tuple[str, str | None, int, int, str, str, str]], dict[str, bytes], list[tuple[str, str, str, str]]
 ]:
     """Read and hash files: rows of `_PATHS`, different contents by hash, rejects."""
     rows, blobs, rejects = [], {}, []
-    for entry in task.entries:
+    for entry in entries:
         try:
-            blob = _content(entry)
+            blob = _content(entry, wanted.member_bytes)
         except OSError as error:
             rejects.append((entry.path, "import", "unreadable", error.strerror or str(error)))
             continue
         digest = hashlib.sha256(blob).hexdigest()
         blobs[digest] = blob
         on_disk = entry.path if entry.blob is None else None
-        folder = _below(entry.path.removesuffix(entry.name), task.roots)
+        folder = _below(entry.path.removesuffix(entry.name), wanted.roots)
         rows.append((entry.path, on_disk, len(blob), entry.mtime_ns, digest, _name(entry), folder))
     return rows, blobs, rejects
 
@@ -197,13 +193,13 @@ def _analysis_rows(
     )
 
 
-def _content(entry: Entry) -> bytes:
+def _content(entry: Entry, most_bytes: int) -> bytes:
     if entry.blob is not None:
         return entry.blob
     with open_file(entry.location or "") as file:
-        content = file.read(LARGEST_MEMBER + 1)
-    if len(content) > LARGEST_MEMBER:
-        raise OSError(0, f"grew to more than {LARGEST_MEMBER >> 20} MB")
+        content = file.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise OSError(0, f"grew to more than {most_bytes >> 20} MB")
     return content
 
 

@@ -71,6 +71,7 @@ class Crew:
         memory: int | None = None,
         divide: Callable[[Item], Sequence[Item]] | None = None,
         ordered: bool = True,
+        idle: Callable[[], None] | None = None,
     ) -> Generator[Outcome[Item, Any]]:
         """Do a job with each item.
 
@@ -94,6 +95,8 @@ class Crew:
             Cuts an item that cost its process into pieces, which are tried one at a time.
         ordered
             Give outcomes in the order of the items; otherwise as they are ready.
+        idle
+            Called, where outcomes are taken, whenever none has come for ``look_seconds`` of the crew.
 
         Yields
         ------
@@ -111,7 +114,7 @@ class Crew:
         if self._current is not None and getgeneratorstate(self._current) == GEN_SUSPENDED:
             raise RuntimeError("a crew does one job at a time")
         work = Job(job, shared, seconds, memory, divide)
-        self._current = self._outcomes(work, items, in_flight=in_flight, is_ordered=ordered)
+        self._current = self._outcomes(work, items, in_flight=in_flight, is_ordered=ordered, idle=idle)
         return self._current
 
     def close(self) -> None:
@@ -122,7 +125,13 @@ class Crew:
             member.close()
 
     def _outcomes(
-        self, job: Job, items: Iterable[Item], *, in_flight: int, is_ordered: bool
+        self,
+        job: Job,
+        items: Iterable[Item],
+        *,
+        in_flight: int,
+        is_ordered: bool,
+        idle: Callable[[], None] | None,
     ) -> Generator[Outcome[Item, Any]]:
         if self._members:
             flow = Flow(job, items, self._members, in_flight)
@@ -131,12 +140,18 @@ class Crew:
                 stop=self._stop,
                 look_seconds=self._look_seconds,
                 is_killable=self._launcher is not None,
+                idle=idle,
             )
             return
-        for item in items:
-            if self._stop is not None and self._stop.is_set():
-                return
-            yield attempt(job.call, item)
+        source = iter(items)
+        try:
+            for item in source:
+                if self._stop is not None and self._stop.is_set():
+                    return
+                yield attempt(job.call, item)
+        finally:
+            if hasattr(source, "close"):
+                source.close()
 
 
 class _Thread:

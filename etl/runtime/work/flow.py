@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from etl.runtime.work.job import StoppedError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
 
     from etl.runtime.work.job import Job
     from etl.runtime.work.outcome import Outcome
@@ -57,7 +57,13 @@ class Flow:
         self._error: BaseException | None = None
 
     def outcomes(
-        self, *, is_ordered: bool, stop: threading.Event | None, look_seconds: float, is_killable: bool
+        self,
+        *,
+        is_ordered: bool,
+        stop: threading.Event | None,
+        look_seconds: float,
+        is_killable: bool,
+        idle: Callable[[], None] | None = None,
     ) -> Generator[Outcome[Any, Any]]:
         """Give the outcomes.
 
@@ -71,6 +77,8 @@ class Flow:
             How often to look at ``stop``.
         is_killable
             Whether the members give up on an item; if not, the end waits for those at work.
+        idle
+            Called whenever nothing has come for ``look_seconds``.
 
         Raises
         ------
@@ -85,7 +93,7 @@ class Flow:
         for thread in (drawer, *workers):
             thread.start()
         try:
-            yield from self._given(is_ordered=is_ordered, stop=stop, look_seconds=look_seconds)
+            yield from self._given(is_ordered=is_ordered, stop=stop, look_seconds=look_seconds, idle=idle)
             if self._error is not None:
                 raise self._error
         finally:
@@ -99,7 +107,12 @@ class Flow:
             drawer.join(max(0.0, due - time.monotonic()))
 
     def _given(
-        self, *, is_ordered: bool, stop: threading.Event | None, look_seconds: float
+        self,
+        *,
+        is_ordered: bool,
+        stop: threading.Event | None,
+        look_seconds: float,
+        idle: Callable[[], None] | None,
     ) -> Generator[Outcome[Any, Any]]:
         ready: dict[int, list[Outcome[Any, Any]]] = {}
         given = 0
@@ -112,6 +125,8 @@ class Flow:
             except Empty:
                 if is_stopping:
                     return
+                if idle is not None:
+                    idle()
                 continue
             if isinstance(done, BaseException):
                 raise done

@@ -96,6 +96,11 @@ class Gate:
         self._paused_until = 0.0
         self._last_sent = 0.0
 
+    @property
+    def pause(self) -> float:
+        """Seconds that the service has asked to be left alone for from now on; 0 for none."""
+        return max(0.0, self._paused_until - time.monotonic())
+
     def admit(self, cost: Cost | None = None) -> None:
         """Wait until a look-up may be sent, and count it.
 
@@ -129,7 +134,7 @@ class Gate:
     def admit_token_request(self) -> None:
         """Wait until an access token may be asked for; tokens count neither for budget nor rates."""
         self.breaker.raise_if_open()
-        self._sleep(max(0.0, self._paused_until - time.monotonic()))
+        self._sleep(self.pause)
 
     def succeeded(self) -> None:
         """Report an answer that makes sense."""

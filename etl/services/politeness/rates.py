@@ -245,11 +245,13 @@ _OURS: Final = "service = ? AND account = ? AND at > ?"
 
 def _connect(path: Path | None) -> sqlite3.Connection:
     try:
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
         return _prepared(":memory:" if path is None else str(path))
-    except sqlite3.OperationalError as error:
+    except (OSError, sqlite3.OperationalError) as error:
         raise EtlError(
             f"cannot use the record of requests {path}: {error}.",
-            "Wait for other runs to end, and check that you may write there.",
+            "Wait for other runs to end, check that you may write there, or set ETL_LIMITS to another file.",
         ) from error
     except sqlite3.DatabaseError:
         if path is None:

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-LARGEST_MEMBER: Final = 32 * 2**20
-LARGEST_ARCHIVE: Final = 2 * 2**30
+if TYPE_CHECKING:
+    from etl.runtime.limits import ArchiveLimits
+
 MIDI_ENDINGS: Final = (".mid", ".midi", ".kar", ".rmi", ".smf")
-
-MOST_MEMBERS: Final = 200_000
-HIGHEST_RATIO: Final = 200
-DEEPEST: Final = 4
 SEPARATOR: Final = "!"
 """Between an archive's path and a member's in it."""
 
 _ARCHIVE_ENDINGS: Final = (
     ".zip", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".7z", ".rar",
 )  # fmt: skip
-_ALWAYS_FREE: Final = LARGEST_MEMBER  # bytes before the ratio counts: short files of nothing compress well
 _DRIVE: Final = re.compile(r"^[A-Za-z]:")
 _TAR_MAGIC_AT: Final = 257
 
@@ -69,6 +65,8 @@ class Budget:
 
     Attributes
     ----------
+    limits
+        What may come out of it.
     compressed
         Size of the archive on disk, bytes.
     consumed
@@ -77,6 +75,7 @@ class Budget:
         What has come out of it.
     """
 
+    limits: ArchiveLimits
     compressed: int
     consumed: int | None = None
     bytes_out: int = 0
@@ -89,17 +88,22 @@ class Budget:
 
     def check(self, more: int) -> None:
         """Raise `CapError` if ``more`` bytes are too many."""
-        if self.bytes_out + more > LARGEST_ARCHIVE:
-            raise CapError(f"more than {LARGEST_ARCHIVE >> 30} GB come out of it")
+        if self.bytes_out + more > self.limits.archive_bytes:
+            raise CapError(f"more than {self.limits.archive_bytes >> 30} GB come out of it")
         read = self.compressed if self.consumed is None else min(self.consumed, self.compressed)
-        if self.bytes_out + more > max(_ALWAYS_FREE, HIGHEST_RATIO * read):
-            raise CapError(f"it swells more than {HIGHEST_RATIO} times")
+        if self.bytes_out + more > max(self.limits.free_bytes, self.limits.ratio * read):
+            raise CapError(f"it swells more than {self.limits.ratio} times")
 
     def count_member(self) -> None:
         """Count a member; `CapError` where there are too many."""
         self.members += 1
-        if self.members > MOST_MEMBERS:
-            raise CapError(f"more than {MOST_MEMBERS:,} members")
+        if self.members > self.limits.members:
+            raise CapError(f"more than {self.limits.members:,} members")
+
+
+def too_large(path: str, limits: ArchiveLimits) -> Refusal:
+    """Refuse a member that is larger than it may be."""
+    return Refusal(path, "cap", f"larger than {limits.member_bytes >> 20} MB")
 
 
 def unsafe_name(name: str) -> str | None:

@@ -21,7 +21,6 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import etl
 from etl.sources.archives.limits import (
-    LARGEST_MEMBER,
     SEPARATOR,
     Budget,
     DamageError,
@@ -73,7 +72,8 @@ def read_rar(stream: IO[bytes], path: str, budget: Budget) -> Iterator[Refusal |
         return
     with ExitStack() as stack:
         process = subprocess.Popen(  # noqa: S603 - this very interpreter
-            [sys.executable, "-m", _CHILD, "rar5" if head.startswith(_RAR5) else "rar"],
+            [sys.executable, "-m", _CHILD, "rar5" if head.startswith(_RAR5) else "rar",
+             str(budget.limits.child_bytes), str(budget.limits.child_s)],
             stdin=_descriptor(stream, stack), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             env=_environment(),
         )  # fmt: skip
@@ -158,12 +158,12 @@ def _members(out: IO[bytes], path: str, budget: Budget) -> Iterator[Refusal | tu
         elif "chunk" in record:
             block = out.read(record["chunk"])
             budget.take(len(block))
-            if content is not None and content.tell() <= LARGEST_MEMBER:
+            if content is not None and content.tell() <= budget.limits.member_bytes:
                 content.write(block)
         elif "end" in record:
             if content is not None:
                 blob = content.getvalue()
-                yield name, blob if len(blob) <= LARGEST_MEMBER else None
+                yield name, blob if len(blob) <= budget.limits.member_bytes else None
             content = None
         elif "done" in record:
             return

@@ -1,8 +1,9 @@
 """A process that reads a rar archive with libarchive and writes its members to a pipe.
 
 It reads untrusted bytes with a library in C: whatever becomes of it, the run that started it goes on. The
-archive is standard input, its format (``rar``, ``rar5``) the argument. What it writes is a line of JSON for
-each entry; where that says ``chunk``, so many bytes follow.
+archive is standard input; the arguments are its format (``rar``, ``rar5``), and how much memory in bytes and
+how many seconds of the processor it may take. What it writes is a line of JSON for each entry; where that
+says ``chunk``, so many bytes follow.
 """
 
 from __future__ import annotations
@@ -10,18 +11,14 @@ from __future__ import annotations
 import json
 import sys
 from ctypes import c_int
-from typing import IO, Final
+from typing import IO
 
 from etl.midi.text import decode_text
 from etl.sources.archives.limits import is_wanted
 
-MEMORY: Final = 2 << 30  # bytes; dictionaries are up to 64 MB where libarchive reads them
-PROCESSOR: Final = 300  # seconds
-
 
 def main(rar_format: str, archive_descriptor: int, out: IO[bytes]) -> None:
     """Write all members that may be MIDI files or archives, and the names of the others."""
-    _limit()
     try:
         import libarchive  # noqa: PLC0415 - optional; also raises where the system has no libarchive
     except (ImportError, OSError, TypeError, AttributeError) as error:
@@ -54,16 +51,17 @@ def _line(out: IO[bytes], record: dict[str, object]) -> None:
     out.write(json.dumps(record).encode() + b"\n")
 
 
-def _limit() -> None:
+def _limit(memory_bytes: int, processor_seconds: int) -> None:
     try:
         import resource  # noqa: PLC0415 - not on Windows
     except ImportError:
         return
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR, PROCESSOR))
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CPU, (processor_seconds, processor_seconds))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 if __name__ == "__main__":
+    _limit(*map(int, sys.argv[2:]))
     with sys.stdout.buffer as stdout:
         main(sys.argv[1], 0, stdout)

@@ -18,9 +18,8 @@ import zlib
 from typing import IO, TYPE_CHECKING, Any, Final, cast
 
 from etl.midi.text import decode_text
+from etl.runtime.limits import LIMITS, ArchiveLimits
 from etl.sources.archives.limits import (
-    DEEPEST,
-    LARGEST_MEMBER,
     MIDI_ENDINGS,
     SEPARATOR,
     Budget,
@@ -30,6 +29,7 @@ from etl.sources.archives.limits import (
     Refusal,
     archive_kind,
     is_wanted,
+    too_large,
     unsafe_name,
 )
 
@@ -50,7 +50,9 @@ _DECOMPRESSORS: Final[dict[str, Any]] = {
 }
 
 
-def read_archive(stream: IO[bytes], path: str, size: int) -> Iterator[Member | Refusal]:
+def read_archive(
+    stream: IO[bytes], path: str, size: int, *, limits: ArchiveLimits = LIMITS.archives
+) -> Iterator[Member | Refusal]:
     """Read the MIDI files in an archive and in the archives inside it.
 
     Parameters
@@ -61,6 +63,8 @@ def read_archive(stream: IO[bytes], path: str, size: int) -> Iterator[Member | R
         Its path, for the members' paths.
     size
         Its size on disk, bytes.
+    limits
+        What may come out of it.
 
     Yields
     ------
@@ -68,12 +72,12 @@ def read_archive(stream: IO[bytes], path: str, size: int) -> Iterator[Member | R
         In the order of the archive. Damage, caps and encryption are refusals, never errors; what was read
         before them stands.
     """
-    yield from _read(stream, path, Budget(size), depth=1)
+    yield from _read(stream, path, Budget(limits, size), depth=1)
 
 
 def _read(stream: IO[bytes], path: str, budget: Budget, depth: int) -> Iterator[Member | Refusal]:
-    if depth > DEEPEST:
-        yield Refusal(path, "nested", f"archives nested deeper than {DEEPEST}")
+    if depth > budget.limits.depth:
+        yield Refusal(path, "nested", f"archives nested deeper than {budget.limits.depth}")
         return
     kind = archive_kind(stream.read(_TAR_BLOCK))
     stream.seek(0)
@@ -102,7 +106,7 @@ def _member(
     """Hand over one member that was read, or go into it; None is one that passed the size cap."""
     whole = f"{path}{SEPARATOR}{name}"
     if content is None:
-        yield Refusal(whole, "cap", f"larger than {LARGEST_MEMBER >> 20} MB")
+        yield too_large(whole, budget.limits)
     elif archive_kind(content[:_TAR_BLOCK]):
         yield from _read(io.BytesIO(content), whole, budget, depth + 1)
     elif name.lower().endswith(MIDI_ENDINGS) or content[:4] == b"MThd":
@@ -111,9 +115,9 @@ def _member(
 
 def _limited_read(stream: Any, budget: Budget) -> bytes | None:
     """Read a member whole; None if it is larger than the cap. Whatever came out is counted."""
-    content = cast("bytes", stream.read(LARGEST_MEMBER + 1))
+    content = cast("bytes", stream.read(budget.limits.member_bytes + 1))
     budget.take(len(content))
-    return content if len(content) <= LARGEST_MEMBER else None
+    return content if len(content) <= budget.limits.member_bytes else None
 
 
 def _read_zip(stream: IO[bytes], path: str, budget: Budget, depth: int) -> Iterator[Member | Refusal]:
@@ -184,8 +188,9 @@ def _read_stream(stream: IO[bytes], path: str, budget: Budget, depth: int) -> It
     counted = io.BufferedReader(_Counted(plain, budget, stream if depth == 1 else None), 1 << 16)
     if archive_kind(counted.peek(_TAR_BLOCK)[:_TAR_BLOCK]) != "tar":
         name = re.sub(r"(?i)\.(gz|bz2|xz)$", "", re.split(rf"[\\/{SEPARATOR}]", path)[-1])
-        content = counted.read(LARGEST_MEMBER + 1)
-        yield from _member(name, content if len(content) <= LARGEST_MEMBER else None, path, budget, depth)
+        content = counted.read(budget.limits.member_bytes + 1)
+        is_whole = len(content) <= budget.limits.member_bytes
+        yield from _member(name, content if is_whole else None, path, budget, depth)
         return
     with tarfile.open(fileobj=counted, mode="r|", encoding="utf-8", errors="surrogateescape") as archive:
         for info in archive:
@@ -199,8 +204,8 @@ def _read_stream(stream: IO[bytes], path: str, budget: Budget, depth: int) -> It
                 problem = "it is a link or a device"
             if problem:
                 yield Refusal(whole, "unsafe", problem)
-            elif info.size > LARGEST_MEMBER:
-                yield Refusal(whole, "cap", f"larger than {LARGEST_MEMBER >> 20} MB")
+            elif info.size > budget.limits.member_bytes:
+                yield too_large(whole, budget.limits)
             elif (member := archive.extractfile(info)) is not None:
                 yield from _member(name, member.read(), path, budget, depth)
 

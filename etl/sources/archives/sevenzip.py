@@ -11,13 +11,13 @@ import py7zr
 from py7zr.io import Py7zIO, WriterFactory
 
 from etl.sources.archives.limits import (
-    LARGEST_MEMBER,
     SEPARATOR,
     Budget,
     CapError,
     DamageError,
     Refusal,
     is_wanted,
+    too_large,
     unsafe_name,
 )
 
@@ -72,8 +72,8 @@ def read_7z(stream: IO[bytes], path: str, budget: Budget) -> Iterator[Refusal | 
             whole = f"{path}{SEPARATOR}{entry.filename}".replace("\0", "\\0")
             if problem:
                 yield Refusal(whole, "unsafe", problem)
-            elif (entry.uncompressed or 0) > LARGEST_MEMBER:
-                yield Refusal(whole, "cap", f"larger than {LARGEST_MEMBER >> 20} MB")
+            elif (entry.uncompressed or 0) > budget.limits.member_bytes:
+                yield too_large(whole, budget.limits)
             else:
                 targets.append(entry.filename)
         if targets:
@@ -120,6 +120,7 @@ class _Collector(WriterFactory):
         self._budget = budget
         self._queue = queue
         self._current: tuple[str, _Content] | None = None
+        self.most_bytes = budget.limits.member_bytes
         self.is_stopped = False
 
     def create(self, filename: str) -> _Content:
@@ -151,7 +152,7 @@ class _Content(Py7zIO):
 
     def write(self, data: bytes | bytearray) -> int:
         self._collector.take(len(data))
-        if self.data.tell() + len(data) > LARGEST_MEMBER:
+        if self.data.tell() + len(data) > self._collector.most_bytes:
             self.is_whole = False
         else:
             self.data.write(data)

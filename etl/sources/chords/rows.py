@@ -36,7 +36,7 @@ class Rows:
     records
         How many records were found.
     songs
-        The wanted columns as text, and ``line``.
+        The wanted columns as text, those that are kept as they are, and ``line``.
     rejects
         Refused records, with the columns of ``REJECT_SCHEMA``.
     """
@@ -104,6 +104,7 @@ def _parse_table(source: Source, table: pa.Table, first_row: int) -> Rows:
     """Take the rows of a Parquet file; numbers, dates and the like become text."""
     raw = pl.DataFrame(table.select(list(source.wanted)))
     songs = raw.with_columns(map(_decoded, raw.select(cs.binary()))).cast(pl.String)
+    songs = songs.with_columns(pl.DataFrame(table.select(list(source.kept))))
     rows = np.arange(first_row, first_row + songs.height)
     is_broken = np.zeros(songs.height, np.bool_)
     for name in raw.select(cs.binary()).columns:

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
-from etl.audio.sonic import FEATURE_VERSION, Mode, describe
-from etl.pipelines.audio.describe import Work, as_row
-from etl.pipelines.audio.sonic import _FEATURE_SCHEMA, _commit
+from etl.audio.features import Mode, version_of
+from etl.audio.sonic import describe
+from etl.pipelines.audio.describe import as_row
 from etl.pipelines.cache import FileProblem, cache_info, clear_cache, verify_cache
 from etl.pipelines.cache_kind import CacheKind
 from etl.runtime.disk.hashing import content_hash
-from etl.runtime.workers import Outcome
 from etl.store.answers import AnswerProblem
 from etl.store.database import open_store, transaction
-from etl.store.ledger import Ledger
-from etl.store.library import put_files, put_hashes, put_sonic
+from etl.store.library import put_files, put_hashes
 from etl.store.queries import named_query
-from etl.store.runs import recorded_run
+from etl.store.sonic_features import FEATURE_SCHEMA, OUTCOME_SCHEMA, put_descriptions
 from tests.support.places import ROOT
 
-BEAT = f"{FEATURE_VERSION}.beat"
+BEAT = version_of(Mode.BEAT)
 
 QUERIES = sorted((ROOT / "sql" / "queries").glob("library-*.sql"))
 
@@ -40,18 +37,19 @@ def store(tmp_path):
         paths.append(str(path))
         row = as_row(content_hash(path), describe(rng.normal(0, 0.1, 60_000).astype(np.float32)))
         vector = np.zeros(128) if number < 2 else rng.normal(number, 5, 128)
-        rows.append({**row, "vector_whole": vector.astype(np.float32), "version": BEAT})
+        rows.append({**row, "vector_whole": vector.astype(np.float32)})
     ids = [f"id{number}" for number in range(5)]
-    features = pl.DataFrame(rows, schema={**_FEATURE_SCHEMA, "version": pl.String})
+    features = pl.DataFrame(rows, schema=FEATURE_SCHEMA)
     files = pl.DataFrame({"path": paths, "track_id": ids, "kind": "flac", "size_bytes": 1, "mtime_ns": 1})
     tracks = pl.DataFrame({"track_id": ids, "title": [f"Song {number}" for number in range(5)]})
     with open_store(tmp_path / "s.duckdb") as connection:
+        outcomes = [(item, None, False, True) for item in features["content_hash"]]
+        done = pl.DataFrame(outcomes, OUTCOME_SCHEMA, orient="row")
+        hashes = pl.DataFrame({"path": paths, "content_hash": features["content_hash"]})
         with transaction(connection):
-            put_files(connection, files.with_columns(problem=pl.lit(None, pl.String)), tracks)
-            put_hashes(connection, pl.DataFrame({"path": paths, "content_hash": features["content_hash"]}))
-            put_sonic(connection, features)
-            done = features.select(item="content_hash", status=pl.lit("done"))
-            Ledger(connection, "sonic", BEAT).record(done)
+            put_files(files.with_columns(problem=pl.lit(None, pl.String)), tracks)(connection)
+            put_hashes(hashes)(connection)
+            put_descriptions(features, done, version=BEAT, tries=3)(connection)
         yield connection
 
 
@@ -91,32 +89,6 @@ def test_similar_tracks_come_nearest_first(store):
     assert [row[0] for row in by_title[:2]] == [0.0, 0.0]
     assert by_title[2][0] > 0.5
     assert store.execute(query, {"track": "id1", "limit": 50}).fetchall() == by_title
-
-
-def test_what_costs_a_worker_is_tried_thrice(store, tmp_path):
-    """A crash parks the track for the next run, a third one fails it; a plain failure is final at once."""
-    ledger = Ledger(store, "sonic", BEAT)
-    work = Work("crashes", str(tmp_path / "0.flac"), Mode.BEAT)
-    refused = Work("refused", str(tmp_path / "1.flac"), Mode.BEAT)
-    with recorded_run(store, "test", {}) as run:
-        for attempt in range(3):
-            lost: Outcome[Work, Any] = Outcome(work, None, "crashed", 1.0, 1, is_lost=True)
-            plain: Outcome[Work, Any] = Outcome(refused, None, "no audio", 1.0, 1)
-            _commit(store, run, ledger, [lost, plain] if attempt == 0 else [lost])
-            waiting = ledger.missing(pl.DataFrame({"item": ["crashes", "refused"]}))["item"].to_list()
-            assert waiting == (["crashes"] if attempt < 2 else [])
-
-
-def test_a_file_that_cannot_be_read_is_never_given_up(store, tmp_path):
-    """Tracks of an unplugged disk wait for it, however often a run finds them missing."""
-    ledger = Ledger(store, "sonic", BEAT)
-    away: Outcome[Work, Any] = Outcome(
-        Work("away", str(tmp_path / "unplugged" / "a.mp3"), Mode.BEAT), None, "not decodable", 1.0, 1
-    )
-    with recorded_run(store, "test", {}) as run:
-        for _ in range(5):
-            _commit(store, run, ledger, [away])
-            assert ledger.missing(pl.DataFrame({"item": ["away"]})).height == 1
 
 
 def test_cache_forgets_only_what_no_file_needs(store):

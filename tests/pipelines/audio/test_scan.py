@@ -11,16 +11,16 @@ import polars as pl
 import pytest
 import soundfile as sf
 
-from etl.pipelines.audio.library import check
-from etl.pipelines.audio.scan import ScanSummary, compare, scan
+from etl.pipelines.audio.check import Fault, Finding, check_library
+from etl.pipelines.audio.scan import ScanResult, compare, scan
 from etl.runtime.disk.hashing import content_hash
 from etl.runtime.errors import EtlError
-from etl.runtime.progress import Progress
-from etl.store.database import open_store
-from etl.store.library import put_hashes
-from etl.store.runs import recorded_run
+from etl.runtime.watch.progress import Stage, Watch
+from etl.store.bursts import BurstWriter, writing
+from etl.store.library import known_files, put_hashes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -35,45 +35,64 @@ def write(path: Path, seed: int = 0, **tags: str) -> Path:
     return path
 
 
+class Library:
+    """A folder of music, a store that is being written to, and scans."""
+
+    def __init__(self, folder: Path, store: BurstWriter) -> None:
+        self.folder = folder
+        self._store = store
+
+    def scan(self, *sources: Path, **options: Any) -> ScanResult:
+        """Scan the folder, or other sources."""
+        with Watch("scan", [Stage("scan", "files")]) as watch:
+            return scan(self._store, watch, sources or [self.folder], **options)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """Ask the store, with all that was put."""
+        with self._store.reading() as connection:
+            return connection.sql(sql).fetchall()
+
+    def findings(self) -> list[Finding]:
+        """Check what is in the store."""
+        self._store.flush()
+        return check_library(self.folder.parent / "s.duckdb")
+
+    def rejects(self) -> list[str]:
+        """Give the reasons of all rejects."""
+        return [reason for (reason,) in self.rows("SELECT reason FROM rejects ORDER BY ALL")]
+
+    def known(self) -> pl.DataFrame:
+        """Give what the store knows of the files."""
+        with self._store.reading() as connection:
+            return known_files(connection)
+
+    def hash_all(self) -> None:
+        """Give every file its content hash, as a sonic run does."""
+        paths = [path for (path,) in self.rows("SELECT path FROM files WHERE gone_at IS NULL")]
+        hashes = [content_hash(path) for path in paths]
+        self._store.put(put_hashes(pl.DataFrame({"path": paths, "content_hash": hashes})))
+
+
 @pytest.fixture
-def library(tmp_path):
-    """Give an open store with a function that scans, and a folder of three tracks."""
+def library(tmp_path: Path) -> Iterator[Library]:
+    """Give a library of three tracks that no scan has seen."""
     for seed in range(3):
         write(tmp_path / "music" / f"album{seed}" / f"{seed}.flac", seed, title=f"Song {seed}")
-    with open_store(tmp_path / "s.duckdb") as connection, recorded_run(connection, "test", {}) as run:
-
-        def scan_now(*sources: Path, **options: Any) -> ScanSummary:
-            with Progress("files") as progress:
-                return scan(connection, run, sources or [tmp_path / "music"], progress, **options)
-
-        yield connection, scan_now
-
-
-def hash_all(connection: Any) -> None:
-    """Give every file its content hash, as a sonic run does."""
-    paths = [path for (path,) in connection.sql("SELECT path FROM files WHERE gone_at IS NULL").fetchall()]
-    hashes = [content_hash(path) for path in paths]
-    put_hashes(connection, pl.DataFrame({"path": paths, "content_hash": hashes}))
-
-
-def rejects(connection: Any) -> list[str]:
-    """Give the reasons of all rejects."""
-    return [reason for (reason,) in connection.sql("SELECT reason FROM rejects ORDER BY ALL").fetchall()]
+    with writing(tmp_path / "s.duckdb", "test", {}) as store:
+        yield Library(tmp_path / "music", store)
 
 
 def test_digits_of_any_script_do_not_stop_a_scan(library, tmp_path):
     """A year in Arabic digits is missing; the other files of the batch are tagged."""
-    connection, scan_now = library
     write(tmp_path / "music" / "3.flac", 3, title="Arabic", date="١٩٩٩")
-    assert scan_now().tracks == 4
-    rows = connection.sql("SELECT year FROM tracks WHERE title = 'Arabic'").fetchall()
+    assert library.scan().tracks == 4
+    rows = library.rows("SELECT year FROM tracks WHERE title = 'Arabic'")
     assert rows == [(None,)]
 
 
 def test_a_folder_that_cannot_be_listed_loses_no_track(library, tmp_path, monkeypatch):
     """Its files are not gone, the folder is a reject, and all others are scanned."""
-    connection, scan_now = library
-    scan_now()
+    library.scan()
     real = os.scandir
 
     def refuse(path: str) -> Any:
@@ -83,23 +102,23 @@ def test_a_folder_that_cannot_be_listed_loses_no_track(library, tmp_path, monkey
 
     monkeypatch.setattr(os, "scandir", refuse)
     write(tmp_path / "music" / "album2" / "new.flac", 5)
-    found = scan_now()
+    found = library.scan()
     assert (found.gone, found.new, found.rejected) == (0, 1, 1)
-    assert rejects(connection) == ["cannot be looked at: Permission denied"]
+    assert library.rejects() == ["cannot be looked at: Permission denied"]
 
 
 def test_one_file_that_cannot_be_looked_at_costs_only_itself(library, tmp_path, monkeypatch):
     """The rest of its folder is scanned, and it is not gone."""
-    connection, scan_now = library
     write(tmp_path / "music" / "album0" / "zz.flac", 7)
-    scan_now()
+    library.scan()
     real = os.scandir
 
     class Entry:
         def __init__(self, entry: Any) -> None:
+            self.name = entry.name
             self.path = entry.path
             self.is_dir = entry.is_dir
-            self.is_file = entry.is_file
+            self.is_symlink = entry.is_symlink
             self.stat = entry.stat if "0.flac" not in entry.path else self.fail
 
         def fail(self) -> Any:
@@ -112,51 +131,50 @@ def test_one_file_that_cannot_be_looked_at_costs_only_itself(library, tmp_path, 
         def __exit__(self, *error: object) -> None:
             pass
 
-    monkeypatch.setattr(os, "scandir", lambda path: Entries(map(Entry, real(path))))
-    found = scan_now()
+    def scandir(path: str) -> Any:
+        return Entries(map(Entry, real(path))) if str(path).startswith(str(library.folder)) else real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    found = library.scan()
     assert (found.unchanged, found.gone) == (3, 0)
-    assert rejects(connection) == ["cannot be looked at: Input/output error"]
+    assert library.rejects() == ["cannot be looked at: Input/output error"]
 
 
 def test_a_folder_has_one_name_whichever_way_it_is_given(library, tmp_path):
     """`music/../music` is `music`: no track is there twice."""
-    connection, scan_now = library
-    scan_now()
-    found = scan_now(tmp_path / "music" / "album0" / ".." / ".." / "music")
+    library.scan()
+    found = library.scan(tmp_path / "music" / "album0" / ".." / ".." / "music")
     assert (found.unchanged, found.new) == (3, 0)
-    assert connection.sql("SELECT count(*) FROM library").fetchall() == [(3,)]
+    assert library.rows("SELECT count(*) FROM library") == [(3,)]
 
 
 def test_a_file_moved_to_the_place_of_one_that_is_gone_leaves_no_orphan(library, tmp_path):
     """The earlier file's tags go with its place, and the moved one keeps its identity."""
-    connection, scan_now = library
-    scan_now()
-    hash_all(connection)
+    library.scan()
+    library.hash_all()
     first, second = tmp_path / "music" / "album0" / "0.flac", tmp_path / "music" / "album1" / "1.flac"
-    before = connection.sql("SELECT track_id FROM library WHERE title = 'Song 1'").fetchall()
+    before = library.rows("SELECT track_id FROM library WHERE title = 'Song 1'")
     first.unlink()
-    assert scan_now().gone == 1
+    assert library.scan().gone == 1
     second.rename(first)
-    assert scan_now().moved == 1
-    assert connection.sql("SELECT track_id FROM library WHERE title = 'Song 1'").fetchall() == before
-    assert check(connection) == []
+    assert library.scan().moved == 1
+    assert library.rows("SELECT track_id FROM library WHERE title = 'Song 1'") == before
+    assert library.findings() == []
 
 
 def test_a_picture_that_is_gone_is_no_problem_of_the_library(library, tmp_path):
     """Only tracks are missed by the check."""
-    connection, scan_now = library
     (tmp_path / "music" / "cover.jpg").write_bytes(b"\xff\xd8\xff\xe0 picture")
-    scan_now()
+    library.scan()
     (tmp_path / "music" / "cover.jpg").unlink()
     (tmp_path / "music" / "album0" / "0.flac").unlink()
-    assert [line.split("/")[-1] for line in check(connection)] == ["0.flac: gone since the last scan"]
+    assert library.findings() == [Finding(str(tmp_path / "music" / "album0" / "0.flac"), Fault.GONE)]
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_an_inventory_is_checked_against_the_disk(library, tmp_path, form):
     """Wrong sizes, folders, pipes and missing files are rejects; a known file that is missing is gone."""
-    connection, scan_now = library
-    scan_now()
+    library.scan()
     music = tmp_path / "music"
     (music / "album1" / "1.flac").unlink()
     os.mkfifo(music / "pipe.mp3")
@@ -168,10 +186,10 @@ def test_an_inventory_is_checked_against_the_disk(library, tmp_path, form):
         listed.write_csv(inventory)
     else:
         listed.write_parquet(inventory)
-    found = scan_now(inventory)
+    found = library.scan(inventory)
     assert (found.unchanged, found.new, found.gone, found.rejected) == (1, 1, 1, 4)
     size = (music / "album0" / "0.flac").stat().st_size
-    assert rejects(connection) == [
+    assert library.rejects() == [
         f"listed with 5 bytes, has {size:,}; taken as it is",
         "listed, but not a file",
         "listed, but not a file",
@@ -189,25 +207,21 @@ def test_an_inventory_is_checked_against_the_disk(library, tmp_path, form):
 )
 def test_what_is_no_inventory_is_refused(library, tmp_path, content, words):
     """A CSV without paths, with bytes that are no text, or empty, is named with what is wrong."""
-    _, scan_now = library
     (tmp_path / "list.csv").write_bytes(content)
     with pytest.raises(EtlError, match=words):
-        scan_now(tmp_path / "list.csv")
+        library.scan(tmp_path / "list.csv")
 
 
 def test_comparing_changes_nothing(library, tmp_path):
     """A comparison counts what a scan would do, and does none of it."""
-    connection, scan_now = library
-    scan_now()
-    hash_all(connection)
+    library.scan()
+    library.hash_all()
     music = tmp_path / "music"
     (music / "album0" / "0.flac").rename(music / "moved.flac")
     (music / "album1" / "1.flac").unlink()
     write(music / "album2" / "2.flac", 9)
     write(music / "new.flac", 8)
-    before = connection.sql("SELECT path, mtime_ns, gone_at IS NULL FROM files ORDER BY path").fetchall()
-    would = compare(connection, [music]).summary()
+    before = library.rows("SELECT path, mtime_ns, gone_at IS NULL FROM files ORDER BY path")
+    would = compare(library.known(), [music]).counts()
     assert (would.unchanged, would.new, would.changed, would.moved, would.gone) == (0, 1, 1, 1, 1)
-    assert (
-        connection.sql("SELECT path, mtime_ns, gone_at IS NULL FROM files ORDER BY path").fetchall() == before
-    )
+    assert library.rows("SELECT path, mtime_ns, gone_at IS NULL FROM files ORDER BY path") == before

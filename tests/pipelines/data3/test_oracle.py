@@ -7,7 +7,7 @@ import polars as pl
 from hypothesis import given, settings, strategies as st
 
 from tests.support import rowwise
-from tests.support.chord_songs import analysed, sample, sample_harmony, songs, written
+from tests.support.chord_songs import analyzed, sample, sample_harmony, songs, written
 from tests.support.reference import needs_reference, reference
 
 COLUMNS = {
@@ -18,7 +18,7 @@ COLUMNS = {
 
 
 def rows(found: pl.DataFrame) -> list[tuple[str, ...]]:
-    """Give key, numerals and fingerprint of analysed songs."""
+    """Give key, numerals and fingerprint of analyzed songs."""
     return found.select(pl.col(name).fill_null("") for name in COLUMNS).rows()
 
 
@@ -39,14 +39,14 @@ def test_500_songs_have_the_same_keys_numerals_and_fingerprints() -> None:
 def test_rolling_stone_songs_agree() -> None:
     """The same for the songs of another corpus."""
     chords = pl.read_csv(reference("rs200/rs200_chordonomicon.csv"), infer_schema=False)["chords"].to_list()
-    assert rows(analysed(*chords)) == plain(chords)
+    assert rows(analyzed(*chords)) == plain(chords)
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.one_of(songs, st.none()), min_size=1, max_size=4))
 def test_made_up_songs_agree(batch: list[str | None]) -> None:
     """Any suffix on any root over any bass, section tags, unknown tokens, songs without a chord."""
-    assert rows(analysed(*batch)) == plain(batch)
+    assert rows(analyzed(*batch)) == plain(batch)
 
 
 def test_the_oracle_knows_what_is_expected() -> None:

@@ -43,6 +43,7 @@ class Shell:
             "PYTHONPATH": str(ROOT),
             "ETL_CONFIG": str(folder / "none.toml"),
             "ETL_DB": str(folder / "music.duckdb"),
+            "ETL_LIMITS": str(folder / "limits.sqlite"),
             "ETL_SPOTIFY_URL": server.url,
             "ETL_SPOTIFY_PER_SECOND": str(per_second),
             "SPOTIPY_CLIENT_ID": server_module.CLIENT_ID,
@@ -172,7 +173,7 @@ def test_signals_end_it_at_once_even_while_the_server_hangs(
 def test_status_shows_a_running_enrichment_from_another_process(
     server: SpotifyServer, tmp_path: Path
 ) -> None:
-    """While one process holds the store, another sees stage, ids and requests."""
+    """While one process asks, another sees stage, ids and requests."""
     shell = Shell(tmp_path / "watched", server)
     release = threading.Event()
 
@@ -188,25 +189,33 @@ def test_status_shows_a_running_enrichment_from_another_process(
     server.stopping.wait(1.5)  # the state is rewritten every second
     out, _ = shell.run("status")
     assert f"(process {process.pid})" in out
-    assert re.search(r"ids: \d+ of 511", out)
-    assert re.search(r"requests: \d+ used", out)
+    assert re.search(r"ask .* \d+/511 ids", out)
+    assert re.search(r"requests \d+ ", out)
+    (running,) = json.loads(shell.run("status --json")[0])["running"]
+    assert running["pid"] == process.pid
+    assert running["snapshot"]["figures"]["known_before"] == 0
     release.set()
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     states = [json.loads(line) for line in out.splitlines()]
-    assert states[-1]["stage"] == "done"
-    assert states[-1]["answered"] == states[-1]["ids"] == len(server.asked)
+    plan, ask, export = states[-1]["stages"]
+    assert [stage["name"] for stage in (plan, ask, export)] == ["plan", "ask", "export"]
+    assert ask["done"] == ask["total"] == plan["done"] == len(server.asked)
+    assert not export["has_begun"]
     wanted = {
-        "stage",
-        "ids_per_second",
-        "eta_seconds",
         "requests",
         "requests_left",
-        "cache_hits",
-        "errors",
-        "parked_until",
+        "found",
+        "gone",
+        "known_before",
+        "songs",
+        "songs_complete",
+        "troubles",
     }
-    assert all(wanted <= set(state) for state in states)
+    assert all(wanted == set(state["figures"]) for state in states if state["figures"])
+    log = (shell.folder / "music.duckdb.log").read_text(encoding="utf-8")
+    assert "enrich spotify started" in log
+    assert "ask ended: 511 of 511 ids, 0 errors" in log
 
 
 def test_credentials_appear_nowhere(server: SpotifyServer, tmp_path: Path) -> None:

@@ -17,14 +17,15 @@ import polars as pl
 import pytest
 
 from etl.chords.keys import KeyMethod
-from etl.pipelines.data3.build import Data3Build, build
+from etl.pipelines.data3.build import build
 from etl.pipelines.data3.export import write_stored_csv
+from etl.pipelines.data3.request import Data3Build
 from etl.pipelines.enrich.estimate import Estimate, estimate
 from etl.pipelines.enrich.plan import plan
 from etl.pipelines.enrich.run import Enrichment, enrich
-from etl.pipelines.enrich.store import StoredState, writing
+from etl.pipelines.enrich.state import StoredState
 from etl.runtime.errors import EtlError, ExitCode
-from etl.runtime.progress import Progress
+from etl.runtime.limits import Limits
 from etl.services.credentials import Credentials
 from etl.services.politeness.breaker import Breaker
 from etl.services.politeness.retry import Patience
@@ -33,10 +34,10 @@ from etl.services.spotify import Spotify
 from etl.services.spotify_items import ARTIST, KINDS, TRACK
 from etl.services.state import MemoryState
 from etl.store import answers
+from etl.store.bursts import writing
 from etl.store.database import open_store, read_store
 from etl.store.songs import stored_sources
 from tests.support import spotify_server as server_module
-from tests.support.enrichment import Quiet
 from tests.support.spotify_server import SpotifyServer, name_of, seldom, serving, spotify_id, too_many
 from tests.support.spotify_songs import write_songs
 
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from etl.pipelines.enrich.state import EnrichmentState
+    from etl.pipelines.enrich.result import EnrichmentResult
     from tests.support.spotify_server import Fault, Request
 
 CREDENTIALS = Credentials(server_module.CLIENT_ID, server_module.CLIENT_SECRET)
@@ -100,10 +101,9 @@ class Project:
             force=False,
             workers=2,
         )
-        with Progress("songs") as progress:
-            build(request, progress)
+        build(request)
 
-    def enrich(self, server: SpotifyServer, **options: Any) -> EnrichmentState:
+    def enrich(self, server: SpotifyServer, **options: Any) -> EnrichmentResult:
         """Run the enrichment."""
         request = Enrichment(
             database=self.database,
@@ -111,7 +111,7 @@ class Project:
             folder=self.folder,
             **({"patience": HURRY} | options),
         )
-        return enrich(request, spotify_at(server), Quiet())
+        return enrich(request, spotify_at(server))
 
     def rows(self, path: Path | None = None) -> list[dict[str, str]]:
         """Read the CSV with a reader that is not ours."""
@@ -374,7 +374,7 @@ def test_partial_csvs_come_with_progress(server: SpotifyServer, project: Project
     """One whenever so many more songs are settled."""
     server.batches = False
     server.delay = 0.02
-    project.enrich(server, partial_every=150, count_every=0.0)
+    project.enrich(server, partial_every=150, limits=Limits(count_s=0.0))
     assert 1 <= len(project.partials()) <= 2
 
 
@@ -430,15 +430,16 @@ def test_runs_table_keeps_the_final_state(server: SpotifyServer, project: Projec
             "SELECT progress, items_out FROM runs ORDER BY run_id DESC LIMIT 1"
         ).fetchall()[0]
     state = json.loads(progress)
-    assert state["requests"] == len(server.requests)
-    assert out == state["answered"] == state["answers"]["found"]
+    assert state["figures"]["requests"] == len(server.requests)
+    assert out == state["stages"][1]["done"] == state["figures"]["found"]
 
 
 def test_refused_credentials_end_the_run_with_advice(server: SpotifyServer, project: Project) -> None:
     """One token request, no look-up, and no secret in the message."""
     request = Enrichment(database=project.database, command="etl", folder=project.folder)
     with pytest.raises(EtlError, match="does not accept the client id and secret") as caught:
-        enrich(request, spotify_at(server, Credentials("someone", "hush-hush")), Quiet())
+        enrich(request, spotify_at(server, Credentials("someone", "hush-hush")))
+    assert caught.value.exit_code == ExitCode.UNAVAILABLE
     assert "hush" not in str(caught.value)
     assert not server.requests
 
@@ -452,7 +453,7 @@ def test_full_disk_for_a_partial_csv_does_not_hide_the_parking(
     blocked.write_text("a file, not a folder")
     request = Enrichment(database=project.database, command="etl", folder=blocked)
     with pytest.raises(EtlError, match="Come back after"):
-        enrich(request, spotify_at(server), Quiet())
+        enrich(request, spotify_at(server))
 
 
 def test_state_of_a_service_is_kept_in_the_store(project: Project) -> None:

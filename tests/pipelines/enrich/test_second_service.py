@@ -18,11 +18,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from etl.chords.keys import KeyMethod
-from etl.pipelines.data3.build import Data3Build, build
+from etl.pipelines.data3.build import build
+from etl.pipelines.data3.request import Data3Build
 from etl.pipelines.enrich.estimate import estimate
 from etl.pipelines.enrich.run import Enrichment, enrich
 from etl.runtime.errors import EtlError, ExitCode
-from etl.runtime.progress import Progress
+from etl.runtime.limits import Limits
 from etl.services.contract import Answer, Kind, Service, failed, found, gone
 from etl.services.errors import (
     AppError,
@@ -39,17 +40,18 @@ from etl.services.portions import look_up_halving
 from etl.services.statuses import json_object, raise_for_status
 from etl.store import answers
 from etl.store.database import open_store, read_store
-from tests.support.enrichment import Quiet
 from tests.support.loopback import Arrival, Loopback, Reply
 from tests.support.spotify_songs import write_songs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     import requests
 
-    from etl.pipelines.enrich.state import EnrichmentState
+    from etl.pipelines.enrich.result import EnrichmentResult
+    from etl.runtime.watch.progress import Renderer
+    from etl.runtime.watch.snapshot import Snapshot
     from etl.services.politeness.gate import Gate
 
 ARTIST: Final = Kind("artist", "artist_id", "artist_[0-9]+")
@@ -185,8 +187,7 @@ def database(tmp_path: Path) -> Path:
         force=False,
         workers=2,
     )
-    with Progress("songs") as progress:
-        build(request, progress)
+    build(request)
     with open_store(path) as connection:
         connection.execute(MIGRATION)
     return path
@@ -197,9 +198,9 @@ def ask(
     database: Path,
     *limits: Limit,
     interval: float = 0.002,
-    display: Quiet | None = None,
+    renderers: Sequence[Renderer] = (),
     **options: Any,
-) -> EnrichmentState:
+) -> EnrichmentResult:
     """Run the enrichment in a hurry."""
     patience = Patience(
         first_pause=0.001, longest_pause=0.01, jitter=0, first_delay=0.001, longest_delay=0.01, longest_wait=5
@@ -207,7 +208,7 @@ def ask(
     request = Enrichment(
         database=database, command="etl enrich almanac", folder=database.parent, patience=patience, **options
     )
-    return enrich(request, Almanac(server.url, Rates(interval, limits)), display or Quiet())
+    return enrich(request, Almanac(server.url, Rates(interval, limits)), renderers)
 
 
 def rows(database: Path) -> dict[str, tuple[Any, ...]]:
@@ -287,18 +288,40 @@ def test_service_that_reports_failures_in_good_answers_is_parked(server: Server,
     assert kept == [("almanac", "key-1", "breaker")]
 
 
-def test_daily_limit_of_requests_or_tokens_parks_the_run(server: Server, database: Path) -> None:
+def test_daily_limit_of_requests_or_tokens_parks_the_run(
+    server: Server, database: Path, limits_file: Path
+) -> None:
     """It does not hang until the next day; what was fetched is kept, with a partial CSV."""
     for limit in (Limit(3, Window.ROLLING_DAY), Limit(100, Window.ROLLING_DAY, Unit.TOKENS)):
-        display = Quiet()
-        database.with_name("music.duckdb.limits.sqlite").unlink(missing_ok=True)
+        limits_file.unlink(missing_ok=True)
         before = len(server.requests)
         with pytest.raises(EtlError, match=re.escape(str(limit))) as caught:
-            ask(server, database, limit, display=display)
+            ask(server, database, limit)
         assert caught.value.exit_code == ExitCode.PARKED
         assert 0 < len(server.requests) - before <= 3
-        assert len(display.partials) == 1
+        (partial,) = database.parent.glob("data3_partial_*")
+        partial.unlink()
     assert set(rows(database)) == set(server.asked)
+
+
+class Sleeper:
+    """Does something, once, when a run sleeps."""
+
+    def __init__(self, action: Callable[[], None]) -> None:
+        self._action = action
+        self._is_done = False
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Look whether it sleeps."""
+        if snapshot.waits_until is not None and not self._is_done:
+            self._is_done = True
+            self._action()
+
+    def say(self, line: str) -> None:
+        """Take no notice."""
+
+    def close(self, snapshot: Snapshot, /) -> None:
+        """Take no notice."""
 
 
 def test_store_is_free_while_the_run_sleeps(server: Server, database: Path) -> None:
@@ -309,20 +332,84 @@ def test_store_is_free_while_the_run_sleeps(server: Server, database: Path) -> N
     )
     codes: list[int] = []
 
-    class Watching(Quiet):
-        def show(self, state: EnrichmentState) -> None:
-            super().show(state)
-            if state.stage == "waiting" and not codes:
-                codes.append(subprocess.run([sys.executable, "-c", code], check=False).returncode)
+    def write() -> None:
+        codes.append(subprocess.run([sys.executable, "-c", code], check=False).returncode)
 
     server.has_hiccups = False  # a probe that fails would park it for two minutes
     server.reply = _limited_once(server)
-    state = ask(server, database, display=Watching(), wait=True)
+    result = ask(server, database, renderers=[Sleeper(write)], wait=True)
     assert codes == [0]
-    assert state.answers["found"] == 40
+    assert result.answers["found"] == 40
     with read_store(database) as connection:
         statuses = connection.execute("SELECT status FROM runs ORDER BY run_id").fetchall()
     assert statuses == [("done",), ("parked",), ("done",)]
+
+
+def test_another_process_reads_while_the_run_works_and_sleeps(server: Server, database: Path) -> None:
+    """Of a hundred reads none is turned away, and they see the answers come."""
+    code = (
+        "import time; from pathlib import Path; from etl.store.database import read_store\n"
+        "for _ in range(100):\n"
+        f" with read_store(Path({str(database)!r})) as store:\n"
+        "  print(store.sql('SELECT count(*) FROM almanac_artists').fetchall()[0][0], flush=True)\n"
+        " time.sleep(0.02)"
+    )
+    asleep, read = threading.Event(), threading.Event()
+    reads: list[tuple[bool, int]] = []
+
+    def note_reads(lines: Iterator[str]) -> None:
+        reads.extend((asleep.is_set(), int(line)) for line in lines)
+        read.set()
+
+    usual: Callable[[Arrival], Reply] = _limited_once(server)
+
+    def reply(arrival: Arrival) -> Reply:
+        asleep.clear()
+        if len(server.asked) > 30:  # the run does not end before the reads do
+            read.wait(60)
+        return usual(arrival)
+
+    server.has_hiccups = False
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as reader:
+        assert reader.stdout
+        server.reply = reply
+        reading = threading.Thread(target=note_reads, args=(reader.stdout,))
+        reading.start()
+        limits = Limits(burst_s=0.1, count_s=0.2)
+        ask(server, database, interval=0.3, renderers=[Sleeper(asleep.set)], wait=True, limits=limits)
+        reading.join()
+    assert reader.returncode == 0
+    assert len(reads) == 100
+    assert {is_asleep for is_asleep, _ in reads} == {True, False}
+    counts = [count for _, count in reads]
+    assert counts == sorted(counts)
+    assert 0 <= counts[0] < counts[-1]
+
+
+def test_run_that_wakes_while_another_writes_waits_for_it(server: Server, database: Path) -> None:
+    """It does not give up, as a run would that is only beginning."""
+    code = (
+        "import time; from pathlib import Path; from etl.store.bursts import writing\n"
+        f"with writing(Path({str(database)!r}), 'other', {{}}):\n"
+        " print('at it', flush=True); time.sleep(8)"
+    )
+    others: list[subprocess.Popen[str]] = []
+
+    def write() -> None:
+        others.append(subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True))
+        assert others[0].stdout
+        others[0].stdout.readline()
+
+    server.has_hiccups = False
+    server.reply = _limited_once(server)
+    result = ask(server, database, renderers=[Sleeper(write)], wait=True)
+    assert [other.wait() for other in others] == [0]
+    assert others[0].stdout
+    others[0].stdout.close()
+    assert result.answers["found"] == 40
+    with read_store(database) as connection:
+        commands = connection.execute("SELECT command, status FROM runs ORDER BY run_id").fetchall()
+    assert commands[1:] == [("enrich almanac", "parked"), ("other", "done"), ("enrich almanac", "done")]
 
 
 def _limited_once(server: Server) -> Any:

@@ -11,13 +11,12 @@ import time
 import zipfile
 from pathlib import Path
 
-import duckdb
 import psutil
 import pytest
 
 from etl.pipelines.midi import request as midi_request
 from etl.pipelines.midi.request import Stage
-from etl.sources.folders.midi import Found, open_file, walk
+from etl.sources.folders.midi import Found, find_midi
 from tests.pipelines.midi.test_run import SONG, put, rows, run
 from tests.support.places import ROOT
 
@@ -112,19 +111,10 @@ def test_pipes_and_links_to_themselves_are_passed_by(tmp_path: Path):
     (tmp_path / "in" / "null.mid").symlink_to("/dev/null")
     (tmp_path / "in" / "up").symlink_to("..")
     (tmp_path / "in" / "to_pipe.mid").symlink_to("pipe")
-    found = list(walk([tmp_path / "in"]))
+    found = list(find_midi([tmp_path / "in"]))
     assert [Path(entry.path).name for entry in found if isinstance(entry, Found)] == ["a.mid"]
     assert run(tmp_path, stages=IMPORT).found == 1
     assert run(tmp_path, stages=IMPORT, source=tmp_path / "in" / "pipe").found == 0
-
-
-def test_a_file_that_became_a_pipe_is_not_waited_for(tmp_path: Path):
-    """Opening it is an error at once."""
-    os.mkfifo(tmp_path / "a.mid")
-    with pytest.raises(OSError, match="no file any more"):
-        open_file(str(tmp_path / "a.mid"))
-    with pytest.raises(OSError, match="no file any more"):
-        open_file(str(tmp_path))
 
 
 def test_strange_names_are_found_and_known_again(tmp_path: Path):
@@ -135,29 +125,6 @@ def test_strange_names_are_found_and_known_again(tmp_path: Path):
     assert (summary.found, summary.read, summary.rejected) == (6, 6, 0)
     again = run(tmp_path, stages=[Stage.SPLIT])
     assert (again.found, again.unchanged, again.read) == (6, 6, 0)
-
-
-def test_a_walk_that_is_killed_ends_the_run_with_a_word(tmp_path: Path):
-    """Its results are kept, and a second run goes on."""
-    put(tmp_path, {f"{number:05d}.mid": SONG + number.to_bytes(3, "big") for number in range(20_000)})
-    process = subprocess.Popen(
-        [sys.executable, "-m", "etl", "midi", "import", "in", "--db", "m.duckdb"], cwd=tmp_path, text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, stdout=subprocess.PIPE,
-    )  # fmt: skip
-    parent, walker = psutil.Process(process.pid), None
-    while walker is None and process.poll() is None:
-        for child in parent.children():
-            if any("midi_walker" in word for word in child.cmdline()):
-                walker = child
-        time.sleep(0.002)
-    assert walker is not None
-    walker.kill()
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert "process that looks for files was killed" in said
-    assert "Traceback" not in said
-    with duckdb.connect(str(tmp_path / "m.duckdb")) as connection:
-        assert connection.sql("SELECT status FROM runs").fetchall() == [("failed",)]
 
 
 def test_a_stop_while_the_workers_start_is_no_traceback(tmp_path: Path):

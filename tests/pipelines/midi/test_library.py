@@ -22,15 +22,13 @@ import pytest
 
 from etl.midi.mpc import DriveFormat
 from etl.music.keys import KEY_NAMES
-from etl.pipelines.data3.midi_songs import write_midi_songs
 from etl.pipelines.midi.export import export_drive, export_tables
 from etl.pipelines.midi.find import find_files, library_query
 from etl.pipelines.midi.rename import rename_library, sanitize_in_place
-from etl.pipelines.midi.rename_journal import undo
+from etl.pipelines.midi.rename_journal import Undone, undo
 from etl.pipelines.midi.request import MidiRun, Stage
 from etl.pipelines.midi.run import run_midi
 from etl.runtime.errors import EtlError
-from etl.runtime.pool import ProcessPool
 from tests.support.midi_oracle import midi_bytes
 from tests.support.places import DATA, ROOT
 
@@ -62,8 +60,7 @@ def fill(folder: Path) -> None:
 
 def run(top: Path, *, stages=ALL, **options):
     """Run the pipeline over ``top/in``."""
-    request = MidiRun((top / "in",), top / "m.duckdb", top / "library", stages, **options)
-    return run_midi(request, ProcessPool(1, ["etl.pipelines.midi.preload"]))
+    return run_midi(MidiRun((top / "in",), top / "m.duckdb", top / "library", stages, workers=1, **options))
 
 
 def in_place(top: Path, **options):
@@ -202,12 +199,12 @@ def test_in_place_names_are_safe_and_come_back(tmp_path: Path):
     shown = in_place(tmp_path, dry_run=True)
     assert tree(tmp_path / "in") == before
     done = in_place(tmp_path)
-    assert done.rows == shown.rows
+    assert done.files == shown.files
     after = tree(tmp_path / "in")
     assert sorted(after.values()) == sorted(before.values())
     assert {"Cafe_Loop.mid", "cafe_loop_1.mid"} <= set(after)
     assert run(tmp_path).read == 0
-    assert undo(tmp_path / "m.duckdb", done.run_id) == (len(done.rows), 0)
+    assert undo(tmp_path / "m.duckdb", done.run_id) == Undone(done.run_id, len(done.files), 0)
     assert tree(tmp_path / "in") == before
     assert tables(tmp_path / "m.duckdb") == stored
     with pytest.raises(EtlError, match="no renames"):
@@ -221,8 +218,8 @@ def test_library_names_follow_the_template_and_come_back(tmp_path: Path):
     run(tmp_path)
     before, stored = tree(tmp_path / "library"), tables(tmp_path / "m.duckdb")
     done = rename_library(tmp_path / "library", tmp_path / "m.duckdb", template="{bpm}bpm_{key}_{tags}.mid")
-    assert all(Path(new).is_absolute() for _, new in done.rows)
-    names = [Path(new).name for _, new in done.rows]
+    assert all(Path(file.new).is_absolute() for file in done.files)
+    names = [Path(file.new).name for file in done.files]
     assert "120bpm_nokey_drums_" in "".join(names)
     assert len({name.lower() for name in names}) == len(names)
     named = tables(tmp_path / "m.duckdb")["midi_library"]
@@ -261,7 +258,7 @@ def test_a_drive_holds_the_library_sorted(library: Path, tmp_path: Path):
     taken = other / next(name for name in files if name.startswith("MPC_Documents/SAMPLES"))
     taken.parent.mkdir(parents=True)
     taken.write_bytes(b"mine")
-    with pytest.raises(EtlError, match="from no export"):
+    with pytest.raises(EtlError, match="not written by an export"):
         export_drive(library / "library", database, other, DriveFormat.BOTH)
     assert tree(other) == {str(taken.relative_to(other)): hashlib.sha256(b"mine").hexdigest()}
 
@@ -280,8 +277,8 @@ def test_a_drive_holds_the_library_sorted(library: Path, tmp_path: Path):
 def test_matrices_and_tables_hold_every_file(library: Path, tmp_path: Path):
     """NPZ and Parquet have a row per different file, and say the same."""
     npz, parquet = tmp_path / "m.npz", tmp_path / "m.parquet"
-    written = dict(export_tables(library / "m.duckdb", npz=npz, parquet=parquet))
-    assert written == {npz: 36, parquet: 36}
+    written = export_tables(library / "m.duckdb", npz=npz, parquet=parquet)
+    assert {table.path: table.rows for table in written} == {npz: 36, parquet: 36}
     table = pl.read_parquet(parquet)
     with np.load(npz, allow_pickle=False) as arrays:
         assert arrays["ids"].tolist() == table["sha256"].to_list()
@@ -298,14 +295,15 @@ def test_matrices_and_tables_hold_every_file(library: Path, tmp_path: Path):
 
 def test_midi_chords_go_through_the_chord_analysis(library: Path, tmp_path: Path):
     """Every MIDI file with chords is a data3 row: all symbols known, numerals for each."""
-    songs = write_midi_songs(library / "m.duckdb").path
     command = [
         sys.executable,
         "-m",
         "etl",
         "build",
         "data3",
-        str(songs),
+        "--from-midi",
+        "--db",
+        str(library / "m.duckdb"),
         "--no-db",
         "-o",
         str(tmp_path / "d.csv"),
@@ -331,7 +329,7 @@ def test_one_file_that_breaks_a_worker_breaks_nothing_else(tmp_path: Path, monke
     (tmp_path / "in").mkdir()
     for number in range(5):
         (tmp_path / "in" / f"{number}.mid").write_bytes(midi_bytes([[]]) + bytes([number]))
-    from etl.pipelines.midi import messages as midi_task, worker as midi_batch
+    from etl.pipelines.midi import messages, worker as midi_batch
 
     honest = midi_batch.analyze
     poison = midi_bytes([[]]) + b"\3"
@@ -343,10 +341,11 @@ def test_one_file_that_breaks_a_worker_breaks_nothing_else(tmp_path: Path, monke
 
     monkeypatch.setattr(midi_batch, "analyze", analyze)
     entries = tuple(
-        midi_task.Entry(str(path), path.name, str(path), path.stat().st_size, 1)
+        messages.Entry(str(path), path.name, str(path), path.stat().st_size, 1)
         for path in sorted((tmp_path / "in").iterdir())
     )
-    result = midi_task.process(midi_task.Task(entries, None, analyze=True, split=False))
+    wanted = messages.Wanted(analyze=True, split=False, incoming=None, roots=(), member_bytes=1 << 20)
+    result = midi_batch.process_batch(messages.Batch(entries), wanted)
     assert result.paths.height == 4
     assert result.rejects.rows() == [
         (str(tmp_path / "in" / "3.mid"), "analyze", "failed", "ArithmeticError: cannot analyse this")
@@ -453,7 +452,7 @@ def test_the_command_line_does_it_all(tmp_path: Path):
     assert "files would be renamed" in command("midi", "rename", "--dry-run")
     assert "copied" in command("midi", "export", "--export-to", "drive", "--format", "mpc-one")
     assert "rows" in command("midi", "export", "--npz", "m.npz")
-    assert "no stage" in command("midi", "run", "in", "--stages", "dance", code=1)
+    assert "unknown stage" in command("midi", "run", "in", "--stages", "dance", code=2)
     assert "there is no nowhere" in command("midi", "run", "nowhere", code=1)
     assert "there is no nowhere" in command("midi", "run", "in", "nowhere", "--dry-run", code=1)
     with duckdb.connect(str(tmp_path / "m.duckdb"), read_only=True) as connection:

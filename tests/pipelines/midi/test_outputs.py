@@ -15,7 +15,7 @@ from etl.midi.containers import plain_midi
 from etl.pipelines.midi.find import library_query
 from etl.pipelines.midi.request import MidiRun, Stage
 from etl.pipelines.midi.run import run_midi
-from etl.runtime.pool import ProcessPool
+from etl.runtime.limits import Limits
 from tests.support.midi_corpus import numbered
 from tests.support.midi_oracle import midi_bytes
 
@@ -26,8 +26,8 @@ SONG = midi_bytes([NOTE, [message.copy(channel=1) for message in NOTE]])
 
 def run(*sources: Path, top: Path, stages=ALL, **options):
     """Run the pipeline over sources into a library below ``top``."""
-    request = MidiRun(sources, top / "m.duckdb", top / "library", frozenset(stages), **options)
-    return run_midi(request, ProcessPool(1, ["etl.pipelines.midi.preload"]))
+    request = MidiRun(sources, top / "m.duckdb", top / "library", frozenset(stages), workers=1, **options)
+    return run_midi(request)
 
 
 def rows(top: Path, query: str) -> list[tuple]:
@@ -110,16 +110,15 @@ def test_single_files_and_several_sources_know_their_roots(tmp_path: Path):
 
 @pytest.mark.parametrize("force", [False, True])
 @pytest.mark.parametrize("apart", [False, True])
-def test_every_place_of_a_file_gives_tags(tmp_path: Path, monkeypatch, apart, force):
+def test_every_place_of_a_file_gives_tags(tmp_path: Path, apart, force):
     """One content under two names has the tags of both, in one batch or in two, at once or again."""
     put(tmp_path / "in", "a/kick.mid", "b/trance lead.mid")
-    if apart:
-        monkeypatch.setattr("etl.pipelines.midi.tasks._BATCH_FILES", 1)
-    run(tmp_path / "in", top=tmp_path)
+    limits = Limits(batch_files=1 if apart else 512)
+    run(tmp_path / "in", top=tmp_path, limits=limits)
     first = "SELECT category, category_reason FROM midi_analysis"
     before = rows(tmp_path, first)
     if force:
-        run(tmp_path / "in", top=tmp_path, force=True)
+        run(tmp_path / "in", top=tmp_path, force=True, limits=limits)
     names = rows(tmp_path, "SELECT tag FROM midi_tags WHERE source = 'name' ORDER BY tag")
     assert names == [("kick",), ("lead",), ("trance",)]
     assert rows(tmp_path, first) == before

@@ -1,5 +1,5 @@
 """Renames on disk: all or none, never over another file, and back again, whenever the process ends."""
-# mypy: disable-error-code="no-untyped-call,no-any-return,type-arg"
+# mypy: disable-error-code="no-untyped-call,no-any-return,type-arg,arg-type"
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import pytest
 
 from etl.pipelines.midi import rename_journal as midi_journal
 from etl.pipelines.midi.rename import rename_library, sanitize_in_place
-from etl.pipelines.midi.rename_journal import Rename, carry_out, recover_renames, undo
+from etl.pipelines.midi.rename_journal import Rename, Undone, carry_out, recover_unfinished, undo
 from etl.runtime.errors import EtlError
-from etl.store.database import open_store
+from etl.store.bursts import writing
 from tests.support.places import ROOT
 
 
 def contents(folder: Path) -> dict[str, str]:
     """Read what lies in a folder, hidden files too."""
-    return {path.name: path.read_text() for path in sorted(folder.iterdir()) if path.suffix != ".duckdb"}
+    return {path.name: path.read_text() for path in sorted(folder.iterdir()) if ".duckdb" not in path.name}
 
 
 def swap(folder: Path) -> list[Rename]:
@@ -65,9 +65,10 @@ def test_a_kill_between_any_two_moves_leaves_all_or_none(tmp_path: Path, moves: 
         env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False, capture_output=True,
     )  # fmt: skip
     assert done.returncode == -9
-    with open_store(tmp_path / "m.duckdb") as connection:
-        recover_renames(connection)
-        states = {row[0] for row in connection.sql("SELECT status FROM midi_renames").fetchall()}
+    with writing(tmp_path / "m.duckdb", "midi run", {}) as store:
+        recover_unfinished(store)
+        with store.reading() as connection:
+            states = {row[0] for row in connection.sql("SELECT status FROM midi_renames").fetchall()}
     assert contents(tmp_path) == (after if states == {"done"} else before)
     assert states in ({"done"}, {"undone"})
     if states == {"done"}:
@@ -111,10 +112,10 @@ def test_undo_leaves_a_file_whose_old_name_is_taken(tmp_path: Path):
     (tmp_path / "d").write_text("d")
     run = carry_out(tmp_path / "m.duckdb", "midi rename", plan, dry_run=False).run_id
     (tmp_path / "a").write_text("new")
-    assert undo(tmp_path / "m.duckdb", run) == (1, 1)
+    assert undo(tmp_path / "m.duckdb", run) == Undone(run, 1, 1)
     assert contents(tmp_path) == {"a": "new", "b": "a", "c": "c", "d": "d"}
     (tmp_path / "a").unlink()
-    assert undo(tmp_path / "m.duckdb", run) == (1, 0)
+    assert undo(tmp_path / "m.duckdb", run) == Undone(run, 1, 0)
     assert contents(tmp_path) == {"a": "a", "c": "c", "d": "d"}
 
 
@@ -123,7 +124,7 @@ def test_names_in_no_encoding_come_back(tmp_path: Path):
     name = os.fsdecode(b"caf\xe9 1.mid")
     (tmp_path / name).write_bytes(b"MThd")
     done = sanitize_in_place((tmp_path,), tmp_path / "m.duckdb", library=tmp_path / "library")
-    assert [Path(new).name for _, new in done.rows] == ["cafe_1.mid"]
+    assert [Path(file.new).name for file in done.files] == ["cafe_1.mid"]
     assert not (tmp_path / name).exists()
     undo(tmp_path / "m.duckdb", done.run_id)
     assert (tmp_path / name).read_bytes() == b"MThd"
@@ -135,7 +136,7 @@ def test_names_that_differ_by_case_only_are_told_apart(tmp_path: Path):
     (tmp_path / "loop.mid").write_bytes(b"2")
     (tmp_path / "wrapped.RMI").write_bytes(b"3")
     done = sanitize_in_place((tmp_path,), tmp_path / "m.duckdb", library=tmp_path / "library")
-    assert sorted(Path(new).name for _, new in done.rows) == ["loop_1.mid", "wrapped.rmi"]
+    assert sorted(Path(file.new).name for file in done.files) == ["loop_1.mid", "wrapped.rmi"]
 
 
 def test_a_missing_source_is_said(tmp_path: Path):

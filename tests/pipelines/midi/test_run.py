@@ -16,12 +16,11 @@ import duckdb
 import psutil
 import pytest
 
-from etl.pipelines.midi import changes as midi_changes, messages as midi_task, tasks as midi_work
-from etl.pipelines.midi.board import Board
+from etl.pipelines.midi import run as midi_run
 from etl.pipelines.midi.find import find_files, library_query
 from etl.pipelines.midi.request import MidiRun, Stage
 from etl.pipelines.midi.run import run_midi
-from etl.runtime.pool import ProcessPool
+from etl.runtime.limits import Limits
 from etl.store.database import open_store
 from tests.support.archive_bombs import make_bombs, refused
 from tests.support.midi_corpus import numbered
@@ -31,6 +30,8 @@ from tests.support.places import DATA, ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from etl.runtime.watch.snapshot import Snapshot
 
 ALL = frozenset(Stage)
 SONG = midi_bytes([[]])
@@ -46,10 +47,9 @@ def songs(count: int) -> list[bytes]:
 
 def run(top: Path, *, stages=ALL, source: Path | None = None, workers: int = 1, **options):
     """Run the pipeline over ``top/in``."""
-    request = MidiRun(
-        (source or top / "in",), top / "m.duckdb", top / "library", frozenset(stages), **options
-    )
-    return run_midi(request, ProcessPool(workers, ["etl.pipelines.midi.preload"]))
+    renderers = options.pop("renderers", ())
+    places = (source or top / "in",), top / "m.duckdb", top / "library"
+    return run_midi(MidiRun(*places, frozenset(stages), workers=workers, **options), renderers)
 
 
 def rows(top: Path, query: str) -> list[tuple]:
@@ -98,25 +98,17 @@ def test_stages_one_by_one_end_where_one_run_ends(tmp_path: Path):
     assert tree(tmp_path / "parts" / "library") == tree(tmp_path / "whole" / "library")
 
 
-def poisoned(task: midi_task.Task) -> midi_task.Result:
-    """Process a batch; one file kills the process, as the system does when memory runs out."""
-    if any(entry.name == "poison.mid" for entry in task.entries):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return midi_task.process(task)
-
-
 def test_a_file_that_kills_its_worker_is_rejected_alone(tmp_path: Path, monkeypatch):
     """The run goes on with new workers; the file is a reject with a reason, all others are in."""
     put(tmp_path, {f"{number}.mid": blob for number, blob in enumerate(songs(30))})
     put(tmp_path, {"poison.mid": SONG})
-    monkeypatch.setattr(midi_work, "process", poisoned)
-    monkeypatch.setattr(midi_work, "_BATCH_FILES", 8)
-    summary = run(tmp_path, stages=[Stage.ANALYZE], workers=2)
-    assert (summary.found, summary.new, summary.rejects) == (31, 30, {"crashed": 1})
+    monkeypatch.setattr(midi_run, "_JOB", "tests.pipelines.midi.poisoned_worker:process_batch")
+    summary = run(tmp_path, stages=[Stage.ANALYZE], workers=2, limits=Limits(batch_files=8))
+    assert (summary.found, summary.new, summary.rejects) == (31, 30, {"crash": 1})
     ((source, stage, reason),) = rows(tmp_path, "SELECT source, stage, reason FROM rejects")
     assert Path(source).name == "poison.mid"
     assert stage == "import"
-    assert "killed or crashed" in reason
+    assert reason == "the worker process crashed (SIGKILL)"
     monkeypatch.undo()
     assert run(tmp_path, stages=[Stage.ANALYZE]).new == 1
 
@@ -193,14 +185,14 @@ def test_an_archive_that_vanishes_is_a_reject(tmp_path: Path, monkeypatch):
     with zipfile.ZipFile(tmp_path / "in" / "a.zip", "w") as archive:
         archive.writestr("x.mid", SONG)
 
-    changes = midi_changes._changes
+    changes = midi_run._changes
 
     def vanishing(*arguments, **options):
         for found in list(changes(*arguments, **options)):
             (tmp_path / "in" / "a.zip").unlink(missing_ok=True)
             yield found
 
-    monkeypatch.setattr(midi_changes, "_changes", vanishing)
+    monkeypatch.setattr(midi_run, "_changes", vanishing)
     summary = run(tmp_path, stages=[Stage.IMPORT])
     assert (summary.new, summary.rejects) == (1, {"unreadable": 1})
 
@@ -267,46 +259,58 @@ def test_an_older_store_keeps_what_it_knows(tmp_path: Path):
     assert rows(tmp_path, imported) == [(digest, "1") for digest, _ in hashes]
 
 
-class View:
+class Shown:
     """Remembers what is shown."""
 
     def __init__(self) -> None:
-        self.states: list[Mapping[str, Any]] = []
-        self.rows: list[Mapping[str, str]] = []
+        self.snapshots: list[Snapshot] = []
 
-    def show(self, state: Mapping[str, Any], rows: Mapping[str, str]) -> None:
+    def show(self, snapshot: Snapshot) -> None:
         """Take it."""
-        self.states.append(state)
-        self.rows.append(rows)
+        self.snapshots.append(snapshot)
+
+    def say(self, line: str) -> None:
+        """Nothing is said."""
+
+    def close(self, snapshot: Snapshot, /) -> None:
+        """Take the last one."""
+        self.snapshots.append(snapshot)
 
 
-def test_each_stage_shows_its_rate_queue_and_errors(monkeypatch):
-    """Every stage has its own figures, over the last ten seconds, for people and for other processes."""
-    now = 1000.0
-    monkeypatch.setattr("etl.pipelines.midi.board.time.monotonic", lambda: now)
-    view = View()
-    board = Board(frozenset({Stage.IMPORT, Stage.ANALYZE}), view)  # type: ignore[arg-type]
-    for _ in range(30):
-        now += 1.0
-        board.count("find", 1000)
-        board.refuse("find", 2)
-        board.hand_out(500)
-        board.take_back(400, {"import": 0.2, "analyze": 0.1})
-        board.refuse("analyze", 1)
-        board.stored(300)
-        board.show()
-    assert list(view.rows[-1]) == ["find", "import", "analyze", "store"]
-    stages = view.states[-1]["stages"]
-    assert {name: stage["files_per_second"] for name, stage in stages.items()} == {
-        "find": 1000.0, "import": 400.0, "analyze": 400.0, "store": 300.0,
+def test_each_stage_shows_what_it_did(tmp_path: Path):
+    """Files done, refused and left of every stage that was asked for, and of those before and after."""
+    put(tmp_path, {f"{number}.mid": blob for number, blob in enumerate(songs(20))})
+    put(tmp_path, {"broken.mid": b"no MIDI"})
+    shown = Shown()
+    result = run(tmp_path, stages=[Stage.ANALYZE], renderers=[shown], limits=Limits(batch_files=5))
+    stages = {stage.name: stage for stage in shown.snapshots[-1].stages}
+    assert list(stages) == ["find", "import", "analyze", "store"]
+    assert {name: (stage.done, stage.errors) for name, stage in stages.items()} == {
+        "find": (21, 0), "import": (21, 1), "analyze": (21, 0), "store": (21, 0),
     }  # fmt: skip
-    assert {name: stage["queue"] for name, stage in stages.items()} == {
-        "find": 0, "import": 3000, "analyze": 0, "store": 3000,
-    }  # fmt: skip
-    assert {name: stage["errors"] for name, stage in stages.items()} == {
-        "find": 60, "import": 0, "analyze": 30, "store": 0,
-    }  # fmt: skip
-    assert view.rows[-1]["find"].startswith("30,000 files  1,000/s  queue 0  errors 60")
+    assert [stage.waiting for stage in stages.values()] == [0, 0, 0, 0]
+    assert (stages["import"].total, stages["import"].share) == (21, 1.0)
+    assert shown.snapshots[0].title == "etl midi run"
+    assert result.stage_s.keys() == {"find", "import", "analyze", "store"}
+
+
+def test_what_the_workers_do_before_they_work_is_said(tmp_path: Path):
+    """Until the first files come back the run says that code is loaded."""
+    put(tmp_path, {"a.mid": SONG})
+    shown = Shown()
+    run(tmp_path, stages=[Stage.IMPORT], renderers=[shown])
+    waits = {snapshot.waits_for for snapshot in shown.snapshots}
+    assert any(text and text.startswith("workers to") for text in waits)
+    assert shown.snapshots[-1].waits_for is None
+
+
+def test_the_log_tells_the_run(tmp_path: Path):
+    """Beside the store, for those who follow it: start, stages, refusals, end."""
+    put(tmp_path, {"a.mid": SONG, "broken.mid": b"no MIDI"})
+    run(tmp_path, stages=[Stage.IMPORT])
+    text = (tmp_path / "m.duckdb.log").read_text()
+    for line in ("run 1: midi run started", "import started", "import: ", "no MThd", "run 1: done in"):
+        assert line in text, line
 
 
 @pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGTERM])
@@ -325,7 +329,7 @@ def test_interrupted_and_run_again(tmp_path: Path, way: signal.Signals):
     process.send_signal(way)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert "Run the same command to go on" in said
+    assert "Run the same command to continue" in said
     assert "Traceback" not in said
     assert not list((tmp_path / "midi_library").glob(".*"))
     done = subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True)
@@ -342,7 +346,7 @@ def test_a_second_process_is_told_to_wait(tmp_path: Path):
             [sys.executable, "-m", "etl", "midi", "import", "in", "--db", "m.duckdb"], cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False, capture_output=True, text=True,
         )  # fmt: skip
-    assert done.returncode == 1
+    assert done.returncode == 75
     assert f"locked by process {os.getpid()}" in done.stderr
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from etl.sources.archives import limits, rar, read as archives
+from etl.runtime.limits import LIMITS, ArchiveLimits
 from etl.sources.archives.limits import Member, Refusal
 from etl.sources.archives.read import read_archive
 
@@ -79,9 +79,9 @@ def rar5(members: dict[str, bytes], *, flags: int = 0, encrypted: bool = False) 
     return out + block(bytes([5, 0, 0]))
 
 
-def read(blob: bytes) -> tuple[dict[str, bytes], dict[str, str]]:
+def read(blob: bytes, caps: ArchiveLimits = LIMITS.archives) -> tuple[dict[str, bytes], dict[str, str]]:
     """Give members and refusals by path."""
-    found = list(read_archive(io.BytesIO(blob), "a.rar", len(blob)))
+    found = list(read_archive(io.BytesIO(blob), "a.rar", len(blob), limits=caps))
     members = {entry.path: entry.blob for entry in found if isinstance(entry, Member)}
     return members, {entry.path: entry.category for entry in found if isinstance(entry, Refusal)}
 
@@ -141,16 +141,23 @@ def test_encrypted_members_are_told():
 
 
 @needs_libarchive
-def test_caps_hold(monkeypatch):
+def test_caps_hold():
     """A member over the cap is refused alone; an archive from which too much comes out, whole."""
-    monkeypatch.setattr(rar, "LARGEST_MEMBER", 1000)
-    monkeypatch.setattr(archives, "LARGEST_MEMBER", 1000)
-    assert read(rar5({"big.mid": bytes(5000), "x.mid": MIDI})) == (
+    small = ArchiveLimits(member_bytes=1000)
+    assert read(rar5({"big.mid": bytes(5000), "x.mid": MIDI}), small) == (
         {"a.rar!x.mid": MIDI}, {"a.rar!big.mid": "cap"},
     )  # fmt: skip
-    monkeypatch.setattr(limits, "LARGEST_ARCHIVE", 3000)
-    members, refused = read(rar5({"x.mid": MIDI, "big.mid": bytes(5000)}))
+    smaller = ArchiveLimits(member_bytes=1000, archive_bytes=3000)
+    members, refused = read(rar5({"x.mid": MIDI, "big.mid": bytes(5000)}), smaller)
     assert (members, refused) == ({"a.rar!x.mid": MIDI}, {"a.rar": "cap"})
+
+
+@needs_libarchive
+def test_the_reader_may_take_so_much_memory():
+    """A reader that wants more than its cap costs one archive."""
+    tight = ArchiveLimits(child_bytes=1 << 20)
+    members, refused = read(rar5({"x.mid": MIDI}), tight)
+    assert (members, set(refused)) == ({}, {"a.rar"})
 
 
 @needs_libarchive
@@ -185,7 +192,12 @@ def test_no_process_is_left():
     members = read_archive(io.BytesIO(rar5({f"{n}.mid": MIDI * 1000 for n in range(50)})), "a.rar", 1 << 20)
     next(members)
     members.close()  # type: ignore[attr-defined]
-    readers = [
-        child for child in psutil.Process().children() if "etl.sources.archives.rar_child" in child.cmdline()
-    ]
-    assert readers == []
+    assert not any(map(_is_reader, psutil.Process().children()))
+
+
+def _is_reader(process: psutil.Process) -> bool:
+    """Whether a process that lives reads an archive."""
+    try:
+        return "etl.sources.archives.rar_child" in process.cmdline()
+    except psutil.Error:
+        return False

@@ -5,18 +5,16 @@ from __future__ import annotations
 
 import gzip
 import io
-import os
 import random
 import tarfile
 import zipfile
-from pathlib import Path
 
 import py7zr
 import pytest
 
-from etl.sources.archives.limits import DEEPEST, LARGEST_MEMBER, Member, Refusal
+from etl.runtime.limits import LIMITS, ArchiveLimits
+from etl.sources.archives.limits import Member, Refusal
 from etl.sources.archives.read import read_archive
-from etl.sources.folders.midi import Found, walk
 from tests.support.midi_oracle import midi_bytes
 
 SONG = midi_bytes([[]])
@@ -55,9 +53,9 @@ def sevened(members) -> bytes:
     return buffer.getvalue()
 
 
-def read(blob: bytes, name: str = "a"):
+def read(blob: bytes, name: str = "a", limits: ArchiveLimits = LIMITS.archives):
     """Give member paths with contents, and refusals by path."""
-    found = list(read_archive(io.BytesIO(blob), name, len(blob)))
+    found = list(read_archive(io.BytesIO(blob), name, len(blob), limits=limits))
     members = {entry.path: entry.blob for entry in found if isinstance(entry, Member)}
     return members, {entry.path: entry.category for entry in found if isinstance(entry, Refusal)}
 
@@ -87,13 +85,13 @@ def test_a_single_compressed_file_comes_out():
 def test_archives_in_archives_are_read_to_depth_four():
     """Four levels are read, the fifth is refused."""
     blob = zipped([("deep.mid", SONG)])
-    for maker in (tarred, zipped, sevened, zipped)[: DEEPEST - 1]:
+    for maker in (tarred, zipped, sevened, zipped)[: LIMITS.archives.depth - 1]:
         blob = maker([("song.mid", SONG), ("inner.zip", blob)])
     members, refused = read(blob)
-    assert len(members) == DEEPEST
+    assert len(members) == LIMITS.archives.depth
     assert refused == {}
     members, refused = read(zipped([("one.more.zip", blob)]))
-    assert len(members) == DEEPEST - 1
+    assert len(members) == LIMITS.archives.depth - 1
     assert list(refused.values()) == ["nested"]
 
 
@@ -123,7 +121,7 @@ def test_links_and_devices_are_refused():
 @pytest.mark.parametrize("kind", ["zip", "tar.gz", "tar.xz", "7z"])
 def test_bombs_are_dropped(kind):
     """Members of zeros that swell a thousandfold are refused, and what was read before them stands."""
-    zeros = b"\0" * (LARGEST_MEMBER + 1)
+    zeros = b"\0" * (LIMITS.archives.member_bytes + 1)
     members, refused = read(MAKERS[kind]([("first.mid", SONG), ("bomb.mid", zeros)]))
     assert set(members) <= {"a!first.mid"}
     assert set(refused.values()) == {"cap"}
@@ -131,7 +129,7 @@ def test_bombs_are_dropped(kind):
 
 def test_a_bomb_inside_an_archive_drops_the_archive():
     """The cap counts everything that comes out, nested archives included."""
-    inner = zipped([(f"{k}.mid", b"\0" * (LARGEST_MEMBER // 2)) for k in range(8)])
+    inner = zipped([(f"{k}.mid", b"\0" * (LIMITS.archives.member_bytes // 2)) for k in range(8)])
     _, refused = read(zipped([("inner.zip", inner)]))
     assert refused == {"a": "cap"}
 
@@ -169,36 +167,20 @@ def test_damaged_archives_never_raise(kind):
         read(bytes(damaged))
 
 
-def test_folders_are_walked_once_in_order(tmp_path: Path):
-    """Links back up, unreadable folders and huge files neither stop the walk nor repeat it."""
-    (tmp_path / "b").mkdir()
-    (tmp_path / "a.mid").write_bytes(SONG)
-    (tmp_path / "b" / "c.KAR").write_bytes(SONG)
-    (tmp_path / "b" / "nameless").write_bytes(SONG)
-    (tmp_path / "b" / "text.txt").write_bytes(b"text")
-    (tmp_path / "b" / "z.zip").write_bytes(zipped([("x.mid", SONG)]))
-    (tmp_path / "b" / "up").symlink_to(tmp_path)
-    (tmp_path / "b" / "gone.mid").symlink_to(tmp_path / "nowhere")
-    with (tmp_path / "sparse.mid").open("wb") as file:
-        file.truncate(4 * 2**30)
-    entries = list(walk([tmp_path]))
-    found = [entry.path.removeprefix(f"{tmp_path}/") for entry in entries if isinstance(entry, Found)]
-    assert found == ["a.mid", "b/c.KAR", "b/nameless", "b/z.zip"]
-    refused = {Path(entry.path).name: entry.category for entry in entries if isinstance(entry, Refusal)}
-    assert refused == {"sparse.mid": "cap", "gone.mid": "unreadable"}
+CAPS = {
+    "member": (ArchiveLimits(member_bytes=len(SONG)), {"a!big.mid": "cap"}),
+    "archive": (ArchiveLimits(archive_bytes=2 * len(SONG)), {"a": "cap"}),
+    "members": (ArchiveLimits(members=1), {"a": "cap"}),
+    "ratio": (ArchiveLimits(ratio=1, free_bytes=len(SONG)), {"a": "cap"}),
+}
 
 
-def test_names_in_no_encoding_are_kept_apart(tmp_path: Path):
-    """A name that is no UTF-8 has a path as text, and can still be opened."""
-    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.mid")).write_bytes(SONG)
-    (entry,) = walk([tmp_path])
-    assert isinstance(entry, Found)
-    assert entry.path.endswith("caf\\xe9.mid")
-    assert Path(entry.location).read_bytes() == SONG
-
-
-def test_the_filter_keeps_matching_paths(tmp_path: Path):
-    """Only paths that match the glob are taken."""
-    for name in ("drum_1.mid", "bass.mid"):
-        (tmp_path / name).write_bytes(SONG)
-    assert [Path(entry.path).name for entry in walk([tmp_path], pattern="*drum*")] == ["drum_1.mid"]
+@pytest.mark.parametrize("kind", ["zip", "tar.gz", "7z"])
+@pytest.mark.parametrize("cap", CAPS)
+def test_each_cap_is_given(kind, cap):
+    """A member over its cap is refused alone, an archive over one of its caps from there on."""
+    limits, expected = CAPS[cap]
+    blob = MAKERS[kind]([("first.mid", SONG), ("big.mid", SONG + bytes(100_000))])
+    members, refused = read(blob, limits=limits)
+    assert set(members) <= {"a!first.mid"}
+    assert refused == expected

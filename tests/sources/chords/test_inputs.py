@@ -16,7 +16,6 @@ import pytest
 from etl.cli.build import expand
 from etl.exports.data3 import COLUMNS, SOURCE_COLUMNS
 from etl.runtime.errors import EtlError
-from etl.sources.chords import files as chord_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,10 +23,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def small_blocks(monkeypatch):
+def small_blocks(chords):
     """Cut blocks after every few bytes."""
-    monkeypatch.setattr(chord_files, "BLOCK_BYTES", 64)
-    monkeypatch.setattr(chord_files, "PARQUET_ROWS", 3)
+    chords.cut(64, parquet_rows=3)
 
 
 def test_missing_columns_are_named_with_those_that_are_there(chords):
@@ -109,7 +107,7 @@ def test_folders_pipes_and_missing_files_are_errors(chords, tmp_path):
     with pytest.raises(EtlError, match=r"is a folder(.|\n)*\*\.csv"):
         chords.build(tmp_path)
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(EtlError, match="is no regular file"):
+    with pytest.raises(EtlError, match="is not a regular file"):
         chords.build(tmp_path / "pipe")
     with pytest.raises(EtlError, match="cannot read"):
         chords.build(tmp_path / "absent.csv")
@@ -156,9 +154,9 @@ ODD = (
 
 @pytest.mark.parametrize("odd", ODD)
 @pytest.mark.parametrize("block", [16, 100, 1 << 20])
-def test_one_broken_row_costs_no_other(chords, monkeypatch, odd, block):
+def test_one_broken_row_costs_no_other(chords, odd, block):
     """Each broken row is one reject on its line; all others come out, wherever blocks are cut."""
-    monkeypatch.setattr(chord_files, "BLOCK_BYTES", block)
+    chords.cut(block)
     path = chords.file(
         "in.csv", *(chords.row(i) for i in range(150)), odd, *(chords.row(i) for i in range(200, 350))
     )
@@ -169,9 +167,9 @@ def test_one_broken_row_costs_no_other(chords, monkeypatch, odd, block):
 
 
 @pytest.mark.parametrize("block", [16, 50, 100, 1 << 20])
-def test_all_broken_rows_together_with_quoted_line_breaks(chords, monkeypatch, block):
+def test_all_broken_rows_together_with_quoted_line_breaks(chords, block):
     """Rejects keep their lines and categories among records of several lines and blank lines."""
-    monkeypatch.setattr(chord_files, "BLOCK_BYTES", block)
+    chords.cut(block)
     multi = b'm%d,"C\n\r\nF, ""x""\n",,,,,,,,'
     lines = [b""]
     for number, odd in enumerate(ODD):
@@ -207,9 +205,9 @@ def test_many_open_quotes_take_no_longer_than_their_lines(chords):
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 8, 100])
 @pytest.mark.parametrize("block", [16, 1 << 20])
-def test_limit_counts_records_of_any_shape(chords, monkeypatch, limit, block):
+def test_limit_counts_records_of_any_shape(chords, limit, block):
     """The limit holds exactly, across files, over blank lines and quoted line breaks."""
-    monkeypatch.setattr(chord_files, "BLOCK_BYTES", block)
+    chords.cut(block)
     first = chords.file("a.csv", '1,"C\nF\nG",,,,,,,,', "", "bad", chords.row(2), '3,"C\n",,,,,,,,')
     second = chords.file("b.csv", chords.row(4), '5,"C\n",,,,,,,,', "bad", chords.row(6))
     summary = chords.build(first, second, limit=limit)
@@ -367,10 +365,9 @@ def test_very_long_lines_and_tokens(chords):
     assert (summary.chords, summary.unknown) == (8, 1)
 
 
-def test_file_without_line_ends_is_given_up(chords, monkeypatch):
+def test_file_without_line_ends_is_given_up(chords):
     """A record without an end does not fill the memory."""
-    monkeypatch.setattr(chord_files, "BLOCK_BYTES", 1 << 10)
-    monkeypatch.setattr(chord_files, "_MAX_RECORD", 1 << 14)
+    chords.cut(1 << 10, record_bytes=1 << 14)
     chords.build(chords.file("in.csv", chords.row(1), "C " * 50_000, chords.row(2)))
     assert chords.ids() == ["1"]
     assert chords.rejects() == [(3, "damaged file")]

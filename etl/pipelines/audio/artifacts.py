@@ -1,0 +1,126 @@
+"""Matrices of the described tracks of a library, all of them or those that a condition chooses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import etl
+from etl.audio.features import FEATURE_VERSION, Mode, version_of
+from etl.exports.sonic import Normalization, build_artifacts
+from etl.runtime.errors import EtlError
+from etl.store.database import read_store
+from etl.store.sonic_features import described_tracks, library_status
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import duckdb
+    import polars as pl
+
+_OTHER: Final = {Mode.BEAT: Mode.WINDOW, Mode.WINDOW: Mode.BEAT}
+
+
+@dataclass(frozen=True)
+class ArtifactsRequest:
+    """Which matrices to write.
+
+    Attributes
+    ----------
+    output
+        Target: Parquet if its name ends so, else NPZ.
+    normalization
+        Of the columns.
+    mode
+        Which descriptions: vectors of both modes in one matrix could not be compared.
+    include, exclude
+        Regular expressions over the names of features.
+    where
+        SQL condition over the columns of view ``library``.
+    """
+
+    output: Path
+    normalization: Normalization = Normalization.ROBUST
+    mode: Mode = Mode.BEAT
+    include: str | None = None
+    exclude: str | None = None
+    where: str | None = None
+
+
+@dataclass(frozen=True)
+class ArtifactsResult:
+    """What was written.
+
+    Attributes
+    ----------
+    output
+        The file.
+    tracks, features
+        Rows and columns of its matrices; no tracks, no file.
+    """
+
+    output: Path
+    tracks: int
+    features: int
+
+
+def make_artifacts(database: Path, request: ArtifactsRequest) -> ArtifactsResult:
+    """Write the matrices of all tracks described in one mode.
+
+    Raises
+    ------
+    EtlError
+        If the condition is not one, or selects nothing.
+    """
+    with read_store(database) as connection:
+        tracks = chosen_tracks(connection, request)
+    return write_artifacts(tracks, request)
+
+
+def chosen_tracks(connection: duckdb.DuckDBPyConnection, request: ArtifactsRequest) -> pl.DataFrame:
+    """Read the tracks that a request is about.
+
+    Raises
+    ------
+    EtlError
+        If there are none, or the condition is not one.
+    """
+    tracks = described_tracks(connection, version_of(request.mode), request.where)
+    if tracks.is_empty():
+        raise EtlError("no described track to export.", _hint(connection, request.mode))
+    return tracks
+
+
+def write_artifacts(tracks: pl.DataFrame, request: ArtifactsRequest) -> ArtifactsResult:
+    """Write the matrices of tracks as :func:`chosen_tracks` gives them."""
+    manifest: dict[str, Any] = {
+        "music_etl": etl.__version__,
+        "feature_version": FEATURE_VERSION,
+        "mode": str(request.mode),
+        "include": request.include,
+        "exclude": request.exclude,
+        "where": request.where,
+    }
+    artifacts = build_artifacts(
+        tracks,
+        normalization=request.normalization,
+        include=request.include,
+        exclude=request.exclude,
+        manifest=manifest,
+    )
+    if request.output.suffix == ".parquet":
+        artifacts.write_parquet(request.output)
+    else:
+        artifacts.write_npz(request.output)
+    return ArtifactsResult(request.output, len(artifacts.track_ids), len(artifacts.feature_names))
+
+
+def _hint(connection: duckdb.DuckDBPyConnection, mode: Mode) -> str:
+    other = _OTHER[mode]
+    if (
+        library_status(connection, version_of(other)).analyzed
+        and not library_status(connection, version_of(mode)).analyzed
+    ):
+        option = "leave --windowed out" if mode is Mode.WINDOW else "add --windowed"
+        return f"All descriptions are of {other} mode: {option}."
+    return "Run `etl library run DIR` first, or loosen --where."

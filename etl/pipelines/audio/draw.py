@@ -1,0 +1,58 @@
+"""Pictures of a track, and of the whole library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from etl.exports.pictures import plot_overview, plot_track
+from etl.runtime.errors import EtlError
+from etl.sources.audio.decode import decode
+from etl.store.database import read_store
+from etl.store.library import all_described, tracks_called
+
+if TYPE_CHECKING:
+    from etl.exports.pictures import Coloring
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that was drawn.
+
+    Attributes
+    ----------
+    output
+        The PNG.
+    tracks
+        How many tracks are on it.
+    """
+
+    output: Path
+    tracks: int
+
+
+def draw_track(database: Path, name: str, output: Path) -> Picture:
+    """Draw a track, named by id, path or title.
+
+    Raises
+    ------
+    EtlError
+        If no described track, or more than one, has that name, or its file cannot be decoded any more.
+    """
+    with read_store(database) as connection:
+        found = tracks_called(connection, name, str(Path(name).absolute()))
+    if found.is_empty():
+        raise EtlError(f"no analyzed track is called {name}.", "Give a title, a path or a track id.")
+    if found.height > 1:
+        raise EtlError(f"{found.height} tracks are called {name}.", f"Give a path: {found['path'][0]} ...")
+    track = found.row(0, named=True)
+    plot_track(track, decode(Path(track["path"])), output)
+    return Picture(output, 1)
+
+
+def draw_overview(database: Path, output: Path, *, color: Coloring) -> Picture:
+    """Draw all described tracks on a plane."""
+    with read_store(database) as connection:
+        tracks = all_described(connection)
+    return Picture(output, len(plot_overview(tracks, output, color=color)))

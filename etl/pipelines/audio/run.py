@@ -1,0 +1,232 @@
+"""The audio library from folders to matrices: scan, describe, write; only what is still to do."""
+
+from __future__ import annotations
+
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from etl.audio.features import Mode, version_of
+from etl.pipelines.audio.artifacts import ArtifactsRequest, ArtifactsResult, chosen_tracks, write_artifacts
+from etl.pipelines.audio.describe_tracks import SonicResult, describe_tracks
+from etl.pipelines.audio.pending import read_pending
+from etl.pipelines.audio.scan import ScanResult, compare, scan
+from etl.runtime.disk.targets import check_writable
+from etl.runtime.limits import LIMITS, Limits
+from etl.runtime.watch.log_file import LogFile, log_path
+from etl.runtime.watch.progress import Stage, Watch
+from etl.sources.audio.files import located
+from etl.store.bursts import writing
+from etl.store.database import migrate, read_store
+from etl.store.library import known_files
+from etl.store.sonic_features import LibraryStatus, library_status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from etl.runtime.watch.progress import Renderer
+    from etl.store.bursts import BurstWriter
+
+
+class LibraryStage(StrEnum):
+    """The stages of a run, in their order."""
+
+    SCAN = "scan"
+    SONIC = "sonic"
+    ARTIFACTS = "artifacts"
+
+
+_WATCHED = {
+    LibraryStage.SCAN: (Stage("scan", "files"),),
+    LibraryStage.SONIC: (Stage("hash", "files"), Stage("sonic", "tracks")),
+    LibraryStage.ARTIFACTS: (Stage("artifacts", "tracks"),),
+}
+
+
+@dataclass(frozen=True)
+class LibraryRequest:
+    """What to do.
+
+    Attributes
+    ----------
+    sources
+        Folders and inventories to scan.
+    stages
+        Which; they run in their own order, however they are given.
+    artifacts
+        Which matrices to write; its mode is that of the descriptions too.
+    force
+        Do again what is done, and try again what failed.
+    limit
+        Read, and describe, so many files at most.
+    workers
+        Processes.
+    limits
+        Cadence of the store, most time and memory for a track.
+    """
+
+    sources: tuple[Path, ...]
+    stages: tuple[LibraryStage, ...]
+    artifacts: ArtifactsRequest
+    force: bool = False
+    limit: int | None = None
+    workers: int = 1
+    limits: Limits = LIMITS
+
+    @property
+    def mode(self) -> Mode:
+        """How tracks are described."""
+        return self.artifacts.mode
+
+
+@dataclass(frozen=True)
+class LibraryResult:
+    """What the stages did; None for those that were not asked for.
+
+    Attributes
+    ----------
+    scan, sonic, artifacts
+        By stage.
+    status
+        How the library stands afterwards.
+    """
+
+    scan: ScanResult | None
+    sonic: SonicResult | None
+    artifacts: ArtifactsResult | None
+    status: LibraryStatus
+
+
+@dataclass(frozen=True)
+class LibraryPlan:
+    """What a run would do; None for stages that were not asked for.
+
+    Attributes
+    ----------
+    scan
+        What it would find.
+    tracks
+        How many of the tracks that are known so far it would describe, at most; a scan may find more.
+    output
+        What it would write.
+    status
+        How the library stands.
+    """
+
+    scan: ScanResult | None
+    tracks: int | None
+    output: Path | None
+    status: LibraryStatus
+
+
+def run_library(database: Path, request: LibraryRequest, renderers: Sequence[Renderer] = ()) -> LibraryResult:
+    """Run the stages asked for.
+
+    Parameters
+    ----------
+    database
+        The store. It is open only for moments, so that others can read it while this runs.
+    request
+        What to do.
+    renderers
+        Where the run is shown.
+
+    Raises
+    ------
+    EtlError
+        If a source does not exist, the matrices cannot be written, or another run writes to the store.
+    KeyboardInterrupt
+        On Ctrl-C or SIGTERM; what was finished is kept.
+    """
+    stages = [stage for stage in LibraryStage if stage in request.stages]
+    if LibraryStage.SCAN in stages:
+        located(request.sources)
+    if LibraryStage.ARTIFACTS in stages:
+        check_writable(request.artifacts.output)
+    command = f"library {'+'.join(stages)}"
+    arguments = {"sources": [str(source) for source in request.sources], "stages": stages}
+    log = LogFile(log_path(database))
+    watched = [part for stage in stages for part in _WATCHED[stage]]
+    with (
+        Watch(f"etl {command}", watched, [*renderers, log]) as watch,
+        writing(database, command, arguments, limits=request.limits, log=log) as store,
+    ):
+        store.run.meter = watch
+        scanned = _scan(store, watch, request) if LibraryStage.SCAN in stages else None
+        described = _describe(store, watch, request) if LibraryStage.SONIC in stages else None
+        written = _write(store, watch, request) if LibraryStage.ARTIFACTS in stages else None
+        with store.reading() as connection:
+            status = library_status(connection, version_of(request.mode))
+    return LibraryResult(scanned, described, written, status)
+
+
+def _scan(store: BurstWriter, watch: Watch, request: LibraryRequest) -> ScanResult:
+    return scan(
+        store,
+        watch,
+        request.sources,
+        force=request.force,
+        limit=request.limit,
+        most_at_once=request.limits.burst_items,
+    )
+
+
+def _describe(store: BurstWriter, watch: Watch, request: LibraryRequest) -> SonicResult:
+    return describe_tracks(
+        store,
+        watch,
+        mode=request.mode,
+        workers=request.workers,
+        limits=request.limits,
+        force=request.force,
+        limit=request.limit,
+    )
+
+
+def _write(store: BurstWriter, watch: Watch, request: LibraryRequest) -> ArtifactsResult:
+    with watch.timed("artifacts"):
+        with store.reading() as connection:
+            if not library_status(connection, version_of(request.mode)).analyzed:
+                return ArtifactsResult(request.artifacts.output, 0, 0)
+            tracks = chosen_tracks(connection, request.artifacts)
+        watch.total("artifacts", tracks.height)
+        written = write_artifacts(tracks, request.artifacts)
+        watch.advance("artifacts", done=written.tracks)
+    return written
+
+
+def plan_library(database: Path, request: LibraryRequest) -> LibraryPlan:
+    """Find out what a run would do, changing nothing.
+
+    Raises
+    ------
+    EtlError
+        If a source does not exist, or the store cannot be read.
+    """
+    with _store_or_empty(database) as connection:
+        known = known_files(connection)
+        pending = read_pending(connection, request.mode, force=request.force)
+        status = library_status(connection, version_of(request.mode))
+    found = tracks = None
+    if LibraryStage.SCAN in request.stages:
+        found = compare(known, request.sources, force=request.force, limit=request.limit).counts()
+    if LibraryStage.SONIC in request.stages:
+        tracks = pending.at_most if request.limit is None else min(pending.at_most, request.limit)
+    output = request.artifacts.output if LibraryStage.ARTIFACTS in request.stages else None
+    return LibraryPlan(found, tracks, output, status)
+
+
+@contextmanager
+def _store_or_empty(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the store for reading, or an empty one in memory where there is none yet."""
+    if database.exists():
+        with read_store(database) as connection:
+            yield connection
+    else:
+        with closing(duckdb.connect()) as connection:
+            migrate(connection, database)
+            yield connection

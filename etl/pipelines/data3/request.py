@@ -1,0 +1,137 @@
+"""What a data3 build is to do, and whether it can."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from etl.chords.analysis import ANALYSIS_VERSION
+from etl.chords.keys import KEY_VERSIONS, KeyMethod
+from etl.chords.romantext import RomanStyle
+from etl.chords.section_keys import SECTION_KEYS_VERSION
+from etl.exports.data3 import SOURCE_COLUMNS
+from etl.pipelines.data3.midi_songs import midi_source
+from etl.runtime.errors import EtlError, ExitCode
+from etl.runtime.limits import LIMITS, Limits
+from etl.runtime.work.cores import default_workers
+from etl.sources.chords.files import Source, open_source
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Data3Build:
+    """What to build.
+
+    Attributes
+    ----------
+    inputs
+        Chord song files, in order.
+    output
+        The data3 CSV.
+    database
+        The store, or None for none.
+    npz
+        The matrices, or None for none.
+    midi
+        A store whose MIDI library is one more input, the last, or None.
+    method
+        How keys are found; None for the trained method, and for MIDI files the key that their notes gave.
+    style
+        How the CSV spells numerals.
+    section_keys
+        Whether the store gets the key of each section.
+    limit
+        Stop after so many rows, or None for all.
+    force
+        Analyze again what the store has.
+    workers
+        Threads that analyze.
+    limits
+        Sizes and patience; no result depends on them.
+    """
+
+    inputs: tuple[Path, ...]
+    output: Path
+    database: Path | None
+    npz: Path | None = None
+    midi: Path | None = None
+    method: KeyMethod | None = None
+    style: RomanStyle = RomanStyle.HOUSE
+    section_keys: bool = False
+    limit: int | None = None
+    force: bool = False
+    workers: int = field(default_factory=default_workers)
+    limits: Limits = LIMITS
+
+    @property
+    def key_method(self) -> KeyMethod:
+        """How keys are found where none is given."""
+        return self.method or KeyMethod.TRAINED
+
+    @property
+    def version(self) -> str:
+        """What the results depend on beside the input."""
+        sections = f".sections-{SECTION_KEYS_VERSION}" if self.section_keys else ""
+        given = ".given" if self.midi is not None and self.method is None else ""
+        keys = f"{self.key_method}-{KEY_VERSIONS[self.key_method]}{given}"
+        return f"{ANALYSIS_VERSION}.{keys}{sections}.limit-{self.limit}"
+
+    @property
+    def rejects_file(self) -> Path:
+        """Where refused rows go if there is no store."""
+        return self.output.with_suffix(".rejects.csv")
+
+    @property
+    def targets(self) -> tuple[Path, ...]:
+        """The files that are written whole."""
+        return (self.output,) if self.npz is None else (self.output, self.npz)
+
+    @property
+    def source_names(self) -> list[str]:
+        """By what names the store knows the inputs, each once."""
+        inputs = self.inputs if self.midi is None else (*self.inputs, self.midi)
+        return list(dict.fromkeys(str(path.resolve()) for path in inputs))
+
+    def open_inputs(self) -> list[Source]:
+        """Look at each input once, however often and by whatever path it is given."""
+        distinct: dict[Path, Path] = {}
+        for path in self.inputs:
+            distinct.setdefault(path.resolve(), path)
+        sources = [open_source(path, SOURCE_COLUMNS) for path in distinct.values()]
+        if self.midi is not None:
+            sources.append(midi_source(self.midi, keys=self.method is None, limits=self.limits))
+        return sources
+
+    def check_targets(self) -> None:
+        """Refuse to write over an input, or two things to one file.
+
+        Raises
+        ------
+        EtlError
+            If two of the paths are the same file.
+        """
+        rejects = None if self.database else self.rejects_file
+        inputs = {_identity(path) for path in self.inputs}
+        targets: dict[object, Path] = {}
+        for target in filter(None, (*self.targets, self.database, rejects)):
+            identity = _identity(target)
+            if identity in inputs:
+                raise EtlError(f"{target} is an input.", "Choose another output.", exit_code=ExitCode.USAGE)
+            if identity in targets:
+                raise EtlError(
+                    f"{target} would be written twice.",
+                    "Give each output its own path.",
+                    exit_code=ExitCode.USAGE,
+                )
+            targets[identity] = target
+
+
+def _identity(path: Path) -> object:
+    """Compare files by what they are, whatever the paths: links, letter case, not there yet."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return path.resolve()
+    return stat.st_dev, stat.st_ino

@@ -1,0 +1,118 @@
+"""What a data3 build did: counted as it goes, and told at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+
+from etl.runtime.errors import EtlError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from etl.store.quality import Quality
+
+_EXAMPLES: Final = 5
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """What a build did.
+
+    Attributes
+    ----------
+    records, songs, rejected
+        Rows in, rows out, and rows refused; the first is the sum of the others.
+    chords, unknown
+        Chord tokens in all, and those of them that are no chord symbol.
+    keys
+        Songs by key name.
+    examples
+        The first few rejects.
+    is_stored
+        Whether the harmony was taken from the store.
+    unread
+        Columns of the inputs that were not read.
+    output, npz, database
+        What was written; None for what was not asked for.
+    rejects_file
+        Where the rejects are if there is no store and there are some.
+    seconds
+        Wall time.
+    stage_seconds
+        Seconds by stage; those of several threads add up.
+    cpu_use, analysis_cpu_use
+        Average share of all cores in use, 0-1: over the whole run, and while blocks were analyzed (0 if none
+        was).
+    quality
+        The quality of what was stored, or None if nothing was.
+    """
+
+    records: int
+    songs: int
+    rejected: int
+    chords: int
+    unknown: int
+    keys: dict[str, int]
+    examples: tuple[dict[str, Any], ...]
+    is_stored: bool
+    unread: tuple[str, ...]
+    output: Path
+    npz: Path | None
+    database: Path | None
+    rejects_file: Path | None
+    seconds: float
+    stage_seconds: dict[str, float]
+    cpu_use: float
+    analysis_cpu_use: float
+    quality: Quality | None
+
+
+@dataclass
+class Tally:
+    """Counts of a build as it goes; the names are those of :class:`BuildResult`."""
+
+    records: int = 0
+    songs: int = 0
+    rejected: int = 0
+    chords: int = 0
+    unknown: int = 0
+    keys: dict[str, int] = field(default_factory=dict)
+    examples: list[dict[str, Any]] = field(default_factory=list)
+
+    def count(self, records: int, songs: pl.DataFrame, rejects: pl.DataFrame) -> None:
+        """Count a batch; ``songs`` needs ``n_chords``, ``n_unknown`` and ``key_name``."""
+        self.records += records
+        self.songs += songs.height
+        n_chords, n_unknown = songs.select(pl.col("n_chords", "n_unknown").cast(pl.Int64).sum()).row(0)
+        self.chords += n_chords + n_unknown
+        self.unknown += n_unknown
+        for name, number in songs["key_name"].value_counts().iter_rows():
+            self.keys[name] = self.keys.get(name, 0) + number
+        self._refuse(rejects)
+
+    def count_rejects(self, rejects: pl.DataFrame) -> None:
+        """Count refused rows that no batch has counted."""
+        self.records += rejects.height
+        self._refuse(rejects)
+
+    def _refuse(self, rejects: pl.DataFrame) -> None:
+        self.rejected += rejects.height
+        if rejects.height and len(self.examples) < _EXAMPLES:
+            self.examples += rejects.head(_EXAMPLES - len(self.examples)).to_dicts()
+
+    def check(self) -> None:
+        """Make sure that no row was lost.
+
+        Raises
+        ------
+        EtlError
+            If one was.
+        """
+        if self.records != self.songs + self.rejected:
+            raise EtlError(
+                f"{self.records:,} rows in, but {self.songs:,} out and {self.rejected:,} rejected.",
+                "This is a fault of music-etl; nothing was written. Please report it with the input file.",
+            )

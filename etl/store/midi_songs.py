@@ -1,0 +1,27 @@
+"""The chords that MIDI files were found to have, as songs for the chord analysis."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def midi_songs(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Read the files that have chords, in the order of their content hashes.
+
+    Returns
+    -------
+    DataFrame
+        ``id: str``, the content hash; ``chords: str``, symbols with spaces between; ``key_posterior:
+        list[f32]`` of the key that the notes gave, 24 values, null where they gave none.
+    """
+    songs: pl.DataFrame = connection.sql(
+        "SELECT sha256 AS id, array_to_string(chords, ' ') AS chords, "
+        "CASE WHEN key IS NOT NULL THEN key_posterior END AS key_posterior "
+        "FROM midi_analysis WHERE len(chords) > 0 ORDER BY sha256"
+    ).pl()
+    return songs.with_columns(pl.col("key_posterior").cast(pl.List(pl.Float32)))

@@ -1,0 +1,19 @@
+"""A worker of which one file kills the process, as the system does when memory runs out."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+from etl.pipelines.midi import worker
+
+if TYPE_CHECKING:
+    from etl.pipelines.midi.messages import Batch, Result, Wanted
+
+
+def process_batch(batch: Batch, wanted: Wanted) -> Result:
+    """Process a batch; one file kills the process."""
+    if any(entry.name == "poison.mid" for entry in batch.entries):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return worker.process_batch(batch, wanted)

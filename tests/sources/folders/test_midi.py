@@ -1,0 +1,81 @@
+"""Which files of folders are MIDI files and archives."""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+from pathlib import Path
+
+from etl.runtime.limits import ArchiveLimits
+from etl.sources.archives.limits import Refusal
+from etl.sources.folders.midi import Found, find_midi
+from tests.support.midi_oracle import midi_bytes
+
+SONG = midi_bytes([[]])
+
+
+def zipped() -> bytes:
+    """Make a zip with one song."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("x.mid", SONG)
+    return buffer.getvalue()
+
+
+def test_midi_and_archives_are_known_by_name_or_content(tmp_path: Path) -> None:
+    """Links back up, unreadable files and huge ones neither stop the walk nor repeat it."""
+    (tmp_path / "b").mkdir()
+    (tmp_path / "a.mid").write_bytes(SONG)
+    (tmp_path / "b" / "c.KAR").write_bytes(SONG)
+    (tmp_path / "b" / "nameless").write_bytes(SONG)
+    (tmp_path / "b" / "text.txt").write_bytes(b"text")
+    (tmp_path / "b" / "half.zip.part").write_bytes(zipped())
+    (tmp_path / "b" / "z.zip").write_bytes(zipped())
+    (tmp_path / "b" / "up").symlink_to(tmp_path)
+    (tmp_path / "b" / "gone.mid").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "b" / "gone").symlink_to(tmp_path / "nowhere")
+    with (tmp_path / "sparse.mid").open("wb") as file:
+        file.truncate(4 * 2**30)
+    entries = list(find_midi([tmp_path]))
+    found = [entry for entry in entries if isinstance(entry, Found)]
+    paths = [entry.path.removeprefix(f"{tmp_path}/") for entry in found]
+    assert paths == ["a.mid", "b/c.KAR", "b/nameless", "b/z.zip"]
+    assert [entry.is_archive for entry in found] == [False, False, False, True]
+    refused = {Path(entry.path).name: entry.category for entry in entries if isinstance(entry, Refusal)}
+    assert refused == {"sparse.mid": "cap", "gone.mid": "unreadable"}
+
+
+def test_names_in_no_encoding_are_kept_apart(tmp_path: Path) -> None:
+    """A name that is no UTF-8 has a path as text, and can still be opened."""
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.mid")).write_bytes(SONG)
+    (entry,) = find_midi([tmp_path])
+    assert isinstance(entry, Found)
+    assert entry.path.endswith("caf\\xe9.mid")
+    assert Path(entry.location).read_bytes() == SONG
+
+
+def test_the_filter_keeps_matching_paths(tmp_path: Path) -> None:
+    """Only paths that match the glob are taken; archives are always looked into."""
+    for name in ("drum_1.mid", "bass.mid"):
+        (tmp_path / name).write_bytes(SONG)
+    (tmp_path / "pack.zip").write_bytes(zipped())
+    names = [Path(entry.path).name for entry in find_midi([tmp_path], pattern="*drum*")]
+    assert names == ["drum_1.mid", "pack.zip"]
+
+
+def test_the_library_is_no_find(tmp_path: Path) -> None:
+    """Our own copies are passed by, unless they are what is asked for."""
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library" / "copy.mid").write_bytes(SONG)
+    assert list(find_midi([tmp_path], library=tmp_path / "library")) == []
+    assert len(list(find_midi([tmp_path / "library"], library=tmp_path / "library"))) == 1
+
+
+def test_caps_are_given(tmp_path: Path) -> None:
+    """Files and archives on disk have caps of their own."""
+    (tmp_path / "a.mid").write_bytes(SONG)
+    (tmp_path / "z.zip").write_bytes(zipped())
+    small = ArchiveLimits(member_bytes=1, archive_bytes=1)
+    categories = [e.category for e in find_midi([tmp_path], limits=small) if isinstance(e, Refusal)]
+    assert categories == ["cap", "cap"]
