@@ -61,7 +61,7 @@ CASES = {
     "midi find": ("midi", "find"),
     "midi stats": ("midi", "stats"),
     "midi rename": ("midi", "rename", "--dry-run"),
-    "midi undo": ("midi", "undo", "3"),
+    "midi undo": ("midi", "undo", "4"),
     "midi export": ("midi", "export", "--parquet", "midi.parquet"),
     "cache info": ("cache", "info"),
     "cache clear": ("cache", "clear", "--kind", "audio", "--unused"),

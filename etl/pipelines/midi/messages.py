@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from etl.sources.archives.limits import Refusal
 
+_PIECES: Final = 16  # a file takes forty times as long by itself as among many
+
 REJECTS: Final = {"path": pl.String, "stage": pl.String, "category": pl.String, "reason": pl.String}
 SPLIT: Final = {"sha256": pl.String, "track": pl.Int32, "channel": pl.Int16, "suffix": pl.String}
 
@@ -87,10 +89,12 @@ class Result:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def single_files(batch: Batch) -> list[Batch]:
-    """Cut a batch into batches of one file; what else is in it goes with the last."""
-    *others, last = batch.entries
-    return [*(Batch((entry,)) for entry in others), replace(batch, entries=(last,))]
+def pieces(batch: Batch) -> list[Batch]:
+    """Cut a batch into sixteen at most, to find the file to blame; what else is in it goes with the last."""
+    entries = batch.entries
+    size = max(1, -(-len(entries) // _PIECES))
+    *others, last = (entries[start : start + size] for start in range(0, len(entries), size))
+    return [*(Batch(part) for part in others), replace(batch, entries=last)]
 
 
 def failed(batch: Batch, stage: str, category: str, reason: str) -> Result:

@@ -193,7 +193,7 @@ def _work(
     result: MidiResult,
 ) -> None:
     """Read what has changed, and store what comes of it."""
-    from etl.pipelines.midi.messages import Wanted, single_files  # noqa: PLC0415 - without work it is not needed
+    from etl.pipelines.midi.messages import Wanted, pieces  # noqa: PLC0415 - without work it is not needed
     from etl.pipelines.midi.shelf import Shelf  # noqa: PLC0415
     from etl.pipelines.midi.tasks import Batches  # noqa: PLC0415
     from etl.pipelines.midi.writer import Writer  # noqa: PLC0415
@@ -224,7 +224,7 @@ def _work(
         in_flight=4 * max(request.workers, 1) + 1,
         shared=wanted,
         seconds=request.limits.batch_s,
-        divide=single_files,
+        divide=pieces,
         idle=_starting(watch, result),
     )
     writable_folder()

@@ -87,6 +87,8 @@ class WorkerProcess:
     def do(self, job: Job, item: Any, is_over: threading.Event) -> list[Outcome[Any, Any]]:
         """Do an item or, if it costs the process and can be divided, its pieces one at a time.
 
+        What can be divided is tried once more after a crash: to be killed from outside costs nothing.
+
         Raises
         ------
         StoppedError
@@ -95,6 +97,8 @@ class WorkerProcess:
             If no process starts.
         """
         outcome = self._do_whole(job, item, is_over)
+        if job.divide is not None and _is_crash(outcome):  # it may have been killed from outside
+            outcome = self._do_whole(job, item, is_over)
         if job.divide is None or outcome.problem is None or not outcome.problem.is_lost:
             return [outcome]
         pieces = job.divide(item)
@@ -203,6 +207,10 @@ class WorkerProcess:
             if current.resident() > (memory or float("inf")):
                 text = f"needed more than {(memory or 0) / 1e6:.0f} MB of memory"
                 raise _LostError(ProblemKind.MEMORY, text)
+
+
+def _is_crash(outcome: Outcome[Any, Any]) -> bool:
+    return outcome.problem is not None and outcome.problem.kind is ProblemKind.CRASH
 
 
 def _death(exit_code: int | None) -> str:

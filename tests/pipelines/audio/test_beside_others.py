@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TRACKS = 16
+MANY = 60
 _QUICK_BURSTS = """
 import sys
 from pathlib import Path
@@ -102,6 +103,9 @@ def test_a_notebook_that_stays_open_costs_a_killed_run_nothing(scanned):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_keeps_what_was_finished(scanned, number):
     """The run ends soon and says so; what it had described is in the store, and not described again."""
+    for seed in range(TRACKS, MANY):  # so that it is not done before it is interrupted
+        write_track(scanned / f"{seed:02d}.flac", seed, seconds=12.0)
+    run(scanned, LibraryStage.SCAN)
     program = start(etl("library", "sonic", "--workers", "1", "--db", store_of(scanned)))
     wait_until(lambda: described_so_far(store_of(scanned)) or program.poll() is not None)
     program.send_signal(number)
@@ -109,12 +113,12 @@ def test_an_interruption_keeps_what_was_finished(scanned, number):
     assert program.wait(60) == ExitCode.INTERRUPTED
     assert time.monotonic() - began < 20
     before = described(scanned)
-    assert 0 < len(before) < TRACKS
+    assert 0 < len(before) < MANY
     with read_store(store_of(scanned)) as connection:
         assert connection.sql("SELECT status FROM runs ORDER BY run_id DESC LIMIT 1").fetchall() == [
             ("interrupted",)
         ]
     done = run(scanned, LibraryStage.SONIC)
     assert done.sonic is not None
-    assert (done.sonic.known, done.sonic.described) == (len(before), TRACKS - len(before))
-    assert list(described(scanned).values()) == [1] * TRACKS
+    assert (done.sonic.known, done.sonic.described) == (len(before), MANY - len(before))
+    assert list(described(scanned).values()) == [1] * MANY

@@ -100,7 +100,7 @@ def test_words_above_the_source_are_no_tags(tmp_path: Path):
     ]
 
 
-def test_single_files_and_several_sources_know_their_roots(tmp_path: Path):
+def test_pieces_and_several_sources_know_their_roots(tmp_path: Path):
     """Of a file given by itself nothing above it counts; of a source in a source the inner one's folders."""
     put(tmp_path / "house", "jazz/one.mid")
     put(tmp_path / "house", "jazz/funk/two.mid", blob=SONG + b"\0")

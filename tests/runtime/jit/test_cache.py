@@ -48,7 +48,8 @@ print(steps(27), sorted(name for name in ours if name in ("half", "steps")))
 def little(folder: Path, **environment: str) -> subprocess.Popen[str]:
     """Start a process that compiles two functions, one of which calls the other."""
     script = folder / "little.py"
-    script.write_text(LITTLE, encoding="utf-8")
+    if not script.exists():  # others may be reading it
+        script.write_text(LITTLE, encoding="utf-8")
     return subprocess.Popen(
         [sys.executable, str(script)],
         env=os.environ | {"NUMBA_CACHE_DIR": str(folder / "cache")} | environment,
