@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import signal
 import sys
@@ -79,6 +80,7 @@ def _root(
 def run() -> None:
     """Run the command line; the exit code says how it went."""
     signal.signal(signal.SIGTERM, _interrupt)
+    _escape_what_consoles_lack()
     try:
         code = app(standalone_mode=False)
     except EtlError as error:
@@ -124,6 +126,13 @@ def main() -> Never:
             sys.stderr.write(f"etl: cannot write the output: {error.strerror}.\n")
     sys.stderr.flush()
     os._exit(code)
+
+
+def _escape_what_consoles_lack() -> None:
+    """Have characters that the encoding of a console or redirection lacks written as escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _fail(message: str, code: int) -> Never:

@@ -6,18 +6,21 @@ import shutil
 import sys
 import tempfile
 import textwrap
+from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
+from etl.runtime.disk.targets import check_distinct, is_stream
 from etl.runtime.errors import EtlError, ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import duckdb
 
@@ -53,19 +56,25 @@ def query(
     ] = None,
     list_queries: Annotated[bool, typer.Option("--list", help="List the shipped queries.")] = False,
     file_format: Annotated[
-        Output,
-        typer.Option("--format", help=f"How to write the rows; a table has the first {_SHOWN_ROWS}."),
-    ] = Output.TABLE,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write to this file, not to the terminal.")
+        Output | None,
+        typer.Option(
+            "--format",
+            help="How to write the rows; default: as the name of --output ends, else a table of the first "
+            f"{_SHOWN_ROWS}.",
+        ),
     ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write to this file; `-` is standard output.")
+    ] = None,
+    allow_files: Annotated[
+        bool, typer.Option("--allow-files", help="Let the SQL read and write other files, and attach them.")
+    ] = False,
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask the store: a shipped query by its name, or SQL; the store is opened for reading only."""
+    """Ask the store: a shipped query by its name, or SQL (`-`: from standard input). Nothing is changed."""
     from etl.runtime.settings import database_path
     from etl.store import queries
-    from etl.store.database import read_store
 
     if list_queries:
         shipped = list(queries.named_queries().values())
@@ -75,24 +84,59 @@ def query(
         raise EtlError(
             "no query given.", "Give a name from `etl query --list`, or SQL.", exit_code=ExitCode.USAGE
         )
-    if as_json and file_format not in {Output.TABLE, Output.JSON}:
-        raise EtlError(
-            f"--json is not --format {file_format}.", "Leave out one of them.", exit_code=ExitCode.USAGE
-        )
-    if as_json:
-        file_format = Output.JSON
+    if str(output) == "-":
+        output = None
+    chosen = _format(file_format, output, as_json=as_json)
+    if sql == "-":
+        sql = sys.stdin.read()
     given = _pairs(param or [])
     if sql.split() == [sql]:
         named = queries.named_query(sql)
         text, values = named.sql, named.bind(given)
     else:
         text, values = sql, {name: queries.plain_value(value) for name, value in given.items()}
-    with read_store(database_path(db)) as connection:
-        relation = queries.select(connection, text, values)
-        if file_format is Output.TABLE:
-            _show(relation, output)
-        else:
-            _write(connection, relation, queries.Format(file_format), output)
+    question = _Question(database_path(db), text, values, allow_files=allow_files)
+    if chosen is Output.TABLE:
+        _show(question, output)
+    else:
+        _write(question, queries.Format(chosen), output)
+
+
+@dataclass(frozen=True)
+class _Question:
+    """SQL with its values, about a store."""
+
+    database: Path
+    sql: str
+    values: Mapping[str, Any]
+    allow_files: bool
+
+    @contextmanager
+    def asked(self, target: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, duckdb.DuckDBPyRelation]]:
+        """Open the store for reading and prepare the SQL; nothing but ``target`` can be written."""
+        from etl.store.database import read_store
+        from etl.store.queries import restrict, select
+
+        with read_store(self.database) as connection:
+            if not self.allow_files:
+                restrict(connection, target)
+            yield connection, select(connection, self.sql, self.values)
+
+
+def _format(asked: Output | None, output: Path | None, *, as_json: bool) -> Output:
+    """Decide how rows are written: as asked, else as the name of the output ends."""
+    if as_json and asked not in {None, Output.JSON}:
+        raise EtlError(f"--json is not --format {asked}.", "Leave out one of them.", exit_code=ExitCode.USAGE)
+    if as_json or asked is not None or output is None or is_stream(output):
+        return Output.JSON if as_json else asked or Output.TABLE
+    endings = {".csv": Output.CSV, ".json": Output.JSON, ".parquet": Output.PARQUET, ".txt": Output.TABLE}
+    if output.suffix.lower() not in endings:
+        raise EtlError(
+            f"the name {output.name} does not say how to write the rows.",
+            f"Pass --format, or end it in {', '.join(endings)}.",
+            exit_code=ExitCode.USAGE,
+        )
+    return endings[output.suffix.lower()]
 
 
 def _describe(named: Query) -> str:
@@ -120,14 +164,15 @@ def _pairs(texts: Sequence[str]) -> dict[str, str]:
     return pairs
 
 
-def _show(relation: duckdb.DuckDBPyRelation, output: Path | None) -> None:
+def _show(question: _Question, output: Path | None) -> None:
     from etl.cli.tables import table
     from etl.runtime.disk.files import atomic_file
     from etl.store.queries import first_rows
 
-    rows = first_rows(relation, _SHOWN_ROWS + 1)
-    right = [_is_number(str(each)) for each in relation.types]
-    text = table(relation.columns, rows[:_SHOWN_ROWS], right=right)
+    with question.asked(output or question.database) as (_, relation):
+        rows = first_rows(relation, _SHOWN_ROWS + 1)
+        right = [_is_number(str(each)) for each in relation.types]
+        text = table(relation.columns, rows[:_SHOWN_ROWS], right=right)
     if output:
         with atomic_file(output) as file:
             file.write(f"{text}\n".encode())
@@ -143,24 +188,21 @@ def _is_number(name: str) -> bool:
     return name.startswith(("DECIMAL", "FLOAT", "DOUBLE")) or (name.endswith("INT") or name == "INTEGER")
 
 
-def _write(
-    connection: duckdb.DuckDBPyConnection,
-    relation: duckdb.DuckDBPyRelation,
-    file_format: Format,
-    output: Path | None,
-) -> None:
+def _write(question: _Question, file_format: Format, output: Path | None) -> None:
     from etl.runtime.disk.files import atomic_path
     from etl.store.queries import write_rows
 
     if output:
-        with atomic_path(output) as path:
+        check_distinct([output], [question.database])
+        with atomic_path(output) as path, question.asked(path) as (connection, relation):
             write_rows(connection, relation, path, file_format)
         return
     if file_format == "parquet" and sys.stdout.isatty():
         raise EtlError("Parquet is not for the terminal.", "Pass --output FILE.", exit_code=ExitCode.USAGE)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows"
-        write_rows(connection, relation, path, file_format)
+        with question.asked(path) as (connection, relation):
+            write_rows(connection, relation, path, file_format)
         with path.open("rb") as file:
             sys.stdout.flush()
             shutil.copyfileobj(file, sys.stdout.buffer)

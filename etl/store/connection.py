@@ -22,9 +22,18 @@ ROW_GROUP: Final = 32_768
 """Rows that are compressed and written together. Inserts of so many rows are written while the next are
 made; of fewer, or into larger groups, only when the transaction commits, all at once."""
 
+STORAGE_VERSION: Final = "v1.2.0"
+"""Oldest DuckDB that reads the store: R, Java and many tools are at 1.x."""
+
 _PID: Final = re.compile(r"PID (\d+)")
 _BUSY: Final = ("Could not set lock", "already attached", "different configuration than existing")
 """What DuckDB says where another process, or another part of this one, has the file open."""
+
+_DAMAGED: Final = (
+    "Corrupt database file", "does not match stored checksum", "Could not read enough bytes",
+    "Failed to load metadata pointer",
+)  # fmt: skip
+"""What DuckDB says where bytes of the file have changed, or are missing."""
 
 
 class StoreBusyError(EtlError):
@@ -104,8 +113,8 @@ def configure(connection: duckdb.DuckDBPyConnection) -> None:
 def attach(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Open the file for writing within a connection to no file.
 
-    Without the size of row groups, the next checkpoint would join them to larger ones: a whole store is
-    written again.
+    A new file gets the storage version that clients of DuckDB 1.2 and later read. Without the size of row
+    groups, the next checkpoint would join them to larger ones: a whole store is written again.
 
     Raises
     ------
@@ -115,8 +124,9 @@ def attach(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         If the file cannot be opened.
     """
     quoted = str(path.resolve()).replace("'", "''")  # a link would get a log of its own beside it
+    version = "" if path.exists() else f", STORAGE_VERSION '{STORAGE_VERSION}'"  # it cannot be lowered
     try:
-        connection.execute(f"ATTACH '{quoted}' AS store (TYPE duckdb, ROW_GROUP_SIZE {ROW_GROUP})")
+        connection.execute(f"ATTACH '{quoted}' AS store (TYPE duckdb, ROW_GROUP_SIZE {ROW_GROUP}{version})")
     except duckdb.Error as error:
         raise _open_error(path, error) from error
     connection.execute("USE store")
@@ -146,6 +156,8 @@ def errors_explained(path: Path) -> Iterator[None]:
     except duckdb.Error as error:
         if is_interruption(error):  # while a frame was read
             raise KeyboardInterrupt from error
+        if is_damage(error):
+            raise _damage(path) from error
         if "No space left" in str(error):
             raise EtlError(
                 f"no space left on the disk of {path}.",
@@ -157,6 +169,20 @@ def errors_explained(path: Path) -> Iterator[None]:
         if is_interruption(error):
             raise KeyboardInterrupt from error
         raise
+
+
+def is_damage(error: duckdb.Error) -> bool:
+    """Whether the bytes of the file are not what was written."""
+    text = str(error)
+    return any(said in text for said in _DAMAGED)
+
+
+def _damage(path: Path) -> EtlError:
+    return EtlError(
+        f"{path} is damaged (checksum).",
+        "Restore a copy of it, or move it away and build again.",
+        exit_code=ExitCode.BAD_DATA,
+    )
 
 
 def is_interruption(error: BaseException) -> bool:
@@ -181,6 +207,8 @@ def _open_error(path: Path, error: duckdb.Error) -> EtlError:
         return StoreBusyError(
             f"{path} is open elsewhere in this process.", "Close it there, or use another --db.", is_here=True
         )
+    if is_damage(error):
+        return _damage(path)
     if "not a valid DuckDB database" in text or "Serialization" in text:
         return EtlError(
             f"{path} is not a DuckDB file of this version.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shlex
 import sys
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from etl.runtime.disk.hashing import text_hash
 from etl.runtime.disk.targets import check_writable
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.limits import LIMITS, Limits
@@ -85,6 +87,8 @@ def bring_up_to_date(connection: duckdb.DuckDBPyConnection, path: Path) -> list[
     merge_journal(connection, path)
     applied = migrate(connection, path)
     _create_views(connection, "VIEW")
+    if applied:
+        _comment_on_tables(connection)
     return applied
 
 
@@ -245,11 +249,39 @@ def _merge(connection: duckdb.DuckDBPyConnection, burst: Burst, migration: int) 
 
 
 def _create_views(connection: duckdb.DuckDBPyConnection, kind: str) -> None:
-    """Make the views of this version: ``VIEW`` in the file, ``TEMP VIEW`` in front of those in the file."""
+    """Make the views of this version: ``VIEW`` in the file, ``TEMP VIEW`` in front of those in the file.
+
+    Nothing is done where the file has those of this version; a comment on a table says which it has.
+    """
+    views = [path.read_text(encoding="utf-8") for path in sorted(resource("sql/views").glob("*.sql"))]
+    note = f"Migrations that were applied. Views: {text_hash(''.join(views))}."
+    noted = "SELECT comment FROM duckdb_tables() WHERE table_name = 'schema_migrations'"
+    if connection.execute(noted).fetchall() == [(note,)]:
+        return
     with transaction(connection):
-        for view in sorted(resource("sql/views").glob("*.sql")):
-            sql = view.read_text(encoding="utf-8")
+        for sql in views:
             connection.execute(sql.replace("CREATE OR REPLACE VIEW", f"CREATE OR REPLACE {kind}"))
+        if kind == "VIEW":
+            connection.execute(f"COMMENT ON TABLE schema_migrations IS '{note}'")
+
+
+def _comment_on_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Say in the file itself what its tables and columns are, as ``schemas/`` does."""
+    with transaction(connection):
+        for (table,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall():
+            path = resource("schemas") / f"{table}.json"
+            if not path.is_file():
+                continue
+            schema = json.loads(path.read_text(encoding="utf-8"))
+            connection.execute(f"COMMENT ON TABLE {table} IS {_quoted(schema['description'])}")
+            for field in schema["fields"]:
+                connection.execute(
+                    f'COMMENT ON COLUMN {table}."{field["name"]}" IS {_quoted(field["description"])}'
+                )
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -26,9 +27,10 @@ import duckdb
 
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.resources import resource
+from etl.store.connection import is_damage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 Value: TypeAlias = str | int | float | bool | None
@@ -238,6 +240,13 @@ def plain_value(text: str) -> Value:
     return value if value is None or isinstance(value, int | float) else text
 
 
+def restrict(connection: duckdb.DuckDBPyConnection, output: Path) -> None:
+    """Let a connection touch no file but the store and one to write to: no ATTACH, no network either."""
+    connection.execute("SET allowed_paths = [$1]", [str(output)])
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
 def select(
     connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, Value]
 ) -> duckdb.DuckDBPyRelation:
@@ -248,10 +257,8 @@ def select(
     EtlError
         If the SQL or its values do not fit the store.
     """
-    try:
+    with _errors_explained():
         relation = connection.sql(sql, params=dict(values) or None)
-    except duckdb.Error as error:
-        raise _query_error(error) from error
     if relation is None:
         raise EtlError(
             "the statement returns no rows.", "Give one that does: 'SELECT ...'.", exit_code=ExitCode.USAGE
@@ -261,28 +268,36 @@ def select(
 
 def first_rows(relation: duckdb.DuckDBPyRelation, limit: int) -> list[tuple[str | None, ...]]:
     """Run a query and give its first rows, each value as the database writes it."""
-    try:
+    with _errors_explained():
         return relation.limit(limit).select("CAST(COLUMNS(*) AS VARCHAR)").fetchall()
-    except duckdb.Error as error:
-        raise _query_error(error) from error
 
 
 def write_rows(
     connection: duckdb.DuckDBPyConnection,
-    relation: duckdb.DuckDBPyRelation,  # noqa: ARG001 (read by name)
+    relation: duckdb.DuckDBPyRelation,
     path: Path,
     file_format: Format,
 ) -> None:
     """Run a query and write all its rows to a file (CSV with a header, a JSON array, or Parquet)."""
     options = {Format.CSV: "FORMAT csv, HEADER", Format.JSON: "FORMAT json, ARRAY"}
     target = str(path).replace("'", "''")
-    try:
+    with _errors_explained():
+        connection.register("rows_to_write", relation)
         connection.execute(
-            f"COPY (FROM relation) TO '{target}' ({options.get(file_format, 'FORMAT parquet')})"
+            f"COPY (FROM rows_to_write) TO '{target}' "
+            f"({options.get(file_format, 'FORMAT parquet')}, USE_TMP_FILE false)"
         )
+
+
+@contextmanager
+def _errors_explained() -> Iterator[None]:
+    try:
+        yield
     except duckdb.IOException:
         raise  # of the disk, not of the query
     except duckdb.Error as error:
+        if is_damage(error):
+            raise  # of the file
         raise _query_error(error) from error
 
 
@@ -292,6 +307,12 @@ def _query_error(error: duckdb.Error) -> EtlError:
         return EtlError(
             "a query cannot change the store.",
             "Give a statement that only reads: 'SELECT ...'.",
+            exit_code=ExitCode.USAGE,
+        )
+    if isinstance(error, duckdb.PermissionException):
+        return EtlError(
+            f"a query reads the store and nothing else: {text.removeprefix('Permission Error: ')}",
+            "Pass --allow-files to let it read and write files.",
             exit_code=ExitCode.USAGE,
         )
     if "Values were not provided" in text:

@@ -6,10 +6,13 @@ import errno
 import os
 import stat
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from etl.runtime.disk.staging import temporary_path
 from etl.runtime.errors import EtlError, ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _DRIVES: Final = (Path("/media"), Path("/mnt"), Path("/run/media"), Path("/Volumes"))
 """Where systems mount external drives, /media and /run/media with a folder for each user between."""
@@ -52,6 +55,40 @@ def make_parents(target: Path) -> None:
             exit_code=ExitCode.CANNOT_WRITE,
         )
     parent.mkdir(parents=True, exist_ok=True)
+
+
+def check_distinct(outputs: Iterable[Path], kept: Iterable[Path]) -> None:
+    """Refuse to write over what is read, or two things to one file, whatever the paths: links, letter case.
+
+    Parameters
+    ----------
+    outputs
+        What will be written.
+    kept
+        Inputs, stores and whatever else must stay as it is.
+
+    Raises
+    ------
+    EtlError
+        If two of the paths are the same file.
+    """
+    taken = {_identity(path): "is an input or a store" for path in kept}
+    for output in outputs:
+        if is_stream(output):
+            continue
+        if _identity(output) in taken:
+            raise EtlError(
+                f"{output} {taken[_identity(output)]}.", "Choose another output.", exit_code=ExitCode.USAGE
+            )
+        taken[_identity(output)] = "would be written twice"
+
+
+def _identity(path: Path) -> object:
+    try:
+        found = path.stat()
+    except OSError:  # not there yet
+        return path.resolve()
+    return found.st_dev, found.st_ino
 
 
 def check_writable(target: Path) -> None:
