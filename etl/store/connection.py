@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from etl.runtime.limits import Limits
 
 ROW_GROUP: Final = 32_768
-"""Rows that are compressed and written together. Inserts of so many rows are written while the next are
+"""Rows that are compressed and written together. Inserts of this many rows are written while the next are
 made; of fewer, or into larger groups, only when the transaction commits, all at once."""
 
 STORAGE_VERSION: Final = "v1.2.0"

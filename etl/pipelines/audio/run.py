@@ -62,7 +62,7 @@ class LibraryRequest:
     force
         Do again what is done, and try again what failed.
     limit
-        Read, and describe, so many files at most.
+        Stop after this many files, in reading and in describing.
     workers
         Processes.
     limits

@@ -239,7 +239,7 @@ def _track_ids(known: Mapping[str, str], paths: pl.Series) -> pl.Series:
 
 
 def _read(fresh: pl.DataFrame, most: int) -> Iterator[tuple[pl.DataFrame, list[tuple[Any, ...]]]]:
-    """Read tags, and give them with their files, so many files or seconds at a time."""
+    """Read tags, and give them with their files, a limited number of files or seconds at a time."""
     first = 0
     tags: list[tuple[Any, ...]] = []
     due = time.monotonic() + _BATCH_SECONDS

@@ -43,7 +43,7 @@ class Data3Build:
     section_keys
         Whether the store gets the key of each section.
     limit
-        Stop after so many rows, or None for all.
+        Stop after this many rows, or None for all.
     force
         Analyze again what the store has.
     workers

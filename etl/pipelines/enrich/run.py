@@ -77,7 +77,7 @@ class Enrichment:
     wait
         Sleep while the service is parked and go on, in place of ending.
     partial_every
-        Write a partial CSV after so many more songs are settled.
+        Write a partial CSV each time this many more songs are settled.
     patience
         How long requests may take.
     contact

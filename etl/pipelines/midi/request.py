@@ -73,7 +73,7 @@ class MidiRun:
     stages
         What to do; stages that these build on are added.
     limit
-        Stop after so many files, or None for all.
+        Stop after this many files, or None for all.
     pattern
         Only paths that match this glob.
     force
