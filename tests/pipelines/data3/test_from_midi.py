@@ -9,7 +9,9 @@ import pytest
 
 from etl.chords.keys import KeyMethod
 from etl.pipelines.data3.export import SongExport, export_data3
+from etl.pipelines.data3.midi_songs import midi_source
 from etl.runtime.errors import EtlError
+from etl.runtime.limits import LIMITS
 from etl.store.database import open_store
 
 if TYPE_CHECKING:
@@ -93,6 +95,18 @@ def test_a_library_that_has_changed_is_analyzed_again(chords, library):
     assert not chords.build(midi=library, database=library, method=None).is_stored
     with duckdb.connect(str(library), read_only=True) as connection:
         assert connection.sql("SELECT path, songs FROM sources").fetchall() == [(str(library.resolve()), 2)]
+
+
+def test_the_same_library_has_the_same_digest_at_every_look(chords):
+    """What lies in memory below the nulls is no part of it."""
+    fill(chords.database, {"0" * 64: ("C", "C Major", 0)})
+    with open_store(chords.database) as connection:
+        connection.execute(
+            "INSERT INTO midi_analysis SELECT m.* REPLACE (printf('%064d', i) AS sha256, "
+            "CASE WHEN i % 2 = 0 THEN key END AS key) FROM midi_analysis AS m, range(1, 3000) AS t (i)"
+        )
+    looks = [midi_source(chords.database, keys=True, limits=LIMITS) for _ in range(10)]
+    assert len({source.digest for source in looks}) == 1
 
 
 def test_a_library_without_chords_is_an_error(chords):
