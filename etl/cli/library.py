@@ -230,6 +230,20 @@ def _run(
     else:
         result = run_library(database, request, renderers(database))
         show(result, lambda done: with_status(_result_lines(done), done.status), as_json=options.as_json)
+        _check_yield(result, sources)
+
+
+def _check_yield(result: LibraryResult, sources: list[Path]) -> None:
+    """Exit with 1 where a scan found no track, or no track could be described."""
+    scan, sonic = result.scan, result.sonic
+    problem = ""
+    if scan is not None and not (scan.tracks or scan.unchanged or scan.moved):
+        problem = f"no tracks in {', '.join(map(str, sources))}"
+    elif sonic is not None and sonic.failed and not (sonic.described or sonic.known):
+        problem = "no track could be described"
+    if problem:
+        typer.echo(f"etl: {problem}", err=True)
+        raise typer.Exit(ExitCode.FAILURE)
 
 
 def _parse_stages(text: str) -> tuple[LibraryStage, ...]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+import soundfile
 from typer.testing import CliRunner
 
 from etl.cli.main import app
 from etl.runtime.errors import EtlError
 from etl.store.database import open_store
+from tests.support.midi_oracle import midi_bytes
 
 
 @pytest.fixture
@@ -74,3 +77,28 @@ def test_errors_say_what_was_wrong(etl_command, arguments, words):
     """Each mistake gives an error in words."""
     with pytest.raises(EtlError, match=words):
         etl_command(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (("library", "scan"), "etl: no tracks in"),
+        (("library", "run", "--stages", "scan,sonic"), "etl: no tracks in"),
+        (("midi", "import", "--workers", "0"), "etl: no MIDI files that can be read in"),
+    ],
+)
+@pytest.mark.parametrize("content", [None, b"no music"])
+def test_a_source_that_gives_nothing_is_told_and_exits_with_1(etl_command, tmp_path, command, told, content):
+    """An empty folder, or one of broken files; once there is something, the code is 0."""
+    folder = tmp_path / "music"
+    folder.mkdir()
+    if content is not None:
+        (folder / "a.mid").write_bytes(content)
+        (folder / "a.mp3").write_bytes(content)
+    code, output = etl_command(*command, str(folder))
+    assert code == 1
+    assert f"{told} {folder}" in output
+    (folder / "b.mid").write_bytes(midi_bytes([[]]))
+    wave = np.zeros(22050, dtype=np.int16)
+    soundfile.write(folder / "b.wav", wave, 22050)
+    assert etl_command(*command, str(folder))[0] == 0

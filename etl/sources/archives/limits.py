@@ -118,6 +118,11 @@ def unsafe_name(name: str) -> str | None:
     return None
 
 
+def is_archive_name(name: str) -> bool:
+    """Whether a file calls itself an archive."""
+    return name.lower().endswith(_ARCHIVE_ENDINGS)
+
+
 def is_wanted(name: str) -> bool:
     """Whether a member's name is that of a MIDI file or an archive."""
     return name.lower().endswith((*MIDI_ENDINGS, *_ARCHIVE_ENDINGS))

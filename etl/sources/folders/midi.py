@@ -6,7 +6,7 @@ import fnmatch
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from etl.runtime.limits import LIMITS, ArchiveLimits
-from etl.sources.archives.limits import MIDI_ENDINGS, Refusal, archive_kind
+from etl.sources.archives.limits import MIDI_ENDINGS, Refusal, archive_kind, is_archive_name
 from etl.sources.folders.walk import File, Unreadable, open_file, shown, walk
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ def find_midi(
     Yields
     ------
     Found or Refusal
-        Unreadable folders and MIDI files, and those larger than the limits, are refusals.
+        Unreadable folders, MIDI files and archives, those larger than the limits, and files that are archives
+        by their names alone, are refusals.
     """
     for entry in walk(sources, follow_links=True, exclude=() if library is None else (library,)):
         found = _refusal(entry) if isinstance(entry, Unreadable) else _found(entry, pattern, limits)
@@ -69,9 +70,9 @@ def find_midi(
 
 
 def _refusal(entry: Unreadable) -> Refusal | None:
-    """Refuse folders, and files that are MIDI by their names; of others nobody wants to know."""
+    """Refuse folders, and files that are MIDI or archives by their names; of others nobody wants to know."""
     path = shown(entry.location)
-    if entry.is_folder or path.lower().endswith(MIDI_ENDINGS):
+    if entry.is_folder or path.lower().endswith(MIDI_ENDINGS) or is_archive_name(path):
         return Refusal(path, "unreadable", entry.reason)
     return None
 
@@ -86,9 +87,11 @@ def _found(file: File, pattern: str, limits: ArchiveLimits) -> Found | Refusal |
         try:
             with open_file(file.location) as stream:
                 head = stream.read(_HEAD)
-        except OSError:
-            return None
+        except OSError as error:
+            return _refusal(Unreadable(file.location, error, is_folder=False))
         is_archive, is_midi = archive_kind(head) is not None, head[:4] == b"MThd"
+        if not (is_archive or is_midi) and is_archive_name(path):
+            return Refusal(path, "damaged", "an archive by its name, but not by its first bytes")
     if not is_archive and not (is_midi and (pattern == "*" or fnmatch.fnmatch(path, pattern))):
         return None
     largest = limits.archive_bytes if is_archive else limits.member_bytes

@@ -79,3 +79,17 @@ def test_caps_are_given(tmp_path: Path) -> None:
     small = ArchiveLimits(member_bytes=1, archive_bytes=1)
     categories = [e.category for e in find_midi([tmp_path], limits=small) if isinstance(e, Refusal)]
     assert categories == ["cap", "cap"]
+
+
+def test_a_file_that_only_calls_itself_an_archive_is_refused(tmp_path: Path) -> None:
+    """A download that went wrong is told, not passed by; so is an archive that is a link to nothing."""
+    (tmp_path / "a.zip").write_bytes(b"<html>404</html>")
+    (tmp_path / "b.tar.gz").write_bytes(b"")
+    (tmp_path / "c.rar").symlink_to(tmp_path / "nowhere")
+    entries = list(find_midi([tmp_path]))
+    assert [(Path(entry.path).name, entry.category) for entry in entries if isinstance(entry, Refusal)] == [
+        ("a.zip", "damaged"),
+        ("b.tar.gz", "damaged"),
+        ("c.rar", "unreadable"),
+    ]
+    assert not [entry for entry in entries if isinstance(entry, Found)]
