@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -23,8 +23,8 @@ from etl.pipelines.data3.store_songs import STAGE as STORE, SongStorage
 from etl.runtime.disk.files import atomic_file, atomic_path
 from etl.runtime.disk.targets import check_writable
 from etl.runtime.errors import EtlError
-from etl.runtime.jit import compile_watch
 from etl.runtime.rejects import REJECT_SCHEMA
+from etl.runtime.watch.compilation import compilation_told
 from etl.runtime.watch.progress import Stage, Watch
 from etl.runtime.watch.stage_times import StageTimes
 from etl.runtime.work.crew import CrewKind, crew
@@ -40,7 +40,7 @@ from etl.store.runs import Run, add_rejects, recorded_run
 from etl.store.songs import TASK, stored_counts, stored_rejects, stored_sources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     import duckdb
 
@@ -64,7 +64,7 @@ def build(request: Data3Build, renderers: Sequence[Renderer] = ()) -> BuildResul
     """
     has_songs_to_keep = request.database is not None or request.npz is not None
     stages = [Stage(ANALYZE, "songs"), *([Stage(STORE, "songs")] if has_songs_to_keep else [])]
-    with Watch("etl build data3", stages, renderers) as watch, _compilation_told(watch):
+    with Watch("etl build data3", stages, renderers) as watch, compilation_told(watch):
         sources = request.open_inputs()
         request.check_targets()
         for target in request.targets:
@@ -85,18 +85,6 @@ def build(request: Data3Build, renderers: Sequence[Renderer] = ()) -> BuildResul
             run.items_in, run.items_out = result.records, result.songs
             run.items_rejected = result.rejected
             return result
-
-
-@contextmanager
-def _compilation_told(watch: Watch) -> Iterator[None]:
-    """Say what a first build waits for."""
-
-    def tell(name: str, number: int, total: int) -> None:  # noqa: ARG001 -- numbers say more
-        watch.waiting_for(f"compiling function {number} of {total}, once for all later runs")
-
-    with compile_watch(tell):
-        yield
-    watch.waiting_for(None)
 
 
 def _arguments(request: Data3Build) -> dict[str, object]:
