@@ -16,13 +16,14 @@ from etl.runtime.disk.files import atomic_file
 from etl.runtime.disk.targets import check_writable
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.limits import LIMITS, Limits
-from etl.runtime.rejects import REJECT_SCHEMA
+from etl.runtime.rejects import REJECT_SCHEMA, check_rejects_file, remove_rejects_file
 from etl.runtime.watch.compilation import compilation_told
 from etl.runtime.watch.progress import Stage, Watch
 from etl.runtime.work.crew import CrewKind, crew
 from etl.sources.chords.block_size import BlockSize
 from etl.sources.chords.files import Block, Source, open_source, read_blocks
 from etl.sources.chords.rows import parse_records
+from etl.store.kept_files import check_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -178,7 +179,7 @@ def validate(
     schema
         What it should be.
     rejects_file
-        Where to write the bad rows; only if there are any.
+        Where to write the bad rows; if there are none, those of an earlier check are removed.
     workers
         Threads that check.
     renderers
@@ -189,8 +190,10 @@ def validate(
     Raises
     ------
     EtlError
-        If the file cannot be read at all, or has the wrong columns.
+        If the file cannot be read at all, or has the wrong columns; or if ``rejects_file`` is a file of
+        others.
     """
+    check_outputs([rejects_file], inputs=[path, *([schema.file] if schema.file else [])])
     columns = open_source(path, ()).columns
     problem = schema.header_problem(columns)
     if problem:
@@ -201,6 +204,7 @@ def validate(
         )
     source = open_source(path, [name for name in schema.fields if name in columns])
     check_writable(rejects_file)
+    check_rejects_file(rejects_file)
     tally, records = _Tally(), 0
     seen: dict[tuple[str, ...], set[str]] = {key: set() for key in schema.unique}
     size = BlockSize(limits, in_flight=workers + 2, untimed=workers)
@@ -225,6 +229,8 @@ def validate(
                 output.write(rejects.write_csv(include_header=False).encode())
                 tally.add(rejects)
             watch.advance(_STAGE.name, done=checked.records, work=block.bytes_read)
+    if not tally.bad:
+        remove_rejects_file(rejects_file)
     return Report(path, schema.name, records, tally.bad, tally.broken(), rejects_file if tally.bad else None)
 
 

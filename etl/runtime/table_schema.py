@@ -93,10 +93,13 @@ class TableSchema:
         Of the schema.
     descriptor
         The JSON.
+    file
+        Where it was read from, if it was.
     """
 
     name: str
     descriptor: Mapping[str, Any]
+    file: Path | None = None
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -265,7 +268,7 @@ def load_schema(path: Path) -> TableSchema:
             "Fix it, or choose another.",
             exit_code=ExitCode.BAD_DATA,
         )
-    return TableSchema(path.stem, descriptor)
+    return TableSchema(path.stem, descriptor, path)
 
 
 def schema_problems(descriptor: Any) -> list[str]:

@@ -23,7 +23,7 @@ from etl.pipelines.data3.store_songs import STAGE as STORE, SongStorage
 from etl.runtime.disk.files import atomic_file, atomic_path
 from etl.runtime.disk.targets import check_writable
 from etl.runtime.errors import EtlError
-from etl.runtime.rejects import REJECT_SCHEMA
+from etl.runtime.rejects import REJECT_SCHEMA, remove_rejects_file
 from etl.runtime.watch.compilation import compilation_told
 from etl.runtime.watch.progress import Stage, Watch
 from etl.runtime.watch.stage_times import StageTimes
@@ -34,6 +34,7 @@ from etl.sources.chords.files import read_blocks
 from etl.sources.chords.rows import limited
 from etl.sources.chords.seen_ids import SeenIds
 from etl.store.database import open_store
+from etl.store.kept_files import check_known
 from etl.store.ledger import Ledger
 from etl.store.quality import quality
 from etl.store.runs import Run, add_rejects, recorded_run
@@ -78,6 +79,7 @@ def build(request: Data3Build, renderers: Sequence[Renderer] = ()) -> BuildResul
         ):
             watch.waiting_for(None)
             run.meter = watch
+            check_known(connection, request.targets)
             if not request.force and is_stored(connection, request, sources):
                 result = _write_stored(connection, request, sources, watch)
             else:
@@ -215,7 +217,7 @@ def _write_rejects(request: Data3Build, rejects: pl.DataFrame, stack: ExitStack)
         rejects.write_csv(written)
         stack.enter_context(atomic_file(request.rejects_file)).write(written.getbuffer())
     else:
-        stack.callback(request.rejects_file.unlink, missing_ok=True)
+        stack.callback(remove_rejects_file, request.rejects_file)
 
 
 def _source_rows(sources: Sequence[Source], run: Run) -> pl.DataFrame:
