@@ -55,14 +55,17 @@ def _describe_info(store: StoreInfo) -> str:
 def check(
     db: Database = None,
     examples: Annotated[int, typer.Option(min=0, help="Violations to show of each check.")] = 3,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Analyze every song again, not only a sample of 5,000.")
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Check that the tables agree with one another; exit code 1 if they do not."""
-    from etl.store.database import read_store
-    from etl.store.integrity import check_store
+    """Check that the tables agree with one another and with a new analysis; exit code 1 if they do not."""
+    from etl.pipelines.data3.check import SAMPLE, check as check_store
+    from etl.runtime.watch.renderers import renderers
 
-    with read_store(database_path(db)) as connection:
-        findings = check_store(connection, examples=examples)
+    sample = None if deep else SAMPLE
+    findings = check_store(database_path(db), sample=sample, examples=examples, renderers=renderers())
     show(findings, _describe_findings, as_json=as_json)
     return ExitCode.FAILURE if any(finding.violations for finding in findings) else ExitCode.OK
 
@@ -70,7 +73,10 @@ def check(
 def _describe_findings(findings: list[Finding]) -> str:
     lines = []
     for finding in findings:
-        lines.append(f"{'FAIL' if finding.violations else 'ok':4}  {finding.check}")
+        extent = ""
+        if finding.computed is not None:
+            extent = f" ({finding.computed:,} of {finding.songs:,} songs analyzed again)"
+        lines.append(f"{'FAIL' if finding.violations else 'ok':4}  {finding.check}{extent}")
         if finding.violations:
             lines.append(f"      {finding.violations:,} violations")
         lines += [

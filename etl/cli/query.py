@@ -16,7 +16,7 @@ import typer
 
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
-from etl.runtime.disk.targets import check_distinct, is_stream
+from etl.runtime.disk.targets import is_stream
 from etl.runtime.errors import EtlError, ExitCode
 
 if TYPE_CHECKING:
@@ -95,29 +95,33 @@ def query(
         text, values = named.sql, named.bind(given)
     else:
         text, values = sql, {name: queries.plain_value(value) for name, value in given.items()}
-    question = _Question(database_path(db), text, values, allow_files=allow_files)
+    question = _Question(database_path(db), text, values, allow_files=allow_files, output=output)
     if chosen is Output.TABLE:
-        _show(question, output)
+        _show(question)
     else:
-        _write(question, queries.Format(chosen), output)
+        _write(question, queries.Format(chosen))
 
 
 @dataclass(frozen=True)
 class _Question:
-    """SQL with its values, about a store."""
+    """SQL with its values, about a store; the rows go to ``output``, None for standard output."""
 
     database: Path
     sql: str
     values: Mapping[str, Any]
     allow_files: bool
+    output: Path | None
 
     @contextmanager
     def asked(self, target: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, duckdb.DuckDBPyRelation]]:
         """Open the store for reading and prepare the SQL; nothing but ``target`` can be written."""
         from etl.store.database import read_store
+        from etl.store.kept_files import check_known, check_outputs
         from etl.store.queries import restrict, select
 
+        check_outputs([self.output], database=self.database)
         with read_store(self.database) as connection:
+            check_known(connection, [self.output])
             if not self.allow_files:
                 restrict(connection, target)
             yield connection, select(connection, self.sql, self.values)
@@ -164,11 +168,12 @@ def _pairs(texts: Sequence[str]) -> dict[str, str]:
     return pairs
 
 
-def _show(question: _Question, output: Path | None) -> None:
+def _show(question: _Question) -> None:
     from etl.cli.tables import table
     from etl.runtime.disk.files import atomic_file
     from etl.store.queries import first_rows
 
+    output = question.output
     with question.asked(output or question.database) as (_, relation):
         rows = first_rows(relation, _SHOWN_ROWS + 1)
         right = [_is_number(str(each)) for each in relation.types]
@@ -188,12 +193,12 @@ def _is_number(name: str) -> bool:
     return name.startswith(("DECIMAL", "FLOAT", "DOUBLE")) or (name.endswith("INT") or name == "INTEGER")
 
 
-def _write(question: _Question, file_format: Format, output: Path | None) -> None:
+def _write(question: _Question, file_format: Format) -> None:
     from etl.runtime.disk.files import atomic_path
     from etl.store.queries import write_rows
 
+    output = question.output
     if output:
-        check_distinct([output], [question.database])
         with atomic_path(output) as path, question.asked(path) as (connection, relation):
             write_rows(connection, relation, path, file_format)
         return

@@ -9,16 +9,21 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from etl.chords.glossary import Glossary
+from etl.exports.data3 import COLUMNS
+from etl.pipelines.data3.agreement import AGREEMENT, first_differences, with_agreement
 from etl.runtime.disk.files import atomic_file
 from etl.runtime.disk.targets import check_writable
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.limits import LIMITS, Limits
-from etl.runtime.rejects import REJECT_SCHEMA
+from etl.runtime.rejects import REJECT_SCHEMA, check_rejects_file, remove_rejects_file
+from etl.runtime.watch.compilation import compilation_told
 from etl.runtime.watch.progress import Stage, Watch
 from etl.runtime.work.crew import CrewKind, crew
 from etl.sources.chords.block_size import BlockSize
 from etl.sources.chords.files import Block, Source, open_source, read_blocks
 from etl.sources.chords.rows import parse_records
+from etl.store.kept_files import check_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
 _EXAMPLES: Final = 3
 _RAW_SHOWN: Final = 500  # characters of a bad value that are kept
 _STAGE: Final = Stage("check", "rows")
+_COMPARED: Final = {"roman_numerals.follow_chords", "harmonic_fingerprint.follows_chords"}
 
 
 @dataclass(frozen=True)
@@ -116,6 +122,27 @@ class _Tally:
 
 
 @dataclass(frozen=True)
+class Check:
+    """What every block is checked by.
+
+    Attributes
+    ----------
+    schema
+        What rows should be.
+    glossary
+        What the run has learnt about tokens.
+    """
+
+    schema: TableSchema
+    glossary: Glossary = field(default_factory=Glossary)
+
+    @property
+    def is_data3(self) -> bool:
+        """Whether the columns follow from one another, so that they can be computed again."""
+        return self.schema.fields == COLUMNS
+
+
+@dataclass(frozen=True)
 class CheckedBlock:
     """A block's rows, judged each by itself.
 
@@ -152,7 +179,7 @@ def validate(
     schema
         What it should be.
     rejects_file
-        Where to write the bad rows; only if there are any.
+        Where to write the bad rows; if there are none, those of an earlier check are removed.
     workers
         Threads that check.
     renderers
@@ -163,8 +190,10 @@ def validate(
     Raises
     ------
     EtlError
-        If the file cannot be read at all, or has the wrong columns.
+        If the file cannot be read at all, or has the wrong columns; or if ``rejects_file`` is a file of
+        others.
     """
+    check_outputs([rejects_file], inputs=[path, *([schema.file] if schema.file else [])])
     columns = open_source(path, ()).columns
     problem = schema.header_problem(columns)
     if problem:
@@ -175,17 +204,19 @@ def validate(
         )
     source = open_source(path, [name for name in schema.fields if name in columns])
     check_writable(rejects_file)
+    check_rejects_file(rejects_file)
     tally, records = _Tally(), 0
     seen: dict[tuple[str, ...], set[str]] = {key: set() for key in schema.unique}
     size = BlockSize(limits, in_flight=workers + 2, untimed=workers)
     with ExitStack() as stack:
         watch = stack.enter_context(Watch("etl validate", [_STAGE], renderers))
+        stack.enter_context(compilation_told(watch))
         watch.total(_STAGE.name, work=source.size_bytes)
         members = stack.enter_context(crew(workers=workers, kind=CrewKind.THREADS))
         output = None
         blocks = read_blocks([source], size, limits)
         job = f"{__name__}:check_block"
-        for outcome in members.map(job, blocks, in_flight=workers + 2, shared=schema):
+        for outcome in members.map(job, blocks, in_flight=workers + 2, shared=Check(schema)):
             block, checked = outcome.item, outcome.unwrap()
             size.took(block.size, outcome.seconds)
             rejects = pl.concat([checked.rejects, *_repeats(block.source, checked, seen)])
@@ -198,28 +229,34 @@ def validate(
                 output.write(rejects.write_csv(include_header=False).encode())
                 tally.add(rejects)
             watch.advance(_STAGE.name, done=checked.records, work=block.bytes_read)
+    if not tally.bad:
+        remove_rejects_file(rejects_file)
     return Report(path, schema.name, records, tally.bad, tally.broken(), rejects_file if tally.bad else None)
 
 
-def check_block(block: Block, schema: TableSchema) -> CheckedBlock:
+def check_block(block: Block, check: Check) -> CheckedBlock:
     """Check a block's rows."""
     rows = parse_records(block)
-    _, failures = schema.filter(rows.songs)
+    songs = with_agreement(rows.songs, check.glossary) if check.is_data3 else rows.songs
+    _, failures = check.schema.filter(songs, AGREEMENT)
     broken = failures.rows
     found = [rows.rejects]
     if broken.height:
-        rules = {rule.name: rule for rule in schema.rules}
+        by_name = {rule.name: rule for rule in (*check.schema.rules, *AGREEMENT)}
         found += [
-            _rejects(block.source, broken.filter(pl.col("broken").list.contains(name)), rules[name])
+            _rejects(block.source, broken.filter(pl.col("broken").list.contains(name)), by_name[name])
             for name in failures.counts()
         ]
-    keys = sorted({name for key in schema.unique for name in key if name in block.source.wanted})
+    keys = sorted({name for key in check.schema.unique for name in key if name in block.source.wanted})
     return CheckedBlock(rows.records, rows.songs.select(*keys, "line"), pl.concat(found))
 
 
 def _rejects(source: Source, rows: pl.DataFrame, rule: Rule) -> pl.DataFrame:
-    shown = [rule.field] if rule.field else rule.holds.meta.root_names()
-    raw = pl.concat_str(pl.col(dict.fromkeys(shown)).fill_null(""), separator=" | ")
+    if rule.name in _COMPARED:
+        raw = pl.lit(first_differences(rows, str(rule.field)))
+    else:
+        shown = [rule.field] if rule.field else rule.holds.meta.root_names()
+        raw = pl.concat_str(pl.col(dict.fromkeys(shown)).fill_null(""), separator=" | ")
     return _reject_frame(source, rows, rule.name, rule.description, raw)
 
 

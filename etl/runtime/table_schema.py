@@ -22,7 +22,7 @@ from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.resources import resource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 _TYPES: Final[Mapping[str, pl.DataType | None]] = {
@@ -93,10 +93,13 @@ class TableSchema:
         Of the schema.
     descriptor
         The JSON.
+    file
+        Where it was read from, if it was.
     """
 
     name: str
     descriptor: Mapping[str, Any]
+    file: Path | None = None
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -139,13 +142,15 @@ class TableSchema:
             return f"has `{columns[place]}` as column {place + 1}, where `{self.fields[place]}` belongs"
         return "" if len(missing) < len(self.fields) else "has none of the schema's columns"
 
-    def filter(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, Failures]:
+    def filter(self, rows: pl.DataFrame, further: Sequence[Rule] = ()) -> tuple[pl.DataFrame, Failures]:
         """Tell good rows from bad ones.
 
         Parameters
         ----------
         rows
             Text columns; those of the schema's fields that are present are checked.
+        further
+            Rules beside those of the schema.
 
         Returns
         -------
@@ -162,7 +167,7 @@ class TableSchema:
         (['1', None], {'a.minimum': 1, 'a.type': 1})
         """
         present = set(rows.columns)
-        rules = [rule for rule in self.rules if set(rule.holds.meta.root_names()) <= present]
+        rules = [rule for rule in (*self.rules, *further) if set(rule.holds.meta.root_names()) <= present]
         missing = self.descriptor.get("missingValues", [""])
         texts = pl.col(name for name in self.fields if name in present)
         # Where every value stands for "missing", rules see null.
@@ -263,7 +268,7 @@ def load_schema(path: Path) -> TableSchema:
             "Fix it, or choose another.",
             exit_code=ExitCode.BAD_DATA,
         )
-    return TableSchema(path.stem, descriptor)
+    return TableSchema(path.stem, descriptor, path)
 
 
 def schema_problems(descriptor: Any) -> list[str]:

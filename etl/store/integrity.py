@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from etl.music.keys import KEY_NAMES, NO_HARMONY, PARSE_ERROR
+from etl.store.row_rules import key_checks, reference_checks, table_problems, value_checks
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import duckdb
 
@@ -83,13 +86,15 @@ CHECKS: Final[Mapping[str, str]] = MappingProxyType(
             WHERE greatest_id <> n - 1
         """,
         "the occurrences of symbols by source are those in its songs": """
-            SELECT source_id, counted, found
-            FROM (SELECT source_id, sum(occurrences) AS counted FROM source_symbols GROUP BY source_id)
+            SELECT source_id, chord_id, counted, found
+            FROM (SELECT source_id, chord_id, occurrences AS counted FROM source_symbols)
             FULL JOIN (
-                SELECT source_id, sum(len(chord_ids)) AS found
-                FROM songs JOIN song_tokens USING (song_id) GROUP BY source_id
-            ) USING (source_id)
-            WHERE coalesce(counted, 0) <> coalesce(found, 0)
+                SELECT source_id, chord_id, count(*) AS found
+                FROM (SELECT source_id, unnest(chord_ids) AS chord_id
+                      FROM songs JOIN song_tokens USING (song_id))
+                GROUP BY ALL
+            ) USING (source_id, chord_id)
+            WHERE counted IS DISTINCT FROM found
         """,
         "keys and confidences are in range, and songs without chords have none": """
             SELECT song_id, key, key_name, key_confidence
@@ -98,13 +103,98 @@ CHECKS: Final[Mapping[str, str]] = MappingProxyType(
                 OR (key = -1) <> (n_chords = 0)
                 OR (key = -1) <> (key_name IN ('No Harmony', 'Parse Error'))
         """,
+        "the name of a key is that of its number": f"""
+            SELECT song_id, key, key_name FROM song_harmony
+            WHERE key_name <> CASE
+                WHEN n_chords + n_unknown + n_sections = 0 THEN '{NO_HARMONY}'
+                WHEN n_chords = 0 THEN '{PARSE_ERROR}'
+                ELSE {list(KEY_NAMES)}[key + 1] END
+        """,
+        "posteriors sum to 1, and the key and the runner-up are their greatest values": """
+            SELECT song_id, key, key_confidence, key_runner_up, total
+            FROM (
+                SELECT *, key_posterior::FLOAT[] AS posterior, list_sum(posterior) AS total,
+                    list_sort(posterior, 'desc') AS falling
+                FROM song_harmony
+            )
+            WHERE CASE WHEN key = -1
+                THEN total <> 0 OR key_confidence <> 0 OR key_runner_up <> -1
+                ELSE abs(total - 1) > 1e-4 OR list_min(posterior) < 0 OR key_runner_up = key
+                    OR posterior[key + 1] <> falling[1] OR key_confidence <> falling[1]
+                    OR key_runner_up NOT BETWEEN 0 AND 23 OR posterior[key_runner_up + 1] <> falling[2]
+                END
+        """,
+        "the basis of a key is what its song has": """
+            SELECT song_id, key_basis, n_chords FROM song_harmony
+            WHERE key_basis NOT IN ('none', 'few_chords', 'chords', 'given')
+                OR (key_basis = 'none') <> (n_chords = 0)
+                OR (key_basis = 'few_chords' AND n_chords > 2) OR (key_basis = 'chords' AND n_chords < 3)
+        """,
+        "profiles sum to 1, or to 0 without chords": """
+            SELECT song_id, n_chords, in_profile, in_fingerprint
+            FROM (
+                SELECT *, list_sum(pitch_class_profile::FLOAT[]) AS in_profile,
+                    list_sum(fingerprint_mean::FLOAT[]) AS in_fingerprint
+                FROM song_harmony
+            )
+            WHERE abs(in_profile - (n_chords > 0)::INTEGER) > 1e-4
+                OR abs(in_fingerprint - (n_chords > 0)::INTEGER) > 1e-4
+                OR list_min(pitch_class_profile::FLOAT[]) < 0 OR list_min(fingerprint_mean::FLOAT[]) < 0
+        """,
+        "a song has no more distinct chords than chords, and their entropy is possible": """
+            SELECT song_id, n_chords, distinct_chords, chord_entropy_bits
+            FROM song_harmony
+            WHERE distinct_chords > n_chords OR (distinct_chords = 0) <> (n_chords = 0)
+                OR isnan(chord_entropy_bits) OR chord_entropy_bits < -1e-4
+                OR chord_entropy_bits > log2(greatest(distinct_chords, 1)) + 1e-4
+        """,
+        "songs are in the order of their lines": """
+            SELECT source_id, song_id, line
+            FROM (SELECT *, lag(line) OVER (PARTITION BY source_id ORDER BY song_id) AS before FROM songs)
+            WHERE line < 1 OR line <= before
+        """,
+        "section keys are those of the sections of a song, in order": """
+            SELECT song_id, section, start, key
+            FROM (
+                SELECT section_keys.*, len(chord_ids) AS chords,
+                    row_number() OVER in_order - 1 AS place, lag(start) OVER in_order AS before
+                FROM section_keys LEFT JOIN song_tokens USING (song_id)
+                WINDOW in_order AS (PARTITION BY section_keys.song_id ORDER BY section)
+            )
+            WHERE chords IS NULL OR section <> place OR start < 0 OR start >= chords OR start <= before
+                OR key NOT BETWEEN 0 AND 23 OR confidence NOT BETWEEN 0 AND 1
+        """,
+        "where a build was to find section keys, each song with chords has some": """
+            SELECT path, song_id
+            FROM runs JOIN sources USING (run_id) JOIN songs USING (source_id)
+                JOIN song_harmony USING (song_id)
+            WHERE contains(arguments->>'version', '.sections-') AND n_chords > 0
+                AND song_id NOT IN (SELECT song_id FROM section_keys)
+        """,
+        "a run gave the songs of its sources": """
+            SELECT run_id, items_out, counted
+            FROM (SELECT run_id, sum(songs) AS counted FROM sources GROUP BY run_id)
+                LEFT JOIN runs USING (run_id)
+            WHERE status IS NULL OR command <> 'build data3' OR (status = 'done' AND items_out < counted)
+        """,
         "finished sources are there": """
             SELECT item
             FROM ledger WHERE task = 'data3' AND status = 'done' AND item NOT IN (SELECT path FROM sources)
         """,
+        "sources that are there are finished": """
+            SELECT path FROM sources
+            WHERE path NOT IN (SELECT item FROM ledger WHERE task = 'data3' AND status = 'done')
+        """,
+        "no source is there twice": """
+            SELECT path, count(*) AS sources FROM sources GROUP BY path HAVING count(*) > 1
+        """,
     }
 )
 """SQL by what should hold; it gives a row for each case in which that does not hold."""
+
+
+READABLE: Final = "every block of the file can be read"
+COMPLETE: Final = "the tables and columns are those of this version"
 
 
 @dataclass(frozen=True)
@@ -119,15 +209,21 @@ class Finding:
         In how many cases it does not.
     examples
         The first few of them: values by column, such as ``{"song_id": 7, "n_harmony": 0, "n_tokens": 1}``.
+    computed, songs
+        Where songs were analyzed again: how many of how many; None where all rows were looked at.
     """
 
     check: str
     violations: int
     examples: tuple[dict[str, Any], ...]
+    computed: int | None = None
+    songs: int | None = None
 
 
-def check_store(connection: duckdb.DuckDBPyConnection, *, examples: int = 3) -> list[Finding]:
+def check_tables(connection: duckdb.DuckDBPyConnection, *, examples: int = 3) -> Iterator[Finding]:
     """Read every block of the file, then run all checks; without violations a check holds.
+
+    Where a table or a column is missing, nothing else is checked.
 
     Raises
     ------
@@ -136,12 +232,20 @@ def check_store(connection: duckdb.DuckDBPyConnection, *, examples: int = 3) -> 
     """
     for (table,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall():
         connection.execute(f'SELECT sum(hash(rows)) FROM "{table}" AS rows').fetchall()
-    findings = [Finding("every block of the file can be read", 0, ())]
-    for check, sql in CHECKS.items():
+    yield Finding(READABLE, 0, ())
+    problems = table_problems(connection)
+    yield Finding(COMPLETE, len(problems), tuple({"problem": each} for each in problems[:examples]))
+    if problems:
+        return
+    generated = {
+        "every value is what schemas/ says": value_checks(),
+        "no two rows have the same key": key_checks(),
+        "rows refer to rows that are there": reference_checks(),
+    }
+    for check, sql in {**CHECKS, **generated}.items():
         violations, shown = connection.execute(
             "SELECT count(*), coalesce(list(violation ORDER BY violation)[:$examples], []) "
             f"FROM ({sql}) AS violation",
             {"examples": examples},
         ).fetchall()[0]
-        findings.append(Finding(check, violations, tuple(shown)))
-    return findings
+        yield Finding(check, violations, tuple(shown))

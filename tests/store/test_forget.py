@@ -11,10 +11,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from etl.cli.main import app
+from etl.pipelines.data3.check import check
 from etl.runtime.errors import EtlError
 from etl.store.database import open_store, read_store
 from etl.store.forget import find_source, forget_source
-from etl.store.integrity import check_store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,8 +68,8 @@ def test_nothing_of_the_source_stays_and_the_other_is_untouched(store, gone, kep
     before = exports(store, kept_path)
     assert forget(store, f"{gone}.csv", "--yes").exit_code == 0
     assert exports(store, kept_path) == before
+    assert not [finding for finding in check(store) if finding.violations]
     with read_store(store) as connection:
-        assert not [finding for finding in check_store(connection) if finding.violations]
         ids = connection.sql("SELECT id FROM songs ORDER BY id").fetchall()
         left = connection.sql("SELECT path FROM sources").fetchall()
         named = connection.sql("SELECT source FROM rejects UNION SELECT item FROM ledger").fetchall()

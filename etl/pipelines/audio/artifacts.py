@@ -10,6 +10,7 @@ from etl.audio.features import FEATURE_VERSION, Mode, version_of
 from etl.exports.sonic import Normalization, build_artifacts
 from etl.runtime.errors import EtlError
 from etl.store.database import read_store
+from etl.store.kept_files import check_known, check_outputs
 from etl.store.sonic_features import described_tracks, library_status
 
 if TYPE_CHECKING:
@@ -72,7 +73,9 @@ def make_artifacts(database: Path, request: ArtifactsRequest) -> ArtifactsResult
     EtlError
         If the condition is not one, or selects nothing.
     """
+    check_outputs([request.output], database=database)
     with read_store(database) as connection:
+        check_known(connection, [request.output])
         tracks = chosen_tracks(connection, request)
     return write_artifacts(tracks, request)
 
@@ -108,7 +111,7 @@ def write_artifacts(tracks: pl.DataFrame, request: ArtifactsRequest) -> Artifact
         exclude=request.exclude,
         manifest=manifest,
     )
-    if request.output.suffix == ".parquet":
+    if request.output.suffix.lower() == ".parquet":
         artifacts.write_parquet(request.output)
     else:
         artifacts.write_npz(request.output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,9 +11,14 @@ from etl.exports.pictures import plot_overview, plot_track
 from etl.runtime.errors import EtlError
 from etl.sources.audio.decode import decode
 from etl.store.database import read_store
+from etl.store.kept_files import check_known, check_outputs
 from etl.store.library import all_described, tracks_called
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import duckdb
+
     from etl.exports.pictures import Coloring
 
 
@@ -40,7 +46,7 @@ def draw_track(database: Path, name: str, output: Path) -> Picture:
     EtlError
         If no described track, or more than one, has that name, or its file cannot be decoded any more.
     """
-    with read_store(database) as connection:
+    with _store_beside(database, output) as connection:
         found = tracks_called(connection, name, str(Path(name).absolute()))
     if found.is_empty():
         raise EtlError(f"no analyzed track is called {name}.", "Give a title, a path or a track id.")
@@ -53,6 +59,15 @@ def draw_track(database: Path, name: str, output: Path) -> Picture:
 
 def draw_overview(database: Path, output: Path, *, color: Coloring) -> Picture:
     """Draw all described tracks on a plane."""
-    with read_store(database) as connection:
+    with _store_beside(database, output) as connection:
         tracks = all_described(connection)
     return Picture(output, len(plot_overview(tracks, output, color=color)))
+
+
+@contextmanager
+def _store_beside(database: Path, output: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the store, once it is certain that the picture takes nobody's place."""
+    check_outputs([output], database=database)
+    with read_store(database) as connection:
+        check_known(connection, [output])
+        yield connection

@@ -21,6 +21,7 @@ from etl.runtime.watch.progress import Stage, Watch
 from etl.sources.audio.files import located
 from etl.store.bursts import writing
 from etl.store.database import migrate, read_store
+from etl.store.kept_files import check_known, check_outputs
 from etl.store.library import known_files
 from etl.store.sonic_features import LibraryStatus, library_status
 
@@ -146,6 +147,8 @@ def run_library(database: Path, request: LibraryRequest, renderers: Sequence[Ren
     if LibraryStage.SCAN in stages:
         located(request.sources)
     if LibraryStage.ARTIFACTS in stages:
+        inventories = [source for source in request.sources if source.is_file()]
+        check_outputs([request.artifacts.output], inputs=inventories, database=database)
         check_writable(request.artifacts.output)
     command = f"library {'+'.join(stages)}"
     arguments = {"sources": [str(source) for source in request.sources], "stages": stages}
@@ -156,6 +159,9 @@ def run_library(database: Path, request: LibraryRequest, renderers: Sequence[Ren
         writing(database, command, arguments, limits=request.limits, log=log) as store,
     ):
         store.run.meter = watch
+        if LibraryStage.ARTIFACTS in stages:
+            with store.reading() as connection:
+                check_known(connection, [request.artifacts.output])
         scanned = _scan(store, watch, request) if LibraryStage.SCAN in stages else None
         described = _describe(store, watch, request) if LibraryStage.SONIC in stages else None
         written = _write(store, watch, request) if LibraryStage.ARTIFACTS in stages else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -23,8 +23,8 @@ from etl.pipelines.data3.store_songs import STAGE as STORE, SongStorage
 from etl.runtime.disk.files import atomic_file, atomic_path
 from etl.runtime.disk.targets import check_writable
 from etl.runtime.errors import EtlError
-from etl.runtime.jit import compile_watch
-from etl.runtime.rejects import REJECT_SCHEMA
+from etl.runtime.rejects import REJECT_SCHEMA, remove_rejects_file
+from etl.runtime.watch.compilation import compilation_told
 from etl.runtime.watch.progress import Stage, Watch
 from etl.runtime.watch.stage_times import StageTimes
 from etl.runtime.work.crew import CrewKind, crew
@@ -34,13 +34,14 @@ from etl.sources.chords.files import read_blocks
 from etl.sources.chords.rows import limited
 from etl.sources.chords.seen_ids import SeenIds
 from etl.store.database import open_store
+from etl.store.kept_files import check_known
 from etl.store.ledger import Ledger
 from etl.store.quality import quality
 from etl.store.runs import Run, add_rejects, recorded_run
 from etl.store.songs import TASK, stored_counts, stored_rejects, stored_sources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     import duckdb
 
@@ -64,7 +65,7 @@ def build(request: Data3Build, renderers: Sequence[Renderer] = ()) -> BuildResul
     """
     has_songs_to_keep = request.database is not None or request.npz is not None
     stages = [Stage(ANALYZE, "songs"), *([Stage(STORE, "songs")] if has_songs_to_keep else [])]
-    with Watch("etl build data3", stages, renderers) as watch, _compilation_told(watch):
+    with Watch("etl build data3", stages, renderers) as watch, compilation_told(watch):
         sources = request.open_inputs()
         request.check_targets()
         for target in request.targets:
@@ -78,6 +79,7 @@ def build(request: Data3Build, renderers: Sequence[Renderer] = ()) -> BuildResul
         ):
             watch.waiting_for(None)
             run.meter = watch
+            check_known(connection, request.targets)
             if not request.force and is_stored(connection, request, sources):
                 result = _write_stored(connection, request, sources, watch)
             else:
@@ -85,18 +87,6 @@ def build(request: Data3Build, renderers: Sequence[Renderer] = ()) -> BuildResul
             run.items_in, run.items_out = result.records, result.songs
             run.items_rejected = result.rejected
             return result
-
-
-@contextmanager
-def _compilation_told(watch: Watch) -> Iterator[None]:
-    """Say what a first build waits for."""
-
-    def tell(name: str, number: int, total: int) -> None:  # noqa: ARG001 -- numbers say more
-        watch.waiting_for(f"compiling function {number} of {total}, once for all later runs")
-
-    with compile_watch(tell):
-        yield
-    watch.waiting_for(None)
 
 
 def _arguments(request: Data3Build) -> dict[str, object]:
@@ -227,7 +217,7 @@ def _write_rejects(request: Data3Build, rejects: pl.DataFrame, stack: ExitStack)
         rejects.write_csv(written)
         stack.enter_context(atomic_file(request.rejects_file)).write(written.getbuffer())
     else:
-        stack.callback(request.rejects_file.unlink, missing_ok=True)
+        stack.callback(remove_rejects_file, request.rejects_file)
 
 
 def _source_rows(sources: Sequence[Source], run: Run) -> pl.DataFrame:

@@ -125,7 +125,7 @@ def export_dataset(request: DatasetExport, renderers: Sequence[Renderer] = ()) -
         If there is nothing to export, or the folder is not ours to replace; then nothing has changed.
     """
     check_replaceable(request.folder, FILES, force=request.force)
-    with songs_read("etl export dataset", request, renderers) as (
+    with songs_read("etl export dataset", request, request.folder, renderers) as (
         connection,
         source_ids,
         watch,

@@ -24,6 +24,7 @@ from etl.runtime.disk.targets import check_writable
 from etl.runtime.limits import LIMITS, Limits
 from etl.runtime.watch.progress import Stage, Watch
 from etl.store.database import read_store
+from etl.store.kept_files import check_known, check_outputs
 from etl.store.lexicon import stored_chords, stored_numerals, stored_sections
 from etl.store.songs import build_versions, source_names, stored_counts, stored_songs, stored_sources
 from etl.store.spotify import known_names
@@ -106,7 +107,7 @@ def export_data3(request: SongExport, renderers: Sequence[Renderer] = ()) -> Sto
         If the store has no such songs, or the file cannot be written.
     """
     check_writable(request.path)
-    with songs_read("etl export data3", request, renderers) as read:
+    with songs_read("etl export data3", request, request.path, renderers) as read:
         connection, sources, watch = read
         songs = 0
         for batch in write_stored_csv(connection, sources, request.path):
@@ -118,7 +119,7 @@ def export_data3(request: SongExport, renderers: Sequence[Renderer] = ()) -> Sto
 def export_npz(request: SongExport, renderers: Sequence[Renderer] = ()) -> StoredExport:
     """Write the matrices; errors as of :func:`export_data3`."""
     check_writable(request.path)
-    with songs_read("etl export npz", request, renderers) as read:
+    with songs_read("etl export npz", request, request.path, renderers) as read:
         connection, sources, watch = read
         manifest = {"analysis": build_versions(connection, sources)[0]}
         songs = write_stored_npz(connection, sources, request.path, manifest, watch)
@@ -128,26 +129,28 @@ def export_npz(request: SongExport, renderers: Sequence[Renderer] = ()) -> Store
 def export_parquet(request: SongExport, renderers: Sequence[Renderer] = ()) -> StoredExport:
     """Write one typed row per song; errors as of :func:`export_data3`."""
     check_writable(request.path)
-    with songs_read("etl export parquet", request, renderers) as read:
+    with songs_read("etl export parquet", request, request.path, renderers) as read:
         songs = _write_stored_parquet(*read, request.path)
     return StoredExport(request.path, songs)
 
 
 @contextmanager
 def songs_read(
-    title: str, request: FromSongs, renderers: Sequence[Renderer]
+    title: str, request: FromSongs, target: Path, renderers: Sequence[Renderer]
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, list[int], Watch]]:
-    """Open the store for an export of songs, and watch it.
+    """Open the store for an export of songs, and watch it; ``target`` must not be what others need.
 
     Yields
     ------
     connection, source_ids, watch
         The store, the sources whose songs are wanted, and a watch with the stage :data:`STAGE`.
     """
+    check_outputs([target], inputs=request.inputs, database=request.database)
     with Watch(title, [STAGE], renderers) as watch:
         watch.waiting_for(f"the store {request.database}")
         with read_store(request.database, limits=request.limits) as connection:
             watch.waiting_for(None)
+            check_known(connection, [target])
             source_ids = stored_sources(connection, [str(path.resolve()) for path in request.inputs])
             watch.total(STAGE.name, stored_counts(connection, source_ids)[1])
             yield connection, source_ids, watch

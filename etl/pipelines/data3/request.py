@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from etl.chords.analysis import ANALYSIS_VERSION
 from etl.chords.keys import KEY_VERSIONS, KeyMethod
@@ -11,13 +11,12 @@ from etl.chords.romantext import RomanStyle
 from etl.chords.section_keys import SECTION_KEYS_VERSION
 from etl.exports.data3 import SOURCE_COLUMNS
 from etl.pipelines.data3.midi_songs import midi_source
-from etl.runtime.errors import EtlError, ExitCode
+from etl.runtime.disk.targets import is_stream
 from etl.runtime.limits import LIMITS, Limits
+from etl.runtime.rejects import check_rejects_file
 from etl.runtime.work.cores import default_workers
 from etl.sources.chords.files import Source, open_source
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from etl.store.kept_files import check_outputs
 
 
 @dataclass(frozen=True)
@@ -80,8 +79,9 @@ class Data3Build:
 
     @property
     def rejects_file(self) -> Path:
-        """Where refused rows go if there is no store."""
-        return self.output.with_suffix(".rejects.csv")
+        """Where refused rows go if there is no store: beside the CSV, in the current folder beside a pipe."""
+        beside = Path("data3.csv") if is_stream(self.output) else self.output
+        return beside.with_suffix(".rejects.csv")
 
     @property
     def targets(self) -> tuple[Path, ...]:
@@ -105,33 +105,28 @@ class Data3Build:
         return sources
 
     def check_targets(self) -> None:
-        """Refuse to write over an input, or two things to one file.
+        """Refuse to write over an input, a store or a file of others, or two things to one file.
 
         Raises
         ------
         EtlError
-            If two of the paths are the same file.
+            If an output is one of these.
         """
         rejects = None if self.database else self.rejects_file
-        inputs = {_identity(path) for path in self.inputs}
-        targets: dict[object, Path] = {}
-        for target in filter(None, (*self.targets, self.database, rejects)):
-            identity = _identity(target)
-            if identity in inputs:
-                raise EtlError(f"{target} is an input.", "Choose another output.", exit_code=ExitCode.USAGE)
-            if identity in targets:
-                raise EtlError(
-                    f"{target} would be written twice.",
-                    "Give each output its own path.",
-                    exit_code=ExitCode.USAGE,
-                )
-            targets[identity] = target
+        inputs = self.inputs if self.midi in {None, self.database} else (*self.inputs, self.midi)
+        check_outputs([*self.targets, rejects], inputs=inputs, database=self.database)
+        if rejects:
+            check_rejects_file(rejects)
 
 
-def _identity(path: Path) -> object:
-    """Compare files by what they are, whatever the paths: links, letter case, not there yet."""
-    try:
-        stat = path.stat()
-    except OSError:
-        return path.resolve()
-    return stat.st_dev, stat.st_ino
+def key_method_of(version: str) -> KeyMethod | None:
+    """Tell how the keys of a build were found; None where another version of the analysis made it."""
+    for method in KeyMethod:
+        if version.startswith(f"{ANALYSIS_VERSION}.{method}-{KEY_VERSIONS[method]}."):
+            return method
+    return None
+
+
+def has_section_keys(version: str) -> bool:
+    """Tell whether a build found the keys of sections, as this version does."""
+    return f".sections-{SECTION_KEYS_VERSION}." in version

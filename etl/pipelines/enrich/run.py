@@ -33,6 +33,7 @@ from etl.services.politeness.retry import Patience
 from etl.services.settings import limits_path
 from etl.store.answers import answer_schema, answered_ids, coverage, put_answers
 from etl.store.bursts import writing
+from etl.store.kept_files import check_known, check_outputs
 from etl.store.run_lock import RunLockedError
 from etl.store.runs import keep_progress
 from etl.store.songs import stored_counts, stored_sources
@@ -130,6 +131,7 @@ def enrich(request: Enrichment, service: Service, renderers: Sequence[Renderer] 
     KeyboardInterrupt
         After SIGINT or SIGTERM, when all that was fetched is stored.
     """
+    check_outputs([request.output], database=request.database)
     stop = threading.Event()
     command = f"enrich {service.name}"
     log = LogFile(log_path(request.database))
@@ -161,6 +163,9 @@ def enrich(request: Enrichment, service: Service, renderers: Sequence[Renderer] 
                     known.kept_in(store),
                 ):
                     watch.waiting_for(None)
+                    if request.output is not None and not request.output_is_fresh:
+                        with store.reading() as connection:
+                            check_known(connection, [request.output])
                     enricher.ask(store)
             except ServiceParkedError as error:
                 if not request.wait:

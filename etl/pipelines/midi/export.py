@@ -16,6 +16,7 @@ from etl.runtime.errors import EtlError
 from etl.runtime.limits import LIMITS, Limits
 from etl.runtime.watch.progress import Stage, Watch
 from etl.store.database import read_store
+from etl.store.kept_files import check_known, check_outputs
 from etl.store.midi_library import (
     LibraryFile,
     analysed_files,
@@ -78,6 +79,7 @@ def export_midi(
     EtlError
         As :func:`export_drive` and :func:`export_tables`, before anything is written if that can be.
     """
+    check_outputs([npz, parquet], database=database)
     for table in filter(None, (npz, parquet)):
         check_writable(table)
     drive = None
@@ -149,7 +151,9 @@ def export_tables(
     EtlError
         If nothing has been analysed, or a file cannot be written.
     """
+    check_outputs([npz, parquet], database=database)
     with read_store(database) as connection:
+        check_known(connection, [npz, parquet])
         if not has_analysis(connection):
             raise EtlError(f"{database} has no analysed MIDI files.", "Run `etl midi analyze SOURCE`.")
         written = []

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from etl.runtime.disk.staging import sweep, sync, temporary_path
-from etl.runtime.disk.targets import is_stream, make_parents, write_error
+from etl.runtime.disk.targets import STANDARD_OUTPUT, is_stream, make_parents, write_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,7 +113,10 @@ class _Through(io.RawIOBase):
         super().__init__()
         self._target = target
         try:
-            self._descriptor = os.open(target, os.O_WRONLY | getattr(os, "O_BINARY", 0))
+            if target == STANDARD_OUTPUT:
+                self._descriptor = os.dup(1)
+            else:
+                self._descriptor = os.open(target, os.O_WRONLY | getattr(os, "O_BINARY", 0))
         except OSError as error:
             raise write_error(target, error) from error
 

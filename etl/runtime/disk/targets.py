@@ -19,9 +19,14 @@ _DRIVES: Final = (Path("/media"), Path("/mnt"), Path("/run/media"), Path("/Volum
 
 _STREAMS: Final = (Path("/dev"), Path("/proc"))
 
+STANDARD_OUTPUT: Final = Path("-")
+"""Stands for standard output wherever one file is written."""
+
 
 def is_stream(target: Path) -> bool:
-    """Whether a target is written through, never replaced: a device, a pipe, all that is in ``/dev``."""
+    """Whether a target is written through, never replaced: a device, a pipe, what is in ``/dev``, ``-``."""
+    if target == STANDARD_OUTPUT:
+        return True
     absolute = Path(os.path.abspath(target))  # noqa: PTH100 -- links stay: /dev/stdout may lead to a file
     if any(absolute.is_relative_to(place) for place in _STREAMS):
         return True
@@ -57,37 +62,51 @@ def make_parents(target: Path) -> None:
     parent.mkdir(parents=True, exist_ok=True)
 
 
-def check_distinct(outputs: Iterable[Path], kept: Iterable[Path]) -> None:
-    """Refuse to write over what is read, or two things to one file, whatever the paths: links, letter case.
+def check_distinct(
+    outputs: Iterable[Path], kept: Iterable[Path], what: str = "is an input or a store"
+) -> None:
+    """Refuse to write over what is kept, or two things to one file, whatever the paths: links, letter case.
 
     Parameters
     ----------
     outputs
         What will be written.
     kept
-        Inputs, stores and whatever else must stay as it is.
+        Files and folders that must stay as they are.
+    what
+        What is said of those.
 
     Raises
     ------
     EtlError
-        If two of the paths are the same file.
+        If an output is one of them, is in one of them or holds one, or if it is another output.
     """
-    taken = {_identity(path): "is an input or a store" for path in kept}
+    stay = list(kept)
+    taken = {_identity(path): what for path in stay}
     for output in outputs:
-        if is_stream(output):
+        if is_stream(output) and output != STANDARD_OUTPUT:
             continue
-        if _identity(output) in taken:
-            raise EtlError(
-                f"{output} {taken[_identity(output)]}.", "Choose another output.", exit_code=ExitCode.USAGE
-            )
+        reason = taken.get(_identity(output))
+        if not reason and any(_identity(folder) in taken for folder in output.resolve().parents):
+            reason = f"is in what {what}"
+        if (
+            not reason
+            and output.is_dir()
+            and any(output.resolve() in path.resolve().parents for path in stay)
+        ):
+            reason = f"holds what {what}"
+        if reason:
+            raise EtlError(f"{output} {reason}.", "Choose another output.", exit_code=ExitCode.USAGE)
         taken[_identity(output)] = "would be written twice"
 
 
 def _identity(path: Path) -> object:
+    """Tell files apart; of names that are not there yet, some systems do not look at the letter case."""
     try:
         found = path.stat()
-    except OSError:  # not there yet
-        return path.resolve()
+    except OSError:
+        whole = path.resolve()
+        return whole.parent, whole.name.casefold()
     return found.st_dev, found.st_ino
 
 
