@@ -35,15 +35,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LEAST_COUNTED: Final = 0.7
-LEAST_DISTINCT: Final = 0.6
+LEAST_DISTINCT: Final = 0.4
 
 _CHORDS: Final = 5
 _STEP: Final = 24  # twelve intervals, two thirds
 KINDS: Final = 2 * _STEP ** (_CHORDS - 1)
 """Number of 5-grams that there can be."""
 
-# A pair at the threshold is seen with a chance of 0.99 by the counted, of 0.99 by the distinct 5-grams.
-_BANDS: Final = {True: (16, 4), False: (20, 3)}  # counted or not: bands, minima in each
+# A pair at the threshold is seen with a chance of 0.99 by the counted, of 0.86 by the distinct 5-grams.
+_BANDS: Final = {True: (16, 4), False: (30, 3)}  # counted or not: bands, minima in each
 _REACH: Final = 16  # songs with the same key to compare each with
 
 

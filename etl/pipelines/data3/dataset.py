@@ -23,7 +23,7 @@ from etl.exports.dataset_vocabulary import Terms, terms, vocabulary_json
 from etl.exports.npz import UNKNOWN, section_of_chord
 from etl.exports.parquet import DATASET_COLUMNS, DECADE, SongsWriter, int_lists, schema_of
 from etl.exports.splits import SPLITS
-from etl.pipelines.data3.dataset_plan import plan_splits
+from etl.pipelines.data3.dataset_plan import plan_splits, survey_songs
 from etl.pipelines.data3.export import STAGE, FromSongs, songs_read
 from etl.runtime.disk.folders import atomic_folder, check_replaceable
 from etl.store.lexicon import stored_chords, stored_numerals, stored_sections
@@ -99,7 +99,7 @@ def export_dataset(request: DatasetExport, renderers: Sequence[Renderer] = ()) -
         watch,
     ):
         watch.note("surveying the songs")
-        plan = plan_splits(connection, source_ids, request.fractions, request.seed)
+        plan = plan_splits(survey_songs(connection, source_ids), request.fractions, request.seed)
         watch.note("counting chords, numerals and sections")
         terms_of_splits = _count_terms(connection, source_ids, plan.split)
         watch.note("")

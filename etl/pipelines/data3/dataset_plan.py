@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -55,7 +55,7 @@ class SplitPlan:
     group, duplicate_of, transposition_of
         (N,) columns of the data set; -1 for null.
     links
-        By kind: artist, Spotify artist, recording, title, progression, near version.
+        By kind.
     largest_component
         Songs in the largest set that any links join, before it is cut.
     without_chord
@@ -72,48 +72,41 @@ class SplitPlan:
     without_chord: int
 
 
-@dataclass
-class _Survey:
-    """What the split depends on, of all songs."""
+@dataclass(frozen=True)
+class Survey:
+    """What a split depends on.
 
-    songs: list[pl.DataFrame] = field(default_factory=list)
-    as_is: list[NDArray[np.uint64]] = field(default_factory=list)
-    transposed: list[NDArray[np.uint64]] = field(default_factory=list)
-    near: NearVersions = field(default_factory=NearVersions)
-
-
-def plan_splits(
-    connection: duckdb.DuckDBPyConnection,
-    source_ids: Sequence[int],
-    fractions: tuple[float, float, float],
-    seed: int,
-) -> SplitPlan:
-    """Survey the songs and decide where each goes.
-
-    Raises
-    ------
-    EtlError
-        If no song has a chord.
+    Attributes
+    ----------
+    links
+        By kind: artist, Spotify artist, recording, title, progression, near version; each (N,), songs with
+        the same number are linked, -1 links to nothing.
+    strata
+        (N,) number of the main genre, 0 where it is not known.
+    names
+        (N,) artist, else id of the song: what its place in the random order depends on.
+    as_is, transposed
+        (N,) hash of the progression, as it stands and in any key.
+    without_chord
+        Songs that have no known chord and so are not among the N.
     """
-    survey, seen = _survey(connection, source_ids)
-    if not survey.songs:
-        raise EtlError(f"none of the {seen:,} songs has a chord.", "There is nothing to export.")
-    songs = with_names(pl.concat(survey.songs), stored_names(connection))
-    as_is, transposed = np.concatenate(survey.as_is), np.concatenate(survey.transposed)
-    artists = leak_groups([_numbers(_artists(songs))])
-    others: dict[str, NDArray[Any]] = {
-        "Spotify artist": _numbers(songs["spotify_artist_id"]),
-        "recording": _numbers(_recordings(songs)),
-        "title": _numbers(_titles(songs)),
-        "progression": np.unique(transposed, return_inverse=True)[1],
-        "near version": survey.near.clusters(),
-    }
-    linked = leak_groups([artists, *others.values()])
-    groups = cut_large_groups(linked, artists, fractions)
-    strata = _numbers(songs["main_genre"]) + 1
-    split = assign_splits(groups, strata, fractions, _ranks(songs, seed))
-    links = {"artist": count_links(artists, 0)}
-    for kind, link in others.items():
+
+    links: dict[str, NDArray[Any]]
+    strata: NDArray[np.int64]
+    names: pl.Series
+    as_is: NDArray[np.uint64]
+    transposed: NDArray[np.uint64]
+    without_chord: int
+
+
+def plan_splits(survey: Survey, fractions: tuple[float, float, float], seed: int) -> SplitPlan:
+    """Decide where each song goes."""
+    artists, *others = survey.links.values()
+    linked = leak_groups([artists, *others])
+    groups = cut_large_groups(linked, leak_groups([artists]), fractions)
+    split = assign_splits(groups, survey.strata, fractions, _ranks(survey.names, seed))
+    links = {}
+    for kind, link in survey.links.items():
         settled = settle(split, link, fractions)
         links[kind] = count_links(link, int((settled != split).sum()))
         split = settled
@@ -128,34 +121,58 @@ def plan_splits(
         split,
         np.cumsum(kept) - 1,
         groups,
-        among_kept(as_is),
-        among_kept(transposed),
+        among_kept(survey.as_is),
+        among_kept(survey.transposed),
         links,
         int(np.bincount(linked).max()),
-        seen - songs.height,
+        survey.without_chord,
     )
 
 
-def _survey(connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int]) -> tuple[_Survey, int]:
-    """Read all songs once; gives what the split depends on, and how many songs there are."""
+def survey_songs(connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int]) -> Survey:
+    """Read all songs once, and find what links them.
+
+    Raises
+    ------
+    EtlError
+        If no song has a chord.
+    """
     chords = stored_chords(connection)
     roots, basses = (chords[name].fill_null(-1).cast(pl.Int64).to_numpy() for name in ("root_pc", "bass_pc"))
     quality = chords["quality"].rank("dense").cast(pl.Int64)
     unknown = chords.height + pl.int_range(1, chords.height + 1, eager=True)  # each unlike all others
     qualities = quality.fill_null(unknown).to_numpy()
     has_minor_third = np.array([_has_minor_third(suffix) for suffix in chords["quality"]], np.bool_)
-    survey, seen = _Survey(), 0
+    near, parts, hashes, seen = NearVersions(), [], [], 0
     for batch in stored_songs(connection, source_ids, _SURVEYED):
         seen += batch.height
-        songs = batch.filter(pl.col("n_chords") > 0)
-        if songs.height:
-            rows = Ragged.from_series(songs["chord_ids"])
-            as_is, transposed = progression_hashes(rows, roots, qualities, basses)
-            survey.as_is.append(as_is)
-            survey.transposed.append(transposed)
-            survey.near.add(rows, roots, has_minor_third)
-            survey.songs.append(songs.select(_IDENTITY))
-    return survey, seen
+        with_chords = batch.filter(pl.col("n_chords") > 0)
+        if with_chords.height:
+            rows = Ragged.from_series(with_chords["chord_ids"])
+            hashes.append(progression_hashes(rows, roots, qualities, basses))
+            near.add(rows, roots, has_minor_third)
+            parts.append(with_chords.select(_IDENTITY))
+    if not parts:
+        raise EtlError(f"none of the {seen:,} songs has a chord.", "There is nothing to export.")
+    songs = with_names(pl.concat(parts), stored_names(connection))
+    as_is, transposed = (np.concatenate(values) for values in zip(*hashes, strict=True))
+    artists = _artists(songs)
+    links: dict[str, NDArray[Any]] = {
+        "artist": _numbers(artists),
+        "Spotify artist": _numbers(songs["spotify_artist_id"]),
+        "recording": _numbers(_recordings(songs)),
+        "title": _numbers(_titles(songs)),
+        "progression": np.unique(transposed, return_inverse=True)[1],
+        "near version": near.clusters(),
+    }
+    return Survey(
+        links,
+        _numbers(songs["main_genre"]) + 1,
+        artists.fill_null(songs["id"]),
+        as_is,
+        transposed,
+        seen - songs.height,
+    )
 
 
 def _has_minor_third(suffix: str | None) -> bool:
@@ -188,9 +205,8 @@ def _titles(songs: pl.DataFrame) -> pl.Series:
     )
 
 
-def _ranks(songs: pl.DataFrame, seed: int) -> NDArray[np.uint64]:
-    """Random number of each song's artist, else of its id, (N,): no matter what other songs there are."""
-    names = _artists(songs).fill_null(songs["id"])
+def _ranks(names: pl.Series, seed: int) -> NDArray[np.uint64]:
+    """Random number of each name, (N,): no matter what other names there are."""
     distinct = names.unique()
     digests = (hashlib.blake2b(f"{seed}\0{name}".encode(), digest_size=8).digest() for name in distinct)
     numbers = pl.Series(np.frombuffer(b"".join(digests), "<u8").astype(np.uint64))
