@@ -9,6 +9,7 @@ import typer
 
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
+from etl.cli.tables import table
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
@@ -86,7 +87,7 @@ def dataset(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write train, validation and test Parquet: no artist and no progression is in two of them."""
+    """Write train, validation and test Parquet: no artist, recording or progression is in two of them."""
     from etl.pipelines.data3.dataset import DatasetExport, export_dataset
     from etl.runtime.watch.renderers import renderers
 
@@ -115,15 +116,25 @@ def _describe_dataset(written: WrittenDataset) -> str:
         f"{facts.total:,} songs: "
         + ", ".join(f"{split} {share(songs)}" for split, songs in facts.songs.items()),
         (
-            f"no artist and no progression in two splits: {facts.groups:,} groups, the largest has "
+            f"linked songs are in one split: {facts.groups:,} groups, the largest has "
             f"{facts.largest_group:,} songs ({facts.largest_group / facts.total:.1%})"
         ),
+        "",
+        table(
+            ("linked by", "songs", "shared", "largest", "left out"),
+            [
+                (kind, *(f"{number:,}" for number in (link.songs, link.shared, link.largest, link.left_out)))
+                for kind, link in facts.links.items()
+            ],
+            right=(False, True, True, True, True),
+        ),
+        "",
         f"same chords as an earlier song: {facts.duplicates:,}; in any key: {facts.transpositions:,}",
     ]
     if facts.without_chord:
         lines.append(f"left out: {facts.without_chord:,} songs without a known chord")
-    if facts.straddling:
-        lines.append(f"left out: {facts.straddling:,} songs that share a progression with an earlier split")
+    if facts.linked_left_out:
+        lines.append(f"left out: {facts.linked_left_out:,} songs that are linked to one in another split")
     if facts.off_by > _SHARE_TOLERANCE:
         lines.append("the shares differ from those requested: linked songs stay together, leaks are left out")
     return "\n".join([*lines, f"written: {written.folder}"])
@@ -135,7 +146,7 @@ def _fractions(text: str) -> tuple[float, float, float]:
         train, validation, test = (float(part) for part in text.split(","))
     except ValueError:
         train = validation = test = -1.0
-    if train <= 0 or min(validation, test) < 0 or abs(train + validation + test - 1) > 1e-6:
+    if not (train > 0 and min(validation, test) >= 0 and abs(train + validation + test - 1) <= 1e-6):  # nan
         raise EtlError(
             f"--fractions {text} does not give three shares.",
             "Train (above 0), validation and test must sum to 1, for example 0.8,0.1,0.1.",

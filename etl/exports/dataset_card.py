@@ -8,20 +8,27 @@ References
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
 import etl
+from etl.chords.near_versions import LEAST_COUNTED, LEAST_DISTINCT
 from etl.exports.parquet import DATASET_COLUMNS, Column
 from etl.exports.splits import SPLITS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from etl.exports.splits import Links
+
 FILES: Final = frozenset(
-    {*(f"{split}.parquet" for split in SPLITS), "vocabulary.json", "README.md", "croissant.json"}
+    {
+        *(f"{split}.parquet" for split in SPLITS),
+        *("vocabulary.json", "manifest.json", "README.md", "croissant.json"),
+    }
 )
 """What a data set folder is made of."""
 
@@ -50,12 +57,16 @@ class Facts:
         Name of its folder.
     songs
         Songs by split.
-    without_chord, straddling
-        Songs left out: without a known chord; with a progression that an earlier split has.
+    without_chord
+        Songs left out because they have no known chord.
+    links
+        What songs share, and how many were left out for it, by kind.
     duplicates, transpositions
         Songs whose progression an earlier song has, as it stands or in any key.
     groups, largest_group
         Groups that were kept together, and songs in the largest.
+    largest_component
+        Songs in the largest set that links join, before it is cut.
     seed, fractions
         As asked for.
     analysis
@@ -69,11 +80,12 @@ class Facts:
     name: str
     songs: Mapping[str, int]
     without_chord: int
-    straddling: int
+    links: Mapping[str, Links]
     duplicates: int
     transpositions: int
     groups: int
     largest_group: int
+    largest_component: int
     seed: int
     fractions: tuple[float, float, float]
     analysis: str
@@ -86,6 +98,11 @@ class Facts:
         return sum(self.songs.values())
 
     @property
+    def linked_left_out(self) -> int:
+        """Songs left out because another split has what they are linked by."""
+        return sum(link.left_out for link in self.links.values())
+
+    @property
     def off_by(self) -> float:
         """The greatest distance of a share of the songs from the share asked for, 0-1."""
         return max(
@@ -94,10 +111,24 @@ class Facts:
         )
 
 
+def manifest(facts: Facts) -> dict[str, Any]:
+    """Give the facts as JSON has them, with the thresholds of near versions."""
+    return {
+        "music_etl": etl.__version__,
+        **asdict(facts),
+        "near_versions": {"least_counted": LEAST_COUNTED, "least_distinct": LEAST_DISTINCT},
+    }
+
+
+def printable(name: str) -> str:
+    r"""Write what is not printable, or in no encoding, as escapes: ``\n``, ``\udcff``."""
+    return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in name)
+
+
 def _left_out(facts: Facts) -> str:
     reasons = (
         (facts.without_chord, "songs without a known chord"),
-        (facts.straddling, "songs of validation or test whose progression an earlier split has"),
+        (facts.linked_left_out, "songs that are linked to one in another split"),
     )
     return "; ".join(f"{number:,} {reason}" for number, reason in reasons if number) or "nothing"
 
@@ -105,7 +136,9 @@ def _left_out(facts: Facts) -> str:
 def dataset_card(facts: Facts) -> str:
     """README.md of the data set, with the front matter that the Hugging Face hub reads."""
     size = next((name for limit, name in _SIZES if facts.total < limit), "1M<n<10M")
-    files = "\n".join(f"  - split: {split}\n    path: {split}.parquet" for split in SPLITS)
+    files = "\n".join(
+        f"  - split: {split}\n    path: {split}.parquet" for split, number in facts.songs.items() if number
+    )
     columns = "\n".join(
         f"| `{column.name}` | {_type_name(column.type)} | {column.description} |"
         for column in DATASET_COLUMNS
@@ -113,10 +146,14 @@ def dataset_card(facts: Facts) -> str:
     shares = "\n".join(
         f"| {split} | {number:,} | {number / facts.total:.2%} |" for split, number in facts.songs.items()
     )
+    links = "\n".join(
+        f"| {kind} | {link.songs:,} | {link.shared:,} | {link.largest:,} | {link.left_out:,} |"
+        for kind, link in facts.links.items()
+    )
     asked = ", ".join(f"{fraction:g}" for fraction in facts.fractions)
     sources = "\n".join(f"- `{source}`" for source in facts.sources)
     return f"""---
-pretty_name: "{facts.name}"
+pretty_name: {json.dumps(facts.name, ensure_ascii=False)}
 license: other
 license_name: see-the-sources
 tags:
@@ -147,15 +184,26 @@ Left out: {_left_out(facts)}.
 
 ## Leakage
 
-No artist is in two splits, and no chord progression either, as it stands or transposed. Songs that share
-an artist (`artist_id`, else `spotify_artist_id`) or a whole progression, directly or through other songs,
+No artist is in two splits, no recording, no title of an artist, and no chord progression, neither as it
+stands nor transposed nor in a near version. Songs that share one of these, directly or through other songs,
 form a `group`, and a group lies in one split. There are {facts.groups:,} groups; the largest has
 {facts.largest_group:,} songs, {facts.largest_group / facts.total:.1%} of all.
 
-A group of more than half of the smallest split is cut between artists; what then has a progression in
-validation or test that an earlier split has is left out. Artists too large for the smaller splits are in
-train, so prolific artists are likelier there. What this cannot see: one artist under two ids, and cover
-versions that differ in a chord.
+| linked by | songs | shared values | largest | left out |
+|---|---|---|---|---|
+{links}
+
+Artists are told by `artist_id`, else `spotify_artist_id`; recordings by `spotify_song_id`; titles by the
+names that Spotify gave. Near versions have the same progression but for unknown tokens, repeats of the
+whole, and all of a chord but its root and third; or share {LEAST_COUNTED:.0%} of their 5-grams of chords as
+counted (Jaccard, over intervals and thirds, so in any key), or {LEAST_DISTINCT:.0%} of the distinct ones
+where those are too rare to meet by chance.
+
+Links join up to {facts.largest_component:,} songs into one set. A set larger than the smallest split is cut
+between artists. Each recording, title and progression then keeps its songs in one split and loses the
+others: "left out" above. Artists too large for the smaller splits are in train, so prolific artists are
+likelier there. What this cannot see: one artist under two ids, and versions that are harmonized anew or
+much shortened.
 
 `duplicate_of` is set on {facts.duplicates:,} songs that have the very chords of an earlier one of their
 split, `transposition_of` on {facts.transpositions:,} that have them in this or another key. Drop rows where
@@ -198,8 +246,8 @@ def croissant(facts: Facts, sha256: Mapping[str, str]) -> dict[str, Any]:
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "name": facts.name,
         "description": (
-            f"{facts.total:,} chord songs with keys and Roman numerals; no artist and no progression is in "
-            "two splits."
+            f"{facts.total:,} chord songs with keys and Roman numerals; no artist, recording or progression "
+            "is in two splits, nor a near version of one."
         ),
         "license": _LICENCE,
         "datePublished": facts.day,

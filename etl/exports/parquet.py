@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -65,9 +66,14 @@ KEY: Final = (
 )
 """Columns about the key."""
 
+_DECADE: Final = Column("decade", pa.int16(), "decade, such as 1990; null where not known")
+
+DECADE: Final = pl.col("decade").cast(pl.Float64, strict=False).cast(pl.Int16, strict=False)
+"""The column ``decade`` from the source's own text, such as ``1990.0``."""
+
 SONG_COLUMNS: Final = (
     *SOURCE,
-    _text("decade", "decade, the source's own text, such as 1990.0"),
+    _DECADE,
     *KEY,
     Column("key_runner_up", pa.int8(), "second best key, numbered as key"),
     Column("key_posterior", pa.list_(pa.float32(), 24), "probability of each key, sums to 1"),
@@ -93,7 +99,7 @@ SONG_COLUMNS: Final = (
 DATASET_COLUMNS: Final = (
     Column("row", pa.int64(), "number of the song in the whole data set, from 0, in input order"),
     *SOURCE,
-    Column("decade", pa.int16(), "decade, such as 1990; null where not known"),
+    _DECADE,
     *KEY,
     Column("n_chords", pa.int32(), "chords that are known"),
     Column("token_ids", pa.list_(pa.int32()), "chords in order, ids into tokens of vocabulary.json"),
@@ -105,9 +111,7 @@ DATASET_COLUMNS: Final = (
         pa.int64(),
         "row of the first song with the same chords in this or any other key; null on that song",
     ),
-    Column(
-        "group", pa.int32(), "songs kept together because of artist or progression; no group is in two splits"
-    ),
+    Column("group", pa.int32(), "songs kept together because they are linked; no group is in two splits"),
 )
 """Columns of ``etl export dataset``."""
 

@@ -2,15 +2,16 @@
 
 Conventions
 -----------
-Songs are rows 0 to N - 1. Two songs are linked if they share an artist or a progression; a group is a
-connected component of that graph, and lies in one split. Commonplace progressions can link most songs of a
-large collection into one component, which would leave nothing for the smaller splits: such a component is cut
-between artists, and then a progression stays in the first split that has it. Splits are numbered as in
-:data:`SPLITS`.
+Songs are rows 0 to N - 1. Two songs are linked if they share an artist, a recording, a title or a
+progression; a group is a connected component of that graph, and lies in one split. Chance and commonplace
+progressions can link most songs of a large collection into one component, which would leave nothing for the
+smaller splits: such a component is cut between artists, and then each recording, title and progression keeps
+its songs of one split and loses the others. Splits are numbered as in :data:`SPLITS`.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -22,57 +23,45 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from etl.chords.ragged import Ragged
-
 SPLITS: Final = ("train", "validation", "test")
 
 _POOLED: Final = 5  # a stratum with fewer expected songs in its smallest split is pooled with others
-_GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
+_LEAST: Final = 0.5  # of its share, which a split keeps even if train loses more songs for it
 
 
-def progression_hashes(
-    chords: Ragged, roots: NDArray[np.int64], qualities: NDArray[np.int64], basses: NDArray[np.int64]
-) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """Hash each song's chord progression, as it stands and transposed to a common root.
+@dataclass(frozen=True)
+class Links:
+    """How songs are linked by one thing that they share.
 
-    Enharmonic spellings are the same chord. An unknown token equals only itself. With 64 bits, the chance
-    that any two of a million different progressions collide is below one in ten million.
-
-    Parameters
+    Attributes
     ----------
-    chords
-        Chord ids of N songs, each with at least one known chord.
-    roots, basses
-        Pitch class of each chord id, (V,), 0-11; -1 where unknown.
-    qualities
-        Number of the quality of each chord id, (V,); where unknown, a number that no other chord has.
-
-    Returns
-    -------
-    as_is, transposed
-        (N,) each; equal values mean equal progressions. The second is relative to the first known root.
+    songs
+        Songs that share it with another song.
+    shared
+        Distinct values that are shared.
+    largest
+        Songs with the commonest value.
+    left_out
+        Songs left out of the data set, because another split has their value.
     """
-    root, bass, quality = roots[chords.values], basses[chords.values], qualities[chords.values]
-    known = root >= 0
-    before = np.concatenate(([0], np.cumsum(known)))
-    first_known = np.flatnonzero(known)[before[chords.offsets[:-1]]]
-    home = root[np.repeat(first_known, chords.lengths)]
-    position = np.arange(len(chords.values)) - np.repeat(chords.offsets[:-1], chords.lengths)
 
-    def hashed(root: NDArray[np.int64], bass: NDArray[np.int64]) -> NDArray[np.uint64]:
-        code = np.where(known, quality * 144 + root * 12 + bass, -1 - quality).astype(np.uint64)
-        mixed = _mixed(code * _GOLDEN + _mixed(position.astype(np.uint64)))
-        return np.add.reduceat(mixed, chords.offsets[:-1])
-
-    return hashed(root, bass), hashed((root - home) % 12, (bass - home) % 12)
+    songs: int
+    shared: int
+    largest: int
+    left_out: int
 
 
-def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Scramble 64-bit values: the finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014)."""
-    values = values + _GOLDEN
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
+def count_links(link: NDArray[np.signedinteger], left_out: int) -> Links:
+    """Count the links of one kind; ``link`` (N,) as for :func:`leak_groups`.
+
+    Examples
+    --------
+    >>> count_links(np.array([0, 0, 1, -1, 0]), 0)
+    Links(songs=3, shared=1, largest=3, left_out=0)
+    """
+    sizes = np.bincount(link[link >= 0])
+    shared = sizes[sizes > 1]
+    return Links(int(shared.sum()), len(shared), int(sizes.max(initial=0)), left_out)
 
 
 def leak_groups(links: Sequence[NDArray[np.signedinteger]]) -> NDArray[np.int32]:
@@ -118,12 +107,12 @@ def _by_appearance(labels: NDArray[np.int32]) -> NDArray[np.int32]:
 def cut_large_groups(
     groups: NDArray[np.int32], artists: NDArray[np.int32], fractions: tuple[float, float, float]
 ) -> NDArray[np.int32]:
-    """Cut groups of more than half of the smallest split between artists.
+    """Cut groups that are larger than the smallest split between artists.
 
     Parameters
     ----------
     groups
-        (N,) groups of songs linked by artist or progression.
+        (N,) groups of songs linked by anything.
     artists
         (N,) groups of songs linked by artist alone.
     fractions
@@ -134,31 +123,77 @@ def cut_large_groups(
     ndarray
         (N,) groups, from 0, in order of first appearance.
     """
-    largest = 0.5 * min((share for share in fractions if share > 0), default=1.0) * len(groups)
+    largest = min(share for share in fractions if share > 0) * len(groups)
     is_large = np.bincount(groups)[groups] > largest
     return _by_appearance(np.where(is_large, groups.max(initial=0) + 1 + artists, groups))
 
 
-def without_straddling(split: NDArray[np.int8], progressions: NDArray[np.int64]) -> NDArray[np.int8]:
-    """Leave out (-1) the songs whose progression an earlier split has.
+def settle(
+    split: NDArray[np.int8], link: NDArray[np.signedinteger], fractions: tuple[float, float, float]
+) -> NDArray[np.int8]:
+    """Leave out (-1) songs, so that what is linked is in one split.
+
+    Each value keeps the split that has most of its songs, of equals the smaller split. Where a split would
+    keep less than half of its share, it is also given the values of train that cost train least.
+
+    Parameters
+    ----------
+    split
+        (N,) split of each song; -1 if it is left out already.
+    link
+        (N,) songs with the same number are linked; -1 links to nothing.
+    fractions
+        Shares of train, validation and test.
 
     Examples
     --------
-    >>> without_straddling(np.array([2, 0, 1, 1], np.int8), np.array([0, 0, 1, 1])).tolist()
-    [-1, 0, 1, 1]
+    >>> settle(np.array([2, 0, 1, 1, 0], np.int8), np.array([0, 0, 1, 1, -1]), (0.6, 0.2, 0.2)).tolist()
+    [2, -1, 1, 1, 0]
     """
-    first = np.full(int(progressions.max(initial=-1)) + 1, len(SPLITS), np.int8)
-    np.minimum.at(first, progressions, split)
-    return np.where(split > first[progressions], np.int8(-1), split)
+    linked = (link >= 0) & (split >= 0)
+    values = int(link.max(initial=-1)) + 1
+    cells = link[linked].astype(np.int64) * len(SPLITS) + split[linked]
+    counts = np.bincount(cells, minlength=values * len(SPLITS)).reshape(values, len(SPLITS))
+    home = len(SPLITS) - 1 - np.argmax(counts[:, ::-1], axis=1)
+    free = np.bincount(split[(link < 0) & (split >= 0)], minlength=len(SPLITS)).astype(np.float64)
+    for number in range(1, len(SPLITS)):
+        kept = free + np.bincount(home, counts[np.arange(values), home], len(SPLITS))
+        movable = np.flatnonzero((home == 0) & (counts[:, number] > 0))
+        gain, loss = counts[movable, number], counts[movable, 0]
+        order = np.argsort(loss / gain, kind="stable")
+        home[movable[order[: _moves(kept, number, gain[order], loss[order], fractions)]]] = number
+    stays = ~linked
+    stays[linked] = home[link[linked]] == split[linked]
+    return np.where(stays, split, np.int8(-1))
+
+
+def _moves(
+    kept: NDArray[np.float64],
+    number: int,
+    gain: NDArray[np.int64],
+    loss: NDArray[np.int64],
+    fractions: tuple[float, float, float],
+) -> int:
+    """How many values to move from train to a split, so that neither has too few songs."""
+    gained, lost = (np.concatenate(([0], np.cumsum(songs))) for songs in (gain, loss))
+    total = kept.sum() + gained - lost
+    is_filled = kept[number] + gained >= _LEAST * fractions[number] * total
+    is_enough = kept[0] - lost >= _LEAST * fractions[0] * total
+    moves = int(np.argmax(is_filled)) if is_filled.any() else len(gain)
+    return min(moves, max(0, int(is_enough.sum()) - 1))
 
 
 def assign_splits(
-    groups: NDArray[np.int32], strata: NDArray[np.int64], fractions: tuple[float, float, float], seed: int
+    groups: NDArray[np.int32],
+    strata: NDArray[np.int64],
+    fractions: tuple[float, float, float],
+    ranks: NDArray[np.uint64],
 ) -> NDArray[np.int8]:
     """Assign whole groups to splits, near the fractions within each stratum.
 
-    The groups of a stratum (that of most of a group's songs) are put in random order; validation and test
+    The groups of a stratum (that of most of a group's songs) are put in order of rank; validation and test
     are cut off its front, and train is the rest. A group too large for the smaller splits goes to train.
+    Songs that are added later move only groups that are near a cut, or that they join.
 
     Parameters
     ----------
@@ -168,8 +203,8 @@ def assign_splits(
         (N,) stratum of each song, from 0; small ones are pooled.
     fractions
         Shares of train, validation and test; they sum to 1.
-    seed
-        Of the random order.
+    ranks
+        (N,) a random number for each song, the same wherever it is met; the least of a group is its rank.
 
     Returns
     -------
@@ -182,9 +217,10 @@ def assign_splits(
     sizes = np.bincount(groups)
     home = _home_stratum(groups, strata)
     songs = np.bincount(home, sizes)
-    is_large = sizes > np.maximum(1, 0.5 * smallest * songs[home])
-    shuffled = np.random.default_rng(seed).permutation(len(sizes))
-    order = np.lexsort((shuffled, is_large, home))
+    is_large = sizes > np.maximum(1, smallest * songs[home])
+    rank = np.full(len(sizes), np.iinfo(np.uint64).max)
+    np.minimum.at(rank, groups, ranks)
+    order = np.lexsort((rank, is_large, home))
 
     ends = np.cumsum(sizes[order])
     starts_of_strata = np.concatenate(([0], np.cumsum(songs)))[home[order]]

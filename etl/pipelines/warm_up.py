@@ -80,6 +80,7 @@ def compiled(family: str) -> WarmUp:
 def _chords(folder: Path) -> None:
     from etl.chords.keys import KeyMethod  # noqa: PLC0415 -- each process needs its own family only
     from etl.pipelines.data3.build import build  # noqa: PLC0415
+    from etl.pipelines.data3.dataset import DatasetExport, export_dataset  # noqa: PLC0415
     from etl.pipelines.data3.request import Data3Build  # noqa: PLC0415
 
     for method in KeyMethod:
@@ -93,6 +94,7 @@ def _chords(folder: Path) -> None:
             workers=1,
         )
         build(request)
+    export_dataset(DatasetExport(folder=folder / "songs", database=folder / f"{method}.duckdb"))
 
 
 def _midi(folder: Path) -> None:

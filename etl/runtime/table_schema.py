@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
@@ -23,7 +24,6 @@ from etl.runtime.resources import resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
 _TYPES: Final[Mapping[str, pl.DataType | None]] = {
     "string": None,
@@ -245,20 +245,26 @@ def shipped_schemas() -> dict[str, Path]:
     return {path.stem: path for path in sorted(resource("schemas").glob("*.json"))}
 
 
-def load_schema(path: Path) -> TableSchema:
-    """Read and check a schema file.
+def load_schema(name: Path | str) -> TableSchema:
+    """Read and check a schema.
+
+    Parameters
+    ----------
+    name
+        Name of one that comes with the package, such as ``data3``, or the path of a JSON file.
 
     Raises
     ------
     EtlError
         If it cannot be read, or says something that is not understood.
     """
+    path = shipped_schemas().get(str(name), Path(name))
     try:
         descriptor = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise EtlError(
             f"cannot read the schema {path}: {error}",
-            "Give a Table Schema in JSON.",
+            f"Give one of {', '.join(shipped_schemas())}, or a Table Schema in JSON.",
             exit_code=ExitCode.USAGE,
         ) from error
     problems = schema_problems(descriptor)

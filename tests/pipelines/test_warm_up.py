@@ -87,7 +87,7 @@ def clicks(folder: Path, count: int) -> None:
 
 
 def test_after_a_warm_up_no_run_compiles_anything(tmp_path):
-    """A build with everything it can write, a MIDI run and a library run leave the folder as it was."""
+    """A build with all that it can write, a data set, a MIDI and a library run leave the folder as it was."""
     assert "functions compiled in all:" in etl_runs("warm-up")
     folder = writable_folder()
     assert folder is not None
@@ -98,6 +98,7 @@ def test_after_a_warm_up_no_run_compiles_anything(tmp_path):
         "build", "data3", SAMPLE, "-o", tmp_path / "data3.csv", "--npz", tmp_path / "data3.npz",
         "--section-keys", "--db", database,
     )  # fmt: skip
+    etl_runs("export", "dataset", tmp_path / "songs", "--db", database)
     a_midi_file(tmp_path / "a.mid")
     etl_runs("midi", "run", tmp_path / "a.mid", "--library", tmp_path / "midi", "--db", database)
     clicks(tmp_path / "music", 2)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _BATCH = 20_000
 _GENRES = ("pop", "rock", "country", "alternative", "pop rock", "metal", "rap", "soul", "jazz", "folk")
+_OF_ARTIST = 8  # recordings
 _KEPT_SECTIONS = 0.75  # brings the mean song to the 76 chords of Chordonomicon
 
 
@@ -59,12 +60,12 @@ def _chord_text(sections: list[tuple[str, str]], random: np.random.Generator) ->
     return " ".join(words)
 
 
-def _random_ids(random: np.random.Generator, distinct: int, count: int) -> NDArray[np.str_]:
-    """Draw from a pool of made-up 22-character ids, few of them often."""
+def _random_ids(random: np.random.Generator, distinct: int) -> NDArray[np.str_]:
+    """Make up ids of 22 characters."""
     alphabet = np.array(list(string.ascii_letters + string.digits))
-    pool = np.array(["".join(row) for row in alphabet[random.integers(0, 62, (distinct, 22))]])
-    drawn: NDArray[np.str_] = pool[(distinct * random.random(count) ** 2).astype(int)]
-    return drawn
+    letters = alphabet[random.integers(0, 62, (distinct, 22))]
+    ids: NDArray[np.str_] = np.ascontiguousarray(letters).view("<U22").ravel()
+    return ids
 
 
 def _with_nulls(values: NDArray[np.str_], rate: float, random: np.random.Generator) -> pl.Series:
@@ -78,11 +79,14 @@ def generate(songs: int, path: Path, *, seed: int = 0) -> None:
     sample = pl.read_csv(resource("sample/billboard_chordonomicon.csv"), infer_schema=False)
     originals = [_sections(chords) for chords in sample["chords"]]
     variants = [[_transposed(song, semitones) for semitones in range(12)] for song in originals]
+    recordings, artists = _random_ids(random, songs), _random_ids(random, songs // _OF_ARTIST + 1)
     with path.open("wb") as file:
         for start in range(0, songs, _BATCH):
             count = min(_BATCH, songs - start)
             picks = zip(random.integers(0, len(variants), count), random.integers(0, 12, count), strict=True)
             years = random.integers(1950, 2024, count)
+            recording = (songs * random.random(count) ** 2).astype(int)  # few of them often
+            artist = recording // _OF_ARTIST
             genre = np.array(_GENRES)[random.integers(0, len(_GENRES), count)]
             frame = pl.DataFrame(
                 {
@@ -92,14 +96,10 @@ def generate(songs: int, path: Path, *, seed: int = 0) -> None:
                     "genres": _with_nulls(np.char.add(genre, " 'generated'"), 0.37, random),
                     "decade": _with_nulls(np.char.add((years // 10 * 10).astype(str), ".0"), 0.38, random),
                     "rock_genre": _with_nulls(genre, 0.83, random),
-                    "artist_id": np.char.add(
-                        "artist_", (songs // 8 * random.random(count) ** 2).astype(int).astype(str)
-                    ),
+                    "artist_id": np.char.add("artist_", artist.astype(str)),
                     "main_genre": _with_nulls(genre, 0.48, random),
-                    "spotify_song_id": _with_nulls(_random_ids(random, count, count), 0.35, random),
-                    "spotify_artist_id": _with_nulls(
-                        _random_ids(random, count // 4 + 1, count), 0.35, random
-                    ),
+                    "spotify_song_id": _with_nulls(recordings[recording], 0.35, random),
+                    "spotify_artist_id": _with_nulls(artists[artist], 0.35, random),
                 }
             )
             frame.write_csv(file, include_header=start == 0)

@@ -17,7 +17,7 @@ from etl.chords.symbols import Kind
 from etl.chords.tokens import tokenize
 from etl.exports.data3 import HEADER, SOURCE_COLUMNS, LineBuffer, write_data3
 from etl.exports.npz import MATRIX_COLUMNS, SongMatrices
-from etl.exports.parquet import SONG_COLUMNS, SongsWriter, schema_of, text_lists
+from etl.exports.parquet import DECADE, SONG_COLUMNS, SongsWriter, schema_of, text_lists
 from etl.exports.song_names import Names, with_names
 from etl.runtime.disk.files import atomic_file, atomic_path
 from etl.runtime.disk.targets import check_writable
@@ -229,7 +229,7 @@ def _write_stored_parquet(
     with atomic_path(path) as temporary, SongsWriter(temporary, schema) as writer:
         for source_id, name in zip(source_ids, source_names(connection, source_ids), strict=True):
             for songs in stored_songs(connection, [source_id], _STORED):
-                table = songs.with_columns(source=pl.lit(Path(name).name)).to_arrow()
+                table = songs.with_columns(DECADE, source=pl.lit(Path(name).name)).to_arrow()
                 for column, ids in _SPELLED.items():
                     spelled = text_lists(Ragged.from_series(songs[ids]), texts[column])
                     table = table.append_column(column, spelled)
