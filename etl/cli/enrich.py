@@ -14,7 +14,6 @@ from etl.cli.output import show
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
-from etl.runtime.watch.format import duration
 from etl.services.catalog import SERVICES
 
 if TYPE_CHECKING:
@@ -191,4 +190,6 @@ def days(seconds: float) -> str:
     >>> days(3 * 86_400), days(7384)
     ('3.0 days', '2 h 3 min')
     """
+    from etl.runtime.watch.format import duration
+
     return duration(seconds) if seconds < 2 * 86_400 else f"{seconds / 86_400:,.1f} days"

@@ -7,8 +7,8 @@ import math
 import re
 from dataclasses import fields, is_dataclass
 from datetime import date, time
-from decimal import Decimal
 from enum import Enum
+from numbers import Number
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -66,7 +66,7 @@ def plain(value: object) -> Any:  # noqa: C901, PLR0911 - one for each kind of v
         return value.value
     if value is None or isinstance(value, str | int):
         return value
-    if isinstance(value, float | Decimal):
+    if isinstance(value, Number):  # a float or a Decimal, whose module `etl --help` need not import
         return _number(value)
     if isinstance(value, PurePath):
         return str(value)
@@ -85,11 +85,11 @@ def plain(value: object) -> Any:  # noqa: C901, PLR0911 - one for each kind of v
     raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
-def _number(value: float | Decimal) -> float | None:
+def _number(value: Any) -> float | None:
     """Give a number as JSON can hold it; whole decimals, which sums of whole numbers are, stay whole."""
-    if isinstance(value, Decimal) and value == value.to_integral_value():
-        return int(value)
-    return float(value) if math.isfinite(value) else None
+    if not math.isfinite(value):
+        return None
+    return int(value) if not isinstance(value, float) and value == int(value) else float(value)
 
 
 def _public_names(value: Any) -> list[str]:

@@ -16,7 +16,6 @@ import typer
 
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
-from etl.runtime.disk.targets import is_stream
 from etl.runtime.errors import EtlError, ExitCode
 
 if TYPE_CHECKING:
@@ -129,6 +128,8 @@ class _Question:
 
 def _format(asked: Output | None, output: Path | None, *, as_json: bool) -> Output:
     """Decide how rows are written: as asked, else as the name of the output ends."""
+    from etl.runtime.disk.targets import is_stream
+
     if as_json and asked not in {None, Output.JSON}:
         raise EtlError(f"--json is not --format {asked}.", "Leave out one of them.", exit_code=ExitCode.USAGE)
     if as_json or asked is not None or output is None or is_stream(output):

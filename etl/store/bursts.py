@@ -18,7 +18,7 @@ import duckdb
 
 from etl.runtime.disk.targets import check_writable
 from etl.runtime.limits import LIMITS, Limits
-from etl.store.connection import StoreBusyError, attach, configure, connect_store, detach, errors_explained
+from etl.store.connection import StoreBusyError, attach, configure, detach, errors_explained
 from etl.store.copy import StoreCopy
 from etl.store.database import (
     bring_up_to_date,
@@ -139,7 +139,7 @@ class BurstWriter:
 
     def __enter__(self) -> Self:
         try:
-            with connect_store(self._database, read_only=False, limits=self._at_once) as connection:
+            with self._opened() as connection:
                 bring_up_to_date(connection, self._database)
         except StoreBusyError:  # it can be read, or copied, if its tables are of this version
             self._held_since = time.monotonic()
@@ -151,6 +151,7 @@ class BurstWriter:
     ) -> None:
         with self._changed:
             self._is_closing = True
+            self._not_before = 0.0  # readers have their turn after the last burst
             self._changed.notify_all()
         self._thread.join()
         if self._memory is not None:
@@ -242,10 +243,9 @@ class BurstWriter:
             self._last_kept = None
             try:
                 if waiting_bursts(self._database):
-                    with connect_store(self._database, read_only=False, limits=self._at_once) as connection:
+                    with self._opened() as connection:
                         merge_journal(connection, self._database)
-                path = self._database
-                connection = stack.enter_context(read_store(path, limits=self._at_once))
+                connection = stack.enter_context(self._opened(read_only=True))
             except StoreBusyError as error:
                 if error.is_here:
                     raise
@@ -380,12 +380,12 @@ class BurstWriter:
         return written
 
     @contextmanager
-    def _opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _opened(self, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
         if self._memory is None:
             self._memory = duckdb.connect()
             configure(self._memory)
         with errors_explained(self._database):
-            attach(self._memory, self._database)
+            attach(self._memory, self._database, read_only=read_only)
             try:
                 yield self._memory
                 detach(self._memory)

@@ -110,8 +110,8 @@ def configure(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("SET enable_progress_bar = false")
 
 
-def attach(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Open the file for writing within a connection to no file.
+def attach(connection: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool = False) -> None:
+    """Open the file within a connection to no file.
 
     A new file gets the storage version that clients of DuckDB 1.2 and later read. Without the size of row
     groups, the next checkpoint would join them to larger ones: a whole store is written again.
@@ -124,9 +124,14 @@ def attach(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         If the file cannot be opened.
     """
     quoted = str(path.resolve()).replace("'", "''")  # a link would get a log of its own beside it
-    version = "" if path.exists() else f", STORAGE_VERSION '{STORAGE_VERSION}'"  # it cannot be lowered
+    if read_only:
+        options = "READ_ONLY"
+    elif path.exists():
+        options = f"ROW_GROUP_SIZE {ROW_GROUP}"
+    else:
+        options = f"ROW_GROUP_SIZE {ROW_GROUP}, STORAGE_VERSION '{STORAGE_VERSION}'"  # it cannot be lowered
     try:
-        connection.execute(f"ATTACH '{quoted}' AS store (TYPE duckdb, ROW_GROUP_SIZE {ROW_GROUP}{version})")
+        connection.execute(f"ATTACH '{quoted}' AS store (TYPE duckdb, {options})")
     except duckdb.Error as error:
         raise _open_error(path, error) from error
     connection.execute("USE store")

@@ -7,10 +7,12 @@ its options, so that a changed file or a changed analysis is new work and everyt
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
+from etl.store.frames import ArrowStream, insert
 from etl.store.writes import Write
 
 if TYPE_CHECKING:
@@ -51,19 +53,11 @@ class Ledger:
 
     def record(self, outcomes: pl.DataFrame) -> None:
         """Record outcomes (columns of :data:`LEDGER_SCHEMA`); a known item counts one attempt more."""
-        rows = outcomes.unique("item", keep="last").select(  # noqa: F841 (read by name)
-            pl.lit(self.task).alias("task"),
-            pl.lit(self.version).alias("version"),
-            *(
-                pl.col(name).cast(dtype) if name in outcomes.columns else pl.lit(None, dtype).alias(name)
-                for name, dtype in LEDGER_SCHEMA.items()
+        record_entries(
+            self.connection,
+            outcomes.unique("item", keep="last").with_columns(
+                task=pl.lit(self.task), version=pl.lit(self.version)
             ),
-        )
-        self.connection.execute(
-            "INSERT INTO ledger BY NAME SELECT *, 1 AS attempts, now() AS updated_at FROM rows "
-            "ON CONFLICT DO UPDATE SET status = excluded.status, attempts = attempts + 1, "
-            "error = excluded.error, not_before = excluded.not_before, "
-            "result_hash = excluded.result_hash, updated_at = excluded.updated_at"
         )
 
     def missing(self, items: pl.DataFrame, *, retry_failed: bool = False) -> pl.DataFrame:
@@ -72,11 +66,12 @@ class Ledger:
         Done, skipped and failed items are not to do; failed ones are with ``retry_failed``. Parked items are
         to do once their ``not_before`` has passed.
         """
-        finished = self.connection.sql(
-            f"SELECT item FROM ledger WHERE item IN (SELECT item FROM items) AND {_FINISHED}",
-            params=[self.task, self.version, retry_failed],
-        ).pl()
-        return items.join(finished, on="item", how="anti", maintain_order="left")
+        asked = ArrowStream(items.select("item"))  # noqa: F841 (read by name)
+        finished = self.connection.execute(
+            f"SELECT item FROM ledger WHERE item IN (SELECT item FROM asked) AND {_FINISHED}",
+            [self.task, self.version, retry_failed],
+        ).fetchall()
+        return items.filter(~pl.col("item").is_in([item for (item,) in finished]))
 
     def finished(self) -> set[str]:
         """Give all items whose work is not to do now."""
@@ -94,6 +89,41 @@ class Ledger:
                 [self.task, self.version],
             ).fetchall()
         )
+
+
+def record_entries(connection: duckdb.DuckDBPyConnection, entries: pl.DataFrame) -> None:
+    """Record entries, none twice: ``task``, ``version`` and columns of :data:`LEDGER_SCHEMA`."""
+    rows = entries.select(
+        "task",
+        "version",
+        *(
+            pl.col(name).cast(dtype) if name in entries.columns else pl.lit(None, dtype).alias(name)
+            for name, dtype in LEDGER_SCHEMA.items()
+        ),
+        attempts=pl.lit(1),
+        updated_at=pl.lit(datetime.now(UTC)),
+    )
+    insert(
+        connection,
+        "ledger",
+        rows,
+        "ON CONFLICT DO UPDATE SET status = excluded.status, attempts = attempts + 1, "
+        "error = excluded.error, not_before = excluded.not_before, "
+        "result_hash = excluded.result_hash, updated_at = excluded.updated_at",
+    )
+
+
+def done_items(
+    connection: duckdb.DuckDBPyConnection, versions: Mapping[str, str], items: pl.DataFrame
+) -> dict[str, list[str]]:
+    """List by task which of ``items`` (column ``item``) are done or skipped, each at its own version."""
+    asked = ArrowStream(items.select("item"))  # noqa: F841 (read by name)
+    rows = connection.execute(
+        "SELECT task, list(item) FROM ledger WHERE item IN (SELECT item FROM asked) "
+        "AND status IN ('done', 'skipped') AND task || '.' || version IN (SELECT unnest(?)) GROUP BY task",
+        [[f"{task}.{version}" for task, version in versions.items()]],
+    ).fetchall()
+    return {**{task: [] for task in versions}, **dict(rows)}
 
 
 def record_outcomes(task: str, version: str, outcomes: pl.DataFrame) -> Write:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from etl.store.ledger import Ledger
-from etl.store.midi import ANALYZE, IMPORT, SANITIZE, SPLIT
+from etl.store.frames import ArrowStream, insert
+from etl.store.ledger import done_items, record_entries
+from etl.store.midi import ANALYZE, IMPORT
 from etl.store.writes import Write
 
 if TYPE_CHECKING:
@@ -59,76 +60,71 @@ def write_batch(
 ) -> None:
     """Write what :func:`store_batch` says."""
     files, tasks = frames["midi_files"], values["tasks"]
-    items = files.select(item="sha256")
-    seen = _seen_files(connection, files, values["run_id"]) if values["force"] else None
+    done = done_items(connection, tasks, files.select(item="sha256"))
+    if values["force"]:
+        done |= dict.fromkeys(TABLES, _seen_files(connection, files, values["run_id"]))
     _add_paths(connection, frames["midi_paths"], values["run_id"])
-    for task, version in tasks.items():
-        ledger = Ledger(connection, task, version)
-        if task in TABLES:
-            fresh = ledger.missing(items, retry_failed=True) if seen is None else _without(items, seen)
-            _add_results(ledger, frames, fresh, replace=task in values["replaced"])
-            if task == IMPORT:
-                _add_tags(connection, _without(frames["midi_tags"], fresh, on="sha256"))
-    if frames.get("midi_library") is not None:
-        rows = frames["midi_library"]  # noqa: F841 (read by name)
-        connection.execute("INSERT INTO midi_library BY NAME SELECT * FROM rows")
+    for task in tasks:
+        fresh = _without(files, done[task])
+        for table in TABLES.get(task, ()):
+            if task in values["replaced"]:  # else there is nothing, and looking for it takes long
+                _remove(connection, table, fresh)
+            insert(connection, table, _without(frames[table], done[task]))
+    if (rows := frames.get("midi_library")) is not None:
+        insert(connection, "midi_library", rows)
+    _add_tags(connection, frames["midi_tags"].filter(pl.col("sha256").is_in(done[IMPORT])))
     status = pl.when("valid").then(pl.lit("done")).otherwise(pl.lit("skipped"))
-    shelved = files.select(item="sha256", status=status)
-    for task in tasks.keys() & {SANITIZE, SPLIT}:
-        ledger = Ledger(connection, task, tasks[task])
-        ledger.record(ledger.missing(shelved))
+    record_entries(
+        connection,
+        pl.concat(
+            _without(files, done[task]).select(
+                item="sha256",
+                task=pl.lit(task),
+                version=pl.lit(version),
+                status=pl.lit("done") if task in TABLES else status,
+            )
+            for task, version in tasks.items()
+        ),
+    )
 
 
-def _without(rows: pl.DataFrame, items: pl.DataFrame, *, on: str = "item") -> pl.DataFrame:
-    return rows.join(items, left_on=on, right_on="item", how="anti", maintain_order="left")
+def _without(rows: pl.DataFrame, digests: list[str]) -> pl.DataFrame:
+    return rows.filter(~pl.col("sha256").is_in(digests)) if digests else rows
 
 
 def _add_paths(connection: duckdb.DuckDBPyConnection, paths: pl.DataFrame, run_id: int) -> None:
-    seen = paths.with_columns(  # noqa: F841 (read by name)
-        first_run=pl.lit(run_id, pl.Int64), last_run=pl.lit(run_id, pl.Int64)
-    )
-    connection.execute(
-        "INSERT INTO midi_paths BY NAME SELECT * FROM seen ON CONFLICT DO UPDATE SET "
-        + ", ".join(f"{name} = excluded.{name}" for name in paths.columns if name != "path")
-        + ", last_run = excluded.last_run"
+    updates = [f"{name} = excluded.{name}" for name in (*paths.columns, "last_run") if name != "path"]
+    run = pl.lit(run_id, pl.Int64)
+    insert(
+        connection,
+        "midi_paths",
+        paths.with_columns(first_run=run, last_run=run),
+        f"ON CONFLICT DO UPDATE SET {', '.join(updates)}",
     )
 
 
-def _add_results(
-    ledger: Ledger, frames: Mapping[str, pl.DataFrame], fresh: pl.DataFrame, *, replace: bool
-) -> None:
-    """Store what a task found out about some files."""
-    for table in TABLES[ledger.task]:
-        rows = frames[table].join(  # noqa: F841 (read by name)
-            fresh, left_on="sha256", right_on="item", how="semi", maintain_order="left"
-        )
-        if replace:  # else there is nothing, and looking for it takes the longer the more there is
-            ledger.connection.execute(f"DELETE FROM {table} WHERE sha256 IN (SELECT item FROM fresh)")
-        ledger.connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM rows")
-    ledger.record(fresh.with_columns(status=pl.lit("done")))
+def _remove(connection: duckdb.DuckDBPyConnection, table: str, files: pl.DataFrame) -> None:
+    old = ArrowStream(files.select("sha256"))  # noqa: F841 (read by name)
+    connection.execute(f"DELETE FROM {table} WHERE sha256 IN (SELECT sha256 FROM old)")
 
 
 def _add_tags(connection: duckdb.DuckDBPyConnection, tags: pl.DataFrame) -> None:
     """Add what names and folders say of files that are in the store already and were found elsewhere too."""
     if tags.is_empty():
         return
+    rows = ArrowStream(tags)  # noqa: F841 (read by name)
     connection.execute(
-        "INSERT INTO midi_tags BY NAME SELECT * FROM tags WHERE source IN ('name', 'folder') AND NOT EXISTS "
-        "(FROM midi_tags AS known WHERE known.sha256 = tags.sha256 AND known.tag = tags.tag "
-        "AND known.kind = tags.kind AND known.source = tags.source)"
+        "INSERT INTO midi_tags BY NAME SELECT * FROM rows WHERE source IN ('name', 'folder') AND NOT EXISTS "
+        "(FROM midi_tags AS known WHERE known.sha256 = rows.sha256 AND known.tag = rows.tag "
+        "AND known.kind = rows.kind AND known.source = rows.source)"
     )
 
 
-def _seen_files(
-    connection: duckdb.DuckDBPyConnection,
-    files: pl.DataFrame,
-    run_id: int,
-) -> pl.DataFrame:
-    """Keep of files those that a run has found before, as ``item``."""
-    asked = files.select("sha256")  # noqa: F841 (read by name; `files` is a table)
-    seen: pl.DataFrame = connection.sql(
-        "SELECT DISTINCT sha256 AS item FROM midi_paths "
-        "WHERE last_run = ? AND sha256 IN (SELECT sha256 FROM asked)",
-        params=[run_id],
-    ).pl()
-    return seen
+def _seen_files(connection: duckdb.DuckDBPyConnection, files: pl.DataFrame, run_id: int) -> list[str]:
+    """List those of some files that a run has found before."""
+    asked = ArrowStream(files.select("sha256"))  # noqa: F841 (read by name)
+    rows = connection.execute(
+        "SELECT DISTINCT sha256 FROM midi_paths WHERE last_run = ? AND sha256 IN (SELECT sha256 FROM asked)",
+        [run_id],
+    ).fetchall()
+    return [digest for (digest,) in rows]

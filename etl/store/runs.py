@@ -16,6 +16,7 @@ from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.rejects import REJECT_SCHEMA
 from etl.runtime.watch.stage_times import StageTimes
 from etl.store.connection import is_interruption
+from etl.store.frames import ArrowStream
 from etl.store.writes import Write
 
 if TYPE_CHECKING:
@@ -228,7 +229,7 @@ def write_rejects(
 ) -> None:
     """Write what :func:`record_rejects` says."""
     rejects = frames["rejects"]
-    rows = rejects.select(name for name in REJECT_SCHEMA if name in rejects.columns)  # noqa: F841 (read by name)
+    rows = ArrowStream(rejects.select(name for name in REJECT_SCHEMA if name in rejects.columns))  # noqa: F841 (read by name)
     connection.execute("INSERT INTO rejects BY NAME SELECT ? AS run_id, * FROM rows", [values["run_id"]])
 
 

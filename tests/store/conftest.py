@@ -20,10 +20,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 RUN = Path(__file__).with_name("numbers_run.py")
-NOTEBOOK = (
-    "import duckdb, sys; c = duckdb.connect(sys.argv[1], read_only=sys.argv[2] == 'read'); "
-    "print(c.sql('SELECT count(*) FROM ledger').fetchall(), flush=True); sys.stdin.read()"
-)
+NOTEBOOK = """
+import duckdb, sys, time
+
+for _ in range(3000):
+    try:
+        c = duckdb.connect(sys.argv[1], read_only=sys.argv[2] == 'read')
+        break
+    except duckdb.IOException:  # a burst is being written
+        time.sleep(0.01)
+print(c.sql('SELECT count(*) FROM ledger').fetchall(), flush=True)
+sys.stdin.read()
+"""
 
 
 class Store:

@@ -10,6 +10,7 @@ What a job raises, and what costs a process, is an outcome; unwrapped, it is rai
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from inspect import GEN_SUSPENDED, getgeneratorstate
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -35,6 +36,14 @@ class CrewKind(StrEnum):
     PROCESSES = "processes"
 
 
+@dataclass(frozen=True)
+class _Team:
+    """Members, and what starts those that are processes."""
+
+    members: Sequence[Member] = ()
+    launcher: Launcher | None = None
+
+
 class Crew:
     """Members that do the same job over many items.
 
@@ -42,23 +51,19 @@ class Crew:
     """
 
     def __init__(
-        self,
-        members: Sequence[Member],
-        *,
-        launcher: Launcher | None,
-        stop: threading.Event | None,
-        look_seconds: float,
+        self, call: Callable[[], _Team], *, stop: threading.Event | None, look_seconds: float
     ) -> None:
-        self._members = members
-        self._launcher = launcher
+        self._call = call
+        self._team: _Team | None = None  # until there is work
         self._stop = stop
         self._look_seconds = look_seconds
         self._current: Generator[Outcome[Any, Any]] | None = None
 
     def start(self) -> None:
         """Begin to start the processes, beside what the caller does; `map` does so too."""
-        if self._launcher is not None:
-            self._launcher.start()
+        launcher = self._called().launcher
+        if launcher is not None:
+            launcher.start()
 
     def map(
         self,
@@ -121,8 +126,13 @@ class Crew:
         """End what is at work, and all members."""
         if self._current is not None:
             self._current.close()
-        for member in self._members:
+        for member in self._team.members if self._team is not None else ():
             member.close()
+
+    def _called(self) -> _Team:
+        if self._team is None:
+            self._team = self._call()
+        return self._team
 
     def _outcomes(
         self,
@@ -133,13 +143,14 @@ class Crew:
         is_ordered: bool,
         idle: Callable[[], None] | None,
     ) -> Generator[Outcome[Item, Any]]:
-        if self._members:
-            flow = Flow(job, items, self._members, in_flight)
+        team = self._called()
+        if team.members:
+            flow = Flow(job, items, team.members, in_flight)
             yield from flow.outcomes(
                 is_ordered=is_ordered,
                 stop=self._stop,
                 look_seconds=self._look_seconds,
-                is_killable=self._launcher is not None,
+                is_killable=team.launcher is not None,
                 idle=idle,
             )
             return
@@ -195,22 +206,28 @@ def crew(
     trim_seconds
         How often a process gives freed memory back to the system.
     """
-    launcher: Launcher | None = None
-    members: list[Member] = []
-    if workers and kind is CrewKind.THREADS:
-        members = [_Thread() for _ in range(workers)]
-    elif workers and kind is CrewKind.PROCESSES:
-        from etl.runtime.work.launcher import Launcher  # noqa: PLC0415 - threads need none of it
-        from etl.runtime.work.processes import WorkerProcess  # noqa: PLC0415
 
-        launcher = Launcher(preload)
-        members = [
-            WorkerProcess(
-                launcher, look_seconds=look_seconds, start_seconds=start_seconds, trim_seconds=trim_seconds
-            )
-            for _ in range(workers)
-        ]
-    called = Crew(members, launcher=launcher, stop=stop, look_seconds=look_seconds)
+    def call() -> _Team:
+        if workers and kind is CrewKind.THREADS:
+            return _Team([_Thread() for _ in range(workers)])
+        if workers and kind is CrewKind.PROCESSES:
+            from etl.runtime.work.launcher import Launcher  # noqa: PLC0415 - often there is no work
+            from etl.runtime.work.processes import WorkerProcess  # noqa: PLC0415
+
+            launcher = Launcher(preload)
+            members = [
+                WorkerProcess(
+                    launcher,
+                    look_seconds=look_seconds,
+                    start_seconds=start_seconds,
+                    trim_seconds=trim_seconds,
+                )
+                for _ in range(workers)
+            ]
+            return _Team(members, launcher)
+        return _Team()
+
+    called = Crew(call, stop=stop, look_seconds=look_seconds)
     try:
         yield called
     finally:
