@@ -6,7 +6,6 @@ import sys
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from etl.runtime.disk.targets import STANDARD_OUTPUT, is_stream
 from etl.runtime.errors import EtlError, ExitCode
 
 if TYPE_CHECKING:
@@ -48,6 +47,8 @@ def check_name(target: Path, *endings: str, ways: Mapping[str, str] = SONGS) -> 
     EtlError
         If the name ends like another format, or a terminal would show a binary one.
     """
+    from etl.runtime.disk.targets import is_stream
+
     written = " or ".join(_FORMATS[ending] for ending in endings)
     if is_standard_output(target) and set(endings) <= _BINARY and sys.stdout.isatty():
         raise EtlError(
@@ -66,4 +67,6 @@ def check_name(target: Path, *endings: str, ways: Mapping[str, str] = SONGS) -> 
 
 def is_standard_output(target: Path | None) -> bool:
     """Whether a file goes to standard output, so that everything else has to be said elsewhere."""
+    from etl.runtime.disk.targets import STANDARD_OUTPUT
+
     return target == STANDARD_OUTPUT or str(target) in {"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
