@@ -6,6 +6,9 @@ REQUIREMENTS := requirements-dev.txt
 
 .PHONY: demo test lint format bench requirements clean
 
+# So that each of the many processes of the tests does not compile our modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Two processes a core: a third of the tests' time is waiting for processes and clocks.
 TESTERS := $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 
@@ -15,7 +18,7 @@ demo: $(VENV)/.ready
 
 test: $(VENV)/.ready
 	$(BIN)/etl warm-up
-	$(BIN)/pytest -n $(TESTERS)
+	$(BIN)/pytest -n $(TESTERS) --dist worksteal
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
@@ -30,11 +33,13 @@ format: $(VENV)/.ready
 bench: $(VENV)/.ready
 	$(BIN)/python -m benchmarks
 
+# The requirements name all that is needed. pip compiles modules on one core, and tests of theirs that nobody runs.
 $(VENV)/.ready: $(REQUIREMENTS) pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "music-etl needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --require-hashes --requirement $(REQUIREMENTS)
+	$(BIN)/python -m pip install --quiet --no-deps --no-compile --require-hashes --requirement $(REQUIREMENTS)
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	-$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib
 	touch $@
 
 # Exact versions with hashes, and no download addresses.

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import atexit
 import os
+
+# Before NumPy is loaded, and for the processes that tests start: with a thread for each core in each of them,
+# OpenBLAS waits in busy loops, which takes ten times the computing itself.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from etl.chords.keys import KeyMethod
 from etl.exports.data3 import SOURCE_COLUMNS
@@ -16,6 +22,7 @@ from etl.pipelines.data3.build import build
 from etl.pipelines.data3.request import Data3Build
 from etl.runtime.limits import LIMITS
 from tests.support import audio_pieces
+from tests.support.empty_store import empty_store
 from tests.support.reference import has_reference, reference
 
 if TYPE_CHECKING:
@@ -25,6 +32,10 @@ if TYPE_CHECKING:
     from etl.pipelines.data3.result import BuildResult
 
 HEADER = ",".join(SOURCE_COLUMNS)
+
+# How long an example takes says more about what else the machine does than about the code.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -79,6 +90,8 @@ class Chords:
     def build(self, *inputs: Path, **options: Any) -> BuildResult:
         """Build, and check that rows in are rows out and rejects, in the counts and in the file."""
         request = self.request(*inputs, **options)
+        if request.database == self.database:
+            empty_store(self.database)
         summary = build(request)
         assert summary.records == summary.songs + summary.rejected
         assert len(self.table(request.output)) == summary.songs

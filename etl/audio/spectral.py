@@ -50,9 +50,8 @@ N_MELS: Final = 128
 BLOCK: Final = 128
 """Frames whose spectra exist at a time: few enough to stay in the cache of the processor."""
 
-# Power spectra kept from the first pass for the chroma, which must wait for the tuning (five minutes, 50 MB);
-# longer tracks compute the rest again.
-_KEEP_FRAMES: Final = 100 * BLOCK
+KEPT_FRAMES: Final = 100 * BLOCK
+"""Frames whose power spectra are kept for the chroma, which must wait for the tuning: five minutes, 50 MB."""
 
 _AMIN: Final = 1e-10
 _TOP_DB: Final = 80.0
@@ -93,13 +92,15 @@ def n_frames(n_samples: int) -> int:
     return n_samples // HOP + 1
 
 
-def spectra(signal: Floats) -> tuple[Spectra, Floats, Peaks]:
+def spectra(signal: Floats, *, kept_frames: int = KEPT_FRAMES) -> tuple[Spectra, Floats, Peaks]:
     """Compute every spectral feature of a signal.
 
     Parameters
     ----------
     signal
         Mono at 22,050 Hz, shape (n,).
+    kept_frames
+        Whole blocks of frames whose power spectra are kept; those of later frames are computed twice.
 
     Returns
     -------
@@ -117,7 +118,7 @@ def spectra(signal: Floats) -> tuple[Spectra, Floats, Peaks]:
     peaks = np.empty((total, N_BANDS), dtype=np.float32)
     of_magnitude: list[Floats] = []
     of_power: list[Floats] = []
-    kept = np.empty((min(total, _KEEP_FRAMES), N_BINS), dtype=np.float32)
+    kept = np.empty((min(total, kept_frames), N_BINS), dtype=np.float32)
     tables = _tables()
     for start, block in stft_blocks(signal):
         rows = slice(start, start + len(block))

@@ -79,7 +79,7 @@ def _root(
 
 def run() -> None:
     """Run the command line; the exit code says how it went."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    _heed_interrupts()
     _escape_what_consoles_lack()
     try:
         code = app(standalone_mode=False)
@@ -140,5 +140,22 @@ def _fail(message: str, code: int) -> Never:
     sys.exit(code)
 
 
-def _interrupt(_signal: int, _frame: FrameType | None) -> Any:
-    raise KeyboardInterrupt
+def _heed_interrupts() -> None:
+    signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is to be ignored, as by nohup
+        signal.signal(signal.SIGINT, _interrupt)
+
+
+def _interrupt(_signal: int, frame: FrameType | None) -> Any:
+    """Interrupt at once, but within an import when it is done: native modules die of it with a traceback."""
+    if hasattr(signal, "setitimer") and _is_importing(frame):
+        signal.signal(signal.SIGALRM, _interrupt)
+        signal.setitimer(signal.ITIMER_REAL, 0.02)
+    else:
+        raise KeyboardInterrupt
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    while frame and frame.f_code.co_filename != "<frozen importlib._bootstrap>":
+        frame = frame.f_back
+    return frame is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -107,3 +108,23 @@ def test_output_that_cannot_be_written_is_said_in_a_line(arguments):
         ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert ended.returncode == 73
     assert ended.stderr == "etl: cannot write the output: No space left on device.\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_within_an_import_waits_for_its_end(tmp_path, number):
+    """Native modules do not survive it; the command ends right afterwards, with a line and no traceback."""
+    (tmp_path / "interrupted.py").write_text(
+        f"import os, time; os.kill(os.getpid(), {int(number)}); time.sleep(0.1); print('imported')"
+    )
+    code = (
+        "import time; from etl.cli import main\n"
+        "def app(**_): import interrupted; time.sleep(30)\n"
+        "main.app = app; main.main()"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"},
+    )  # fmt: skip
+    assert (ended.returncode, ended.stdout) == (130, "imported\n"), ended.stderr
+    assert ended.stderr.startswith("etl: interrupted")
+    assert "Traceback" not in ended.stderr

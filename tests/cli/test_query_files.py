@@ -13,8 +13,8 @@ import duckdb
 import polars as pl
 import pytest
 
-from etl.store.database import open_store
 from tests.support.command_line import environment, etl
+from tests.support.empty_store import empty_store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,10 +25,7 @@ ROWS = "SELECT range AS n, repeat('△', 200) AS long FROM range(150)"
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     """Make an empty store."""
-    path = tmp_path / "s.duckdb"
-    with open_store(path):
-        pass
-    return path
+    return empty_store(tmp_path / "s.duckdb")
 
 
 def query(

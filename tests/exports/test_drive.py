@@ -22,6 +22,7 @@ from etl.pipelines.midi.request import MidiRun, Stage
 from etl.pipelines.midi.run import run_midi
 from etl.runtime.errors import EtlError
 from etl.runtime.limits import Limits
+from tests.support.empty_store import empty_store
 from tests.support.midi_oracle import midi_bytes
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def fill(top: Path, count: int = 6, **options) -> None:
     for number in range(count):
         (top / "in" / f"song {number}.mid").write_bytes(song(number))
     stages = options.pop("stages", frozenset(Stage))
-    places = (top / "in",), top / "m.duckdb", top / "library"
+    places = (top / "in",), empty_store(top / "m.duckdb"), top / "library"
     run_midi(MidiRun(*places, frozenset(stages), workers=1, **options))
 
 
@@ -72,13 +73,20 @@ def index(drive: Path) -> Path:
     return drive / "METADATA" / "file_index.json"
 
 
-@pytest.fixture
-def top(tmp_path: Path) -> Path:
-    """Six songs in a library, exported."""
-    fill(tmp_path)
-    done = export(tmp_path)
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory) -> Path:
+    """Six songs in a library, exported; for `top` to copy."""
+    folder: Path = tmp_path_factory.mktemp("exported")
+    fill(folder)
+    done = export(folder)
     assert (done.copied, done.unchanged) == (12, 0)
-    return tmp_path
+    return folder
+
+
+@pytest.fixture
+def top(exported: Path, tmp_path: Path) -> Path:
+    """Six songs in a library, exported."""
+    return shutil.copytree(exported, tmp_path, dirs_exist_ok=True)
 
 
 @pytest.mark.parametrize("path", ["../mine.txt", "/mine.txt", "MPC_Documents/../../mine.txt", "mine.txt"])

@@ -54,14 +54,15 @@ def set_when(event: threading.Event, holds) -> None:
     event.set()
 
 
-def test_processes_have_one_numerical_thread_each():
+def test_processes_have_one_numerical_thread_each(monkeypatch):
     """They do not fight over the cores; the program itself keeps what it had."""
     variables = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "POLARS_MAX_THREADS")
-    before = {name: os.environ.get(name) for name in variables}
+    for name in variables:
+        monkeypatch.delenv(name, raising=False)
     with crew(workers=1) as members:
         outcomes = list(members.map(f"{JOBS}:environment", variables, in_flight=3))
-    assert [outcome.unwrap() for outcome in outcomes] == [before[name] or "1" for name in variables]
-    assert {name: os.environ.get(name) for name in variables} == before
+    assert [outcome.unwrap() for outcome in outcomes] == ["1"] * len(variables)
+    assert not any(name in os.environ for name in variables)
 
 
 def test_modules_are_imported_once_for_all_processes(tmp_path: Path):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from etl.store.database import open_store, read_store
+from tests.support.empty_store import empty_store
 
 if TYPE_CHECKING:
     import random
@@ -41,8 +42,7 @@ class Store:
         self.path = path
         self.started: list[subprocess.Popen[str]] = []
         self.journal = path.with_name(f"{path.name}.journal")
-        with open_store(path):
-            pass
+        empty_store(path)
 
     def start(self, items: int, *, seconds: float = 0.0, burst_s: float = 0.1) -> subprocess.Popen[str]:
         """Start a run and wait until it has the store."""

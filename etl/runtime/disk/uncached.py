@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
-_BUFFER: Final = 4 << 20
 _BUFFERS: Final = 4
 _PAGE: Final = 4096
 
@@ -36,16 +35,21 @@ class UncachedFile(io.RawIOBase):
         Where to write.
     report
         Makes of an error the one to raise, at one of the next calls or on closing.
+    buffer_bytes
+        Size of each buffer, a multiple of 4,096.
     """
 
-    def __init__(self, path: Path, report: Callable[[OSError], Exception]) -> None:
+    def __init__(
+        self, path: Path, report: Callable[[OSError], Exception], *, buffer_bytes: int = 4 << 20
+    ) -> None:
         super().__init__()
         self._report = report
+        self._buffer_bytes = buffer_bytes
         self._plain = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
         self._direct = _open_direct(path)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="etl-write")
         self._jobs: deque[Future[None]] = deque()
-        self._buffers = deque(np.frombuffer(mmap.mmap(-1, _BUFFER), np.uint8) for _ in range(_BUFFERS))
+        self._buffers = deque(np.frombuffer(mmap.mmap(-1, buffer_bytes), np.uint8) for _ in range(_BUFFERS))
         self._start = self._size = 0  # the first buffer holds so many bytes of the file from there on
         self._end = 0
 
@@ -60,7 +64,7 @@ class UncachedFile(io.RawIOBase):
         size = memoryview(data).nbytes
         left = np.frombuffer(data, np.uint8) if size else np.zeros(0, np.uint8)
         while len(left):
-            room = (-self._start % _PAGE or _BUFFER) - self._size
+            room = (-self._start % _PAGE or self._buffer_bytes) - self._size
             part, left = left[:room], left[room:]
             self._buffers[0][self._size : self._size + len(part)] = part
             self._size += len(part)
@@ -114,7 +118,7 @@ class UncachedFile(io.RawIOBase):
 
     def _put(self, data: memoryview, offset: int) -> None:
         written = 0
-        if self._direct and len(data) == _BUFFER:
+        if self._direct and len(data) == self._buffer_bytes:
             try:
                 written = os.pwrite(self._direct, data, offset)
             except OSError as error:

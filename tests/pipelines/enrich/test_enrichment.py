@@ -38,6 +38,7 @@ from etl.store.bursts import writing
 from etl.store.database import open_store, read_store
 from etl.store.songs import stored_sources
 from tests.support import spotify_server as server_module
+from tests.support.empty_store import empty_store
 from tests.support.spotify_server import SpotifyServer, name_of, seldom, serving, spotify_id, too_many
 from tests.support.spotify_songs import write_songs
 
@@ -84,7 +85,7 @@ class Project:
 
     def __init__(self, folder: Path, songs: int) -> None:
         self.folder = folder
-        self.database = folder / "music.duckdb"
+        self.database = empty_store(folder / "music.duckdb")
         self.source = write_songs(folder / "songs.csv", songs)
         self.output = folder / "data3.csv"
         self.build()

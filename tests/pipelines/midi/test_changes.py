@@ -143,5 +143,5 @@ def test_a_stop_while_the_workers_start_is_no_traceback(tmp_path: Path):
     time.sleep(0.15)
     os.killpg(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 130, said
     assert "Traceback" not in said

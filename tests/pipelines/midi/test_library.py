@@ -29,6 +29,7 @@ from etl.pipelines.midi.rename_journal import Undone, undo
 from etl.pipelines.midi.request import MidiRun, Stage
 from etl.pipelines.midi.run import run_midi
 from etl.runtime.errors import EtlError
+from tests.support.empty_store import empty_store
 from tests.support.midi_oracle import midi_bytes
 from tests.support.places import DATA, ROOT
 
@@ -60,7 +61,8 @@ def fill(folder: Path) -> None:
 
 def run(top: Path, *, stages=ALL, **options):
     """Run the pipeline over ``top/in``."""
-    return run_midi(MidiRun((top / "in",), top / "m.duckdb", top / "library", stages, workers=1, **options))
+    database = empty_store(top / "m.duckdb")
+    return run_midi(MidiRun((top / "in",), database, top / "library", stages, workers=1, **options))
 
 
 def in_place(top: Path, **options):

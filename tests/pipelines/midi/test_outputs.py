@@ -16,6 +16,7 @@ from etl.pipelines.midi.find import library_query
 from etl.pipelines.midi.request import MidiRun, Stage
 from etl.pipelines.midi.run import run_midi
 from etl.runtime.limits import Limits
+from tests.support.empty_store import empty_store
 from tests.support.midi_corpus import numbered
 from tests.support.midi_oracle import midi_bytes
 
@@ -26,7 +27,8 @@ SONG = midi_bytes([NOTE, [message.copy(channel=1) for message in NOTE]])
 
 def run(*sources: Path, top: Path, stages=ALL, **options):
     """Run the pipeline over sources into a library below ``top``."""
-    request = MidiRun(sources, top / "m.duckdb", top / "library", frozenset(stages), workers=1, **options)
+    database = empty_store(top / "m.duckdb")
+    request = MidiRun(sources, database, top / "library", frozenset(stages), workers=1, **options)
     return run_midi(request)
 
 

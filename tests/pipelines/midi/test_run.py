@@ -23,6 +23,7 @@ from etl.pipelines.midi.run import run_midi
 from etl.runtime.limits import Limits
 from etl.store.database import open_store
 from tests.support.archive_bombs import make_bombs, refused
+from tests.support.empty_store import empty_store
 from tests.support.midi_corpus import numbered
 from tests.support.midi_kills import compare, tables, tree
 from tests.support.midi_oracle import midi_bytes
@@ -48,7 +49,7 @@ def songs(count: int) -> list[bytes]:
 def run(top: Path, *, stages=ALL, source: Path | None = None, workers: int = 1, **options):
     """Run the pipeline over ``top/in``."""
     renderers = options.pop("renderers", ())
-    places = (source or top / "in",), top / "m.duckdb", top / "library"
+    places = (source or top / "in",), empty_store(top / "m.duckdb"), top / "library"
     return run_midi(MidiRun(*places, frozenset(stages), workers=workers, **options), renderers)
 
 

@@ -9,10 +9,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import given, settings, strategies as st
 
-from etl.runtime.disk import uncached as direct
 from etl.runtime.disk.uncached import UncachedFile
 from tests.support.places import ROOT
 
@@ -23,15 +21,19 @@ PAGE = 4096
 SIZES = (0, 1, 7, PAGE - 1, PAGE, PAGE + 1, 3 * PAGE, 10_000)
 
 
-@pytest.fixture
-def small_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Buffers of two pages, so that little is much."""
-    monkeypatch.setattr(direct, "_BUFFER", 2 * PAGE)
+def told(error: OSError) -> Exception:
+    """Make of an error what the tests expect."""
+    return RuntimeError(f"told: {error.strerror}")
 
 
 def opened(path: Path) -> UncachedFile:
-    """Open a file for the tests."""
-    return UncachedFile(path, lambda error: RuntimeError(f"told: {error.strerror}"))
+    """Open a file as the program does."""
+    return UncachedFile(path, told)
+
+
+def opened_small(path: Path) -> UncachedFile:
+    """Open a file with buffers of two pages, so that little is much."""
+    return UncachedFile(path, told, buffer_bytes=2 * PAGE)
 
 
 def pattern(size: int, start: int = 0) -> bytes:
@@ -39,14 +41,13 @@ def pattern(size: int, start: int = 0) -> bytes:
     return bytes((start + at) % 251 for at in range(size))
 
 
-@pytest.mark.usefixtures("small_buffers")
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.sampled_from(SIZES), max_size=8))
 def test_all_that_is_written_is_there_in_order(tmp_path_factory, sizes):
     """Pieces of any size, whole pages or not."""
     path = tmp_path_factory.mktemp("direct") / "a.bin"
     expected = b""
-    with opened(path) as file:
+    with opened_small(path) as file:
         for size in sizes:
             piece = pattern(size, len(expected))
             assert file.write(piece) == size
@@ -55,14 +56,13 @@ def test_all_that_is_written_is_there_in_order(tmp_path_factory, sizes):
     assert path.read_bytes() == expected
 
 
-@pytest.mark.usefixtures("small_buffers")
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 30_000), st.sampled_from(SIZES)), max_size=8))
 def test_seeks_write_over_what_was_there(tmp_path_factory, steps):
     """As a plain file in memory does; zip archives need it."""
     path = tmp_path_factory.mktemp("direct") / "a.bin"
     plain = io.BytesIO()
-    with opened(path) as file:
+    with opened_small(path) as file:
         for place, size in steps:
             for target in (file, plain):
                 target.seek(place)
@@ -92,7 +92,6 @@ def test_large_pieces_are_whole(tmp_path):
     assert path.read_bytes() == b"x" + piece
 
 
-@pytest.mark.usefixtures("small_buffers")
 def test_without_direct_writes_the_file_is_the_same(tmp_path, monkeypatch):
     """Where the system has none, where a file system has none, and where it refuses one."""
     expected = pattern(50_001)
@@ -107,10 +106,10 @@ def test_without_direct_writes_the_file_is_the_same(tmp_path, monkeypatch):
     refused: list[int] = []
     with monkeypatch.context() as patch:
         patch.setattr(os, "pwrite", refuse)
-        with opened(tmp_path / "a.bin") as file:
+        with opened_small(tmp_path / "a.bin") as file:
             file.write(expected)
     monkeypatch.delattr(os, "O_DIRECT", raising=False)
-    with opened(tmp_path / "b.bin") as file:
+    with opened_small(tmp_path / "b.bin") as file:
         file.write(expected)
     assert (tmp_path / "a.bin").read_bytes() == (tmp_path / "b.bin").read_bytes() == expected
 
