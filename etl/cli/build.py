@@ -24,6 +24,7 @@ from etl.cli.enrich import (
 )
 from etl.cli.options import AsJson, Database, Memory
 from etl.cli.output import show
+from etl.cli.targets import SONGS, check_name, is_standard_output
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
 from etl.runtime.work.cores import default_workers
@@ -93,9 +94,9 @@ def data3(
             help="Chordonomicon CSVs (also .gz, .zst, .bz2), Parquet files, or quoted globs of them."
         ),
     ] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The data3 CSV to write.")] = Path(
-        "data3.csv"
-    ),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The data3 CSV to write; `-` is standard output.")
+    ] = Path("data3.csv"),
     db: Database = None,
     no_db: Annotated[bool, typer.Option("--no-db", help="Write no store, only the files.")] = False,
     npz: Annotated[Path | None, typer.Option(help="Write matrices for machine learning as well.")] = None,
@@ -145,6 +146,9 @@ def data3(
     from etl.runtime.limits import LIMITS
     from etl.runtime.watch.renderers import renderers
 
+    check_name(output, ".csv", ways={**SONGS, ".npz": "--npz"})
+    check_name(npz, ".npz", ways={**SONGS, ".csv": "--output"})
+    aside = is_standard_output(output) or is_standard_output(npz)
     paths = expand(inputs or [])
     _check_options(
         has_input=bool(paths) or from_midi,
@@ -153,6 +157,7 @@ def data3(
         enrich=enrich,
         as_json=as_json,
         log_json=log_json,
+        aside=aside,
     )
     request = Data3Build(
         inputs=paths,
@@ -199,11 +204,18 @@ def data3(
     if log_json:
         typer.echo(told, err=True)
     else:
-        show(built, lambda _: told, as_json=as_json)
+        show(built, lambda _: told, as_json=as_json, aside=aside)
 
 
 def _check_options(
-    *, has_input: bool, has_store: bool, section_keys: bool, enrich: bool, as_json: bool, log_json: bool
+    *,
+    has_input: bool,
+    has_store: bool,
+    section_keys: bool,
+    enrich: bool,
+    as_json: bool,
+    log_json: bool,
+    aside: bool,
 ) -> None:
     """Refuse options that make no sense together.
 
@@ -220,6 +232,9 @@ def _check_options(
         hint = "Leave out --no-db or --section-keys."
     elif enrich and not has_store:
         problem, hint = "--enrich needs a store.", "Leave out --no-db."
+    elif aside and (enrich or log_json):
+        problem = f"{'--enrich writes the CSV twice' if enrich else '--log-json writes there as well'}."
+        hint = "Give the name of a file instead of standard output."
     elif as_json and log_json:
         problem, hint = "both --json and --log-json write to standard output.", "Choose one."
     if problem:

@@ -11,6 +11,7 @@ import typer
 
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
+from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
 from etl.runtime.watch.format import duration
@@ -65,6 +66,11 @@ def _command(name: str) -> Callable[..., None]:
         from etl.services import catalog
         from etl.services.settings import service_settings
 
+        check_name(output, ".csv")
+        if log_json and is_standard_output(output):
+            raise EtlError(
+                "--log-json writes to standard output as well.", "Give a file.", exit_code=ExitCode.USAGE
+            )
         database = database_path(db)
         preferred = parse_priority(priority)
         settings = service_settings(name)
@@ -93,7 +99,8 @@ def _command(name: str) -> Callable[..., None]:
         )
         result = run_enrichment(request, catalog.configured(name, settings), log_json=log_json)
         if not log_json:
-            show(result, lambda result: describe(result, output), as_json=as_json)
+            aside = is_standard_output(output)
+            show(result, lambda result: describe(result, output), as_json=as_json, aside=aside)
 
     return command
 

@@ -9,6 +9,7 @@ import typer
 
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
+from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
 
@@ -25,7 +26,7 @@ Inputs = Annotated[
     ),
 ]
 _SHARE_TOLERANCE = 0.02
-Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
+Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write; `-` is standard output.")]
 
 
 @app.command(epilog="Example: etl export data3 -o data3.csv")
@@ -36,8 +37,10 @@ def data3(
     from etl.pipelines.data3.export import SongExport, export_data3
     from etl.runtime.watch.renderers import renderers
 
+    check_name(output, ".csv")
     request = SongExport(path=output, database=database_path(db), inputs=tuple(inputs or ()))
-    show(export_data3(request, renderers(request.database)), _describe_file, as_json=as_json)
+    done = export_data3(request, renderers(request.database))
+    show(done, _describe_file, as_json=as_json, aside=is_standard_output(output))
 
 
 @app.command(epilog="Example: etl export npz -o data3.npz")
@@ -48,8 +51,10 @@ def npz(
     from etl.pipelines.data3.export import SongExport, export_npz
     from etl.runtime.watch.renderers import renderers
 
+    check_name(output, ".npz")
     request = SongExport(path=output, database=database_path(db), inputs=tuple(inputs or ()))
-    show(export_npz(request, renderers(request.database)), _describe_file, as_json=as_json)
+    done = export_npz(request, renderers(request.database))
+    show(done, _describe_file, as_json=as_json, aside=is_standard_output(output))
 
 
 @app.command(epilog="Example: etl export parquet -o songs.parquet")
@@ -63,8 +68,10 @@ def parquet(
     from etl.pipelines.data3.export import SongExport, export_parquet
     from etl.runtime.watch.renderers import renderers
 
+    check_name(output, ".parquet")
     request = SongExport(path=output, database=database_path(db), inputs=tuple(inputs or ()))
-    show(export_parquet(request, renderers(request.database)), _describe_file, as_json=as_json)
+    done = export_parquet(request, renderers(request.database))
+    show(done, _describe_file, as_json=as_json, aside=is_standard_output(output))
 
 
 @app.command(epilog="Example: etl export dataset songs-dataset --seed 1 --fractions 0.8,0.1,0.1")

@@ -11,6 +11,7 @@ import typer
 
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
+from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
 from etl.runtime.work.cores import default_workers
@@ -54,7 +55,9 @@ Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; defa
 Windowed = Annotated[
     bool, typer.Option("--windowed", help="Three windows of 30 s rather than all beats of the track.")
 ]
-Output = Annotated[Path, typer.Option("--output", "-o", help="The NPZ (or .parquet) to write.")]
+Output = Annotated[
+    Path, typer.Option("--output", "-o", help="The NPZ (or .parquet) to write; `-` is standard output.")
+]
 NormalizeBy = Annotated[Normalize, typer.Option("--normalize", help="How the columns are scaled.")]
 Stats = Annotated[bool, typer.Option("--stats", help="Print library statistics at the end.")]
 
@@ -138,7 +141,8 @@ def artifacts(
     from etl.pipelines.audio.artifacts import make_artifacts
 
     request = _artifacts(output, normalize, windowed=windowed, include=include, exclude=exclude, where=where)
-    show(make_artifacts(database_path(db), request), _artifacts_line, as_json=as_json)
+    made = make_artifacts(database_path(db), request)
+    show(made, _artifacts_line, as_json=as_json, aside=is_standard_output(output))
 
 
 @app.command(epilog="Example: etl library stats --db music.duckdb")
@@ -168,7 +172,9 @@ def plot(
     track: Annotated[str | None, typer.Argument(help="Title, path or track id.")] = None,
     overview: Annotated[bool, typer.Option("--overview", help="All tracks on a plane, by PCA.")] = False,
     color: Annotated[Color, typer.Option(help="What the colors of the overview stand for.")] = Color.KEY,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The PNG to write.")] = Path("plot.png"),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The PNG to write; `-` is standard output.")
+    ] = Path("plot.png"),
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
@@ -178,12 +184,13 @@ def plot(
 
     if (track is None) is not overview:
         raise EtlError("give a track, or --overview.", exit_code=ExitCode.USAGE)
+    check_name(output, ".png", ways={})
     database = database_path(db)
     if track is not None:
         picture = draw_track(database, track, output)
     else:
         picture = draw_overview(database, output, color=Coloring(color))
-    show(picture, lambda drawn: str(drawn.output), as_json=as_json)
+    show(picture, lambda drawn: str(drawn.output), as_json=as_json, aside=is_standard_output(output))
 
 
 @dataclass(frozen=True)
@@ -229,7 +236,12 @@ def _run(
         show(plan, lambda found: with_status(_plan_lines(found), found.status), as_json=options.as_json)
     else:
         result = run_library(database, request, renderers(database))
-        show(result, lambda done: with_status(_result_lines(done), done.status), as_json=options.as_json)
+        show(
+            result,
+            lambda done: with_status(_result_lines(done), done.status),
+            as_json=options.as_json,
+            aside=is_standard_output(output),
+        )
 
 
 def _parse_stages(text: str) -> tuple[LibraryStage, ...]:
@@ -258,6 +270,7 @@ def _artifacts(
     from etl.exports.sonic import Normalization
     from etl.pipelines.audio.artifacts import ArtifactsRequest
 
+    check_name(output, ".npz", ".parquet", ways={})
     return ArtifactsRequest(
         output, Normalization(normalize), _mode(windowed=windowed), include, exclude, where
     )

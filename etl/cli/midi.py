@@ -12,6 +12,7 @@ import typer
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
 from etl.cli.tables import one_line
+from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
 from etl.runtime.work.cores import default_workers
@@ -235,6 +236,9 @@ def export(
             "Pass --export-to DIR, --npz FILE or --parquet FILE.",
             exit_code=ExitCode.USAGE,
         )
+    ways = {".npz": "--npz", ".parquet": "--parquet"}
+    check_name(npz, ".npz", ways=ways)
+    check_name(parquet, ".parquet", ways=ways)
     done = export_midi(
         database_path(db),
         library,
@@ -245,7 +249,8 @@ def export(
         dry_run=dry_run,
         renderers=renderers(),
     )
-    show(done, lambda done: _exported(done, dry_run=dry_run), as_json=as_json)
+    aside = is_standard_output(npz) or is_standard_output(parquet)
+    show(done, lambda done: _exported(done, dry_run=dry_run), as_json=as_json, aside=aside)
 
 
 @app.command(epilog="Example: etl midi find --bpm 118-124 --key Am --category bass --tag house")

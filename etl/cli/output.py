@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
-def show(result: Result, text: Callable[[Result], str], *, as_json: bool) -> None:
+def show(result: Result, text: Callable[[Result], str], *, as_json: bool, aside: bool = False) -> None:
     """Print a result on standard output.
 
     Parameters
@@ -34,8 +34,10 @@ def show(result: Result, text: Callable[[Result], str], *, as_json: bool) -> Non
         Words the result for people.
     as_json
         Print JSON instead.
+    aside
+        Print on standard error: a file goes to standard output.
     """
-    typer.echo(json_document(result).encode() if as_json else text(result))
+    typer.echo(json_document(result).encode() if as_json else text(result), err=aside)
 
 
 def json_document(result: object) -> str:

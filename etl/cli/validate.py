@@ -9,6 +9,7 @@ import typer
 
 from etl.cli.options import AsJson
 from etl.cli.output import show
+from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.work.cores import default_workers
 
@@ -40,8 +41,9 @@ def validate(
 
     table = _schema(schema)
     rejects_file = rejects or file.with_name(f"{file.name}.rejects.csv")
+    check_name(rejects_file, ".csv", ways={})
     report = check(file, table, rejects_file, workers=workers or default_workers(), renderers=renderers())
-    show(report, _describe, as_json=as_json)
+    show(report, _describe, as_json=as_json, aside=is_standard_output(rejects_file))
     if report.bad:
         raise typer.Exit(ExitCode.FAILURE)
 

@@ -111,7 +111,7 @@ def write_artifacts(tracks: pl.DataFrame, request: ArtifactsRequest) -> Artifact
         exclude=request.exclude,
         manifest=manifest,
     )
-    if request.output.suffix == ".parquet":
+    if request.output.suffix.lower() == ".parquet":
         artifacts.write_parquet(request.output)
     else:
         artifacts.write_npz(request.output)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from etl.chords.analysis import ANALYSIS_VERSION
 from etl.chords.keys import KEY_VERSIONS, KeyMethod
@@ -11,14 +11,12 @@ from etl.chords.romantext import RomanStyle
 from etl.chords.section_keys import SECTION_KEYS_VERSION
 from etl.exports.data3 import SOURCE_COLUMNS
 from etl.pipelines.data3.midi_songs import midi_source
+from etl.runtime.disk.targets import is_stream
 from etl.runtime.limits import LIMITS, Limits
 from etl.runtime.rejects import check_rejects_file
 from etl.runtime.work.cores import default_workers
 from etl.sources.chords.files import Source, open_source
 from etl.store.kept_files import check_outputs
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -81,8 +79,9 @@ class Data3Build:
 
     @property
     def rejects_file(self) -> Path:
-        """Where refused rows go if there is no store."""
-        return self.output.with_suffix(".rejects.csv")
+        """Where refused rows go if there is no store: beside the CSV, in the current folder beside a pipe."""
+        beside = Path("data3.csv") if is_stream(self.output) else self.output
+        return beside.with_suffix(".rejects.csv")
 
     @property
     def targets(self) -> tuple[Path, ...]:
