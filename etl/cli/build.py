@@ -147,8 +147,7 @@ def data3(
     from etl.runtime.watch.renderers import renderers
 
     check_name(output, ".csv", ways={**SONGS, ".npz": "--npz"})
-    if npz:
-        check_name(npz, ".npz", ways={**SONGS, ".csv": "--output"})
+    check_name(npz, ".npz", ways={**SONGS, ".csv": "--output"})
     aside = is_standard_output(output) or is_standard_output(npz)
     paths = expand(inputs or [])
     _check_options(

@@ -65,8 +65,7 @@ def _command(name: str) -> Callable[..., None]:
         from etl.services import catalog
         from etl.services.settings import service_settings
 
-        if output:
-            check_name(output, ".csv")
+        check_name(output, ".csv")
         if log_json and is_standard_output(output):
             raise EtlError(
                 "--log-json writes to standard output as well.", "Give a file.", exit_code=ExitCode.USAGE

@@ -237,10 +237,8 @@ def export(
             exit_code=ExitCode.USAGE,
         )
     ways = {".npz": "--npz", ".parquet": "--parquet"}
-    if npz:
-        check_name(npz, ".npz", ways=ways)
-    if parquet:
-        check_name(parquet, ".parquet", ways=ways)
+    check_name(npz, ".npz", ways=ways)
+    check_name(parquet, ".parquet", ways=ways)
     done = export_midi(
         database_path(db),
         library,

@@ -30,13 +30,13 @@ SONGS: Final[Mapping[str, str]] = MappingProxyType(
 _BINARY: Final = {".npz", ".parquet", ".png"}
 
 
-def check_name(target: Path, *endings: str, ways: Mapping[str, str] = SONGS) -> None:
+def check_name(target: Path | None, *endings: str, ways: Mapping[str, str] = SONGS) -> None:
     """Refuse a name that promises another format than what is written, and binary files for a terminal.
 
     Parameters
     ----------
     target
-        Where to write.
+        Where to write; None for what is not wanted.
     endings
         Of the formats that can be written there.
     ways
@@ -49,6 +49,8 @@ def check_name(target: Path, *endings: str, ways: Mapping[str, str] = SONGS) -> 
     """
     from etl.runtime.disk.targets import is_stream
 
+    if target is None:
+        return
     written = " or ".join(_FORMATS[ending] for ending in endings)
     if is_standard_output(target) and set(endings) <= _BINARY and sys.stdout.isatty():
         raise EtlError(

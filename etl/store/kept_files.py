@@ -39,13 +39,28 @@ def check_outputs(
         If an output is one of these, by whatever path.
     """
     wanted = [output for output in outputs if output is not None]
-    read = list(inputs)
-    if database is not None:
-        check_distinct([database], read)
-    check_distinct(wanted, [*read, *(_files_of(database) if database else ())])
+    check_distinct(wanted, [*inputs, *(_files_of(database) if database else ())])
     for output in wanted:
+        if database is not None and journal_path(database) in output.resolve().parents:
+            raise EtlError(
+                f"{output} is in the journal of a store.", "Choose another output.", exit_code=ExitCode.USAGE
+            )
         if _is_database(output):
             raise EtlError(f"{output} is a store.", "Choose another output.", exit_code=ExitCode.USAGE)
+
+
+def check_set_aside(folder: Path, *, inputs: Iterable[Path] = (), database: Path) -> None:
+    """Refuse to put another folder in the place of one that holds an input or the store.
+
+    Raises
+    ------
+    EtlError
+        If it does.
+    """
+    whole = folder.resolve()
+    for path in (*inputs, database):
+        if whole in path.resolve().parents:
+            raise EtlError(f"{folder} holds {path}.", "Choose another folder.", exit_code=ExitCode.USAGE)
 
 
 def check_known(connection: duckdb.DuckDBPyConnection, outputs: Iterable[Path | None]) -> None:

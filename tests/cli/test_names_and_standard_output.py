@@ -1,4 +1,4 @@
-"""The name of an output promises its format, and `-` is standard output, for every command that writes a file."""
+"""For every command that writes a file, its name promises its format, and `-` is standard output."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_standard_output_may_be_a_file_with_something_in_it(folder, tmp_path):
     assert target.read_bytes() == b"before\n" + (folder / "data3.csv").read_bytes()
 
 
-def test_rejects_beside_standard_output_go_to_the_current_folder(folder, tmp_path):
+def test_rejects_beside_standard_output_go_to_the_current_folder(tmp_path):
     """There is nothing beside a pipe."""
     (tmp_path / "songs.csv").write_text(f"{SONGS}broken\n", encoding="utf-8")
     run(tmp_path, "build", "data3", "songs.csv", "-o", "-", "--no-db")

@@ -20,28 +20,28 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 REASONS = (
-    r" (is|is in what is|holds what is) (an input or a store|a source of the store)\."
-    r"| is a store\.| would be written twice\."
+    r" is (an input or a store|a source of the store|a store|in the journal of a store)\."
+    r"| would be written twice\.| holds "
 )
 SONGS = ",".join(SOURCE_COLUMNS) + "\na,C F G C,,,,,,,,\nb,G D Emin C,,,,,,,,\n"
 
 COMMANDS: dict[str, list[str]] = {
-    "build": ["build", "data3", "songs.csv", "-o", "TARGET", "--db", "s.duckdb"],
-    "build --npz": ["build", "data3", "songs.csv", "-o", "new.csv", "--npz", "TARGET", "--db", "s.duckdb"],
-    "build --no-db": ["build", "data3", "songs.csv", "-o", "TARGET", "--no-db"],
-    "build --dry-run": ["build", "data3", "songs.csv", "-o", "TARGET", "--db", "s.duckdb", "--dry-run"],
-    "export data3": ["export", "data3", "-o", "TARGET", "--db", "s.duckdb"],
-    "export npz": ["export", "npz", "-o", "TARGET", "--db", "s.duckdb"],
-    "export parquet": ["export", "parquet", "-o", "TARGET", "--db", "s.duckdb"],
-    "query": ["query", "SELECT 1", "--format", "csv", "-o", "TARGET", "--db", "s.duckdb"],
-    "query, as a table": ["query", "SELECT 1", "--format", "table", "-o", "TARGET", "--db", "s.duckdb"],
-    "validate": ["validate", "songs.csv", "-s", "chordonomicon", "--rejects", "TARGET"],
-    "midi export --npz": ["midi", "export", "--npz", "TARGET", "--db", "s.duckdb"],
-    "midi export --parquet": ["midi", "export", "--parquet", "TARGET", "--db", "s.duckdb"],
-    "library artifacts": ["library", "artifacts", "-o", "TARGET", "--db", "s.duckdb"],
-    "library run": ["library", "run", "-o", "TARGET", "--db", "s.duckdb"],
-    "library plot": ["library", "plot", "--overview", "-o", "TARGET", "--db", "s.duckdb"],
-    "enrich": ["enrich", "spotify", "-o", "TARGET", "--db", "s.duckdb"],
+    "build": ["build", "data3", "songs.dat", "-o", "TARGET", "--db", "s.etl"],
+    "build --npz": ["build", "data3", "songs.dat", "-o", "new.csv", "--npz", "TARGET", "--db", "s.etl"],
+    "build --no-db": ["build", "data3", "songs.dat", "-o", "TARGET", "--no-db"],
+    "build --dry-run": ["build", "data3", "songs.dat", "-o", "TARGET", "--db", "s.etl", "--dry-run"],
+    "export data3": ["export", "data3", "-o", "TARGET", "--db", "s.etl"],
+    "export npz": ["export", "npz", "-o", "TARGET", "--db", "s.etl"],
+    "export parquet": ["export", "parquet", "-o", "TARGET", "--db", "s.etl"],
+    "query": ["query", "SELECT 1", "--format", "csv", "-o", "TARGET", "--db", "s.etl"],
+    "query, as a table": ["query", "SELECT 1", "--format", "table", "-o", "TARGET", "--db", "s.etl"],
+    "validate": ["validate", "songs.dat", "-s", "chordonomicon", "--rejects", "TARGET"],
+    "midi export --npz": ["midi", "export", "--npz", "TARGET", "--db", "s.etl"],
+    "midi export --parquet": ["midi", "export", "--parquet", "TARGET", "--db", "s.etl"],
+    "library artifacts": ["library", "artifacts", "-o", "TARGET", "--db", "s.etl"],
+    "library run": ["library", "run", "-o", "TARGET", "--db", "s.etl"],
+    "library plot": ["library", "plot", "--overview", "-o", "TARGET", "--db", "s.etl"],
+    "enrich": ["enrich", "spotify", "-o", "TARGET", "--db", "s.etl"],
 }
 """Every command that writes a file where it is told; they run in the folder of `place`."""
 
@@ -53,9 +53,9 @@ STORE_STAYS_SHUT = {*WITHOUT_STORE, "build --dry-run"}
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build a store that knows a chord source, a recording and a MIDI file."""
     folder = tmp_path_factory.mktemp("made")
-    (folder / "songs.csv").write_text(SONGS, encoding="utf-8")
-    arguments = ["build", "data3", str(folder / "songs.csv"), "-o", str(folder / "data3.csv")]
-    result = CliRunner().invoke(app, [*arguments, "--db", str(folder / "s.duckdb")])
+    (folder / "songs.dat").write_text(SONGS, encoding="utf-8")
+    arguments = ["build", "data3", str(folder / "songs.dat"), "-o", str(folder / "data3.csv")]
+    result = CliRunner().invoke(app, [*arguments, "--db", str(folder / "s.etl")])
     assert result.exit_code == 0, result.output
     return folder
 
@@ -64,17 +64,17 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def place(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Copy what was made to a folder of its own, and work there."""
     shutil.copytree(made, tmp_path, dirs_exist_ok=True)
-    for name in ("known.csv", "known.flac", "known.mid", "known.zip"):
+    for name in ("known.dat", "known.flac", "known.mid", "known.tar"):
         (tmp_path / name).write_text(f"the user's {name}\n")
-    with duckdb.connect(tmp_path / "s.duckdb") as connection:
-        connection.execute("UPDATE sources SET path = ?", [str(tmp_path / "known.csv")])
-        connection.execute("UPDATE ledger SET item = ?", [str(tmp_path / "known.csv")])
+    with duckdb.connect(tmp_path / "s.etl") as connection:
+        connection.execute("UPDATE sources SET path = ?", [str(tmp_path / "known.dat")])
+        connection.execute("UPDATE ledger SET item = ?", [str(tmp_path / "known.dat")])
         connection.execute(
             "INSERT INTO files BY NAME SELECT ? AS path, repeat('0', 32) AS track_id, 1 AS size_bytes, "
             "1 AS mtime_ns, now() AS first_seen",
             [str(tmp_path / "known.flac")],
         )
-        for name, location in (("known.mid", str(tmp_path / "known.mid")), ("known.zip!a.mid", None)):
+        for name, location in (("known.mid", str(tmp_path / "known.mid")), ("known.tar!a.mid", None)):
             connection.execute(
                 "INSERT INTO midi_paths BY NAME SELECT ? AS path, ? AS location, 1 AS size_bytes, "
                 "1 AS mtime_ns, 'x' AS sha256, 1 AS first_run, 1 AS last_run",
@@ -89,60 +89,60 @@ def place(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def link(place: Path) -> str:
     """Link to the store."""
-    (place / "link.csv").symlink_to(place / "s.duckdb")
-    return "link.csv"
+    (place / "link.dat").symlink_to(place / "s.etl")
+    return "link.dat"
 
 
 def hard_link(place: Path) -> str:
     """Give the store a second name."""
-    (place / "twin.csv").hardlink_to(place / "s.duckdb")
-    return "twin.csv"
+    (place / "twin.dat").hardlink_to(place / "s.etl")
+    return "twin.dat"
 
 
 def known_link(place: Path) -> str:
     """Give a known source a second name."""
-    (place / "second.csv").hardlink_to(place / "known.csv")
-    return "second.csv"
+    (place / "second.dat").hardlink_to(place / "known.dat")
+    return "second.dat"
 
 
 def other_case(place: Path) -> str:
     """Spell the store in other letters, where the system takes that for the same file."""
-    return "S.DUCKDB" if (place / "S.DUCKDB").exists() else "s.duckdb"
+    return "S.ETL" if (place / "S.ETL").exists() else "s.etl"
 
 
 def input_link(place: Path) -> str:
     """Link to the input."""
-    (place / "link.csv").symlink_to(place / "songs.csv")
-    return "link.csv"
+    (place / "link.dat").symlink_to(place / "songs.dat")
+    return "link.dat"
 
 
 def in_journal(place: Path) -> str:
     """Name a file in the journal."""
-    (place / "s.duckdb.journal").mkdir()
-    return "s.duckdb.journal/x.csv"
+    (place / "s.etl.journal").mkdir()
+    return "s.etl.journal/x.dat"
 
 
 STORES: dict[str, str | Callable[[Path], str]] = {
-    "the store": "s.duckdb",
-    "the store by its whole path": lambda place: str(place / "s.duckdb"),
-    "the store by a detour": "../{folder}/s.duckdb",
+    "the store": "s.etl",
+    "the store by its whole path": lambda place: str(place / "s.etl"),
+    "the store by a detour": "../{folder}/s.etl",
     "the store in other letters": other_case,
     "a link to the store": link,
     "a hard link to the store": hard_link,
 }
 BESIDE: dict[str, str | Callable[[Path], str]] = {
-    "the write-ahead log": "s.duckdb.wal",
-    "the lock": "s.duckdb.lock",
-    "the log": "s.duckdb.log",
-    "the journal": "s.duckdb.journal",
+    "the write-ahead log": "s.etl.wal",
+    "the lock": "s.etl.lock",
+    "the log": "s.etl.log",
+    "the journal": "s.etl.journal",
     "a file in the journal": in_journal,
 }
 KNOWN: dict[str, str | Callable[[Path], str]] = {
-    "a known source": "known.csv",
+    "a known source": "known.dat",
     "a hard link to a known source": known_link,
     "a known recording": "known.flac",
     "a known MIDI file": "known.mid",
-    "a known archive": "known.zip",
+    "a known archive": "known.tar",
 }
 
 
@@ -162,9 +162,9 @@ def contents(place: Path) -> dict[str, str]:
         str(path): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(place.rglob("*"))
         if path.is_file()
-        and not path.name.startswith(("s.duckdb", "limits"))
-        and not path.samefile(place / "s.duckdb")
-    } | {"store": str((place / "s.duckdb").read_bytes()[8:12])}
+        and not path.name.startswith(("s.etl", "limits"))
+        and not path.samefile(place / "s.etl")
+    } | {"store": str((place / "s.etl").read_bytes()[8:12])}
 
 
 def assert_refused(result: Any) -> None:
@@ -188,7 +188,7 @@ def test_stores_and_known_sources_stay(place, command):
         assert ("is a source of the store" in str(result.exception)) == (what in KNOWN), what
 
 
-@pytest.mark.parametrize("target", ["songs.csv", "./songs.csv", input_link])
+@pytest.mark.parametrize("target", ["songs.dat", "./songs.dat", input_link])
 @pytest.mark.parametrize("command", ["build", "build --npz", "build --no-db", "build --dry-run", "validate"])
 def test_inputs_stay(place, command, target):
     """By whatever name."""
@@ -198,21 +198,21 @@ def test_inputs_stay(place, command, target):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["build", "data3", "songs.csv", "-o", "x", "--npz", "x", "--db", "s.duckdb"],
-        ["build", "data3", "songs.csv", "-o", "x", "--npz", "./X", "--db", "s.duckdb"],
-        ["build", "data3", "songs.csv", "-o", "-", "--npz", "-", "--db", "s.duckdb"],
-        ["build", "data3", "songs.csv", "-o", "x.csv", "--npz", "x.rejects.csv", "--no-db"],
-        ["build", "data3", "songs.csv", "-o", "x.csv", "--db", "songs.csv"],
-        ["build", "data3", "songs.csv", "-o", "x.csv", "--db", "x.csv"],
-        ["midi", "export", "--npz", "x", "--parquet", "x", "--db", "s.duckdb"],
-        ["export", "data3", "--input", "known.csv", "-o", "known.csv", "--db", "s.duckdb"],
-        ["validate", "songs.csv", "-s", "own.json", "--rejects", "own.json"],
-        ["export", "dataset", ".", "--force", "--db", "s.duckdb"],
+        ["build", "data3", "songs.dat", "-o", "x", "--npz", "x", "--db", "s.etl"],
+        ["build", "data3", "songs.dat", "-o", "x", "--npz", "./X", "--db", "s.etl"],
+        ["build", "data3", "songs.dat", "-o", "-", "--npz", "-", "--db", "s.etl"],
+        ["build", "data3", "songs.dat", "-o", "x.csv", "--db", "songs.dat"],
+        ["build", "data3", "songs.dat", "-o", "x.csv", "--db", "x.csv"],
+        ["midi", "export", "--npz", "x", "--parquet", "x", "--db", "s.etl"],
+        ["export", "data3", "--input", "known.dat", "-o", "known.dat", "--db", "s.etl"],
+        ["validate", "songs.dat", "-s", "own.json", "--rejects", "own.dat"],
+        ["export", "dataset", ".", "--force", "--db", "s.etl"],
     ],
 )
 def test_two_things_never_go_to_one_file(place, arguments):
     """One path twice, also in other letters; a store and an output; a schema; the folder of a store."""
     (place / "own.json").write_text('{"fields": [{"name": "id", "type": "string", "description": "x"}]}')
+    (place / "own.dat").symlink_to(place / "own.json")
     before = contents(place)
     assert_refused(CliRunner().invoke(app, arguments, standalone_mode=False))
     assert contents(place) == before
@@ -222,10 +222,10 @@ def test_two_things_never_go_to_one_file(place, arguments):
 @pytest.mark.parametrize("lines", ["", "broken\n"])
 def test_a_file_that_is_not_of_rejects_stays(place, content, lines):
     """Where refused rows would go, the user's own file is neither replaced nor removed."""
-    (place / "songs.csv").write_text(SONGS + lines, encoding="utf-8")
+    (place / "songs.dat").write_text(SONGS + lines, encoding="utf-8")
     for arguments, name in (
-        (["build", "data3", "songs.csv", "-o", "out.csv", "--no-db"], "out.rejects.csv"),
-        (["validate", "songs.csv", "-s", "chordonomicon"], "songs.csv.rejects.csv"),
+        (["build", "data3", "songs.dat", "-o", "out.csv", "--no-db"], "out.rejects.csv"),
+        (["validate", "songs.dat", "-s", "chordonomicon"], "songs.dat.rejects.csv"),
     ):
         (place / name).write_text(content, encoding="utf-8")
         result = CliRunner().invoke(app, arguments, standalone_mode=False)
@@ -238,13 +238,13 @@ def test_a_file_that_is_not_of_rejects_stays(place, content, lines):
 def test_a_clean_run_removes_the_rejects_of_the_former_one(place):
     """What a run with refused rows has left is gone after one without."""
     for arguments, name in (
-        (["build", "data3", "songs.csv", "-o", "out.csv", "--no-db"], "out.rejects.csv"),
-        (["validate", "songs.csv", "-s", "chordonomicon"], "songs.csv.rejects.csv"),
+        (["build", "data3", "songs.dat", "-o", "out.csv", "--no-db"], "out.rejects.csv"),
+        (["validate", "songs.dat", "-s", "chordonomicon"], "songs.dat.rejects.csv"),
     ):
-        (place / "songs.csv").write_text(f"{SONGS}broken\n", encoding="utf-8")
+        (place / "songs.dat").write_text(f"{SONGS}broken\n", encoding="utf-8")
         CliRunner().invoke(app, arguments, standalone_mode=False)
         assert "broken" in (place / name).read_text(encoding="utf-8")
-        (place / "songs.csv").write_text(SONGS, encoding="utf-8")
+        (place / "songs.dat").write_text(SONGS, encoding="utf-8")
         result = CliRunner().invoke(app, arguments, standalone_mode=False)
         assert result.exception is None
         assert not (place / name).exists()

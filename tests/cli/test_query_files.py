@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-import duckdb
 import polars as pl
 import pytest
 
@@ -135,35 +133,3 @@ def test_a_console_that_lacks_a_character_gets_an_escape(store, encoding):
     done = query(store, "SELECT 'I△7' AS numeral", PYTHONIOENCODING=encoding)
     assert done.returncode == 0, done.stderr
     assert ("I△7" if encoding == "utf-8" else "I\\u25b37").encode() in done.stdout
-
-
-@pytest.mark.parametrize("kind", ["cut short", "changed bytes"])
-def test_damage_is_told_as_such_by_every_command_that_meets_it(store, tmp_path, kind):
-    """Never as a lock, though the folder's name has one in it, and never as a traceback."""
-    folder = tmp_path / "o'clock lock"
-    folder.mkdir()
-    damaged = folder / "s.duckdb"
-    with duckdb.connect(store) as connection:
-        connection.execute(
-            "INSERT INTO sections BY NAME "
-            "SELECT range AS section_id, md5(range::VARCHAR) AS tag, tag AS name, 1 AS number "
-            "FROM range(200000)"
-        )
-    content = bytearray(store.read_bytes())
-    if kind == "cut short":
-        del content[len(content) // 10 :]
-    else:
-        content[len(content) // 10 : len(content) // 2 : 1000] = bytes(
-            len(content[len(content) // 10 : len(content) // 2 : 1000])
-        )
-    damaged.write_bytes(content)
-    for arguments in (("db", "check"), ("query", "SELECT max(tag) FROM sections"), ("db", "info")):
-        done = subprocess.run(
-            [sys.executable, "-m", "etl", *arguments, "--db", damaged],
-            capture_output=True, text=True, check=False, env=environment(), cwd=tmp_path,
-        )  # fmt: skip
-        if arguments != ("db", "info"):
-            assert done.returncode == 65, done.stderr
-            assert "is damaged (checksum)" in done.stderr
-        assert "Traceback" not in done.stderr
-        assert "locked" not in done.stderr

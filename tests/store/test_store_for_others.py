@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 
 import duckdb
 import pytest
@@ -64,3 +66,33 @@ def test_clients_of_duckdb_1_2_can_read_it(path):
             "SELECT tags FROM duckdb_databases() WHERE database_name = 's'"
         ).fetchall()
     assert str(tags["storage_version"]).startswith("v1.2.0")
+
+
+READ_ALL = """
+import duckdb, sys
+connection = duckdb.connect(sys.argv[1], read_only=True)
+print(duckdb.__version__.rsplit(".", 1)[0])
+for (table,) in connection.execute("SELECT table_name FROM duckdb_tables() ORDER BY ALL").fetchall():
+    print(table, *connection.execute(f"SELECT count(*), count(hash(r)) FROM {table} AS r").fetchall()[0])
+for (view,) in connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall():
+    connection.execute(f"SELECT count(hash(r)) FROM {view} AS r").fetchall()
+"""
+
+
+def test_an_old_client_reads_every_table_and_view(chords):
+    """A Python with DuckDB 1.2 (ETL_OLD_DUCKDB) counts the same rows, and can read all values."""
+    python = os.environ.get("ETL_OLD_DUCKDB")
+    if not python:
+        pytest.skip("ETL_OLD_DUCKDB does not name a Python that has duckdb==1.2.2")
+    songs = [chords.row(number, "<verse_1> C F G Amin xx") for number in range(3000)]
+    chords.build(chords.file("in.csv", *songs), database=chords.database, section_keys=True)
+    command = [python, "-c", READ_ALL, str(chords.database)]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    assert said[0] == "1.2"
+    with duckdb.connect(chords.database, read_only=True) as connection:
+        tables = connection.execute("SELECT table_name FROM duckdb_tables() ORDER BY ALL").fetchall()
+        rows = {
+            table: connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0] for (table,) in tables
+        }
+    assert said[1:] == [f"{table} {number} {number}" for table, number in rows.items()]
+    assert rows["song_harmony"] == 3000

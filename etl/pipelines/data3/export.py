@@ -24,7 +24,7 @@ from etl.runtime.disk.targets import check_writable
 from etl.runtime.limits import LIMITS, Limits
 from etl.runtime.watch.progress import Stage, Watch
 from etl.store.database import read_store
-from etl.store.kept_files import check_known, check_outputs
+from etl.store.kept_files import check_known, check_outputs, check_set_aside
 from etl.store.lexicon import stored_chords, stored_numerals, stored_sections
 from etl.store.songs import build_versions, source_names, stored_counts, stored_songs, stored_sources
 from etl.store.spotify import known_names
@@ -146,6 +146,8 @@ def songs_read(
         The store, the sources whose songs are wanted, and a watch with the stage :data:`STAGE`.
     """
     check_outputs([target], inputs=request.inputs, database=request.database)
+    if target.is_dir():
+        check_set_aside(target, inputs=request.inputs, database=request.database)
     with Watch(title, [STAGE], renderers) as watch:
         watch.waiting_for(f"the store {request.database}")
         with read_store(request.database, limits=request.limits) as connection:

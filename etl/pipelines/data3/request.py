@@ -11,7 +11,7 @@ from etl.chords.romantext import RomanStyle
 from etl.chords.section_keys import SECTION_KEYS_VERSION
 from etl.exports.data3 import SOURCE_COLUMNS
 from etl.pipelines.data3.midi_songs import midi_source
-from etl.runtime.disk.targets import is_stream
+from etl.runtime.disk.targets import check_distinct, is_stream
 from etl.runtime.limits import LIMITS, Limits
 from etl.runtime.rejects import check_rejects_file
 from etl.runtime.work.cores import default_workers
@@ -113,7 +113,9 @@ class Data3Build:
             If an output is one of these.
         """
         rejects = None if self.database else self.rejects_file
-        inputs = self.inputs if self.midi in {None, self.database} else (*self.inputs, self.midi)
+        if self.database:
+            check_distinct([self.database], self.inputs)
+        inputs = self.inputs if self.midi is None else (*self.inputs, self.midi)
         check_outputs([*self.targets, rejects], inputs=inputs, database=self.database)
         if rejects:
             check_rejects_file(rejects)

@@ -72,30 +72,20 @@ def check_distinct(
     outputs
         What will be written.
     kept
-        Files and folders that must stay as they are.
+        Files that must stay as they are.
     what
         What is said of those.
 
     Raises
     ------
     EtlError
-        If an output is one of them, is in one of them or holds one, or if it is another output.
+        If an output is one of them, or another output.
     """
-    stay = list(kept)
-    taken = {_identity(path): what for path in stay}
+    taken = {_identity(path): what for path in kept}
     for output in outputs:
         if is_stream(output) and output != STANDARD_OUTPUT:
             continue
-        reason = taken.get(_identity(output))
-        if not reason and any(_identity(folder) in taken for folder in output.resolve().parents):
-            reason = f"is in what {what}"
-        if (
-            not reason
-            and output.is_dir()
-            and any(output.resolve() in path.resolve().parents for path in stay)
-        ):
-            reason = f"holds what {what}"
-        if reason:
+        if reason := taken.get(_identity(output)):
             raise EtlError(f"{output} {reason}.", "Choose another output.", exit_code=ExitCode.USAGE)
         taken[_identity(output)] = "would be written twice"
 
