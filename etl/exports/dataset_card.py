@@ -185,8 +185,8 @@ Left out: {_left_out(facts)}.
 ## Leakage
 
 No artist is in two splits, no recording, no title of an artist, no chord progression, neither as it stands
-nor transposed, and no near version of one that was found. Songs that share one of these, directly or through other songs,
-form a `group`, and a group lies in one split. There are {facts.groups:,} groups; the largest has
+nor transposed, and no near version of one that was found. Songs that share one of these, directly or through
+other songs, form a `group`, and a group lies in one split. There are {facts.groups:,} groups; the largest has
 {facts.largest_group:,} songs, {facts.largest_group / facts.total:.1%} of all.
 
 | linked by | songs | shared values | largest | left out |
