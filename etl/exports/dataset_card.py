@@ -184,9 +184,9 @@ Left out: {_left_out(facts)}.
 
 ## Leakage
 
-No artist is in two splits, no recording, no title of an artist, and no chord progression, neither as it
-stands nor transposed nor in a near version. Songs that share one of these, directly or through other songs,
-form a `group`, and a group lies in one split. There are {facts.groups:,} groups; the largest has
+No artist is in two splits, no recording, no title of an artist, no chord progression, neither as it stands
+nor transposed, and no near version of one that was found. Songs that share one of these, directly or through
+other songs, form a `group`, and a group lies in one split. There are {facts.groups:,} groups; the largest has
 {facts.largest_group:,} songs, {facts.largest_group / facts.total:.1%} of all.
 
 | linked by | songs | shared values | largest | left out |
@@ -247,7 +247,7 @@ def croissant(facts: Facts, sha256: Mapping[str, str]) -> dict[str, Any]:
         "name": facts.name,
         "description": (
             f"{facts.total:,} chord songs with keys and Roman numerals; no artist, recording or progression "
-            "is in two splits, nor a near version of one."
+            "is in two splits, and near versions of a song are kept together."
         ),
         "license": _LICENCE,
         "datePublished": facts.day,

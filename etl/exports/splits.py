@@ -192,7 +192,8 @@ def assign_splits(
     """Assign whole groups to splits, near the fractions within each stratum.
 
     The groups of a stratum (that of most of a group's songs) are put in order of rank; validation and test
-    are cut off its front, and train is the rest. A group too large for the smaller splits goes to train.
+    are cut off its front, and train is the rest. A group of more than half of the smaller split comes last,
+    and one that is larger than it goes to train.
     Songs that are added later move only groups that are near a cut, or that they join.
 
     Parameters
@@ -217,15 +218,16 @@ def assign_splits(
     sizes = np.bincount(groups)
     home = _home_stratum(groups, strata)
     songs = np.bincount(home, sizes)
-    is_large = sizes > np.maximum(1, smallest * songs[home])
+    share = smallest * songs[home]
+    tier = (sizes > np.maximum(1, 0.5 * share)).astype(np.int8) + (sizes > np.maximum(1, share))
     rank = np.full(len(sizes), np.iinfo(np.uint64).max)
     np.minimum.at(rank, groups, ranks)
-    order = np.lexsort((rank, is_large, home))
+    order = np.lexsort((rank, tier, home))
 
     ends = np.cumsum(sizes[order])
     starts_of_strata = np.concatenate(([0], np.cumsum(songs)))[home[order]]
     middles = ends - sizes[order] / 2 - starts_of_strata
-    free = np.bincount(home, np.where(is_large, 0, sizes))
+    free = np.bincount(home, np.where(tier == 2, 0, sizes))
     scale = np.minimum(1.0, free / np.maximum((validation + test) * songs, 1e-9))
     room = (songs * scale)[home[order]]
     split = np.zeros(len(sizes), np.int8)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import numpy as np
@@ -12,8 +13,9 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
+import etl
 from etl.exports.data3 import COLUMNS
-from tests.support.command_line import run_etl
+from tests.support.command_line import ROOT, run_etl
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,18 +108,48 @@ def test_unknown_input_is_refused(built, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("reader", ["polars", "pandas", "duckdb"])
-def test_data3_loads(built, reader):
-    """polars, pandas and DuckDB read data3 without being told anything about it."""
-    path = built / "data3.csv"
-    if reader == "polars":
-        rows = pl.read_csv(path)
-    elif reader == "pandas":
-        rows = pl.from_pandas(pd.read_csv(path, keep_default_na=False))
-    else:
-        rows = duckdb.read_csv(str(path)).pl()
-    assert rows.columns == list(COLUMNS)
-    assert rows["key"].to_list() == ["C Major", "C Major", "No Harmony", "Parse Error"]
+def snippets(document: str) -> list[str]:
+    """Code that a page of the documentation shows."""
+    return re.findall(
+        r"```python\n(.*?)```", (ROOT / "docs" / document).read_text(encoding="utf-8"), re.DOTALL
+    )
+
+
+READERS = [line for code in snippets("formats.md") for line in code.splitlines() if "data3.csv" in line]
+
+
+@pytest.mark.parametrize("line", READERS, ids=["polars", "pandas", "duckdb"])
+def test_documented_readers_take_any_data3(tmp_path, monkeypatch, line):
+    """Text comes back as it stands, though the first 30,000 ids and decades look like numbers."""
+    songs = [f"{number:05d},C,,,1990.0{',' * 12}" for number in range(30_000)] + [f"x1,C,,,199x{',' * 12}"]
+    (tmp_path / "data3.csv").write_text("\n".join([",".join(COLUMNS), *songs]) + "\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {"pl": pl, "pd": pd, "duckdb": duckdb}
+    exec(line, names)  # noqa: S102 -- our own documentation
+    rows = names["rows"]
+    assert list(rows.columns) == list(COLUMNS)
+    assert (rows["id"].to_list()[0], rows["id"].to_list()[-1]) == ("00000", "x1")
+    assert (rows["decade"].to_list()[0], rows["decade"].to_list()[-1]) == ("1990.0", "199x")
+
+
+@pytest.mark.parametrize("line", READERS, ids=["polars", "pandas", "duckdb"])
+def test_documented_readers_take_quoted_fields(built, monkeypatch, line):
+    """Line ends and commas within a field are text."""
+    monkeypatch.chdir(built)
+    names: dict[str, Any] = {"pl": pl, "pd": pd, "duckdb": duckdb}
+    exec(line, names)  # noqa: S102 -- our own documentation
+    assert list(names["rows"]["key"]) == ["C Major", "C Major", "No Harmony", "Parse Error"]
+    assert list(names["rows"]["chords"])[1] == "C F G7 C\noops"
+
+
+def test_documented_check_of_a_schema_runs(built, monkeypatch):
+    """`load_schema` takes the name of a shipped schema, and the frame that the documented reader gives."""
+    monkeypatch.chdir(built)
+    names: dict[str, Any] = {"pl": pl, "etl": etl}
+    (code,) = snippets("exports.md")
+    exec(code, names)  # noqa: S102 -- our own documentation
+    assert names["good"].height == 4
+    assert names["failures"].counts() == {}
 
 
 def test_npz_loads_in_numpy(built):

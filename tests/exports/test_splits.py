@@ -58,6 +58,23 @@ def test_a_group_too_large_for_the_shares_is_cut_between_artists():
     assert set(kept[::10].tolist()) == {0, -1}
 
 
+def test_no_split_is_mostly_one_group_while_there_are_others():
+    """A group of nearly a tenth goes to train, if single songs can fill validation and test."""
+    groups = leak_groups([np.concatenate([np.zeros(90, int), np.arange(1, 911)])])
+    for seed in range(20):
+        split = assign_splits(groups, np.zeros(1000, np.int64), SHARES, ranks(1000, seed))
+        assert split[0] == 0
+        assert np.bincount(split).tolist() == [800, 100, 100]
+
+
+def test_groups_of_a_split_each_fill_the_splits():
+    """Ten groups of seven songs are eight, one and one."""
+    split = assign_splits(
+        np.repeat(np.arange(10, dtype=np.int32), 7), np.zeros(70, np.int64), SHARES, ranks(70)
+    )
+    assert np.bincount(split).tolist() == [56, 7, 7]
+
+
 @given(
     st.lists(st.tuples(st.integers(-1, 8), st.sampled_from([0, 0, 0, 1, 2])), min_size=1, max_size=200),
     st.sampled_from([SHARES, (0.6, 0.4, 0.0), (0.34, 0.33, 0.33)]),

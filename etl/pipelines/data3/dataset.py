@@ -26,6 +26,7 @@ from etl.exports.splits import SPLITS
 from etl.pipelines.data3.dataset_plan import plan_splits, survey_songs
 from etl.pipelines.data3.export import STAGE, FromSongs, songs_read
 from etl.runtime.disk.folders import atomic_folder, check_replaceable
+from etl.runtime.watch.compilation import compilation_told
 from etl.store.lexicon import stored_chords, stored_numerals, stored_sections
 from etl.store.songs import build_versions, source_names, stored_songs
 
@@ -98,8 +99,9 @@ def export_dataset(request: DatasetExport, renderers: Sequence[Renderer] = ()) -
         source_ids,
         watch,
     ):
-        watch.note("surveying the songs")
-        plan = plan_splits(survey_songs(connection, source_ids), request.fractions, request.seed)
+        watch.note("surveying and linking the songs")
+        with compilation_told(watch):
+            plan = plan_splits(survey_songs(connection, source_ids), request.fractions, request.seed)
         watch.note("counting chords, numerals and sections")
         terms_of_splits = _count_terms(connection, source_ids, plan.split)
         watch.note("")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import yaml
 
 from tests.support.command_line import run_etl
 
@@ -204,3 +206,49 @@ def test_bad_fractions_are_refused(store, tmp_path, text):
     said = run_etl("export", "dataset", tmp_path / "x", "--db", store, "--fractions", text, expect=2)
     assert "0.8,0.1,0.1" in said
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "fractions", "splits"),
+    [
+        ("plain", "0.8,0.1,0.1", {"train", "validation", "test"}),
+        ("no test", "0.8,0.2,0", {"train", "validation"}),
+        ("only train", "1,0,0", {"train"}),
+        ('it\'s "so": #1', "0.8,0.1,0.1", {"train", "validation", "test"}),
+        ("two\nlines", "0.8,0.1,0.1", {"train", "validation", "test"}),
+    ],
+)
+def test_any_name_and_empty_splits_load_with_datasets(store, tmp_path, name, fractions, splits):
+    """The card names the splits that have songs, in YAML that reads back; all files are there to be read."""
+    folder = tmp_path / name
+    run_etl("export", "dataset", folder, "--db", store, "--fractions", fractions)
+    front = yaml.safe_load((folder / "README.md").read_text(encoding="utf-8").split("---\n")[1])
+    assert {file["split"] for file in front["configs"][0]["data_files"]} == splits
+    assert front["pretty_name"].splitlines() == [name.replace("\n", "\\n")]
+    assert {split for split in SPLITS if pl.read_parquet(folder / f"{split}.parquet").height} == splits
+    if find_spec("datasets"):
+        import datasets
+
+        loaded = datasets.load_dataset(str(folder), cache_dir=str(tmp_path / "cache"))
+        assert {split: rows.num_rows for split, rows in loaded.items()} == {
+            split: pl.read_parquet(folder / f"{split}.parquet").height for split in splits
+        }
+        assert (
+            loaded["train"][0]["token_ids"]
+            == pl.read_parquet(folder / "train.parquet")["token_ids"][0].to_list()
+        )
+
+
+def test_decade_has_one_type(store, dataset, tmp_path):
+    """A whole number in both Parquet exports and in the view; the CSV keeps the source's own text."""
+    run_etl("export", "parquet", "-o", tmp_path / "songs.parquet", "--db", store)
+    for path in (tmp_path / "songs.parquet", dataset / "*.parquet"):
+        decades = pl.read_parquet(path)["decade"]
+        assert decades.dtype == pl.Int16
+        assert set(decades.to_list()) == {1990, None}
+    with duckdb.connect(store, read_only=True) as connection:
+        assert connection.sql("SELECT DISTINCT decade FROM song_overview ORDER BY ALL").fetchall() == [
+            (1990,),
+            (None,),
+        ]
+    assert set(pl.read_csv(store.with_name("data3.csv"), infer_schema=False)["decade"]) == {"1990.0", None}
