@@ -85,21 +85,34 @@ def test_a_limit_takes_the_next_files(tmp_path: Path):
     assert [run(tmp_path, stages=IMPORT, limit=2).read for _ in range(4)] == [2, 2, 1, 0]
 
 
-def test_an_unchanged_run_imports_and_starts_next_to_nothing(top: Path):
-    """No arrays, no frames, no workers."""
+def output_and_modules(folder: Path, *heavy: str) -> str:
+    """Import the folder in a process of its own; what that prints, and which of the modules it has loaded."""
     code = (
         "import sys; from etl.cli.main import run\n"
         "try: run()\n"
         "except SystemExit: pass\n"
-        "heavy = ('polars', 'numpy', 'pyarrow', 'numba', 'rich.console')\n"
-        "print('loaded:', [name for name in heavy if name in sys.modules])"
+        f"print('loaded:', [name for name in {heavy} if name in sys.modules])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, "midi", "import", "in", "--db", "m.duckdb"], cwd=top, check=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
-    )  # fmt: skip
-    assert "3 files found: 3 unchanged" in done.stdout
-    assert done.stdout.endswith("loaded: []\n")
+    command = [sys.executable, "-c", code, "midi", "import", "in", "--db", "m.duckdb", "--workers", "1"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=folder, check=True, env=environment, capture_output=True, text=True)
+    return done.stdout
+
+
+def test_an_unchanged_run_imports_and_starts_next_to_nothing(top: Path):
+    """No arrays, no frames, no workers."""
+    heavy = "polars", "numpy", "pyarrow", "numba", "rich.console", "multiprocessing", "psutil"
+    output = output_and_modules(top, *heavy)
+    assert "3 files found: 3 unchanged" in output
+    assert output.endswith("loaded: []\n")
+
+
+def test_a_run_stores_what_its_workers_found_without_arrays(tmp_path: Path):
+    """The frames that they send go into the store as they are."""
+    put(tmp_path, {"a.mid": SONG})
+    output = output_and_modules(tmp_path, "polars", "numpy", "pyarrow", "numba")
+    assert "1 read" in output
+    assert output.endswith("loaded: ['polars']\n")
 
 
 def test_pipes_and_links_to_themselves_are_passed_by(tmp_path: Path):
