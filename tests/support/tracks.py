@@ -13,7 +13,6 @@ from etl.exports.sonic import Normalization, load_artifacts
 from etl.pipelines.audio.artifacts import ArtifactsRequest, make_artifacts
 from etl.pipelines.audio.run import LibraryRequest, LibraryResult, LibraryStage, run_library
 from etl.runtime.watch.status_file import running
-from tests.support.empty_store import empty_store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,7 +62,7 @@ def request(
 
 def run(folder: Path, *stages: LibraryStage, **options: Any) -> LibraryResult:
     """Run over a folder and the store beside it."""
-    return run_library(empty_store(store_of(folder)), request(folder, *stages, **options))
+    return run_library(store_of(folder), request(folder, *stages, **options))
 
 
 def described_so_far(database: Path) -> int:
