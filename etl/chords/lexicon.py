@@ -114,7 +114,7 @@ class Lexicon:
     def section_table(self) -> pl.DataFrame:
         """One row for each section tag, as in the table ``sections``."""
         return pl.DataFrame(
-            [(number, tag, *(parse_section(tag) or ())) for tag, number in self.sections.items()],
+            [(number, tag, *(parse_section(tag) or (None, None))) for tag, number in self.sections.items()],
             schema={"section_id": pl.Int32, "tag": pl.String, "name": pl.String, "number": pl.Int32},
             orient="row",
         )

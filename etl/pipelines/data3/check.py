@@ -14,7 +14,7 @@ from etl.chords.glossary import Glossary
 from etl.chords.keys import GIVEN_POSTERIOR
 from etl.chords.numerals import UNKNOWN_NUMERAL, parse_numeral
 from etl.chords.ragged import Ragged
-from etl.pipelines.data3.request import has_section_keys, key_method_of
+from etl.pipelines.data3.request import has_given_keys, has_section_keys, key_method_of
 from etl.runtime.limits import LIMITS, Limits
 from etl.runtime.watch.compilation import compilation_told
 from etl.runtime.watch.progress import Stage, Watch
@@ -156,8 +156,9 @@ def _check_songs(
         method = key_method_of(build.version)
         if method is None:  # another version of the analysis may give other results
             continue
+        is_given = has_given_keys(build.version) & (pl.col("key_basis") == "given")
+        given = pl.when(is_given).then("key_posterior").alias(GIVEN_POSTERIOR)
         for stored in analyzed_songs(connection, build.source_id, every=every):
-            given = pl.when(pl.col("key_basis") == "given").then("key_posterior").alias(GIVEN_POSTERIOR)
             harmony = analyze(
                 stored.select("chords", given),
                 method=method,

@@ -129,6 +129,11 @@ def key_method_of(version: str) -> KeyMethod | None:
     return None
 
 
+def has_given_keys(version: str) -> bool:
+    """Tell whether a build took keys that were known better than from the chords."""
+    return ".given." in f"{version}."
+
+
 def has_section_keys(version: str) -> bool:
     """Tell whether a build found the keys of sections, as this version does."""
     return f".sections-{SECTION_KEYS_VERSION}." in version

@@ -10,6 +10,7 @@ import pytest
 
 from etl.chords.keys import KeyMethod
 from etl.pipelines.data3.check import GROUPS, NUMERALS, SECTIONS, SYMBOLS, check
+from etl.store.database import open_store
 from etl.store.integrity import CHECKS, COMPLETE, READABLE
 from tests.conftest import Chords
 
@@ -115,6 +116,13 @@ DAMAGE = {
     "UPDATE numerals SET numeral = 'bIII', category = 'bIII' WHERE numeral = 'I'": READ,
     "UPDATE sections SET name = 'bridge' WHERE section_id = 0": SECTIONS,
     "UPDATE sections SET number = 9 WHERE section_id = 0": SECTIONS,
+    "UPDATE sections SET tag = 'verse' WHERE section_id = 0": SECTIONS,
+    "UPDATE chord_symbols SET symbol = '' WHERE chord_id = 0": SYMBOLS,
+    "UPDATE chord_symbols SET symbol = '<solo_1>' WHERE chord_id = 0": SYMBOLS,
+    "UPDATE song_tokens SET chord_ids = [], numeral_ids = []": TOKENS,
+    "UPDATE song_tokens SET section_ids = [], section_starts = [] WHERE song_id = 1": (
+        "sections start in order, within the song"
+    ),
     "UPDATE source_symbols SET occurrences = 100": (
         "the occurrences of symbols by source are those in its songs"
     ),
@@ -148,6 +156,7 @@ DAMAGE = {
     "UPDATE song_harmony SET key_basis = 'few_chords' WHERE song_id = 1": (
         "the basis of a key is what its song has"
     ),
+    "UPDATE song_harmony SET key_basis = 'given' WHERE song_id = 1": KEYS,
     "UPDATE section_keys SET key = (key + 7) % 12 WHERE song_id = 1": OF_SECTIONS,
     "UPDATE section_keys SET key = 24 WHERE song_id = 1": VALUES,
     "UPDATE section_keys SET confidence = confidence / 2 WHERE song_id = 2": OF_SECTIONS,
@@ -219,6 +228,13 @@ def test_damage_is_found_by_its_check(store, damage):
     found = {each.check: each for each in check(store) if each.violations}
     assert DAMAGE[damage] in found, found
     assert found[DAMAGE[damage]].examples
+
+
+def test_an_empty_store_is_sound(tmp_path):
+    """There is nothing to analyze again."""
+    with open_store(tmp_path / "empty.duckdb"):
+        pass
+    assert not [each for each in check(tmp_path / "empty.duckdb") if each.violations]
 
 
 def test_every_check_is_shown_to_fail():
