@@ -156,7 +156,11 @@ def two_transcriptions() -> list[Song]:
         songs = pl.read_csv(reference(f"{folder}/{name}_chordonomicon.csv"), infer_schema=False)
         truth = pl.read_csv(reference(f"{folder}/{name}_truth.csv"), infer_schema=False)
         titles = truth.select("id", plain=plain("title"), by=plain("artist").str.replace("^the", ""))
-        found.append(songs.select("id", "chords").join(titles, on="id").unique(["plain", "by"], keep="first"))
+        found.append(
+            songs.select("id", "chords")
+            .join(titles, on="id", maintain_order="left")
+            .unique(["plain", "by"], keep="first", maintain_order=True)
+        )
     both = found[0].join(found[1], on=("plain", "by"), maintain_order="left")
     return [song.split() for column in ("chords", "chords_right") for song in both[column]]
 
