@@ -35,6 +35,7 @@ from etl.sources.chords.blocks import Damage, read_blocks
 from etl.sources.chords.files import damaged
 from etl.sources.chords.rows import limited
 from etl.sources.chords.seen_ids import SeenIds
+from etl.sources.chords.streams import is_pipe, source_name
 from etl.sources.folders.walk import shown
 from etl.store.database import open_store
 from etl.store.ledger import Ledger
@@ -80,7 +81,10 @@ def build(request: Data3Build, renderers: Sequence[Renderer] = ()) -> BuildResul
         _compilation_told(watch),
         ExitStack() as opened,
     ):
+        if pipes := [source_name(path) for path in request.inputs if is_pipe(path)]:
+            watch.waiting_for(", ".join(pipes))
         sources = opened.enter_context(request.opened_inputs())
+        watch.waiting_for(None)
         request.check_targets()
         for target in request.targets:
             check_writable(target)
