@@ -74,6 +74,8 @@ DECADE: Final = pl.col("decade").cast(pl.Float64, strict=False).cast(pl.Int16, s
 SONG_COLUMNS: Final = (
     *SOURCE,
     _DECADE,
+    _text("artist", "name of the artist in the source"),
+    _text("title", "title of the song in the source"),
     *KEY,
     Column("key_runner_up", pa.int8(), "second best key, numbered as key"),
     Column("key_posterior", pa.list_(pa.float32(), 24), "probability of each key, sums to 1"),
@@ -114,6 +116,22 @@ DATASET_COLUMNS: Final = (
     Column("group", pa.int32(), "songs kept together because they are linked; no group is in two splits"),
 )
 """Columns of ``etl export dataset``."""
+
+
+def extra_columns(names: Sequence[str]) -> tuple[Column, ...]:
+    """Columns for what a source has beside the columns that are known by name.
+
+    Names that the export has itself, whatever their case, begin with ``source_`` then.
+    """
+    taken = {column.name for column in SONG_COLUMNS}
+    columns: list[Column] = []
+    for name in names:
+        free = name
+        while free.casefold() in taken:
+            free = f"source_{free}"
+        taken.add(free.casefold())
+        columns.append(_text(free, f"column {name} of the source, its own text"))
+    return tuple(columns)
 
 
 def schema_of(columns: Sequence[Column], metadata: dict[str, str]) -> pa.Schema:
