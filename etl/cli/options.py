@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -12,6 +13,30 @@ Database = Annotated[
     typer.Option(
         "--db", help="The DuckDB file; default: $ETL_DB, else data/music.duckdb.", show_default=False
     ),
+]
+
+Sources = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--source",
+        metavar="NAME|all",
+        help="The songs of this source: its path, its end, or its number in `etl db info`; repeat for more. "
+        "Default: those of the latest build.",
+        show_default=False,
+    ),
+]
+
+
+class RomanStyles(StrEnum):
+    """How numerals are spelled."""
+
+    HOUSE = "house"
+    ROMANTEXT = "romantext"
+
+
+Spelling = Annotated[
+    RomanStyles,
+    typer.Option("--roman-style", help="How the CSV spells numerals; romantext is for music21."),
 ]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from etl.cli.options import AsJson, Database
+from etl.cli.options import AsJson, Database, Sources
 from etl.cli.output import show
 from etl.runtime.disk.targets import check_distinct, is_stream
 from etl.runtime.errors import EtlError, ExitCode
@@ -66,6 +66,7 @@ def query(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write to this file; `-` is standard output.")
     ] = None,
+    source: Sources = None,
     allow_files: Annotated[
         bool, typer.Option("--allow-files", help="Let the SQL read and write other files, and attach them.")
     ] = False,
@@ -95,7 +96,9 @@ def query(
         text, values = named.sql, named.bind(given)
     else:
         text, values = sql, {name: queries.plain_value(value) for name, value in given.items()}
-    question = _Question(database_path(db), text, values, allow_files=allow_files)
+    question = _Question(
+        database_path(db), text, values, sources=tuple(source or ()), allow_files=allow_files
+    )
     if chosen is Output.TABLE:
         _show(question, output)
     else:
@@ -109,6 +112,7 @@ class _Question:
     database: Path
     sql: str
     values: Mapping[str, Any]
+    sources: Sequence[str]
     allow_files: bool
 
     @contextmanager
@@ -116,8 +120,11 @@ class _Question:
         """Open the store for reading and prepare the SQL; nothing but ``target`` can be written."""
         from etl.store.database import read_store
         from etl.store.queries import restrict, select
+        from etl.store.scope import use_sources
 
         with read_store(self.database) as connection:
+            if self.sources:
+                use_sources(connection, self.sources)
             if not self.allow_files:
                 restrict(connection, target)
             yield connection, select(connection, self.sql, self.values)

@@ -10,7 +10,6 @@ import polars as pl
 import pyarrow as pa
 
 from etl.chords.ragged import Ragged
-from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.rejects import REJECT_SCHEMA
 from etl.store.connection import ROW_GROUP
 from etl.store.forget import forget_sources
@@ -124,7 +123,8 @@ class SongWriter:
             schema={"path": pl.String, "source_id": pl.Int32, "rows_in": pl.Int64, "songs": pl.Int64},
             orient="row",
         )
-        _insert(self._connection, "sources", sources.join(tallies, on="path"))
+        rows = sources.join(tallies, on="path").with_columns(built_in="run_id")
+        _insert(self._connection, "sources", rows)
 
 
 def _section_rows(songs: pl.DataFrame) -> pl.DataFrame:
@@ -154,32 +154,6 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: pl.DataFram
     groups = [part.rechunk().to_arrow() for part in rows.iter_slices(ROW_GROUP)] or [rows.to_arrow()]
     arrow = pa.concat_tables(groups)  # noqa: F841 (read by name)
     connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM arrow")
-
-
-def stored_sources(connection: duckdb.DuckDBPyConnection, names: Sequence[str] = ()) -> list[int]:
-    """Numbers of the named sources in that order; of those of the latest build where none is named.
-
-    Raises
-    ------
-    EtlError
-        If the store holds no songs, or none of one of these sources.
-    """
-    by_name = dict(connection.sql("SELECT path, source_id FROM sources ORDER BY source_id").fetchall())
-    if not by_name:
-        raise EtlError("the store holds no chord songs.", "Build them with `etl build data3`.")
-    missing = [name for name in names if name not in by_name]
-    if missing:
-        raise EtlError(
-            f"the store has no songs of {missing[0]}.",
-            f"It has those of: {', '.join(sorted(by_name))}.",
-            exit_code=ExitCode.USAGE,
-        )
-    if names:
-        return [by_name[name] for name in names]
-    latest = connection.sql(
-        "SELECT source_id FROM sources WHERE run_id = (SELECT max(run_id) FROM sources) ORDER BY source_id"
-    ).fetchall()
-    return [source_id for (source_id,) in latest]
 
 
 def stored_counts(connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int]) -> tuple[int, int]:
@@ -229,7 +203,7 @@ def stored_songs(
     connection
         The store.
     source_ids
-        Which sources, in the order they are to come.
+        Which sources of ``songs_current``, in the order they are to come.
     columns
         Columns of ``songs``, ``song_harmony`` and ``song_tokens``.
     """
@@ -242,7 +216,7 @@ def stored_songs(
             continue
         for first in range(bounds[0], bounds[1] + 1, _BATCH_SONGS):
             yield connection.sql(
-                f"SELECT {names} FROM songs JOIN song_harmony USING (song_id) "
+                f"SELECT {names} FROM songs_current AS songs JOIN song_harmony USING (song_id) "
                 "JOIN song_tokens USING (song_id) "
                 "WHERE songs.source_id = ? AND song_id BETWEEN ? AND ? ORDER BY song_id",
                 params=[source_id, first, min(first + _BATCH_SONGS - 1, bounds[1])],

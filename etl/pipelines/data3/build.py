@@ -33,11 +33,12 @@ from etl.sources.chords.block_size import BlockSize
 from etl.sources.chords.files import read_blocks
 from etl.sources.chords.rows import limited
 from etl.sources.chords.seen_ids import SeenIds
-from etl.store.database import open_store
+from etl.store.database import open_store, transaction
 from etl.store.ledger import Ledger
 from etl.store.quality import quality
 from etl.store.runs import Run, add_rejects, recorded_run
-from etl.store.songs import TASK, stored_counts, stored_rejects, stored_sources
+from etl.store.scope import Overlap, current_set, overlaps, set_current
+from etl.store.songs import TASK, stored_counts, stored_rejects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -79,7 +80,9 @@ def build(request: Data3Build, renderers: Sequence[Renderer] = ()) -> BuildResul
             watch.waiting_for(None)
             run.meter = watch
             if not request.force and is_stored(connection, request, sources):
-                result = _write_stored(connection, request, sources, watch)
+                with transaction(connection):
+                    set_current(connection, run.run_id, [source.name for source in sources])
+                    result = _write_stored(connection, request, sources, watch)
             else:
                 result = _analyze_and_write(request, sources, watch, (connection, run))
             run.items_in, run.items_out = result.records, result.songs
@@ -130,7 +133,7 @@ def _write_stored(
     """Write the outputs from harmony that the store has."""
     names = [source.name for source in sources]
     tally = Tally()
-    stored = stored_sources(connection, names)
+    stored = [source.source_id for source in current_set(connection)]
     rows_in, songs_out = stored_counts(connection, stored)
     tally.count_rejects(stored_rejects(connection, names))
     if rows_in != songs_out + tally.rejected:
@@ -158,7 +161,7 @@ def _analyze_and_write(
     """Analyze the inputs and write all outputs in one pass."""
     tally, seen = Tally(), SeenIds()
     rejects = [pl.DataFrame(schema=REJECT_SCHEMA)]
-    measured: list[Quality] = []
+    measured: list[tuple[Quality, tuple[Overlap, ...]]] = []
     connection = store[0] if store else None
     in_flight = 2 * request.workers
     if request.limit is None:
@@ -200,7 +203,10 @@ def _analyze_and_write(
         tally.check()
         with watch.timed("finish"):
             if store:
-                storage.finish(_source_rows(sources, store[1]), lambda: measured.append(quality(store[0])))
+                storage.finish(
+                    _source_rows(sources, store[1]),
+                    lambda: measured.append((quality(store[0]), overlaps(store[0]))),
+                )
             if npz:
                 storage.write_matrices(npz, {"analysis": request.version})
             storage.wait()
@@ -216,7 +222,8 @@ def _analyze_and_write(
         tally,
         watch,
         analysis_cpu_use=analysis_cpu_use,
-        quality=measured[0] if measured else None,
+        quality=measured[0][0] if measured else None,
+        overlaps=measured[0][1] if measured else (),
     )
 
 
@@ -260,6 +267,7 @@ def _result(
     is_stored: bool = False,
     analysis_cpu_use: float = 0.0,
     quality: Quality | None = None,
+    overlaps: tuple[Overlap, ...] = (),
 ) -> BuildResult:
     return BuildResult(
         **{name: value for name, value in vars(tally).items() if name != "examples"},
@@ -275,4 +283,5 @@ def _result(
         cpu_use=watch.cpu_use,
         analysis_cpu_use=analysis_cpu_use,
         quality=quality,
+        overlaps=overlaps,
     )

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from etl.chords.glossary import Glossary
 from etl.chords.ragged import Ragged
 from etl.chords.romantext import RomanStyle
 from etl.chords.symbols import Kind
@@ -25,7 +26,8 @@ from etl.runtime.limits import LIMITS, Limits
 from etl.runtime.watch.progress import Stage, Watch
 from etl.store.database import read_store
 from etl.store.lexicon import stored_chords, stored_numerals, stored_sections
-from etl.store.songs import build_versions, source_names, stored_counts, stored_songs, stored_sources
+from etl.store.scope import count_songs, use_sources
+from etl.store.songs import build_versions, source_names, stored_songs
 from etl.store.spotify import known_names
 
 if TYPE_CHECKING:
@@ -57,14 +59,15 @@ class FromSongs:
     ----------
     database
         The store.
-    inputs
-        Files whose songs to export; those of the latest build where none is named.
+    sources
+        Names of the sources whose songs to export (:func:`~etl.store.scope.use_sources`); the current set
+        where there is none.
     limits
         How long to wait for the store.
     """
 
     database: Path
-    inputs: tuple[Path, ...] = ()
+    sources: tuple[str, ...] = ()
     limits: Limits = LIMITS
 
 
@@ -79,6 +82,19 @@ class SongExport(FromSongs):
     """
 
     path: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data3Export(SongExport):
+    """A data3 CSV to export.
+
+    Attributes
+    ----------
+    style
+        How it spells numerals.
+    """
+
+    style: RomanStyle = RomanStyle.HOUSE
 
 
 @dataclass(frozen=True)
@@ -97,7 +113,7 @@ class StoredExport:
     songs: int
 
 
-def export_data3(request: SongExport, renderers: Sequence[Renderer] = ()) -> StoredExport:
+def export_data3(request: Data3Export, renderers: Sequence[Renderer] = ()) -> StoredExport:
     """Write the data3 CSV, the same as a build writes.
 
     Raises
@@ -109,7 +125,7 @@ def export_data3(request: SongExport, renderers: Sequence[Renderer] = ()) -> Sto
     with songs_read("etl export data3", request, renderers) as read:
         connection, sources, watch = read
         songs = 0
-        for batch in write_stored_csv(connection, sources, request.path):
+        for batch in write_stored_csv(connection, sources, request.path, request.style):
             songs += batch.height
             watch.advance(STAGE.name, done=batch.height)
     return StoredExport(request.path, songs)
@@ -148,8 +164,8 @@ def songs_read(
         watch.waiting_for(f"the store {request.database}")
         with read_store(request.database, limits=request.limits) as connection:
             watch.waiting_for(None)
-            source_ids = stored_sources(connection, [str(path.resolve()) for path in request.inputs])
-            watch.total(STAGE.name, stored_counts(connection, source_ids)[1])
+            source_ids = use_sources(connection, request.sources)
+            watch.total(STAGE.name, count_songs(connection))
             yield connection, source_ids, watch
 
 
@@ -166,11 +182,11 @@ def write_stored_csv(
     """
     numerals = stored_numerals(connection)["numeral"].to_list()
     names = stored_names(connection)
-    buffer = LineBuffer()
+    buffer, glossary = LineBuffer(), Glossary()
     with atomic_file(path) as output:
         output.write(HEADER)
         for songs in stored_songs(connection, source_ids, _CSV_COLUMNS):
-            output.write(_data3_lines(with_names(songs, names), numerals, style, buffer))
+            output.write(_data3_lines(with_names(songs, names), numerals, style, buffer, glossary))
             yield songs
 
 
@@ -180,15 +196,17 @@ def stored_names(connection: duckdb.DuckDBPyConnection) -> Names:
 
 
 def _data3_lines(
-    songs: pl.DataFrame, numerals: Sequence[str], style: RomanStyle, buffer: LineBuffer
+    songs: pl.DataFrame, numerals: Sequence[str], style: RomanStyle, buffer: LineBuffer, glossary: Glossary
 ) -> NDArray[np.uint8]:
     """Spell numerals and fingerprints from the stored ids; section tags come from the chord string."""
-    tokens, vocabulary = tokenize(songs["chords"])
+    tokens, vocabulary = tokenize(songs["chords"], glossary)
     flat = Ragged.from_series(tokens)
-    is_tag = vocabulary.kinds[flat.values] == Kind.SECTION
-    spelling = flat.values + np.int32(len(numerals))  # tags stand for their own text, behind the numerals
-    spelling[~is_tag] = Ragged.from_series(songs["numeral_ids"]).values
-    texts = [*numerals, *vocabulary.texts]
+    is_tag = vocabulary.kinds == Kind.SECTION
+    tags = [vocabulary.texts[token] for token in np.flatnonzero(is_tag).tolist()]
+    of_tag = np.cumsum(is_tag, dtype=np.int32) + np.int32(len(numerals) - 1)  # behind the numerals
+    spelling = of_tag[flat.values]
+    spelling[~is_tag[flat.values]] = Ragged.from_series(songs["numeral_ids"]).values
+    texts = [*numerals, *tags]
     spelled = songs.with_columns(tokens=tokens, numerals=flat.with_values(spelling).to_series())
     return write_data3(spelled, vocabulary, texts, buffer, style)
 
