@@ -28,8 +28,41 @@ ids AS MATERIALIZED (
         b[1] AS b1, b[2] AS b2, b[3] AS b3, b[4] AS b4, b[5] AS b5, b[6] AS b6, b[7] AS b7, b[8] AS b8
     FROM wanted
 ),
+candidates AS NOT MATERIALIZED (
+    -- '(\S+\s+){k}\S' matches more than k numerals; what that decides is decided before the query runs.
+    SELECT song_id, numeral_ids
+    FROM song_tokens
+    JOIN song_overview USING (song_id)
+    CROSS JOIN ids
+    WHERE ($genre IS NULL OR genre = $genre) AND ($decade IS NULL OR decade = $decade)
+        AND (list_contains(numeral_ids, a1) OR list_contains(numeral_ids, b1))
+        AND (NOT regexp_matches($progression, '(\S+\s+){1}\S')
+            OR list_contains(numeral_ids, a2) OR list_contains(numeral_ids, b2))
+        AND (NOT regexp_matches($progression, '(\S+\s+){2}\S')
+            OR list_contains(numeral_ids, a3) OR list_contains(numeral_ids, b3))
+        AND (NOT regexp_matches($progression, '(\S+\s+){3}\S')
+            OR list_contains(numeral_ids, a4) OR list_contains(numeral_ids, b4))
+),
 windows AS (
-    -- How many numerals are asked for is known before the query runs: no more columns are made than needed.
+    -- One of these has rows; each list that is unnested takes time.
+    SELECT
+        song_id,
+        unnest(range(1, len(numeral_ids) + 1)) AS place,
+        unnest(numeral_ids) AS n1,
+        unnest(numeral_ids[2:]) AS n2
+    FROM candidates
+    WHERE NOT regexp_matches($progression, '(\S+\s+){2}\S')
+    UNION ALL BY NAME
+    SELECT
+        song_id,
+        unnest(range(1, len(numeral_ids) + 1)) AS place,
+        unnest(numeral_ids) AS n1,
+        unnest(numeral_ids[2:]) AS n2,
+        unnest(numeral_ids[3:]) AS n3,
+        unnest(numeral_ids[4:]) AS n4
+    FROM candidates
+    WHERE regexp_matches($progression, '(\S+\s+){2}\S') AND NOT regexp_matches($progression, '(\S+\s+){4}\S')
+    UNION ALL BY NAME
     SELECT
         song_id,
         unnest(range(1, len(numeral_ids) + 1)) AS place,
@@ -41,14 +74,8 @@ windows AS (
         unnest(numeral_ids[6:]) AS n6,
         unnest(numeral_ids[7:]) AS n7,
         unnest(numeral_ids[8:]) AS n8
-    FROM song_tokens
-    JOIN song_overview USING (song_id)
-    CROSS JOIN ids
-    WHERE ($genre IS NULL OR genre = $genre) AND ($decade IS NULL OR decade = $decade)
-        AND (list_contains(numeral_ids, a1) OR list_contains(numeral_ids, b1))
-        AND (NOT regexp_matches($progression, '(\S+\s+){1}\S') OR list_contains(numeral_ids, a2) OR list_contains(numeral_ids, b2))
-        AND (NOT regexp_matches($progression, '(\S+\s+){2}\S') OR list_contains(numeral_ids, a3) OR list_contains(numeral_ids, b3))
-        AND (NOT regexp_matches($progression, '(\S+\s+){3}\S') OR list_contains(numeral_ids, a4) OR list_contains(numeral_ids, b4))
+    FROM candidates
+    WHERE regexp_matches($progression, '(\S+\s+){4}\S')
 ),
 found AS (
     SELECT song_id, count(*) AS occurrences, min(place) AS first_chord
