@@ -33,6 +33,7 @@ class Script:
 SCRIPTS = {
     "build_ratio": Script("benchmarks.build_ratio", quick="500 1"),
     "full_size": Script("benchmarks.full_size", quick="500 100"),
+    "queries": Script("benchmarks.queries", quick="500 1"),
     "rowwise_ratio": Script("benchmarks.rowwise_ratio", quick="500 20 1"),
     "keys_speed": Script("benchmarks.keys_speed", quick="500 1"),
     "startup": Script("benchmarks.startup", quick="1"),

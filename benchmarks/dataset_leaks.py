@@ -28,7 +28,7 @@ from etl.pipelines.data3.dataset_plan import Survey, plan_splits, survey_songs
 from etl.pipelines.data3.request import Data3Build
 from etl.runtime.resources import resource
 from etl.store.database import read_store
-from etl.store.songs import stored_sources
+from etl.store.scope import use_sources
 from tests.support.figures import show, sizes
 from tests.support.reference import has_reference, reference
 
@@ -127,7 +127,7 @@ def survey(songs: Sequence[Song], recordings: Sequence[str] | None = None) -> Su
             )
         )
         with read_store(store) as connection:
-            return survey_songs(connection, stored_sources(connection, []))
+            return survey_songs(connection, use_sources(connection))
 
 
 def leak(linked: Survey, seeds: int) -> tuple[float, float]:

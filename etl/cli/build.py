@@ -22,7 +22,7 @@ from etl.cli.enrich import (
     run_enrichment,
     this_command,
 )
-from etl.cli.options import AsJson, ChordsColumn, Database, IdColumn, Memory
+from etl.cli.options import AsJson, ChordsColumn, Database, IdColumn, Memory, RomanStyles, Spelling
 from etl.cli.output import show
 from etl.cli.targets import SONGS, check_name, is_standard_output
 from etl.runtime.errors import EtlError, ExitCode
@@ -56,13 +56,6 @@ class KeyMethods(StrEnum):
 
     TRAINED = "trained"
     KRUMHANSL = "krumhansl"
-
-
-class RomanStyles(StrEnum):
-    """How numerals are spelled."""
-
-    HOUSE = "house"
-    ROMANTEXT = "romantext"
 
 
 @dataclass(frozen=True)
@@ -123,9 +116,7 @@ def data3(
             show_default=False,
         ),
     ] = None,
-    roman_style: Annotated[
-        RomanStyles, typer.Option(help="How the CSV spells numerals; romantext is for music21.")
-    ] = RomanStyles.HOUSE,
+    roman_style: Spelling = RomanStyles.HOUSE,
     section_keys: Annotated[
         bool, typer.Option("--section-keys", help="Store the key of each section as well.")
     ] = False,
@@ -355,6 +346,11 @@ def describe(result: BuildResult, *, with_quality: bool = True) -> str:
         lines.append("rows that are not UTF-8 can be converted, for example: iconv -f cp1252 -t utf-8")
     if result.kept:
         lines.append(f"further columns, kept in the store: {', '.join(result.kept)[:200]}")
+    lines += [
+        f"{each.songs:,} of these ids are already in the store from {each.path}; queries and exports take "
+        f"the latest build alone (to delete the other: etl db forget {shlex.quote(each.path)})"
+        for each in result.overlaps
+    ]
     if result.unread:
         lines.append(f"columns not read: {', '.join(result.unread)[:200]}")
     lines += [f"written: {path}" for path in (result.output, result.npz, result.database) if path]

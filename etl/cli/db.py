@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -46,8 +45,12 @@ def _describe_info(store: StoreInfo) -> str:
         ),
     ]
     if store.sources:
-        rows = [(each.source_id, each.path, f"{each.songs:,}", each.run_id) for each in store.sources]
-        parts.append(table(("number", "source", "songs", "run"), rows, right=[True, False, True, True]))
+        rows = [
+            (each.source_id, each.path, f"{each.songs:,}", each.run_id, "current" if each.is_current else "")
+            for each in store.sources
+        ]
+        columns = ("number", "source", "songs", "run", "set")
+        parts.append(table(columns, rows, right=[True, False, True, True, False]))
     return "\n\n".join(parts)
 
 
@@ -103,7 +106,7 @@ def _describe_upgrade(upgrade: Upgrade) -> str:
 @app.command(epilog="Examples: etl db forget songs.csv --dry-run | etl db forget 3 --yes")
 def forget(
     source: Annotated[
-        str, typer.Argument(help="The path, file name or number of a source of `etl db info`.")
+        str, typer.Argument(help="The path, its end, or the number of a source of `etl db info`.")
     ],
     db: Database = None,
     dry_run: Annotated[
@@ -114,11 +117,12 @@ def forget(
 ) -> None:
     """Delete a source from the store: songs, harmony, tokens, section keys, rejects and ledger entries."""
     from etl.store.database import open_store, read_store
-    from etl.store.forget import find_source, forget_source, rows_of_source
+    from etl.store.forget import forget_source, rows_of_source
+    from etl.store.scope import find_source
 
     path = database_path(db)
     with read_store(path) as connection:
-        found = rows_of_source(connection, find_source(connection, [source, str(Path(source).resolve())]))
+        found = rows_of_source(connection, find_source(connection, source))
     if not dry_run:
         if not yes:
             songs = found.rows["songs"]

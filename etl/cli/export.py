@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl.cli.options import AsJson, Database
+from etl.cli.options import AsJson, Database, RomanStyles, Sources, Spelling
 from etl.cli.output import show
 from etl.cli.tables import table
 from etl.cli.targets import check_name, is_standard_output
@@ -20,40 +20,44 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Write what the store holds as files for other programs.", no_args_is_help=True)
 
-Inputs = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--input", help="A file whose songs to export; repeat for more. Default: those of the latest build."
-    ),
-]
 _SHARE_TOLERANCE = 0.02
 Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write; `-` is standard output.")]
 
 
 @app.command(epilog="Example: etl export data3 -o data3.csv")
 def data3(
-    output: Output = Path("data3.csv"), db: Database = None, inputs: Inputs = None, as_json: AsJson = False
+    output: Output = Path("data3.csv"),
+    db: Database = None,
+    source: Sources = None,
+    roman_style: Spelling = RomanStyles.HOUSE,
+    as_json: AsJson = False,
 ) -> None:
     """Write the 17-column data3 CSV, the same as `etl build data3` writes."""
-    from etl.pipelines.data3.export import SongExport, export_data3
+    from etl.chords.romantext import RomanStyle
+    from etl.pipelines.data3.export import Data3Export, export_data3
     from etl.runtime.watch.renderers import renderers
 
     check_name(output, ".csv")
-    request = SongExport(path=output, database=database_path(db), inputs=tuple(inputs or ()))
+    request = Data3Export(
+        path=output,
+        database=database_path(db),
+        sources=tuple(source or ()),
+        style=RomanStyle(roman_style),
+    )
     done = export_data3(request, renderers(request.database))
     show(done, _describe_file, as_json=as_json, aside=is_standard_output(output))
 
 
 @app.command(epilog="Example: etl export npz -o data3.npz")
 def npz(
-    output: Output = Path("data3.npz"), db: Database = None, inputs: Inputs = None, as_json: AsJson = False
+    output: Output = Path("data3.npz"), db: Database = None, source: Sources = None, as_json: AsJson = False
 ) -> None:
     """Write matrices that numpy loads: keys, profiles, fingerprints, categories, token ids."""
     from etl.pipelines.data3.export import SongExport, export_npz
     from etl.runtime.watch.renderers import renderers
 
     check_name(output, ".npz")
-    request = SongExport(path=output, database=database_path(db), inputs=tuple(inputs or ()))
+    request = SongExport(path=output, database=database_path(db), sources=tuple(source or ()))
     done = export_npz(request, renderers(request.database))
     show(done, _describe_file, as_json=as_json, aside=is_standard_output(output))
 
@@ -62,7 +66,7 @@ def npz(
 def parquet(
     output: Output = Path("songs.parquet"),
     db: Database = None,
-    inputs: Inputs = None,
+    source: Sources = None,
     as_json: AsJson = False,
 ) -> None:
     """Write one typed row per song: source columns, key, statistics, chords and numerals as lists."""
@@ -70,7 +74,7 @@ def parquet(
     from etl.runtime.watch.renderers import renderers
 
     check_name(output, ".parquet")
-    request = SongExport(path=output, database=database_path(db), inputs=tuple(inputs or ()))
+    request = SongExport(path=output, database=database_path(db), sources=tuple(source or ()))
     done = export_parquet(request, renderers(request.database))
     show(done, _describe_file, as_json=as_json, aside=is_standard_output(output))
 
@@ -79,7 +83,7 @@ def parquet(
 def dataset(
     folder: Annotated[Path, typer.Argument(help="The folder to write.")],
     db: Database = None,
-    inputs: Inputs = None,
+    source: Sources = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the random split.")] = 0,
     fractions: Annotated[str, typer.Option(help="Shares of train, validation and test.")] = "0.8,0.1,0.1",
     force: Annotated[
@@ -94,7 +98,7 @@ def dataset(
     request = DatasetExport(
         folder=folder,
         database=database_path(db),
-        inputs=tuple(inputs or ()),
+        sources=tuple(source or ()),
         seed=seed,
         fractions=_fractions(fractions),
         force=force,

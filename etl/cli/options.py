@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -32,6 +33,30 @@ IdColumn = Annotated[
         help="The column with the ids; default: id, and without one the number of the row.",
         show_default=False,
     ),
+]
+
+Sources = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--source",
+        metavar="NAME|all",
+        help="The songs of this source: its path, its end, or its number in `etl db info`; repeat for more. "
+        "Default: those of the latest build.",
+        show_default=False,
+    ),
+]
+
+
+class RomanStyles(StrEnum):
+    """How numerals are spelled."""
+
+    HOUSE = "house"
+    ROMANTEXT = "romantext"
+
+
+Spelling = Annotated[
+    RomanStyles,
+    typer.Option("--roman-style", help="How the CSV spells numerals; romantext is for music21."),
 ]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]

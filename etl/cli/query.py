@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from etl.cli.options import AsJson, Database
+from etl.cli.options import AsJson, Database, Sources
 from etl.cli.output import show
 from etl.runtime.errors import EtlError, ExitCode
 
@@ -65,6 +65,7 @@ def query(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write to this file; `-` is standard output.")
     ] = None,
+    source: Sources = None,
     allow_files: Annotated[
         bool, typer.Option("--allow-files", help="Let the SQL read and write other files, and attach them.")
     ] = False,
@@ -94,7 +95,9 @@ def query(
         text, values = named.sql, named.bind(given)
     else:
         text, values = sql, {name: queries.plain_value(value) for name, value in given.items()}
-    question = _Question(database_path(db), text, values, allow_files=allow_files, output=output)
+    question = _Question(
+        database_path(db), text, values, tuple(source or ()), allow_files=allow_files, output=output
+    )
     if chosen is Output.TABLE:
         _show(question)
     else:
@@ -108,6 +111,7 @@ class _Question:
     database: Path
     sql: str
     values: Mapping[str, Any]
+    sources: Sequence[str]
     allow_files: bool
     output: Path | None
 
@@ -117,10 +121,13 @@ class _Question:
         from etl.store.database import read_store
         from etl.store.kept_files import check_known, check_outputs
         from etl.store.queries import restrict, select
+        from etl.store.scope import use_sources
 
         check_outputs([self.output], database=self.database)
         with read_store(self.database) as connection:
             check_known(connection, [self.output])
+            if self.sources:
+                use_sources(connection, self.sources)
             if not self.allow_files:
                 restrict(connection, target)
             yield connection, select(connection, self.sql, self.values)

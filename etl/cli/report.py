@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from etl.cli.options import AsJson, Database
+from etl.cli.options import AsJson, Database, Sources
 from etl.runtime.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -23,14 +23,16 @@ def _group() -> None:
 
 
 @app.command(name="quality", epilog="Example: etl report quality --db data/music.duckdb")
-def report_quality(db: Database = None, as_json: AsJson = False) -> int:
+def report_quality(db: Database = None, source: Sources = None, as_json: AsJson = False) -> int:
     """Report on the latest build, with examples of what is wrong; exit code 1 if a limit is exceeded."""
     from etl.cli.output import show
     from etl.runtime.settings import database_path
     from etl.store.database import read_store
     from etl.store.quality import quality
+    from etl.store.scope import use_sources
 
     with read_store(database_path(db)) as connection:
+        use_sources(connection, source or ())
         report = quality(connection)
     show(report, describe_quality, as_json=as_json)
     return ExitCode.OK if report.is_within_limits else ExitCode.FAILURE

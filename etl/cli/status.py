@@ -26,6 +26,10 @@ def status(db: Database = None, as_json: AsJson = False) -> None:
 def _describe(status: Status) -> str:
     lines = [line for run in status.running for line in _running(run)]
     lines += [_run(run) for run in status.runs or () if run.status != "running" or not status.running]
+    if status.current:
+        lines.append(
+            "current set: " + ", ".join(f"{each.path} ({each.songs:,} songs)" for each in status.current)
+        )
     if status.names is not None:
         lines.append(
             f"names: {status.names.settled:,} of {status.names.songs:,} songs "

@@ -11,6 +11,7 @@ from etl.store.answers import Coverage, coverage
 from etl.store.connection import StoreBusyError
 from etl.store.database import read_store
 from etl.store.runs import PastRun, last_runs
+from etl.store.scope import CurrentSource, current_set
 from etl.store.service_state import ParkedService, parked_services
 
 if TYPE_CHECKING:
@@ -27,14 +28,17 @@ class Status:
         The runs over the store that other processes are at, the oldest first.
     runs
         The last runs, newest first; None while one of them holds the store, and so of the others.
+    current
+        The current set: the sources of the latest build.
     names
-        How far the songs have names.
+        How far the songs of the current set have names.
     parked
         Services that may not be asked before a time that is still to come.
     """
 
     running: tuple[RunningRun, ...] = ()
     runs: tuple[PastRun, ...] | None = None
+    current: tuple[CurrentSource, ...] | None = None
     names: Coverage | None = None
     parked: tuple[ParkedService, ...] | None = None
 
@@ -55,6 +59,7 @@ def status(database: Path, *, runs: int = 10) -> Status:
             return Status(
                 at_work,
                 last_runs(connection, runs),
+                current_set(connection),
                 coverage(connection, "spotify", KINDS),
                 parked_services(connection),
             )

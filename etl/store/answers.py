@@ -49,7 +49,7 @@ class Coverage:
     Attributes
     ----------
     songs
-        Songs in the store.
+        Songs of the current set.
     settled
         Songs about whose ids there is nothing left to ask.
     """
@@ -69,7 +69,7 @@ def wanted_ids(
     kind: Kind,
     priority: Mapping[str, Sequence[str]] | None = None,
 ) -> pl.DataFrame:
-    """List the valid ids of all songs that are still to be asked about, the most valuable first.
+    """List the valid ids of the current set that are still to be asked about, the most valuable first.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def wanted_ids(
     predicate, parameters = _predicate(priority or {})
     wanted: pl.DataFrame = connection.sql(
         f"SELECT {kind.column} AS id, count(*) AS songs, count(*) FILTER (WHERE {predicate}) AS preferred "
-        f"FROM songs WHERE {_is_open(service, kind)} "
+        f"FROM songs_current WHERE {_is_open(service, kind)} "
         "GROUP BY ALL ORDER BY preferred DESC, songs DESC, id",
         params=parameters,
     ).pl()
@@ -190,7 +190,7 @@ def coverage(connection: duckdb.DuckDBPyConnection, service: str, kinds: Sequenc
     """Count the songs, and those that are settled."""
     is_open = " OR ".join(_is_open(service, kind) for kind in kinds)
     songs, settled = connection.execute(
-        f"SELECT count(*), count(*) FILTER (WHERE NOT ({is_open})) FROM songs"
+        f"SELECT count(*), count(*) FILTER (WHERE NOT ({is_open})) FROM songs_current"
     ).fetchall()[0]
     return Coverage(songs, settled)
 

@@ -9,7 +9,7 @@ import sys
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import duckdb
 
@@ -23,10 +23,12 @@ from etl.store.journal import burst_id, read_burst, remove_journal, sync_journal
 from etl.store.run_lock import run_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from etl.store.journal import Burst
+
+_FIRST_VIEW: Final = "songs_current"  # others look at its songs
 
 
 @contextmanager
@@ -86,7 +88,7 @@ def bring_up_to_date(connection: duckdb.DuckDBPyConnection, path: Path) -> list[
     """Merge what waits in the journal, then migrate; give the numbers of the migrations."""
     merge_journal(connection, path)
     applied = migrate(connection, path)
-    _create_views(connection, "VIEW")
+    create_views(connection, "VIEW")
     if applied:
         _comment_on_tables(connection)
     return applied
@@ -110,7 +112,7 @@ def read_store(path: Path, *, limits: Limits = LIMITS) -> Iterator[duckdb.DuckDB
         missing = _known_versions() - applied_versions(connection, path)
         if missing:
             raise EtlError(f"{path} has tables of an older version.", f"Run `etl db migrate --db {path}`.")
-        _create_views(connection, "TEMP VIEW")  # those in the file may be of an older version
+        create_views(connection, "TEMP VIEW")  # those in the file may be of an older version
         yield connection
 
 
@@ -248,18 +250,23 @@ def _merge(connection: duckdb.DuckDBPyConnection, burst: Burst, migration: int) 
         ) from error
 
 
-def _create_views(connection: duckdb.DuckDBPyConnection, kind: str) -> None:
+def create_views(
+    connection: duckdb.DuckDBPyConnection, kind: str, others: Mapping[str, str] | None = None
+) -> None:
     """Make the views of this version: ``VIEW`` in the file, ``TEMP VIEW`` in front of those in the file.
 
     Nothing is done where the file has those of this version; a comment on a table says which it has.
+    ``others`` are queries that some of the views stand for instead.
     """
-    views = [path.read_text(encoding="utf-8") for path in sorted(resource("sql/views").glob("*.sql"))]
-    note = f"Migrations that were applied. Views: {text_hash(''.join(views))}."
+    files = sorted(resource("sql/views").glob("*.sql"), key=lambda path: (path.stem != _FIRST_VIEW, path))
+    views = {path.stem: path.read_text(encoding="utf-8") for path in files}
+    note = f"Migrations that were applied. Views: {text_hash(''.join(views.values()))}."
     noted = "SELECT comment FROM duckdb_tables() WHERE table_name = 'schema_migrations'"
-    if connection.execute(noted).fetchall() == [(note,)]:
+    if not others and connection.execute(noted).fetchall() == [(note,)]:
         return
+    views |= {name: f"CREATE OR REPLACE VIEW {name} AS {sql}" for name, sql in (others or {}).items()}
     with transaction(connection):
-        for sql in views:
+        for sql in views.values():
             connection.execute(sql.replace("CREATE OR REPLACE VIEW", f"CREATE OR REPLACE {kind}"))
         if kind == "VIEW":
             connection.execute(f"COMMENT ON TABLE schema_migrations IS '{note}'")
@@ -306,12 +313,15 @@ class SourceInfo:
         Songs that came of it.
     run_id
         The run that read it.
+    is_current
+        Whether it is one of the current set: the sources of the latest build.
     """
 
     source_id: int
     path: str
     songs: int
     run_id: int
+    is_current: bool
 
 
 @dataclass(frozen=True)
@@ -360,7 +370,8 @@ def describe_store(connection: duckdb.DuckDBPyConnection, path: Path) -> StoreIn
         sources=tuple(
             SourceInfo(*row)
             for row in connection.execute(
-                "SELECT source_id, path, songs, run_id FROM sources ORDER BY source_id"
+                "SELECT source_id, path, songs, run_id, built_in = max(built_in) OVER () "
+                "FROM sources ORDER BY source_id"
             ).fetchall()
         ),
         migration=migration,

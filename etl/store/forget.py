@@ -7,11 +7,9 @@ hold them), what Spotify said about an id, and the record of runs.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import PurePath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from etl.runtime.errors import EtlError, ExitCode
 from etl.store.database import transaction
 
 if TYPE_CHECKING:
@@ -52,46 +50,6 @@ class ForgottenSource:
 
     path: str
     rows: dict[str, int]
-
-
-def find_source(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -> str:
-    """Find the stored path of the one source that any of ``names`` stands for.
-
-    Parameters
-    ----------
-    connection
-        The store.
-    names
-        What it may be called: its path as stored, the name of its file, or its number. A path as stored, as
-        the first name, is that source whatever the others mean.
-
-    Raises
-    ------
-    EtlError
-        If no source is meant, or more than one.
-    """
-    sources: list[tuple[int, str]] = connection.execute(
-        "SELECT source_id, path FROM sources ORDER BY source_id"
-    ).fetchall()
-    meant = [path for _, path in sources if path == names[0]] or [
-        path
-        for number, path in sources
-        if any(name in {path, PurePath(path).name, str(number)} for name in names)
-    ]
-    listed = "\n".join(f"  {number}  {path}" for number, path in sources if path in meant or not meant)
-    if not meant:
-        raise EtlError(
-            f"the store has no source `{names[0]}`.",
-            f"It has:\n{listed}" if sources else "It has none at all.",
-            exit_code=ExitCode.USAGE,
-        )
-    if len(meant) > 1:
-        raise EtlError(
-            f"`{names[0]}` stands for {len(meant)} sources.",
-            f"Pass one of these numbers or paths:\n{listed}",
-            exit_code=ExitCode.USAGE,
-        )
-    return meant[0]
 
 
 def rows_of_source(connection: duckdb.DuckDBPyConnection, path: str) -> ForgottenSource:

@@ -49,18 +49,16 @@ def check_outputs(
             raise EtlError(f"{output} is a store.", "Choose another output.", exit_code=ExitCode.USAGE)
 
 
-def check_set_aside(folder: Path, *, inputs: Iterable[Path] = (), database: Path) -> None:
-    """Refuse to put another folder in the place of one that holds an input or the store.
+def check_set_aside(folder: Path, *, database: Path) -> None:
+    """Refuse to put another folder in the place of one that holds the store.
 
     Raises
     ------
     EtlError
         If it does.
     """
-    whole = folder.resolve()
-    for path in (*inputs, database):
-        if whole in path.resolve().parents:
-            raise EtlError(f"{folder} holds {path}.", "Choose another folder.", exit_code=ExitCode.USAGE)
+    if folder.resolve() in database.resolve().parents:
+        raise EtlError(f"{folder} holds {database}.", "Choose another folder.", exit_code=ExitCode.USAGE)
 
 
 def check_known(connection: duckdb.DuckDBPyConnection, outputs: Iterable[Path | None]) -> None:

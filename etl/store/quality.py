@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from etl.music.keys import KEY_NAMES, NO_HARMONY, PARSE_ERROR
 from etl.music.spotify_ids import SPOTIFY_ID
-from etl.store.songs import stored_sources
+from etl.store.scope import count_songs, use_sources
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import duckdb
 
@@ -155,31 +155,28 @@ class Quality:
         return all(measure.is_within_limit for measure in self.measures)
 
 
-def quality(connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int] = ()) -> Quality:
-    """Measure the quality of stored songs.
+def quality(connection: duckdb.DuckDBPyConnection) -> Quality:
+    """Measure the quality of the songs that ``songs_current`` gives.
 
-    Parameters
-    ----------
-    connection
-        The store.
-    source_ids
-        Which sources; those of the latest build if empty.
+    Raises
+    ------
+    EtlError
+        If the store holds no songs.
     """
-    of_sources = {"sources": list(source_ids or stored_sources(connection))}
-    songs = _row(
-        connection, "SELECT count(*) FROM songs WHERE source_id IN (SELECT unnest($sources))", of_sources
-    )
-    return Quality(songs[0], _columns(connection, of_sources), _measures(connection, of_sources))
+    use_sources(connection)
+    return Quality(count_songs(connection), _columns(connection), _measures(connection))
 
 
-def _row(connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, Any]) -> tuple[Any, ...]:
-    row: tuple[Any, ...] = connection.execute(sql, dict(values)).fetchall()[0]
+def _row(
+    connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, Any] | None = None
+) -> tuple[Any, ...]:
+    row: tuple[Any, ...] = connection.execute(sql, dict(values or {})).fetchall()[0]
     return row
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, of_sources: Mapping[str, Any]) -> tuple[Column, ...]:
-    values = {**of_sources, "key_names": [*KEY_NAMES, NO_HARMONY, PARSE_ERROR]}
-    songs = "FROM songs JOIN song_harmony USING (song_id) WHERE source_id IN (SELECT unnest($sources))"
+def _columns(connection: duckdb.DuckDBPyConnection) -> tuple[Column, ...]:
+    values = {"key_names": [*KEY_NAMES, NO_HARMONY, PARSE_ERROR]}
+    songs = "FROM songs_current JOIN song_harmony USING (song_id) WHERE true"
     counts = ", ".join(
         f"count({name}), count(*) FILTER ({name} IS NOT NULL AND NOT {_rule(name)})" for name in _VALID
     )
@@ -206,93 +203,84 @@ def _invalid(
     return tuple(text for (text,) in rows)
 
 
-def _measures(connection: duckdb.DuckDBPyConnection, of_sources: Mapping[str, Any]) -> tuple[Measure, ...]:
+def _measures(connection: duckdb.DuckDBPyConnection) -> tuple[Measure, ...]:
     songs, keyed, chords, unknown, with_fingerprint, doubtful = _row(
         connection,
         "SELECT count(*), count(*) FILTER (key >= 0), "
         "coalesce(sum(n_chords + n_unknown), 0)::BIGINT, coalesce(sum(n_unknown), 0)::BIGINT, "
         "count(*) FILTER (list_sum(fingerprint_mean::FLOAT[]) > 0), "
         "count(*) FILTER (key >= 0 AND key_confidence < $low) "
-        "FROM songs JOIN song_harmony USING (song_id) WHERE source_id IN (SELECT unnest($sources))",
-        {**of_sources, "low": LOW_CONFIDENCE},
+        "FROM songs_current JOIN song_harmony USING (song_id)",
+        {"low": LOW_CONFIDENCE},
     )
     numerals, unread = _row(
         connection,
         "WITH counted AS (SELECT len(numeral_ids) AS numerals, "
         "CASE WHEN list_contains(numeral_ids, unread) "
         "THEN len(list_filter(numeral_ids, lambda id: id = unread)) ELSE 0 END AS unread "
-        "FROM song_tokens JOIN songs USING (song_id) "
-        "CROSS JOIN (SELECT coalesce(max(numeral_id), -1) AS unread FROM numerals WHERE numeral = '?') "
-        "WHERE source_id IN (SELECT unnest($sources))) "
+        "FROM song_tokens SEMI JOIN songs_current USING (song_id) "
+        "CROSS JOIN (SELECT coalesce(max(numeral_id), -1) AS unread FROM numerals WHERE numeral = '?')) "
         "SELECT coalesce(sum(numerals), 0)::BIGINT, coalesce(sum(unread), 0)::BIGINT FROM counted",
-        of_sources,
     )
     return (
-        Measure("songs_with_a_key", keyed, songs, None, _songs(connection, of_sources, "key < 0")),
+        Measure("songs_with_a_key", keyed, songs, None, _songs(connection, "key < 0")),
         Measure(
             "chords_with_a_numeral",
             numerals - unread,
             chords,
             None,
-            _songs(connection, of_sources, "n_unknown > 0", "n_unknown / (n_chords + n_unknown) DESC"),
+            _songs(connection, "n_unknown > 0", "n_unknown / (n_chords + n_unknown) DESC"),
         ),
         Measure(
             "songs_with_a_fingerprint",
             with_fingerprint,
             songs,
             None,
-            _songs(connection, of_sources, "coalesce(list_sum(fingerprint_mean::FLOAT[]), 0) = 0"),
+            _songs(connection, "coalesce(list_sum(fingerprint_mean::FLOAT[]), 0) = 0"),
         ),
-        *_enrichment(connection, of_sources),
+        *_enrichment(connection),
         Measure(
             "unknown_chords",
             unknown,
             chords,
             UNKNOWN_CHORD_LIMIT,
-            _unknown_symbols(connection, of_sources),
+            _unknown_symbols(connection),
         ),
         Measure(
             "songs_with_a_doubtful_key",
             doubtful,
             keyed,
             None,
-            _songs(
-                connection, of_sources, f"key >= 0 AND key_confidence < {LOW_CONFIDENCE}", "key_confidence"
-            ),
+            _songs(connection, f"key >= 0 AND key_confidence < {LOW_CONFIDENCE}", "key_confidence"),
         ),
     )
 
 
 def _songs(
     connection: duckdb.DuckDBPyConnection,
-    of_sources: Mapping[str, Any],
     condition: str,
     order: str = "song_id",
 ) -> tuple[SongExample, ...]:
     """Show the first songs that a condition holds for."""
     rows = connection.execute(
-        "SELECT id, key_name, key_confidence, chords FROM songs JOIN song_harmony USING (song_id) "
-        f"WHERE source_id IN (SELECT unnest($sources)) AND {condition} "
-        f"ORDER BY {order}, song_id LIMIT {_EXAMPLES}",
-        dict(of_sources),
+        "SELECT id, key_name, key_confidence, chords FROM songs_current JOIN song_harmony USING (song_id) "
+        f"WHERE {condition} ORDER BY {order}, song_id LIMIT {_EXAMPLES}"
     ).fetchall()
     return tuple(SongExample(*row) for row in rows)
 
 
-def _unknown_symbols(
-    connection: duckdb.DuckDBPyConnection, of_sources: Mapping[str, Any]
-) -> tuple[SymbolExample, ...]:
+def _unknown_symbols(connection: duckdb.DuckDBPyConnection) -> tuple[SymbolExample, ...]:
     rows = connection.execute(
-        "SELECT symbol, sum(occurrences)::BIGINT "
-        "FROM source_symbols JOIN chord_symbols USING (chord_id) "
-        "WHERE NOT is_known AND source_id IN (SELECT unnest($sources)) "
-        f"GROUP BY symbol ORDER BY sum(occurrences) DESC, symbol LIMIT {_EXAMPLES}",
-        dict(of_sources),
+        "SELECT symbol, count(*) AS occurrences FROM ("
+        "SELECT unnest(chord_ids) AS chord_id FROM song_tokens "
+        "JOIN song_harmony USING (song_id) SEMI JOIN songs_current USING (song_id) WHERE n_unknown > 0"
+        ") JOIN chord_symbols USING (chord_id) WHERE NOT is_known "
+        f"GROUP BY symbol ORDER BY occurrences DESC, symbol LIMIT {_EXAMPLES}"
     ).fetchall()
     return tuple(SymbolExample(*row) for row in rows)
 
 
-def _enrichment(connection: duckdb.DuckDBPyConnection, of_sources: Mapping[str, Any]) -> list[Measure]:
+def _enrichment(connection: duckdb.DuckDBPyConnection) -> list[Measure]:
     """Of the songs with a valid Spotify id, how many have its name."""
     measures = []
     for name, table, column in (
@@ -303,15 +291,13 @@ def _enrichment(connection: duckdb.DuckDBPyConnection, of_sources: Mapping[str, 
             "SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", [table]
         ).fetchall()[0][0]
         names = f"SELECT id FROM {table} WHERE name IS NOT NULL" if is_there else "SELECT NULL WHERE false"
-        asked = f"FROM songs WHERE source_id IN (SELECT unnest($sources)) AND {_VALID[column]}"
+        asked = f"FROM songs_current WHERE {_VALID[column]}"
         named, total = _row(
             connection,
             f"SELECT count(*) FILTER ({column} IN ({names})), count(*) {asked}",
-            of_sources,
         )
         lacking = connection.execute(
-            f"SELECT DISTINCT {column} {asked} AND {column} NOT IN ({names}) ORDER BY ALL LIMIT {_EXAMPLES}",
-            dict(of_sources),
+            f"SELECT DISTINCT {column} {asked} AND {column} NOT IN ({names}) ORDER BY ALL LIMIT {_EXAMPLES}"
         ).fetchall()
         measures.append(Measure(name, named, total, None, tuple(text for (text,) in lacking)))
     return measures

@@ -10,10 +10,8 @@ import polars as pl
 import pyarrow as pa
 
 from etl.chords.ragged import Ragged
-from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.rejects import REJECT_SCHEMA
 from etl.store.connection import ROW_GROUP
-from etl.store.database import transaction
 from etl.store.forget import forget_sources
 from etl.store.lexicon import load_lexicon
 
@@ -69,7 +67,8 @@ def stored_contents(connection: duckdb.DuckDBPyConnection) -> list[StoredContent
 def rename_sources(connection: duckdb.DuckDBPyConnection, paths: Mapping[str, str]) -> None:
     """Give sources the paths under which they were found again.
 
-    What the store holds of files that had such a path before and another content is deleted.
+    What the store holds of files that had such a path before and another content is deleted. Call within a
+    transaction.
 
     Parameters
     ----------
@@ -79,20 +78,19 @@ def rename_sources(connection: duckdb.DuckDBPyConnection, paths: Mapping[str, st
         The paths by content hash.
     """
     moves = pl.DataFrame({"content_hash": list(paths), "new_path": list(paths.values())})  # noqa: F841 (read by name)
-    with transaction(connection):
-        outdated = connection.execute(
-            "SELECT path FROM sources WHERE path IN (SELECT new_path FROM moves) "
-            "AND coalesce(content_hash, '') NOT IN (SELECT content_hash FROM moves)"
-        ).fetchall()
-        forget_sources(connection, [path for (path,) in outdated])
-        connection.execute(
-            "UPDATE rejects SET source = new_path FROM moves JOIN sources USING (content_hash) "
-            "WHERE source = path AND stage = 'read' AND path <> new_path"
-        )
-        connection.execute(
-            "UPDATE sources SET path = new_path FROM moves "
-            "WHERE sources.content_hash = moves.content_hash AND path <> new_path"
-        )
+    outdated = connection.execute(
+        "SELECT path FROM sources WHERE path IN (SELECT new_path FROM moves) "
+        "AND coalesce(content_hash, '') NOT IN (SELECT content_hash FROM moves)"
+    ).fetchall()
+    forget_sources(connection, [path for (path,) in outdated])
+    connection.execute(
+        "UPDATE rejects SET source = new_path FROM moves JOIN sources USING (content_hash) "
+        "WHERE source = path AND stage = 'read' AND path <> new_path"
+    )
+    connection.execute(
+        "UPDATE sources SET path = new_path FROM moves "
+        "WHERE sources.content_hash = moves.content_hash AND path <> new_path"
+    )
 
 
 class SongWriter:
@@ -184,7 +182,8 @@ class SongWriter:
             schema={"path": pl.String, "source_id": pl.Int32, "rows_in": pl.Int64, "songs": pl.Int64},
             orient="row",
         )
-        _insert(self._connection, "sources", sources.join(tallies, on="path"))
+        rows = sources.join(tallies, on="path").with_columns(built_in="run_id")
+        _insert(self._connection, "sources", rows)
 
 
 def _section_rows(songs: pl.DataFrame) -> pl.DataFrame:
@@ -214,32 +213,6 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: pl.DataFram
     groups = [part.rechunk().to_arrow() for part in rows.iter_slices(ROW_GROUP)] or [rows.to_arrow()]
     arrow = pa.concat_tables(groups)  # noqa: F841 (read by name)
     connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM arrow")
-
-
-def stored_sources(connection: duckdb.DuckDBPyConnection, names: Sequence[str] = ()) -> list[int]:
-    """Numbers of the named sources in that order; of those of the latest build where none is named.
-
-    Raises
-    ------
-    EtlError
-        If the store holds no songs, or none of one of these sources.
-    """
-    by_name = dict(connection.sql("SELECT path, source_id FROM sources ORDER BY source_id").fetchall())
-    if not by_name:
-        raise EtlError("the store holds no chord songs.", "Build them with `etl build data3`.")
-    missing = [name for name in names if name not in by_name]
-    if missing:
-        raise EtlError(
-            f"the store has no songs of {missing[0]}.",
-            f"It has those of: {', '.join(sorted(by_name))}.",
-            exit_code=ExitCode.USAGE,
-        )
-    if names:
-        return [by_name[name] for name in names]
-    latest = connection.sql(
-        "SELECT source_id FROM sources WHERE run_id = (SELECT max(run_id) FROM sources) ORDER BY source_id"
-    ).fetchall()
-    return [source_id for (source_id,) in latest]
 
 
 def stored_counts(connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int]) -> tuple[int, int]:
@@ -302,7 +275,7 @@ def stored_songs(
     connection
         The store.
     source_ids
-        Which sources, in the order they are to come.
+        Which sources of ``songs_current``, in the order they are to come.
     columns
         Columns of ``songs``, ``song_harmony`` and ``song_tokens``.
     extra
@@ -320,7 +293,7 @@ def stored_songs(
             continue
         for first in range(bounds[0], bounds[1] + 1, _BATCH_SONGS):
             yield connection.sql(
-                f"SELECT {names} FROM songs JOIN song_harmony USING (song_id) "
+                f"SELECT {names} FROM songs_current AS songs JOIN song_harmony USING (song_id) "
                 "JOIN song_tokens USING (song_id) "
                 "WHERE songs.source_id = $source AND song_id BETWEEN $first AND $last ORDER BY song_id",
                 params={

@@ -10,13 +10,14 @@ WITH turned AS (
         category_counts::FLOAT[49] AS categories,
         (fingerprint_mean[(key % 12) + 1:] || fingerprint_mean[:key % 12])::FLOAT[12] AS fingerprint
     FROM song_harmony
+    SEMI JOIN songs_current USING (song_id)
     WHERE n_chords > 0
 ),
 target AS (
     SELECT turned.*
     FROM turned
-    JOIN songs USING (song_id)
-    WHERE songs.id = $id
+    JOIN songs_current USING (song_id)
+    WHERE id = $id
     ORDER BY song_id DESC
     LIMIT 1
 ),

@@ -4,7 +4,11 @@
 -- param limit: integer 1..100000 = 50; symbols to list
 WITH found AS MATERIALIZED (
     SELECT chord_id, count(*) AS occurrences, count(DISTINCT song_id) AS songs, min(song_id) AS song_id
-    FROM (SELECT song_id, unnest(chord_ids) AS chord_id FROM song_tokens)
+    FROM (
+        SELECT song_id, unnest(chord_ids) AS chord_id
+        FROM song_tokens
+        SEMI JOIN (SELECT song_id FROM song_overview WHERE n_unknown > 0) AS overview USING (song_id)
+    )
     JOIN chord_symbols USING (chord_id)
     WHERE NOT is_known
     GROUP BY chord_id
@@ -13,7 +17,7 @@ SELECT
     symbol,
     found.occurrences,
     found.songs,
-    round(100 * found.occurrences / (SELECT sum(len(chord_ids)) FROM song_tokens), 4) AS share_pct,
+    round(100 * found.occurrences / (SELECT sum(n_chords + n_unknown) FROM song_overview), 4) AS share_pct,
     songs.id AS example_id
 FROM found
 JOIN chord_symbols USING (chord_id)

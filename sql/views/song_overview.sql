@@ -1,4 +1,4 @@
--- One row per chord song: its names as numbers and dates where they are such, and its harmony.
+-- One row per chord song of the current set: its names as numbers and dates where they are such, and its harmony.
 CREATE OR REPLACE VIEW song_overview AS
 SELECT
     songs.song_id,
@@ -20,5 +20,5 @@ SELECT
     harmony.n_sections,
     harmony.distinct_chords,
     harmony.chord_entropy_bits
-FROM songs
+FROM songs_current AS songs
 JOIN song_harmony AS harmony USING (song_id);

@@ -57,7 +57,7 @@ def test_info_shows_size_tables_sources_and_versions(built):
     assert re.search(r"MB, DuckDB \d", output)
     assert re.search(r"migration \d+, last written by music-etl \d", output)
     assert re.search(r"^songs +3$", output, re.MULTILINE)
-    assert re.search(r"\d +\S+songs\.csv +3 +1$", output, re.MULTILINE)
+    assert re.search(r"\d +\S+songs\.csv +3 +1 +current$", output, re.MULTILINE)
 
 
 def test_a_fresh_store_passes_every_check(built):

@@ -204,7 +204,7 @@ def test_inputs_stay(place, command, target):
         ["build", "data3", "songs.dat", "-o", "x.csv", "--db", "songs.dat"],
         ["build", "data3", "songs.dat", "-o", "x.csv", "--db", "x.csv"],
         ["midi", "export", "--npz", "x", "--parquet", "x", "--db", "s.etl"],
-        ["export", "data3", "--input", "known.dat", "-o", "known.dat", "--db", "s.etl"],
+        ["export", "data3", "--source", "known.dat", "-o", "known.dat", "--db", "s.etl"],
         ["validate", "songs.dat", "-s", "own.json", "--rejects", "own.dat"],
         ["export", "dataset", ".", "--force", "--db", "s.etl"],
     ],

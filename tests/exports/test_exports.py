@@ -85,14 +85,14 @@ def test_export_repeats_the_build(built, tmp_path, kind):
 
 
 def test_export_takes_the_named_input(built, tmp_path):
-    """`--input` chooses the source, whatever was built last."""
+    """`--source` chooses the source, whatever was built last."""
     other = tmp_path / "other.csv"
     other.write_text(SONGS.splitlines()[0] + "\nz,D A,,,,,,,,\n", encoding="utf-8")
     store = tmp_path / "e.duckdb"
     for source in (built / "songs.csv", other):
         run_etl("build", "data3", source, "-o", tmp_path / "x.csv", "--db", store)
     run_etl("export", "data3", "--db", store, "-o", tmp_path / "latest.csv")
-    run_etl("export", "data3", "--db", store, "-o", tmp_path / "named.csv", "--input", built / "songs.csv")
+    run_etl("export", "data3", "--db", store, "-o", tmp_path / "named.csv", "--source", built / "songs.csv")
     assert pl.read_csv(tmp_path / "latest.csv", infer_schema=False)["id"].to_list() == ["z"]
     assert pl.read_csv(tmp_path / "named.csv", infer_schema=False)["id"].to_list() == ["a", "b", "c", "d"]
 
@@ -100,7 +100,7 @@ def test_export_takes_the_named_input(built, tmp_path):
 def test_unknown_input_is_refused(built, tmp_path):
     """A source that the store does not have is named, and so are those that it has."""
     text = run_etl(
-        *("export", "npz", "--db", built / "e.duckdb", "-o", tmp_path / "x.npz", "--input", "no.csv"),
+        *("export", "npz", "--db", built / "e.duckdb", "-o", tmp_path / "x.npz", "--source", "no.csv"),
         expect=2,
     )
     assert "no.csv" in text

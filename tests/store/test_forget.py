@@ -14,7 +14,8 @@ from etl.cli.main import app
 from etl.pipelines.data3.check import check
 from etl.runtime.errors import EtlError
 from etl.store.database import open_store, read_store
-from etl.store.forget import find_source, forget_source
+from etl.store.forget import forget_source
+from etl.store.scope import find_source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,13 +41,13 @@ def forget(store: Path, *arguments: str, answer: str | None = None) -> Result:
 
 
 def contents(store: Path) -> dict[str, Any]:
-    """Read all tables but the record of runs; without the run's number and the time of day."""
+    """Read all tables but the record of runs; without the numbers of runs and the time of day."""
     with read_store(store) as connection:
         names = connection.execute("SELECT table_name FROM duckdb_tables() ORDER BY ALL").fetchall()
         tables = {name: connection.sql(f"SELECT * FROM {name} ORDER BY ALL").pl() for (name,) in names}
     del tables["runs"]
     tables["ledger"] = tables["ledger"].drop("updated_at")
-    return {name: frame.drop("run_id", strict=False).rows() for name, frame in tables.items()}
+    return {name: frame.drop("run_id", "built_in", strict=False).rows() for name, frame in tables.items()}
 
 
 def exports(store: Path, source: Path) -> dict[str, bytes]:
@@ -54,7 +55,7 @@ def exports(store: Path, source: Path) -> dict[str, bytes]:
     written = {}
     for kind in ("data3", "npz", "parquet"):
         target = store.with_name(f"export.{kind}")
-        arguments = ["export", kind, "--input", str(source), "-o", str(target), "--db", str(store)]
+        arguments = ["export", kind, "--source", str(source), "-o", str(target), "--db", str(store)]
         result = CliRunner().invoke(app, arguments)
         assert result.exit_code == 0, result.output
         written[kind] = target.read_bytes()
@@ -148,18 +149,18 @@ def test_an_ambiguous_name_lists_what_it_may_mean(store, chords):
     with read_store(store) as connection:
         for name, meant in (("b.csv", ("b.csv", "more/b.csv")), ("1", ("a.csv", "1"))):
             with pytest.raises(EtlError, match=f"`{name}` stands for 2 sources") as error:
-                find_source(connection, [name])
+                find_source(connection, name)
             assert error.value.exit_code == 2
             listed = [line.split()[1] for line in error.value.hint.splitlines()[1:]]
             assert listed == [str(chords.folder / path) for path in meant]
         path = str(chords.folder / "b.csv")
-        assert find_source(connection, [path]) == path
+        assert find_source(connection, path) == path
 
 
 def test_an_unknown_name_lists_the_sources(store):
     """A usage error with all that could have been meant."""
     with read_store(store) as connection, pytest.raises(EtlError, match="no source `x`") as error:
-        find_source(connection, ["x"])
+        find_source(connection, "x")
     assert error.value.exit_code == 2
     assert "a.csv" in error.value.hint
     assert "b.csv" in error.value.hint

@@ -37,19 +37,13 @@ from etl.sources.chords.rows import limited
 from etl.sources.chords.seen_ids import SeenIds
 from etl.sources.chords.streams import is_pipe, source_name
 from etl.sources.folders.walk import shown
-from etl.store.database import open_store
+from etl.store.database import open_store, transaction
 from etl.store.kept_files import check_known
 from etl.store.ledger import Ledger
 from etl.store.quality import quality
 from etl.store.runs import Run, add_rejects, recorded_run
-from etl.store.songs import (
-    TASK,
-    rename_sources,
-    stored_contents,
-    stored_counts,
-    stored_rejects,
-    stored_sources,
-)
+from etl.store.scope import Overlap, current_set, overlaps, set_current
+from etl.store.songs import TASK, rename_sources, stored_contents, stored_counts, stored_rejects
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,7 +96,10 @@ def build(request: Data3Build, renderers: Sequence[Renderer] = ()) -> BuildResul
             check_known(connection, request.targets)
             inputs = _inputs(sources, stored_contents(connection), watch)
             if not request.force and is_stored(connection, request, inputs.sources):
-                result = _write_stored(connection, request, inputs, watch)
+                with transaction(connection):
+                    rename_sources(connection, {each.content_hash: each.name for each in inputs.sources})
+                    set_current(connection, run.run_id, inputs.names)
+                    result = _write_stored(connection, request, inputs, watch)
             else:
                 result = _analyze_and_write(request, inputs, watch, (connection, run))
             run.items_in, run.items_out = result.records, result.songs
@@ -145,9 +142,8 @@ def _write_stored(
 ) -> BuildResult:
     """Write the outputs from harmony that the store has."""
     names = inputs.names
-    rename_sources(connection, {source.content_hash: source.name for source in inputs.sources})
     tally = Tally()
-    stored = stored_sources(connection, names)
+    stored = [source.source_id for source in current_set(connection)]
     rows_in, songs_out = stored_counts(connection, stored)
     tally.count_rejects(stored_rejects(connection, names))
     if rows_in != songs_out + tally.rejected:
@@ -177,7 +173,7 @@ def _analyze_and_write(
     """Analyze the inputs and write all outputs in one pass."""
     tally, seen, sources = Tally(), SeenIds(), inputs.sources
     rejects = [pl.DataFrame(schema=REJECT_SCHEMA)]
-    measured: list[Quality] = []
+    measured: list[tuple[Quality, tuple[Overlap, ...]]] = []
     connection = store[0] if store else None
     in_flight = 2 * request.workers
     if request.limit is None:
@@ -223,7 +219,10 @@ def _analyze_and_write(
         tally.check_yield(inputs.names)
         with watch.timed("finish"):
             if store:
-                storage.finish(_source_rows(sources, store[1]), lambda: measured.append(quality(store[0])))
+                storage.finish(
+                    _source_rows(sources, store[1]),
+                    lambda: measured.append((quality(store[0]), overlaps(store[0]))),
+                )
             if npz:
                 storage.write_matrices(npz, {"analysis": request.version})
             storage.wait()
@@ -239,7 +238,8 @@ def _analyze_and_write(
         tally,
         watch,
         analysis_cpu_use=analysis_cpu_use,
-        quality=measured[0] if measured else None,
+        quality=measured[0][0] if measured else None,
+        overlaps=measured[0][1] if measured else (),
     )
 
 
@@ -302,6 +302,7 @@ def _result(
     is_stored: bool = False,
     analysis_cpu_use: float = 0.0,
     quality: Quality | None = None,
+    overlaps: tuple[Overlap, ...] = (),
 ) -> BuildResult:
     return BuildResult(
         **{name: value for name, value in vars(tally).items() if name not in {"examples", "by_source"}},
@@ -321,4 +322,5 @@ def _result(
         cpu_use=watch.cpu_use,
         analysis_cpu_use=analysis_cpu_use,
         quality=quality,
+        overlaps=overlaps,
     )

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from etl.chords.glossary import Glossary
 from etl.chords.ragged import Ragged
 from etl.chords.romantext import RomanStyle
 from etl.chords.symbols import Kind
@@ -30,18 +31,11 @@ from etl.runtime.disk.files import atomic_file, atomic_path
 from etl.runtime.disk.targets import check_writable
 from etl.runtime.limits import LIMITS, Limits
 from etl.runtime.watch.progress import Stage, Watch
-from etl.sources.chords.streams import source_name
 from etl.store.database import read_store
 from etl.store.kept_files import check_known, check_outputs, check_set_aside
 from etl.store.lexicon import stored_chords, stored_numerals, stored_sections
-from etl.store.songs import (
-    build_versions,
-    extra_names,
-    source_names,
-    stored_counts,
-    stored_songs,
-    stored_sources,
-)
+from etl.store.scope import count_songs, use_sources
+from etl.store.songs import build_versions, extra_names, source_names, stored_songs
 from etl.store.spotify import known_names
 
 if TYPE_CHECKING:
@@ -73,14 +67,15 @@ class FromSongs:
     ----------
     database
         The store.
-    inputs
-        Files whose songs to export; those of the latest build where none is named.
+    sources
+        Names of the sources whose songs to export (:func:`~etl.store.scope.use_sources`); the current set
+        where there is none.
     limits
         How long to wait for the store.
     """
 
     database: Path
-    inputs: tuple[Path, ...] = ()
+    sources: tuple[str, ...] = ()
     limits: Limits = LIMITS
 
 
@@ -95,6 +90,19 @@ class SongExport(FromSongs):
     """
 
     path: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data3Export(SongExport):
+    """A data3 CSV to export.
+
+    Attributes
+    ----------
+    style
+        How it spells numerals.
+    """
+
+    style: RomanStyle = RomanStyle.HOUSE
 
 
 @dataclass(frozen=True)
@@ -113,7 +121,7 @@ class StoredExport:
     songs: int
 
 
-def export_data3(request: SongExport, renderers: Sequence[Renderer] = ()) -> StoredExport:
+def export_data3(request: Data3Export, renderers: Sequence[Renderer] = ()) -> StoredExport:
     """Write the data3 CSV, the same as a build writes.
 
     Raises
@@ -125,7 +133,7 @@ def export_data3(request: SongExport, renderers: Sequence[Renderer] = ()) -> Sto
     with songs_read("etl export data3", request, request.path, renderers) as read:
         connection, sources, watch = read
         songs = 0
-        for batch in write_stored_csv(connection, sources, request.path):
+        for batch in write_stored_csv(connection, sources, request.path, request.style):
             songs += batch.height
             watch.advance(STAGE.name, done=batch.height)
     return StoredExport(request.path, songs)
@@ -160,16 +168,16 @@ def songs_read(
     connection, source_ids, watch
         The store, the sources whose songs are wanted, and a watch with the stage :data:`STAGE`.
     """
-    check_outputs([target], inputs=request.inputs, database=request.database)
+    check_outputs([target], database=request.database)
     if target.is_dir():
-        check_set_aside(target, inputs=request.inputs, database=request.database)
+        check_set_aside(target, database=request.database)
     with Watch(title, [STAGE], renderers) as watch:
         watch.waiting_for(f"the store {request.database}")
         with read_store(request.database, limits=request.limits) as connection:
             watch.waiting_for(None)
             check_known(connection, [target])
-            source_ids = stored_sources(connection, [source_name(path) for path in request.inputs])
-            watch.total(STAGE.name, stored_counts(connection, source_ids)[1])
+            source_ids = use_sources(connection, request.sources)
+            watch.total(STAGE.name, count_songs(connection))
             yield connection, source_ids, watch
 
 
@@ -186,11 +194,11 @@ def write_stored_csv(
     """
     numerals = stored_numerals(connection)["numeral"].to_list()
     names = stored_names(connection)
-    buffer = LineBuffer()
+    buffer, glossary = LineBuffer(), Glossary()
     with atomic_file(path) as output:
         output.write(HEADER)
         for songs in stored_songs(connection, source_ids, _CSV_COLUMNS):
-            output.write(_data3_lines(with_names(songs, names), numerals, style, buffer))
+            output.write(_data3_lines(with_names(songs, names), numerals, style, buffer, glossary))
             yield songs
 
 
@@ -200,15 +208,17 @@ def stored_names(connection: duckdb.DuckDBPyConnection) -> Names:
 
 
 def _data3_lines(
-    songs: pl.DataFrame, numerals: Sequence[str], style: RomanStyle, buffer: LineBuffer
+    songs: pl.DataFrame, numerals: Sequence[str], style: RomanStyle, buffer: LineBuffer, glossary: Glossary
 ) -> NDArray[np.uint8]:
     """Spell numerals and fingerprints from the stored ids; section tags come from the chord string."""
-    tokens, vocabulary = tokenize(songs["chords"])
+    tokens, vocabulary = tokenize(songs["chords"], glossary)
     flat = Ragged.from_series(tokens)
-    is_tag = vocabulary.kinds[flat.values] == Kind.SECTION
-    spelling = flat.values + np.int32(len(numerals))  # tags stand for their own text, behind the numerals
-    spelling[~is_tag] = Ragged.from_series(songs["numeral_ids"]).values
-    texts = [*numerals, *vocabulary.texts]
+    is_tag = vocabulary.kinds == Kind.SECTION
+    tags = [vocabulary.texts[token] for token in np.flatnonzero(is_tag).tolist()]
+    of_tag = np.cumsum(is_tag, dtype=np.int32) + np.int32(len(numerals) - 1)  # behind the numerals
+    spelling = of_tag[flat.values]
+    spelling[~is_tag[flat.values]] = Ragged.from_series(songs["numeral_ids"]).values
+    texts = [*numerals, *tags]
     spelled = songs.with_columns(tokens=tokens, numerals=flat.with_values(spelling).to_series())
     return write_data3(spelled, vocabulary, texts, buffer, style)
 

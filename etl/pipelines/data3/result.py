@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from etl.pipelines.data3.identity import Recognized
     from etl.store.quality import Quality
+    from etl.store.scope import Overlap
 
 _EXAMPLES: Final = 5
 
@@ -67,6 +68,8 @@ class BuildResult:
         was).
     quality
         The quality of what was stored, or None if nothing was.
+    overlaps
+        Other sources of the store that have ids of what was analyzed.
     """
 
     records: int
@@ -91,6 +94,7 @@ class BuildResult:
     cpu_use: float
     analysis_cpu_use: float
     quality: Quality | None
+    overlaps: tuple[Overlap, ...]
 
 
 @dataclass

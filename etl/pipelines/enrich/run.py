@@ -36,7 +36,7 @@ from etl.store.bursts import writing
 from etl.store.kept_files import check_known, check_outputs
 from etl.store.run_lock import RunLockedError
 from etl.store.runs import keep_progress
-from etl.store.songs import stored_counts, stored_sources
+from etl.store.scope import count_songs, use_sources
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,7 +68,7 @@ class Enrichment:
     output_is_fresh
         Whether ``output`` has all names that are known now, so that it need not be written without new ones.
     sources
-        Files whose songs the CSVs hold; those of the latest build where none is named.
+        Sources whose songs are meant; the current set where none is named.
     style
         How the CSVs spell Roman numerals.
     budget
@@ -275,8 +275,8 @@ class _Enricher:
 
     def _export(self, store: BurstWriter, path: Path) -> None:
         with self._watch.timed("export"), store.reading() as connection:
-            sources = stored_sources(connection, self._request.sources)
-            self._watch.total("export", self._exported + stored_counts(connection, sources)[1])
+            sources = use_sources(connection, self._request.sources)
+            self._watch.total("export", self._exported + count_songs(connection))
             for songs in write_stored_csv(connection, sources, path, self._request.style):
                 if self._gate.stop.is_set():
                     raise KeyboardInterrupt
@@ -293,7 +293,8 @@ class _Enricher:
     def _write_partial(self, store: BurstWriter) -> Path | None:
         """Write all songs as far as they are known; a full disk must not end the asking."""
         with store.reading() as connection:
-            songs = stored_counts(connection, stored_sources(connection, self._request.sources))[1]
+            use_sources(connection, self._request.sources)
+            songs = count_songs(connection)
         if not songs:
             return None
         self._partial_due = self.result.songs_settled + self._request.partial_every

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from etl.chords.keys import KeyMethod
-from etl.pipelines.data3.export import SongExport, export_data3
+from etl.pipelines.data3.export import Data3Export, export_data3
 from etl.pipelines.data3.midi_songs import midi_source
 from etl.runtime.errors import EtlError
 from etl.runtime.limits import LIMITS
@@ -83,7 +83,7 @@ def test_nothing_is_written_beside_the_store_and_the_store_is_the_source(chords,
     chords.build(midi=library, database=library, method=None)
     assert sorted(path.name for path in chords.folder.iterdir()) == ["data3.csv", "music.duckdb"]
     again = chords.folder / "again.csv"
-    export_data3(SongExport(path=again, database=library, inputs=(library,)))
+    export_data3(Data3Export(path=again, database=library, sources=(str(library),)))
     assert again.read_bytes() == chords.output.read_bytes()
 
 

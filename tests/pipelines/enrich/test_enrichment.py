@@ -36,7 +36,7 @@ from etl.services.state import MemoryState
 from etl.store import answers
 from etl.store.bursts import writing
 from etl.store.database import open_store, read_store
-from etl.store.songs import stored_sources
+from etl.store.scope import use_sources
 from tests.support import spotify_server as server_module
 from tests.support.empty_store import empty_store
 from tests.support.spotify_server import SpotifyServer, name_of, seldom, serving, spotify_id, too_many
@@ -197,7 +197,7 @@ def test_build_and_export_write_known_names_the_same(server: SpotifyServer, proj
     project.enrich(server, output=project.output)
     first = project.output.read_bytes()
     with read_store(project.database) as connection:
-        for _ in write_stored_csv(connection, stored_sources(connection), project.output):
+        for _ in write_stored_csv(connection, use_sources(connection), project.output):
             pass
     assert project.output.read_bytes() == first
     project.build()
