@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from etl.services.errors import RejectedError, TransientError
+from etl.services.errors import IncompleteError, RejectedError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -43,9 +43,16 @@ def look_up_halving(
             continue
         try:
             answers = together(part)
+        except IncompleteError as error:
+            answers = error.answers
         except (TransientError, RejectedError):
+            answers = []
+        if answers:
+            yield answers
+            told = {answer.id for answer in answers}
+            if rest := [item for item in part if item not in told]:
+                parts.append(rest)
+        else:
             # Both halves before their quarters, so that good answers in between keep the breaker closed.
             half = len(part) // 2
             parts.extend((part[:half], part[half:]))
-        else:
-            yield answers
