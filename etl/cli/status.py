@@ -26,11 +26,11 @@ def status(db: Database = None, as_json: AsJson = False) -> None:
 def _describe(status: Status) -> str:
     lines = [line for run in status.running for line in _running(run)]
     lines += [_run(run) for run in status.runs or () if run.status != "running" or not status.running]
-    if status.names is not None:
-        lines.append(
-            f"names: {status.names.settled:,} of {status.names.songs:,} songs "
-            "have nothing left to ask Spotify"
-        )
+    lines += [
+        f"names: {names.named:,} of {names.songs:,} songs, {names.complete:,} complete, "
+        f"{names.songs - names.settled:,} with ids to ask {service} about"
+        for service, names in (status.names or {}).items()
+    ]
     lines += [f"{each.service} is parked until {_time(each.not_before)}" for each in status.parked or ()]
     return "\n".join(lines)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from etl.runtime.watch.status_file import RunningRun, running
-from etl.services.spotify_items import KINDS
+from etl.services.catalog import SERVICES, kinds_of
 from etl.store.answers import Coverage, coverage
 from etl.store.connection import StoreBusyError
 from etl.store.database import read_store
@@ -14,6 +14,7 @@ from etl.store.runs import PastRun, last_runs
 from etl.store.service_state import ParkedService, parked_services
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -28,14 +29,14 @@ class Status:
     runs
         The last runs, newest first; None while one of them holds the store, and so of the others.
     names
-        How far the songs have names.
+        How far each service has named the songs, by service.
     parked
         Services that may not be asked before a time that is still to come.
     """
 
     running: tuple[RunningRun, ...] = ()
     runs: tuple[PastRun, ...] | None = None
-    names: Coverage | None = None
+    names: Mapping[str, Coverage] | None = None
     parked: tuple[ParkedService, ...] | None = None
 
 
@@ -55,7 +56,7 @@ def status(database: Path, *, runs: int = 10) -> Status:
             return Status(
                 at_work,
                 last_runs(connection, runs),
-                coverage(connection, "spotify", KINDS),
+                {name: coverage(connection, name, kinds_of(name)) for name in SERVICES},
                 parked_services(connection),
             )
     except StoreBusyError:

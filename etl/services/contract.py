@@ -39,11 +39,14 @@ class Kind:
         The column of the songs that holds the ids.
     valid
         A regular expression that whole ids match, read alike by Python and RE2; other ids are never sent.
+    answered_by
+        Another service with this kind: what it has found need not be asked about. Empty for none.
     """
 
     name: str
     column: str
     valid: str
+    answered_by: str = ""
 
     def __str__(self) -> str:
         return self.name

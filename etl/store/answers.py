@@ -103,10 +103,15 @@ def wanted_ids(
 
 def _is_open(service: str, kind: Kind) -> str:
     """Condition on a song that its id of a kind is valid and not settled."""
-    return (
-        f"({_is_valid(kind)} "
-        f"AND {kind.column} NOT IN (SELECT id FROM {table(service, kind)} WHERE {_SETTLED}))"
-    )
+    settled = f"SELECT id FROM {table(service, kind)} WHERE {_SETTLED}{_found_elsewhere(kind)}"
+    return f"({_is_valid(kind)} AND {kind.column} NOT IN ({settled}))"
+
+
+def _found_elsewhere(kind: Kind) -> str:
+    """Add to a query for ids those that another service has found."""
+    if not kind.answered_by:
+        return ""
+    return f" UNION ALL SELECT id FROM {table(kind.answered_by, kind)} WHERE status = 'found'"
 
 
 def _is_valid(kind: Kind) -> str:
@@ -236,7 +241,9 @@ def coverage(connection: duckdb.DuckDBPyConnection, service: str, kinds: Sequenc
     """Count the songs by how far they are enriched."""
     is_open = " OR ".join(_is_open(service, kind) for kind in kinds)
     is_found = [
-        f"({kind.column} IN (SELECT id FROM {table(service, kind)} WHERE status = 'found'))" for kind in kinds
+        f"({kind.column} IN (SELECT id FROM {table(service, kind)} WHERE status = 'found'"
+        f"{_found_elsewhere(kind)}))"
+        for kind in kinds
     ]
     is_missing = " OR ".join(
         f"({_is_valid(kind)} AND NOT {each})" for kind, each in zip(kinds, is_found, strict=True)

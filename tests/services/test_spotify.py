@@ -471,3 +471,19 @@ def test_ids_are_asked_concurrently_without_mixing_answers(server: SpotifyServer
         names = {item: answer.value.get("name") for job in jobs for item, answer in job.result().items()}
     assert names == {item: name_of("track", item) for item in TRACKS}
     assert max(server.asked.values()) == 1
+
+
+def test_names_are_asked_for_in_the_language_of_the_user(server: SpotifyServer) -> None:
+    """Spotify spells some names by Accept-Language."""
+    client = Spotify(CREDENTIALS, ServiceSettings(url=server.url, per_second=10_000, language="ja"))
+    client.connect(Gate(client.title, Permits(None, client), MemoryState(), threading.Event()))
+    all_of(client, ARTIST, ARTISTS[:1])
+    assert server.headers[-1]["Accept-Language"] == "ja"
+
+
+def test_apps_of_one_developer_share_limits_but_not_the_permission_for_batches() -> None:
+    """The quota counts per developer, over all client ids; another account is another developer."""
+    one, other = (Spotify(Credentials(name, "x"), ServiceSettings()) for name in ("one", "two"))
+    assert one.account == other.account != Spotify(CREDENTIALS, ServiceSettings(account="friend")).account
+    refused = MemoryState(**{f"batches {Credentials('one', 'x').app}": {"allowed": False, "at": time.time()}})
+    assert (one.portions(refused), other.portions(refused)) == ((1,), (50, 1))

@@ -25,8 +25,8 @@ from etl.runtime.limits import LIMITS, Limits
 from etl.runtime.watch.progress import Stage, Watch
 from etl.store.database import read_store
 from etl.store.lexicon import stored_chords, stored_numerals, stored_sections
+from etl.store.names import known_names
 from etl.store.songs import build_versions, source_names, stored_counts, stored_songs, stored_sources
-from etl.store.spotify import known_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -175,7 +175,7 @@ def write_stored_csv(
 
 
 def stored_names(connection: duckdb.DuckDBPyConnection) -> Names:
-    """Read the names that the store has from Spotify."""
+    """Read the names that the store has."""
     return Names(known_names(connection, "artist"), known_names(connection, "track"))
 
 

@@ -7,15 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from etl.chords.keys import KeyMethod
-from etl.pipelines.data3.build import build
-from etl.pipelines.data3.request import Data3Build
 from etl.pipelines.enrich.filing import Filing
 from etl.pipelines.enrich.run import Enrichment, enrich
 from etl.runtime.errors import EtlError, ExitCode
@@ -30,7 +26,6 @@ from etl.store import answers
 from etl.store.database import open_store, read_store
 from tests.support import spotify_server as server_module
 from tests.support.spotify_server import Fault, SpotifyServer, serving
-from tests.support.spotify_songs import write_songs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,36 +33,15 @@ if TYPE_CHECKING:
 
     from etl.pipelines.enrich.result import EnrichmentResult
 
-SONGS = 60
 HURRY = Patience(
     first_pause=0.001, longest_pause=0.01, jitter=0.0, first_delay=0.0001, longest_delay=0.001, read=2.0
 )
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Analyze the songs once."""
-    folder = tmp_path_factory.mktemp("songs")
-    build(
-        Data3Build(
-            inputs=(write_songs(folder / "songs.csv", SONGS),),
-            output=folder / "data3.csv",
-            database=folder / "music.duckdb",
-            npz=None,
-            method=KeyMethod.KRUMHANSL,
-            limit=None,
-            force=False,
-            workers=0,
-        )
-    )
-    return folder / "music.duckdb"
-
-
 @pytest.fixture
-def database(built: Path, tmp_path: Path) -> Path:
-    """Give a store of the songs, about which nothing was asked."""
-    shutil.copy(built, tmp_path / "music.duckdb")
-    return tmp_path / "music.duckdb"
+def database(sixty_songs: Path) -> Path:
+    """Give the store under the name that is used here."""
+    return sixty_songs
 
 
 @pytest.fixture

@@ -202,17 +202,9 @@ def test_status_shows_a_running_enrichment_from_another_process(
     assert [stage["name"] for stage in (plan, ask, export)] == ["plan", "ask", "export"]
     assert ask["done"] == ask["total"] == plan["done"] == len(server.asked)
     assert not export["has_begun"]
-    wanted = {
-        "requests",
-        "requests_left",
-        "found",
-        "gone",
-        "known_before",
-        "songs",
-        "songs_complete",
-        "troubles",
-    }
-    assert all(wanted == set(state["figures"]) for state in states if state["figures"])
+    wanted = ["songs", "songs_named", "found", "gone", "known_before", "requests", "requests_today"]
+    wanted += ["requests_left", "days_left", "troubles", "songs_complete"]
+    assert all(wanted == list(state["figures"]) for state in states if state["figures"])
     log = (shell.folder / "music.duckdb.log").read_text(encoding="utf-8")
     assert "enrich spotify started" in log
     assert "ask ended: 511 of 511 ids, 0 errors" in log
@@ -303,6 +295,36 @@ def test_cache_commands_count_clear_and_refresh(server: SpotifyServer, tmp_path:
     assert out == "nothing is kept yet\n"
 
 
+def test_refresh_can_be_about_batches_alone(server: SpotifyServer, tmp_path: Path) -> None:
+    """`--batches` has an app try them again; without any option there is nothing to do."""
+    shell = Shell(tmp_path / "batches", server)
+    server.batches = False
+    write_songs(shell.folder / "songs.csv", 20)
+    shell.run("build data3 songs.csv --enrich --budget 5 -o data3.csv")
+    shell.run("cache refresh", expect=2)
+    shell.run("cache refresh --batches")
+    server.batches = True
+    sent = len(server.requests)
+    shell.run("enrich spotify")
+    assert all(request.batch for request in server.requests[sent:])
+
+
+def test_killed_run_is_not_called_running(server: SpotifyServer, tmp_path: Path) -> None:
+    """`status` knows its process; what it fetched is kept."""
+    shell = Shell(tmp_path / "killed", server)
+    server.batches, server.delay = False, 0.05
+    write_songs(shell.folder / "songs.csv", 100)
+    shell.run("build data3 songs.csv -o data3.csv")
+    process = shell.start("enrich spotify")
+    while not any(run["status"] == "running" for run in json.loads(shell.run("status --json")[0])["runs"]):
+        assert process.poll() is None
+    process.kill()
+    process.communicate()
+    out, _ = shell.run("status")
+    assert "enrich spotify, killed" in out
+    assert "running" not in out
+
+
 def test_result_is_printed_as_json(server: SpotifyServer, tmp_path: Path) -> None:
     """One document with the final counts and the file that was written; nothing else on standard output."""
     shell = Shell(tmp_path / "json", server)
@@ -310,7 +332,7 @@ def test_result_is_printed_as_json(server: SpotifyServer, tmp_path: Path) -> Non
     shell.run("build data3 songs.csv -o data3.csv")
     result = json.loads(shell.run("enrich spotify -o data3.csv --json")[0])
     assert result["answers"] == {"found": len(server.asked), "gone": 0, "error": 0}
-    assert result["songs_settled"] == result["songs"] == 100
+    assert result["songs_settled"] == result["songs_named"] == result["songs"] == 100
     assert result["written"] == ["data3.csv"]
 
 
