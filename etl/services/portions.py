@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from etl.services.errors import IncompleteError, RejectedError, TransientError
+from etl.services.errors import ForeignError, IncompleteError, RejectedError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -45,6 +45,9 @@ def look_up_halving(
             answers = together(part)
         except IncompleteError as error:
             answers = error.answers
+        except ForeignError:  # what stands in between may block lists and let single items pass
+            parts.extend([item] for item in part)
+            continue
         except (TransientError, RejectedError):
             answers = []
         if answers:

@@ -263,6 +263,20 @@ def test_stray_refusal_of_a_batch_changes_nothing(database: Path, server: Spotif
     assert statuses(database) == {"found"}
 
 
+def test_firewall_that_blocks_every_batch_leaves_single_look_ups(
+    database: Path, server: SpotifyServer
+) -> None:
+    """Nothing about batches is remembered, for Spotify has not said anything."""
+    server.batches = True
+    page = Fault(status=403, headers={"Content-Type": "text/html"}, body=b"<html>WAF</html>")
+    server.script = lambda request: page if request.batch else None
+    ask(database, server)
+    assert statuses(database) == {"found"}
+    with read_store(database) as connection:
+        kept = connection.execute("SELECT key FROM service_state").fetchall()
+    assert not [key for (key,) in kept if key.startswith("batches")]
+
+
 def test_refused_batches_are_remembered_once_a_single_look_up_works(
     database: Path, server: SpotifyServer
 ) -> None:
