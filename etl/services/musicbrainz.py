@@ -22,16 +22,14 @@ from etl.services.errors import (
     AppError,
     GarbledError,
     IncompleteError,
-    InternalError,
     NotFoundError,
     RateLimitedError,
     RejectedError,
-    ServiceError,
     TransientError,
 )
 from etl.services.politeness.rates import Limit, Rates, Window
 from etl.services.politeness.retry import persist
-from etl.services.portions import look_up_halving
+from etl.services.portions import is_worth_repeating, look_up_halving
 from etl.services.statuses import complaint_of, json_object, raise_for_status, retry_after
 
 if TYPE_CHECKING:
@@ -50,7 +48,6 @@ DEFAULT_RATE: Final = 1.0
 
 _SERVER: Final = "https://musicbrainz.org"
 _ADDRESS: Final = "https://open.spotify.com/artist/"
-_BATCH_ATTEMPTS: Final = 3  # then it is halved; after a status of 500 at once
 
 
 def configured(settings: ServiceSettings) -> MusicBrainz:
@@ -134,7 +131,7 @@ class MusicBrainz(Service):
         """Ask for artists; see :meth:`etl.services.contract.Service.look_up`."""
         yield from look_up_halving(
             ids,
-            together=lambda part: persist(self.gate, lambda: self._ask(part), again=_is_worth_repeating),
+            together=lambda part: persist(self.gate, lambda: self._ask(part), again=is_worth_repeating),
             alone=lambda item: self._alone(kind, item),
         )
 
@@ -189,13 +186,6 @@ def judge_entry(item_id: str, entry: Mapping[str, Any]) -> Answer:
 def _id_in(address: object) -> str | None:
     match = re.fullmatch(rf"https?://open\.spotify\.com/artist/({SPOTIFY_ID})/?", str(address))
     return match[1] if match else None
-
-
-def _is_worth_repeating(error: ServiceError, attempt: int) -> bool:
-    """Whether a request for several should be sent again as it is; else it is halved."""
-    if isinstance(error, RateLimitedError):
-        return True
-    return attempt < _BATCH_ATTEMPTS and not isinstance(error, InternalError)
 
 
 def _raise_for_status(response: requests.Response) -> None:

@@ -3,14 +3,39 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from etl.services.errors import ForeignError, IncompleteError, RejectedError, TransientError
+from etl.services.errors import (
+    ForeignError,
+    IncompleteError,
+    InternalError,
+    RateLimitedError,
+    RejectedError,
+    TransientError,
+    UnauthorizedError,
+    WayError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from etl.services.contract import Answer
+    from etl.services.errors import ServiceError
+
+
+ATTEMPTS: Final = 3
+"""After so many a request for several is halved, for one of its items may be to blame."""
+
+
+def is_worth_repeating(error: ServiceError, attempt: int) -> bool:
+    """Whether a request for several should be sent again as it is after so many attempts; else it is halved.
+
+    A status of 500 is reason enough to halve it. Where the way is in doubt it gets an attempt less: without
+    a success that is soon taken for the network's fault.
+    """
+    if isinstance(error, (RateLimitedError, UnauthorizedError)):
+        return True
+    return attempt < ATTEMPTS - isinstance(error, WayError) and not isinstance(error, InternalError)
 
 
 def look_up_halving(

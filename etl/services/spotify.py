@@ -27,20 +27,16 @@ from etl.services.errors import (
     ForbiddenError,
     GarbledError,
     IncompleteError,
-    InternalError,
     NotFoundError,
     NullAnswerError,
     QuotaError,
-    RateLimitedError,
     RejectedError,
-    ServiceError,
     TransientError,
     UnauthorizedError,
-    WayError,
 )
 from etl.services.politeness.rates import DAY, Limit, Rates, Window
 from etl.services.politeness.retry import persist
-from etl.services.portions import look_up_halving
+from etl.services.portions import is_worth_repeating, look_up_halving
 from etl.services.spotify_items import ARTIST, KINDS, TRACK, judge_batch, judge_item
 from etl.services.statuses import complaint_of, json_object, raise_for_status, retry_after
 
@@ -65,9 +61,6 @@ BATCHES_AGAIN_DAYS: Final = 30
 _API: Final = "https://api.spotify.com/v1/"
 _TOKENS: Final = "https://accounts.spotify.com/api/token"
 _DASHBOARD: Final = "https://developer.spotify.com/dashboard"
-_BATCH_ATTEMPTS: Final = 3
-"""After so many a batch is halved, for one of its items may be to blame; a status of 500 is reason enough."""
-
 # What Spotify says with a 403 when it is not about the item, and not about batches either.
 _ABOUT_THE_APP: Final = re.compile(
     r"premium|subscription|scope|quota|developer|dashboard|registered|\bapp\b|application|client"
@@ -218,7 +211,7 @@ class Spotify(Service):
             ask = self._spotipy.artists if kind == ARTIST else self._spotipy.tracks
             try:
                 answers: list[Answer] = persist(
-                    self.gate, lambda: self._with_token(ask, list(ids)), again=_is_worth_repeating
+                    self.gate, lambda: self._with_token(ask, list(ids)), again=is_worth_repeating
                 )
             except (ForbiddenError, NotFoundError) as error:
                 self._is_refused = True
@@ -278,15 +271,6 @@ class _Tokens:
 
 
 _IS_VALID: Final = re.compile(SPOTIFY_ID)
-
-
-def _is_worth_repeating(error: ServiceError, attempt: int) -> bool:
-    """Whether a batch should be sent again as it is; else it is halved."""
-    if isinstance(error, (RateLimitedError, UnauthorizedError)):
-        return True
-    # One less where the way is in doubt: without a success that is soon taken for the network's fault.
-    most = _BATCH_ATTEMPTS - isinstance(error, WayError)
-    return attempt < most and not isinstance(error, InternalError)
 
 
 def _raise_for_status(

@@ -8,7 +8,9 @@ is to blame. Where nothing comes through any more, no id loses one of its chance
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
 
 from etl.services.contract import Status, failed
 from etl.services.errors import (
@@ -18,13 +20,16 @@ from etl.services.errors import (
     NotFoundError,
     ParkedError,
     RejectedError,
+    StoppedError,
 )
+from etl.store.answers import put_answers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from etl.services.contract import Answer, Kind
     from etl.services.errors import ServiceError
+    from etl.store.writes import Write
 
 Key = tuple["Kind", str]
 
@@ -87,9 +92,29 @@ class Filing:
         held, self._held = self._held, []
         if isinstance(ended, (ParkedError, AppError)):
             return []
+        if isinstance(ended, StoppedError):
+            return [answer for answer, _ in held if _is_about_item(answer)]
         return [answer for answer, _ in held if answer.category not in _ABOUT_THE_WAY]
 
     def _hold(self, answer: Answer, successes: int) -> None:
         """Hold back until there are more successes; what is about the item needs one in the whole run."""
-        is_about_item = answer.status is Status.GONE or answer.category in _ABOUT_THE_ITEM
-        self._held.append((answer, 0 if is_about_item else successes))
+        self._held.append((answer, 0 if _is_about_item(answer) else successes))
+
+
+def _is_about_item(answer: Answer) -> bool:
+    return answer.status is Status.GONE or answer.category in _ABOUT_THE_ITEM
+
+
+def fitting(
+    service: str, answers: list[Answer], schemas: Mapping[Kind, Mapping[str, Any]]
+) -> tuple[list[Answer], list[Write]]:
+    """Make writes of answers; one that its table cannot hold is an error of its id."""
+    try:
+        return answers, list(put_answers(service, answers, schemas))
+    except (pl.exceptions.PolarsError, TypeError, OverflowError) as error:
+        if len(answers) > 1:
+            each = [fitting(service, [answer], schemas) for answer in answers]
+            return [kept for some, _ in each for kept in some], [write for _, some in each for write in some]
+        (odd,) = answers
+        answer = failed(odd.kind, odd.id, "unexpected", type(error).__name__)
+        return [answer], list(put_answers(service, [answer], schemas))

@@ -13,15 +13,13 @@ import threading
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
-
-import polars as pl
+from typing import TYPE_CHECKING, Final
 
 from etl.chords.romantext import RomanStyle
 from etl.pipelines.data3.export import write_stored_csv
 from etl.pipelines.enrich.ask import look_up_all
 from etl.pipelines.enrich.estimate import daily_quota, seconds_for
-from etl.pipelines.enrich.filing import Filing, Key
+from etl.pipelines.enrich.filing import Filing, Key, fitting
 from etl.pipelines.enrich.partial import (
     ServiceParkedError,
     keeping_newest,
@@ -37,7 +35,6 @@ from etl.runtime.limits import LIMITS, Limits
 from etl.runtime.watch.log_file import LogFile, log_path
 from etl.runtime.watch.progress import Stage, Watch
 from etl.runtime.work.signals import stop_on_signals
-from etl.services.contract import failed
 from etl.services.errors import AppError, BudgetSpentError, ParkedError, StoppedError
 from etl.services.politeness.gate import QUOTA_KEY, UNKNOWN, Gate
 from etl.services.politeness.rates import DAY, Permits
@@ -47,7 +44,6 @@ from etl.store.answers import (
     answer_schema,
     answered_ids,
     coverage,
-    put_answers,
     suspected_ids,
     well_known_id,
 )
@@ -270,7 +266,7 @@ class _Enricher:
         watch.total("ask", self.result.ids)
 
         def keep(answers: list[Answer]) -> None:
-            self._keep(store, *_fitting(service, answers, schemas), filing)
+            self._keep(store, *fitting(service.name, answers, schemas), filing)
 
         def decide(answers: list[Answer]) -> list[Key]:
             ready, again = filing.file(answers, self._gate.traffic.successes)
@@ -387,21 +383,6 @@ class _Enricher:
 
 def _ids_in(parts: Sequence[tuple[Kind, Sequence[str]]]) -> Iterator[Key]:
     return ((kind, item) for kind, ids in parts for item in ids)
-
-
-def _fitting(
-    service: Service, answers: list[Answer], schemas: Mapping[Kind, Mapping[str, Any]]
-) -> tuple[list[Answer], list[Write]]:
-    """Make writes of answers; one that its table cannot hold is an error of its id."""
-    try:
-        return answers, list(put_answers(service.name, answers, schemas))
-    except (pl.exceptions.PolarsError, TypeError, OverflowError) as error:
-        if len(answers) > 1:
-            each = [_fitting(service, [answer], schemas) for answer in answers]
-            return [kept for some, _ in each for kept in some], [write for _, some in each for write in some]
-        (odd,) = answers
-        answer = failed(odd.kind, odd.id, "unexpected", type(error).__name__)
-        return [answer], list(put_answers(service.name, [answer], schemas))
 
 
 def _raise_unless_finished(service: Service, ended: ServiceError | None) -> None:
