@@ -23,7 +23,7 @@ app = typer.Typer(
     help="Inspect and clear what is kept: answers of web services, sonic descriptions.", no_args_is_help=True
 )
 
-Kind = Annotated[CacheKind, typer.Option(help="Answers of Spotify, descriptions of audio, or all.")]
+Kind = Annotated[CacheKind, typer.Option(help="Answers of a service, descriptions of audio, or all.")]
 Older = Annotated[
     str, typer.Option("--older-than", help="Only entries at least this old, e.g. 90d, 2w, 12h.")
 ]
@@ -115,8 +115,12 @@ def _describe_problems(problems: CacheProblems) -> str:
 @app.command(epilog="Example: etl cache refresh --older-than 90d")
 def refresh(
     older_than: Annotated[
-        str, typer.Option("--older-than", help="Age from which answers count as old, such as 90d or 12h.")
-    ],
+        str | None,
+        typer.Option("--older-than", help="Age from which answers count as old, such as 90d or 12h."),
+    ] = None,
+    batches: Annotated[
+        bool, typer.Option("--batches", help="Try several ids per request again where that was refused.")
+    ] = False,
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
@@ -124,12 +128,20 @@ def refresh(
 
     Known names stay in use until then.
     """
-    from etl.pipelines.cache import refresh_answers
+    from etl.pipelines.cache import forget_batches, refresh_answers
     from etl.store.database import open_store
 
-    days = parse_age(older_than)
+    if older_than is None and not batches:
+        raise EtlError(
+            "there is nothing to refresh.",
+            "Pass --older-than AGE, such as 90d, or --batches.",
+            exit_code=ExitCode.USAGE,
+        )
+    days = None if older_than is None else parse_age(older_than)
     with open_store(database_path(db)) as connection:
-        count = refresh_answers(connection, older_than_days=days)
+        if batches:
+            forget_batches(connection)
+        count = 0 if days is None else refresh_answers(connection, older_than_days=days)
     show(Entries(count), lambda marked: f"{marked.entries:,} ids will be requested again", as_json=as_json)
 
 

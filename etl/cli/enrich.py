@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,6 +41,9 @@ Wait = Annotated[bool, typer.Option("--wait", help="Wait out rate limits and con
 PartialEvery = Annotated[
     int, typer.Option("--partial-every", min=1, help="Write a partial CSV every N finished songs.")
 ]
+PartialKeep = Annotated[
+    int, typer.Option("--partial-keep", min=1, help="Keep the N newest partial CSVs of this store.")
+]
 LogJson = Annotated[bool, typer.Option("--log-json", help="Show the state as JSON lines on standard output.")]
 
 
@@ -57,13 +61,14 @@ def _command(name: str) -> Callable[..., None]:
         ] = False,
         wait: Wait = False,
         partial_every: PartialEvery = 50_000,
+        partial_keep: PartialKeep = 1,
         log_json: LogJson = False,
         as_json: AsJson = False,
     ) -> None:
         from etl.pipelines.enrich.estimate import estimate as estimated
         from etl.pipelines.enrich.run import Enrichment
         from etl.services import catalog
-        from etl.services.settings import service_settings
+        from etl.services.settings import limits_path, service_settings
 
         check_name(output, ".csv")
         if log_json and is_standard_output(output):
@@ -78,7 +83,8 @@ def _command(name: str) -> Callable[..., None]:
                 service = catalog.configured(name, settings)
             except EtlError:  # without credentials nothing is known about the account
                 service = catalog.unidentified(name, settings)
-            show(estimated(database, service, preferred), describe_estimate, as_json=as_json)
+            ahead = estimated(database, service, preferred, limits_path())
+            show(ahead, describe_estimate, as_json=as_json)
             return
         if not database.exists():
             raise EtlError(
@@ -93,6 +99,7 @@ def _command(name: str) -> Callable[..., None]:
             priority=preferred,
             wait=wait,
             partial_every=partial_every,
+            partial_keep=partial_keep,
             patience=settings.patience,
             contact=settings.contact,
         )
@@ -153,11 +160,17 @@ def this_command() -> str:
 
 def describe(result: EnrichmentResult, output: Path | None) -> str:
     """Say what an enrichment did."""
-    lines = [
-        f"{result.answered:,} ids answered with {result.requests:,} requests: "
-        + ", ".join(f"{number:,} {status}" for status, number in result.answers.items()),
-        f"complete: {result.songs_settled:,} of {result.songs:,} songs",
-    ]
+    by_status = ", ".join(f"{number:,} {status}" for status, number in result.answers.items())
+    lines = [f"{result.answered:,} ids answered with {result.requests:,} requests: {by_status}"]
+    if result.answered:
+        share = result.answers["found"] / result.answered
+        lines.append(f"coverage: {share:.1%} of the ids that were asked about are known there")
+    if doubtful := result.answers["error"]:
+        lines.append(f"{doubtful:,} ids failed or were not found; the next run asks about them again")
+    lines.append(
+        f"names: {result.songs_named:,} of {result.songs:,} songs, {result.songs_complete:,} complete, "
+        f"{result.songs - result.songs_settled:,} with ids still to ask about"
+    )
     if output is not None:
         lines.append(f"written: {output}")
     else:
@@ -173,6 +186,11 @@ def describe_estimate(ahead: Estimate) -> str:
         f"to ask: {kinds}; {ahead.cached:,} ids are known",
         f"limits: {ahead.per_second:g} requests a second, {quota}",
     ]
+    if ahead.sent_today:
+        lines.append(f"sent in the last 24 hours: {ahead.sent_today:,} requests")
+    if ahead.parked_until is not None:
+        until = datetime.fromtimestamp(ahead.parked_until).astimezone()
+        lines.append(f"parked until {until:%Y-%m-%d %H:%M:%S %Z}; the times below begin now")
     for way in ahead.ways:
         how = "one id at a time" if way.portion == 1 else f"in batches of {way.portion}"
         lines.append(f"{how}: {way.requests:,} requests, {days(way.seconds)}")

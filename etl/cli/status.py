@@ -30,11 +30,11 @@ def _describe(status: Status) -> str:
         lines.append(
             "current set: " + ", ".join(f"{each.path} ({each.songs:,} songs)" for each in status.current)
         )
-    if status.names is not None:
-        lines.append(
-            f"names: {status.names.settled:,} of {status.names.songs:,} songs "
-            "have nothing left to ask Spotify"
-        )
+    lines += [
+        f"names: {names.named:,} of {names.songs:,} songs, {names.complete:,} complete, "
+        f"{names.songs - names.settled:,} with ids to ask {service} about"
+        for service, names in (status.names or {}).items()
+    ]
     lines += [f"{each.service} is parked until {_time(each.not_before)}" for each in status.parked or ()]
     return "\n".join(lines)
 

@@ -71,6 +71,12 @@ def refresh_answers(connection: duckdb.DuckDBPyConnection, *, older_than_days: f
     )
 
 
+def forget_batches(connection: duckdb.DuckDBPyConnection) -> int:
+    """Have services tried with several ids per request that were refused them; say how many."""
+    with transaction(connection):
+        return answers.forget_batches(connection)
+
+
 def cache_info(
     connection: duckdb.DuckDBPyConnection, kind: CacheKind, *, older_than_days: float = 0.0
 ) -> pl.DataFrame:
@@ -88,7 +94,7 @@ def cache_info(
             answers.cache_info(connection, name, kinds_of(name), older_than_days=older_than_days)
             for name in _services(kind)
         ]
-    if kind is not CacheKind.SPOTIFY:
+    if kind in {CacheKind.ALL, CacheKind.AUDIO}:
         parts.append(descriptions_info(connection, older_than_days=older_than_days))
     return pl.concat(parts)
 
@@ -120,7 +126,7 @@ def clear_cache(
                 answers.clear_cache(connection, name, kinds_of(name), older_than_days=older_than_days)
                 for name in _services(kind)
             )
-        if kind is not CacheKind.SPOTIFY:
+        if kind in {CacheKind.ALL, CacheKind.AUDIO}:
             count += clear_descriptions(connection, older_than_days=older_than_days, unused=unused)
     return count
 
@@ -138,7 +144,7 @@ def verify_cache(
         for name in _services(kind):
             wrong += answers.verify_cache(connection, name, kinds_of(name), older_than_days=older_than_days)
     files = []
-    if kind is not CacheKind.SPOTIFY:
+    if kind in {CacheKind.ALL, CacheKind.AUDIO}:
         for path, known in described_files(connection, older_than_days=older_than_days):
             try:
                 if content_hash(path) != known:

@@ -6,8 +6,9 @@ from enum import StrEnum
 
 
 class CacheKind(StrEnum):
-    """Answers of Spotify, sonic descriptions of recordings, or both."""
+    """Answers of a service, sonic descriptions of recordings, or all of them."""
 
     ALL = "all"
     SPOTIFY = "spotify"
+    MUSICBRAINZ = "musicbrainz"
     AUDIO = "audio"

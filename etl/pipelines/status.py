@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from etl.runtime.watch.status_file import RunningRun, running
-from etl.services.spotify_items import KINDS
+from etl.services.catalog import SERVICES, kinds_of
 from etl.store.answers import Coverage, coverage
 from etl.store.connection import StoreBusyError
 from etl.store.database import read_store
@@ -15,6 +15,7 @@ from etl.store.scope import CurrentSource, current_set
 from etl.store.service_state import ParkedService, parked_services
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -31,7 +32,7 @@ class Status:
     current
         The current set: the sources of the latest build.
     names
-        How far the songs of the current set have names.
+        How far each service has named the songs of the current set, by service.
     parked
         Services that may not be asked before a time that is still to come.
     """
@@ -39,7 +40,7 @@ class Status:
     running: tuple[RunningRun, ...] = ()
     runs: tuple[PastRun, ...] | None = None
     current: tuple[CurrentSource, ...] | None = None
-    names: Coverage | None = None
+    names: Mapping[str, Coverage] | None = None
     parked: tuple[ParkedService, ...] | None = None
 
 
@@ -60,7 +61,7 @@ def status(database: Path, *, runs: int = 10) -> Status:
                 at_work,
                 last_runs(connection, runs),
                 current_set(connection),
-                coverage(connection, "spotify", KINDS),
+                {name: coverage(connection, name, kinds_of(name)) for name in SERVICES},
                 parked_services(connection),
             )
     except StoreBusyError:

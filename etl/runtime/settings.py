@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import platformdirs
 
-from etl.runtime.errors import EtlError
+from etl.runtime.errors import EtlError, ExitCode
 
 DEFAULT_DATABASE: Final = Path("data/music.duckdb")
 
@@ -28,7 +28,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise EtlError(f"cannot read the configuration {path}: {error}", "Mend or remove it.") from error
+        raise EtlError(f"cannot read the configuration {path}: {error}", "Fix or remove it.") from error
 
 
 def setting(variable: str, table: str, name: str) -> str | None:
@@ -36,7 +36,19 @@ def setting(variable: str, table: str, name: str) -> str | None:
     from_environment = os.environ.get(variable)
     if from_environment:
         return from_environment
-    value = _read_config(config_path()).get(table, {}).get(name)
+    path = config_path()
+    values = _read_config(path).get(table, {})
+    if not isinstance(values, dict):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        number = next(
+            (n for n, line in enumerate(lines, 1) if line.split("=")[0].strip(" \t\"'") == table), 1
+        )
+        raise EtlError(
+            f"line {number} of {path} makes `{table}` a value; it is a table.",
+            f"Write a line `[{table}]`, and below it lines such as `{name} = ...`.",
+            exit_code=ExitCode.USAGE,
+        )
+    value = values.get(name)
     return None if value is None else str(value)
 
 

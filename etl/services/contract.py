@@ -39,11 +39,14 @@ class Kind:
         The column of the songs that holds the ids.
     valid
         A regular expression that whole ids match, read alike by Python and RE2; other ids are never sent.
+    answered_by
+        Another service with this kind: what it has found need not be asked about. Empty for none.
     """
 
     name: str
     column: str
     valid: str
+    answered_by: str = ""
 
     def __str__(self) -> str:
         return self.name
@@ -69,6 +72,8 @@ class Answer:
         ``reason`` is empty when found; for errors it begins with the category and a colon.
     value
         What was found, by column of the kind's table; what is left out is NULL.
+    is_certain
+        False for what a second look-up on another occasion has to confirm before it counts.
     """
 
     kind: Kind
@@ -76,21 +81,37 @@ class Answer:
     status: Status
     reason: str = ""
     value: Mapping[str, Any] = field(default_factory=dict)
+    is_certain: bool = True
+
+    @property
+    def category(self) -> str:
+        """Of an error: what its reason begins with."""
+        return self.reason.partition(":")[0] if self.status is Status.ERROR else ""
 
 
 def found(kind: Kind, item_id: str, value: Mapping[str, Any]) -> Answer:
     """Answer with what the service knows about the id."""
-    return Answer(kind, item_id, Status.FOUND, value=value)
+    return Answer(kind, item_id, Status.FOUND, value={name: _storable(each) for name, each in value.items()})
 
 
-def gone(kind: Kind, item_id: str, reason: str) -> Answer:
+def gone(kind: Kind, item_id: str, reason: str, *, is_certain: bool = True) -> Answer:
     """Answer that the service has no such item (any more)."""
-    return Answer(kind, item_id, Status.GONE, reason)
+    return Answer(kind, item_id, Status.GONE, _storable(reason), is_certain=is_certain)
 
 
 def failed(kind: Kind, item_id: str, category: str, reason: str) -> Answer:
     """Answer that nothing could be learned about the id."""
-    return Answer(kind, item_id, Status.ERROR, f"{category}: {reason}")
+    return Answer(kind, item_id, Status.ERROR, _storable(f"{category}: {reason}"))
+
+
+def _storable(value: Any) -> Any:
+    """Replace what UTF-8 cannot hold (lone surrogates) and the null character, which ends C strings."""
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    joined = value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return joined.replace("\0", "\ufffd")
 
 
 class Service(ABC):

@@ -7,6 +7,8 @@ run.
 class                         what follows
 ============================  ======================================================================
 :class:`TransientError`       asked again; counts towards the breaker
+:class:`WayError`             the same, and no id is to blame unless others fare better afterwards
+:class:`IncompleteError`      what is right in the answer is kept, the rest is asked about again
 :class:`ItemError`            the service is well and the id is to blame; nothing is asked again
 :class:`ForbiddenError`       not asked again; counts towards the breaker
 :class:`AppError`             the run ends: until somebody acts no id can be asked about
@@ -17,6 +19,10 @@ class                         what follows
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from etl.services.contract import Answer
 
 
 class ServiceError(Exception):
@@ -41,10 +47,24 @@ class ServerError(TransientError):
     category = "server"
 
 
-class NetworkError(TransientError):
+class InternalError(ServerError):
+    """The server stumbled over what it was asked (status 500): one of several items may be to blame."""
+
+
+class WayError(TransientError):
+    """The way to the service failed: nothing was learned about it, and nothing about the item."""
+
+
+class NetworkError(WayError):
     """No complete answer came: refused, reset, cut short, too long or too slow."""
 
     category = "network"
+
+
+class ForeignError(WayError):
+    """Something else answered in place of the service: a proxy, a captive portal, another server."""
+
+    category = "not the service"
 
 
 class GarbledError(TransientError):
@@ -55,6 +75,24 @@ class GarbledError(TransientError):
 
 class NullAnswerError(GarbledError):
     """The answer is the JSON value null."""
+
+
+class IncompleteError(ServiceError):
+    """The answer to several ids does not hold all of them.
+
+    Parameters
+    ----------
+    message
+        What is the matter.
+    answers
+        What is right in it.
+    """
+
+    category = "garbled"
+
+    def __init__(self, message: str, answers: list[Answer]) -> None:
+        super().__init__(message)
+        self.answers = answers
 
 
 class UnauthorizedError(TransientError):
@@ -158,13 +196,16 @@ class ParkedError(ServiceError):
         Seconds since the epoch.
     reason
         Why, for people.
+    cause
+        Category of the failures that led to it, empty if it was none.
     """
 
     category = "parked"
 
-    def __init__(self, service: str, not_before: float, reason: str) -> None:
+    def __init__(self, service: str, not_before: float, reason: str, cause: str = "") -> None:
         when = datetime.fromtimestamp(not_before, tz=UTC)
         super().__init__(f"{service} is parked until {when:%Y-%m-%d %H:%M:%S} UTC: {reason}")
         self.service = service
         self.not_before = not_before
         self.reason = reason
+        self.cause = cause

@@ -3,14 +3,39 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from etl.services.errors import RejectedError, TransientError
+from etl.services.errors import (
+    ForeignError,
+    IncompleteError,
+    InternalError,
+    RateLimitedError,
+    RejectedError,
+    TransientError,
+    UnauthorizedError,
+    WayError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from etl.services.contract import Answer
+    from etl.services.errors import ServiceError
+
+
+ATTEMPTS: Final = 3
+"""After so many a request for several is halved, for one of its items may be to blame."""
+
+
+def is_worth_repeating(error: ServiceError, attempt: int) -> bool:
+    """Whether a request for several should be sent again as it is after so many attempts; else it is halved.
+
+    A status of 500 is reason enough to halve it. Where the way is in doubt it gets an attempt less: without
+    a success that is soon taken for the network's fault.
+    """
+    if isinstance(error, (RateLimitedError, UnauthorizedError)):
+        return True
+    return attempt < ATTEMPTS - isinstance(error, WayError) and not isinstance(error, InternalError)
 
 
 def look_up_halving(
@@ -43,9 +68,19 @@ def look_up_halving(
             continue
         try:
             answers = together(part)
+        except IncompleteError as error:
+            answers = error.answers
+        except ForeignError:  # what stands in between may block lists and let single items pass
+            parts.extend([item] for item in part)
+            continue
         except (TransientError, RejectedError):
+            answers = []
+        if answers:
+            yield answers
+            told = {answer.id for answer in answers}
+            if rest := [item for item in part if item not in told]:
+                parts.append(rest)
+        else:
             # Both halves before their quarters, so that good answers in between keep the breaker closed.
             half = len(part) // 2
             parts.extend((part[:half], part[half:]))
-        else:
-            yield answers

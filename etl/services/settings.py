@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import platformdirs
 
@@ -27,6 +28,10 @@ class ServiceSettings:
         Requests per rolling day at most.
     contact
         An address or a page for the User-Agent.
+    account
+        Whose limits they are; sets of credentials that share limits have the same.
+    language
+        In which names are wanted, as in Accept-Language.
     patience
         How long things may take.
     """
@@ -35,6 +40,8 @@ class ServiceSettings:
     per_second: float | None = None
     per_day: int | None = None
     contact: str | None = None
+    account: str | None = None
+    language: str | None = None
     patience: Patience = field(default_factory=Patience)
 
 
@@ -49,11 +56,20 @@ def service_settings(name: str) -> ServiceSettings:
     prefix = f"ETL_{name.upper()}"
     per_second = setting(f"{prefix}_PER_SECOND", name, "requests_per_second")
     per_day = setting(f"{prefix}_PER_DAY", name, "requests_per_day")
+    url = setting(f"{prefix}_URL", name, "url")
+    if url and not (urlsplit(url).scheme in {"http", "https"} and urlsplit(url).hostname):
+        raise EtlError(
+            f"{url!r} is not the address of a server.",
+            f"Write {prefix}_URL, or url in [{name}], with http:// or https:// and a host.",
+            exit_code=ExitCode.USAGE,
+        )
     return ServiceSettings(
-        url=setting(f"{prefix}_URL", name, "url"),
+        url=url,
         per_second=_positive(name, "per_second", per_second) if per_second else None,
         per_day=max(1, math.floor(_positive(name, "per_day", per_day))) if per_day else None,
         contact=setting("ETL_CONTACT", "services", "contact"),
+        account=setting(f"{prefix}_ACCOUNT", name, "account"),
+        language=setting(f"{prefix}_LANGUAGE", name, "language"),
     )
 
 

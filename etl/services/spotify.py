@@ -21,10 +21,12 @@ from etl.music.spotify_ids import SPOTIFY_ID
 from etl.services.contract import Answer, Kind, Service, Status, failed, gone
 from etl.services.credentials import Credentials, spotify_credentials
 from etl.services.errors import (
+    AppError,
     BadCredentialsError,
     BatchesRefusedError,
     ForbiddenError,
     GarbledError,
+    IncompleteError,
     NotFoundError,
     NullAnswerError,
     QuotaError,
@@ -34,12 +36,12 @@ from etl.services.errors import (
 )
 from etl.services.politeness.rates import DAY, Limit, Rates, Window
 from etl.services.politeness.retry import persist
-from etl.services.portions import look_up_halving
+from etl.services.portions import is_worth_repeating, look_up_halving
 from etl.services.spotify_items import ARTIST, KINDS, TRACK, judge_batch, judge_item
-from etl.services.statuses import error_of, json_object, raise_for_status, retry_after
+from etl.services.statuses import complaint_of, json_object, raise_for_status, retry_after
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import requests
     from spotipy.oauth2 import SpotifyClientCredentials
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from etl.services.politeness.gate import Gate
     from etl.services.settings import ServiceSettings
     from etl.services.state import ServiceState
+    from etl.services.statuses import Complaint
 
 BATCH_SIZE: Final = 50
 DEFAULT_RATE: Final = 3.0
@@ -57,7 +60,13 @@ BATCHES_AGAIN_DAYS: Final = 30
 
 _API: Final = "https://api.spotify.com/v1/"
 _TOKENS: Final = "https://accounts.spotify.com/api/token"
-_BATCHES: Final = "batches"  # where it is kept whether the app may send them
+_DASHBOARD: Final = "https://developer.spotify.com/dashboard"
+# What Spotify says with a 403 when it is not about the item, and not about batches either.
+_ABOUT_THE_APP: Final = re.compile(
+    r"premium|subscription|scope|quota|developer|dashboard|registered|\bapp\b|application|client"
+    r"|blocked|suspended|disabled",
+    re.IGNORECASE,
+)
 
 
 def configured(settings: ServiceSettings) -> Spotify:
@@ -86,13 +95,16 @@ class Spotify(Service):
     kinds: ClassVar[tuple[Kind, ...]] = KINDS
 
     def __init__(self, credentials: Credentials, settings: ServiceSettings) -> None:
-        self.account = credentials.app
+        self.account = settings.account or "developer"
         self.rates = Rates(
             1 / (settings.per_second or DEFAULT_RATE),
             (Limit(settings.per_day, Window.ROLLING_DAY),) if settings.per_day else (),
         )
         self._credentials = credentials
-        base = settings.url and settings.url.rstrip("/")
+        self._language = settings.language
+        self._batches = f"batches {credentials.app}"  # where it is kept whether the app may send them
+        self._is_refused = False  # as far as this process has seen; a single look-up has to confirm it
+        base = settings.url and settings.url.rstrip("/").removesuffix("/v1")
         self._api = f"{base}/v1/" if base else _API
         self._token_url = f"{base}/api/token" if base else _TOKENS
         self._first_batch = threading.Lock()
@@ -119,15 +131,16 @@ class Spotify(Service):
         self._tokens = _Tokens(manager)
         self._spotipy = spotipy.Spotify(
             auth_manager=self._tokens,
+            language=self._language,
             requests_session=PoliteSession(gate, self.judge, connections=self.connections, secrets=secrets),
         )
         self._spotipy.prefix = self._api
 
     def portions(self, state: ServiceState) -> tuple[int, ...]:
         """Say whether the app may send batches: a permission lasts, a refusal does for a month."""
-        kept = state.get(_BATCHES)
-        if kept is None or (not kept["allowed"] and kept["at"] < time.time() - BATCHES_AGAIN_DAYS * DAY):
-            return BATCH_SIZE, 1
+        kept = state.get(self._batches)
+        if kept is None or not (kept["allowed"] or 0 <= time.time() - kept["at"] < BATCHES_AGAIN_DAYS * DAY):
+            return (1,) if self._is_refused else (BATCH_SIZE, 1)
         return (BATCH_SIZE,) if kept["allowed"] else (1,)
 
     def judge(self, response: requests.Response) -> list[Answer]:
@@ -138,14 +151,15 @@ class Spotify(Service):
         response
             Of ``artists/ID``, ``tracks/ID``, or ``artists/?ids=ID,ID`` and ``tracks/?ids=ID,ID``.
         """
-        _raise_for_status(response)
+        _raise_for_status(response, _has_status)
         body = json_object(response)
         address = urlsplit(str(response.request.url))
         kind = ARTIST if "/artists/" in address.path else TRACK
         if batch := parse_qs(address.query).get("ids"):
-            answers = judge_batch(kind, batch[0].split(","), body.get(f"{kind}s"))
-            if answers is None:
-                raise GarbledError("the answer does not match the ids")
+            ids = batch[0].split(",")
+            answers = judge_batch(kind, ids, body.get(f"{kind}s"))
+            if len(answers) < len(ids):
+                raise IncompleteError("the answer does not match the ids", answers)
             return answers
         answer = judge_item(kind, address.path.rpartition("/")[2], body)
         if answer.status is Status.ERROR:
@@ -161,9 +175,15 @@ class Spotify(Service):
                 f"Spotify does not accept the client id and secret ({error}).",
                 "Check SPOTIPY_CLIENT_ID and SPOTIPY_CLIENT_SECRET, or [spotify] in the configuration file.",
             ) from None
-        body = json_object(response)
+        try:
+            body = json_object(response)
+        except NullAnswerError:
+            body = {}
         if not isinstance(body.get("access_token"), str) or type(body.get("expires_in")) is not int:
-            raise GarbledError("the token endpoint gave no token")
+            raise AppError(
+                "Spotify accepts the client id and secret, but grants no usable access token.",
+                f"Check the app at {_DASHBOARD}, and that nothing stands between you and {_TOKENS}.",
+            )
         return body
 
     def look_up(self, kind: Kind, ids: Sequence[str]) -> Iterator[list[Answer]]:
@@ -190,27 +210,32 @@ class Spotify(Service):
                 raise BatchesRefusedError(refused)
             ask = self._spotipy.artists if kind == ARTIST else self._spotipy.tracks
             try:
-                answers: list[Answer] = persist(self.gate, lambda: self._with_token(ask, list(ids)))
+                answers: list[Answer] = persist(
+                    self.gate, lambda: self._with_token(ask, list(ids)), again=is_worth_repeating
+                )
             except (ForbiddenError, NotFoundError) as error:
-                self._remember_batches(allowed=False)
+                self._is_refused = True
                 raise BatchesRefusedError(refused) from error
             if not self.portion_is_known:
                 self._remember_batches(allowed=True)
             return answers
 
     def _remember_batches(self, *, allowed: bool) -> None:
-        self.gate.state.put(_BATCHES, {"allowed": allowed, "at": time.time()})
+        self._is_refused = False
+        self.gate.state.put(self._batches, {"allowed": allowed, "at": time.time()})
 
     def _single(self, kind: Kind, item_id: str) -> Answer:
         ask = self._spotipy.artist if kind == ARTIST else self._spotipy.track
         try:
             (answer,) = persist(self.gate, lambda: self._with_token(ask, item_id))
         except NotFoundError as error:
-            return gone(kind, item_id, str(error))
+            return gone(kind, item_id, str(error), is_certain=False)
         except NullAnswerError:
-            return gone(kind, item_id, "null answer")
+            return gone(kind, item_id, "null answer", is_certain=False)
         except (TransientError, RejectedError, ForbiddenError) as error:
             return failed(kind, item_id, error.category, str(error))
+        if self._is_refused:
+            self._remember_batches(allowed=False)
         return answer
 
     def _with_token(self, ask: Any, argument: Any) -> list[Answer]:
@@ -248,11 +273,39 @@ class _Tokens:
 _IS_VALID: Final = re.compile(SPOTIFY_ID)
 
 
-def _raise_for_status(response: requests.Response) -> None:
-    message, reason = error_of(response)
+def _raise_for_status(
+    response: requests.Response, is_own: Callable[[Complaint | None], bool] = lambda each: each is not None
+) -> None:
+    """Raise what Spotify complains about, in the header or in the body of an answer that looks well."""
+    complaint = complaint_of(response)
+    status = response.status_code
+    if complaint is None and status == 200:
+        return
+    message, reason = (complaint.message, complaint.reason) if complaint else (_plain_text(response), "")
+    if status == 200 and complaint:
+        status = complaint.status or 0
     if reason == "QUOTA_EXCEEDED":
-        raise QuotaError(f"{response.status_code} {reason}", retry_after(response))
-    raise_for_status(response, message)
+        raise QuotaError(f"{status} {reason}", retry_after(response))
+    if status == 403 and _ABOUT_THE_APP.search(message):
+        raise AppError(
+            f"Spotify refuses the app: {message}",
+            f"See the app at {_DASHBOARD}. The owner of an app in development mode needs Spotify Premium.",
+        )
+    if complaint and status < 400:
+        raise GarbledError(f"an error inside of a good answer: {message}".rstrip(": "))
+    raise_for_status(
+        response, complaint.message if complaint else "", status=status, is_own=is_own(complaint)
+    )
+
+
+def _has_status(complaint: Complaint | None) -> bool:
+    return complaint is not None and complaint.status is not None
+
+
+def _plain_text(response: requests.Response) -> str:
+    """Give a short text for people, as some refusals of Spotify are; nothing of a page."""
+    text = " ".join(response.content[:300].decode(errors="replace").split())
+    return "" if "<" in text else text[:120]
 
 
 def _without_headers(record: logging.LogRecord) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from etl.music.spotify_ids import SPOTIFY_ID
-from etl.services.contract import Answer, Kind, failed, found, gone
+from etl.services.contract import Answer, Kind, Status, failed, found, gone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,45 +28,42 @@ def judge_item(kind: Kind, item_id: str, item: object) -> Answer:
         The parsed JSON, whatever it is; None in a batch stands for an unknown id.
     """
     if item is None:
-        return gone(kind, item_id, "null item")
+        return gone(kind, item_id, "null item", is_certain=False)
     if not isinstance(item, dict) or not isinstance(item.get("name"), str):
         return failed(kind, item_id, "garbled", "the answer has no name")
     if (answered_kind := item.get("type", kind.name)) != kind.name:
         return failed(kind, item_id, "garbled", f"the answer is of type {str(answered_kind)[:20]!r}")
-    name = _storable(item["name"])
+    name = item["name"]
     if not name:
         # What is left of items that were taken down.
         return gone(kind, item_id, "empty name")
     answered = item.get("id")
     details = _artist_details(item) if kind == ARTIST else _track_details(item)
-    other = answered if isinstance(answered, str) and answered != item_id else None
+    is_id = isinstance(answered, str) and re.fullmatch(kind.valid, answered)
+    other = answered if is_id and answered != item_id else None
     return found(kind, item_id, {"name": name, "answered_id": other, **details})
 
 
-def judge_batch(kind: Kind, ids: Sequence[str], items: object) -> list[Answer] | None:
-    """Turn the list of a batch answer into Answers, one per id, in the order of ``ids``.
+def judge_batch(kind: Kind, ids: Sequence[str], items: object) -> list[Answer]:
+    """Turn the list of a batch answer into Answers, in the order of ``ids``, for each id that it tells about.
 
-    Items are told by their own id or the id they were linked from; what is left is taken by position, for a
-    merged item carries neither.
-
-    Returns
-    -------
-    list of Answer or None
-        None when the answer cannot be matched to the ids: no list, or one of another length.
+    Items are told by their own id or the id they were linked from. In a list of the right length what is left
+    is taken by position, for a merged item carries neither; not if most items are such, for then they are
+    the answer to something else.
     """
-    if not isinstance(items, list) or len(items) != len(ids):
-        return None
+    if not isinstance(items, list):
+        return []
     by_id = {known: item for item in items if isinstance(item, dict) for known in _ids_of(item)}
     asked = set(ids)
+    strangers = sum(isinstance(item, dict) and not asked.intersection(_ids_of(item)) for item in items)
+    is_ours = len(items) == len(ids) and 2 * strangers <= sum(item is not None for item in items)
     answers = []
-    for item_id, at_position in zip(ids, items, strict=True):
+    for number, item_id in enumerate(ids):
         if item_id in by_id:
             answers.append(judge_item(kind, item_id, by_id[item_id]))
-        elif isinstance(at_position, dict) and asked.intersection(_ids_of(at_position)):
-            answers.append(failed(kind, item_id, "garbled", "the answer holds another item in its place"))
-        else:
-            answers.append(judge_item(kind, item_id, at_position))
-    return answers
+        elif is_ours and not (isinstance(items[number], dict) and asked.intersection(_ids_of(items[number]))):
+            answers.append(judge_item(kind, item_id, items[number]))
+    return [answer for answer in answers if answer.status is not Status.ERROR]
 
 
 def _ids_of(item: dict[str, Any]) -> list[str]:
@@ -99,20 +97,12 @@ def _track_details(item: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _storable(text: str) -> str:
-    """Replace what UTF-8 cannot hold (lone surrogates) and the null character, which ends C strings."""
-    if text.isascii():
-        return text.replace("\0", "�")
-    joined = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return joined.replace("\0", "�")
-
-
 def _text(value: object) -> str | None:
-    return _storable(value) if isinstance(value, str) else None
+    return value if isinstance(value, str) else None
 
 
 def _strings(value: object) -> list[str] | None:
-    return [_storable(item) for item in value if isinstance(item, str)] if isinstance(value, list) else None
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else None
 
 
 def _count(value: object, *, most: int = 2**31 - 1) -> int | None:

@@ -50,12 +50,18 @@ class Coverage:
     ----------
     songs
         Songs of the current set.
+    named
+        Songs of which any id is found.
     settled
         Songs about whose ids there is nothing left to ask.
+    complete
+        Songs that have valid ids, all of which are found.
     """
 
     songs: int
+    named: int
     settled: int
+    complete: int
 
 
 def table(service: str, kind: Kind) -> str:
@@ -97,11 +103,20 @@ def wanted_ids(
 
 def _is_open(service: str, kind: Kind) -> str:
     """Condition on a song that its id of a kind is valid and not settled."""
+    settled = f"SELECT id FROM {table(service, kind)} WHERE {_SETTLED}{_found_elsewhere(kind)}"
+    return f"({_is_valid(kind)} AND {kind.column} NOT IN ({settled}))"
+
+
+def _found_elsewhere(kind: Kind) -> str:
+    """Add to a query for ids those that another service has found."""
+    if not kind.answered_by:
+        return ""
+    return f" UNION ALL SELECT id FROM {table(kind.answered_by, kind)} WHERE status = 'found'"
+
+
+def _is_valid(kind: Kind) -> str:
     valid = kind.valid.replace("'", "''")
-    return (
-        f"(regexp_full_match(coalesce({kind.column}, ''), '{valid}') "
-        f"AND {kind.column} NOT IN (SELECT id FROM {table(service, kind)} WHERE {_SETTLED}))"
-    )
+    return f"regexp_full_match(coalesce({kind.column}, ''), '{valid}')"
 
 
 def _predicate(priority: Mapping[str, Sequence[str]]) -> tuple[str, dict[str, str]]:
@@ -130,7 +145,8 @@ def put_answers(
 ) -> Iterator[Write]:
     """Keep answers, an id at most once; a write for each kind among them.
 
-    An error never replaces what is known already; it only counts as a failure.
+    An error never replaces what is known already; it only counts as a failure. What was found once stays
+    found when the item is gone.
 
     Parameters
     ----------
@@ -160,23 +176,58 @@ def write_answers(
     connection: duckdb.DuckDBPyConnection, frames: Mapping[str, pl.DataFrame], values: Mapping[str, Any]
 ) -> None:
     """Write what :func:`put_answers` says, in the caller's transaction."""
-    answers, name = frames["answers"], values["table"]
-    known = [column for column in answers.columns if column != "id"]
+    # What came to be known later within a burst counts: not found, and found at a second look.
+    answers = frames["answers"].unique("id", keep="last", maintain_order=True)
+    name = values["table"]
+    known = [column for column in answers.columns if column not in {"id", "status", "reason"}]
     errors = answers.filter(pl.col("status") == "error")
-    usable = answers.filter(pl.col("status") != "error")
-    if not usable.is_empty():
-        updates = ", ".join(f"{column} = excluded.{column}" for column in known)
-        connection.execute(
-            f"INSERT INTO {name} BY NAME SELECT *, 0 AS failures, false AS refresh_wanted, "
-            f"now() AS fetched_at FROM usable ON CONFLICT (id) DO UPDATE SET {updates}, "
-            "failures = 0, refresh_wanted = false, fetched_at = excluded.fetched_at"
-        )
+    updates = {
+        "found": ["status = excluded.status", *(f"{column} = excluded.{column}" for column in known)],
+        "gone": [f"status = CASE {name}.status WHEN 'found' THEN 'found' ELSE 'gone' END"],
+    }
+    for status, changes in updates.items():
+        usable = answers.filter(pl.col("status") == status)
+        if not usable.is_empty():
+            connection.execute(
+                f"INSERT INTO {name} BY NAME SELECT *, 0 AS failures, false AS refresh_wanted, "
+                f"now() AS fetched_at FROM usable ON CONFLICT (id) DO UPDATE SET {', '.join(changes)}, "
+                "reason = excluded.reason, failures = 0, refresh_wanted = false, "
+                "fetched_at = excluded.fetched_at"
+            )
     if not errors.is_empty():
         connection.execute(
             f"INSERT INTO {name} BY NAME SELECT *, 1 AS failures, false AS refresh_wanted, "
             "now() AS fetched_at FROM errors ON CONFLICT (id) DO UPDATE SET "
             f"failures = least(failures + 1, {MAX_FAILURES}), reason = excluded.reason"
         )
+
+
+def suspected_ids(
+    connection: duckdb.DuckDBPyConnection, service: str, kinds: Sequence[Kind]
+) -> set[tuple[Kind, str]]:
+    """List the ids that were not found when they were last asked about."""
+    return {
+        (kind, item)
+        for kind in kinds
+        for (item,) in connection.execute(
+            f"SELECT id FROM {table(service, kind)} "
+            "WHERE status = 'gone' OR (status = 'error' AND starts_with(reason, 'not found:'))"
+        ).fetchall()
+    }
+
+
+def well_known_id(
+    connection: duckdb.DuckDBPyConnection, service: str, kinds: Sequence[Kind]
+) -> tuple[Kind, str] | None:
+    """Give an id that was found, None if there is none: it tells whether the service still answers."""
+    for kind in kinds:
+        rows = connection.execute(
+            f"SELECT id FROM {table(service, kind)} WHERE status = 'found' AND NOT refresh_wanted "
+            "ORDER BY fetched_at DESC, id LIMIT 1"
+        ).fetchall()
+        if rows:
+            return kind, rows[0][0]
+    return None
 
 
 def answered_ids(connection: duckdb.DuckDBPyConnection, service: str, kinds: Sequence[Kind]) -> int:
@@ -187,12 +238,22 @@ def answered_ids(connection: duckdb.DuckDBPyConnection, service: str, kinds: Seq
 
 
 def coverage(connection: duckdb.DuckDBPyConnection, service: str, kinds: Sequence[Kind]) -> Coverage:
-    """Count the songs, and those that are settled."""
+    """Count the songs by how far they are enriched."""
     is_open = " OR ".join(_is_open(service, kind) for kind in kinds)
-    songs, settled = connection.execute(
-        f"SELECT count(*), count(*) FILTER (WHERE NOT ({is_open})) FROM songs_current"
+    is_found = [
+        f"({kind.column} IN (SELECT id FROM {table(service, kind)} WHERE status = 'found'"
+        f"{_found_elsewhere(kind)}))"
+        for kind in kinds
+    ]
+    is_missing = " OR ".join(
+        f"({_is_valid(kind)} AND NOT {each})" for kind, each in zip(kinds, is_found, strict=True)
+    )
+    is_named = f"coalesce({' OR '.join(is_found)}, false)"
+    counts = connection.execute(
+        f"SELECT count(*), count(*) FILTER (WHERE {is_named}), count(*) FILTER (WHERE NOT ({is_open})), "
+        f"count(*) FILTER (WHERE {is_named} AND NOT ({is_missing})) FROM songs_current"
     ).fetchall()[0]
-    return Coverage(songs, settled)
+    return Coverage(*counts)
 
 
 def cache_info(
@@ -291,3 +352,11 @@ def refresh_cache(
             ).fetchall()[0][0]
             for kind in kinds
         )
+
+
+def forget_batches(connection: duckdb.DuckDBPyConnection) -> int:
+    """Forget which apps were refused several ids per request, so that they try again; say how many."""
+    count: int = connection.execute("DELETE FROM service_state WHERE starts_with(key, 'batches')").fetchall()[
+        0
+    ][0]
+    return count

@@ -283,14 +283,13 @@ def _unknown_symbols(connection: duckdb.DuckDBPyConnection) -> tuple[SymbolExamp
 def _enrichment(connection: duckdb.DuckDBPyConnection) -> list[Measure]:
     """Of the songs with a valid Spotify id, how many have its name."""
     measures = []
-    for name, table, column in (
-        ("artist_names_of_valid_ids", "spotify_artists", "spotify_artist_id"),
-        ("song_names_of_valid_ids", "spotify_tracks", "spotify_song_id"),
+    there = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    for name, tables, column in (
+        ("artist_names_of_valid_ids", ("spotify_artists", "musicbrainz_artists"), "spotify_artist_id"),
+        ("song_names_of_valid_ids", ("spotify_tracks",), "spotify_song_id"),
     ):
-        is_there = connection.execute(
-            "SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", [table]
-        ).fetchall()[0][0]
-        names = f"SELECT id FROM {table} WHERE name IS NOT NULL" if is_there else "SELECT NULL WHERE false"
+        parts = [f"SELECT id FROM {each} WHERE name IS NOT NULL" for each in tables if each in there]
+        names = " UNION ALL ".join(parts) or "SELECT NULL WHERE false"
         asked = f"FROM songs_current WHERE {_VALID[column]}"
         named, total = _row(
             connection,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from etl.runtime.rejects import REJECT_SCHEMA
 from etl.runtime.watch.stage_times import StageTimes
 from etl.store.connection import is_interruption
 from etl.store.frames import ArrowStream
+from etl.store.run_lock import Holder
 from etl.store.writes import Write
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class PastRun:
     run_id, command
         Its number, and what it did.
     status
-        ``running``, ``done``, ``failed``, ``interrupted`` or ``parked``.
+        ``running``, ``done``, ``failed``, ``interrupted``, ``parked`` or ``killed``.
     started_at
         UTC.
     wall_s
@@ -88,11 +89,18 @@ class PastRun:
 def last_runs(connection: duckdb.DuckDBPyConnection, number: int) -> tuple[PastRun, ...]:
     """Read the last runs, newest first."""
     rows = connection.sql(
-        "SELECT run_id, command, status, started_at, wall_s, items_out, error "
+        "SELECT pid, run_id, command, status, started_at, wall_s, items_out, error "
         "FROM runs ORDER BY run_id DESC LIMIT ?",
         params=[number],
     ).pl()
-    return tuple(PastRun(*row) for row in rows.iter_rows())
+    return tuple(_as_it_is(PastRun(*row), pid) for pid, *row in rows.iter_rows())
+
+
+def _as_it_is(run: PastRun, pid: int) -> PastRun:
+    """Tell a run that runs from one whose process was killed: that could not say so."""
+    if run.status == "running" and not Holder(pid, run.started_at.timestamp()).is_alive():
+        return replace(run, status="killed")
+    return run
 
 
 @contextmanager

@@ -309,3 +309,17 @@ def test_probe_that_is_not_sent_leaves_its_place_to_the_next() -> None:
     with pytest.raises(BudgetSpentError):
         gate.admit()
     assert gate.breaker.admit()
+
+
+def test_parking_by_a_clock_that_was_ahead_is_over_at_once() -> None:
+    """A breaker that was opened tomorrow lets a probe through today."""
+    clock = Clock()
+    clock.now += 86_400
+    state = MemoryState()
+    Breaker("Test", state, clock=clock).open("429", seconds=3600)
+    clock.now -= 86_400
+    breaker = Breaker("Test", state, clock=clock)
+    assert breaker.parked_until() is None
+    assert breaker.admit()
+    breaker.succeeded()
+    assert state.get(STATE_KEY)["openings"] == 0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from etl.runtime.errors import EtlError, ExitCode
 from etl.services.errors import ParkedError, StoppedError
 from etl.services.politeness.rates import DAY, Cost, Limit, Rates, Unit, Window
 from tests.support.permits import permits
@@ -32,7 +33,7 @@ def granted(gate: Permits, number: int, *, start: float = MIDNIGHT, cost: Cost |
         if refused is None:
             times.append(now)
         else:
-            now = max(refused[0], now + 1e-6)
+            now = max(refused.until, now + 1e-6)
     return times
 
 
@@ -161,7 +162,7 @@ def test_two_processes_share_the_rate(tmp_path: Path) -> None:
         assert one.refusal(now, Cost()) is None
         refused = other.refusal(now + 0.5, Cost())
         assert refused is not None
-        assert refused[0] == pytest.approx(now + 1.0)
+        assert refused.until == pytest.approx(now + 1.0)
 
 
 def test_record_that_another_process_holds_is_waited_for_and_not_replaced(tmp_path: Path) -> None:
@@ -194,3 +195,53 @@ def test_spoilt_record_of_requests_is_made_anew(tmp_path: Path) -> None:
     with permits(Rates(0.01), path) as gate:
         gate.acquire(threading.Event())
         assert gate.sent_last_day() == 1
+
+
+def test_slow_pace_is_kept_and_not_taken_for_a_used_up_limit() -> None:
+    """A request in 100 seconds, or five a minute, wait for their turn; only a day is worth parking for."""
+    for rates in (Rates(100.0), Rates(0.0, (Limit(1, Window.MINUTE),))):
+        gate, clock = permits(rates), Clock()
+        for _ in range(3):
+            gate.acquire(clock, longest_wait=30.0, clock=clock.read)
+        assert clock.now - MIDNIGHT == pytest.approx(2 * (rates.interval or 60.0), abs=0.1)
+
+
+def test_record_that_stays_locked_is_neither_deleted_nor_in_the_way_for_good(tmp_path: Path) -> None:
+    """Who finds it locked for seconds is told to try later; what it holds is still there afterwards."""
+    path, rates = tmp_path / "limits.sqlite", Rates(0.0, (Limit(5, Window.ROLLING_DAY),))
+    with permits(rates, path) as gate:
+        gate.acquire(threading.Event())
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(EtlError, match="locked") as caught:
+        permits(rates, path)
+    assert caught.value.exit_code == ExitCode.PARKED
+    holder.close()
+    with permits(rates, path) as gate:
+        assert gate.sent_last_day() == 1
+
+
+def test_clock_that_is_set_back_while_a_run_waits_does_not_hold_it_up() -> None:
+    """The wait is worked out anew by the clock as it is then."""
+    gate, clock = permits(Rates(10.0)), Clock()
+    gate.acquire(clock, clock=clock.read)
+    clock.now -= 3600.0
+    gate.acquire(clock, clock=clock.read)
+    assert clock.now == pytest.approx(MIDNIGHT - 3600.0, abs=0.1)
+
+
+class Clock(threading.Event):
+    """A clock that jumps over every wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = MIDNIGHT
+
+    def read(self) -> float:
+        """Give the time."""
+        return self.now
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Let the time pass."""
+        self.now += (timeout or 0.0) + 1e-6
+        return False

@@ -13,6 +13,7 @@ import pytest
 import etl
 from etl.services.errors import (
     ForbiddenError,
+    ForeignError,
     GarbledError,
     NetworkError,
     ParkedError,
@@ -25,7 +26,7 @@ from etl.services.politeness.rates import Rates
 from etl.services.politeness.retry import Patience
 from etl.services.politeness.session import PoliteSession
 from etl.services.state import MemoryState
-from etl.services.statuses import error_of, json_object, raise_for_status
+from etl.services.statuses import complaint_of, json_object, raise_for_status
 from tests.support.loopback import Loopback, Reply
 from tests.support.permits import permits
 
@@ -60,7 +61,8 @@ def session(
     )
 
     def judge(response: requests.Response) -> dict[str, Any]:
-        raise_for_status(response, error_of(response)[0])
+        complaint = complaint_of(response)
+        raise_for_status(response, complaint.message if complaint else "")
         return json_object(response)
 
     return PoliteSession(gate, judge, secrets=secrets), gate
@@ -87,7 +89,7 @@ def test_answers_are_utf8_whatever_the_headers_claim(server: Loopback, kind: str
 def test_redirects_are_not_followed(server: Loopback) -> None:
     """One permit is one request."""
     server.reply = lambda _: Reply(302, headers={"Location": f"{server.url}/elsewhere"})
-    with pytest.raises(GarbledError, match="redirection"):
+    with pytest.raises(ForeignError, match="redirection"):
         session()[0].get(server.url)
     assert len(server.requests) == 1
 
@@ -208,3 +210,36 @@ def test_secrets_that_a_server_echoes_are_cut_out(server: Loopback, echo: str) -
     assert "***" in str(caught.value) or "padding" in echo
     for secret in (SECRET, "the-id", "the%2Fsecret", "dGhl"):
         assert secret not in str(caught.value)
+
+
+@pytest.mark.parametrize("prefix", ["X-RateLimit-", "RateLimit-"])
+@pytest.mark.parametrize("form", ["epoch", "milliseconds", "seconds"])
+def test_last_request_of_a_window_is_followed_by_a_pause(server: Loopback, prefix: str, form: str) -> None:
+    """A service that says that none is left until then is not asked before, and the answer is kept."""
+    now = time.time()
+    resets = {"epoch": f"{now + 0.4:.3f}", "milliseconds": f"{(now + 0.4) * 1000:.0f}", "seconds": "0.4"}
+    headers = {f"{prefix}Remaining": "0", f"{prefix}Reset": resets[form]}
+    server.reply = lambda _: Reply(headers=headers)
+    polite, gate = session()
+    assert polite.get(server.url).json() == {}
+    assert 0.1 < gate.pause <= 0.4
+    server.reply = lambda _: Reply(headers={f"{prefix}Remaining": "3", f"{prefix}Reset": resets[form]})
+    polite.get(server.url)
+    assert time.time() - now > 0.35
+    assert gate.pause == 0
+    server.reply = lambda _: Reply(headers={f"{prefix}Remaining": "0", f"{prefix}Reset": f"{now + 4000:.0f}"})
+    polite.get(server.url)  # its answer is good
+    with pytest.raises(ParkedError):
+        polite.get(server.url)
+
+
+def test_times_are_read_by_the_clock_of_the_service(server: Loopback) -> None:
+    """Ours may be hours off."""
+    server.reply = lambda _: Reply(
+        429,
+        headers={"Date": "Wed, 21 Oct 2015 07:28:00 GMT", "Retry-After": "Wed, 21 Oct 2015 07:28:20 GMT"},
+    )
+    polite, gate = session()
+    with pytest.raises(RateLimitedError):
+        polite.get(server.url)
+    assert 15 < gate.pause <= 20

@@ -149,8 +149,9 @@ class SpotifyServer(ThreadingHTTPServer):
         The same for the token endpoint, with the number of the request.
     gone, relinked, names
         Ids that do not exist, ids answered with another id, and names that replace the usual ones.
-    requests, asked, tokens
-        Look-up requests so far in order, how often each id was answered well, and tokens granted.
+    requests, headers, asked, tokens
+        Look-up requests so far in order, their headers, how often each id was answered well, and tokens
+        granted.
     """
 
     daemon_threads = True
@@ -167,6 +168,7 @@ class SpotifyServer(ThreadingHTTPServer):
         self.relinked: dict[str, str] = {}
         self.names: dict[str, Any] = {}
         self.requests: list[Request] = []
+        self.headers: list[dict[str, str]] = []
         self.asked: Counter[str] = Counter()
         self.seen: Counter[tuple[str, ...]] = Counter()
         self.tokens: dict[str, float] = {}
@@ -271,6 +273,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         kind, single = match[1], match[2]
         ids = (single,) if single else tuple(parse_qs(parts.query).get("ids", [""])[0].split(","))
+        server.headers.append(dict(self.headers))
         request = server.record(kind, ids, batch=not single)
         token = self.headers.get("Authorization", "").removeprefix("Bearer ")
         if server.tokens.get(token, 0) < time.time():

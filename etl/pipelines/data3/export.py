@@ -34,9 +34,9 @@ from etl.runtime.watch.progress import Stage, Watch
 from etl.store.database import read_store
 from etl.store.kept_files import check_known, check_outputs, check_set_aside
 from etl.store.lexicon import stored_chords, stored_numerals, stored_sections
+from etl.store.names import known_names
 from etl.store.scope import count_songs, use_sources
 from etl.store.songs import build_versions, extra_names, source_names, stored_songs
-from etl.store.spotify import known_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -203,7 +203,7 @@ def write_stored_csv(
 
 
 def stored_names(connection: duckdb.DuckDBPyConnection) -> Names:
-    """Read the names that the store has from Spotify."""
+    """Read the names that the store has."""
     return Names(known_names(connection, "artist"), known_names(connection, "track"))
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import heapq
 import queue
+import sys
 import threading
 import time
 from dataclasses import dataclass
 from itertools import count, islice
 from typing import TYPE_CHECKING, Final
 
+from etl.services.contract import failed
 from etl.services.errors import BatchesRefusedError, ServiceError, StoppedError
 
 if TYPE_CHECKING:
@@ -31,36 +33,41 @@ class _Plan:
     """The ids still to be asked about, dealt out in order; what is given back comes first again."""
 
     def __init__(self, parts: Iterable[tuple[Kind, Sequence[str]]]) -> None:
-        self._heap: list[tuple[int, int, Kind, Iterator[str]]] = []
+        self._heap: list[tuple[int, int, Kind, Iterator[str], int]] = []
         self._order = count()  # decides between equal positions, for kinds and iterators cannot
         self._lock = threading.Lock()
-        position = 0
+        self._end = 0
         for kind, ids in parts:
-            self._push(position, kind, iter(ids))
-            position += len(ids)
+            self._push(self._end, kind, iter(ids))
+            self._end += len(ids)
 
     def next(self, portion: int) -> tuple[int, Kind, list[str]] | None:
         with self._lock:
             while self._heap:
-                position, _, kind, rest = heapq.heappop(self._heap)
-                ids = list(islice(rest, portion))
+                position, _, kind, rest, most = heapq.heappop(self._heap)
+                ids = list(islice(rest, min(portion, most)))
                 if ids:
-                    self._push(position + len(ids), kind, rest)
+                    self._push(position + len(ids), kind, rest, most)
                     return position, kind, ids
             return None
 
-    def give_back(self, position: int, kind: Kind, ids: list[str]) -> None:
+    def give_back(self, position: int, kind: Kind, ids: list[str], *, most: int = sys.maxsize) -> None:
         with self._lock:
-            self._push(position, kind, iter(ids))
+            self._push(position, kind, iter(ids), most)
 
-    def _push(self, position: int, kind: Kind, ids: Iterator[str]) -> None:
-        heapq.heappush(self._heap, (position, next(self._order), kind, ids))
+    def append(self, kind: Kind, item: str) -> None:
+        with self._lock:
+            self._push(self._end, kind, iter([item]))
+            self._end += 1
+
+    def _push(self, position: int, kind: Kind, ids: Iterator[str], most: int = sys.maxsize) -> None:
+        heapq.heappush(self._heap, (position, next(self._order), kind, ids, most))
 
 
 def look_up_all(
     service: Service,
     parts: Iterable[tuple[Kind, Sequence[str]]],
-    store: Callable[[list[Answer]], None],
+    store: Callable[[list[Answer]], Iterable[tuple[Kind, str]]],
     *,
     stop: threading.Event,
     tick: Callable[[], None],
@@ -74,7 +81,8 @@ def look_up_all(
     parts
         Ids by kind, the most wanted first.
     store
-        Called in this thread with the answers that have come in; durable when it returns.
+        Called in this thread with the answers that have come in; durable when it returns. Gives ids that are
+        to be asked about once more, after all others.
     stop
         Ends the run when set; answers under way are waited for briefly.
     tick
@@ -87,7 +95,8 @@ def look_up_all(
         ids.
     """
     inbox: queue.SimpleQueue[_Delivery | None] = queue.SimpleQueue()
-    askers = _Askers(service, _Plan(parts), inbox)
+    plan = _Plan(parts)
+    askers = _Askers(service, plan, inbox)
     for number in range(service.connections):
         # Daemons: a request that hangs must not keep a stopped process alive.
         threading.Thread(target=askers.work, name=f"lookup-{number}", daemon=True).start()
@@ -97,7 +106,8 @@ def look_up_all(
             deliveries, ended = _collect(inbox)
             working -= ended
             if deliveries:
-                store([answer for delivery in deliveries for answer in delivery.answers])
+                for again in store([answer for delivery in deliveries for answer in delivery.answers]):
+                    plan.append(*again)
                 for delivery in deliveries:
                     delivery.stored.set()
             tick()
@@ -166,14 +176,27 @@ class _Askers:
         try:
             for answers in self._service.look_up(kind, ids):
                 answered.update(answer.id for answer in answers)
-                delivery = _Delivery(answers, threading.Event())
-                self._inbox.put(delivery)
-                while not delivery.stored.wait(_PATIENCE):
-                    if self.over:
-                        raise StoppedError("The run is over.")
+                self._deliver(answers)
         except BatchesRefusedError:
             self._plan.give_back(position, kind, [item for item in ids if item not in answered])
+        except ServiceError:
+            raise
+        except Exception as error:  # noqa: BLE001 - an odd answer about one id must not end each run at it
+            rest = [item for item in ids if item not in answered]
+            if len(rest) > 1:
+                self._plan.give_back(position, kind, rest, most=1)
+            else:
+                self._service.gate.breaker.failed(f"unexpected {type(error).__name__}")
+                self._deliver([failed(kind, item, "unexpected", type(error).__name__) for item in rest])
         return True
+
+    def _deliver(self, answers: list[Answer]) -> None:
+        """Hand answers over, and wait until they are stored."""
+        delivery = _Delivery(answers, threading.Event())
+        self._inbox.put(delivery)
+        while not delivery.stored.wait(_PATIENCE):
+            if self.over:
+                raise StoppedError("The run is over.")
 
 
 def _collect(inbox: queue.SimpleQueue[_Delivery | None]) -> tuple[list[_Delivery], int]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from etl.pipelines.enrich.plan import plan
+from etl.services.politeness.breaker import Breaker
 from etl.services.politeness.gate import QUOTA_KEY
-from etl.services.politeness.rates import DAY
+from etl.services.politeness.rates import DAY, Permits
 from etl.services.state import MemoryState
 from etl.store import service_state
 from etl.store.answers import answered_ids
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from etl.services.contract import Service
+    from etl.services.politeness.rates import Rates
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,10 @@ class Estimate:
         Ids that a request may hold; more than one number while the account has not tried.
     per_second, per_day
         The limits; ``per_day`` is None when no quota is known.
+    sent_today
+        Requests of the last 24 hours, which count towards it.
+    parked_until
+        When the service may be asked again, in seconds since the epoch; None if it may be asked now.
     """
 
     ids: Mapping[str, int]
@@ -51,6 +58,8 @@ class Estimate:
     portions: tuple[int, ...]
     per_second: float
     per_day: int | None
+    sent_today: int = 0
+    parked_until: float | None = None
 
     @property
     def ways(self) -> tuple[Way, ...]:
@@ -63,29 +72,77 @@ class Estimate:
         return sum(math.ceil(number / portion) for number in self.ids.values())
 
     def seconds(self, requests: int) -> float:
-        """Seconds that so many requests take."""
-        steady = requests / self.per_second
-        if self.per_day is None:
-            return steady
-        full_days, rest = divmod(requests, self.per_day)
-        # The last day's requests need no whole day.
-        if full_days and not rest:
-            full_days, rest = full_days - 1, self.per_day
-        return max(steady, full_days * DAY + rest / self.per_second)
+        """Seconds from now until so many requests are sent."""
+        parked = max(0.0, self.parked_until - time.time()) if self.parked_until and requests else 0.0
+        # While it is parked the requests of today grow old.
+        sent = 0 if parked >= DAY else self.sent_today
+        return parked + seconds_for(requests, self.per_second, self.per_day, sent=sent)
 
 
-def estimate(database: Path, service: Service, priority: Mapping[str, Sequence[str]]) -> Estimate:
-    """Count what is ahead; the service need not be connected."""
+def seconds_for(requests: int, per_second: float, per_day: int | None, *, sent: int = 0) -> float:
+    """Seconds that requests take at these limits.
+
+    Parameters
+    ----------
+    requests, per_second
+        How many, at which pace.
+    per_day, sent
+        The quota, None for none, and how much of it is used up already.
+
+    Examples
+    --------
+    >>> seconds_for(10, 2.0, None), seconds_for(3000, 10.0, 1000), seconds_for(10, 10.0, 1000, sent=1000)
+    (5.0, 172900.0, 86401.0)
+    """
+    steady = requests / per_second
+    if per_day is None or not requests:
+        return steady
+    # The last day's requests need no whole day.
+    full_days, rest = divmod(requests + min(sent, per_day) - 1, per_day)
+    if not full_days:
+        return steady
+    return max(steady, full_days * DAY + (rest + 1) / per_second)
+
+
+def daily_quota(rates: Rates, learned: int | None) -> int | None:
+    """Give the tighter of the limits per day that are set and that were learned, None for none."""
+    return min((limit for limit in (rates.per_day, learned) if limit), default=None)
+
+
+def estimate(
+    database: Path,
+    service: Service,
+    priority: Mapping[str, Sequence[str]],
+    limits_file: Path | None = None,
+) -> Estimate:
+    """Count what is ahead; the service need not be connected.
+
+    Parameters
+    ----------
+    database
+        The store.
+    service
+        Whom to ask.
+    priority
+        Songs to prefer.
+    limits_file
+        Record of the requests of all runs, None for none.
+    """
     with read_store(database) as connection:
         ids = dict.fromkeys((kind.name for kind in service.kinds), 0)
         for kind, part in plan(connection, service, priority):
             ids[kind.name] += len(part)
         known = MemoryState(**service_state.values(connection, service.name, service.account))
-        limits = [limit for limit in (service.rates.per_day, known.get(QUOTA_KEY)) if limit]
+        sent = 0
+        if limits_file is not None and limits_file.exists():
+            with Permits(limits_file, service) as permits:
+                sent = permits.sent_last_day()
         return Estimate(
             ids=ids,
             cached=answered_ids(connection, service.name, service.kinds),
             portions=service.portions(known),
             per_second=service.rates.per_second,
-            per_day=min(limits, default=None),
+            per_day=daily_quota(service.rates, known.get(QUOTA_KEY)),
+            sent_today=sent,
+            parked_until=Breaker(service.title, known).parked_until(),
         )

@@ -27,8 +27,9 @@ class EnrichmentResult:
         Failed requests and partial CSVs, by category.
     requests, requests_left
         Sent by this run, and what budget and known quota leave (None: no bound is known).
-    songs, songs_settled
-        Songs in the store, and those with nothing left to ask.
+    songs, songs_named, songs_settled, songs_complete
+        Songs in the store; those with any name from this service; those with nothing left to ask; and those
+        all of whose valid ids are found.
     written
         Partial CSVs and the final one.
     """
@@ -40,11 +41,14 @@ class EnrichmentResult:
     requests: int = 0
     requests_left: int | None = None
     songs: int = 0
+    songs_named: int = 0
     songs_settled: int = 0
+    songs_complete: int = 0
     written: list[Path] = field(default_factory=list)
 
-    def count(self, answers: list[Answer]) -> None:
-        """Count answers that are stored."""
+    def count(self, answers: list[Answer], doubted: int = 0) -> None:
+        """Count answers that are stored; ``doubted`` of them were counted as errors before."""
+        self.answers["error"] -= doubted
         for answer in answers:
             self.answers[answer.status] += 1
 

@@ -8,6 +8,7 @@ not even other writers are kept out.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from dataclasses import dataclass, field
@@ -17,7 +18,15 @@ from typing import TYPE_CHECKING, Final
 from etl.chords.romantext import RomanStyle
 from etl.pipelines.data3.export import write_stored_csv
 from etl.pipelines.enrich.ask import look_up_all
-from etl.pipelines.enrich.partial import ServiceParkedError, parked_error, partial_path
+from etl.pipelines.enrich.estimate import daily_quota, seconds_for
+from etl.pipelines.enrich.filing import Filing, Key, fitting
+from etl.pipelines.enrich.partial import (
+    ServiceParkedError,
+    keeping_newest,
+    parked_error,
+    partial_path,
+    sweep_partials,
+)
 from etl.pipelines.enrich.plan import plan
 from etl.pipelines.enrich.result import EnrichmentResult
 from etl.pipelines.enrich.state import StoredState
@@ -27,11 +36,17 @@ from etl.runtime.watch.log_file import LogFile, log_path
 from etl.runtime.watch.progress import Stage, Watch
 from etl.runtime.work.signals import stop_on_signals
 from etl.services.errors import AppError, BudgetSpentError, ParkedError, StoppedError
-from etl.services.politeness.gate import QUOTA_KEY, Gate
-from etl.services.politeness.rates import Permits
+from etl.services.politeness.gate import QUOTA_KEY, UNKNOWN, Gate
+from etl.services.politeness.rates import DAY, Permits
 from etl.services.politeness.retry import Patience
 from etl.services.settings import limits_path
-from etl.store.answers import answer_schema, answered_ids, coverage, put_answers
+from etl.store.answers import (
+    answer_schema,
+    answered_ids,
+    coverage,
+    suspected_ids,
+    well_known_id,
+)
 from etl.store.bursts import writing
 from etl.store.kept_files import check_known, check_outputs
 from etl.store.run_lock import RunLockedError
@@ -39,13 +54,14 @@ from etl.store.runs import keep_progress
 from etl.store.scope import count_songs, use_sources
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from etl.runtime.watch.progress import Renderer
-    from etl.services.contract import Answer, Service
+    from etl.services.contract import Answer, Kind, Service
     from etl.services.errors import ServiceError
     from etl.store.bursts import BurstWriter
+    from etl.store.writes import Write
 
 _STAGES: Final = (Stage("plan", "ids"), Stage("ask", "ids"), Stage("export", "songs"))
 _NOTABLE_PAUSE: Final = 1.0  # seconds; shorter pauses are not worth a word
@@ -79,6 +95,8 @@ class Enrichment:
         Sleep while the service is parked and go on, in place of ending.
     partial_every
         Write a partial CSV each time this many more songs are settled.
+    partial_keep
+        Partial CSVs of this store that are kept, the newest.
     patience
         How long requests may take.
     contact
@@ -100,6 +118,7 @@ class Enrichment:
     priority: Mapping[str, Sequence[str]] = field(default_factory=dict)
     wait: bool = False
     partial_every: int = 50_000
+    partial_keep: int = 1
     patience: Patience = field(default_factory=Patience)
     contact: str | None = None
     limits_file: Path = field(default_factory=limits_path)
@@ -202,6 +221,7 @@ class _Enricher:
         self._sent_before = gate.permits.sent_last_day()
         self._next_count = 0.0
         self._partial_due = 0
+        self._found_by_partial = 0
         self._exported = 0
 
     def ask(self, store: BurstWriter) -> None:
@@ -238,6 +258,11 @@ class _Enricher:
                 if not self.result.answered:
                     self.result.cached = answered_ids(connection, service.name, service.kinds)
                 parts = plan(connection, service, self._request.priority)
+                filing = Filing(suspected_ids(connection, service.name, service.kinds))
+                if len(filing.suspects.intersection(_ids_in(parts))) >= UNKNOWN:
+                    # One that must be found goes first: else so many that are gone would look like an outage.
+                    control = well_known_id(connection, service.name, service.kinds)
+                    parts = [(control[0], [control[1]]), *parts] if control else parts
                 schemas = {kind: answer_schema(connection, service.name, kind) for kind in service.kinds}
         self._partial_due = self._partial_due or self.result.songs_settled + self._request.partial_every
         open_ids = sum(len(ids) for _, ids in parts)
@@ -246,12 +271,12 @@ class _Enricher:
         watch.total("ask", self.result.ids)
 
         def keep(answers: list[Answer]) -> None:
-            store.put(*put_answers(service.name, answers, schemas), items=len(answers))
-            store.keep()
-            self.result.count(answers)
-            watch.advance(
-                "ask", done=len(answers), errors=sum(answer.status == "error" for answer in answers)
-            )
+            self._keep(store, *fitting(service.name, answers, schemas), filing)
+
+        def decide(answers: list[Answer]) -> list[Key]:
+            ready, again = filing.file(answers, self._gate.traffic.successes)
+            keep(ready)
+            return again
 
         def tick() -> None:
             if time.monotonic() >= self._next_count:
@@ -262,16 +287,27 @@ class _Enricher:
             self._show()
 
         with watch.timed("ask"):
-            ended = look_up_all(service, parts, keep, stop=self._gate.stop, tick=tick)
+            ended = look_up_all(service, parts, decide, stop=self._gate.stop, tick=tick)
+            keep(filing.rest(ended))
         watch.waiting_for(None)
         self._count_songs(store)
         if isinstance(ended, ParkedError):
-            # A run that was parked from the start knows nothing that an earlier one has not written.
-            partial = self._write_partial(store) if self._gate.traffic.requests else None
-            raise parked_error(ended, self.result, partial, self._request.command)
+            partial = self._write_partial(store)
+            raise parked_error(ended, service, self.result, partial, self._request.command)
         _raise_unless_finished(service, ended)
         if self._request.output is not None and (self.result.answered or not self._request.output_is_fresh):
             self._export(store, self._request.output)
+
+    def _keep(self, store: BurstWriter, answers: list[Answer], writes: list[Write], filing: Filing) -> None:
+        """Store answers, and count them."""
+        if not answers:
+            return
+        store.put(*writes, items=len(answers))
+        store.keep()
+        doubted = sum(filing.was_doubted(answer) for answer in answers)
+        self.result.count(answers, doubted)
+        errors = sum(answer.status == "error" for answer in answers) - doubted
+        self._watch.advance("ask", done=len(answers) - doubted, errors=errors)
 
     def _export(self, store: BurstWriter, path: Path) -> None:
         with self._watch.timed("export"), store.reading() as connection:
@@ -288,19 +324,26 @@ class _Enricher:
         with store.reading() as connection:
             covered = coverage(connection, self._service.name, self._service.kinds)
         self.result.songs, self.result.songs_settled = covered.songs, covered.settled
+        self.result.songs_named, self.result.songs_complete = covered.named, covered.complete
         self._next_count = time.monotonic() + self._request.limits.count_s
 
     def _write_partial(self, store: BurstWriter) -> Path | None:
-        """Write all songs as far as they are known; a full disk must not end the asking."""
+        """Write all songs as far as they are known, if names came; a full disk must not end the asking."""
+        self._partial_due = self.result.songs_settled + self._request.partial_every
+        if self.result.answers["found"] == self._found_by_partial:
+            return None
         with store.reading() as connection:
             use_sources(connection, self._request.sources)
             songs = count_songs(connection)
         if not songs:
             return None
-        self._partial_due = self.result.songs_settled + self._request.partial_every
         path = partial_path(self._request.folder, songs, datetime.now().astimezone())
         try:
-            self._export(store, path)
+            sweep_partials(self._request.folder)
+            found = self.result.answers["found"]
+            with keeping_newest(self._gate.state, path, self._request.partial_keep):
+                self._export(store, path)
+            self._found_by_partial = found
         except EtlError as error:
             self.result.errors["partial CSV"] = self.result.errors.get("partial CSV", 0) + 1
             self._watch.say(f"no partial CSV: {error}")
@@ -319,23 +362,33 @@ class _Enricher:
         result, gate = self.result, self._gate
         result.requests = gate.traffic.requests
         result.errors |= gate.traffic.troubles
-        used = {
-            self._request.budget: result.requests,
-            gate.state.get(QUOTA_KEY): self._sent_before + result.requests,
-        }
-        left = [bound - requests for bound, requests in used.items() if bound is not None]
+        today = self._sent_before + result.requests
+        quota = daily_quota(self._service.rates, gate.state.get(QUOTA_KEY))
+        bounds = ((self._request.budget, result.requests), (quota, today))
+        left = [bound - requests for bound, requests in bounds if bound is not None]
         result.requests_left = max(0, min(left)) if left else None
+        open_ids = max(0, result.ids - result.answered)
+        seconds = seconds_for(
+            -(-open_ids // self._service.portion), self._service.rates.per_second, quota, sent=today
+        )
         troubles = ", ".join(f"{count:,} {category}" for category, count in sorted(result.errors.items()))
         self._watch.figures(
-            requests=result.requests,
-            requests_left=result.requests_left,
+            songs=result.songs,
+            songs_named=result.songs_named,
             found=result.answers["found"],
             gone=result.answers["gone"],
             known_before=result.cached,
-            songs=result.songs,
-            songs_complete=result.songs_settled,
+            requests=result.requests,
+            requests_today=today,
+            requests_left=result.requests_left,
+            days_left=round(seconds / DAY, 1) if quota and math.isfinite(seconds) else None,
             troubles=troubles or None,
+            songs_complete=result.songs_complete,
         )
+
+
+def _ids_in(parts: Sequence[tuple[Kind, Sequence[str]]]) -> Iterator[Key]:
+    return ((kind, item) for kind, ids in parts for item in ids)
 
 
 def _raise_unless_finished(service: Service, ended: ServiceError | None) -> None:

@@ -23,6 +23,7 @@ LONGEST_REST: Final = 3600.0
 """Seconds that a breaker opened by plain failures rests: doubling from the first to the longest."""
 
 STATE_KEY: Final = "breaker"
+_CLOCK_SLACK: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +34,19 @@ class BreakerState:
     ----------
     not_before
         Seconds since the epoch; no request goes out before it.
-    reason
-        Why it was opened.
+    reason, cause
+        Why it was opened, and the category of the failures.
     openings
         How often it was opened since the last success; 0 means closed.
+    at
+        When it was opened; a time that is still to come was taken from a clock that was ahead.
     """
 
     not_before: float = 0.0
     reason: str = ""
     openings: int = 0
+    cause: str = ""
+    at: float = 0.0
 
 
 class Breaker:
@@ -82,8 +87,8 @@ class Breaker:
 
     def parked_until(self) -> float | None:
         """Return ``not_before`` while the breaker is open, else None."""
-        not_before = self._state.not_before
-        return not_before if not_before > self._clock() else None
+        state, now = self._state, self._clock()
+        return state.not_before if state.not_before > now and state.at <= now + _CLOCK_SLACK else None
 
     def admit(self) -> bool:
         """Say whether a request may go out now; False means: wait for the outcome of the probe.
@@ -116,17 +121,18 @@ class Breaker:
             if self._state.openings and self.parked_until() is None:
                 self._set(BreakerState())
 
-    def failed(self, reason: str) -> None:
-        """Count a failure; enough in a row, or a failed probe, open the breaker."""
+    def failed(self, reason: str, cause: str = "", *, threshold: int | None = None) -> None:
+        """Count a failure; enough in a row (or as many as ``threshold``), or a failed probe, open it."""
         with self._lock:
             self._failures += 1
-            if self.parked_until() is None and (self._probing or self._failures >= self._threshold):
-                self._open(None, reason)
+            is_enough = self._failures >= (threshold or self._threshold)
+            if self.parked_until() is None and (self._probing or is_enough):
+                self._open(None, reason, cause)
 
-    def open(self, reason: str, *, seconds: float | None = None) -> None:
+    def open(self, reason: str, cause: str = "", *, seconds: float | None = None) -> None:
         """Open the breaker, for a time that the service named or for one that grows with every opening."""
         with self._lock:
-            self._open(seconds, reason)
+            self._open(seconds, reason, cause)
 
     def abandon_probe(self) -> None:
         """Give the place of the probe back: the request was not sent after all."""
@@ -134,16 +140,15 @@ class Breaker:
             self._probing = False
 
     def _raise_if_open(self) -> None:
-        state = self._state
-        if state.not_before > self._clock():
-            raise ParkedError(self.service, state.not_before, state.reason)
+        if (until := self.parked_until()) is not None:
+            raise ParkedError(self.service, until, self._state.reason, self._state.cause)
 
-    def _open(self, seconds: float | None, reason: str) -> None:
-        state = self._state
+    def _open(self, seconds: float | None, reason: str, cause: str) -> None:
+        state, now = self._state, self._clock()
         if seconds is None:
             seconds = min(FIRST_REST * 2.0**state.openings, LONGEST_REST)
-        not_before = max(self._clock() + seconds, state.not_before)
-        self._set(BreakerState(not_before, reason, state.openings + 1))
+        not_before = max(now + seconds, self.parked_until() or 0.0)
+        self._set(BreakerState(not_before, reason, state.openings + 1, cause, now))
 
     def _set(self, state: BreakerState) -> None:
         self._failures = 0

@@ -12,12 +12,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from etl.services.errors import (
+    AppError,
     BudgetSpentError,
+    ForbiddenError,
+    InternalError,
+    ItemError,
     QuotaError,
     RateLimitedError,
     ServiceError,
     StoppedError,
     UnauthorizedError,
+    WayError,
 )
 from etl.services.politeness.breaker import Breaker
 from etl.services.politeness.delay import AdaptiveDelay
@@ -33,6 +38,12 @@ QUOTA_REST: Final = 6 * 3600.0
 QUOTA_KEY: Final = "quota"
 """Where the number of requests that went before the quota was used up is kept."""
 
+REFUSALS: Final = 3
+"""Requests that an app may be forbidden before its first success; then the app is refused, not the items."""
+
+UNKNOWN: Final = 20
+"""Items that may be unknown or rejected before the first success; then it is not the service that answers."""
+
 
 @dataclass
 class Traffic:
@@ -42,11 +53,14 @@ class Traffic:
     ----------
     requests
         Look-ups sent, retries included; requests for tokens are not look-ups.
+    successes
+        Answers that made sense.
     troubles
         Failed requests by category.
     """
 
     requests: int = 0
+    successes: int = 0
     troubles: dict[str, int] = field(default_factory=dict)
 
 
@@ -82,6 +96,7 @@ class Gate:
         patience: Patience | None = None,
         contact: str | None = None,
     ) -> None:
+        self.title = title
         self.permits = permits
         self.state = state
         self.stop = stop
@@ -93,8 +108,14 @@ class Gate:
         self.traffic = Traffic()
         self._one_at_a_time = threading.Lock()
         self._tally = threading.Lock()
+        self._refusals = self._unknown = 0
         self._paused_until = 0.0
         self._last_sent = 0.0
+
+    @property
+    def has_succeeded(self) -> bool:
+        """Whether any answer of this run made sense: service, way and app are as they should be."""
+        return self.traffic.successes > 0
 
     @property
     def pause(self) -> float:
@@ -140,7 +161,32 @@ class Gate:
         """Report an answer that makes sense."""
         self.breaker.succeeded()
         with self._tally:
+            self.traffic.successes += 1
             self.delay.speed_up()
+
+    def answered(self, error: ItemError | AppError) -> None:
+        """Report that the service has answered, and refuses the item or the app.
+
+        Raises
+        ------
+        ParkedError
+            When it has never said anything else in this run: then it is not the items that are wrong.
+        """
+        self.breaker.succeeded()
+        if self.has_succeeded or isinstance(error, AppError):
+            return
+        with self._tally:
+            self._unknown += 1
+        if self._unknown >= UNKNOWN:
+            self.breaker.open(f"{UNKNOWN} answers and none but: {error}", error.category)
+            self.breaker.raise_if_open()
+
+    def rest(self, seconds: float) -> None:
+        """Let nobody send anything for so long, for the service has said that it will not answer."""
+        if seconds > self.patience.longest_wait:
+            self.breaker.open("no requests are left", RateLimitedError.category, seconds=seconds)
+        with self._tally:
+            self._paused_until = max(self._paused_until, time.monotonic() + seconds)
 
     def failed(self, error: ServiceError) -> None:
         """Report a failure: slow down, keep the pause that was asked for, count towards the breaker.
@@ -149,6 +195,8 @@ class Gate:
         ------
         ParkedError
             When the service names a time that is not worth waiting for, or its quota is used up.
+        AppError
+            When all that it was asked is forbidden.
         """
         with self._tally:
             self.traffic.troubles[error.category] = self.traffic.troubles.get(error.category, 0) + 1
@@ -158,17 +206,27 @@ class Gate:
                 is_first = self.breaker.parked_until() is None
                 if isinstance(error, QuotaError) and self.traffic.requests and is_first:
                     self.state.put(QUOTA_KEY, self.permits.sent_last_day())
-                self.breaker.open(str(error), seconds=seconds)
+                self.breaker.open(str(error), error.category, seconds=seconds)
             self.breaker.raise_if_open()
         with self._tally:
             if isinstance(error, UnauthorizedError):
                 # Only the token is old; a probe is sent again with a new one.
                 self.breaker.abandon_probe()
-            else:
+            elif not isinstance(error, InternalError):  # which may be the fault of an item
                 self.delay.slow_down()
             if isinstance(error, RateLimitedError) and error.retry_after is not None:
                 self._paused_until = max(self._paused_until, time.monotonic() + error.retry_after)
-        self.breaker.failed(str(error))
+        # Where nothing has ever come through, the way is wrong, and asking further shows nothing new.
+        is_way = isinstance(error, WayError) and not self.has_succeeded
+        self.breaker.failed(str(error), error.category, threshold=self.patience.attempts if is_way else None)
+        if isinstance(error, ForbiddenError) and not self.has_succeeded:
+            with self._tally:
+                self._refusals += 1
+            if self._refusals >= REFUSALS:
+                raise AppError(
+                    f"{self.title} lets this app ask for nothing ({error}).",
+                    "Check the app and its owner's account on the service's developer page.",
+                )
 
     def _rest(self, error: RateLimitedError) -> float | None:
         """Seconds for which the service is parked; None when the pause can be waited out."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Self
 
-from etl.runtime.errors import EtlError
+from etl.runtime.errors import EtlError, ExitCode
 from etl.services.errors import ParkedError, StoppedError
 
 if TYPE_CHECKING:
@@ -106,6 +106,25 @@ class Rates:
         return [limit for limit in self.limits if limit.unit is Unit.REQUESTS and limit.window is window]
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """No permit now.
+
+    Attributes
+    ----------
+    until
+        When there may be one, seconds since the epoch.
+    why
+        Which limit is in the way.
+    is_daily
+        Whether that is one of a day.
+    """
+
+    until: float
+    why: str
+    is_daily: bool
+
+
 class Permits:
     """Grants permits within the rates, over all processes and threads that share the record.
 
@@ -120,6 +139,7 @@ class Permits:
     def __init__(self, path: Path | None, service: Service) -> None:
         self.rates = service.rates
         self._title = service.title
+        self._path = path
         self._key = (service.name, service.account)
         self._connection = _connect(path)
         self._lock = threading.Lock()
@@ -153,14 +173,14 @@ class Permits:
             When the next permit is further away than ``longest_wait``.
         """
         while (refused := self.refusal(clock(), cost or Cost())) is not None:
-            until, why = refused
-            wait = until - clock()
-            if wait > longest_wait:
-                raise ParkedError(self._title, until, f"the limit of {why} is reached")
+            wait = refused.until - clock()
+            # The pace of the rates themselves is kept, however slow; only a used-up day is not sat out.
+            if refused.is_daily and wait > longest_wait:
+                raise ParkedError(self._title, refused.until, f"the limit of {refused.why} is reached")
             if stop.wait(max(wait, 0.0)):
                 raise StoppedError("The run is ending.")
 
-    def refusal(self, now: float, cost: Cost) -> tuple[float, str] | None:
+    def refusal(self, now: float, cost: Cost) -> Refusal | None:
         """Take a permit now, or say from when on there is one, and which limit is in the way.
 
         Parameters
@@ -173,8 +193,11 @@ class Permits:
         with self._lock:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError:  # another process has held the record for seconds
-                return now + _CLOCK_SLACK, "one process at a time"
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+                    raise EtlError(*_unusable(self._path, error)) from error
+                # Another process has held the record for seconds.
+                return Refusal(now + _CLOCK_SLACK, "one process at a time", is_daily=False)
             try:
                 # Stamps from a clock that was ahead would hold everything up until it is as late again.
                 self._connection.execute("DELETE FROM permits WHERE at > ?", [now + _CLOCK_SLACK])
@@ -204,19 +227,20 @@ class Permits:
         with self._lock:
             self._connection.close()
 
-    def _latest_refusal(self, now: float, cost: Cost) -> tuple[float, str] | None:
+    def _latest_refusal(self, now: float, cost: Cost) -> Refusal | None:
         (last,) = self._connection.execute(
             f"SELECT max(at) FROM permits WHERE {_OURS}", [*self._key, now - max(DAY, self.rates.interval)]
         ).fetchone()
         refusals = []
         if last is not None and last + self.rates.interval > now:
-            refusals.append((last + self.rates.interval, f"{self.rates.per_second:g} requests per second"))
+            pace = f"{1 / self.rates.interval:g} requests per second"
+            refusals.append(Refusal(last + self.rates.interval, pace, is_daily=False))
         refusals += [
-            (until, str(limit))
+            Refusal(until, str(limit), is_daily=limit.window is not Window.MINUTE)
             for limit in self.rates.limits
             if (until := self._full_until(limit, now, cost)) is not None
         ]
-        return max(refusals, default=None)
+        return max(refusals, key=lambda refusal: refusal.until, default=None)
 
     def _full_until(self, limit: Limit, now: float, cost: Cost) -> float | None:
         """Find when there is room for the cost within the limit, None when there is room now."""
@@ -249,9 +273,9 @@ def _connect(path: Path | None) -> sqlite3.Connection:
             path.parent.mkdir(parents=True, exist_ok=True)
         return _prepared(":memory:" if path is None else str(path))
     except (OSError, sqlite3.OperationalError) as error:
+        is_locked = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
         raise EtlError(
-            f"cannot use the record of requests {path}: {error}.",
-            "Wait for other runs to end, check that you may write there, or set ETL_LIMITS to another file.",
+            *_unusable(path, error), exit_code=ExitCode.PARKED if is_locked else ExitCode.FAILURE
         ) from error
     except sqlite3.DatabaseError:
         if path is None:
@@ -259,6 +283,13 @@ def _connect(path: Path | None) -> sqlite3.Connection:
         # Not a database (any more). The record only spares the service; a new one is as good.
         path.unlink(missing_ok=True)
         return _prepared(str(path))
+
+
+def _unusable(path: Path | None, error: Exception) -> tuple[str, str]:
+    return (
+        f"cannot use the record of requests {path}: {error}.",
+        "Wait for other runs to end, check that you may write there, or set ETL_LIMITS to another file.",
+    )
 
 
 def _prepared(database: str) -> sqlite3.Connection:

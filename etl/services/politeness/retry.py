@@ -11,9 +11,16 @@ import logging
 import re
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from itertools import count
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from etl.services.errors import RateLimitedError, TransientError, UnauthorizedError
+from etl.services.errors import (
+    BadCredentialsError,
+    RateLimitedError,
+    ServiceError,
+    TransientError,
+    UnauthorizedError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,13 +69,29 @@ class Patience:
     answer_bytes: int = 32 * 2**20
 
 
-def persist(gate: Gate, request: Callable[[], T]) -> T:
+def persist(
+    gate: Gate,
+    request: Callable[[], T],
+    *,
+    again: Callable[[ServiceError, int], bool] = lambda _error, _attempt: True,
+) -> T:
     """Call ``request``, again and again while its failures are transient.
+
+    Parameters
+    ----------
+    gate
+        Of the service; its patience says how often.
+    request
+        Sends a request.
+    again
+        Whether a transient failure of the attempt with this number, from 1, is worth another one.
 
     Raises
     ------
     ParkedError
         When the service still asks for fewer requests after the last attempt.
+    BadCredentialsError
+        When not even the first request of the run gets through with any token.
     ServiceError
         The last failure, when it is not transient or the attempts are used up.
     """
@@ -85,8 +108,10 @@ def persist(gate: Gate, request: Callable[[], T]) -> T:
         wait_jitter=patience.jitter,
     )
 
+    attempts = count(1)
+
     def backoff(error: Exception) -> bool | float:
-        if not isinstance(error, TransientError) or gate.stop.is_set():
+        if not isinstance(error, TransientError) or gate.stop.is_set() or not again(error, next(attempts)):
             return False
         # A new token works at once, and the gate itself keeps a Retry-After.
         waits_elsewhere = isinstance(error, UnauthorizedError) or (
@@ -98,9 +123,16 @@ def persist(gate: Gate, request: Callable[[], T]) -> T:
         return call(backoff, request)
     except RateLimitedError as error:
         # A rate limit is never the fault of the item asked for.
-        gate.breaker.open(str(error))
+        gate.breaker.open(str(error), error.category)
         gate.breaker.raise_if_open()
         raise
+    except UnauthorizedError as error:
+        if gate.has_succeeded:
+            raise
+        raise BadCredentialsError(
+            f"{gate.title} refuses the access tokens that it has just granted ({error}).",
+            "Check that the app is still active and may use the web API.",
+        ) from None
 
 
 _SILENT: Final = logging.NullHandler()

@@ -10,7 +10,7 @@ import base64
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import requests
 import urllib3
@@ -18,6 +18,7 @@ from requests.adapters import HTTPAdapter
 
 import etl
 from etl.services.errors import AppError, ItemError, NetworkError, ServiceError
+from etl.services.statuses import window_left
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -90,8 +91,8 @@ class PoliteSession(requests.Session):
             gate.admit(cost)
         try:
             response = self._judged(method, url, *args, **options)
-        except (ItemError, AppError):
-            gate.succeeded()
+        except (ItemError, AppError) as error:
+            gate.answered(error)
             raise
         except ServiceError as error:
             gate.failed(error)
@@ -105,7 +106,17 @@ class PoliteSession(requests.Session):
 
     def _judged(self, *args: Any, **options: Any) -> requests.Response:
         response = self._complete(*args, **options)
-        value = self._judge(response)
+        forms = _forms({*self._secrets, *_credentials_of(response)})
+        # What is judged may be quoted in errors, and those are shown and stored. A server may have echoed
+        # secrets; in JSON they may be spelled in ways that only show once it is read.
+        response._content = _without(forms, response.content)  # noqa: SLF001
+        try:
+            value = self._judge(response)
+        except ServiceError as error:
+            error.args = tuple(_without(forms, str(text).encode()).decode() for text in error.args)
+            raise
+        if (seconds := window_left(response)) is not None:
+            self._gate.rest(seconds)
         response.json = lambda **_: value  # type: ignore[method-assign]
         return response
 
@@ -118,6 +129,7 @@ class PoliteSession(requests.Session):
             "stream": True,
         }
         deadline = time.monotonic() + patience.answer
+        host = urlsplit(str(args[1])).hostname or "the server"
         try:
             response = super().request(*args, **options)
             with closing(response):
@@ -130,26 +142,35 @@ class PoliteSession(requests.Session):
                         raise NetworkError("the answer took too long")
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # Its text and its request hold the address and the token: neither may travel on.
-            raise NetworkError(_network_reason(error)) from None
+            raise NetworkError(_network_reason(error, host)) from None
         # What requests itself does with a body that it has read.
-        response._content = self._without_secrets(bytes(body), response)  # noqa: SLF001
+        response._content = bytes(body)  # noqa: SLF001
         response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001
         return response
 
-    def _without_secrets(self, body: bytes, response: requests.Response) -> bytes:
-        """Cut out secrets that a server may have echoed, as they are or as headers and URLs hold them.
 
-        What is judged may be quoted in errors, and those are shown and stored.
-        """
-        scheme, _, sent = str(response.request.headers.get("Authorization", "")).partition(" ")
-        secrets = {*self._secrets, sent}
-        if scheme == "Basic":
-            secrets.update(base64.b64decode(sent).decode(errors="replace").split(":", 1))
-        for secret in sorted(secrets - {""}, key=len, reverse=True):
-            encoded = base64.b64encode(secret.encode()).rstrip(b"=")
-            for form in (secret.encode(), quote(secret, safe="").encode(), encoded):
-                body = body.replace(form, b"***")
-        return body
+def _credentials_of(response: requests.Response) -> set[str]:
+    """Give what the request has sent as credentials, packed and unpacked."""
+    scheme, _, sent = str(response.request.headers.get("Authorization", "")).partition(" ")
+    unpacked = base64.b64decode(sent).decode(errors="replace").split(":", 1) if scheme == "Basic" else []
+    return {sent, *unpacked}
+
+
+def _forms(secrets: Iterable[str]) -> list[bytes]:
+    """List the ways to spell secrets: as they are, as headers, URLs and dumps hold them; longest first."""
+    forms = set()
+    for secret in filter(None, secrets):
+        plain = secret.encode()
+        packed = base64.b64encode(plain).rstrip(b"=")
+        forms |= {plain, quote(secret, safe="").encode(), plain.hex().encode(), packed}
+        forms.add(packed.translate(bytes.maketrans(b"+/", b"-_")))
+    return sorted(forms, key=len, reverse=True)
+
+
+def _without(forms: Iterable[bytes], text: bytes) -> bytes:
+    for form in forms:
+        text = text.replace(form, b"***")
+    return text
 
 
 def user_agent(contact: str | None) -> str:
@@ -161,15 +182,26 @@ def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
-def _network_reason(error: Exception) -> str:
-    if isinstance(error, (requests.Timeout, urllib3.exceptions.TimeoutError)):
-        return "no answer in time"
-    if isinstance(error, (requests.exceptions.SSLError, urllib3.exceptions.SSLError)):
-        return "the secure connection failed"
-    if isinstance(error, (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.IncompleteRead)):
-        return "the answer was cut short"
-    if isinstance(error, urllib3.exceptions.ProtocolError):
-        return "the answer was cut short"
-    if isinstance(error, requests.ConnectionError):
-        return "the connection was refused or reset"
+def _network_reason(error: Exception, host: str) -> str:
+    cause = getattr(error.args[0], "reason", None) if error.args else None
+    if isinstance(cause, urllib3.exceptions.NameResolutionError):
+        return f"no server is known by the name {host}"
+    for kinds, reason in _REASONS:
+        if isinstance(error, kinds):
+            return reason.format(host=host)
     return f"the request failed ({type(error).__name__})"
+
+
+_REASONS: Final = (
+    ((requests.exceptions.ProxyError,), "the proxy does not connect"),
+    ((requests.Timeout, urllib3.exceptions.TimeoutError), "no answer in time"),
+    (
+        (requests.exceptions.SSLError, urllib3.exceptions.SSLError),
+        "the secure connection to {host} failed",
+    ),
+    (
+        (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.ProtocolError),
+        "the answer was cut short",
+    ),
+    ((requests.ConnectionError,), "the connection was refused or reset"),
+)

@@ -1,0 +1,207 @@
+"""MusicBrainz: names of artists by their Spotify address, 100 to a request, without a quota; data are CC0.
+
+References
+----------
+.. [1] MusicBrainz API, "url": ``/ws/2/url?resource=...&resource=...&inc=artist-rels&fmt=json`` gives
+   ``{"url-count": 1, "urls": [{"resource": ..., "relations": [{"artist": {"id": ..., "name": ...}}]}]}``;
+   addresses that are not known are left out. A single one is answered by itself, or with a 404.
+.. [2] MusicBrainz API, "Rate Limiting": one request a second, a User-Agent with a contact; 503 where others
+   answer 429.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+from urllib.parse import parse_qs, urlsplit
+
+from etl.music.spotify_ids import SPOTIFY_ID
+from etl.runtime.errors import EtlError, ExitCode
+from etl.services.contract import Answer, Kind, Service, failed, found, gone
+from etl.services.errors import (
+    AppError,
+    GarbledError,
+    IncompleteError,
+    NotFoundError,
+    RateLimitedError,
+    RejectedError,
+    TransientError,
+)
+from etl.services.politeness.rates import Limit, Rates, Window
+from etl.services.politeness.retry import persist
+from etl.services.portions import is_worth_repeating, look_up_halving
+from etl.services.statuses import complaint_of, json_object, raise_for_status, retry_after
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import requests
+
+    from etl.services.politeness.gate import Gate
+    from etl.services.settings import ServiceSettings
+    from etl.services.state import ServiceState
+
+KINDS: Final = (Kind("artist", "spotify_artist_id", SPOTIFY_ID, answered_by="spotify"),)
+BATCH_SIZE: Final = 100
+DEFAULT_RATE: Final = 1.0
+"""Requests per second [2]_."""
+
+_SERVER: Final = "https://musicbrainz.org"
+_ADDRESS: Final = "https://open.spotify.com/artist/"
+
+
+def configured(settings: ServiceSettings) -> MusicBrainz:
+    """Make the service; see :func:`etl.services.catalog.configured`.
+
+    Raises
+    ------
+    EtlError
+        Without a contact: MusicBrainz blocks those whom it cannot write to.
+    """
+    if settings.url is None and settings.contact is None:
+        raise EtlError(
+            "MusicBrainz wants to know whom to write to.",
+            "Set ETL_CONTACT, or contact under [services] in the configuration file, to your e-mail address "
+            "or a page of yours; it becomes part of the User-Agent.",
+            exit_code=ExitCode.USAGE,
+        )
+    return MusicBrainz(settings)
+
+
+def unidentified(settings: ServiceSettings) -> MusicBrainz:
+    """Make the service for estimates."""
+    return MusicBrainz(settings)
+
+
+class MusicBrainz(Service):
+    """MusicBrainz, which knows no accounts: its limits are for whoever asks.
+
+    Parameters
+    ----------
+    settings
+        Where and how often.
+    """
+
+    name: ClassVar[str] = "musicbrainz"
+    title: ClassVar[str] = "MusicBrainz"
+    kinds: ClassVar[tuple[Kind, ...]] = KINDS
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self.account = settings.account or "anyone"
+        self.rates = Rates(
+            1 / (settings.per_second or DEFAULT_RATE),
+            (Limit(settings.per_day, Window.ROLLING_DAY),) if settings.per_day else (),
+        )
+        self._url = f"{(settings.url or _SERVER).rstrip('/').removesuffix('/ws/2')}/ws/2/url"
+
+    def portions(self, state: ServiceState) -> tuple[int, ...]:
+        """Say how many addresses a request may hold."""
+        del state
+        return (BATCH_SIZE,)
+
+    def connect(self, gate: Gate) -> None:
+        """Build the session."""
+        from etl.services.politeness.session import PoliteSession  # noqa: PLC0415 - estimates send nothing
+
+        super().connect(gate)
+        self._session = PoliteSession(gate, self.judge, connections=self.connections)
+
+    def judge(self, response: requests.Response) -> list[Answer]:
+        """Say what an answer means: an Answer for each address that was asked about."""
+        _raise_for_status(response)
+        body = json_object(response)
+        entries = body.get("urls", [body] if "resource" in body else None)
+        if not isinstance(entries, list):
+            raise GarbledError("the answer holds no addresses")
+        by_id = {
+            item_id: entry
+            for entry in entries
+            if isinstance(entry, dict) and (item_id := _id_in(entry.get("resource")))
+        }
+        ids = [_id_in(each) or "" for each in parse_qs(urlsplit(str(response.request.url)).query)["resource"]]
+        answers = [judge_entry(item_id, by_id[item_id]) for item_id in ids if item_id in by_id]
+        number = body.get("url-count", len(entries))
+        if len(answers) < len(entries) or number != len(entries):
+            raise IncompleteError("the answer does not match the addresses", answers)
+        return answers + [
+            gone(KINDS[0], item_id, "the address is not known") for item_id in ids if item_id not in by_id
+        ]
+
+    def look_up(self, kind: Kind, ids: Sequence[str]) -> Iterator[list[Answer]]:
+        """Ask for artists; see :meth:`etl.services.contract.Service.look_up`."""
+        yield from look_up_halving(
+            ids,
+            together=lambda part: persist(self.gate, lambda: self._ask(part), again=is_worth_repeating),
+            alone=lambda item: self._alone(kind, item),
+        )
+
+    def _ask(self, ids: Sequence[str]) -> list[Answer]:
+        resources = "&".join(f"resource={_ADDRESS}{item}" for item in ids)
+        try:
+            response = self._session.request("GET", f"{self._url}?{resources}&inc=artist-rels&fmt=json")
+        except NotFoundError as error:
+            return [gone(KINDS[0], item, str(error), is_certain=False) for item in ids]
+        answers: list[Answer] = response.json()
+        return answers
+
+    def _alone(self, kind: Kind, item: str) -> Answer:
+        try:
+            (answer,) = persist(self.gate, lambda: self._ask([item]))
+        except (TransientError, RejectedError, IncompleteError) as error:
+            return failed(kind, item, error.category, str(error))
+        return answer
+
+
+def judge_entry(item_id: str, entry: Mapping[str, Any]) -> Answer:
+    """Turn what is known about an address into an Answer.
+
+    Of several artists with the same address the first counts whose link has not ended, by MBID.
+    """
+    relations = entry.get("relations")
+    artists = [
+        (relation.get("ended") is True, artist)
+        for relation in (relations if isinstance(relations, list) else [])
+        if isinstance(relation, dict) and isinstance(artist := relation.get("artist"), dict)
+        if isinstance(artist.get("id"), str) and isinstance(artist.get("name"), str) and artist["name"]
+    ]
+    if not artists:
+        return gone(KINDS[0], item_id, "no artist has the address")
+    _, artist = min(artists, key=lambda each: (each[0], each[1]["id"]))
+    return found(
+        KINDS[0],
+        item_id,
+        {
+            "name": artist["name"],
+            "mbid": artist["id"],
+            **{
+                column: text
+                for column, key in (("sort_name", "sort-name"), ("disambiguation", "disambiguation"))
+                if isinstance(text := artist.get(key), str) and text
+            },
+            "artists": len({each["id"] for _, each in artists}),
+        },
+    )
+
+
+def _id_in(address: object) -> str | None:
+    match = re.fullmatch(rf"https?://open\.spotify\.com/artist/({SPOTIFY_ID})/?", str(address))
+    return match[1] if match else None
+
+
+def _raise_for_status(response: requests.Response) -> None:
+    """Raise what MusicBrainz complains about: ``{"error": "...", "help": "..."}`` with any status."""
+    complaint = complaint_of(response)
+    if complaint is None:
+        raise_for_status(response, is_own=False)
+        return
+    status, message = response.status_code, complaint.message
+    if status in {429, 503} or "rate limit" in message:
+        raise RateLimitedError(f"{status} {message}", retry_after(response))
+    if status in {401, 403}:
+        raise AppError(
+            f"MusicBrainz refuses this program: {message}",
+            "Set ETL_CONTACT to your e-mail address or a page of yours; if it is set, wait for a day.",
+        )
+    if status == 200:
+        raise GarbledError(f"an error inside of a good answer: {message}")
+    raise_for_status(response, message)
