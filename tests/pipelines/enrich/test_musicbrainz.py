@@ -85,7 +85,7 @@ def csv_names(database: Path) -> dict[str, str]:
     """Read the names by artist that the data3 CSV has."""
     path = database.parent / "again.csv"
     with read_store(database) as connection:
-        for _ in write_stored_csv(connection, stored_sources(connection), path):
+        for _ in write_stored_csv(connection, use_sources(connection), path):
             pass
     with path.open(newline="", encoding="utf-8") as file:
         return {row["spotify_artist_id"]: row["artist_name"] for row in csv.DictReader(file)}
