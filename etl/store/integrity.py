@@ -98,6 +98,10 @@ CHECKS: Final[Mapping[str, str]] = MappingProxyType(
                 OR (key = -1) <> (n_chords = 0)
                 OR (key = -1) <> (key_name IN ('No Harmony', 'Parse Error'))
         """,
+        "each source is of a build that there is": """
+            SELECT path, built_in FROM sources
+            WHERE built_in IS NULL OR built_in < run_id OR built_in NOT IN (SELECT run_id FROM runs)
+        """,
         "finished sources are there": """
             SELECT item
             FROM ledger WHERE task = 'data3' AND status = 'done' AND item NOT IN (SELECT path FROM sources)

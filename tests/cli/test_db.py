@@ -40,6 +40,7 @@ DAMAGE = {
     "DELETE FROM sections WHERE section_id = 0": "symbols, numerals and sections are numbered",
     "UPDATE source_symbols SET occurrences = 100": "the occurrences of symbols",
     "UPDATE song_harmony SET key = 24 WHERE song_id = 1": "keys and confidences",
+    "UPDATE sources SET built_in = 99": "each source is of a build",
     "INSERT INTO ledger VALUES ('data3', 'x.csv', 'v', 'done', 1, NULL, NULL, NULL, now())": "finished",
 }
 
