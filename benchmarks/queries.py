@@ -2,8 +2,8 @@
 
     python -m benchmarks.queries [SONGS=680000] [ROUNDS=3]
 
-The store is made once, of generated songs. Wall time is the best of the rounds, on as many threads as
-there are cores, with the CPU time of that round.
+The store is made once, of generated songs. Wall time is the best of the rounds, on all cores, with the CPU
+time of that round.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _asked(store: Path, name: str, given: dict[str, str]) -> tuple[float, float]
     query = named_query(name)
     wall, cpu = time.perf_counter(), time.process_time()
     with read_store(store) as connection:
-        select(connection, query.sql, query.bind(given)).fetchall()
+        select(connection, query.sql, query.bind(given)).pl()
         return time.perf_counter() - wall, time.process_time() - cpu
 
 

@@ -91,12 +91,19 @@ def query(
         sql = sys.stdin.read()
     given = _pairs(param or [])
     if sql.split() == [sql]:
-        named = queries.named_query(sql)
+        named, title = queries.named_query(sql), f"etl query {sql}"
         text, values = named.sql, named.bind(given)
     else:
-        text, values = sql, {name: queries.plain_value(value) for name, value in given.items()}
+        title, text = "etl query", sql
+        values = {name: queries.plain_value(value) for name, value in given.items()}
     question = _Question(
-        database_path(db), text, values, tuple(source or ()), allow_files=allow_files, output=output
+        title,
+        database_path(db),
+        text,
+        values,
+        tuple(source or ()),
+        allow_files=allow_files,
+        output=output,
     )
     if chosen is Output.TABLE:
         _show(question)
@@ -108,6 +115,7 @@ def query(
 class _Question:
     """SQL with its values, about a store; the rows go to ``output``, None for standard output."""
 
+    title: str
     database: Path
     sql: str
     values: Mapping[str, Any]
@@ -118,14 +126,17 @@ class _Question:
     @contextmanager
     def asked(self, target: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, duckdb.DuckDBPyRelation]]:
         """Open the store for reading and prepare the SQL; nothing but ``target`` can be written."""
+        from etl.runtime.watch.progress import Watch
+        from etl.runtime.watch.renderers import renderers
         from etl.store.database import read_store
         from etl.store.kept_files import check_known, check_outputs
         from etl.store.queries import restrict, select
         from etl.store.scope import use_sources
 
         check_outputs([self.output], database=self.database)
-        with read_store(self.database) as connection:
+        with Watch(self.title, [], renderers()) as watch, read_store(self.database) as connection:
             check_known(connection, [self.output])
+            watch.waiting_for("the answer")
             if self.sources:
                 use_sources(connection, self.sources)
             if not self.allow_files:

@@ -177,6 +177,10 @@ CHECKS: Final[Mapping[str, str]] = MappingProxyType(
                 LEFT JOIN runs USING (run_id)
             WHERE status IS NULL OR command <> 'build data3' OR (status = 'done' AND items_out < counted)
         """,
+        "each source is of a build that there is": """
+            SELECT path, built_in FROM sources
+            WHERE built_in IS NULL OR built_in < run_id OR built_in NOT IN (SELECT run_id FROM runs)
+        """,
         "finished sources are there": """
             SELECT item
             FROM ledger

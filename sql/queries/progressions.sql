@@ -13,11 +13,15 @@ WITH labelled AS NOT MATERIALIZED (
     SELECT
         song_id,
         CASE $by WHEN 'genre' THEN genre WHEN 'decade' THEN decade::VARCHAR ELSE '' END AS label
-    FROM song_overview
+    FROM (
+        -- As in song_overview, which would join more than is needed.
+        SELECT song_id, main_genre AS genre, try_cast(try_cast(decade AS DOUBLE) AS INTEGER) AS decade
+        FROM songs_current
+    )
     WHERE ($genre IS NULL OR genre = $genre) AND ($decade IS NULL OR decade = $decade)
 ),
 groups AS MATERIALIZED (
-    SELECT label, 65536 * row_number() OVER (ORDER BY label) AS start
+    SELECT label, (65536 * row_number() OVER (ORDER BY label))::UINTEGER AS start
     FROM (
         SELECT label FROM labelled WHERE $by IN ('genre', 'decade') AND label IS NOT NULL
         UNION
@@ -27,8 +31,8 @@ groups AS MATERIALIZED (
     )
 ),
 first_ids AS (
-    -- A numeral of two categories has two ids; here it needs one.
-    SELECT list(first_id ORDER BY numeral_id) AS first_ids
+    -- A numeral of two categories has two ids; here it needs one. Two bytes each keep the counting small.
+    SELECT list(first_id::USMALLINT ORDER BY numeral_id) AS first_ids
     FROM (SELECT numeral_id, min(numeral_id) OVER (PARTITION BY numeral) AS first_id FROM numerals)
 ),
 tokens AS NOT MATERIALIZED (

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from etl.chords.romantext import RomanStyle
 from etl.cli.main import app
 from etl.runtime.errors import EtlError
-from etl.store.database import read_store
+from etl.store.database import open_store, read_store
 from etl.store.queries import named_queries, named_query, select
 from etl.store.scope import Overlap, current_set, find_source, overlaps, use_sources
 
@@ -203,6 +203,25 @@ def test_forgetting_leaves_the_set_before(built, chords):
                 with pytest.raises(EtlError, match="holds no chord songs"):
                     use_sources(connection)
         run(chords, "status")
+
+
+@pytest.mark.parametrize("style", RomanStyle)
+def test_each_style_has_the_names_that_are_known(chords, style):
+    """From the store as from a new analysis."""
+    artist = "4Z8W4fKeB5YxbusRsdQVPb"
+    songs = chords.file("songs.csv", f"a,<verse_1> Amin E7/Gs Cs/ Amin,,,,,x,pop,,{artist}")
+    chords.build(songs, database=chords.database, style=style)
+    with open_store(chords.database) as connection:
+        connection.execute(
+            "INSERT INTO spotify_artists BY NAME SELECT ? AS id, 'found' AS status, '' AS reason, "
+            "0 AS failures, false AS refresh_wanted, now() AS fetched_at, 'Somebody' AS name",
+            [artist],
+        )
+    assert chords.build(songs, database=chords.database, style=style).is_stored
+    stored = chords.output.read_bytes()
+    assert b"Somebody" in stored
+    chords.build(songs, database=chords.database, style=style, force=True)
+    assert chords.output.read_bytes() == stored
 
 
 @pytest.mark.parametrize("style", RomanStyle)

@@ -53,6 +53,7 @@ DAMAGE = {
     "UPDATE songs SET source_id = 7": REFERS,
     "DELETE FROM rejects": "rows in are songs and rejects",
     "UPDATE sources SET rows_in = 60": "rows in are songs and rejects",
+    "UPDATE sources SET built_in = 99": "each source is of a build that there is",
     "INSERT INTO sources SELECT * REPLACE (2 AS source_id, 0 AS songs, 0 AS rows_in) FROM sources": (
         "no source is there twice"
     ),
