@@ -184,7 +184,7 @@ def main(count: int, seeds: int) -> None:
     if has_reference("rs200"):
         row("two people's transcriptions", survey(two_transcriptions()), seeds)
     alone = survey(real)
-    links = plan_splits(alone, _SHARES, 0).links["near version"]
+    links = plan_splits(alone, _SHARES, 0).links["near_version"]
     show(
         {f"{count} real songs, none a version of another": {"linked": links.songs, "largest": links.largest}}
     )

@@ -98,7 +98,7 @@ class NearVersions:
         parents = first[label].astype(np.int32)
         grams, counts = np.concatenate(self._grams), np.concatenate(self._counts)
         offsets = np.concatenate(([0], np.cumsum(np.concatenate(self._lengths))))
-        sizes = np.add.reduceat(np.append(counts, 0), offsets[:-1], dtype=np.int64)
+        sizes = np.add.reduceat(np.append(counts, np.uint16(0)), offsets[:-1], dtype=np.int64)
         songs = np.flatnonzero(np.diff(offsets))  # the others are too short for a 5-gram
         spread = np.maximum(np.bincount(grams, minlength=KINDS), 1)
         rarities = (np.log(max(1, len(songs)) / spread) / (_CHORDS - 1)).astype(np.float32)

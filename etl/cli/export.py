@@ -127,7 +127,10 @@ def _describe_dataset(written: WrittenDataset) -> str:
         table(
             ("linked by", "songs", "shared", "largest", "left out"),
             [
-                (kind, *(f"{number:,}" for number in (link.songs, link.shared, link.largest, link.left_out)))
+                (
+                    kind.replace("_", " "),
+                    *(f"{number:,}" for number in (link.songs, link.shared, link.largest, link.left_out)),
+                )
                 for kind, link in facts.links.items()
             ],
             right=(False, True, True, True, True),

@@ -147,7 +147,8 @@ def dataset_card(facts: Facts) -> str:
         f"| {split} | {number:,} | {number / facts.total:.2%} |" for split, number in facts.songs.items()
     )
     links = "\n".join(
-        f"| {kind} | {link.songs:,} | {link.shared:,} | {link.largest:,} | {link.left_out:,} |"
+        f"| {kind.replace('_', ' ')} "
+        f"| {link.songs:,} | {link.shared:,} | {link.largest:,} | {link.left_out:,} |"
         for kind, link in facts.links.items()
     )
     asked = ", ".join(f"{fraction:g}" for fraction in facts.fractions)

@@ -79,7 +79,7 @@ class Survey:
     Attributes
     ----------
     links
-        By kind: artist, Spotify artist, recording, title, progression, near version; each (N,), songs with
+        By kind: artist, spotify_artist, recording, title, progression, near_version; each (N,), songs with
         the same number are linked, -1 links to nothing.
     strata
         (N,) number of the main genre, 0 where it is not known.
@@ -159,11 +159,11 @@ def survey_songs(connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int
     artists = _artists(songs)
     links: dict[str, NDArray[Any]] = {
         "artist": _numbers(artists),
-        "Spotify artist": _numbers(songs["spotify_artist_id"]),
+        "spotify_artist": _numbers(songs["spotify_artist_id"]),
         "recording": _numbers(_recordings(songs)),
         "title": _numbers(_titles(songs)),
         "progression": np.unique(transposed, return_inverse=True)[1],
-        "near version": near.clusters(),
+        "near_version": near.clusters(),
     }
     return Survey(
         links,

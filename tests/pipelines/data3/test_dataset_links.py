@@ -79,7 +79,7 @@ def test_no_near_version_is_in_another_split(versions):
     parted = [song for song, split in split_of.items() if split != split_of[f"{song.split()[0]} original"]]
     assert not parted
     assert len(split_of) == 60 * (1 + len(VERSIONS))
-    assert links["near version"] == {"songs": 540, "shared": 60, "largest": 9, "left_out": 0}
+    assert links["near_version"] == {"songs": 540, "shared": 60, "largest": 9, "left_out": 0}
     assert links["progression"]["shared"] == 60
     assert set(split_of.values()) == set(SPLITS)
 
@@ -91,7 +91,7 @@ def test_links_are_told_in_summary_card_and_manifest(versions):
     folder = versions.with_name("told")
     assert "| near version | 540 | 60 | 9 | 0 |" in (folder / "README.md").read_text(encoding="utf-8")
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    assert manifest["links"]["near version"]["songs"] == 540
+    assert manifest["links"]["near_version"]["songs"] == 540
     assert manifest["songs"].keys() == set(SPLITS)
     assert manifest["fractions"] == [0.8, 0.1, 0.1]
 
@@ -157,7 +157,7 @@ def test_either_id_tells_an_artist(tmp_path):
     ]
     split_of, links = exported(store_of(tmp_path, songs))
     assert all(split_of[f"{n}"] == split_of[f"{n % 20}"] for n in range(60))
-    assert links["Spotify artist"]["shared"] == 20
+    assert links["spotify_artist"]["shared"] == 20
 
 
 def test_songs_keep_their_splits_when_others_are_added(tmp_path):
