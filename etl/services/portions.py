@@ -70,9 +70,11 @@ def look_up_halving(
             answers = together(part)
         except IncompleteError as error:
             answers = error.answers
-        except ForeignError:  # what stands in between may block lists and let single items pass
-            parts.extend([item] for item in part)
-            continue
+        except ForeignError:
+            # What stands in between may block lists and let single items pass: one shows whether it is so.
+            answers = []
+            parts.appendleft(part[:1])
+            part = part[1:]
         except (TransientError, RejectedError):
             answers = []
         if answers:
@@ -83,4 +85,4 @@ def look_up_halving(
         else:
             # Both halves before their quarters, so that good answers in between keep the breaker closed.
             half = len(part) // 2
-            parts.extend((part[:half], part[half:]))
+            parts.extend(each for each in (part[:half], part[half:]) if each)

@@ -179,7 +179,9 @@ class Spotify(Service):
             body = json_object(response)
         except NullAnswerError:
             body = {}
-        if not isinstance(body.get("access_token"), str) or type(body.get("expires_in")) is not int:
+        token, seconds = body.get("access_token"), body.get("expires_in")
+        is_token = isinstance(token, str) and re.fullmatch(r"[!-~]+", token)
+        if not is_token or type(seconds) is not int or seconds <= 0:
             raise AppError(
                 "Spotify accepts the client id and secret, but grants no usable access token.",
                 f"Check the app at {_DASHBOARD}, and that nothing stands between you and {_TOKENS}.",

@@ -149,8 +149,9 @@ def test_passing_faults_leave_no_trace(server: SpotifyServer, fault: Fault, *, b
     answers = all_of(client_of(server), ARTIST, ids)
     assert {answer.status for answer in answers.values()} == {Status.FOUND}
     is_internal = batch and fault.kind == "status" and fault.status == 500
-    is_way = batch and (fault.kind in {"reset", "short"} or fault == server_module.HTML_200)
-    assert len(server.requests) == (5 if is_internal else 4 if is_way else 3)
+    is_page = batch and fault == server_module.HTML_200
+    is_network = batch and fault.kind in {"reset", "short"}
+    assert len(server.requests) == (5 if is_internal or is_page else 4 if is_network else 3)
 
 
 def test_hanging_server_is_given_up_and_asked_again(server: SpotifyServer) -> None:

@@ -113,7 +113,9 @@ class PoliteSession(requests.Session):
         try:
             value = self._judge(response)
         except ServiceError as error:
-            error.args = tuple(_without(forms, str(text).encode()).decode() for text in error.args)
+            error.args = tuple(
+                _without(forms, str(text).encode(errors="replace")).decode() for text in error.args
+            )
             raise
         if (seconds := window_left(response)) is not None:
             self._gate.rest(seconds)
