@@ -35,7 +35,10 @@ if TYPE_CHECKING:
     import duckdb
     from numpy.typing import NDArray
 
-_IDENTITY: Final = ("id", "artist_id", "spotify_artist_id", "spotify_song_id", "main_genre")
+_IDENTITY: Final = (
+    *("id", "artist_id", "spotify_artist_id", "spotify_song_id", "main_genre"),
+    *("artist", "title"),
+)
 _SURVEYED: Final = (*_IDENTITY, "n_chords", "chord_ids")
 
 # What a title says of the recording rather than of the song, in brackets or behind a dash.
@@ -180,9 +183,10 @@ def _has_minor_third(suffix: str | None) -> bool:
 
 
 def _artists(songs: pl.DataFrame) -> pl.Series:
-    """Give the artist id, else Spotify's, null where there is neither."""
+    """Give the artist id, else Spotify's, else the name in small letters; null where there is none."""
     ids = [pl.col(name).replace("", None) for name in ("artist_id", "spotify_artist_id")]
-    return songs.select(pl.coalesce(ids)).to_series()
+    name = pl.col("artist_name").str.to_lowercase().str.strip_chars()
+    return songs.select(pl.coalesce(*ids, name)).to_series()
 
 
 def _recordings(songs: pl.DataFrame) -> pl.Series:

@@ -36,8 +36,9 @@ VERSIONS: dict[str, Callable[[list[str]], list[str]]] = {
 
 def store_of(folder: Path, songs: list[dict[str, str]]) -> Path:
     """Build a store of songs; columns that they lack are empty."""
-    rows = [{name: song.get(name) for name in SOURCE_COLUMNS} for song in songs]
-    pl.DataFrame(rows, schema=dict.fromkeys(SOURCE_COLUMNS, pl.String)).write_csv(folder / "songs.csv")
+    columns = tuple(dict.fromkeys((*SOURCE_COLUMNS, *songs[0])))
+    rows = [{name: song.get(name) for name in columns} for song in songs]
+    pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String)).write_csv(folder / "songs.csv")
     outputs = ("-o", folder / "data3.csv", "--db", folder / "e.duckdb", "--force")
     run_etl("build", "data3", folder / "songs.csv", *outputs, "--key-method", "krumhansl")
     return folder / "e.duckdb"
@@ -158,6 +159,19 @@ def test_either_id_tells_an_artist(tmp_path):
     split_of, links = exported(store_of(tmp_path, songs))
     assert all(split_of[f"{n}"] == split_of[f"{n % 20}"] for n in range(60))
     assert links["spotify_artist"]["shared"] == 20
+
+
+def test_names_tell_artists_and_titles_where_there_are_no_ids(tmp_path):
+    """The source's own: songs of one artist are in one split, whatever the case of the letters."""
+    songs = [
+        {"id": f"{n}", "chords": " ".join(chords), "artist": "The Band" if n < 20 else f"Band {n % 20}"}
+        for n, chords in enumerate(drawn(60))
+    ]
+    songs[3]["artist"] = "the band "
+    split_of, links = exported(store_of(tmp_path, songs))
+    assert len({split_of[f"{n}"] for n in range(20)}) == 1
+    assert all(split_of[f"{n}"] == split_of[f"{n + 20}"] for n in range(20, 40))
+    assert links["artist"]["shared"] == 21
 
 
 def test_songs_keep_their_splits_when_others_are_added(tmp_path):
