@@ -195,10 +195,10 @@ other songs, form a `group`, and a group lies in one split. There are {facts.gro
 {links}
 
 Artists are told by `artist_id`, else `spotify_artist_id`, else their name; recordings by `spotify_song_id`;
-titles by the names that services or the source gave. Near versions have the same progression but for unknown tokens, repeats of the
-whole, and all of a chord but its root and third; or share {LEAST_COUNTED:.0%} of their 5-grams of chords as
-counted (Jaccard, over intervals and thirds, so in any key), or {LEAST_DISTINCT:.0%} of the distinct ones
-where those are too rare to meet by chance.
+titles by the names that services or the source gave. Near versions have the same progression but for
+unknown tokens, repeats of the whole, and all of a chord but its root and third; or share
+{LEAST_COUNTED:.0%} of their 5-grams of chords as counted (Jaccard, over intervals and thirds, so in any
+key), or {LEAST_DISTINCT:.0%} of the distinct ones where those are too rare to meet by chance.
 
 Links join up to {facts.largest_component:,} songs into one set. A set larger than the smallest split is cut
 between artists. Each recording, title and progression then keeps its songs in one split and loses the
