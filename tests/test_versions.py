@@ -158,7 +158,7 @@ def sound() -> str:
 
 
 GUARDED: Final[dict[str, tuple[object, str]]] = {
-    "etl.chords.analysis.ANALYSIS_VERSION": (1, "0ab073bb2870ce43"),
+    "etl.chords.analysis.ANALYSIS_VERSION": (2, "c30289c56234dfc8"),
     "etl.chords.keys.KEY_VERSIONS[trained]": (1, "4c3b9fb798c93e14"),
     "etl.chords.keys.KEY_VERSIONS[krumhansl]": (1, "5b0bdc34dc26ac7f"),
     "etl.chords.section_keys.SECTION_KEYS_VERSION": (1, "673405f664ae25bb"),

@@ -14,8 +14,8 @@ from etl.runtime.jit import inlined, kernel
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-IF_RESOLVED, ALWAYS = 1, 2
-"""When a token is an applied dominant in a key."""
+IF_RESOLVED, ALWAYS, LEADING = 1, 2, 3
+"""When a token is applied in a key: a dominant if it resolves, or always; a leading-tone chord if it does."""
 
 _CHORD, _SECTION = 0, 2  # etl.chords.vocabulary.Kind, which compiled code cannot look up
 
@@ -167,6 +167,7 @@ def read_tokens(
     rules: NDArray[np.int8],
     kinds: NDArray[np.int16],
     roots: NDArray[np.int16],
+    basses: NDArray[np.int16],
 ) -> NDArray[np.int32]:
     """Read each token in its key: ``token + V * (key + 24 * applied)``.
 
@@ -177,24 +178,53 @@ def read_tokens(
     keys
         Key of each token, (T,), 0-23.
     rules
-        Shape (24, V): :data:`ALWAYS` or :data:`IF_RESOLVED` where a token is applied in a key; then the next
-        chord, over section tags, must be a fifth below.
-    kinds, roots
-        Kind and root of each distinct token, (V,).
+        Shape (24, V): :data:`ALWAYS`, :data:`IF_RESOLVED` or :data:`LEADING` where a token is applied in a
+        key, 0 where it never is; what resolves a chord is in docs/numerals.md. Section tags are passed over.
+    kinds, roots, basses
+        Kind, root and bass of each distinct token, (V,).
     """
     readings = np.empty(len(tokens), np.int32)
     size = len(kinds)
     for row in range(len(offsets) - 1):
-        following = -1
+        following = after = -1  # the next token that is no section tag, and the one after it
         for back in range(offsets[row + 1] - offsets[row]):
             i = offsets[row + 1] - 1 - back
-            token = tokens[i]
-            rule = rules[keys[i], token]
-            is_applied = rule == ALWAYS or (rule == IF_RESOLVED and following == (roots[token] + 5) % 12)
+            token, of_key = tokens[i], rules[keys[i]]
+            rule = of_key[token]
+            is_applied = rule == ALWAYS
+            if rule != 0 and not is_applied and following >= 0:
+                is_applied = _resolves(token, following, after, of_key, roots, basses)
             readings[i] = token + size * (keys[i] + (24 if is_applied else 0))
             if kinds[token] != _SECTION:
-                following = roots[token]
+                following, after = token, following
     return readings
+
+
+@inlined
+def _target(token: int, rule: int, roots: NDArray[np.int16]) -> int:
+    """Root that an applied chord leads to."""
+    return (int(roots[token]) + (1 if rule == LEADING else 5)) % 12
+
+
+@inlined
+def _resolves(
+    token: int,
+    following: int,
+    after: int,
+    rules: NDArray[np.int8],
+    roots: NDArray[np.int16],
+    basses: NDArray[np.int16],
+) -> bool:
+    """Whether a chord leads to its target at once, or after one chord that keeps it waiting."""
+    rule = rules[token]
+    target = _target(token, rule, roots)
+    if roots[following] == target or (rule == LEADING and basses[following] == target):
+        return True
+    if after < 0 or roots[after] != target:
+        return False
+    is_cadential = basses[following] == target and roots[following] == (target + 5) % 12
+    leads_too = rules[following] != 0 and _target(following, rules[following], roots) == target
+    return is_cadential or leads_too
 
 
 @kernel

@@ -53,6 +53,12 @@ def is_major_triad(quality: Quality) -> bool:
     return not quality.suffix
 
 
+def is_diminished(quality: Quality) -> bool:
+    """Whether a chord has a minor third and a diminished fifth, as that on the leading tone has."""
+    over_root = quality.semitones
+    return (over_root.get("3"), over_root.get("5")) == (3, 6)
+
+
 def numeral(chord: ChordSymbol, key: int, *, applied: bool = False) -> str:
     """Write the Roman numeral of a chord in a key.
 
@@ -63,19 +69,22 @@ def numeral(chord: ChordSymbol, key: int, *, applied: bool = False) -> str:
     key
         0-11 major, 12-23 minor.
     applied
-        Read the chord as a dominant of the degree a fifth below; that degree must be one of
-        :data:`APPLIED_TARGETS`.
+        Read the chord as a dominant of the degree a fifth below, a diminished one as the chord on the
+        leading tone of the degree a semitone above; that degree must be one of :data:`APPLIED_TARGETS`.
 
     Examples
     --------
     >>> from etl.chords.symbols import parse_chord
     >>> numeral(parse_chord("Bdim7/D"), 0), numeral(parse_chord("D7"), 0, applied=True)
     ('viiø7/65', 'V7/V')
+    >>> numeral(parse_chord("Fsdimb7"), 0, applied=True)
+    'vii°7/V'
     """
     minor, tonic = divmod(key, 12)
     interval = (chord.root_pc - tonic) % 12
     if applied:
-        return f"V{_quality_text(chord.quality)}/{APPLIED_TARGETS[minor][(interval + 5) % 12]}"
+        head, step = ("vii", 1) if is_diminished(chord.quality) else ("V", 5)
+        return f"{head}{_quality_text(chord.quality)}/{APPLIED_TARGETS[minor][(interval + step) % 12]}"
     degree = _DEGREES[interval]
     lower = chord.quality.semitones.get("3") == 3
     if lower:

@@ -97,6 +97,8 @@ def test_every_quality_on_every_degree_is_read_back(key):
         ("iv/^2", False, "iv"),
         ("V7/vi", False, "V7/vi"),
         ("V/bVI", True, "V/VI"),
+        ("vii°7/V", False, "viio7/V"),
+        ("viiø7/iv", True, "viiø7/iv"),
         ("Vsus4", False, "V[no3][add11]"),
         ("?", False, "?"),
     ],
