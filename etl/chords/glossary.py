@@ -62,6 +62,10 @@ class Glossary:
             known = self._properties[token] = _properties(token, self.chord(token))
         return known
 
+    def kinds(self) -> list[tuple[str, Kind]]:
+        """List the tokens that were met, in order of first appearance, and what each is."""
+        return [(token, Kind(properties[0])) for token, properties in list(self._properties.items())]
+
     def numeral_places(
         self, vocabulary: Vocabulary, tokens: NDArray[np.intp], contexts: NDArray[np.intp]
     ) -> NDArray[np.int32]:

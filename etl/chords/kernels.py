@@ -50,7 +50,8 @@ def score_keys(
     states: NDArray[np.int32],
     halves: NDArray[np.int32],
     tables: tuple[NDArray[np.int32], ...],
-) -> NDArray[np.float64]:
+    full_section: int,
+) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
     """Score the 24 keys of each row by its features, as :mod:`etl.chords.key_features` defines them.
 
     Parameters
@@ -62,23 +63,28 @@ def score_keys(
     tables
         Weights of each feature group by pitch class and key, (features, 24), in the order of
         :data:`~etl.chords.key_features.GROUP_SIZES`.
+    full_section
+        :data:`~etl.chords.key_features.FULL_SECTION`.
 
     Returns
     -------
-    ndarray
+    scores
         Shape (N, 24), in units of the weights; zeros for a row without chords.
+    lengths
+        Shape (N,), how many known chords each row has.
     """
     of_state, of_move, of_first, of_last, of_opening, of_closing, of_final_move = tables
     rows = len(offsets) - 1
     scores = np.zeros((rows, 24))
+    lengths = np.zeros(rows, np.int32)
     sums = np.zeros((6, 24), np.int64)
     counts = np.zeros(len(of_state), np.int64)
     moves = np.zeros(len(of_move), np.int64)  # how often the row has each, and which it has
     met = np.empty(len(of_move), np.int64)
     size = np.int64(np.sqrt(len(of_move)))  # of the halves that a move is made of
     for row in range(rows):
-        length = sections = distinct = 0
-        state, half, move = 0, 0, -1
+        length = sections = distinct = begun = 0
+        state, half, move, opening = 0, 0, -1, 0
         opens = True
         for i in range(offsets[row], offsets[row + 1]):
             token = tokens[i]
@@ -88,10 +94,12 @@ def score_keys(
             if opens:
                 if length:
                     sections += 1
-                    _add(sums[4], of_closing[state], 1)
+                    times = min(length - begun, full_section)
+                    _add(sums[3], of_opening[opening], times)
+                    _add(sums[4], of_closing[state], times)
                     if move >= 0:
-                        _add(sums[5], of_final_move[move], 1)
-                _add(sums[3], of_opening[states[token]], 1)
+                        _add(sums[5], of_final_move[move], times)
+                opening, begun = states[token], length
                 opens = False
             if length:
                 move = size * half + halves[token]
@@ -104,13 +112,16 @@ def score_keys(
             state, half = states[token], halves[token]
             counts[state] += 1
             length += 1
+        lengths[row] = length
         if not length:
             continue
         sections += 1
+        times = min(length - begun, full_section)
         _add(sums[2], of_last[state], 1)
-        _add(sums[4], of_closing[state], 1)
+        _add(sums[3], of_opening[opening], times)
+        _add(sums[4], of_closing[state], times)
         if move >= 0:
-            _add(sums[5], of_final_move[move], 1)
+            _add(sums[5], of_final_move[move], times)
         for at in range(distinct):
             _add(sums[0], of_move[met[at]], moves[met[at]])
             moves[met[at]] = 0
@@ -120,12 +131,13 @@ def score_keys(
                 for k in range(24):
                     scores[row, k] += share * of_state[seen, k]
         counts[:] = 0
-        divisors = (max(length - 1, 1), 1, 1, sections, sections, sections)
+        full = sections * full_section
+        divisors = (max(length - 1, 1), 1, 1, full, full, full)
         for group in range(6):
             for k in range(24):
                 scores[row, k] += sums[group, k] / divisors[group]
         sums[:] = 0
-    return scores
+    return scores, lengths
 
 
 @kernel

@@ -21,6 +21,8 @@ UNKNOWN_CHORD_LIMIT: Final = 0.08
 LOW_CONFIDENCE: Final = 0.25
 """Confidence below which a key counts as doubtful."""
 
+_IS_DOUBTFUL: Final = f"key >= 0 AND (key_confidence < {LOW_CONFIDENCE} OR key_basis = 'many_unknown')"
+
 _EXAMPLES: Final = 3
 _SPOTIFY_ID: Final = f"'^{SPOTIFY_ID}$'"
 
@@ -212,9 +214,9 @@ def _measures(connection: duckdb.DuckDBPyConnection, of_sources: Mapping[str, An
         "SELECT count(*), count(*) FILTER (key >= 0), "
         "coalesce(sum(n_chords + n_unknown), 0)::BIGINT, coalesce(sum(n_unknown), 0)::BIGINT, "
         "count(*) FILTER (list_sum(fingerprint_mean::FLOAT[]) > 0), "
-        "count(*) FILTER (key >= 0 AND key_confidence < $low) "
+        f"count(*) FILTER ({_IS_DOUBTFUL}) "
         "FROM songs JOIN song_harmony USING (song_id) WHERE source_id IN (SELECT unnest($sources))",
-        {**of_sources, "low": LOW_CONFIDENCE},
+        of_sources,
     )
     numerals, unread = _row(
         connection,
@@ -256,9 +258,7 @@ def _measures(connection: duckdb.DuckDBPyConnection, of_sources: Mapping[str, An
             doubtful,
             keyed,
             None,
-            _songs(
-                connection, of_sources, f"key >= 0 AND key_confidence < {LOW_CONFIDENCE}", "key_confidence"
-            ),
+            _songs(connection, of_sources, _IS_DOUBTFUL, "key_confidence"),
         ),
     )
 
