@@ -22,7 +22,7 @@ from etl.cli.enrich import (
     run_enrichment,
     this_command,
 )
-from etl.cli.options import AsJson, Database, Memory
+from etl.cli.options import AsJson, ChordsColumn, Database, IdColumn, Memory
 from etl.cli.output import show
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
@@ -40,6 +40,14 @@ if TYPE_CHECKING:
     from etl.store.quality import Quality
 
 app = typer.Typer(help="Build data sets from raw input.", no_args_is_help=True)
+
+
+_LIKENESS = {
+    "copy": "has the content of {other} and was not read again",
+    "same": "has the content of {other}, which the store knows by this name from now on",
+    "longer": "begins with the whole of {other}, whose songs the store has as well; "
+    "`etl db forget` removes them",
+}
 
 
 class KeyMethods(StrEnum):
@@ -81,21 +89,28 @@ class Built:
 
     etl build data3 songs.parquet --dry-run
 
-Refused rows are counted, listed and kept; the exit code is 0 all the same. With any other code nothing was
-written: 1 if an input cannot be read, 2 for wrong options, 65 if an input is not a table of chord songs, 73
-if a target cannot be written, 75 if the store is in use, 130 after an interruption.
+    zcat songs.tsv.gz | etl build data3 - --chords-column progression
+
+Only the chords are needed; the number of the row is the id of songs without one. Refused rows are counted,
+listed and kept; the exit code is 0 all the same, or 1 if one of several inputs gave no song. In all other
+cases nothing was written: 1 if an input cannot be read or no row is good, 2 for wrong options, 65 if an input
+is damaged or not a table of chord songs, 73 if a target cannot be written, 75 if the store is in use, 130
+after an interruption.
 """
 )
 def data3(
     inputs: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Chordonomicon CSVs (also .gz, .zst, .bz2), Parquet files, or quoted globs of them."
+            help="Tables with a column of chords: CSV, TSV, JSON lines (also .gz, .zst, .bz2), Parquet; "
+            "quoted globs of them; - for standard input."
         ),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The data3 CSV to write.")] = Path(
         "data3.csv"
     ),
+    chords_column: ChordsColumn = None,
+    id_column: IdColumn = None,
     db: Database = None,
     no_db: Annotated[bool, typer.Option("--no-db", help="Write no store, only the files.")] = False,
     npz: Annotated[Path | None, typer.Option(help="Write matrices for machine learning as well.")] = None,
@@ -159,6 +174,8 @@ def data3(
         output=output,
         database=None if no_db else database_path(db),
         npz=npz,
+        chords_column=chords_column,
+        id_column=id_column,
         midi=database_path(db) if from_midi else None,
         method=KeyMethod(key_method) if key_method else None,
         style=RomanStyle(roman_style),
@@ -191,7 +208,8 @@ def data3(
     if enrichment is not None:
         if not as_json:
             typer.echo(describe(result, with_quality=False), err=log_json)
-        state = run_enrichment(*enrichment, log_json=log_json)
+        todo, service = enrichment
+        state = run_enrichment(replace(todo, sources=result.sources), service, log_json=log_json)
         built = Built(replace(result, quality=_quality(database_path(db))), state)
         told = "\n".join([describe_enrichment(state, output), *_quality_lines(built.build)])
     else:
@@ -200,6 +218,8 @@ def data3(
         typer.echo(told, err=True)
     else:
         show(built, lambda _: told, as_json=as_json)
+    if result.empty:
+        raise typer.Exit(ExitCode.FAILURE)
 
 
 def _check_options(
@@ -247,7 +267,6 @@ def _enrichment(
         folder=request.output.parent,
         output=request.output,
         output_is_fresh=True,
-        sources=request.source_names,
         style=request.style,
         budget=budget,
         priority=priority,
@@ -279,6 +298,9 @@ def expand(patterns: Sequence[str]) -> tuple[Path, ...]:
     paths: dict[Path, None] = {}
     for pattern in patterns:
         path = Path(pattern)
+        if pattern == "-":
+            paths[path] = None
+            continue
         found = [] if path.exists() else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 (absolute)
         matches = [path] if path.exists() else [Path(match) for match in found]
         if not matches:
@@ -310,6 +332,14 @@ def describe(result: BuildResult, *, with_quality: bool = True) -> str:
     elif result.rejected:
         query = "SELECT * FROM rejects ORDER BY source, line"
         lines.append(f"all rejects: etl query {shlex.quote(query)} --db {shlex.quote(str(result.database))}")
+    lines += [
+        f"{each.name} {_LIKENESS[each.likeness].format(other=each.other)}" for each in result.recognized
+    ]
+    lines += [f"{name} gave no song" for name in result.empty]
+    if any(example["category"] == "encoding" for example in result.examples):
+        lines.append("rows that are not UTF-8 can be converted, for example: iconv -f cp1252 -t utf-8")
+    if result.kept:
+        lines.append(f"further columns, kept in the store: {', '.join(result.kept)[:200]}")
     if result.unread:
         lines.append(f"columns not read: {', '.join(result.unread)[:200]}")
     lines += [f"written: {path}" for path in (result.output, result.npz, result.database) if path]
@@ -324,7 +354,7 @@ def _quality_lines(result: BuildResult) -> list[str]:
 
 def describe_plan(plan: BuildPlan) -> str:
     """Word what a build would do."""
-    lines = [f"would read {each.path} ({_size(each.size_bytes)})" for each in plan.inputs]
+    lines = [f"would read {each.name} ({_size(each.size_bytes)})" for each in plan.inputs]
     if plan.limit:
         lines.append(f"  at most {plan.limit:,} rows")
     if plan.database:

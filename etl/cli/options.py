@@ -14,6 +14,26 @@ Database = Annotated[
     ),
 ]
 
+ChordsColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--chords-column",
+        metavar="NAME",
+        help="The column with the chords; default: chords.",
+        show_default=False,
+    ),
+]
+
+IdColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--id-column",
+        metavar="NAME",
+        help="The column with the ids; default: id, and without one the number of the row.",
+        show_default=False,
+    ),
+]
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
 _UNITS: Final = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}

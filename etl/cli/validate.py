@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl.cli.options import AsJson
+from etl.cli.options import AsJson, ChordsColumn, IdColumn
 from etl.cli.output import show
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.work.cores import default_workers
@@ -20,7 +20,10 @@ _VALUE_SHOWN = 60
 
 
 def validate(
-    file: Annotated[Path, typer.Argument(help="CSV (also .gz, .zst, .bz2) or Parquet.")],
+    file: Annotated[
+        Path,
+        typer.Argument(help="CSV, TSV, JSON lines (also .gz, .zst, .bz2), Parquet; - for standard input."),
+    ],
     schema: Annotated[
         str,
         typer.Option("--schema", "-s", help="data3, chordonomicon, another shipped schema, or a JSON file."),
@@ -29,6 +32,8 @@ def validate(
         Path | None,
         typer.Option(help="Where to write the bad rows; default: FILE.rejects.csv.", show_default=False),
     ] = None,
+    chords_column: ChordsColumn = None,
+    id_column: IdColumn = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Threads that check; default: all cores.", show_default=False)
     ] = None,
@@ -39,8 +44,16 @@ def validate(
     from etl.runtime.watch.renderers import renderers
 
     table = _schema(schema)
-    rejects_file = rejects or file.with_name(f"{file.name}.rejects.csv")
-    report = check(file, table, rejects_file, workers=workers or default_workers(), renderers=renderers())
+    rejects_file = rejects or file.with_name(f"{'stdin' if str(file) == '-' else file.name}.rejects.csv")
+    options = {"chords": chords_column, "id": id_column}
+    report = check(
+        file,
+        table,
+        rejects_file,
+        chosen={field: header for field, header in options.items() if header is not None},
+        workers=workers or default_workers(),
+        renderers=renderers(),
+    )
     show(report, _describe, as_json=as_json)
     if report.bad:
         raise typer.Exit(ExitCode.FAILURE)

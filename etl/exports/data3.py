@@ -13,6 +13,7 @@ from etl.chords.fingerprints import fingerprint_texts
 from etl.chords.ragged import Ragged
 from etl.chords.romantext import RomanStyle, styled
 from etl.exports.line_kernel import complete_lines, field_bytes
+from etl.exports.song_names import UNKNOWN_ARTIST, UNKNOWN_TRACK
 from etl.music.spotify_ids import SPOTIFY_ID
 from etl.runtime.jit.plain import COPY_STEP
 
@@ -38,6 +39,9 @@ SOURCE_COLUMNS: Final = (
 )
 """The Chordonomicon columns."""
 
+SONG_COLUMNS: Final = (*SOURCE_COLUMNS, "artist", "title")
+"""What is read of a song by name: the Chordonomicon columns, and names where the source has them."""
+
 COLUMNS: Final = (
     *SOURCE_COLUMNS,
     "artist_name",
@@ -52,8 +56,6 @@ COLUMNS: Final = (
 
 HEADER: Final = (",".join(COLUMNS) + "\n").encode()
 
-UNKNOWN_ARTIST: Final = "Unknown Artist"
-UNKNOWN_TRACK: Final = "Unknown Track"
 NO_URL: Final = "N/A"
 
 NO_NUMERALS: Final = ("empty", "parse_error")

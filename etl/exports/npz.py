@@ -105,7 +105,7 @@ class SongMatrices:
         vocabulary, token_number = _compact(chords["symbol"], chords["is_known"], self._tokens)
         names, section_number = _compact(sections["tag"], None, self._sections)
         offsets = np.concatenate(([0], *self._lengths)).cumsum()
-        ids = pl.concat(self._ids).to_list() if self._ids else []
+        ids = pl.concat(self._ids).str.replace_all("\0", r"\0", literal=True).to_list() if self._ids else []
         songs = len(ids)
         members: dict[str, NDArray[Any] | _Pieces] = {
             "ids": np.array(ids, dtype=np.str_),

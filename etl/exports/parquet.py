@@ -68,6 +68,8 @@ KEY: Final = (
 SONG_COLUMNS: Final = (
     *SOURCE,
     _text("decade", "decade, the source's own text, such as 1990.0"),
+    _text("artist", "name of the artist in the source"),
+    _text("title", "title of the song in the source"),
     *KEY,
     Column("key_runner_up", pa.int8(), "second best key, numbered as key"),
     Column("key_posterior", pa.list_(pa.float32(), 24), "probability of each key, sums to 1"),
@@ -110,6 +112,22 @@ DATASET_COLUMNS: Final = (
     ),
 )
 """Columns of ``etl export dataset``."""
+
+
+def extra_columns(names: Sequence[str]) -> tuple[Column, ...]:
+    """Columns for what a source has beside the columns that are known by name.
+
+    Names that the export has itself, whatever their case, begin with ``source_`` then.
+    """
+    taken = {column.name for column in SONG_COLUMNS}
+    columns: list[Column] = []
+    for name in names:
+        free = name
+        while free.casefold() in taken:
+            free = f"source_{free}"
+        taken.add(free.casefold())
+        columns.append(_text(free, f"column {name} of the source, its own text"))
+    return tuple(columns)
 
 
 def schema_of(columns: Sequence[Column], metadata: dict[str, str]) -> pa.Schema:

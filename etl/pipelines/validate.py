@@ -17,11 +17,13 @@ from etl.runtime.rejects import REJECT_SCHEMA
 from etl.runtime.watch.progress import Stage, Watch
 from etl.runtime.work.crew import CrewKind, crew
 from etl.sources.chords.block_size import BlockSize
-from etl.sources.chords.files import Block, Source, open_source, read_blocks
+from etl.sources.chords.blocks import Block, read_blocks
+from etl.sources.chords.files import Source, open_source
 from etl.sources.chords.rows import parse_records
+from etl.sources.chords.streams import readable, source_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from etl.runtime.table_schema import Rule, TableSchema
@@ -139,20 +141,23 @@ def validate(
     schema: TableSchema,
     rejects_file: Path,
     *,
+    chosen: Mapping[str, str] | None = None,
     workers: int,
     renderers: Sequence[Renderer] = (),
     limits: Limits = LIMITS,
 ) -> Report:
-    """Check a CSV (plain or compressed) or Parquet file.
+    """Check a file of any format that chord songs are read from.
 
     Parameters
     ----------
     path
-        The file.
+        The file; ``-`` is standard input.
     schema
         What it should be.
     rejects_file
         Where to write the bad rows; only if there are any.
+    chosen
+        Headers of the file by the names of the schema, where they differ.
     workers
         Threads that check.
     renderers
@@ -165,20 +170,13 @@ def validate(
     EtlError
         If the file cannot be read at all, or has the wrong columns.
     """
-    columns = open_source(path, ()).columns
-    problem = schema.header_problem(columns)
-    if problem:
-        raise EtlError(
-            f"{path} {problem}.",
-            f"The schema {schema.name} has the columns: {', '.join(schema.fields)}.",
-            exit_code=ExitCode.BAD_DATA,
-        )
-    source = open_source(path, [name for name in schema.fields if name in columns])
-    check_writable(rejects_file)
     tally, records = _Tally(), 0
     seen: dict[tuple[str, ...], set[str]] = {key: set() for key in schema.unique}
     size = BlockSize(limits, in_flight=workers + 2, untimed=workers)
     with ExitStack() as stack:
+        file = stack.enter_context(readable(path))
+        source = _open(file, source_name(path), schema, chosen or {})
+        check_writable(rejects_file)
         watch = stack.enter_context(Watch("etl validate", [_STAGE], renderers))
         watch.total(_STAGE.name, work=source.size_bytes)
         members = stack.enter_context(crew(workers=workers, kind=CrewKind.THREADS))
@@ -199,6 +197,21 @@ def validate(
                 tally.add(rejects)
             watch.advance(_STAGE.name, done=checked.records, work=block.bytes_read)
     return Report(path, schema.name, records, tally.bad, tally.broken(), rejects_file if tally.bad else None)
+
+
+def _open(file: Path, name: str, schema: TableSchema, chosen: Mapping[str, str]) -> Source:
+    """Look at the file, and make sure that it has the columns of the schema."""
+    names = {header: field for field, header in chosen.items()}
+    columns = tuple(names.get(column, column) for column in open_source(file, (), name=name).columns)
+    problem = schema.header_problem(columns)
+    if problem:
+        raise EtlError(
+            f"{name} {problem}.",
+            f"The schema {schema.name} has the columns: {', '.join(schema.fields)}.",
+            exit_code=ExitCode.BAD_DATA,
+        )
+    wanted = [field for field in schema.fields if field in columns]
+    return open_source(file, wanted, chosen=chosen, name=name)
 
 
 def check_block(block: Block, schema: TableSchema) -> CheckedBlock:
@@ -227,7 +240,7 @@ def _reject_frame(
     source: Source, rows: pl.DataFrame, category: str, reason: str, raw: pl.Expr
 ) -> pl.DataFrame:
     return rows.select(
-        source=pl.lit(str(source.path)),
+        source=pl.lit(source.name),
         line="line",
         stage=pl.lit("validate"),
         category=pl.lit(category),

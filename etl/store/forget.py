@@ -29,9 +29,10 @@ _HANGING: Final[Mapping[str, str]] = MappingProxyType(
         "section_keys": _SONG,
         "songs": _SOURCE,
         "source_symbols": _SOURCE,
+        "ledger": "task = 'data3' AND item IN "
+        "(SELECT content_hash FROM sources WHERE path IN (SELECT unnest($paths)))",
         "sources": _SOURCE,
         "rejects": "stage = 'read' AND source IN (SELECT unnest($paths))",
-        "ledger": "task = 'data3' AND item IN (SELECT unnest($paths))",
     }
 )
 """Which rows of each table hang on the sources ``$paths``, in an order in which they can be deleted."""

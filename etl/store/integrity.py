@@ -100,7 +100,9 @@ CHECKS: Final[Mapping[str, str]] = MappingProxyType(
         """,
         "finished sources are there": """
             SELECT item
-            FROM ledger WHERE task = 'data3' AND status = 'done' AND item NOT IN (SELECT path FROM sources)
+            FROM ledger
+            WHERE task = 'data3' AND status = 'done'
+                AND NOT EXISTS (FROM sources WHERE content_hash = item)
         """,
     }
 )

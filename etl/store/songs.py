@@ -13,11 +13,12 @@ from etl.chords.ragged import Ragged
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.rejects import REJECT_SCHEMA
 from etl.store.connection import ROW_GROUP
+from etl.store.database import transaction
 from etl.store.forget import forget_sources
 from etl.store.lexicon import load_lexicon
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import duckdb
     from numpy.typing import NDArray
@@ -39,6 +40,61 @@ class _Tally:
     occurrences: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
+@dataclass(frozen=True)
+class StoredContent:
+    """What the store has of a source, known by its content.
+
+    Attributes
+    ----------
+    path
+        The source.
+    content_hash, content_bytes
+        As of :class:`~etl.sources.chords.files.Source`.
+    """
+
+    path: str
+    content_hash: str
+    content_bytes: int
+
+
+def stored_contents(connection: duckdb.DuckDBPyConnection) -> list[StoredContent]:
+    """Give the contents of all sources."""
+    rows = connection.execute(
+        "SELECT path, content_hash, content_bytes FROM sources WHERE content_hash IS NOT NULL "
+        "ORDER BY source_id"
+    ).fetchall()
+    return [StoredContent(*row) for row in rows]
+
+
+def rename_sources(connection: duckdb.DuckDBPyConnection, paths: Mapping[str, str]) -> None:
+    """Give sources the paths under which they were found again.
+
+    What the store holds of files that had such a path before and another content is deleted.
+
+    Parameters
+    ----------
+    connection
+        The store, open for writing.
+    paths
+        The paths by content hash.
+    """
+    moves = pl.DataFrame({"content_hash": list(paths), "new_path": list(paths.values())})  # noqa: F841 (read by name)
+    with transaction(connection):
+        outdated = connection.execute(
+            "SELECT path FROM sources WHERE path IN (SELECT new_path FROM moves) "
+            "AND coalesce(content_hash, '') NOT IN (SELECT content_hash FROM moves)"
+        ).fetchall()
+        forget_sources(connection, [path for (path,) in outdated])
+        connection.execute(
+            "UPDATE rejects SET source = new_path FROM moves JOIN sources USING (content_hash) "
+            "WHERE source = path AND stage = 'read' AND path <> new_path"
+        )
+        connection.execute(
+            "UPDATE sources SET path = new_path FROM moves "
+            "WHERE sources.content_hash = moves.content_hash AND path <> new_path"
+        )
+
+
 class SongWriter:
     """Writes the songs of one build, in place of what the store held of the same sources.
 
@@ -50,6 +106,8 @@ class SongWriter:
         The store, open for writing.
     sources
         Names of the sources.
+    replaced
+        Names of others that go.
 
     Attributes
     ----------
@@ -57,9 +115,11 @@ class SongWriter:
         The store's numbers; grows with the songs.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, sources: Sequence[str]) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, sources: Sequence[str], replaced: Sequence[str] = ()
+    ) -> None:
         self._connection = connection
-        forget_sources(connection, sources)
+        forget_sources(connection, [*sources, *replaced])
         self.lexicon = load_lexicon(connection)
         self._known = (len(self.lexicon.chords), len(self.lexicon.numerals), len(self.lexicon.sections))
         self._columns = {table: _table_columns(connection, table) for table in _SONG_TABLES}
@@ -106,7 +166,7 @@ class SongWriter:
         Parameters
         ----------
         sources
-            ``path``, ``run_id``, ``size_bytes``, ``mtime_ns``.
+            ``path``, ``run_id``, ``size_bytes``, ``mtime_ns``, ``content_hash``, ``content_bytes``.
         """
         self._insert_songs(sum(songs.height for songs in self._pending))
         chords, numerals, sections = self._known
@@ -219,8 +279,21 @@ def build_versions(connection: duckdb.DuckDBPyConnection, source_ids: Sequence[i
     return ", ".join(version for version, _ in versions), max(day for _, day in versions)
 
 
+def extra_names(connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int]) -> list[str]:
+    """Name the further columns of sources, in the order in which they have them."""
+    rows = connection.execute(
+        "SELECT json_keys(extra) AS names FROM songs "
+        "WHERE source_id IN (SELECT unnest(?)) AND extra IS NOT NULL GROUP BY names ORDER BY min(song_id)",
+        [list(source_ids)],
+    ).fetchall()
+    return list(dict.fromkeys(name for (names,) in rows for name in names))
+
+
 def stored_songs(
-    connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int], columns: Sequence[str]
+    connection: duckdb.DuckDBPyConnection,
+    source_ids: Sequence[int],
+    columns: Sequence[str],
+    extra: Sequence[str] = (),
 ) -> Iterator[pl.DataFrame]:
     """Read songs of the given sources in input order, a batch at a time.
 
@@ -232,8 +305,13 @@ def stored_songs(
         Which sources, in the order they are to come.
     columns
         Columns of ``songs``, ``song_harmony`` and ``song_tokens``.
+    extra
+        Further columns of the source (:func:`extra_names`), whose texts are to come as a list ``extra``.
     """
     names = ", ".join(f'"{name}"' for name in columns)
+    paths = [f"/{name.replace('~', '~0').replace('/', '~1')}" for name in extra]
+    names += ", json_extract_string(extra, $paths) AS extra" if extra else ""
+    values: dict[str, object] = {"paths": paths} if extra else {}
     for source_id in source_ids:
         bounds = connection.execute(
             "SELECT min(song_id), max(song_id) FROM songs WHERE source_id = ?", [source_id]
@@ -244,6 +322,11 @@ def stored_songs(
             yield connection.sql(
                 f"SELECT {names} FROM songs JOIN song_harmony USING (song_id) "
                 "JOIN song_tokens USING (song_id) "
-                "WHERE songs.source_id = ? AND song_id BETWEEN ? AND ? ORDER BY song_id",
-                params=[source_id, first, min(first + _BATCH_SONGS - 1, bounds[1])],
+                "WHERE songs.source_id = $source AND song_id BETWEEN $first AND $last ORDER BY song_id",
+                params={
+                    **values,
+                    "source": source_id,
+                    "first": first,
+                    "last": min(first + _BATCH_SONGS - 1, bounds[1]),
+                },
             ).pl()

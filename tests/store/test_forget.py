@@ -72,7 +72,10 @@ def test_nothing_of_the_source_stays_and_the_other_is_untouched(store, gone, kep
         assert not [finding for finding in check_store(connection) if finding.violations]
         ids = connection.sql("SELECT id FROM songs ORDER BY id").fetchall()
         left = connection.sql("SELECT path FROM sources").fetchall()
-        named = connection.sql("SELECT source FROM rejects UNION SELECT item FROM ledger").fetchall()
+        named = connection.sql(
+            "SELECT source FROM rejects "
+            "UNION SELECT path FROM ledger LEFT JOIN sources ON item = content_hash"
+        ).fetchall()
     assert ids == [(f"{kept}1",), (f"{kept}2",)]
     assert left == named == [(str(kept_path),)]
 
@@ -141,7 +144,7 @@ def test_an_ambiguous_name_lists_what_it_may_mean(store, chords):
     """Two files of one name, and a file called like a number; the path as stored is never ambiguous."""
     (chords.folder / "more").mkdir()
     for name in ("more/b.csv", "1"):
-        chords.build(chords.file(name, *B), database=store)
+        chords.build(chords.file(name, *B, name), database=store)
     with read_store(store) as connection:
         for name, meant in (("b.csv", ("b.csv", "more/b.csv")), ("1", ("a.csv", "1"))):
             with pytest.raises(EtlError, match=f"`{name}` stands for 2 sources") as error:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from etl.chords.keys import KeyMethod
     from etl.chords.romantext import RomanStyle
-    from etl.sources.chords.files import Block
+    from etl.sources.chords.blocks import Block
     from etl.sources.chords.seen_ids import SeenIds
 
 JOB: Final = "etl.pipelines.data3.block:analyze_block"
@@ -102,9 +102,9 @@ def analyze_block(block: Block, work: BlockWork) -> AnalyzedBlock:
 
 
 def without_repeats(block: Block, analyzed: AnalyzedBlock, seen: SeenIds, style: RomanStyle) -> AnalyzedBlock:
-    """Refuse the songs whose id an earlier block had."""
+    """Refuse the songs whose id an earlier block had; numbers of rows are ids within their source alone."""
     songs = analyzed.harmony.songs
-    repeated = seen.repeated(songs["id"])
+    repeated = seen.repeated(songs["id"]) if block.source.has_ids else None
     if repeated is None:
         return analyzed
     refused = songs.filter(repeated).with_columns(problem=pl.lit("duplicate id"))

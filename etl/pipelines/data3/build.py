@@ -18,6 +18,7 @@ from etl.exports.data3 import HEADER
 from etl.exports.song_names import NO_NAMES
 from etl.pipelines.data3.block import JOB, BlockWork, without_repeats
 from etl.pipelines.data3.export import stored_names, write_stored_csv, write_stored_npz
+from etl.pipelines.data3.identity import Inputs, recognize
 from etl.pipelines.data3.result import BuildResult, Tally
 from etl.pipelines.data3.store_songs import STAGE as STORE, SongStorage
 from etl.runtime.disk.files import atomic_file, atomic_path
@@ -30,14 +31,24 @@ from etl.runtime.watch.stage_times import StageTimes
 from etl.runtime.work.crew import CrewKind, crew
 from etl.runtime.work.memory import without_cycle_collection
 from etl.sources.chords.block_size import BlockSize
-from etl.sources.chords.files import read_blocks
+from etl.sources.chords.blocks import Damage, read_blocks
+from etl.sources.chords.files import damaged
 from etl.sources.chords.rows import limited
 from etl.sources.chords.seen_ids import SeenIds
+from etl.sources.chords.streams import is_pipe, source_name
+from etl.sources.folders.walk import shown
 from etl.store.database import open_store
 from etl.store.ledger import Ledger
 from etl.store.quality import quality
 from etl.store.runs import Run, add_rejects, recorded_run
-from etl.store.songs import TASK, stored_counts, stored_rejects, stored_sources
+from etl.store.songs import (
+    TASK,
+    rename_sources,
+    stored_contents,
+    stored_counts,
+    stored_rejects,
+    stored_sources,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,6 +60,7 @@ if TYPE_CHECKING:
     from etl.runtime.watch.progress import Renderer
     from etl.sources.chords.files import Source
     from etl.store.quality import Quality
+    from etl.store.songs import StoredContent
 
 ANALYZE: Final = "analyze"
 
@@ -64,13 +76,21 @@ def build(request: Data3Build, renderers: Sequence[Renderer] = ()) -> BuildResul
     """
     has_songs_to_keep = request.database is not None or request.npz is not None
     stages = [Stage(ANALYZE, "songs"), *([Stage(STORE, "songs")] if has_songs_to_keep else [])]
-    with Watch("etl build data3", stages, renderers) as watch, _compilation_told(watch):
-        sources = request.open_inputs()
+    with (
+        Watch("etl build data3", stages, renderers) as watch,
+        _compilation_told(watch),
+        ExitStack() as opened,
+    ):
+        if pipes := [source_name(path) for path in request.inputs if is_pipe(path)]:
+            watch.waiting_for(", ".join(pipes))
+        sources = opened.enter_context(request.opened_inputs())
+        watch.waiting_for(None)
         request.check_targets()
         for target in request.targets:
             check_writable(target)
         if request.database is None:
-            return _analyze_and_write(request, sources, watch, None)
+            inputs = _inputs(sources, [], watch) if len(sources) > 1 else Inputs(sources)
+            return _analyze_and_write(request, inputs, watch, None)
         watch.waiting_for(f"the store {request.database}")
         with (
             open_store(request.database, limits=request.limits) as connection,
@@ -78,13 +98,22 @@ def build(request: Data3Build, renderers: Sequence[Renderer] = ()) -> BuildResul
         ):
             watch.waiting_for(None)
             run.meter = watch
-            if not request.force and is_stored(connection, request, sources):
-                result = _write_stored(connection, request, sources, watch)
+            inputs = _inputs(sources, stored_contents(connection), watch)
+            if not request.force and is_stored(connection, request, inputs.sources):
+                result = _write_stored(connection, request, inputs, watch)
             else:
-                result = _analyze_and_write(request, sources, watch, (connection, run))
+                result = _analyze_and_write(request, inputs, watch, (connection, run))
             run.items_in, run.items_out = result.records, result.songs
             run.items_rejected = result.rejected
             return result
+
+
+def _inputs(sources: Sequence[Source], stored: Sequence[StoredContent], watch: Watch) -> Inputs:
+    """Tell the inputs by their content."""
+    watch.waiting_for("a look at what the inputs hold")
+    inputs = Inputs(*recognize(sources, stored))
+    watch.waiting_for(None)
+    return inputs
 
 
 @contextmanager
@@ -101,34 +130,32 @@ def _compilation_told(watch: Watch) -> Iterator[None]:
 
 def _arguments(request: Data3Build) -> dict[str, object]:
     return {
-        "inputs": [str(path) for path in request.inputs],
-        "output": str(request.output),
-        "npz": str(request.npz) if request.npz else None,
+        "inputs": [shown(str(path)) for path in request.inputs],
+        "output": shown(str(request.output)),
+        "npz": shown(str(request.npz)) if request.npz else None,
         "version": request.version,
     }
 
 
 def _ledger(connection: duckdb.DuckDBPyConnection, request: Data3Build, sources: Sequence[Source]) -> Ledger:
     """Entries of this very build: what is a repeated id, and what the limit, depends on all inputs."""
-    contents = [
-        (source.name, source.size_bytes, source.mtime_ns, *filter(None, [source.digest]))
-        for source in sources
-    ]
+    contents = [(source.content_hash, sorted(source.found.items()), source.chosen) for source in sources]
     digest = hashlib.sha256(repr(contents).encode()).hexdigest()[:16]
     return Ledger(connection, TASK, f"{digest}.{request.version}")
 
 
 def is_stored(connection: duckdb.DuckDBPyConnection, request: Data3Build, sources: Sequence[Source]) -> bool:
     """Whether the store holds what this build would give."""
-    items = pl.DataFrame({"item": [source.name for source in sources]})
+    items = pl.DataFrame({"item": [source.content_hash for source in sources]})
     return _ledger(connection, request, sources).missing(items).is_empty()
 
 
 def _write_stored(
-    connection: duckdb.DuckDBPyConnection, request: Data3Build, sources: Sequence[Source], watch: Watch
+    connection: duckdb.DuckDBPyConnection, request: Data3Build, inputs: Inputs, watch: Watch
 ) -> BuildResult:
     """Write the outputs from harmony that the store has."""
-    names = [source.name for source in sources]
+    names = inputs.names
+    rename_sources(connection, {source.content_hash: source.name for source in inputs.sources})
     tally = Tally()
     stored = stored_sources(connection, names)
     rows_in, songs_out = stored_counts(connection, stored)
@@ -144,19 +171,21 @@ def _write_stored(
             npz = stack.enter_context(atomic_path(request.npz))
             write_stored_npz(connection, stored, npz, {"analysis": request.version})
         for songs in write_stored_csv(connection, stored, request.output, request.style):
-            tally.count(songs.height, songs, pl.DataFrame(schema=REJECT_SCHEMA))
+            tally.count(songs.height, songs, pl.DataFrame(schema=REJECT_SCHEMA), "")
             watch.advance(ANALYZE, done=songs.height)
-    return _result(request, sources, tally, watch, is_stored=True, quality=quality(connection))
+    counts = (stored_counts(connection, [number]) for number in stored)
+    tally.by_source = {name: songs for name, (rows, songs) in zip(names, counts, strict=True) if rows}
+    return _result(request, inputs, tally, watch, is_stored=True, quality=quality(connection))
 
 
 def _analyze_and_write(
     request: Data3Build,
-    sources: Sequence[Source],
+    inputs: Inputs,
     watch: Watch,
     store: tuple[duckdb.DuckDBPyConnection, Run] | None,
 ) -> BuildResult:
     """Analyze the inputs and write all outputs in one pass."""
-    tally, seen = Tally(), SeenIds()
+    tally, seen, sources = Tally(), SeenIds(), inputs.sources
     rejects = [pl.DataFrame(schema=REJECT_SCHEMA)]
     measured: list[Quality] = []
     connection = store[0] if store else None
@@ -166,8 +195,9 @@ def _analyze_and_write(
     with ExitStack() as stack:
         output = stack.enter_context(atomic_file(request.output))
         npz = stack.enter_context(atomic_file(request.npz)) if request.npz else None
-        names = [source.name for source in sources]
-        storage = stack.enter_context(SongStorage(connection, names, matrices=bool(npz), watch=watch))
+        storage = stack.enter_context(
+            SongStorage(connection, inputs.names, replaced=inputs.same, matrices=bool(npz), watch=watch)
+        )
         stack.enter_context(without_cycle_collection())
         members = stack.enter_context(crew(workers=request.workers, kind=CrewKind.THREADS))
         work = BlockWork(
@@ -183,13 +213,15 @@ def _analyze_and_write(
         analysis = StageTimes()
         for outcome in members.map(JOB, blocks, in_flight=in_flight, shared=work):
             block = outcome.item
+            if isinstance(block.data, Damage):
+                raise damaged(block.source.name, block.data.reason, block.first_line)
             analyzed: AnalyzedBlock = without_repeats(block, outcome.unwrap(), seen, request.style)
             with watch.timed("write CSV"):
                 output.write(analyzed.lines)
             work.buffers.put_back(analyzed.buffer)
             storage.add(block.source.name, analyzed.harmony, analyzed.records)
             rejects.append(analyzed.rejects)
-            tally.count(analyzed.records, analyzed.harmony.songs, analyzed.rejects)
+            tally.count(analyzed.records, analyzed.harmony.songs, analyzed.rejects, block.source.name)
             size.took(block.size, sum(analyzed.seconds.values()))
             for stage, seconds in analyzed.seconds.items():
                 watch.add(stage, seconds)
@@ -198,6 +230,7 @@ def _analyze_and_write(
         storage.wait()
         analysis_cpu_use = analysis.cpu_use
         tally.check()
+        tally.check_yield(inputs.names)
         with watch.timed("finish"):
             if store:
                 storage.finish(_source_rows(sources, store[1]), lambda: measured.append(quality(store[0])))
@@ -212,7 +245,7 @@ def _analyze_and_write(
                 _write_rejects(request, pl.concat(rejects), stack)
     return _result(
         request,
-        sources,
+        inputs,
         tally,
         watch,
         analysis_cpu_use=analysis_cpu_use,
@@ -232,8 +265,25 @@ def _write_rejects(request: Data3Build, rejects: pl.DataFrame, stack: ExitStack)
 
 def _source_rows(sources: Sequence[Source], run: Run) -> pl.DataFrame:
     return pl.DataFrame(
-        [(source.name, run.run_id, source.size_bytes, source.mtime_ns) for source in sources],
-        schema={"path": pl.String, "run_id": pl.Int64, "size_bytes": pl.Int64, "mtime_ns": pl.Int64},
+        [
+            (
+                source.name,
+                run.run_id,
+                source.size_bytes,
+                source.mtime_ns,
+                source.content_hash,
+                source.content_bytes,
+            )
+            for source in sources
+        ],
+        schema={
+            "path": pl.String,
+            "run_id": pl.Int64,
+            "size_bytes": pl.Int64,
+            "mtime_ns": pl.Int64,
+            "content_hash": pl.String,
+            "content_bytes": pl.Int64,
+        },
         orient="row",
     )
 
@@ -246,14 +296,16 @@ def _record(
 ) -> None:
     """Enter the sources into the ledger as done, and the rejects."""
     connection, run = store
-    done = pl.DataFrame({"item": [source.name for source in sources]}).with_columns(status=pl.lit("done"))
+    done = pl.DataFrame({"item": [source.content_hash for source in sources]}).with_columns(
+        status=pl.lit("done")
+    )
     _ledger(connection, request, sources).record(done)
     add_rejects(connection, run, rejects)
 
 
 def _result(
     request: Data3Build,
-    sources: Sequence[Source],
+    inputs: Inputs,
     tally: Tally,
     watch: Watch,
     *,
@@ -262,10 +314,14 @@ def _result(
     quality: Quality | None = None,
 ) -> BuildResult:
     return BuildResult(
-        **{name: value for name, value in vars(tally).items() if name != "examples"},
+        **{name: value for name, value in vars(tally).items() if name not in {"examples", "by_source"}},
         examples=tuple(tally.examples),
         is_stored=is_stored,
-        unread=tuple(dict.fromkeys(name for source in sources for name in source.unread)),
+        kept=tuple(dict.fromkeys(name for source in inputs.sources for name in source.others)),
+        unread=tuple(dict.fromkeys(name for source in inputs.sources for name in source.unread)),
+        sources=inputs.names,
+        recognized=inputs.recognized,
+        empty=tally.empty(inputs.names, limit=request.limit),
         output=request.output,
         npz=request.npz,
         database=request.database,

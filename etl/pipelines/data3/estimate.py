@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 from etl.pipelines.data3.block import BlockWork, analyze_block
 from etl.pipelines.data3.build import is_stored
+from etl.pipelines.data3.identity import recognize
 from etl.runtime.errors import EtlError
-from etl.sources.chords.files import read_blocks
+from etl.sources.chords.blocks import read_blocks
 from etl.sources.chords.rows import limited
 from etl.store.database import read_store
+from etl.store.songs import stored_contents
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +43,7 @@ class Known(StrEnum):
 class PlannedInput:
     """A file that would be read."""
 
-    path: Path
+    name: str
     size_bytes: int
 
 
@@ -117,12 +119,16 @@ def estimate(request: Data3Build) -> BuildPlan:
     EtlError
         If an input cannot be read, or an output would overwrite one.
     """
-    sources = request.open_inputs()
-    request.check_targets()
+    with request.opened_inputs() as sources:
+        request.check_targets()
+        return _plan(request, sources)
+
+
+def _plan(request: Data3Build, sources: Sequence[Source]) -> BuildPlan:
     known, problem = _look_up(request, sources)
     database = request.database
     return BuildPlan(
-        inputs=tuple(PlannedInput(source.path, source.size_bytes) for source in sources),
+        inputs=tuple(PlannedInput(source.name, source.size_bytes) for source in sources),
         outputs=tuple(PlannedOutput(path, path.exists()) for path in request.targets),
         database=None if database is None else PlannedOutput(database, database.exists()),
         known=known,
@@ -140,7 +146,8 @@ def _look_up(request: Data3Build, sources: Sequence[Source]) -> tuple[Known, str
         return Known.NO_STORE, None
     try:
         with read_store(request.database, limits=request.limits) as connection:
-            is_known = is_stored(connection, request, sources)
+            distinct, _ = recognize(sources, stored_contents(connection))
+            is_known = is_stored(connection, request, distinct)
     except EtlError as error:
         return Known.UNREADABLE, error.args[0]
     return (Known.STORED if is_known else Known.MISSING), None

@@ -15,8 +15,10 @@ from etl.chords.keys import KeyMethod, with_key
 from etl.chords.tokens import tokenize
 from etl.music.keys import NO_KEY
 from etl.runtime.errors import EtlError, ExitCode
-from etl.sources.chords.files import open_source, read_blocks
+from etl.sources.chords.blocks import read_blocks
+from etl.sources.chords.files import open_source
 from etl.sources.chords.rows import parse_block
+from etl.sources.chords.streams import readable, source_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,19 +117,23 @@ def evaluate_keys(
         scores[method] = scores_by_confidence(key, confidence, known, bands=bands)
         reliabilities[method] = reliability(confidence, key == known)
         errors[method] = calibration_error(confidence, key == known)
-    is_training_data = hashlib.sha256(songs.read_bytes()).hexdigest() in training_data()
+    is_training_data = songs.is_file() and _sha256(songs) in training_data()
     return KeyEvaluation(len(known), is_training_data, left_out, scores, reliabilities, errors)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _read(path: Path, columns: list[str]) -> tuple[pl.DataFrame, int]:
     """Read the wanted columns as text, and count the rows that are broken."""
-    source = open_source(path, columns)
     parts = [pl.DataFrame(schema=dict.fromkeys(columns, pl.String))]
     refused = 0
-    for block in read_blocks([source]):
-        rows = parse_block(block)
-        parts.append(rows.songs.select(columns))
-        refused += rows.rejects.height
+    with readable(path) as file:
+        for block in read_blocks([open_source(file, columns, name=source_name(path))]):
+            rows = parse_block(block)
+            parts.append(rows.songs.select(columns))
+            refused += rows.rejects.height
     whole = pl.concat(parts)
     once = whole.unique("id", keep="first", maintain_order=True)
     return once, refused + whole.height - once.height

@@ -15,17 +15,31 @@ from etl.chords.ragged import Ragged
 from etl.chords.romantext import RomanStyle
 from etl.chords.symbols import Kind
 from etl.chords.tokens import tokenize
-from etl.exports.data3 import HEADER, SOURCE_COLUMNS, LineBuffer, write_data3
+from etl.exports.data3 import HEADER, SONG_COLUMNS, LineBuffer, write_data3
 from etl.exports.npz import MATRIX_COLUMNS, SongMatrices
-from etl.exports.parquet import SONG_COLUMNS, SongsWriter, schema_of, text_lists
+from etl.exports.parquet import (
+    SONG_COLUMNS as PARQUET_COLUMNS,
+    SongsWriter,
+    extra_columns,
+    schema_of,
+    text_lists,
+)
 from etl.exports.song_names import Names, with_names
 from etl.runtime.disk.files import atomic_file, atomic_path
 from etl.runtime.disk.targets import check_writable
 from etl.runtime.limits import LIMITS, Limits
 from etl.runtime.watch.progress import Stage, Watch
+from etl.sources.chords.streams import source_name
 from etl.store.database import read_store
 from etl.store.lexicon import stored_chords, stored_numerals, stored_sections
-from etl.store.songs import build_versions, source_names, stored_counts, stored_songs, stored_sources
+from etl.store.songs import (
+    build_versions,
+    extra_names,
+    source_names,
+    stored_counts,
+    stored_songs,
+    stored_sources,
+)
 from etl.store.spotify import known_names
 
 if TYPE_CHECKING:
@@ -36,13 +50,13 @@ if TYPE_CHECKING:
 
     from etl.runtime.watch.progress import Renderer
 
-_CSV_COLUMNS: Final = (*SOURCE_COLUMNS, "key", "key_name", "n_chords", "n_unknown", "numeral_ids")
+_CSV_COLUMNS: Final = (*SONG_COLUMNS, "key", "key_name", "n_chords", "n_unknown", "numeral_ids")
 
 _SPELLED: Final = {"chord_symbols": "chord_ids", "numerals": "numeral_ids", "section_tags": "section_ids"}
 """Text columns of the Parquet export, and the ids that the store holds for them."""
 
 _STORED: Final = tuple(
-    _SPELLED.get(column.name, column.name) for column in SONG_COLUMNS if column.name != "source"
+    _SPELLED.get(column.name, column.name) for column in PARQUET_COLUMNS if column.name != "source"
 )
 
 
@@ -148,7 +162,7 @@ def songs_read(
         watch.waiting_for(f"the store {request.database}")
         with read_store(request.database, limits=request.limits) as connection:
             watch.waiting_for(None)
-            source_ids = stored_sources(connection, [str(path.resolve()) for path in request.inputs])
+            source_ids = stored_sources(connection, [source_name(path) for path in request.inputs])
             watch.total(STAGE.name, stored_counts(connection, source_ids)[1])
             yield connection, source_ids, watch
 
@@ -222,11 +236,14 @@ def _write_stored_parquet(
         "numerals": _texts(stored_numerals(connection)["numeral"]),
         "section_tags": _texts(stored_sections(connection)["tag"]),
     }
-    schema = schema_of(SONG_COLUMNS, {"analysis": build_versions(connection, source_ids)[0]})
+    extra = extra_names(connection, source_ids)
+    further = extra_columns(extra)
+    schema = schema_of((*PARQUET_COLUMNS, *further), {"analysis": build_versions(connection, source_ids)[0]})
     with atomic_path(path) as temporary, SongsWriter(temporary, schema) as writer:
         for source_id, name in zip(source_ids, source_names(connection, source_ids), strict=True):
-            for songs in stored_songs(connection, [source_id], _STORED):
-                table = songs.with_columns(source=pl.lit(Path(name).name)).to_arrow()
+            for songs in stored_songs(connection, [source_id], _STORED, extra):
+                values = [pl.col("extra").list.get(at).alias(each.name) for at, each in enumerate(further)]
+                table = songs.with_columns(*values, source=pl.lit(Path(name).name)).to_arrow()
                 for column, ids in _SPELLED.items():
                     spelled = text_lists(Ragged.from_series(songs[ids]), texts[column])
                     table = table.append_column(column, spelled)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -9,14 +10,16 @@ from etl.chords.analysis import ANALYSIS_VERSION
 from etl.chords.keys import KEY_VERSIONS, KeyMethod
 from etl.chords.romantext import RomanStyle
 from etl.chords.section_keys import SECTION_KEYS_VERSION
-from etl.exports.data3 import SOURCE_COLUMNS
+from etl.exports.data3 import SONG_COLUMNS
 from etl.pipelines.data3.midi_songs import midi_source
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.limits import LIMITS, Limits
 from etl.runtime.work.cores import default_workers
 from etl.sources.chords.files import Source, open_source
+from etl.sources.chords.streams import readable, source_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -27,7 +30,7 @@ class Data3Build:
     Attributes
     ----------
     inputs
-        Chord song files, in order.
+        Chord song files, in order; ``-`` is standard input.
     output
         The data3 CSV.
     database
@@ -36,6 +39,8 @@ class Data3Build:
         The matrices, or None for none.
     midi
         A store whose MIDI library is one more input, the last, or None.
+    chords_column, id_column
+        Headers of the columns with the chords and the ids, or None for ``chords`` and ``id``.
     method
         How keys are found; None for the trained method, and for MIDI files the key that their notes gave.
     style
@@ -57,6 +62,8 @@ class Data3Build:
     database: Path | None
     npz: Path | None = None
     midi: Path | None = None
+    chords_column: str | None = None
+    id_column: str | None = None
     method: KeyMethod | None = None
     style: RomanStyle = RomanStyle.HOUSE
     section_keys: bool = False
@@ -88,21 +95,35 @@ class Data3Build:
         """The files that are written whole."""
         return (self.output,) if self.npz is None else (self.output, self.npz)
 
-    @property
-    def source_names(self) -> list[str]:
-        """By what names the store knows the inputs, each once."""
-        inputs = self.inputs if self.midi is None else (*self.inputs, self.midi)
-        return list(dict.fromkeys(str(path.resolve()) for path in inputs))
+    @contextmanager
+    def opened_inputs(self) -> Iterator[list[Source]]:
+        """Look at each input once, however often and by whatever path it is given; pipes are kept meanwhile.
 
-    def open_inputs(self) -> list[Source]:
-        """Look at each input once, however often and by whatever path it is given."""
-        distinct: dict[Path, Path] = {}
+        Raises
+        ------
+        EtlError
+            If one cannot be read, or has no column with chords.
+        """
+        distinct: dict[str, Path] = {}
         for path in self.inputs:
-            distinct.setdefault(path.resolve(), path)
-        sources = [open_source(path, SOURCE_COLUMNS) for path in distinct.values()]
-        if self.midi is not None:
-            sources.append(midi_source(self.midi, keys=self.method is None, limits=self.limits))
-        return sources
+            distinct.setdefault(source_name(path), path)
+        options = {"chords": self.chords_column, "id": self.id_column}
+        chosen = {name: header for name, header in options.items() if header is not None}
+        with ExitStack() as stack:
+            sources = [
+                open_source(
+                    stack.enter_context(readable(path)),
+                    SONG_COLUMNS,
+                    required=("chords",),
+                    chosen=chosen,
+                    keep_others=self.database is not None,
+                    name=name,
+                )
+                for name, path in distinct.items()
+            ]
+            if self.midi is not None:
+                sources.append(midi_source(self.midi, keys=self.method is None, limits=self.limits))
+            yield sources
 
     def check_targets(self) -> None:
         """Refuse to write over an input, or two things to one file.

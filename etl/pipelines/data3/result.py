@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
@@ -10,11 +11,22 @@ import polars as pl
 from etl.runtime.errors import EtlError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from etl.pipelines.data3.identity import Recognized
     from etl.store.quality import Quality
 
 _EXAMPLES: Final = 5
+
+_REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "encoding": "Convert it, for example: iconv -f cp1252 -t utf-8 {name} > converted.csv. ",
+        "field count": "Each row must have as many fields as the header; those with commas need quotes. ",
+        "missing id": "Leave the column of ids out: the number of the row is the id of songs without one. ",
+    }
+)
+"""What to do about rejects, by their category."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +45,15 @@ class BuildResult:
         The first few rejects.
     is_stored
         Whether the harmony was taken from the store.
-    unread
-        Columns of the inputs that were not read.
+    kept, unread
+        Columns of the inputs that are not known by name and were kept in the store, and those that were not
+        read.
+    sources
+        Inputs, as the store knows them, each content once.
+    recognized
+        Inputs whose content is known from elsewhere.
+    empty
+        Inputs that gave no song.
     output, npz, database
         What was written; None for what was not asked for.
     rejects_file
@@ -58,7 +77,11 @@ class BuildResult:
     keys: dict[str, int]
     examples: tuple[dict[str, Any], ...]
     is_stored: bool
+    kept: tuple[str, ...]
     unread: tuple[str, ...]
+    sources: tuple[str, ...]
+    recognized: tuple[Recognized, ...]
+    empty: tuple[str, ...]
     output: Path
     npz: Path | None
     database: Path | None
@@ -81,9 +104,11 @@ class Tally:
     unknown: int = 0
     keys: dict[str, int] = field(default_factory=dict)
     examples: list[dict[str, Any]] = field(default_factory=list)
+    by_source: dict[str, int] = field(default_factory=dict)
 
-    def count(self, records: int, songs: pl.DataFrame, rejects: pl.DataFrame) -> None:
-        """Count a batch; ``songs`` needs ``n_chords``, ``n_unknown`` and ``key_name``."""
+    def count(self, records: int, songs: pl.DataFrame, rejects: pl.DataFrame, source: str) -> None:
+        """Count a batch of a source; ``songs`` needs ``n_chords``, ``n_unknown`` and ``key_name``."""
+        self.by_source[source] = self.by_source.get(source, 0) + songs.height
         self.records += records
         self.songs += songs.height
         n_chords, n_unknown = songs.select(pl.col("n_chords", "n_unknown").cast(pl.Int64).sum()).row(0)
@@ -116,3 +141,32 @@ class Tally:
                 f"{self.records:,} rows in, but {self.songs:,} out and {self.rejected:,} rejected.",
                 "This is a fault of music-etl; nothing was written. Please report it with the input file.",
             )
+
+    def empty(self, sources: Sequence[str], *, limit: int | None) -> tuple[str, ...]:
+        """Name the sources that gave no song; with a limit, only those that it let be read."""
+        return tuple(
+            name
+            for name in sources
+            if not self.by_source.get(name, 0) and (limit is None or name in self.by_source)
+        )
+
+    def check_yield(self, sources: Sequence[str]) -> None:
+        """Make sure that there are songs at all.
+
+        Raises
+        ------
+        EtlError
+            If there is none.
+        """
+        if self.songs:
+            return
+        name = sources[0] if len(sources) == 1 else f"these {len(sources)} inputs"
+        if not self.records:
+            raise EtlError(f"there are no rows in {name}.", "Nothing was written.")
+        first = self.examples[0]
+        hint = _REMEDIES.get(first["category"], "").format(name=first["source"])
+        which = "the only row" if self.records == 1 else f"all {self.records:,} rows"
+        raise EtlError(
+            f"{which} of {name} had to be rejected; in line {first['line']:,}: {first['reason']}.",
+            f"{hint}Nothing was written.",
+        )

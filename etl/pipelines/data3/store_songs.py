@@ -41,6 +41,8 @@ class SongStorage:
         The store, or None.
     sources
         Names of the sources, whose earlier songs are replaced.
+    replaced
+        Names of sources whose songs are these as well.
     matrices
         Whether to collect matrices.
     watch
@@ -52,11 +54,13 @@ class SongStorage:
         connection: duckdb.DuckDBPyConnection | None,
         sources: Sequence[str],
         *,
+        replaced: Sequence[str] = (),
         matrices: bool,
         watch: Watch,
     ) -> None:
         self._connection = connection
         self._sources = sources
+        self._replaced = replaced
         self._matrices = SongMatrices() if matrices else None
         self._watch = watch
         self._writer: SongWriter | None = None
@@ -67,7 +71,7 @@ class SongStorage:
         with ExitStack() as stack:
             if self._connection is not None:
                 stack.enter_context(transaction(self._connection))
-                self._writer = SongWriter(self._connection, self._sources)
+                self._writer = SongWriter(self._connection, self._sources, self._replaced)
                 self._lexicon = self._writer.lexicon
             self._later = stack.enter_context(Background(waiting=_BATCHES_BEHIND))
             self._stack = stack.pop_all()

@@ -10,12 +10,13 @@ import pytest
 
 from etl.chords.keys import KeyMethod
 from etl.chords.romantext import RomanStyle
-from etl.exports.data3 import SOURCE_COLUMNS
+from etl.exports.data3 import SONG_COLUMNS
 from etl.pipelines.data3.block import JOB, BlockWork, analyze_block
 from etl.runtime.limits import Limits
 from etl.runtime.resources import resource
 from etl.runtime.work.crew import CrewKind, crew
-from etl.sources.chords.files import open_source, read_blocks
+from etl.sources.chords.blocks import read_blocks
+from etl.sources.chords.files import open_source
 
 SAMPLE = resource("sample/billboard_chordonomicon.csv")
 
@@ -23,7 +24,7 @@ SAMPLE = resource("sample/billboard_chordonomicon.csv")
 @pytest.fixture(scope="module")
 def blocks():
     """Four or so blocks of the bundled songs."""
-    source = open_source(SAMPLE, SOURCE_COLUMNS)
+    source = open_source(SAMPLE, SONG_COLUMNS, required=("id", "chords"))
     cut = list(read_blocks([source], limits=Limits(block_bytes=SAMPLE.stat().st_size // 4)))
     assert len(cut) > 2
     return cut

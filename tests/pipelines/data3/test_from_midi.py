@@ -106,7 +106,7 @@ def test_the_same_library_has_the_same_digest_at_every_look(chords):
             "CASE WHEN i % 2 = 0 THEN key END AS key) FROM midi_analysis AS m, range(1, 3000) AS t (i)"
         )
     looks = [midi_source(chords.database, keys=True, limits=LIMITS) for _ in range(10)]
-    assert len({source.digest for source in looks}) == 1
+    assert len({source.content_hash for source in looks}) == 1
 
 
 def test_a_library_without_chords_is_an_error(chords):

@@ -81,7 +81,7 @@ def test_a_store_that_is_held_for_long_is_said_before_anything_is_computed(chord
     """After a moment's patience the error names the process, with exit code 75; no output appears."""
     chords.build(chords.file("old.csv", chords.row(1)), database=chords.database)
     chords.output.unlink()
-    path = chords.file("in.csv", chords.row(1))
+    path = chords.file("in.csv", chords.row(2))
     chords.limits = Limits(patience_s=0.6)
     recorder = Recorder()
     with notebook(chords.database) as reader:

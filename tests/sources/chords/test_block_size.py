@@ -8,7 +8,8 @@ import pytest
 
 from etl.runtime.limits import Limits
 from etl.sources.chords.block_size import MEMORY_FACTOR, BlockSize
-from etl.sources.chords.files import open_source, read_blocks
+from etl.sources.chords.blocks import read_blocks
+from etl.sources.chords.files import open_source
 
 MB = 1_000_000
 

@@ -15,7 +15,7 @@ import pytest
 
 from etl.cli.build import expand
 from etl.exports.data3 import COLUMNS, SOURCE_COLUMNS
-from etl.runtime.errors import EtlError
+from etl.runtime.errors import EtlError, ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,9 +29,10 @@ def small_blocks(chords):
 
 
 def test_missing_columns_are_named_with_those_that_are_there(chords):
-    """A missing column is an error that lists the columns."""
+    """A missing column is an error that lists the columns, and names the option."""
     path = chords.file("in.csv", "1,C", header="id,progression")
-    with pytest.raises(EtlError, match=r"has no column `chords`, .*\n.*It has: id, progression\."):
+    hint = r"has no column `chords`\.\n.*It has: id, progression\. .* --chords-column 'progression'"
+    with pytest.raises(EtlError, match=hint):
         chords.build(path)
     assert not chords.output.exists()
 
@@ -77,8 +78,11 @@ def test_repeated_ids_are_refused_within_blocks_and_across_blocks_and_files(chor
         (b"PK\x03\x04abc", "binary"),
         ((",".join(SOURCE_COLUMNS) + "\n").encode("utf-16"), "is UTF-16"),
         ((",".join(SOURCE_COLUMNS) + "\n").encode("utf-16-le"), "binary"),
-        ("\t".join(SOURCE_COLUMNS).encode(), "not comma separated"),
-        (";".join(SOURCE_COLUMNS).encode(), "not comma separated"),
+        ((",".join(SOURCE_COLUMNS) + "\n").encode("utf-32"), "is UTF-32"),
+        ((",".join(SOURCE_COLUMNS) + "\n").encode("utf-32-be"), "is UTF-32"),
+        (b'{\n  "chords": "C"\n}\n', "is not JSON lines"),
+        (b"[1, 2]", "is not JSON lines"),
+        (b"[]", "no objects"),
         ((",".join(SOURCE_COLUMNS) + "\r1,C,,,,,,,,\r").encode(), "end in carriage returns"),
         (b'"id,chords\n', "header of .* cannot be read"),
         (b"\xff\xfa,chords\n", "header of .* is not UTF-8"),
@@ -95,20 +99,20 @@ def test_what_is_no_chord_file_is_refused_whole(chords, tmp_path, content, messa
     assert [file.name for file in tmp_path.iterdir()] == ["in.csv"]
 
 
-def test_header_alone_gives_a_header(chords):
-    """No rows in, no rows out."""
-    for end in (b"\n", b"", b"\r\n"):
-        assert chords.build(chords.file("in.csv", end=end)).records == 0
-        assert chords.output.read_text() == ",".join(COLUMNS) + "\n"
+@pytest.mark.parametrize("end", [b"\n", b"", b"\r\n"])
+def test_header_alone_leaves_the_former_output(chords, end):
+    """Where there is nothing to read, nothing is written."""
+    chords.output.write_text("former")
+    with pytest.raises(EtlError, match="no rows") as raised:
+        chords.build(chords.file("in.csv", end=end))
+    assert raised.value.exit_code == ExitCode.FAILURE
+    assert chords.output.read_text() == "former"
 
 
-def test_folders_pipes_and_missing_files_are_errors(chords, tmp_path):
-    """Only regular files are read; a folder's message shows a glob."""
+def test_folders_and_missing_files_are_errors(chords, tmp_path):
+    """A folder's message shows a glob."""
     with pytest.raises(EtlError, match=r"is a folder(.|\n)*\*\.csv"):
         chords.build(tmp_path)
-    os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(EtlError, match="is not a regular file"):
-        chords.build(tmp_path / "pipe")
     with pytest.raises(EtlError, match="cannot read"):
         chords.build(tmp_path / "absent.csv")
     with pytest.raises(EtlError, match="there is no "):
@@ -240,8 +244,9 @@ def test_compressed_files_give_what_plain_ones_give(chords, kind):
 
 @pytest.mark.parametrize("kind", COMPRESSORS)
 @pytest.mark.parametrize("harm", ["truncated", "corrupt", "followed by junk"])
-def test_damaged_compressed_files_give_their_whole_rows_and_a_reject(chords, kind, harm):
-    """What can be unpacked comes out, no half row does, and the damage is a reject."""
+@pytest.mark.parametrize("stored", [False, True])
+def test_damaged_compressed_files_leave_the_former_output(chords, kind, harm, stored):
+    """Half a file is no data set: nothing is written, with or without a store."""
     randomness = random.Random(0)
     rows = [f"{i},C F,,{randomness.randbytes(60).hex()},,,artist,,," for i in range(20_000)]
     data = COMPRESSORS[kind](chords.file("in.csv", *rows).read_bytes())
@@ -253,16 +258,11 @@ def test_damaged_compressed_files_give_their_whole_rows_and_a_reject(chords, kin
     }[harm]
     path = chords.folder / f"in.csv.{kind}"
     path.write_bytes(harmed)
-    chords.build(path)
-    ids = chords.ids()
-    assert len(ids) > 10_000
-    assert (
-        len(chords.rejects()) == 1 or harm == "corrupt"
-    )  # which may be noticed late, after rows of nonsense
-    assert chords.rejects()[-1][1] == "damaged file"
-    sure = len(ids) if harm != "corrupt" else len(ids) * 3 // 4
-    assert ids[:sure] == [str(i) for i in range(sure)]
-    assert {row["artist_id"] for row in chords.table()[:sure]} == {"artist"}
+    chords.output.write_text("former")
+    with pytest.raises(EtlError, match="is damaged") as raised:
+        chords.build(path, database=chords.database if stored else None)
+    assert raised.value.exit_code == ExitCode.BAD_DATA
+    assert chords.output.read_text() == "former"
 
 
 def _parquet(chords, columns: dict[str, pa.Array], rows: int, name: str = "in.parquet") -> Path:
@@ -323,18 +323,18 @@ def test_parquet_with_nested_chords_says_so(chords):
         chords.build(_parquet(chords, {"chords": pa.array([["C"]])}, 1))
 
 
-def test_corrupt_parquet_gives_the_rows_before_the_damage(chords):
-    """A broken row group is a reject, not a crash."""
+def test_corrupt_parquet_leaves_the_former_output(chords):
+    """A broken row group is an error, not a crash and not half a data set."""
     path = _parquet(chords, {"id": pa.array([str(i) for i in range(50_000)])}, 50_000)
     data = bytearray(path.read_bytes())
     middle = pq.read_metadata(path).row_group(1).column(0).data_page_offset
     data[middle : middle + 200] = bytes(200)
     path.write_bytes(data)
-    summary = chords.build(path)
-    assert summary.rejected == 1
-    assert chords.rejects()[0][1] == "damaged file"
-    assert chords.ids() == [str(i) for i in range(summary.songs)]
-    assert summary.songs >= 24_000
+    chords.output.write_text("former")
+    with pytest.raises(EtlError, match="is damaged") as raised:
+        chords.build(path)
+    assert raised.value.exit_code == ExitCode.BAD_DATA
+    assert chords.output.read_text() == "former"
 
 
 def test_song_of_a_hundred_thousand_chords(chords):
@@ -368,9 +368,8 @@ def test_very_long_lines_and_tokens(chords):
 def test_file_without_line_ends_is_given_up(chords):
     """A record without an end does not fill the memory."""
     chords.cut(1 << 10, record_bytes=1 << 14)
-    chords.build(chords.file("in.csv", chords.row(1), "C " * 50_000, chords.row(2)))
-    assert chords.ids() == ["1"]
-    assert chords.rejects() == [(3, "damaged file")]
+    with pytest.raises(EtlError, match=r"from line 3 on: no line end in 16,384 bytes"):
+        chords.build(chords.file("in.csv", chords.row(1), "C " * 50_000, chords.row(2)))
 
 
 def test_nul_bytes_come_out_as_they_went_in(chords):
@@ -380,17 +379,34 @@ def test_nul_bytes_come_out_as_they_went_in(chords):
     assert output.startswith(b"1\0,C\0 F,\0,,,,,,,,Unknown Artist,")
 
 
-def test_file_of_rejects_alone(chords):
-    """No good row at all is no error."""
-    summary = chords.build(
-        chords.file("in.csv", "a", "b"), npz=chords.folder / "x.npz", database=chords.database
-    )
-    assert (summary.songs, summary.rejected) == (0, 2)
+@pytest.mark.parametrize("stored", [False, True])
+def test_file_of_rejects_alone_leaves_the_former_output(chords, stored):
+    """No good row at all is an error that says what to do; the store is as it was, too."""
+    good = chords.file("good.csv", chords.row(1))
+    database = chords.database if stored else None
+    chords.build(good, database=database)
+    before = chords.output.read_bytes()
+    bad = chords.file("in.csv", "1,C,,\xe9,,,,,,".encode("latin-1"))
+    with pytest.raises(
+        EtlError, match=r"the only row of .* line 2: invalid UTF-8(.|\n)*iconv -f cp1252"
+    ) as raised:
+        chords.build(bad, database=database)
+    assert raised.value.exit_code == ExitCode.FAILURE
+    assert chords.output.read_bytes() == before
+    assert chords.build(good, database=database).is_stored is stored
+
+
+def test_one_of_several_inputs_that_gives_nothing_is_named(chords):
+    """The others are built."""
+    good, bad = chords.file("a.csv", chords.row(1)), chords.file("b.csv", "bad")
+    assert chords.build(good, bad).empty == (str(bad),)
+    assert chords.ids() == ["1"]
+    assert chords.build(good, bad, limit=1).empty == ()
 
 
 def test_rejects_file_of_an_earlier_build_goes_away(chords):
     """Rejects beside the output are those of the output."""
-    chords.build(chords.file("in.csv", "bad"))
+    chords.build(chords.file("in.csv", "bad", chords.row(1)))
     assert chords.rejects() == [(2, "field count")]
     chords.build(chords.file("in.csv", chords.row(1)))
     assert not chords.output.with_suffix(".rejects.csv").exists()
@@ -398,7 +414,7 @@ def test_rejects_file_of_an_earlier_build_goes_away(chords):
 
 def test_rejects_show_the_raw_row_shortened(chords):
     """Enough of a refused row is kept to find it."""
-    chords.build(chords.file("in.csv", "short,row " + "x" * 10_000))
+    chords.build(chords.file("in.csv", "short,row " + "x" * 10_000, chords.row(1)))
     [reject] = chords.table(chords.output.with_suffix(".rejects.csv"))
     assert reject["raw"].startswith("short,row xxx")
     assert len(reject["raw"]) == 500

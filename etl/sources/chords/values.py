@@ -1,0 +1,74 @@
+"""Values of Parquet columns as the text that a user sees of them, as DuckDB shows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_UUID: Final = r"^(.{8})(.{4})(.{4})(.{4})(.{12})$"
+_FRACTION: Final = r"\.?0+$"
+
+
+def as_text(column: pa.ChunkedArray) -> pl.Series:
+    """Give values as text; lists and structures stay, bytes that are not UTF-8 become null."""
+    if isinstance(column.type, pa.BaseExtensionType):
+        storage = pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
+        if column.type.extension_name == "arrow.uuid":
+            digits = _frame(storage).bin.encode("hex")
+            return digits.str.replace(_UUID, "${1}-${2}-${3}-${4}-${5}")
+        return as_text(storage)
+    if pa.types.is_decimal256(column.type):
+        return _frame(column.cast(pa.large_string()))
+    return _texts(_frame(column))
+
+
+def _texts(values: pl.Series) -> pl.Series:
+    if values.dtype.is_nested():
+        return values
+    if values.dtype == pl.Binary:
+        return _decoded(values)
+    if isinstance(values.dtype, pl.Datetime):
+        return _moment(values, "%Y-%m-%d %H:%M:%S", zone="+00" if values.dtype.time_zone else "")
+    return _moment(values, "%H:%M:%S") if values.dtype == pl.Time else values.cast(pl.String)
+
+
+def is_unreadable(column: pa.ChunkedArray, texts: pl.Series) -> NDArray[np.bool_]:
+    """Mark values that were there and have no text."""
+    if texts.null_count() == column.null_count:
+        return np.zeros(len(texts), np.bool_)
+    broken = pl.Series(column.is_valid().to_numpy()) & texts.is_null()
+    return broken.to_numpy()
+
+
+def _frame(column: pa.ChunkedArray) -> pl.Series:
+    return pl.DataFrame(pa.table({"": column})).to_series()
+
+
+def _moment(values: pl.Series, form: str, zone: str = "") -> pl.Series:
+    """Write times with as much of a fraction as they have."""
+    whole = values.dt.strftime(form)
+    fraction = values.dt.strftime("%.9f").str.replace(_FRACTION, "")
+    return whole + fraction + zone
+
+
+def _decoded(column: pl.Series) -> pl.Series:
+    """Read bytes as UTF-8; null where they are not."""
+    try:
+        return column.cast(pl.String)
+    except pl.exceptions.ComputeError:
+        texts = [value.decode() if value is not None and _is_utf8(value) else None for value in column]
+        return pl.Series(column.name, texts, dtype=pl.String)
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
