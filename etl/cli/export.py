@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,15 @@ if TYPE_CHECKING:
     from etl.pipelines.data3.export import StoredExport
 
 app = typer.Typer(help="Write what the store holds as files for other programs.", no_args_is_help=True)
+
+
+class Spelling(StrEnum):
+    """How chord symbols are spelled."""
+
+    CHORDONOMICON = "chordonomicon"
+    LEADSHEET = "leadsheet"
+    HARTE = "harte"
+
 
 Inputs = Annotated[
     list[Path] | None,
@@ -52,19 +62,29 @@ def npz(
     show(export_npz(request, renderers(request.database)), _describe_file, as_json=as_json)
 
 
-@app.command(epilog="Example: etl export parquet -o songs.parquet")
+@app.command(epilog="Example: etl export parquet -o songs.parquet --spell harte")
 def parquet(
     output: Output = Path("songs.parquet"),
     db: Database = None,
     inputs: Inputs = None,
+    spell: Annotated[
+        Spelling | None,
+        typer.Option(
+            help="Spell all chords in this notation; default: as in their source.", show_default=False
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write one typed row per song: source columns, key, statistics, chords and numerals as lists."""
+    from etl.chords.notations import Notation
     from etl.pipelines.data3.export import SongExport, export_parquet
     from etl.runtime.watch.renderers import renderers
 
     request = SongExport(path=output, database=database_path(db), inputs=tuple(inputs or ()))
-    show(export_parquet(request, renderers(request.database)), _describe_file, as_json=as_json)
+    done = export_parquet(
+        request, renderers(request.database), spell=None if spell is None else Notation(spell)
+    )
+    show(done, _describe_file, as_json=as_json)
 
 
 @app.command(epilog="Example: etl export dataset songs-dataset --seed 1 --fractions 0.8,0.1,0.1")

@@ -17,11 +17,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from etl.chords.leadsheet import parse_leadsheet, spell_leadsheet
 from etl.chords.notations import Notation
 from etl.chords.symbols import parse_section
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CHORDPRO_ENDINGS: Final = (".cho", ".crd", ".chopro", ".chord", ".pro", ".chordpro")
 """What names of ChordPro files end in."""
@@ -34,6 +37,17 @@ _CHORD: Final = re.compile(r"\[([^\]\s*][^\]\s]*)\]|\{([^{}]*)\}")
 _NAMES: Final = {"t": "title", "st": "subtitle"}
 _SECTIONS: Final = {"soc": "chorus", "sov": "verse", "sob": "bridge"}
 _LAB_LINE: Final = re.compile(r"\s*(\d+(?:\.\d*)?)[\s,]+(\d+(?:\.\d*)?)[\s,]+(\S+)\s*")
+
+
+def is_song_file(path: Path) -> bool:
+    """Whether a file holds one song, by its name."""
+    return path.suffix.lower() in {*CHORDPRO_ENDINGS, LAB_ENDING}
+
+
+def read_song(path: Path) -> Song | None:
+    """Read a file that holds one song; None where it is no annotation though its name says so."""
+    text = path.read_text(encoding="utf-8-sig")
+    return read_lab(text) if path.suffix.lower() == LAB_ENDING else read_chordpro(text)
 
 
 @dataclass(frozen=True)
