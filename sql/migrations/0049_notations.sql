@@ -1,7 +1,8 @@
 -- What chords are spelled in: a symbol stands for different chords in different notations.
 ALTER TABLE sources ADD COLUMN notation VARCHAR DEFAULT 'chordonomicon';
 
-CREATE TABLE symbols_of_notations (
+ALTER TABLE chord_symbols RENAME TO symbols_before;
+CREATE TABLE chord_symbols (
     chord_id INTEGER PRIMARY KEY,
     symbol VARCHAR NOT NULL,
     notation VARCHAR NOT NULL,
@@ -13,6 +14,5 @@ CREATE TABLE symbols_of_notations (
     fingerprint FLOAT[12],
     UNIQUE (symbol, notation)
 );
-INSERT INTO symbols_of_notations BY NAME SELECT *, 'chordonomicon' AS notation FROM chord_symbols;
-DROP TABLE chord_symbols;
-ALTER TABLE symbols_of_notations RENAME TO chord_symbols;
+INSERT INTO chord_symbols BY NAME SELECT *, 'chordonomicon' AS notation FROM symbols_before;
+DROP TABLE symbols_before;
