@@ -1,23 +1,33 @@
-"""How often the key is right: held-out Billboard songs, and RS200, by both methods.
+"""How often the key is right: held-out Billboard songs, RS200 and POP909, by both methods.
 
     python -m benchmarks.key_accuracy [DEALS=10]
 
-Prints Markdown. RS200 is measured with the shipped weights, as it is and without section tags. DEALS is how
-many other ways of dealing the titles to five folds are tried.
+Prints Markdown. RS200 and POP909 are measured with the shipped weights, RS200 without section tags as well;
+the key of a POP909 song is the longest that was heard in its audio. DEALS is how many other ways of dealing
+the titles to five folds are tried.
 """
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
-from benchmarks.training.key_training import Examples, held_out_logits, title_folds
+from benchmarks.training.key_training import PIECES, Examples, held_out_logits, title_folds
 from benchmarks.training.train_keys import read_examples
 from etl.chords.key_model import softmax, trained_model
-from etl.chords.key_scores import calibration_error, key_scores, reliability, scores_by_confidence
+from etl.chords.key_scores import (
+    calibration_error,
+    key_scores,
+    parse_key,
+    reliability,
+    scores_by_confidence,
+)
 from etl.chords.keys import KeyMethod, key_logits
+from etl.chords.notations import Notation
+from etl.music.keys import KEY_NAMES
 from tests.support.figures import sizes
 from tests.support.reference import reference
 
@@ -59,25 +69,39 @@ def main(deals: int) -> None:
     examples, songs = read_examples(agreed_only=False)
     agreed = (songs["cocopops_key_agrees"] == "yes").to_numpy()
     titles = songs["title"].to_list()
-    temperature = trained_model().temperature
+    scale = trained_model().temperatures(examples.chords)[:, None]
     folds = title_folds(titles)
-    tagged, untagged = held_out_logits(examples, folds, agreed)
-    posterior = softmax(tagged / temperature)
+    pieces = [examples.pieces(length) for length in PIECES]
+    tagged, untagged, *of_pieces = held_out_logits(examples, folds, agreed, pieces)
+    posterior = softmax(tagged / scale)
     krumhansl = softmax(key_logits(examples.tokens, examples.vocabulary, KeyMethod.KRUMHANSL))
     keys = examples.keys
     rows = [
         row("Billboard, held out", posterior[agreed], keys[agreed]),
-        row("the same without tags", softmax(untagged / temperature)[agreed], keys[agreed]),
+        row("the same without tags", softmax(untagged / scale)[agreed], keys[agreed]),
         row("the same, krumhansl", krumhansl[agreed], keys[agreed]),
         row("Billboard, all songs, held out", posterior, keys),
         row("the same, krumhansl", krumhansl, keys),
     ]
-    other = read_rs200()
-    for label, part in (("", other), (" without tags", other.untagged())):
+    rs200, pop909 = read_rs200(), read_pop909()
+    others = {"RS200": rs200, "RS200 without tags": rs200.untagged(), "POP909": pop909}
+    for label, part in others.items():
         for method in KeyMethod:
             logits = key_logits(part.tokens, part.vocabulary, method)
-            rows.append(row(f"RS200{label}, {method}", softmax(logits), other.keys))
+            rows.append(row(f"{label}, {method}", softmax(logits), part.keys))
+            is_minor = part.keys >= len(KEY_NAMES) // 2
+            rows.append(row("of these minor", softmax(logits[is_minor]), part.keys[is_minor]))
     show(pl.DataFrame(rows))
+    print("Billboard, held out, so many chords in a row of each song\n")
+    of_length = [
+        row(
+            str(length),
+            softmax(found / trained_model().temperatures(piece.chords)[:, None])[agreed],
+            keys[agreed],
+        )
+        for length, piece, found in zip(PIECES, pieces, of_pieces, strict=True)
+    ]
+    show(pl.DataFrame(of_length))
     print("Billboard, held out, by confidence (trained)\n")
     show(banded(posterior[agreed], keys[agreed]))
     print("Billboard, by confidence (krumhansl)\n")
@@ -107,7 +131,7 @@ def main(deals: int) -> None:
     repeats = []
     for seed in range(deals):
         logits = held_out_logits(examples, shuffled_folds(titles, seed), agreed)[0][agreed]
-        repeats.append(row("", softmax(logits / temperature), keys[agreed]))
+        repeats.append(row("", softmax(logits / scale[agreed]), keys[agreed]))
     frame = pl.DataFrame(repeats).drop("corpus, method", "songs")
     print(f"Billboard, held out, {deals} other ways to deal the titles to 5 folds\n")
     figures = (frame.min(), frame.mean(), frame.max())
@@ -125,6 +149,22 @@ def read_rs200() -> Examples:
     songs = pl.read_csv(reference("rs200/rs200_chordonomicon.csv")).select("id", "chords")
     songs = songs.join(truth, on="id", maintain_order="left")
     return Examples.of(songs.filter(pl.col("key").is_not_null()))
+
+
+def read_pop909() -> Examples:
+    """Read the songs of POP909: the chords of their MIDI files, and the key that lasts longest."""
+    songs = []
+    for folder in sorted(path for path in reference("midi/pop909").iterdir() if path.is_dir()):
+        lasts: dict[str, float] = {}
+        for start, end, name in (
+            line.split() for line in (folder / "key_audio.txt").read_text().splitlines()
+        ):
+            lasts[name] = lasts.get(name, 0.0) + float(end) - float(start)
+        named = [line.split("\t")[2] for line in (folder / "chord_midi.txt").read_text().splitlines()]
+        chords = " ".join(name for name, _ in groupby(named) if name != "N")
+        songs.append((chords, KEY_NAMES[parse_key(max(lasts, key=lasts.__getitem__))]))
+    frame = pl.DataFrame(songs, schema=["chords", "key"], orient="row")
+    return Examples.of(frame, Notation.HARTE)
 
 
 if __name__ == "__main__":

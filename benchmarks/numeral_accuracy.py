@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 HUMAN = re.compile(r"([b#]?[IViv]+)(o|ø|\+)?(maj)?(64|65|43|42|6|7)?(/.+)?")
+LEADING = re.compile(r"vii[°ø]7?/.+")
 SUSPENSION = re.compile(r"sus[24]")
 
 
@@ -96,7 +97,7 @@ def main() -> None:
     parser.add_argument("--disagreements", action="store_true", help="print the commonest")
     options = parser.parse_args()
     chords = read()
-    plain = verbatim = exact = open_chords = agreed = 0
+    plain = verbatim = exact = open_chords = agreed = leading = found_leading = 0
     spelling: Counter[tuple[str, ...]] = Counter()
     choices: Counter[tuple[str, ...]] = Counter()
     others: Counter[tuple[str, ...]] = Counter()
@@ -116,13 +117,16 @@ def main() -> None:
             exact += mapped_ours(text) == theirs
             if text != theirs:
                 spelling[symbol_quality(chord), text, theirs] += 1
+        if LEADING.fullmatch(theirs):
+            leading += 1
+            found_leading += is_ours
         if is_open(chord, key):
             open_chords += 1
             agreed += is_human == is_ours
             text = numeral(chord, key, applied=is_ours)
             if is_human != is_ours:
                 choices["minor" if key >= 12 else "major", text, theirs] += 1
-        elif is_human:
+        elif is_human and not is_ours:
             others[symbol_quality(chord), numeral(chord, key), theirs] += 1
     show(
         {
@@ -131,6 +135,8 @@ def main() -> None:
             "the same after the notation mapping": f"{exact / plain:.2%}",
             "chords that may be applied or chromatic": open_chords,
             "the same choice": f"{agreed / open_chords:.2%}",
+            "leading-tone chords of a degree, as the analysts read them": leading,
+            "read as such": f"{found_leading / leading:.2%}",
         }
     )
     if not options.disagreements:

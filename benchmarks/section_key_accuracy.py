@@ -12,7 +12,7 @@ import polars as pl
 
 from etl.chords.key_model import softmax, trained_model
 from etl.chords.ragged import Ragged
-from etl.chords.section_keys import section_evidence, sections, smoothed
+from etl.chords.section_keys import section_evidence, sections, weighed
 from etl.chords.tokens import tokenize
 from etl.music.pitch_classes import note_pitch_class
 from tests.support.reference import reference
@@ -32,11 +32,11 @@ def main() -> None:
     modulates = (lowest != highest)[song_of_chord]
     of_whole = softmax(trained_model().logits(ragged, vocabulary))
     evidence = section_evidence(spans, vocabulary)
-    posterior = smoothed(evidence, of_song, of_whole)
+    posterior = weighed(evidence, of_song, of_whole)
     per_section = {
         "key of the song": of_whole.argmax(axis=1).repeat(np.diff(of_song)),
         "key of the section alone": evidence.argmax(axis=1),
-        "key of the section, smoothed": posterior.argmax(axis=1),
+        "key of the section and the song": posterior.argmax(axis=1),
     }
     print("| chords with the right tonic | all songs | songs that modulate | others |\n|---|---|---|---|")
     for name, key in per_section.items():
@@ -47,7 +47,7 @@ def main() -> None:
     right = (key.repeat(spans.lengths) % 12 == tonics).astype(float)
     share = np.add.reduceat(right, spans.offsets[:-1]) / spans.lengths
     print("\n| confidence | sections | mean confidence | chords with the right tonic |\n|---|---|---|---|")
-    for low, high in ((0.0, 0.7), (0.7, 0.9), (0.9, 0.97), (0.97, 1.01)):
+    for low, high in ((0.0, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.8), (0.8, 0.9), (0.9, 1.01)):
         inside = (confidence >= low) & (confidence < high)
         print(
             f"| {low}-{min(high, 1.0)} | {inside.sum()} | {confidence[inside].mean():.2f} "

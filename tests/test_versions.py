@@ -158,10 +158,10 @@ def sound() -> str:
 
 
 GUARDED: Final[dict[str, tuple[object, str]]] = {
-    "etl.chords.analysis.ANALYSIS_VERSION": (1, "0ab073bb2870ce43"),
-    "etl.chords.keys.KEY_VERSIONS[trained]": (1, "4c3b9fb798c93e14"),
-    "etl.chords.keys.KEY_VERSIONS[krumhansl]": (1, "5b0bdc34dc26ac7f"),
-    "etl.chords.section_keys.SECTION_KEYS_VERSION": (1, "673405f664ae25bb"),
+    "etl.chords.analysis.ANALYSIS_VERSION": (2, "c30289c56234dfc8"),
+    "etl.chords.keys.KEY_VERSIONS[trained]": (2, "ef6635508151f589"),
+    "etl.chords.keys.KEY_VERSIONS[krumhansl]": (2, "5b0bdc34dc26ac7f"),
+    "etl.chords.section_keys.SECTION_KEYS_VERSION": (2, "9f4d8b5e251a557f"),
     "etl.pipelines.midi.request.VERSIONS[import]": ("2", "75b6858c05950614"),
     "etl.pipelines.midi.request.VERSIONS[analyze]": ("3", "e1c20e5120f843ee"),
     "etl.pipelines.midi.request.VERSIONS[split]": ("1", "03926703bffa20b8"),

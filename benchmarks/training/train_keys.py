@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,20 +21,24 @@ import polars as pl
 from scipy.special import logsumexp
 
 import etl.chords
-from benchmarks.training.key_training import Examples, fit, fit_temperature, held_out_logits, title_folds
+from benchmarks.training.key_training import (
+    PIECES,
+    Examples,
+    fit,
+    fit_temperatures,
+    held_out_logits,
+    title_folds,
+)
 from benchmarks.training.validation import is_check
 from etl.chords.key_features import GROUP_SIZES
 from etl.chords.key_model import MANIFEST_FILE, WEIGHT_UNIT, WEIGHTS_FILE, softmax, trained_model
 from etl.chords.key_scores import calibration_error, key_scores
 from etl.chords.keys import token_sums
-from etl.chords.section_keys import sections
 from etl.music.key_profiles import profile_correlations
 from tests.support.figures import show
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from etl.chords.ragged import Ragged
 
 PACKAGE = Path(etl.chords.__file__).parent
 SAMPLE = PACKAGE.parent / "sample"
@@ -52,20 +57,9 @@ def read_examples(*, agreed_only: bool = True) -> tuple[Examples, pl.DataFrame]:
     return Examples.of(songs), songs
 
 
-def held_out_sections(
-    examples: Examples, spans: Ragged, song_of_span: NDArray[np.int64], folds: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Scores of each section alone by the model that was fitted to the songs of the other folds."""
-    alone = np.zeros((spans.rows, 24))
-    for fold in np.unique(folds):
-        inside = folds[song_of_span] == fold
-        alone[inside] = fit(examples.take(folds != fold)).logits(spans, examples.vocabulary)[inside]
-    return alone
-
-
-def scores(logits: NDArray[np.float64], temperature: float, keys: NDArray[np.int64]) -> dict[str, float]:
+def scores(logits: NDArray[np.float64], keys: NDArray[np.int64]) -> dict[str, float]:
     """Shares of right keys, also among the surest half, and how far confidence is from them."""
-    posterior = softmax(logits / temperature)
+    posterior = softmax(logits)
     found, confidence = posterior.argmax(axis=1), posterior.max(axis=1)
     right = found == keys
     surest = right[np.argsort(-confidence, kind="stable")[: len(keys) // 2]]
@@ -81,26 +75,27 @@ def main() -> None:
     check = is_check(__doc__)
     examples, songs = read_examples()
     model, folds = fit(examples), title_folds(songs["title"].to_list())
-    tagged, untagged = held_out_logits(examples, folds)
+    pieces = [] if check else [examples.pieces(length) for length in PIECES]
+    tagged, untagged, *of_pieces = held_out_logits(examples, folds, views=pieces)
     if check:
         difference = int(np.abs(model.weights.astype(int) - trained_model().weights).max())
         show({f"largest difference of a weight, units of {WEIGHT_UNIT}": difference})
-        show({"held out": scores(tagged, trained_model().temperature, examples.keys)})
+        scaled = tagged / trained_model().temperatures(examples.chords)[:, None]
+        show({"held out": scores(scaled, examples.keys)})
         sys.exit(int(difference > 1))
-    spans, of_song, _ = sections(examples.tokens, examples.vocabulary)
-    song_of_span = np.repeat(np.arange(len(examples.keys)), np.diff(of_song))
-    alone = held_out_sections(examples, spans, song_of_span, folds)
-    in_one_key = (songs["n_tonics"] == 1).to_numpy()[song_of_span]
-    section_temperature = fit_temperature(alone[in_one_key], examples.keys[song_of_span[in_one_key]])
-    temperature = fit_temperature(np.vstack([tagged, untagged]), np.tile(examples.keys, 2))
+    chords = examples.chords
+    of_parts = [(found, piece.chords) for found, piece in zip(of_pieces, pieces, strict=True)]
+    whole = [(tagged, chords), (untagged, chords)]
+    temperature, shortness = fit_temperatures(whole, of_parts, examples.keys)
+    model = replace(model, temperature=temperature, shortness=shortness)
+    views = dict(zip(("as it is", "without section tags"), whole, strict=True)) | {
+        f"pieces of {length} chords": part for length, part in zip(PIECES, of_parts, strict=True)
+    }
     manifest = {
         "what": "weights of the trained key finder, int16 in units of 0.001, (features, major and minor)",
         "groups": dict(GROUP_SIZES),
         "temperature": temperature,
-        "section_temperature": section_temperature,
-        "key_changes_per_section_boundary": round(
-            float((songs["n_tonics"] - 1).sum()) / (spans.rows - len(examples.keys)), 4
-        ),
+        "shortness": shortness,
         "data": {
             "songs": "McGill Billboard 2.0, 'salami_chords', CC0 1.0; songs with cocopops_key_agrees = yes",
             "count": len(examples.keys),
@@ -111,8 +106,8 @@ def main() -> None:
         "tolerance": "training again gives the same weights to within one unit",
         "krumhansl_inverse_temperature": round(krumhansl_inverse_temperature(examples), 1),
         "held_out_scores_5_fold_by_title": {
-            "as it is": scores(tagged, temperature, examples.keys),
-            "without section tags": scores(untagged, temperature, examples.keys),
+            view: scores(found / model.temperatures(count)[:, None], examples.keys)
+            for view, (found, count) in views.items()
         },
     }
     np.save(PACKAGE / WEIGHTS_FILE, model.weights)

@@ -1,4 +1,4 @@
-"""What tokens mean: each is parsed once for a whole build, its numeral in a key found once."""
+"""What tokens mean in a notation: each is parsed once for a whole build, its numeral in a key found once."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from etl.chords.categories import OTHER, category
+from etl.chords.notations import PARSERS, Notation
 from etl.chords.numerals import UNKNOWN_NUMERAL, numeral
 from etl.chords.romantext import romantext
-from etl.chords.symbols import LETTERS, Kind, parse_chord, parse_section
+from etl.chords.symbols import LETTERS, ChordSymbol, Kind, parse_section
 from etl.music.qualities import QUALITIES
 
 if TYPE_CHECKING:
@@ -27,11 +28,17 @@ _SHAPE: Final = (len(LETTERS), 12, 12, len(QUALITIES), 48)
 class Glossary:
     """Tokens, their numerals in each context, and other spellings of these; grows as it is asked.
 
-    Any thread may ask. A build has one for all its batches. A copy in another process starts empty and finds
-    out for itself: what it says is the same.
+    Any thread may ask. A build has one for all its batches of a notation. A copy in another process starts
+    empty and finds out for itself: what it says is the same.
+
+    Parameters
+    ----------
+    notation
+        What the tokens are spelled in.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, notation: Notation = Notation.CHORDONOMICON) -> None:
+        self.notation = notation
         self._properties: dict[str, tuple[int, int, int, int, int]] = {}
         self._numerals: list[tuple[str, int]] = []  # all that were met, with their categories
         self._places: dict[tuple[str, int], int] = {}  # in the list, plus one
@@ -41,15 +48,23 @@ class Glossary:
         self._categories: dict[tuple[str, bool], int] = {}
         self._romantext: dict[tuple[str, bool], str] = {}
 
-    def __reduce__(self) -> tuple[type[Glossary], tuple[()]]:
-        return Glossary, ()
+    def __reduce__(self) -> tuple[type[Glossary], tuple[Notation]]:
+        return Glossary, (self.notation,)
+
+    def chord(self, token: str) -> ChordSymbol | None:
+        """Parse a chord symbol in the notation; None where it is not one."""
+        return PARSERS[self.notation](token)
 
     def properties(self, token: str) -> tuple[int, int, int, int, int]:
         """Kind, root, bass, quality and letter of a token; -1 for what it lacks."""
         known = self._properties.get(token)
         if known is None:
-            known = self._properties[token] = _properties(token)
+            known = self._properties[token] = _properties(token, self.chord(token))
         return known
+
+    def kinds(self) -> list[tuple[str, Kind]]:
+        """List the tokens that were met, in order of first appearance, and what each is."""
+        return [(token, Kind(properties[0])) for token, properties in list(self._properties.items())]
 
     def numeral_places(
         self, vocabulary: Vocabulary, tokens: NDArray[np.intp], contexts: NDArray[np.intp]
@@ -103,7 +118,7 @@ class Glossary:
 
     def _read(self, token: str, context: int) -> tuple[str, int]:
         """Numeral and category of a token in a context."""
-        chord = parse_chord(token)
+        chord = self.chord(token)
         if chord is None:
             return (token, _SECTION) if parse_section(token) else (UNKNOWN_NUMERAL, OTHER)
         applied, key = divmod(context, 24)
@@ -114,8 +129,7 @@ class Glossary:
         return text, found
 
 
-def _properties(token: str) -> tuple[int, int, int, int, int]:
-    chord = parse_chord(token)
+def _properties(token: str, chord: ChordSymbol | None) -> tuple[int, int, int, int, int]:
     if chord is None:
         return (Kind.SECTION if parse_section(token) else Kind.UNKNOWN), -1, -1, -1, -1
     letter = LETTERS.index(chord.root[0])

@@ -14,8 +14,8 @@ from etl.runtime.jit import inlined, kernel
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-IF_RESOLVED, ALWAYS = 1, 2
-"""When a token is an applied dominant in a key."""
+IF_RESOLVED, ALWAYS, LEADING = 1, 2, 3
+"""When a token is applied in a key: a dominant if it resolves, or always; a leading-tone chord if it does."""
 
 _CHORD, _SECTION = 0, 2  # etl.chords.vocabulary.Kind, which compiled code cannot look up
 
@@ -50,7 +50,8 @@ def score_keys(
     states: NDArray[np.int32],
     halves: NDArray[np.int32],
     tables: tuple[NDArray[np.int32], ...],
-) -> NDArray[np.float64]:
+    full_section: int,
+) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
     """Score the 24 keys of each row by its features, as :mod:`etl.chords.key_features` defines them.
 
     Parameters
@@ -62,23 +63,28 @@ def score_keys(
     tables
         Weights of each feature group by pitch class and key, (features, 24), in the order of
         :data:`~etl.chords.key_features.GROUP_SIZES`.
+    full_section
+        :data:`~etl.chords.key_features.FULL_SECTION`.
 
     Returns
     -------
-    ndarray
+    scores
         Shape (N, 24), in units of the weights; zeros for a row without chords.
+    lengths
+        Shape (N,), how many known chords each row has.
     """
     of_state, of_move, of_first, of_last, of_opening, of_closing, of_final_move = tables
     rows = len(offsets) - 1
     scores = np.zeros((rows, 24))
+    lengths = np.zeros(rows, np.int32)
     sums = np.zeros((6, 24), np.int64)
     counts = np.zeros(len(of_state), np.int64)
     moves = np.zeros(len(of_move), np.int64)  # how often the row has each, and which it has
     met = np.empty(len(of_move), np.int64)
     size = np.int64(np.sqrt(len(of_move)))  # of the halves that a move is made of
     for row in range(rows):
-        length = sections = distinct = 0
-        state, half, move = 0, 0, -1
+        length = sections = distinct = begun = 0
+        state, half, move, opening = 0, 0, -1, 0
         opens = True
         for i in range(offsets[row], offsets[row + 1]):
             token = tokens[i]
@@ -88,10 +94,12 @@ def score_keys(
             if opens:
                 if length:
                     sections += 1
-                    _add(sums[4], of_closing[state], 1)
+                    times = min(length - begun, full_section)
+                    _add(sums[3], of_opening[opening], times)
+                    _add(sums[4], of_closing[state], times)
                     if move >= 0:
-                        _add(sums[5], of_final_move[move], 1)
-                _add(sums[3], of_opening[states[token]], 1)
+                        _add(sums[5], of_final_move[move], times)
+                opening, begun = states[token], length
                 opens = False
             if length:
                 move = size * half + halves[token]
@@ -104,13 +112,16 @@ def score_keys(
             state, half = states[token], halves[token]
             counts[state] += 1
             length += 1
+        lengths[row] = length
         if not length:
             continue
         sections += 1
+        times = min(length - begun, full_section)
         _add(sums[2], of_last[state], 1)
-        _add(sums[4], of_closing[state], 1)
+        _add(sums[3], of_opening[opening], times)
+        _add(sums[4], of_closing[state], times)
         if move >= 0:
-            _add(sums[5], of_final_move[move], 1)
+            _add(sums[5], of_final_move[move], times)
         for at in range(distinct):
             _add(sums[0], of_move[met[at]], moves[met[at]])
             moves[met[at]] = 0
@@ -120,12 +131,13 @@ def score_keys(
                 for k in range(24):
                     scores[row, k] += share * of_state[seen, k]
         counts[:] = 0
-        divisors = (max(length - 1, 1), 1, 1, sections, sections, sections)
+        full = sections * full_section
+        divisors = (max(length - 1, 1), 1, 1, full, full, full)
         for group in range(6):
             for k in range(24):
                 scores[row, k] += sums[group, k] / divisors[group]
         sums[:] = 0
-    return scores
+    return scores, lengths
 
 
 @kernel
@@ -167,6 +179,7 @@ def read_tokens(
     rules: NDArray[np.int8],
     kinds: NDArray[np.int16],
     roots: NDArray[np.int16],
+    basses: NDArray[np.int16],
 ) -> NDArray[np.int32]:
     """Read each token in its key: ``token + V * (key + 24 * applied)``.
 
@@ -177,24 +190,53 @@ def read_tokens(
     keys
         Key of each token, (T,), 0-23.
     rules
-        Shape (24, V): :data:`ALWAYS` or :data:`IF_RESOLVED` where a token is applied in a key; then the next
-        chord, over section tags, must be a fifth below.
-    kinds, roots
-        Kind and root of each distinct token, (V,).
+        Shape (24, V): :data:`ALWAYS`, :data:`IF_RESOLVED` or :data:`LEADING` where a token is applied in a
+        key, 0 where it never is; what resolves a chord is in docs/numerals.md. Section tags are passed over.
+    kinds, roots, basses
+        Kind, root and bass of each distinct token, (V,).
     """
     readings = np.empty(len(tokens), np.int32)
     size = len(kinds)
     for row in range(len(offsets) - 1):
-        following = -1
+        following = after = -1  # the next token that is no section tag, and the one after it
         for back in range(offsets[row + 1] - offsets[row]):
             i = offsets[row + 1] - 1 - back
-            token = tokens[i]
-            rule = rules[keys[i], token]
-            is_applied = rule == ALWAYS or (rule == IF_RESOLVED and following == (roots[token] + 5) % 12)
+            token, of_key = tokens[i], rules[keys[i]]
+            rule = of_key[token]
+            is_applied = rule == ALWAYS
+            if rule != 0 and not is_applied and following >= 0:
+                is_applied = _resolves(token, following, after, of_key, roots, basses)
             readings[i] = token + size * (keys[i] + (24 if is_applied else 0))
             if kinds[token] != _SECTION:
-                following = roots[token]
+                following, after = token, following
     return readings
+
+
+@inlined
+def _target(token: int, rule: int, roots: NDArray[np.int16]) -> int:
+    """Root that an applied chord leads to."""
+    return (int(roots[token]) + (1 if rule == LEADING else 5)) % 12
+
+
+@inlined
+def _resolves(
+    token: int,
+    following: int,
+    after: int,
+    rules: NDArray[np.int8],
+    roots: NDArray[np.int16],
+    basses: NDArray[np.int16],
+) -> bool:
+    """Whether a chord leads to its target at once, or after one chord that keeps it waiting."""
+    rule = rules[token]
+    target = _target(token, rule, roots)
+    if roots[following] == target or (rule == LEADING and basses[following] == target):
+        return True
+    if after < 0 or roots[after] != target:
+        return False
+    is_cadential = basses[following] == target and roots[following] == (target + 5) % 12
+    leads_too = rules[following] != 0 and _target(following, rules[following], roots) == target
+    return is_cadential or leads_too
 
 
 @kernel

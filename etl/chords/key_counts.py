@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from scipy import sparse
 
-from etl.chords.key_features import HALVES, MOVES, STATES, states_and_halves
+from etl.chords.key_features import FULL_SECTION, HALVES, MOVES, STATES, states_and_halves
 from etl.chords.ragged import Ragged
 from etl.chords.symbols import Kind
 
@@ -31,7 +31,8 @@ class FeatureGroup:
         Shape (N, features). Integer counts, except for ``chords``, where an entry is the square root of the
         chord's share of the song.
     divisors
-        Shape (N,), at least 1: how many chords, moves or sections the counts are over.
+        Shape (N,), at least 1: how many chords or moves the counts are over, or how many chords the sections
+        would have if each counted in full.
     """
 
     counts: sparse.csr_array[Any]
@@ -78,24 +79,25 @@ def key_features(tokens: Ragged, vocabulary: Vocabulary) -> dict[str, FeatureGro
     is_move = np.ones(len(moves), np.int32)
     moves[opens_song] = is_move[opens_song] = 0  # nothing comes before a song's first chord
 
-    def state_counts(at: NDArray[np.intp]) -> sparse.csr_array[Any]:
-        ones = np.ones(len(at), np.int32)
-        return _counts(ones, states.values[at], np.searchsorted(at, states.offsets), STATES)
+    def state_counts(at: NDArray[np.intp], times: NDArray[np.int32]) -> sparse.csr_array[Any]:
+        return _counts(times, states.values[at], np.searchsorted(at, states.offsets), STATES)
 
     one = np.ones(tokens.rows, np.int64)
     section_ends = np.searchsorted(closes_section, chords.offsets)
-    sections = np.maximum(np.diff(section_ends), 1)
+    sections = FULL_SECTION * np.maximum(np.diff(section_ends), 1)
+    lengths = np.minimum(closes_section - opens_section + 1, FULL_SECTION).astype(np.int32)
+    once = np.ones(len(opens_song), np.int32)
     return {
         "chords": FeatureGroup(_root_shares(states), one),
         "moves": FeatureGroup(
             _counts(is_move, moves, chords.offsets, MOVES), np.maximum(chords.lengths - 1, 1)
         ),
-        "first": FeatureGroup(state_counts(opens_song), one),
-        "last": FeatureGroup(state_counts(closes_song), one),
-        "section_first": FeatureGroup(state_counts(opens_section), sections),
-        "section_last": FeatureGroup(state_counts(closes_section), sections),
+        "first": FeatureGroup(state_counts(opens_song, once), one),
+        "last": FeatureGroup(state_counts(closes_song, once), one),
+        "section_first": FeatureGroup(state_counts(opens_section, lengths), sections),
+        "section_last": FeatureGroup(state_counts(closes_section, lengths), sections),
         "section_final_move": FeatureGroup(
-            _counts(is_move[closes_section], moves[closes_section], section_ends, MOVES), sections
+            _counts(lengths * is_move[closes_section], moves[closes_section], section_ends, MOVES), sections
         ),
     }
 

@@ -2,11 +2,14 @@
 
 Conventions
 -----------
-A chord's *state* is its root and one of twelve quality classes, ``12 * root + class``; a *move* is two chords
-in a row, each as root and one of five broader classes, ``60 * (5 * root + class) + 5 * root' + class'``.
-Counted on pitch classes here, they are read as scale degrees by rotating to each tonic
+A chord's *state* is its root and one of ten quality classes, ``10 * root + class``; a *move* is two chords
+in a row, each as root and one of five broader classes, ``60 * (5 * root + class) + 5 * root' + class'``. A
+sixth, and a major seventh over a minor triad, colour a triad and do not change what it does: they go with
+it. Counted on pitch classes here, they are read as scale degrees by rotating to each tonic
 (:mod:`etl.chords.key_model`). Unknown tokens are passed over. A section begins at a section tag; chords
-before the first tag form a section too, and a song without tags is one section.
+before the first tag form a section too, and a song without tags is one section. How a section begins and
+ends counts in full from :data:`FULL_SECTION` chords on, and in proportion below: a phrase may rest
+anywhere.
 """
 
 from __future__ import annotations
@@ -25,15 +28,18 @@ if TYPE_CHECKING:
 
     from etl.chords.vocabulary import Vocabulary
 
-STATE_CLASSES: Final = ("maj", "6", "7", "maj7", "min", "min7", "min6", "dim", "hdim7", "aug", "sus", "5")
+STATE_CLASSES: Final = ("maj", "7", "maj7", "min", "min7", "dim", "hdim7", "aug", "sus", "5")
 """Quality classes of a state."""
 
 MOVE_CLASSES: Final = ("major", "dominant", "minor", "diminished", "open")
 """Quality classes of the chords of a move."""
 
 _MOVE_CLASS: Final = dict(
-    zip(STATE_CLASSES, (0, 0, 1, 0, 2, 2, 2, 3, 3, 1, 4, 4), strict=True)
+    zip(STATE_CLASSES, (0, 1, 0, 2, 2, 3, 3, 1, 4, 4), strict=True)
 )  # augmented triads act as dominants, suspensions and power chords are open
+
+FULL_SECTION: Final = 12
+"""Chords from which on the beginning and the end of a section count in full."""
 
 STATES: Final = 12 * len(STATE_CLASSES)
 HALVES: Final = 12 * len(MOVE_CLASSES)
@@ -56,7 +62,6 @@ GROUP_SIZES: Final[Mapping[str, int]] = MappingProxyType(
 def _state_class(quality: Quality) -> str:
     over_root = quality.semitones
     third, fifth, seventh = over_root.get("3"), over_root["5"], over_root.get("7")
-    has_sixth = "6" in over_root or seventh == 9
     if {"2", "4"} & set(quality.degrees):
         return "sus"
     if third is None:
@@ -64,10 +69,10 @@ def _state_class(quality: Quality) -> str:
     if third == 3 and fifth == 6:
         return "hdim7" if seventh == 10 else "dim"
     if third == 3:
-        return "min7" if seventh else "min6" if has_sixth else "min"
+        return "min7" if seventh == 10 else "min"
     if fifth == 8:
         return "aug"
-    return {10: "7", 11: "maj7"}.get(seventh or 0, "6" if has_sixth else "maj")
+    return {10: "7", 11: "maj7"}.get(seventh or 0, "maj")
 
 
 _STATE_OF_QUALITY: Final = np.array([STATE_CLASSES.index(_state_class(q)) for q in QUALITIES], np.int32)

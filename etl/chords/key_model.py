@@ -1,8 +1,9 @@
 """The trained key finder: a conditional logit over the 24 keys, the same for every transposition.
 
 The score of a key is a weighted sum of the song's features (:mod:`etl.chords.key_features`) read as scale
-degrees of that key, with one set of weights for the major and one for the minor keys. The posterior over the
-keys is the softmax of the scores [1]_, divided by a temperature fitted on held-out songs.
+degrees of that key, with one set of weights for the major and one for the minor keys. The posterior over
+the keys is the softmax of the scores [1]_, divided by a temperature that is the higher the fewer chords
+there are, fitted on held-out songs and pieces of songs.
 
 References
 ----------
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from etl.chords.kernels import score_keys
-from etl.chords.key_features import GROUP_SIZES, HALVES, MOVES, STATES, states_and_halves
+from etl.chords.key_features import FULL_SECTION, GROUP_SIZES, HALVES, MOVES, STATES, states_and_halves
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,14 +48,14 @@ class KeyModel:
         :data:`~etl.chords.key_features.GROUP_SIZES` one below the other, read with the tonic at pitch class
         0; major and minor.
     temperature
-        What the scores of a song are divided by.
-    section_temperature
-        What the scores of a section alone are to be divided by instead.
+        What the scores of an endless song are divided by.
+    shortness
+        How much more those of a short one are: ``temperature * (1 + shortness / chords)``.
     """
 
     weights: NDArray[np.int16]
     temperature: float = 1.0
-    section_temperature: float = 1.0
+    shortness: float = 0.0
 
     @cached_property
     def tables(self) -> dict[str, NDArray[np.int32]]:
@@ -88,9 +89,17 @@ class KeyModel:
         """
         states, halves = states_and_halves(vocabulary)
         tables = tuple(self.tables.values())
-        scores = score_keys(tokens.values, tokens.offsets, vocabulary.kinds, states, halves, tables)
-        logits: NDArray[np.float64] = np.round(scores * (WEIGHT_UNIT / self.temperature), 9)
+        scores, lengths = score_keys(
+            tokens.values, tokens.offsets, vocabulary.kinds, states, halves, tables, FULL_SECTION
+        )
+        scale = WEIGHT_UNIT / self.temperatures(lengths)
+        logits: NDArray[np.float64] = np.round(scores * scale[:, None], 9)
         return logits
+
+    def temperatures(self, chords: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Give what the scores of rows of so many known chords are divided by, (N,)."""
+        result: NDArray[np.float64] = self.temperature * (1 + self.shortness / np.maximum(chords, 1))
+        return result
 
 
 def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -122,7 +131,7 @@ def trained_model() -> KeyModel:
     with folder.joinpath(WEIGHTS_FILE).open("rb") as file:
         weights = np.load(file, allow_pickle=False)
     manifest = _manifest()
-    return KeyModel(weights, float(manifest["temperature"]), float(manifest["section_temperature"]))
+    return KeyModel(weights, float(manifest["temperature"]), float(manifest["shortness"]))
 
 
 def training_data() -> frozenset[str]:

@@ -121,7 +121,7 @@ def key_scores(estimated: NDArray[np.integer], annotated: NDArray[np.integer]) -
 def calibration_error(confidence: NDArray[np.floating], right: NDArray[np.bool_], *, bins: int = 10) -> float:
     """Measure the expected calibration error: mean distance of confidence and accuracy over equal bins."""
     table = reliability(confidence, right, bins=bins)
-    gap = (table["confidence"] - table["exact"]).abs()
+    gap = (table["mean_confidence"] - table["exact"]).abs()
     return float((gap * table["songs"]).sum()) / max(len(right), 1)
 
 
@@ -142,16 +142,16 @@ def reliability(
     Returns
     -------
     DataFrame
-        ``from``, ``to``, ``songs``, ``confidence``, ``exact``.
+        ``from``, ``to``, ``songs``, ``mean_confidence``, ``exact``.
     """
     low = (np.minimum(np.floor(np.asarray(confidence, np.float64) * bins), bins - 1)) / bins
     frame = pl.DataFrame({"from": low, "confidence": np.asarray(confidence, np.float64), "exact": right})
     return (
         frame.group_by("from")
-        .agg(songs=pl.len(), confidence=pl.col("confidence").mean(), exact=pl.col("exact").mean())
+        .agg(songs=pl.len(), mean_confidence=pl.col("confidence").mean(), exact=pl.col("exact").mean())
         .sort("from")
         .with_columns(to=(pl.col("from") + 1 / bins).round(6))
-        .select("from", "to", "songs", "confidence", "exact")
+        .select("from", "to", "songs", "mean_confidence", "exact")
     )
 
 
@@ -176,15 +176,15 @@ def scores_by_confidence(
     Returns
     -------
     DataFrame
-        ``band`` (``all``, ``0-25 %`` ...), ``songs``, ``confidence`` (lowest in the band), and the scores
-        of :func:`key_scores`.
+        ``band`` (``all``, ``0-25 %`` ...), ``songs``, ``lowest_confidence`` in the band, and the scores of
+        :func:`key_scores`.
     """
     order = np.argsort(-np.asarray(confidence, np.float64), kind="stable")
     rows = []
     for name, part in [("all", order), *_bands(order, bands)]:
         lowest = float(confidence[part].min()) if len(part) else float("nan")
         scores = key_scores(estimated[part], annotated[part])
-        rows.append({"band": name, "songs": len(part), "confidence": lowest, **scores})
+        rows.append({"band": name, "songs": len(part), "lowest_confidence": lowest, **scores})
     return pl.DataFrame(rows)
 
 

@@ -34,13 +34,18 @@ class KeyMethod(StrEnum):
     KRUMHANSL = "krumhansl"
 
 
-KEY_VERSIONS: Final = {KeyMethod.TRAINED: 1, KeyMethod.KRUMHANSL: 1}
+KEY_VERSIONS: Final = {KeyMethod.TRAINED: 2, KeyMethod.KRUMHANSL: 2}
 """Raised whenever a method may give another key than before; results of older versions are redone."""
 
-_BASES: Final = ("none", "few_chords", "chords")
+_BASES: Final = ("none", "few_chords", "many_unknown", "chords")
 
 FEW_CHORDS: Final = 3
 """A key from fewer chords than this is a guess at best; ``key_basis`` says so."""
+
+MANY_UNKNOWN: Final = 0.1
+"""A key from chords of which more than this share, 0-1, are unknown is doubtful; ``key_basis`` says so."""
+
+_SAME_UNKNOWN: Final = 3  # so often chance does not repeat one: where one spelling is, half the share is many
 
 KEY_COLUMNS: Final[dict[str, Any]] = {
     "key": pl.Int8,
@@ -77,13 +82,18 @@ def with_key(
     LazyFrame
         ``songs`` with ``key: i8`` (0-11 major, 12-23 minor, -1 none), ``key_confidence: f32`` (0-1, the
         posterior of the key), ``key_runner_up: i8``, ``key_posterior: array[f32, 24]`` and ``key_basis:
-        str``: ``chords``, ``few_chords`` (fewer than three known chords) or ``none``. A song without a chord
-        has key -1, confidence 0 and a posterior of zeros. Ties go to the lower key.
+        str``: ``chords``, ``many_unknown`` (see :func:`has_many_unknown`), ``few_chords`` (fewer than three
+        known chords) or ``none``. A song without a chord has key -1, confidence 0 and a posterior of zeros.
+        Ties go to the lower key.
     """
 
     def find(token_lists: pl.Series) -> pl.Series:
         tokens = Ragged.from_series(token_lists)
-        columns = key_columns(key_logits(tokens, vocabulary, method), chord_counts(tokens, vocabulary))
+        columns = key_columns(
+            key_logits(tokens, vocabulary, method),
+            chord_counts(tokens, vocabulary),
+            has_many_unknown(tokens, vocabulary),
+        )
         return pl.DataFrame(columns, schema=KEY_COLUMNS).to_struct()
 
     found = pl.col("tokens").map_batches(find, return_dtype=pl.Struct(KEY_COLUMNS))
@@ -134,7 +144,9 @@ def key_logits(tokens: Ragged, vocabulary: Vocabulary, method: KeyMethod) -> NDA
     return _LOGITS[method](tokens, vocabulary)
 
 
-def key_columns(logits: NDArray[np.float64], chords: NDArray[np.int32]) -> dict[str, Any]:
+def key_columns(
+    logits: NDArray[np.float64], chords: NDArray[np.int32], many_unknown: NDArray[np.bool_] | None = None
+) -> dict[str, Any]:
     """Key, confidence, runner-up, posterior and basis from scores.
 
     Parameters
@@ -143,7 +155,11 @@ def key_columns(logits: NDArray[np.float64], chords: NDArray[np.int32]) -> dict[
         Shape (N, 24).
     chords
         Shape (N,), how many known chords the scores are from.
+    many_unknown
+        Shape (N,), whether too many chords are unknown; None for nowhere.
     """
+    is_whole = True if many_unknown is None else ~many_unknown
+    basis = np.where(chords == 0, 0, np.where(chords < FEW_CHORDS, 1, np.where(is_whole, 3, 2)))
     rows = np.arange(len(logits))
     posterior = softmax(logits).astype(np.float32)
     posterior[chords == 0] = 0.0
@@ -156,13 +172,29 @@ def key_columns(logits: NDArray[np.float64], chords: NDArray[np.int32]) -> dict[
         "key_confidence": posterior[rows, key],
         "key_runner_up": np.where(chords == 0, NO_KEY, runner_up).astype(np.int8),
         "key_posterior": posterior,
-        "key_basis": pl.Series(_BASES).gather((chords > 0).astype(np.uint32) + (chords >= FEW_CHORDS)),
+        "key_basis": pl.Series(_BASES).gather(basis.astype(np.uint32)),
     }
 
 
 def chord_counts(tokens: Ragged, vocabulary: Vocabulary) -> NDArray[np.int32]:
     """Count the known chords of each row, (N,)."""
     return class_counts(tokens.values, tokens.offsets, vocabulary.kinds, len(Kind))[:, Kind.CHORD]
+
+
+def has_many_unknown(tokens: Ragged, vocabulary: Vocabulary) -> NDArray[np.bool_]:
+    """Whether what is unknown of a row may have hidden its key, (N,).
+
+    That is where more than :data:`MANY_UNKNOWN` of its chords are unknown, or more than half of that and one
+    spelling three times: what chance spoils is rarely the same chord.
+    """
+    counts = class_counts(tokens.values, tokens.offsets, vocabulary.kinds, len(Kind))
+    unknown, total = counts[:, Kind.UNKNOWN], counts[:, Kind.CHORD] + counts[:, Kind.UNKNOWN]
+    many: NDArray[np.bool_] = unknown > MANY_UNKNOWN * total
+    for row in np.flatnonzero(~many & (unknown >= _SAME_UNKNOWN) & (unknown > MANY_UNKNOWN / 2 * total)):
+        inside = tokens.values[tokens.offsets[row] : tokens.offsets[row + 1]]
+        _, times = np.unique(inside[vocabulary.kinds[inside] == Kind.UNKNOWN], return_counts=True)
+        many[row] = times.max() >= _SAME_UNKNOWN
+    return many
 
 
 def token_sums(tokens: Ragged, table: NDArray[Any]) -> NDArray[Any]:

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
 
 from etl.chords.categories import CATEGORIES
 from etl.chords.kernels import part_tokens
+from etl.chords.notations import PARSERS, Notation
 from etl.chords.ragged import Ragged
-from etl.chords.symbols import Kind, parse_chord, parse_section
-from etl.chords.vocabulary import Vocabulary
+from etl.chords.symbols import Kind, parse_section
+from etl.chords.vocabulary import QUALITY_WEIGHTS
 
 if TYPE_CHECKING:
     from etl.chords.analysis import Harmony
+
+_CHORD_TABLE: Final[dict[str, Any]] = {
+    "chord_id": pl.Int32,
+    "symbol": pl.String,
+    "notation": pl.String,
+    "is_known": pl.Boolean,
+    "root_pc": pl.Int16,
+    "quality": pl.String,
+    "bass_pc": pl.Int16,
+    "pitch_classes": pl.List(pl.Int8),
+    "fingerprint": pl.Array(pl.Float32, 12),
+}
 
 
 @dataclass
@@ -27,14 +40,14 @@ class Lexicon:
     Attributes
     ----------
     chords
-        Number of each chord symbol and unknown token.
+        Number of each chord symbol and unknown token of a notation.
     numerals
         Number of each (numeral, category name).
     sections
         Number of each section tag.
     """
 
-    chords: dict[str, int] = field(default_factory=dict)
+    chords: dict[tuple[str, Notation], int] = field(default_factory=dict)
     numerals: dict[tuple[str, str], int] = field(default_factory=dict)
     sections: dict[str, int] = field(default_factory=dict)
 
@@ -50,11 +63,12 @@ class Lexicon:
         """
         vocabulary, numerals = harmony.vocabulary, harmony.numerals
         is_tag = vocabulary.kinds == Kind.SECTION
+        notation = vocabulary.glossary.notation
         token_number = np.array(
             [
                 self.sections.setdefault(text, len(self.sections))
                 if tag
-                else self.chords.setdefault(text, len(self.chords))
+                else self.chords.setdefault((text, notation), len(self.chords))
                 for text, tag in zip(vocabulary.texts, is_tag.tolist(), strict=True)
             ],
             dtype=np.int32,
@@ -82,26 +96,22 @@ class Lexicon:
 
     def chord_table(self) -> pl.DataFrame:
         """One row for each chord symbol and unknown token, as in the table ``chord_symbols``."""
-        texts = list(self.chords)
-        vocabulary = Vocabulary(texts)
-        known = vocabulary.kinds == Kind.CHORD
-        symbols = [parse_chord(text) for text in texts]
-        return pl.DataFrame(
-            {
-                "chord_id": np.arange(len(texts), dtype=np.int32),
-                "symbol": pl.Series(texts, dtype=pl.String),
-                "is_known": known,
-                "root_pc": vocabulary.roots,
-                "quality": pl.Series(
-                    [symbol and symbol.quality.suffix for symbol in symbols], dtype=pl.String
-                ),
-                "bass_pc": vocabulary.basses,
-                "pitch_classes": pl.Series(
-                    [symbol and sorted(symbol.pitch_classes) for symbol in symbols], dtype=pl.List(pl.Int8)
-                ),
-                "fingerprint": pl.Series(values=vocabulary.weights, dtype=pl.Array(pl.Float32, 12)),
-            }
-        ).with_columns(pl.when("is_known").then(pl.col("root_pc", "bass_pc", "fingerprint")).name.keep())
+        symbols = [PARSERS[notation](text) for text, notation in self.chords]
+        rows = [
+            (
+                number,
+                text,
+                str(notation),
+                symbol is not None,
+                symbol and symbol.root_pc,
+                symbol and symbol.quality.suffix,
+                symbol and symbol.bass_pc,
+                symbol and sorted(symbol.pitch_classes),
+                symbol and np.roll(QUALITY_WEIGHTS[symbol.quality.index], symbol.root_pc).astype(np.float32),
+            )
+            for number, ((text, notation), symbol) in enumerate(zip(self.chords, symbols, strict=True))
+        ]
+        return pl.DataFrame(rows, schema=_CHORD_TABLE, orient="row")
 
     def numeral_table(self) -> pl.DataFrame:
         """One row for each numeral, as in the table ``numerals``."""

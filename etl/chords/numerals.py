@@ -53,6 +53,12 @@ def is_major_triad(quality: Quality) -> bool:
     return not quality.suffix
 
 
+def is_diminished(quality: Quality) -> bool:
+    """Whether a chord has a minor third and a diminished fifth, as that on the leading tone has."""
+    over_root = quality.semitones
+    return (over_root.get("3"), over_root.get("5")) == (3, 6)
+
+
 def numeral(chord: ChordSymbol, key: int, *, applied: bool = False) -> str:
     """Write the Roman numeral of a chord in a key.
 
@@ -63,19 +69,22 @@ def numeral(chord: ChordSymbol, key: int, *, applied: bool = False) -> str:
     key
         0-11 major, 12-23 minor.
     applied
-        Read the chord as a dominant of the degree a fifth below; that degree must be one of
-        :data:`APPLIED_TARGETS`.
+        Read the chord as a dominant of the degree a fifth below, a diminished one as the chord on the
+        leading tone of the degree a semitone above; that degree must be one of :data:`APPLIED_TARGETS`.
 
     Examples
     --------
     >>> from etl.chords.symbols import parse_chord
     >>> numeral(parse_chord("Bdim7/D"), 0), numeral(parse_chord("D7"), 0, applied=True)
     ('viiø7/65', 'V7/V')
+    >>> numeral(parse_chord("Fsdimb7"), 0, applied=True)
+    'vii°7/V'
     """
     minor, tonic = divmod(key, 12)
     interval = (chord.root_pc - tonic) % 12
     if applied:
-        return f"V{_quality_text(chord.quality)}/{APPLIED_TARGETS[minor][(interval + 5) % 12]}"
+        head, step = ("vii", 1) if is_diminished(chord.quality) else ("V", 5)
+        return f"{head}{_quality_text(chord.quality)}/{APPLIED_TARGETS[minor][(interval + step) % 12]}"
     degree = _DEGREES[interval]
     lower = chord.quality.semitones.get("3") == 3
     if lower:
@@ -109,26 +118,35 @@ def _has_seventh(quality: Quality) -> bool:
     return over_root.get("7") in {10, 11} or (over_root.get("7"), over_root["5"]) == (9, 6)
 
 
-@cache  # 157 of them
+@cache  # some hundreds
 def _quality_text(quality: Quality) -> str:
     degrees = quality.degrees
     over_root = quality.semitones
     third, fifth = over_root.get("3"), over_root["5"]
     triad = {(3, 6): "°", (4, 8): "+"}.get((third or 0, fifth), "")
     seventh = next((degree for degree in degrees if degree.endswith("7")), "")
-    numbers = [number for number in ("9", "11", "13") if number in degrees]
     if seventh == "b7" and triad == "°":
         triad = "ø"
+    natural = [number for number in ("9", "11", "13") if number in degrees]
     if not _has_seventh(quality):
-        stack = "6" if seventh or "6" in degrees else ""
-        stack += "".join(f"add{number}" for number in numbers)
+        stack, added = ("6" if seventh or "6" in degrees else ""), natural
     else:
-        stack = ("△" if seventh == "7" else "") + (numbers[-1] if numbers else "7")
+        top = max((n for n in natural if _is_complete(quality, n)), key=int, default="7")
+        stack = ("△" if seventh == "7" else "") + top
+        added = [n for n in natural if int(n) > int(top)]
     suspension = next((f"sus{degree}" for degree in degrees if degree in {"2", "4"}), "")
-    altered_fifth = "" if third or fifth == 7 else "b5" if fifth == 6 else "#5"
+    altered_fifth = "" if triad or fifth == 7 else "b5" if fifth == 6 else "#5"
     altered = "".join(d for d in degrees if d[0] in "b#" and d.lstrip("b#") in {"9", "11", "13"})
     no_third = "" if third or suspension else "(no3)"
-    return triad + stack + suspension + altered_fifth + altered + no_third
+    added_text = "".join(f"add{number}" for number in added)
+    return triad + stack + added_text + suspension + altered_fifth + altered + no_third
+
+
+def _is_complete(quality: Quality, number: str) -> bool:
+    """Whether all that a number implies is there, altered or not: a 9 under the 11, an 11 under the 13."""
+    over_root = quality.semitones
+    below = ("9", "11")[: (int(number) - 9) // 2]
+    return all(step in over_root or (step == "11" and "4" in over_root) for step in below)
 
 
 @dataclass(frozen=True)
@@ -216,6 +234,8 @@ def _numeral_semitones(match: re.Match[str]) -> dict[int, int]:
     implied = [9, 11, 13] if number >= 9 else []
     added = [int(n) for n in re.findall(r"add(\d+)", match["added"])]
     over_root |= {n: _OVER_ROOT[n] for n in implied if n <= number} | {n: _OVER_ROOT[n] for n in added}
+    altered: dict[int, int] = {}
     for sign, degree in re.findall(r"([b#])(\d+)", match["altered"]):
-        over_root[int(degree)] = (_OVER_ROOT[int(degree)] + (1 if sign == "#" else -1)) % 12
-    return over_root
+        number = -int(degree) if int(degree) in altered else int(degree)  # two ninths stand side by side
+        altered[number] = (_OVER_ROOT[int(degree)] + (1 if sign == "#" else -1)) % 12
+    return over_root | altered

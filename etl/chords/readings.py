@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from etl.chords.kernels import ALWAYS, IF_RESOLVED, read_tokens
-from etl.chords.numerals import APPLIED_TARGETS, is_dominant_seventh, is_major_triad
+from etl.chords.kernels import ALWAYS, IF_RESOLVED, LEADING, read_tokens
+from etl.chords.numerals import APPLIED_TARGETS, is_diminished, is_dominant_seventh, is_major_triad
 from etl.chords.ragged import Ragged
 from etl.music.qualities import QUALITIES
 
@@ -24,18 +24,19 @@ if TYPE_CHECKING:
 
     from etl.chords.vocabulary import Vocabulary
 
-_NEVER: Final = 0  # when a token is an applied dominant, beside IF_RESOLVED and ALWAYS
+_NEVER: Final = 0  # when a token is an applied dominant, beside IF_RESOLVED, ALWAYS and LEADING
 
 _IS_DOMINANT: Final = np.array([is_dominant_seventh(q) for q in QUALITIES])
 _IS_TRIAD: Final = np.array([is_major_triad(q) for q in QUALITIES])
-_HAS_TARGET: Final = np.array(
-    [[(interval + 5) % 12 in targets for interval in range(12)] for targets in APPLIED_TARGETS]
-)
+_IS_DIMINISHED: Final = np.array([is_diminished(q) for q in QUALITIES])
+_IS_FULLY_DIMINISHED: Final = np.array([is_diminished(q) and q.semitones.get("7") == 9 for q in QUALITIES])
+_IS_TARGET: Final = np.array([[degree in targets for degree in range(12)] for targets in APPLIED_TARGETS])
 # Major triads that are not applied: I IV V in major; bIII V bVI bVII in minor, and the major tonic, which
 # is borrowed from the major key far more often than it is V/iv.
 _DIATONIC_MAJOR: Final = np.array(
     [[interval in degrees for interval in range(12)] for degrees in ({0, 5, 7}, {0, 3, 7, 8, 10})]
 )
+_DIMINISHED_SECOND: Final = (1, 2)  # ii° and iiø7 are minor's own; only ii°7 can lead to bIII there
 # Sevenths on II III VI VII can hardly be anything but applied; on I bIII IV bVI bVII they are as often
 # colour (a blues I7), and count as applied only where they resolve. Decided on the RS200 analyses:
 # docs/accuracy.md.
@@ -91,7 +92,8 @@ def token_readings(tokens: Ragged, key: NDArray[np.int8], vocabulary: Vocabulary
         Shape (T,); 24 V and more where the token is read as applied.
     """
     rules = _applied_rules(vocabulary)
-    return read_tokens(tokens.values, tokens.offsets, key, rules, vocabulary.kinds, vocabulary.roots)
+    chords = (vocabulary.kinds, vocabulary.roots, vocabulary.basses)
+    return read_tokens(tokens.values, tokens.offsets, key, rules, *chords)
 
 
 def _applied_rules(vocabulary: Vocabulary) -> NDArray[np.int8]:
@@ -99,11 +101,14 @@ def _applied_rules(vocabulary: Vocabulary) -> NDArray[np.int8]:
     minor, tonic = np.divmod(np.arange(24)[:, None], 12)
     interval = (vocabulary.roots - tonic) % 12
     quality = vocabulary.qualities
-    candidate = _HAS_TARGET[minor, interval] & (quality >= 0) & (interval != 7)
+    candidate = _IS_TARGET[minor, (interval + 5) % 12] & (quality >= 0) & (interval != 7)
     dominant = candidate & _IS_DOMINANT[quality]
     triad = candidate & _IS_TRIAD[quality] & ~_DIATONIC_MAJOR[minor, interval]
     rules = np.where(dominant | triad, IF_RESOLVED, _NEVER)
     rules[dominant & _ALWAYS_APPLIED[interval]] = ALWAYS
+    own = (minor == _DIMINISHED_SECOND[0]) & (interval == _DIMINISHED_SECOND[1])
+    leading = _IS_TARGET[minor, (interval + 1) % 12] & _IS_DIMINISHED[quality] & (quality >= 0)
+    rules[leading & (~own | _IS_FULLY_DIMINISHED[quality])] = LEADING
     return rules.astype(np.int8)
 
 

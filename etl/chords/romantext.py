@@ -107,8 +107,8 @@ def romantext(numeral: str, *, minor: bool) -> str:
     if numeral == UNKNOWN_NUMERAL:
         return numeral
     chord = parse_numeral(numeral)
-    head, _, suffix = numeral.partition("/")
-    if suffix in _TARGET_TONICS and head.startswith("V"):
+    suffix = numeral.partition("/")[2]
+    if suffix in _TARGET_TONICS:
         target = _TARGET_TONICS[suffix]
         minor_target = suffix.islower()
         of_target, _ = _degree(target, minor=minor, lower=minor_target)

@@ -23,7 +23,7 @@ from enum import IntEnum
 from typing import Final
 
 from etl.music.pitch_classes import CHORDONOMICON_SHARP_NAMES, FLAT_NAMES, note_pitch_class
-from etl.music.qualities import QUALITY_BY_SUFFIX, Quality
+from etl.music.qualities import QUALITY_BY_DEGREES, QUALITY_BY_SUFFIX, Quality
 
 _TOKEN = re.compile(r"([A-G])(b|s(?!us))?([^/]*)(?:/([A-G])([sb]?))?")
 _SECTION = re.compile(r"<([A-Za-z][A-Za-z0-9_-]{0,63})_(\d{1,6})>")
@@ -107,6 +107,34 @@ def parse_chord(token: str) -> ChordSymbol | None:
     if quality is None:
         return None
     return ChordSymbol(letter + accidental, quality, bass_letter + bass_accidental)
+
+
+def spell_chord(chord: ChordSymbol) -> str:
+    """Spell a chord in Chordonomicon's notation, without the highest notes that it has no suffix for.
+
+    Examples
+    --------
+    >>> from etl.music.qualities import QUALITY_BY_DEGREES
+    >>> spell_chord(ChordSymbol("Fs", QUALITY_BY_DEGREES[frozenset({"3", "5", "6", "9"})], "Cs"))
+    'Fsadd13/Cs'
+    """
+    return str(ChordSymbol(chord.root, _spellable(chord.quality), chord.bass))
+
+
+_DROPPED: Final = ("13", "b13", "11", "#11", "#9", "b9", "9", "6", "b7", "7")
+_FIFTHS: Final = {"b5": "5", "#5": "5"}
+
+
+def _spellable(quality: Quality) -> Quality:
+    """Find the nearest quality that has a suffix: the same third, as many of the other notes as can be."""
+    notes = set(quality.degrees)
+    for dropped in ("", *_DROPPED):
+        notes.discard(dropped)
+        for kept in (notes, {_FIFTHS.get(note, note) for note in notes}):
+            found = QUALITY_BY_DEGREES.get(frozenset(kept))
+            if found is not None and found.suffix in QUALITY_BY_SUFFIX:
+                return found
+    return QUALITY_BY_SUFFIX["no3d"]
 
 
 def parse_section(token: str) -> tuple[str, int] | None:

@@ -9,20 +9,21 @@ import numpy as np
 import polars as pl
 
 from etl.chords.glossary import Glossary
+from etl.chords.notations import plain_texts
 from etl.chords.ragged import Ragged
 from etl.chords.vocabulary import Vocabulary
 from etl.chords.word_kernel import number_words
 
 
 def tokenize(chords: pl.Series, glossary: Glossary | None = None) -> tuple[pl.Series, Vocabulary]:
-    r"""Split chord strings at white space and number the distinct tokens.
+    r"""Split chord strings into the tokens of their notation and number the distinct ones.
 
     Parameters
     ----------
     chords
         Strings; null counts as empty.
     glossary
-        Where tokens are looked up; None is a new one.
+        Where tokens are looked up, and in which notation; None is a new one for Chordonomicon's.
 
     Returns
     -------
@@ -38,10 +39,12 @@ def tokenize(chords: pl.Series, glossary: Glossary | None = None) -> tuple[pl.Se
     >>> tokens.to_list(), vocabulary.texts
     ([[0, 1, 2, 1], []], ['<verse_1>', 'C', 'G'])
     """
+    glossary = glossary or Glossary()
+    chords = plain_texts(chords, glossary.notation)
     tokens, texts = _split(chords)
     if " ".join(texts).split() != texts:  # other white space than ASCII, seldom
         tokens, texts = _split(chords.str.replace_all(r"\s", " "))
-    return tokens.to_series(), Vocabulary(texts, glossary or Glossary())
+    return tokens.to_series(), Vocabulary(texts, glossary)
 
 
 def _split(chords: pl.Series) -> tuple[Ragged, list[str]]:

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 QUALITY_PITCH_CLASSES: Final[NDArray[np.int32]] = np.array(
     [[pc in quality.pitch_classes for pc in range(12)] for quality in QUALITIES], dtype=np.int32
 )
-"""Pitch classes of each quality over root 0, (157, 12), 0 or 1."""
+"""Pitch classes of each quality over root 0, (Q, 12), 0 or 1."""
 
 QUALITY_WEIGHTS: Final[NDArray[np.float64]] = np.array([quality.weights for quality in QUALITIES])
-"""Fingerprint of each quality over root 0, (157, 12), rows sum to 1."""
+"""Fingerprint of each quality over root 0, (Q, 12), rows sum to 1."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Vocabulary:
         return self._over_roots(QUALITY_WEIGHTS)
 
     def _over_roots(self, by_quality: NDArray[Any]) -> NDArray[Any]:
-        """Rotate each token's row of a (157, 12) table to the token's root."""
+        """Rotate each token's row of a (Q, 12) table to the token's root."""
         columns = (np.arange(12) - self.roots[:, None]) % 12
         rotated: NDArray[Any] = by_quality[self.qualities[:, None], columns]
         rotated[self.kinds != Kind.CHORD] = 0

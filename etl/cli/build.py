@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from etl.pipelines.data3.estimate import BuildPlan
+    from etl.pipelines.data3.notations import NotationUse
     from etl.pipelines.data3.request import Data3Build
     from etl.pipelines.data3.result import BuildResult
     from etl.pipelines.enrich.result import EnrichmentResult
@@ -56,6 +57,15 @@ class KeyMethods(StrEnum):
 
     TRAINED = "trained"
     KRUMHANSL = "krumhansl"
+
+
+class Notations(StrEnum):
+    """How chord symbols are spelled."""
+
+    AUTO = "auto"
+    CHORDONOMICON = "chordonomicon"
+    LEADSHEET = "leadsheet"
+    HARTE = "harte"
 
 
 @dataclass(frozen=True)
@@ -105,6 +115,10 @@ def data3(
     ] = Path("data3.csv"),
     chords_column: ChordsColumn = None,
     id_column: IdColumn = None,
+    notation: Annotated[
+        Notations,
+        typer.Option(help="What chords are spelled in; auto takes what reads most of each input."),
+    ] = Notations.AUTO,
     db: Database = None,
     no_db: Annotated[bool, typer.Option("--no-db", help="Write no store, only the files.")] = False,
     npz: Annotated[Path | None, typer.Option(help="Write matrices for machine learning as well.")] = None,
@@ -145,6 +159,7 @@ def data3(
 ) -> None:
     """Analyze chord songs: key, Roman numerals, fingerprints; write the 17-column data3 CSV."""
     from etl.chords.keys import KeyMethod
+    from etl.chords.notations import Notation
     from etl.chords.romantext import RomanStyle
     from etl.pipelines.data3.build import build
     from etl.pipelines.data3.request import Data3Build
@@ -173,6 +188,7 @@ def data3(
         chords_column=chords_column,
         id_column=id_column,
         midi=database_path(db) if from_midi else None,
+        notation=None if notation is Notations.AUTO else Notation(notation),
         method=KeyMethod(key_method) if key_method else None,
         style=RomanStyle(roman_style),
         section_keys=section_keys,
@@ -329,6 +345,7 @@ def describe(result: BuildResult, *, with_quality: bool = True) -> str:
         + ", ".join(f"{name} {spent:.1f}" for name, spent in result.stage_seconds.items()),
         f"unknown chords: {result.unknown:,} of {result.chords:,} ({unknown:.2%})",
         "keys: " + ", ".join(f"{name} {number:,}" for name, number in _by_number(result.keys)[:8]),
+        *(line for use in result.notations for line in _notation_lines(use, several=len(result.sources) > 1)),
     ]
     for example in result.examples:
         where = f"{example['source']}, line {example['line']}"
@@ -355,6 +372,32 @@ def describe(result: BuildResult, *, with_quality: bool = True) -> str:
         lines.append(f"columns not read: {', '.join(result.unread)[:200]}")
     lines += [f"written: {path}" for path in (result.output, result.npz, result.database) if path]
     return "\n".join([*lines, *(_quality_lines(result) if with_quality else [])])
+
+
+_NOTATION = {"chordonomicon": "Chordonomicon", "leadsheet": "lead sheet", "harte": "Harte"}
+_FOREIGN = {
+    "german": "German names (H, Fis), which are not guessed: write B, Bb and F#",
+    "solfege": "solfege (Do, Re), which is not read: write C, D",
+    "degrees": "degrees (IV, 6m), which say no chord without a key: write the chords",
+}
+
+
+def _notation_lines(use: NotationUse, *, several: bool) -> list[str]:
+    """Say what was read in a notation, and what to do about the rest."""
+    where = f" ({len(use.sources):,} of the inputs)" if several else ""
+    read = f"{_floored(use.share)} of {use.spellings:,} spellings"
+    lines = [f"notation: {_NOTATION[use.notation]}{where}; read {read}"]
+    if use.unknown:
+        lines[0] += f", not {', '.join(use.unknown)}"
+    lines += [f"{number:,} of these look like {_FOREIGN[look]}" for look, number in use.foreign.items()]
+    if use.better is not None and not use.foreign:
+        lines.append(f"some of these are {_NOTATION[use.better]} spellings: try --notation {use.better}")
+    return lines
+
+
+def _floored(share: float) -> str:
+    """Per cent with one decimal, 100 only where it is all."""
+    return f"{int(1000 * share) / 10:g} %"
 
 
 def _quality_lines(result: BuildResult) -> list[str]:

@@ -27,6 +27,14 @@ class Methods(StrEnum):
     BOTH = "both"
 
 
+class Output(StrEnum):
+    """How the figures are written."""
+
+    TEXT = "text"
+    CSV = "csv"
+    JSON = "json"
+
+
 @app.callback()
 def _group() -> None:
     """Keep the group a group whatever the number of its commands."""
@@ -34,7 +42,7 @@ def _group() -> None:
 
 @app.command(
     epilog="Examples: etl evaluate keys songs.csv | "
-    "etl evaluate keys songs.csv --truth annotations.csv --key-column global_key --bands 2"
+    "etl evaluate keys songs.csv --truth annotations.csv --key-column global_key --bands 2 --format csv"
 )
 def keys(
     songs: Annotated[Path, typer.Argument(help="Chord songs: a CSV with `id`, `chords` and the key.")],
@@ -44,6 +52,9 @@ def keys(
     key_column: Annotated[str, typer.Option(help="The column with the annotated key.")] = "key",
     key_method: Annotated[Methods, typer.Option(help="Which key finder to measure.")] = Methods.BOTH,
     bands: Annotated[int, typer.Option(min=1, max=100, help="Equal bands of confidence.")] = 4,
+    output: Annotated[
+        Output, typer.Option("--format", help="csv has the scores of each band, by method.")
+    ] = Output.TEXT,
     as_json: AsJson = False,
 ) -> None:
     """Compare found keys with annotated ones: exact, tonic, error classes and MIREX score by confidence."""
@@ -52,7 +63,20 @@ def keys(
 
     methods = tuple(KeyMethod) if key_method is Methods.BOTH else (KeyMethod(key_method),)
     result = evaluate_keys(songs, truth=truth, key_column=key_column, methods=methods, bands=bands)
-    show(result, _describe, as_json=as_json)
+    if output is Output.CSV and not as_json:
+        typer.echo(_scores(result).write_csv(), nl=False)
+        return
+    show(result, _describe, as_json=as_json or output is Output.JSON)
+
+
+def _scores(result: KeyEvaluation) -> pl.DataFrame:
+    """All scores by band, with the method in front."""
+    import polars as pl
+
+    return pl.concat(
+        scores.select(pl.lit(str(method)).alias("method"), pl.all())
+        for method, scores in result.scores.items()
+    )
 
 
 def _describe(result: KeyEvaluation) -> str:

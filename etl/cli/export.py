@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
     from etl.pipelines.data3.export import StoredExport
 
 app = typer.Typer(help="Write what the store holds as files for other programs.", no_args_is_help=True)
+
+
+class ChordSpelling(StrEnum):
+    """How chord symbols are spelled."""
+
+    CHORDONOMICON = "chordonomicon"
+    LEADSHEET = "leadsheet"
+    HARTE = "harte"
+
 
 _SHARE_TOLERANCE = 0.02
 Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write; `-` is standard output.")]
@@ -62,20 +72,29 @@ def npz(
     show(done, _describe_file, as_json=as_json, aside=is_standard_output(output))
 
 
-@app.command(epilog="Example: etl export parquet -o songs.parquet")
+@app.command(epilog="Example: etl export parquet -o songs.parquet --spell harte")
 def parquet(
     output: Output = Path("songs.parquet"),
     db: Database = None,
     source: Sources = None,
+    spell: Annotated[
+        ChordSpelling | None,
+        typer.Option(
+            help="Spell all chords in this notation; default: as in their source.", show_default=False
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write one typed row per song: source columns, key, statistics, chords and numerals as lists."""
+    from etl.chords.notations import Notation
     from etl.pipelines.data3.export import SongExport, export_parquet
     from etl.runtime.watch.renderers import renderers
 
     check_name(output, ".parquet")
     request = SongExport(path=output, database=database_path(db), sources=tuple(source or ()))
-    done = export_parquet(request, renderers(request.database))
+    done = export_parquet(
+        request, renderers(request.database), spell=None if spell is None else Notation(spell)
+    )
     show(done, _describe_file, as_json=as_json, aside=is_standard_output(output))
 
 

@@ -1,9 +1,11 @@
-"""Chord qualities: what each is made of, and how it is spelled.
+"""Chord qualities: what each is made of, and what Chordonomicon calls it.
 
 Conventions
 -----------
+A quality is a set of degrees over the root, spelled as in Harte's notation: accidentals over the major scale.
 Suffixes are Chordonomicon's: ``dim7`` is the half-diminished, ``dimb7`` the fully diminished seventh,
 ``add13`` the added sixth, ``no3d`` the power chord; in every sus chord the suspended note replaces the third.
+A quality for which Chordonomicon has no suffix goes by its degrees: ``(3,5,b7,#9)``.
 
 References
 ----------
@@ -17,6 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -92,16 +95,39 @@ _OTHER_SUFFIXES: Final = {
 }
 
 
+# What other notations spell beside these: fifths, sevenths and tensions over each kind of third.
+_ELSEWHERE: Final = (
+    (
+        ("3",),
+        ("5", "b5", "#5"),
+        ("b7",),
+        ("", "9", "b9", "#9", "b9 #9"),
+        ("", "11", "#11"),
+        ("", "13", "b13"),
+    ),
+    (("3",), ("5", "b5", "#5"), ("7",), ("", "9", "#9"), ("", "11", "#11"), ("", "13")),
+    (("3",), ("5",), ("6",), ("", "9"), ("", "#11"), ("",)),
+    (("3",), ("5", "b5", "#5"), ("",), ("", "9", "b9", "#9"), ("", "11", "#11"), ("", "b13")),
+    (("b3",), ("5", "b5", "#5"), ("b7",), ("", "9", "b9"), ("", "11"), ("", "13", "b13")),
+    (("b3",), ("5", "b5"), ("7",), ("", "9"), ("", "11"), ("", "13")),
+    (("b3",), ("5",), ("6",), ("", "9"), ("", "11"), ("",)),
+    (("b3",), ("5", "b5", "#5"), ("",), ("", "9", "b9"), ("", "11"), ("", "b13")),
+    (("b3",), ("b5",), ("bb7",), ("", "9"), ("", "11"), ("", "b13")),
+    (("2", "4"), ("5",), ("", "6", "b7", "7"), ("", "9", "b9"), ("",), ("", "13", "b13")),
+    (("",), ("5",), ("b7", "7"), ("",), ("",), ("",)),
+)
+
+
 @dataclass(frozen=True)
 class Quality:
-    """What a suffix stands for.
+    """What a chord is made of, whatever its root.
 
     Attributes
     ----------
     index
         Position in :data:`QUALITIES`.
     suffix
-        Chordonomicon spelling.
+        Chordonomicon spelling; where it has none, the degrees in parentheses.
     degrees
         Harte degrees over the root without the root itself, e.g. ``("3", "5", "b7")``.
     """
@@ -112,12 +138,14 @@ class Quality:
 
     @cached_property
     def semitones(self) -> Mapping[str, int]:
-        """Semitones above the root, 0-11, by degree number (``"3"``, ``"9"``), without accidentals."""
+        """Semitones above the root, 0-11, by degree number (``"3"``, ``"9"``), without accidentals.
+
+        The second of two ninths goes by its full name, ``"#9"``.
+        """
         result = {"1": 0}
         for degree in self.degrees:
             number = degree.lstrip("b#")
-            shift = degree.count("#") - degree.count("b")
-            result[number] = (_DEGREE_SEMITONES[number] + shift) % 12
+            result[degree if number in result else number] = degree_semitones(degree)
         return MappingProxyType(result)
 
     @cached_property
@@ -130,12 +158,24 @@ class Quality:
         """Fingerprint over root 0: twelve role weights divided by their sum."""
         raw = [0.0] * 12
         for number, semitone in self.semitones.items():
-            raw[semitone] = max(raw[semitone], _ROLE_WEIGHTS[number])
+            raw[semitone] = max(raw[semitone], _ROLE_WEIGHTS[number.lstrip("b#")])
         total = sum(raw)
         return tuple(weight / total for weight in raw)
 
 
-def _all_qualities() -> tuple[Quality, ...]:
+def degree_semitones(degree: str) -> int:
+    """Semitones of a degree above the root, 0-11.
+
+    Examples
+    --------
+    >>> degree_semitones("b7"), degree_semitones("#9")
+    (10, 3)
+    """
+    shift = degree.count("#") - degree.count("b")
+    return (_DEGREE_SEMITONES[degree.lstrip("b#")] + shift) % 12
+
+
+def _chordonomicon_qualities() -> tuple[Quality, ...]:
     degrees_by_suffix: dict[str, str] = {}
     for triad, base in _TRIADS.items():
         for extension, degrees in _EXTENSIONS.items():
@@ -149,7 +189,34 @@ def _all_qualities() -> tuple[Quality, ...]:
     )
 
 
-QUALITIES: Final = _all_qualities()
-"""All 157 qualities that Chordonomicon spells."""
+def _all_qualities() -> tuple[Quality, ...]:
+    qualities = list(_chordonomicon_qualities())
+    known = {frozenset(quality.degrees) for quality in qualities}
+    for choices in _ELSEWHERE:
+        for parts in product(*choices):
+            degrees = tuple(" ".join(parts).split())
+            if frozenset(degrees) not in known:
+                known.add(frozenset(degrees))
+                qualities.append(Quality(len(qualities), f"({','.join(degrees)})", degrees))
+    return tuple(qualities)
 
-QUALITY_BY_SUFFIX: Final[Mapping[str, Quality]] = MappingProxyType({q.suffix: q for q in QUALITIES})
+
+QUALITIES: Final = _all_qualities()
+"""All qualities: the 157 that Chordonomicon spells, then those that only other notations do."""
+
+QUALITY_BY_SUFFIX: Final[Mapping[str, Quality]] = MappingProxyType(
+    {q.suffix: q for q in QUALITIES if not q.suffix.startswith("(")}
+)
+"""What each of Chordonomicon's suffixes stands for."""
+
+
+def _quality_by_degrees() -> dict[frozenset[str], Quality]:
+    found: dict[frozenset[str], Quality] = {}
+    # Of two suffixes for one chord the first, save that ``b9`` after a root reads as a flat root and a 9.
+    for quality in sorted(QUALITIES, key=lambda quality: quality.suffix.startswith("b")):
+        found.setdefault(frozenset(quality.degrees), quality)
+    return found
+
+
+QUALITY_BY_DEGREES: Final[Mapping[frozenset[str], Quality]] = MappingProxyType(_quality_by_degrees())
+"""The quality that is made of degrees over the root, the root itself left out."""

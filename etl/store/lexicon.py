@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from etl.chords.lexicon import Lexicon
+from etl.chords.notations import Notation
 
 if TYPE_CHECKING:
     import duckdb
@@ -15,7 +16,12 @@ def load_lexicon(connection: duckdb.DuckDBPyConnection) -> Lexicon:
     """Read them all, to go on numbering."""
     numerals = stored_numerals(connection).rows()
     return Lexicon(
-        chords={symbol: number for number, symbol in enumerate(stored_chords(connection)["symbol"])},
+        chords={
+            (symbol, Notation(notation)): number
+            for number, (symbol, notation) in enumerate(
+                stored_chords(connection).select("symbol", "notation").rows()
+            )
+        },
         numerals={(numeral, category): number for number, (numeral, category) in enumerate(numerals)},
         sections={tag: number for number, tag in enumerate(stored_sections(connection)["tag"])},
     )
@@ -27,10 +33,12 @@ def stored_chords(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     Returns
     -------
     DataFrame
-        ``symbol``, ``is_known``; ``root_pc``, ``quality``, ``bass_pc``, null where it is unknown.
+        ``symbol``, ``notation``, ``is_known``; ``root_pc``, ``quality``, ``bass_pc``, null where it is
+        unknown.
     """
     return _frame(
-        connection, "SELECT symbol, is_known, root_pc, quality, bass_pc FROM chord_symbols ORDER BY chord_id"
+        connection,
+        "SELECT symbol, notation, is_known, root_pc, quality, bass_pc FROM chord_symbols ORDER BY chord_id",
     )
 
 

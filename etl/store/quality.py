@@ -21,6 +21,8 @@ UNKNOWN_CHORD_LIMIT: Final = 0.08
 LOW_CONFIDENCE: Final = 0.25
 """Confidence below which a key counts as doubtful."""
 
+_IS_DOUBTFUL: Final = f"key >= 0 AND (key_confidence < {LOW_CONFIDENCE} OR key_basis = 'many_unknown')"
+
 _EXAMPLES: Final = 3
 _SPOTIFY_ID: Final = f"'^{SPOTIFY_ID}$'"
 
@@ -209,9 +211,7 @@ def _measures(connection: duckdb.DuckDBPyConnection) -> tuple[Measure, ...]:
         "SELECT count(*), count(*) FILTER (key >= 0), "
         "coalesce(sum(n_chords + n_unknown), 0)::BIGINT, coalesce(sum(n_unknown), 0)::BIGINT, "
         "count(*) FILTER (list_sum(fingerprint_mean::FLOAT[]) > 0), "
-        "count(*) FILTER (key >= 0 AND key_confidence < $low) "
-        "FROM songs_current JOIN song_harmony USING (song_id)",
-        {"low": LOW_CONFIDENCE},
+        f"count(*) FILTER ({_IS_DOUBTFUL}) FROM songs_current JOIN song_harmony USING (song_id)",
     )
     numerals, unread = _row(
         connection,
@@ -251,7 +251,7 @@ def _measures(connection: duckdb.DuckDBPyConnection) -> tuple[Measure, ...]:
             doubtful,
             keyed,
             None,
-            _songs(connection, f"key >= 0 AND key_confidence < {LOW_CONFIDENCE}", "key_confidence"),
+            _songs(connection, _IS_DOUBTFUL, "key_confidence"),
         ),
     )
 

@@ -215,6 +215,34 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: pl.DataFram
     connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM arrow")
 
 
+def stored_notations(
+    connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int]
+) -> dict[int, tuple[str, str]]:
+    """Path and notation of sources, by number, in the order of ``source_ids``."""
+    rows = connection.execute(
+        "SELECT source_id, path, coalesce(notation, 'chordonomicon') FROM sources "
+        "WHERE source_id IN (SELECT unnest(?))",
+        [list(source_ids)],
+    ).fetchall()
+    found = {source_id: (path, notation) for source_id, path, notation in rows}
+    return {source_id: found[source_id] for source_id in source_ids}
+
+
+def stored_spellings(
+    connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int]
+) -> dict[str, list[tuple[str, bool]]]:
+    """Distinct spellings of sources by notation, in order of their numbers, and whether each is known."""
+    rows = connection.execute(
+        "SELECT DISTINCT chord_id, notation, symbol, is_known FROM source_symbols "
+        "JOIN chord_symbols USING (chord_id) WHERE source_id IN (SELECT unnest(?)) ORDER BY chord_id",
+        [list(source_ids)],
+    ).fetchall()
+    found: dict[str, list[tuple[str, bool]]] = {}
+    for _, notation, symbol, is_known in rows:
+        found.setdefault(notation, []).append((symbol, is_known))
+    return found
+
+
 def stored_counts(connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int]) -> tuple[int, int]:
     """Rows that the given sources had when they were read, and songs that came of them."""
     rows_in, songs = connection.execute(

@@ -69,7 +69,7 @@ def test_bands_cut_the_songs_from_the_surest_down():
     assert table["band"].to_list() == ["all", "0-50 %", "50-100 %"]
     assert table["songs"].to_list() == [4, 2, 2]
     assert table["exact"].to_list() == [0.75, 1.0, 0.5]
-    assert table["confidence"].to_list() == [0.1, 0.7, 0.1]
+    assert table["lowest_confidence"].to_list() == [0.1, 0.7, 0.1]
 
 
 @pytest.mark.parametrize(

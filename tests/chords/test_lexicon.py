@@ -77,7 +77,11 @@ def test_the_chord_table_says_what_symbols_mean() -> None:
     assert first["pitch_classes"] == sorted(chord.pitch_classes)
     unknown = table.row(1, named=True)
     assert not unknown.pop("is_known")
-    assert {name for name, value in unknown.items() if value is None} == {*unknown} - {"chord_id", "symbol"}
+    assert {name for name, value in unknown.items() if value is None} == {*unknown} - {
+        "chord_id",
+        "symbol",
+        "notation",
+    }
 
 
 def test_the_other_tables() -> None:

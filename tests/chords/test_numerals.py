@@ -46,11 +46,13 @@ def test_all_qualities_are_listed() -> None:
 
 @pytest.mark.parametrize("key", range(24))
 def test_every_symbol_reads_back_in_every_key(key: int) -> None:
-    """Root, bass and pitch classes over the tonic, for 21 roots, 157 suffixes and 13 basses."""
+    """Root, bass and pitch classes over the tonic: all qualities, 157 of them on 21 roots and 13 basses."""
     tonic = key % 12
     basses = ("", "C", "Cs", "D", "Eb", "E", "F", "Fs", "G", "Ab", "A", "Bb", "B")
     read = cache(parse_numeral)
     for root, quality in product(NOTES, QUALITIES):
+        if root != "C" and quality.suffix not in QUALITY_BY_SUFFIX:
+            continue
         for bass in basses if root in {"C", "Fs", "Eb"} else ("", "G"):
             chord = ChordSymbol(root, quality, bass)
             found = read(numeral(chord, key))
@@ -67,6 +69,11 @@ def test_applied_dominants_read_back() -> None:
             moved = ChordSymbol("C", QUALITY_BY_SUFFIX[quality]).transposed(tonic + target + 7)
             found = parse_numeral(numeral(moved, key, applied=True))
             assert found.root == found.bass == (target + 7) % 12
+            assert found.pitch_classes == {(pc - tonic) % 12 for pc in moved.pitch_classes}
+        for target, quality in product(APPLIED_TARGETS[minor], ("dim", "dimb7", "dim7")):
+            moved = ChordSymbol("C", QUALITY_BY_SUFFIX[quality]).transposed(tonic + target + 11)
+            found = parse_numeral(numeral(moved, key, applied=True))
+            assert found.root == found.bass == (target + 11) % 12
             assert found.pitch_classes == {(pc - tonic) % 12 for pc in moved.pitch_classes}
 
 
@@ -172,6 +179,25 @@ C_MAJOR, C_MINOR = "C F G7 C F C F G7 C F C ", "Cmin Fmin Gmin Cmin Fmin Gmin Cm
         (C_MAJOR, "Dsus4 G", "IIsus4 V"),
         (C_MAJOR, "D7sus4 G", "II7sus4 V"),
         (C_MAJOR, "Daug7 G", "II+7 V"),
+        (C_MAJOR, "D D7 G", "V/V V7/V V"),
+        (C_MAJOR, "D/Fs D <verse_1> G", "V/V V/V <verse_1> V"),
+        (C_MAJOR, "D Fsdimb7 G", "V/V vii°7/V V"),
+        (C_MAJOR, "D C/G G", "V/V I/64 V"),
+        (C_MAJOR, "D C/E G", "II I/6 V"),
+        (C_MAJOR, "D Dmin G", "II ii V"),
+        (C_MAJOR, "D D7 D9 G", "II V7/V V9/V V"),
+        (C_MAJOR, "D D7 H G", "II V7/V ? V"),
+        (C_MAJOR, "Fsdim G", "vii°/V V"),
+        (C_MAJOR, "Fsdimb7/A G/B", "vii°7/V V/6"),
+        (C_MAJOR, "Fsdim7 <verse_1> G7", "viiø7/V <verse_1> V7"),
+        (C_MAJOR, "Fsdimb7 C/G", "vii°7/V I/64"),
+        (C_MAJOR, "Fsdimb7 C", "#iv°7 I"),
+        (C_MAJOR, "Fsdimb7 H G", "#iv°7 ? V"),
+        (C_MAJOR, "Fsdimb7", "#iv°7"),
+        (C_MAJOR, "Csdimb7 Dmin Dsdimb7 Emin", "vii°7/ii ii vii°7/iii iii"),
+        (C_MAJOR, "Edim F Gsdimb7 Amin", "vii°/IV IV vii°7/vi vi"),
+        (C_MAJOR, "Bdimb7 C Bdim7 C", "vii°7 I viiø7 I"),
+        (C_MAJOR, "Adimb7 Bb", "vi°7 bVII"),
         (C_MAJOR, "C F", "I IV"),
         (C_MAJOR, "G7 C", "V7 I"),
         (C_MAJOR, "F7 Bb", "IV7 bVII"),
@@ -183,6 +209,9 @@ C_MAJOR, C_MINOR = "C F G7 C F C F G7 C F C ", "Cmin Fmin Gmin Cmin Fmin Gmin Cm
         (C_MINOR, "D G", "V/V V"),
         (C_MINOR, "Eb7 Ab", "V7/bVI bVI"),
         (C_MINOR, "G7 Cmin", "V7 i"),
+        (C_MINOR, "Ddim7 Eb Ddim Eb", "iiø7 bIII ii° bIII"),
+        (C_MINOR, "Ddimb7 Eb Edimb7 Fmin", "vii°7/bIII bIII vii°7/iv iv"),
+        (C_MINOR, "Fsdimb7 Cmin/G G7 Gdim7 Ab", "vii°7/V i/64 V7 viiø7/bVI bVI"),
     ],
 )
 def test_applied_dominants(before: str, chords: str, numerals: str) -> None:

@@ -12,7 +12,7 @@ from tests.support.reference import needs_reference
 
 @needs_reference("rs200")
 def test_numerals_agree_with_the_analysts():
-    """At least 98 % of the numerals are theirs, and 82 % of the choices between applied and chromatic."""
+    """98 % of the numerals are theirs, 82 % of the choices between applied and chromatic, 58 % of vii/x."""
     command = [sys.executable, "-m", "benchmarks.numeral_accuracy"]
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     figures = dict(read_figures(printed))
@@ -20,3 +20,4 @@ def test_numerals_agree_with_the_analysts():
     assert share["the same character for character after respelling the human one"] >= 98
     assert share["the same after the notation mapping"] >= 98
     assert share["the same choice"] >= 82
+    assert share["read as such"] >= 58

@@ -19,7 +19,7 @@ from etl.chords.romantext import RomanStyle, romantext, styled
 from etl.chords.symbols import ChordSymbol, parse_chord
 from etl.chords.tokens import tokenize
 from etl.music.keys import MAJOR_TONICS, MINOR_TONICS
-from etl.music.qualities import QUALITIES
+from etl.music.qualities import QUALITY_BY_SUFFIX
 from tests.support.chord_songs import written
 from tests.support.reference import needs_reference, reference
 
@@ -79,7 +79,7 @@ def test_every_quality_on_every_degree_is_read_back(key):
     check(
         {
             (str(ChordSymbol("C", quality).transposed(root)), key, False)
-            for quality in QUALITIES
+            for quality in QUALITY_BY_SUFFIX.values()
             for root in range(12)
         }
     )
@@ -97,6 +97,8 @@ def test_every_quality_on_every_degree_is_read_back(key):
         ("iv/^2", False, "iv"),
         ("V7/vi", False, "V7/vi"),
         ("V/bVI", True, "V/VI"),
+        ("vii°7/V", False, "viio7/V"),
+        ("viiø7/iv", True, "viiø7/iv"),
         ("Vsus4", False, "V[no3][add11]"),
         ("?", False, "?"),
     ],

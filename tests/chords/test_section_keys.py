@@ -1,4 +1,4 @@
-"""Keys of sections: where they begin, what they are, and how they are smoothed."""
+"""Keys of sections: where they begin, what they are, and how they agree with the song's."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from etl.chords.keys import with_key
-from etl.chords.section_keys import CHANGE, smoothed, with_section_keys
+from etl.chords.section_keys import agreeing, weighed, with_section_keys
 from etl.chords.tokens import tokenize
 from etl.music.keys import KEY_INDEX
 
@@ -32,10 +32,12 @@ def test_a_song_that_steps_up_changes_key_where_it_does():
     assert found["section_key_starts"].to_list() == [[0, 8, 16, 24]]
 
 
-def test_a_foreign_chord_or_two_do_not_change_the_key():
-    """A short section that would point elsewhere on its own stays in the key around it."""
-    found = section_keys_of(f"<verse_1> {IN_C} <bridge_1> F Bb <verse_2> {IN_C}")
+def test_a_chord_or_two_do_not_change_the_key():
+    """A short section that leaves the key open stays in the song's; a foreign one is far from sure."""
+    found = section_keys_of(f"<verse_1> {IN_C} <bridge_1> F G <verse_2> {IN_C}")
     assert found["section_keys"].to_list() == [[0, 0, 0]]
+    foreign = section_keys_of(f"<verse_1> {IN_C} <bridge_1> F Bb <verse_2> {IN_C}")
+    assert foreign["section_key_confidences"].item()[1] < 0.5
 
 
 def test_sections_are_cut_at_tags_and_need_a_known_chord():
@@ -50,17 +52,35 @@ def test_a_song_without_tags_is_one_section():
     assert found["section_keys"].to_list() == [found["key"].to_list()]
 
 
-def test_smoothing_is_the_forward_backward_procedure():
-    """Sums over all paths give the same posterior."""
+def test_a_section_is_weighed_with_its_song():
+    """The geometric mean of the two posteriors, normalised; a song of one section keeps its own."""
     random = np.random.default_rng(0)
-    evidence, prior = random.dirichlet(np.ones(24), 4), random.dirichlet(np.ones(24), 3)
-    of_song = np.array([0, 3, 3, 4])
-    stay = np.full((24, 24), CHANGE / 23)
-    np.fill_diagonal(stay, 1 - CHANGE)
-    paths = np.einsum("a,ab,bc->abc", prior[0] * evidence[0], stay * evidence[1], stay * evidence[2])
-    expected = [paths.sum((1, 2)), paths.sum((0, 2)), paths.sum((0, 1)), prior[2] * evidence[3]]
-    result = smoothed(evidence, of_song, prior)
-    np.testing.assert_allclose(result, [row / row.sum() for row in expected], atol=1e-12)
+    evidence, whole = random.dirichlet(np.ones(24), 4), random.dirichlet(np.ones(24), 3)
+    found = weighed(evidence, np.array([0, 3, 3, 4]), whole)
+    for section, song in enumerate([0, 0, 0, 2]):
+        expected = np.sqrt(evidence[section] * whole[song])
+        np.testing.assert_allclose(found[section], expected / expected.sum())
+    np.testing.assert_allclose(weighed(whole, np.arange(4), whole), whole)
+
+
+def test_a_songs_key_is_the_key_of_a_section():
+    """Where no section would have it, it replaces the key of most chords; other songs are left alone."""
+    posterior = np.full((6, 24), 0.01)
+    posterior[range(6), [5, 7, 5, 9, 3, 9]] = 0.5
+    of_song, chords = np.array([0, 3, 3, 4, 6]), np.array([4, 7, 4, 2, 8, 1])
+    keys = agreeing(posterior, of_song, np.array([0, -1, 9, 9], np.int8), chords)
+    assert keys.tolist() == [0, 7, 0, 9, 3, 9]
+
+
+def test_repeats_do_not_make_a_modulation_impossible():
+    """Eight verses a fourth up are in their own key, and the song's key is the key of its sections."""
+    verse = "G C F G"
+    found = section_keys_of(" ".join(f"<verse_{n}> {verse}" for n in range(1, 9)))
+    assert set(found["section_keys"].item().to_list()) == {found["key"].item()}
+    minor, major = "Dmin A7 Dmin D7 Gmin A7 Dmin", "A7 D A7 D B7 Emin A7 D"
+    song = f"<a_1> {minor} <b_1> C7 F C7 F D7 Gmin C7 F <a_2> {minor} <c_1> {major} <a_3> {minor}"
+    tonics = [key % 12 for key in section_keys_of(song)["section_keys"].item().to_list()]
+    assert tonics == [2, 5, 2, 2, 2]
 
 
 def test_a_song_alone_gets_the_same_bits_as_in_a_batch():

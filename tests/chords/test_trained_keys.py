@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from etl.chords.key_counts import key_features
-from etl.chords.key_features import GROUP_SIZES, STATE_CLASSES
+from etl.chords.key_features import FULL_SECTION, GROUP_SIZES, STATE_CLASSES
 from etl.chords.key_model import trained_model, training_data
 from etl.chords.key_scores import key_scores
 from etl.chords.keys import KeyMethod, with_key
@@ -141,6 +141,41 @@ def test_songs_with_fewer_than_three_chords_say_so():
     assert found["key_runner_up"].to_list()[3:] == [NO_KEY] * 4
 
 
+def test_confidence_reflects_how_little_there_is():
+    """One chord is far from sure, and the same turns repeated make it surer."""
+    turns = ["C", "C F", "C F G C", "C F G C Amin F G C", " ".join(["C F G C Amin F G C"] * 8)]
+    confidence = keys_of(turns)["key_confidence"].to_list()
+    assert confidence[0] < 0.6
+    assert confidence == sorted(confidence)
+    assert confidence[-1] > 0.9
+
+
+@pytest.mark.parametrize("tonic", ["Cminadd13", "Cminmaj7", "Cmin", "Cmin7"])
+def test_what_colours_a_minor_tonic_does_not_turn_the_key(tonic):
+    """A sixth or a major seventh on the tonic of a minor song leaves it minor, as sure as the triad does."""
+    song = f"{tonic} Ddim7 G7b9 {tonic} Fmin7 {tonic} Ddim7 G7b9 {tonic}"
+    found, plain = keys_of([song, song.replace(tonic, "Cmin")]).rows(named=True)
+    assert found["key"] == KEY_INDEX["C Minor"]
+    assert found["key_confidence"] > 0.9 * plain["key_confidence"]
+
+
+@pytest.mark.parametrize(
+    ("song", "basis"),
+    [
+        ("C F G C F G C F G C F G C F G C F G C H", "chords"),
+        ("C F G Am C F G Am C F G Am", "many_unknown"),
+        (" ".join(["C F G C F G C F G C F G Am"] * 4), "many_unknown"),
+        (" ".join(["C F G C F G C F G C F G"] * 4) + " Am H x", "chords"),
+        (" ".join(["C F G C F G C F G C F G"] * 8) + " Am" * 3, "chords"),
+        ("C Am", "few_chords"),
+        ("Am", "none"),
+    ],
+)
+def test_many_unknown_chords_are_told(song, basis):
+    """Over a tenth, or over a twentieth and one of them three times: the key may be hidden."""
+    assert keys_of([song])["key_basis"].item() == basis
+
+
 def test_the_runner_up_is_the_second_most_likely_key(billboard):
     """Key, runner-up and confidence are read off the posterior."""
     tokens, vocabulary = tokenize(billboard)
@@ -177,25 +212,30 @@ def test_features_are_those_of_a_plain_count(songs):
             elif chord:
                 sections[-1].append(chord)
         sections = [section for section in sections if section]
+        counted_in_full = [min(len(section), FULL_SECTION) for section in sections]
         chords = [chord for section in sections for chord in section]
         expected = {
             "moves": len(chords) - 1 if chords else 0,
             "first": min(len(chords), 1),
             "last": min(len(chords), 1),
-            "section_first": len(sections),
-            "section_last": len(sections),
-            "section_final_move": len(sections) - (1 if sections and len(sections[0]) == 1 else 0),
+            "section_first": sum(counted_in_full),
+            "section_last": sum(counted_in_full),
+            "section_final_move": sum(counted_in_full) - (1 if sections and len(sections[0]) == 1 else 0),
         }
         counted = {name: int(groups[name].counts[[row]].sum()) for name in expected}
         assert counted == expected
-        assert groups["section_first"].divisors[row] == max(len(sections), 1)
+        assert groups["section_first"].divisors[row] == FULL_SECTION * max(len(sections), 1)
         opened = groups["section_first"].counts[[row]].toarray()[0]
         roots = opened.reshape(12, len(STATE_CLASSES)).sum(axis=1)
-        wanted = np.bincount([section[0].root_pc for section in sections], minlength=12)
+        wanted = np.bincount(
+            [section[0].root_pc for section in sections], weights=counted_in_full, minlength=12
+        )
         np.testing.assert_array_equal(roots, wanted)
         closed = groups["section_last"].counts[[row]].toarray()[0]
         roots = closed.reshape(12, len(STATE_CLASSES)).sum(axis=1)
-        wanted = np.bincount([section[-1].root_pc for section in sections], minlength=12)
+        wanted = np.bincount(
+            [section[-1].root_pc for section in sections], weights=counted_in_full, minlength=12
+        )
         np.testing.assert_array_equal(roots, wanted)
         shares = groups["chords"].counts[[row]].toarray()[0] ** 2
         share_of_root = np.bincount([chord.root_pc for chord in chords], minlength=12) / max(len(chords), 1)

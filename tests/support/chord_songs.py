@@ -12,7 +12,7 @@ from etl.chords.analysis import Harmony, analyze
 from etl.chords.keys import KeyMethod
 from etl.chords.romantext import RomanStyle
 from etl.exports.data3 import HEADER, SOURCE_COLUMNS, LineBuffer, write_data3
-from etl.music.qualities import QUALITIES
+from etl.music.qualities import QUALITY_BY_SUFFIX
 from etl.runtime.resources import resource
 
 DATA = Path(__file__).parents[1] / "data"
@@ -24,7 +24,7 @@ ODD_TOKENS = ("Cs/", "sC", '"G/', "H", "?", "<verse", "N.C.", "c", "Cmaj7b5")
 chord_tokens = st.builds(
     lambda root, quality, bass: root + quality.suffix + (f"/{bass}" if bass else ""),
     st.sampled_from(NOTES),
-    st.sampled_from(QUALITIES),
+    st.sampled_from(list(QUALITY_BY_SUFFIX.values())),
     st.sampled_from(("", "", *NOTES)),
 )
 """Any root with any suffix, over any bass or none."""

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from etl.chords.analysis import Harmony, analyze
-from etl.chords.glossary import Glossary
 from etl.exports.data3 import LineBuffer, LineBuffers, write_data3
 from etl.exports.song_names import NO_NAMES, Names, with_names
+from etl.pipelines.data3.notations import SourceNotations
 from etl.sources.chords.rows import parse_block, song_rejects
 
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ class BlockWork:
         Whether to compute what only the store and the matrices need.
     names
         Artist and song names that are known.
-    glossary, buffers
-        What the build has learnt about tokens, and memory to write lines to. Both serve one process: in
-        another they begin empty.
+    notations, buffers
+        What the inputs are spelled in and what the build has learnt about their tokens, and memory to write
+        lines to. What was learnt and the memory serve one process: in another they begin empty.
     """
 
     method: KeyMethod
@@ -51,7 +51,7 @@ class BlockWork:
     statistics: bool
     section_keys: bool = False
     names: Names = NO_NAMES
-    glossary: Glossary = field(default_factory=Glossary)
+    notations: SourceNotations = field(default_factory=SourceNotations)
     buffers: LineBuffers = field(default_factory=LineBuffers)
 
 
@@ -90,7 +90,7 @@ def analyze_block(block: Block, work: BlockWork) -> AnalyzedBlock:
     harmony = analyze(
         with_names(rows.songs, work.names),
         method=work.method,
-        glossary=work.glossary,
+        glossary=work.notations.glossary(block),
         statistics=work.statistics,
         section_keys=work.section_keys,
     )

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from etl.chords.notations import Notation
 from etl.exports.data3 import HEADER
 from etl.exports.song_names import NO_NAMES
 from etl.pipelines.data3.block import JOB, BlockWork, without_repeats
 from etl.pipelines.data3.export import stored_names, write_stored_csv, write_stored_npz
 from etl.pipelines.data3.identity import Inputs, recognize
+from etl.pipelines.data3.notations import SourceNotations, stored_uses
 from etl.pipelines.data3.result import BuildResult, Tally
 from etl.pipelines.data3.store_songs import STAGE as STORE, SongStorage
 from etl.runtime.disk.files import atomic_file, atomic_path
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from etl.pipelines.data3.block import AnalyzedBlock
+    from etl.pipelines.data3.notations import NotationUse
     from etl.pipelines.data3.request import Data3Build
     from etl.runtime.watch.progress import Renderer
     from etl.sources.chords.files import Source
@@ -161,7 +164,15 @@ def _write_stored(
             watch.advance(ANALYZE, done=songs.height)
     counts = (stored_counts(connection, [number]) for number in stored)
     tally.by_source = {name: songs for name, (rows, songs) in zip(names, counts, strict=True) if rows}
-    return _result(request, inputs, tally, watch, is_stored=True, quality=quality(connection))
+    return _result(
+        request,
+        inputs,
+        tally,
+        watch,
+        notations=stored_uses(connection, stored),
+        is_stored=True,
+        quality=quality(connection),
+    )
 
 
 def _analyze_and_write(
@@ -186,15 +197,17 @@ def _analyze_and_write(
         )
         stack.enter_context(without_cycle_collection())
         members = stack.enter_context(crew(workers=request.workers, kind=CrewKind.THREADS))
+        notations = SourceNotations(request.notation)
         work = BlockWork(
             method=request.key_method,
             style=request.style,
             statistics=storage.wants_songs,
             section_keys=request.section_keys,
             names=stored_names(connection) if connection else NO_NAMES,
+            notations=notations,
         )
         size = BlockSize(request.limits, in_flight=in_flight, untimed=request.workers)
-        blocks = limited(read_blocks(sources, size, request.limits), request.limit)
+        blocks = notations.found(limited(read_blocks(sources, size, request.limits), request.limit))
         output.write(HEADER)
         analysis = StageTimes()
         for outcome in members.map(JOB, blocks, in_flight=in_flight, shared=work):
@@ -220,7 +233,7 @@ def _analyze_and_write(
         with watch.timed("finish"):
             if store:
                 storage.finish(
-                    _source_rows(sources, store[1]),
+                    _source_rows(sources, store[1], notations),
                     lambda: measured.append((quality(store[0]), overlaps(store[0]))),
                 )
             if npz:
@@ -237,6 +250,7 @@ def _analyze_and_write(
         inputs,
         tally,
         watch,
+        notations=notations.uses(),
         analysis_cpu_use=analysis_cpu_use,
         quality=measured[0][0] if measured else None,
         overlaps=measured[0][1] if measured else (),
@@ -253,7 +267,7 @@ def _write_rejects(request: Data3Build, rejects: pl.DataFrame, stack: ExitStack)
         stack.callback(remove_rejects_file, request.rejects_file)
 
 
-def _source_rows(sources: Sequence[Source], run: Run) -> pl.DataFrame:
+def _source_rows(sources: Sequence[Source], run: Run, notations: SourceNotations) -> pl.DataFrame:
     return pl.DataFrame(
         [
             (
@@ -263,6 +277,7 @@ def _source_rows(sources: Sequence[Source], run: Run) -> pl.DataFrame:
                 source.mtime_ns,
                 source.content_hash,
                 source.content_bytes,
+                str(notations.of_source.get(source.name, Notation.CHORDONOMICON)),
             )
             for source in sources
         ],
@@ -273,6 +288,7 @@ def _source_rows(sources: Sequence[Source], run: Run) -> pl.DataFrame:
             "mtime_ns": pl.Int64,
             "content_hash": pl.String,
             "content_bytes": pl.Int64,
+            "notation": pl.String,
         },
         orient="row",
     )
@@ -299,6 +315,7 @@ def _result(
     tally: Tally,
     watch: Watch,
     *,
+    notations: tuple[NotationUse, ...],
     is_stored: bool = False,
     analysis_cpu_use: float = 0.0,
     quality: Quality | None = None,
@@ -307,6 +324,7 @@ def _result(
     return BuildResult(
         **{name: value for name, value in vars(tally).items() if name not in {"examples", "by_source"}},
         examples=tuple(tally.examples),
+        notations=notations,
         is_stored=is_stored,
         kept=tuple(dict.fromkeys(name for source in inputs.sources for name in source.others)),
         unread=tuple(dict.fromkeys(name for source in inputs.sources for name in source.unread)),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from etl.pipelines.data3.block import BlockWork, analyze_block
 from etl.pipelines.data3.build import is_stored
 from etl.pipelines.data3.identity import recognize
+from etl.pipelines.data3.notations import SourceNotations
 from etl.runtime.errors import EtlError
 from etl.sources.chords.blocks import read_blocks
 from etl.sources.chords.rows import limited
@@ -162,6 +163,7 @@ def _forecast(request: Data3Build, sources: Sequence[Source]) -> Forecast | None
         style=request.style,
         statistics=bool(request.database or request.npz),
         section_keys=request.section_keys,
+        notations=SourceNotations(request.notation),
     )
     analyze_block(block, work)  # what is done once is not timed
     started = time.perf_counter()

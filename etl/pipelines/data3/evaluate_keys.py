@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
+from etl.chords.glossary import Glossary
 from etl.chords.key_model import training_data
 from etl.chords.key_scores import calibration_error, parse_key, reliability, scores_by_confidence
 from etl.chords.keys import KeyMethod, with_key
+from etl.chords.notations import detect
 from etl.chords.tokens import tokenize
 from etl.music.keys import NO_KEY
 from etl.runtime.errors import EtlError, ExitCode
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+_SONGS: Final = 1000  # that the notation is found from
 _SHOWN: Final = 5  # unreadable annotations that are named
 
 
@@ -108,7 +111,8 @@ def evaluate_keys(
         "without_an_annotated_key": int(keys.size - annotated_songs.sum() - len(unreadable)),
         "with_an_annotation_that_is_not_a_key": len(unreadable),
     }
-    tokens, vocabulary = tokenize(rows["chords"].filter(annotated_songs))
+    texts = rows["chords"].filter(annotated_songs)
+    tokens, vocabulary = tokenize(texts, Glossary(detect(texts.head(_SONGS)).notation))
     known = keys[keys != NO_KEY]
     scores, reliabilities, errors = {}, {}, {}
     for method in methods:

@@ -12,6 +12,7 @@ import polars as pl
 import pyarrow as pa
 
 from etl.chords.glossary import Glossary
+from etl.chords.notations import PARSERS, SPELLERS, Notation
 from etl.chords.ragged import Ragged
 from etl.chords.romantext import RomanStyle
 from etl.chords.symbols import Kind
@@ -36,7 +37,7 @@ from etl.store.kept_files import check_known, check_outputs, check_set_aside
 from etl.store.lexicon import stored_chords, stored_numerals, stored_sections
 from etl.store.names import known_names
 from etl.store.scope import count_songs, use_sources
-from etl.store.songs import build_versions, extra_names, source_names, stored_songs
+from etl.store.songs import build_versions, extra_names, source_names, stored_notations, stored_songs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -149,11 +150,16 @@ def export_npz(request: SongExport, renderers: Sequence[Renderer] = ()) -> Store
     return StoredExport(request.path, songs)
 
 
-def export_parquet(request: SongExport, renderers: Sequence[Renderer] = ()) -> StoredExport:
-    """Write one typed row per song; errors as of :func:`export_data3`."""
+def export_parquet(
+    request: SongExport, renderers: Sequence[Renderer] = (), *, spell: Notation | None = None
+) -> StoredExport:
+    """Write one typed row per song, chords as their sources spell them or all in one notation.
+
+    Errors as of :func:`export_data3`.
+    """
     check_writable(request.path)
     with songs_read("etl export parquet", request, request.path, renderers) as read:
-        songs = _write_stored_parquet(*read, request.path)
+        songs = _write_stored_parquet(*read, request.path, spell)
     return StoredExport(request.path, songs)
 
 
@@ -194,12 +200,14 @@ def write_stored_csv(
     """
     numerals = stored_numerals(connection)["numeral"].to_list()
     names = stored_names(connection)
-    buffer, glossary = LineBuffer(), Glossary()
+    buffer, glossaries = LineBuffer(), dict[str, Glossary]()
     with atomic_file(path) as output:
         output.write(HEADER)
-        for songs in stored_songs(connection, source_ids, _CSV_COLUMNS):
-            output.write(_data3_lines(with_names(songs, names), numerals, style, buffer, glossary))
-            yield songs
+        for source_id, (_, notation) in stored_notations(connection, source_ids).items():
+            glossary = glossaries.setdefault(notation, Glossary(Notation(notation)))
+            for songs in stored_songs(connection, [source_id], _CSV_COLUMNS):
+                output.write(_data3_lines(with_names(songs, names), numerals, style, buffer, glossary))
+                yield songs
 
 
 def stored_names(connection: duckdb.DuckDBPyConnection) -> Names:
@@ -208,7 +216,11 @@ def stored_names(connection: duckdb.DuckDBPyConnection) -> Names:
 
 
 def _data3_lines(
-    songs: pl.DataFrame, numerals: Sequence[str], style: RomanStyle, buffer: LineBuffer, glossary: Glossary
+    songs: pl.DataFrame,
+    numerals: Sequence[str],
+    style: RomanStyle,
+    buffer: LineBuffer,
+    glossary: Glossary,
 ) -> NDArray[np.uint8]:
     """Spell numerals and fingerprints from the stored ids; section tags come from the chord string."""
     tokens, vocabulary = tokenize(songs["chords"], glossary)
@@ -244,11 +256,15 @@ def write_stored_npz(
 
 
 def _write_stored_parquet(
-    connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int], watch: Watch, path: Path
+    connection: duckdb.DuckDBPyConnection,
+    source_ids: Sequence[int],
+    watch: Watch,
+    path: Path,
+    spell: Notation | None,
 ) -> int:
     """Write stored sources as Parquet; gives the number of songs."""
     texts = {
-        "chord_symbols": _texts(stored_chords(connection)["symbol"]),
+        "chord_symbols": _texts(_spelled(stored_chords(connection), spell)),
         "numerals": _texts(stored_numerals(connection)["numeral"]),
         "section_tags": _texts(stored_sections(connection)["tag"]),
     }
@@ -266,6 +282,20 @@ def _write_stored_parquet(
                 writer.write(table)
                 watch.advance(STAGE.name, done=songs.height)
     return writer.rows
+
+
+def _spelled(chords: pl.DataFrame, notation: Notation | None) -> pl.Series:
+    """Spell chord symbols in a notation; what is unknown, and all where there is none, stays as it is."""
+    if notation is None:
+        return chords["symbol"]
+    parsed = [PARSERS[Notation(own)](text) for text, own in chords.select("symbol", "notation").rows()]
+    return pl.Series(
+        [
+            text if chord is None else SPELLERS[notation](chord)
+            for text, chord in zip(chords["symbol"], parsed, strict=True)
+        ],
+        dtype=pl.String,
+    )
 
 
 def _texts(texts: pl.Series) -> pa.Array:

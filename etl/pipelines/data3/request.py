@@ -24,6 +24,8 @@ from etl.store.kept_files import check_outputs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from etl.chords.notations import Notation
+
 
 @dataclass(frozen=True)
 class Data3Build:
@@ -43,6 +45,8 @@ class Data3Build:
         A store whose MIDI library is one more input, the last, or None.
     chords_column, id_column
         Headers of the columns with the chords and the ids, or None for ``chords`` and ``id``.
+    notation
+        What the chords are spelled in, or None to find it for each input.
     method
         How keys are found; None for the trained method, and for MIDI files the key that their notes gave.
     style
@@ -66,6 +70,7 @@ class Data3Build:
     midi: Path | None = None
     chords_column: str | None = None
     id_column: str | None = None
+    notation: Notation | None = None
     method: KeyMethod | None = None
     style: RomanStyle = RomanStyle.HOUSE
     section_keys: bool = False
@@ -85,7 +90,8 @@ class Data3Build:
         sections = f".sections-{SECTION_KEYS_VERSION}" if self.section_keys else ""
         given = ".given" if self.midi is not None and self.method is None else ""
         keys = f"{self.key_method}-{KEY_VERSIONS[self.key_method]}{given}"
-        return f"{ANALYSIS_VERSION}.{keys}{sections}.limit-{self.limit}"
+        notation = f".{self.notation}" if self.notation else ""
+        return f"{ANALYSIS_VERSION}.{keys}{sections}{notation}.limit-{self.limit}"
 
     @property
     def rejects_file(self) -> Path:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from etl.pipelines.data3.identity import Recognized
+    from etl.pipelines.data3.notations import NotationUse
     from etl.store.quality import Quality
     from etl.store.scope import Overlap
 
@@ -44,6 +45,8 @@ class BuildResult:
         Songs by key name.
     examples
         The first few rejects.
+    notations
+        What the inputs are spelled in, and how much of it could be read.
     is_stored
         Whether the harmony was taken from the store.
     kept, unread
@@ -79,6 +82,7 @@ class BuildResult:
     unknown: int
     keys: dict[str, int]
     examples: tuple[dict[str, Any], ...]
+    notations: tuple[NotationUse, ...]
     is_stored: bool
     kept: tuple[str, ...]
     unread: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Look at chord files: CSV with any delimiter, JSON lines (plain, gzip, zstd, bz2) and Parquet."""
+"""Look at chord files: CSV with any delimiter, JSON lines (plain, gzip, zstd, bz2), Parquet; single songs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ import pyarrow.parquet as pq
 
 from etl.runtime.errors import EtlError, ExitCode
 from etl.sources.chords.columns import bad_data, check_required, find_columns, other_columns
+from etl.sources.chords.song_files import is_song_file, read_song
 from etl.sources.chords.streams import hash_content, source_name
 from etl.sources.chords.text_layout import EXPECTED, text_layout
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
+
+    from etl.chords.notations import Notation
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ class Source:
         The songs, of a table.
     kept
         Columns of a table that go with the songs as they are.
+    notation
+        What its chords are spelled in, where the kind of file says so.
     content_hash, content_bytes
         What tells its content from others, and how many bytes that is without compression; empty and 0 where
         nobody has asked.
@@ -76,6 +81,7 @@ class Source:
     keeps_others: bool = False
     table: pa.Table | None = field(default=None, compare=False, repr=False)
     kept: tuple[str, ...] = ()
+    notation: Notation | None = None
     content_hash: str = ""
     content_bytes: int = 0
     beginnings: Mapping[int, str] = field(default_factory=dict)
@@ -141,6 +147,8 @@ def open_source(
     shown = name or str(path)
     if not magic:
         raise bad_data(f"{shown} is empty.", EXPECTED)
+    if is_song_file(path):
+        return _single_song(path, name or source_name(path), wanted, keep_others=keep_others)
     look = _parquet_layout if magic == b"PAR1" else text_layout
     layout = look(path, shown, wanted, chosen or {})
     columns: tuple[str, ...] = layout["columns"]
@@ -157,6 +165,39 @@ def open_source(
         mtime_ns=stat.st_mtime_ns,
         chosen=chosen or {},
         keeps_others=keep_others,
+    )
+
+
+def _single_song(path: Path, name: str, wanted: Sequence[str], *, keep_others: bool) -> Source:
+    """Make a table of one row of a file that holds one song; its name is the id."""
+    try:
+        song = read_song(path)
+    except UnicodeDecodeError as error:
+        raise bad_data(f"{name} is not UTF-8.", "Convert it, for example with `iconv -t utf-8`.") from error
+    if song is None:
+        raise bad_data(
+            f"{name} is not a chord annotation.",
+            "Each line of a .lab file has a start, an end and a chord: `0.0 1.5 C:maj`.",
+        )
+    values = {"id": path.stem, "chords": song.chords, "artist": song.artist, "title": song.title}
+    values = {header: value for header, value in values.items() if header in wanted and value is not None}
+    others = {"key": song.key} if keep_others and song.key is not None else {}
+    stat = path.stat()
+    columns = (*values, *others)
+    return Source(
+        path=path,
+        name=name,
+        columns=columns,
+        wanted=tuple(wanted),
+        found={header: at for at, header in enumerate(values)},
+        others={header: columns.index(header) for header in others},
+        kind="table",
+        compression=None,
+        size_bytes=stat.st_size,
+        mtime_ns=stat.st_mtime_ns,
+        keeps_others=keep_others,
+        table=pa.table({header: [value] for header, value in (values | others).items()}),
+        notation=song.notation,
     )
 
 

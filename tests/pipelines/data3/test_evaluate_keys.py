@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import json
+
 import pytest
 from typer.testing import CliRunner
 
@@ -73,3 +76,24 @@ def test_a_missing_column_is_named(annotated):
     """The error lists the columns there are."""
     with pytest.raises(EtlError, match="global_key"):
         evaluate_keys(annotated, key_column="global_key")
+
+
+@pytest.mark.parametrize("flags", [["--format", "json"], ["--json"]])
+def test_figures_are_written_as_json(annotated, flags):
+    """Both spellings give the same document; the confidences say which they are."""
+    result = CliRunner().invoke(app, ["evaluate", "keys", str(annotated), *flags])
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    assert {"band", "lowest_confidence", "exact"} <= document["scores"]["trained"][0].keys()
+    assert "mean_confidence" in document["reliability"]["krumhansl"][0]
+
+
+def test_scores_are_written_as_csv(annotated):
+    """A row for each method and band, ready for a spreadsheet."""
+    result = CliRunner().invoke(app, ["evaluate", "keys", str(annotated), "--bands", "2", "--format", "csv"])
+    assert result.exit_code == 0, result.output
+    rows = list(csv.DictReader(result.stdout.splitlines()))
+    assert [(row["method"], row["band"]) for row in rows] == [
+        (method, band) for method in KeyMethod for band in ("all", "0-50 %", "50-100 %")
+    ]
+    assert float(rows[0]["lowest_confidence"]) <= float(rows[1]["lowest_confidence"])

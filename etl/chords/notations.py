@@ -1,0 +1,184 @@
+"""The notations of chord symbols: which a text is in, what is a token of it, and the same chord in another.
+
+Conventions
+-----------
+Chordonomicon's is a stream of symbols and section tags with white space between. The others come as people
+write them: bar lines, commas and dashes between chords, signs for repeats and rests are passed over, and
+headings (``[Verse 2]``, ``{start_of_chorus}``, ``Chorus:``) become section tags. What is left is a token
+each.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from etl.chords.harte import parse_harte, spell_harte
+from etl.chords.leadsheet import parse_leadsheet, spell_leadsheet
+from etl.chords.symbols import ChordSymbol, parse_chord, parse_section, spell_chord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+
+class Notation(StrEnum):
+    """How chord symbols are spelled."""
+
+    CHORDONOMICON = "chordonomicon"
+    LEADSHEET = "leadsheet"
+    HARTE = "harte"
+
+
+PARSERS: Final[Mapping[Notation, Callable[[str], ChordSymbol | None]]] = {
+    Notation.CHORDONOMICON: parse_chord,
+    Notation.LEADSHEET: parse_leadsheet,
+    Notation.HARTE: parse_harte,
+}
+"""How each notation reads a symbol; None for what is none."""
+
+SPELLERS: Final[Mapping[Notation, Callable[[ChordSymbol], str]]] = {
+    Notation.CHORDONOMICON: spell_chord,
+    Notation.LEADSHEET: spell_leadsheet,
+    Notation.HARTE: spell_harte,
+}
+"""How each notation spells a chord."""
+
+_PARTS: Final = (
+    r"intro|verse|pre-?chorus|post-?chorus|chorus|refrain|bridge|solo|interlude|instrumental|outro|coda|ending|hook"
+    r"|break|breakdown|tag|riff|theme|head|vamp|part|section"
+)
+_HEADING: Final = re.compile(
+    rf"[\[({{<]\s*(?P<opened>(?:{_PARTS})(?:[ _][a-z](?![a-z]))?)[ _]*(?P<first>\d*)"
+    r"[^\])}>|]{0,40}[\])}>]"
+    rf"|(?<![^\s|])(?P<colon>{_PARTS})[ _]*(?P<second>\d*)\s*:(?!\S)"
+    rf"|{{(?:start_of_(?P<directive>[a-z]+)|so(?P<short>[cvb]))(?:\s*:[^}}]*)?}}",
+    re.IGNORECASE,
+)
+_SHORT: Final = {"c": "chorus", "v": "verse", "b": "bridge"}
+_DIRECTIVE: Final = re.compile(r"{[^{}]*}")
+_BETWEEN: Final = re.compile(
+    r"[|;\[\]{}]|,(?=\s|[A-G]|$)|(?<!\S):|:(?!\S)"
+    r"|(?<!\S)(?:[%()]|/+|\.+|-+|:+|[xX]\d+|\d+[xX]|[Nn]\.?[Cc]\.?|\*[A-Za-z])(?!\S)"
+)
+_SAME: Final = str.maketrans(
+    {"\N{EN DASH}": "-", "\N{EM DASH}": "-", "\N{MULTIPLICATION SIGN}": "x"} | dict.fromkeys("‖𝄀𝄁𝄆𝄇𝄎", "|")
+)
+_SILENCE: Final = re.compile(r"(?<!\S)N(?!\S)")
+_KEPT: Final = re.compile(r"<[A-Za-z][A-Za-z0-9_-]{0,63}_\d{1,6}>")
+
+
+def plain_text(text: str) -> str:
+    """Reduce a text in a notation of people to its chord symbols and section tags.
+
+    Examples
+    --------
+    >>> plain_text("[Verse 2] | Am . F | C, G7 | N.C. % | {start_of_chorus} Dm - G :|| x2")
+    '<verse_2> Am F C G7 <chorus_1> Dm G'
+    """
+    tagged = _HEADING.sub(_tag, text.translate(_SAME))
+    parts = _KEPT.split(tagged)
+    tags = _KEPT.findall(tagged)
+    cleaned = [
+        _SILENCE.sub(" ", _BETWEEN.sub(" ", _BETWEEN.sub(" ", _DIRECTIVE.sub(" ", part)))) for part in parts
+    ]
+    pieces = [piece for pair in zip(cleaned, [*tags, ""], strict=True) for piece in pair]
+    return " ".join(" ".join(pieces).split())
+
+
+def _tag(match: re.Match[str]) -> str:
+    name = match["opened"] or match["colon"] or match["directive"] or _SHORT[match["short"].lower()]
+    number = match["first"] or match["second"] or "1"
+    return f" <{re.sub(r'[ -]', '_', name.strip().lower())}_{int(number[:6])}> "
+
+
+def plain_texts(chords: pl.Series, notation: Notation) -> pl.Series:
+    """Reduce texts to the tokens of their notation; Chordonomicon's are tokens as they stand."""
+    if notation is Notation.CHORDONOMICON:
+        return chords
+    return pl.Series(chords.name, [text and plain_text(text) for text in chords.to_list()], dtype=pl.String)
+
+
+class Foreign(StrEnum):
+    """Spellings that are told, not guessed."""
+
+    GERMAN = "german"
+    SOLFEGE = "solfege"
+    DEGREES = "degrees"
+
+
+_GERMAN: Final = re.compile(r"(?:H|[A-G](?:is|es)|As|Es)(?![a-z]*us)([^/]*)(?:/.*)?")
+_SOLFEGE: Final = re.compile(r"(?:Do|R[eé]|Mi|Fa|Sol|La|Si|DO|RE|MI|FA|SOL|LA|SI)([#b♯♭]?)([^/]*)(?:/.*)?")
+_DEGREE: Final = re.compile(
+    r"[b#]?(?:(?:VII|VI|V|IV|III|II|I|vii|vi|v|iv|iii|ii|i)(?:[°o+ø0-9].*)?|[1-7](?:m|-|maj|dim|°|7|sus).*|[1-7])"
+)
+
+
+def foreign_spelling(token: str) -> Foreign | None:
+    """Tell what an unknown token looks like.
+
+    Examples
+    --------
+    >>> [foreign_spelling(text) for text in ("Hm7", "Fis", "Solm", "bVII", "6m", "lyrics")]
+    [<Foreign.GERMAN: 'german'>, <Foreign.GERMAN: 'german'>, <Foreign.SOLFEGE: 'solfege'>, \
+<Foreign.DEGREES: 'degrees'>, <Foreign.DEGREES: 'degrees'>, None]
+    """
+    if (match := _GERMAN.fullmatch(token)) and parse_leadsheet("C" + match[1]):
+        return Foreign.GERMAN
+    if (match := _SOLFEGE.fullmatch(token)) and parse_leadsheet("C" + match[2]):
+        return Foreign.SOLFEGE
+    return Foreign.DEGREES if _DEGREE.fullmatch(token) else None
+
+
+@dataclass(frozen=True)
+class Detection:
+    """Which notation a text is in.
+
+    Attributes
+    ----------
+    notation
+        The one that reads the most of the distinct spellings; of those that read the same, the first.
+    spellings
+        Distinct tokens that are no section tag.
+    read
+        How many of these it reads.
+    foreign
+        Unknown spellings by what they look like.
+    """
+
+    notation: Notation
+    spellings: int
+    read: int
+    foreign: Mapping[Foreign, int]
+
+    @property
+    def share(self) -> float:
+        """Share of the spellings that is read, 0-1; 1 if there is none."""
+        return self.read / self.spellings if self.spellings else 1.0
+
+
+def detect(texts: Iterable[str | None], among: Iterable[Notation] = tuple(Notation)) -> Detection:
+    """Find out which notation texts are in, from their distinct tokens.
+
+    Parameters
+    ----------
+    texts
+        Chord texts of songs.
+    among
+        The notations that come into question.
+    """
+    whole = [text for text in texts if text]
+    return max((_reading(whole, notation) for notation in among), key=lambda found: round(found.share, 12))
+
+
+def _reading(texts: list[str], notation: Notation) -> Detection:
+    is_plain = notation is Notation.CHORDONOMICON
+    spelled = {token for text in texts for token in (text if is_plain else plain_text(text)).split()}
+    tokens = [token for token in spelled if parse_section(token) is None]
+    unknown = [token for token in tokens if PARSERS[notation](token) is None]
+    looks = Counter(look for look in map(foreign_spelling, unknown) if look)
+    return Detection(notation, len(tokens), len(tokens) - len(unknown), dict(looks))
