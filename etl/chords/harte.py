@@ -7,6 +7,8 @@ degrees in parentheses, or both, where ``*3`` takes a degree out; the bass a deg
 carry accidentals over the major scale. A root alone is a major triad. ``N`` is silence and no chord, ``X``
 a chord that nobody could name: it stays unknown. Lists that are no quality of our table lose their highest
 notes until one is; a chord without a third is a power chord, a missing fifth counts as a perfect one.
+Humdrum's jazz harmony is read as well: durations before the root, ``-`` for a flat, and qualities as lead
+sheets write them (``2E-:7b9``, ``4A:h7``).
 
 References
 ----------
@@ -19,12 +21,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from etl.chords.leadsheet import leadsheet_quality
 from etl.chords.symbols import LETTERS, ChordSymbol
 from etl.music.pitch_classes import FLAT_NAMES, LETTER_PITCH_CLASS
 from etl.music.qualities import QUALITY_BY_DEGREES, QUALITY_BY_SUFFIX, Quality, degree_semitones
 
 _SYMBOL: Final = re.compile(
-    r"([A-G])([#b]*)(?::([a-z]+[0-9]*|[0-9]+)?(?:\(([^()]+)\))?)?(?:/([#b]*)(1[0-3]|[1-9]))?"
+    r"(?:\d+\.*)?([A-G])([#b]*|-+(?=:))(?::([^\s():/]+)?(?:\(([^()]+)\))?)?(?:/([#b]*)(1[0-3]|[1-9]))?"
 )
 _DEGREE: Final = re.compile(r"(\*?)([#b]{0,2})(1[0-3]|[1-9])")
 _SHORTHANDS: Final = {
@@ -76,6 +79,7 @@ def parse_harte(token: str) -> ChordSymbol | None:
     if match is None or (":" in token and not (match[3] or match[4] is not None)):
         return None
     letter, accidentals, shorthand, listed, bass_accidentals, bass = match.groups()
+    accidentals = accidentals.replace("-", "b")
     quality = _quality(shorthand, listed)
     if quality is None:
         return None
@@ -103,7 +107,7 @@ def _quality(shorthand: str | None, listed: str | None) -> Quality | None:
     if shorthand is None and listed is None:
         return QUALITY_BY_SUFFIX[""]
     if shorthand is not None and shorthand not in _SHORTHANDS:
-        return None
+        return leadsheet_quality(shorthand + (f"({listed})" if listed else ""))
     notes = set(_SHORTHANDS[shorthand or "1"].split())
     for item in filter(None, (listed or "").replace(" ", "").split(",")):
         match = _DEGREE.fullmatch(item)

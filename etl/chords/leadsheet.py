@@ -25,7 +25,7 @@ from typing import Final
 from etl.chords.symbols import ChordSymbol
 from etl.music.qualities import QUALITY_BY_DEGREES, Quality
 
-_SYMBOL: Final = re.compile(r"([A-G])([#b]?)(.*?)(?:/([A-G])([#b]?))?")
+_SYMBOL: Final = re.compile(r"([A-G])([#b]?)(.*?)(?:/([A-Ga-g])([#b]?))?")
 _SAME: Final = str.maketrans(
     {"♯": "#", "♭": "b", "Δ": "^", "△": "^", "∆": "^", "ø": "h", "Ø": "h", "°": "o", "º": "o", "˚": "o"}
     | {"\N{MINUS SIGN}": "-", "\N{EN DASH}": "-", "⁺": "+", "⁻": "-", "[": "(", "]": ")"}
@@ -72,14 +72,14 @@ def parse_leadsheet(token: str) -> ChordSymbol | None:
     if match is None:
         return None
     letter, accidental, suffix, bass, bass_accidental = match.groups(default="")
-    quality = _quality(suffix)
+    quality = leadsheet_quality(suffix)
     if quality is None:
         return None
     sharp = {"#": "s"}
     return ChordSymbol(
         letter + sharp.get(accidental, accidental),
         quality,
-        bass + sharp.get(bass_accidental, bass_accidental),
+        bass.upper() + sharp.get(bass_accidental, bass_accidental),
     )
 
 
@@ -96,8 +96,8 @@ def spell_leadsheet(chord: ChordSymbol) -> str:
     return root + leadsheet_suffix(chord.quality) + (f"/{bass}" if bass else "")
 
 
-def _quality(suffix: str) -> Quality | None:
-    """Read what follows the root, note by note."""
+def leadsheet_quality(suffix: str) -> Quality | None:
+    """Read what follows the root, note by note; None where it is no quality."""
     if suffix.endswith("/") or ":" in suffix:
         return None
     text = _MAJOR_AFTER.sub(r"maj\1", re.sub(r"[(),/]", ":", suffix)).rstrip(":")

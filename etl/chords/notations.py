@@ -63,7 +63,7 @@ _SHORT: Final = {"c": "chorus", "v": "verse", "b": "bridge"}
 _DIRECTIVE: Final = re.compile(r"{[^{}]*}")
 _BETWEEN: Final = re.compile(
     r"[|;\[\]{}]|,(?=\s|[A-G]|$)|(?<!\S):|:(?!\S)"
-    r"|(?<!\S)(?:[%()]|/+|\.+|-+|:+|[xX]\d+|\d+[xX]|[Nn]\.?[Cc]\.?|\*[A-Za-z])(?!\S)"
+    r"|(?<!\S)(?:[%()]|/+|\.+|-+|:+|[xX]\d+|\d+[xX]|\d*\.*r|=\S*|[Nn]\.?[Cc]\.?|\*[A-Za-z])(?!\S)"
 )
 _SAME: Final = str.maketrans(
     {"\N{EN DASH}": "-", "\N{EM DASH}": "-", "\N{MULTIPLICATION SIGN}": "x"} | dict.fromkeys("‖𝄀𝄁𝄆𝄇𝄎", "|")
@@ -161,23 +161,30 @@ class Detection:
         return self.read / self.spellings if self.spellings else 1.0
 
 
-def detect(texts: Iterable[str | None], among: Iterable[Notation] = tuple(Notation)) -> Detection:
+def detect(texts: Iterable[str | None]) -> Detection:
     """Find out which notation texts are in, from their distinct tokens.
 
     Parameters
     ----------
     texts
         Chord texts of songs.
-    among
-        The notations that come into question.
     """
     whole = [text for text in texts if text]
-    return max((_reading(whole, notation) for notation in among), key=lambda found: round(found.share, 12))
+    as_it_is = {token for text in whole for token in text.split()}
+    plain: set[str] = set()
+    best: Detection | None = None
+    for notation in Notation:
+        if notation is not Notation.CHORDONOMICON and not plain:
+            plain = {token for text in whole for token in plain_text(text).split()}
+        found = _reading(as_it_is if notation is Notation.CHORDONOMICON else plain, notation)
+        if best is None or found.share > best.share:
+            best = found
+        if best.share == 1:
+            break
+    return best or Detection(Notation.CHORDONOMICON, 0, 0, {})
 
 
-def _reading(texts: list[str], notation: Notation) -> Detection:
-    is_plain = notation is Notation.CHORDONOMICON
-    spelled = {token for text in texts for token in (text if is_plain else plain_text(text)).split()}
+def _reading(spelled: set[str], notation: Notation) -> Detection:
     tokens = [token for token in spelled if parse_section(token) is None]
     unknown = [token for token in tokens if PARSERS[notation](token) is None]
     looks = Counter(look for look in map(foreign_spelling, unknown) if look)

@@ -54,9 +54,9 @@ def is_major_triad(quality: Quality) -> bool:
 
 
 def is_diminished(quality: Quality) -> bool:
-    """Whether a chord has a minor third and a diminished fifth, as that on the leading tone has."""
+    """Whether a chord has a minor third, a diminished fifth and no major seventh, as on the leading tone."""
     over_root = quality.semitones
-    return (over_root.get("3"), over_root.get("5")) == (3, 6)
+    return (over_root.get("3"), over_root.get("5")) == (3, 6) and over_root.get("7") != 11
 
 
 def numeral(chord: ChordSymbol, key: int, *, applied: bool = False) -> str:

@@ -86,6 +86,7 @@ def test_dim7_is_by_notation() -> None:
         ("C7(b9,#11) G/B, C:(1,3,5),D:min", "C7(b9,#11) G/B C:(1,3,5) D:min"),
         ("<verse_1> C:maj N A:min7/b3 | X", "<verse_1> C:maj A:min7/b3 X"),
         ("( C G ) [Solo Guitar] C-7 Bb^7", "C G <solo_1> C-7 Bb^7"),
+        ("2E-:7b9 4r =2 1A:h7", "2E-:7b9 1A:h7"),
         ("", ""),
     ],
 )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import re
 import sys
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -140,24 +141,47 @@ def find_key(chords: list[Chord]) -> tuple[int, bool]:
     return best_key
 
 
-def applied_target(chord: Chord, following: Chord | None, tonic: int, *, minor: bool) -> str | None:
-    """Say which degree a chord is the dominant of, if any."""
+def leads_to(chord: Chord, tonic: int, *, minor: bool) -> tuple[str, int, str] | None:
+    """Say what a chord may be applied to: whether always or if it resolves, the root, the numeral."""
     targets = (
         {3: "bIII", 5: "iv", 7: "V", 8: "bVI"} if minor else {2: "ii", 4: "iii", 5: "IV", 7: "V", 9: "vi"}
     )
     interval = (chord.root - tonic) % 12
+    roles = chord.quality.roles
+    third, fifth, seventh = roles.get("third"), roles["fifth"], roles.get("seventh")
+    if third == [3] and fifth == [6] and seventh != [11]:
+        target = (interval + 1) % 12
+        own = minor and interval == 2 and seventh != [9]
+        return ("leading", (target + tonic) % 12, targets[target]) if target in targets and not own else None
     target = (interval + 5) % 12
     if target not in targets or interval == 7:
         return None
-    roles = chord.quality.roles
-    is_seventh = roles.get("third") == [4] and roles["fifth"] == [7] and roles.get("seventh") == [10]
-    resolves = following is not None and following.root == (chord.root + 5) % 12
-    if is_seventh and (interval in {2, 4, 9, 11} or resolves):
-        return targets[target]
     diatonic = {0, 3, 7, 8, 10} if minor else {0, 5, 7}
-    if not chord.quality.suffix and interval not in diatonic and resolves:
-        return targets[target]
-    return None
+    if third == [4] and fifth == [7] and seventh == [10]:
+        how = "always" if interval in {2, 4, 9, 11} else "resolving"
+    elif not chord.quality.suffix and interval not in diatonic:
+        how = "resolving"
+    else:
+        return None
+    return how, (target + tonic) % 12, targets[target]
+
+
+def applied_target(
+    chord: Chord, following: list[Chord | None], tonic: int, *, minor: bool
+) -> tuple[str, str] | None:
+    """Say of which degree a chord is the dominant or the leading-tone chord, if any."""
+    found = leads_to(chord, tonic, minor=minor)
+    if found is None:
+        return None
+    how, root, numeral = found
+    head = "vii" if how == "leading" else "V"
+    first, second = [*following, None, None][:2]
+    arrives = first is not None and (first.root == root or (how == "leading" and first.bass == root))
+    if first is not None and second is not None and second.root == root:
+        between = leads_to(first, tonic, minor=minor)
+        is_cadential = first.bass == root and first.root == (root + 5) % 12
+        arrives = arrives or is_cadential or (between is not None and between[1] == root)
+    return (head, numeral) if how == "always" or arrives else None
 
 
 def figure(chord: Chord, tonic: int) -> str:
@@ -180,11 +204,12 @@ def figure(chord: Chord, tonic: int) -> str:
     return "/^" + BASS_DEGREES[(chord.bass - tonic) % 12]
 
 
-def numeral(chord: Chord, following: Chord | None, tonic: int, *, minor: bool) -> str:
-    """Write the numeral of a chord before the chord that follows."""
-    target = applied_target(chord, following, tonic, minor=minor)
-    if target:
-        return f"V{chord.quality.text}/{target}"
+def numeral(chord: Chord, following: list[Chord | None], tonic: int, *, minor: bool) -> str:
+    """Write the numeral of a chord before the two chords that follow."""
+    applied = applied_target(chord, following, tonic, minor=minor)
+    if applied:
+        head, target = applied
+        return f"{head}{chord.quality.text}/{target}"
     interval = (chord.root - tonic) % 12
     degree = DEGREES[interval]
     if chord.quality.is_minor:
@@ -226,11 +251,9 @@ def analyse_song(song: pd.Series) -> pd.Series:
             fingerprints.append(token)
             continue
         fingerprints.append(fingerprint(chord))
-        following = position + 1
-        while following < len(tokens) and SECTION.fullmatch(tokens[following]):
-            following += 1
-        after = parsed[following] if following < len(tokens) else None
-        numerals.append(numeral(chord, after, tonic, minor=minor) if chord else "?")
+        later = zip(tokens[position + 1 :], parsed[position + 1 :], strict=True)
+        following = list(islice((each for text, each in later if not SECTION.fullmatch(text)), 2))
+        numerals.append(numeral(chord, following, tonic, minor=minor) if chord else "?")
     key = f"{MINOR_NAMES[tonic]} Minor" if minor else f"{MAJOR_NAMES[tonic]} Major"
     return pd.Series([key, " ".join(numerals), "|".join(fingerprints)], index=names)
 
