@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from etl.chords.glossary import Glossary
+from etl.chords.notations import Notation
 from etl.exports.data3 import COLUMNS
 from etl.pipelines.data3.agreement import AGREEMENT, first_differences, with_agreement
 from etl.runtime.disk.files import atomic_file
@@ -131,12 +132,14 @@ class Check:
     ----------
     schema
         What rows should be.
-    glossary
-        What the run has learnt about tokens.
+    glossaries
+        What the run has learnt about the tokens of each notation.
     """
 
     schema: TableSchema
-    glossary: Glossary = field(default_factory=Glossary)
+    glossaries: Mapping[Notation, Glossary] = field(
+        default_factory=lambda: {notation: Glossary(notation) for notation in Notation}
+    )
 
     @property
     def is_data3(self) -> bool:
@@ -251,7 +254,7 @@ def _open(file: Path, name: str, schema: TableSchema, chosen: Mapping[str, str])
 def check_block(block: Block, check: Check) -> CheckedBlock:
     """Check a block's rows."""
     rows = parse_records(block)
-    songs = with_agreement(rows.songs, check.glossary) if check.is_data3 else rows.songs
+    songs = with_agreement(rows.songs, check.glossaries) if check.is_data3 else rows.songs
     _, failures = check.schema.filter(songs, AGREEMENT)
     broken = failures.rows
     found = [rows.rejects]

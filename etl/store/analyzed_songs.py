@@ -24,17 +24,21 @@ class StoredBuild:
         Its number, and how many songs it has.
     version
         What the results depend on beside the songs.
+    notation
+        What its chords are spelled in.
     """
 
     source_id: int
     songs: int
     version: str
+    notation: str
 
 
 def stored_builds(connection: duckdb.DuckDBPyConnection) -> list[StoredBuild]:
     """List the sources; what no run accounts for has an empty version."""
     rows = connection.execute(
-        "SELECT source_id, count(*), coalesce(arguments->>'version', '') "
+        "SELECT source_id, count(*), coalesce(arguments->>'version', ''), "
+        "coalesce(notation, 'chordonomicon') "
         "FROM songs LEFT JOIN sources USING (source_id) LEFT JOIN runs USING (run_id) "
         "GROUP BY ALL ORDER BY ALL"
     ).fetchall()

@@ -125,10 +125,11 @@ CHECKS: Final[Mapping[str, str]] = MappingProxyType(
                 END
         """,
         "the basis of a key is what its song has": """
-            SELECT song_id, key_basis, n_chords FROM song_harmony
-            WHERE key_basis NOT IN ('none', 'few_chords', 'chords', 'given')
+            SELECT song_id, key_basis, n_chords, n_unknown FROM song_harmony
+            WHERE key_basis NOT IN ('none', 'few_chords', 'many_unknown', 'chords', 'given')
                 OR (key_basis = 'none') <> (n_chords = 0)
                 OR (key_basis = 'few_chords' AND n_chords > 2) OR (key_basis = 'chords' AND n_chords < 3)
+                OR (key_basis = 'many_unknown' AND n_unknown = 0)
         """,
         "profiles sum to 1, or to 0 without chords": """
             SELECT song_id, n_chords, in_profile, in_fingerprint

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from etl.chords.keys import chord_counts
+from etl.chords.notations import Notation, detect
 from etl.chords.ragged import Ragged
 from etl.chords.readings import NumeralTable, with_readings
 from etl.chords.romantext import RomanStyle
@@ -18,8 +19,13 @@ from etl.music.keys import KEY_INDEX, NO_HARMONY, NO_KEY, PARSE_ERROR
 from etl.runtime.table_schema import Rule
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
     from etl.chords.glossary import Glossary
 
+_LOOKED_AT: Final = 1000  # rows that tell the notation of a block
 _KEYLESS: Final = (NO_HARMONY, PARSE_ERROR)
 _SEPARATORS: Final = {"roman_numerals": " ", "harmonic_fingerprint": "|"}
 _KEY, _NUMERALS, _FINGERPRINT = "should.key", "should.roman_numerals", "should.harmonic_fingerprint"
@@ -47,34 +53,50 @@ AGREEMENT: Final = (
 """Rules about the columns that :func:`with_agreement` adds to a row and those that it has."""
 
 
-def with_agreement(songs: pl.DataFrame, glossary: Glossary) -> pl.DataFrame:
+def with_agreement(songs: pl.DataFrame, glossaries: Mapping[Notation, Glossary]) -> pl.DataFrame:
     """Add to data3 rows what a build would write, for :data:`AGREEMENT`.
 
-    Everything but the key is computed again. No row can prove its own key; its numerals show it.
+    Everything but the key is computed again. No row can prove its own key; its numerals show it. A file does
+    not say in which notation and style of numerals its rows are: what fits a row best counts.
 
     Parameters
     ----------
     songs
         Text columns, among them ``chords``, ``key`` and ``roman_numerals``.
-    glossary
-        Where tokens are looked up.
+    glossaries
+        Where tokens of each notation are looked up.
 
     Returns
     -------
     DataFrame
-        ``songs`` with ``should.key``, null for whatever key; ``should.roman_numerals``, in the style of the
-        row if it is one of ours, null where the key is of no use; ``should.harmonic_fingerprint``.
+        ``songs`` with ``should.key``, null for whatever key; ``should.roman_numerals``, null where the key is
+        of no use; ``should.harmonic_fingerprint``.
     """
-    house = _rewritten(songs, glossary, RomanStyle.HOUSE)
-    differs = (house[_NUMERALS] != songs["roman_numerals"]).fill_null(value=False)
-    if differs.any():
-        romantext = _rewritten(songs.filter(differs), glossary, RomanStyle.ROMANTEXT)[_NUMERALS]
-        is_romantext = romantext == songs["roman_numerals"].filter(differs)
-        spelled = house[_NUMERALS].scatter(
-            np.flatnonzero(differs)[is_romantext.fill_null(value=False)], romantext.filter(is_romantext)
-        )
-        house = house.with_columns(spelled)
-    return songs.hstack(house)
+    likeliest = detect(songs["chords"].head(_LOOKED_AT)).notation
+    should = _rewritten(songs, glossaries[likeliest], RomanStyle.HOUSE)
+    agreeing = _agreeing(songs, should)
+    for notation in sorted(Notation, key=lambda each: each is not likeliest):
+        for style in RomanStyle:
+            at = np.flatnonzero(agreeing < len(AGREEMENT))
+            if not len(at):
+                break
+            rows = songs[at]
+            other = _rewritten(rows, glossaries[notation], style)
+            count = _agreeing(rows, other)
+            better = count > agreeing[at]
+            agreeing[at[better]] = count[better]
+            should = should.with_columns(
+                should[name].scatter(at[better], other[name].filter(better)) for name in should.columns
+            )
+    return songs.hstack(should)
+
+
+def _agreeing(songs: pl.DataFrame, should: pl.DataFrame) -> NDArray[np.int64]:
+    """Count the rules that each row keeps, (N,)."""
+    kept = songs.hstack(should).select(
+        rule.holds.fill_null(value=True).alias(rule.name) for rule in AGREEMENT
+    )
+    return kept.select(pl.sum_horizontal(pl.all().cast(pl.Int64))).to_series().to_numpy(writable=True)
 
 
 def first_differences(rows: pl.DataFrame, column: str) -> pl.Series:

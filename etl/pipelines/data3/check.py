@@ -12,6 +12,7 @@ from etl.chords.analysis import analyze
 from etl.chords.categories import CATEGORIES, OTHER, category
 from etl.chords.glossary import Glossary
 from etl.chords.keys import GIVEN_POSTERIOR
+from etl.chords.notations import Notation
 from etl.chords.numerals import UNKNOWN_NUMERAL, parse_numeral
 from etl.chords.ragged import Ragged
 from etl.pipelines.data3.request import has_given_keys, has_section_keys, key_method_of
@@ -148,7 +149,8 @@ def _check_songs(
     builds = stored_builds(connection)
     songs = sum(build.songs for build in builds)
     every = max(-(-songs // (sample or songs or 1)), 1)
-    lexicon, glossary = load_lexicon(connection), Glossary()
+    lexicon = load_lexicon(connection)
+    glossaries = {notation: Glossary(notation) for notation in Notation}
     compared = {name: _Compared() for name in GROUPS}
     computed = 0
     watch.total(_SONGS.name, songs // every)
@@ -162,7 +164,7 @@ def _check_songs(
             harmony = analyze(
                 stored.select("chords", given),
                 method=method,
-                glossary=glossary,
+                glossary=glossaries[Notation(build.notation)],
                 section_keys=has_section_keys(build.version),
             )
             again = lexicon.encode(harmony)

@@ -157,4 +157,4 @@ def test_an_export_spells_all_chords_in_one_notation(tmp_path, notation):
 def test_the_options_are_the_notations():
     """What the command line offers is what there is."""
     assert {*build_command.Notations} == {*Notation, "auto"}
-    assert {*export_command.Spelling} == {*Notation}
+    assert {*export_command.ChordSpelling} == {*Notation}
