@@ -190,7 +190,7 @@ CHECKS: Final[Mapping[str, str]] = MappingProxyType(
         """,
         "sources that are there are finished": """
             SELECT path FROM sources
-            WHERE path NOT IN (SELECT item FROM ledger WHERE task = 'data3' AND status = 'done')
+            WHERE content_hash NOT IN (SELECT item FROM ledger WHERE task = 'data3' AND status = 'done')
         """,
         "no source is there twice": """
             SELECT path, count(*) AS sources FROM sources GROUP BY path HAVING count(*) > 1
