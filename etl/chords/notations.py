@@ -80,14 +80,20 @@ def plain_text(text: str) -> str:
     >>> plain_text("[Verse 2] | Am . F | C, G7 | N.C. % | {start_of_chorus} Dm - G :|| x2")
     '<verse_2> Am F C G7 <chorus_1> Dm G'
     """
-    tagged = _HEADING.sub(_tag, text.translate(_SAME))
-    parts = _KEPT.split(tagged)
-    tags = _KEPT.findall(tagged)
-    cleaned = [
-        _SILENCE.sub(" ", _BETWEEN.sub(" ", _BETWEEN.sub(" ", _DIRECTIVE.sub(" ", part)))) for part in parts
-    ]
-    pieces = [piece for pair in zip(cleaned, [*tags, ""], strict=True) for piece in pair]
-    return " ".join(" ".join(pieces).split())
+    same = text.translate(_SAME)
+    headed = _pieces(same, lambda part: _HEADING.sub(_tag, part))
+    return " ".join(_pieces(headed, _without_marks).split())
+
+
+def _pieces(text: str, change: Callable[[str], str]) -> str:
+    """Change what stands between the section tags of a text."""
+    parts = [change(part) for part in _KEPT.split(text)]
+    return "".join(piece for pair in zip(parts, [*_KEPT.findall(text), ""], strict=True) for piece in pair)
+
+
+def _without_marks(part: str) -> str:
+    """Blank out what is no token; twice, for one sign may stand behind another."""
+    return _SILENCE.sub(" ", _BETWEEN.sub(" ", _BETWEEN.sub(" ", _DIRECTIVE.sub(" ", part))))
 
 
 def _tag(match: re.Match[str]) -> str:
@@ -141,7 +147,8 @@ class Detection:
     Attributes
     ----------
     notation
-        The one that reads the most of the distinct spellings; of those that read the same, the first.
+        Chordonomicon's, unless another reads more distinct spellings that it does not than the other way
+        round.
     spellings
         Distinct tokens that are no section tag.
     read
@@ -171,17 +178,19 @@ def detect(texts: Iterable[str | None]) -> Detection:
     """
     whole = [text for text in texts if text]
     as_it_is = {token for text in whole for token in text.split()}
-    plain: set[str] = set()
-    best: Detection | None = None
-    for notation in Notation:
-        if notation is not Notation.CHORDONOMICON and not plain:
-            plain = {token for text in whole for token in plain_text(text).split()}
-        found = _reading(as_it_is if notation is Notation.CHORDONOMICON else plain, notation)
-        if best is None or found.share > best.share:
-            best = found
-        if best.share == 1:
-            break
-    return best or Detection(Notation.CHORDONOMICON, 0, 0, {})
+    own = _reading(as_it_is, Notation.CHORDONOMICON)
+    if own.share == 1:
+        return own
+    plain = {token for text in whole for token in plain_text(text).split()}
+    read = {token for token in as_it_is if parse_chord(token)}
+    marks = sum(not plain_text(token) for token in as_it_is - read if parse_section(token) is None)
+    best, most = own, 0
+    for notation in (Notation.LEADSHEET, Notation.HARTE):
+        of_other = {token for token in plain if PARSERS[notation](token)}
+        gain = len(of_other - read) - len(read - of_other) + marks
+        if gain > most:
+            best, most = _reading(plain, notation), gain
+    return best
 
 
 def _reading(spelled: set[str], notation: Notation) -> Detection:

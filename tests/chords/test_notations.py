@@ -87,6 +87,7 @@ def test_dim7_is_by_notation() -> None:
         ("<verse_1> C:maj N A:min7/b3 | X", "<verse_1> C:maj A:min7/b3 X"),
         ("( C G ) [Solo Guitar] C-7 Bb^7", "C G <solo_1> C-7 Bb^7"),
         ("2E-:7b9 4r =2 1A:h7", "2E-:7b9 1A:h7"),
+        ("<intro_riff_2> Am <bridge-A_12> Dm", "<intro_riff_2> Am <bridge-A_12> Dm"),
         ("", ""),
     ],
 )
@@ -106,6 +107,7 @@ def test_what_stands_between_chords_is_no_token(text: str, plain: str) -> None:
         ("C^7 A-7 D-7 G7 Bh7 Co7", Notation.LEADSHEET, 6),
         ("C:maj A:min F:maj7/3 G:7 N C", Notation.HARTE, 5),
         ("Hm E7 A D", Notation.CHORDONOMICON, 3),
+        ("Cs7 Fsmin Cm N.C. <verse> C", Notation.CHORDONOMICON, 3),
         ("", Notation.CHORDONOMICON, 0),
     ],
 )
