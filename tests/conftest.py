@@ -33,6 +33,18 @@ if TYPE_CHECKING:
 
 HEADER = ",".join(SOURCE_COLUMNS)
 
+LONGEST = (
+    "test_enrich_command.py",
+    "test_journal.py",
+    "test_bursts.py",
+    "test_atomicity.py",
+    "test_warm_up.py",
+    "test_beside_others.py",
+    "test_second_service.py",
+    "test_store_held.py",
+)
+"""Files with tests of several kills, or that wait for other processes."""
+
 # How long an example takes says more about what else the machine does than about the code.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
@@ -46,6 +58,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if hasattr(config, "workerinput"):
         atexit.register(os._exit, 0)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that take longest, so that none is left alone at the end."""
+    items.sort(key=lambda item: not str(item.path).endswith(LONGEST))
 
 
 class Chords:

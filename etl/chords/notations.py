@@ -69,6 +69,7 @@ _SAME: Final = str.maketrans(
     {"\N{EN DASH}": "-", "\N{EM DASH}": "-", "\N{MULTIPLICATION SIGN}": "x"} | dict.fromkeys("‖𝄀𝄁𝄆𝄇𝄎", "|")
 )
 _SILENCE: Final = re.compile(r"(?<!\S)N(?!\S)")
+_LONGEST: Final = 50_000  # characters of a song that its notation is found from
 _KEPT: Final = re.compile(r"<[A-Za-z][A-Za-z0-9_-]{0,63}_\d{1,6}>")
 
 
@@ -176,7 +177,7 @@ def detect(texts: Iterable[str | None]) -> Detection:
     texts
         Chord texts of songs.
     """
-    whole = [text for text in texts if text]
+    whole = [_beginning(text) for text in texts if text]
     as_it_is = {token for text in whole for token in text.split()}
     own = _reading(as_it_is, Notation.CHORDONOMICON)
     if own.share == 1:
@@ -191,6 +192,11 @@ def detect(texts: Iterable[str | None]) -> Detection:
         if gain > most:
             best, most = _reading(plain, notation), gain
     return best
+
+
+def _beginning(text: str) -> str:
+    """Cut a text that is longer than any song, between two tokens."""
+    return text if len(text) <= _LONGEST else text[:_LONGEST].rpartition(" ")[0]
 
 
 def _reading(spelled: set[str], notation: Notation) -> Detection:

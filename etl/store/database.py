@@ -8,7 +8,7 @@ import shlex
 import sys
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import duckdb
@@ -96,7 +96,7 @@ def bring_up_to_date(connection: duckdb.DuckDBPyConnection, path: Path) -> list[
 
 @contextmanager
 def read_store(path: Path, *, limits: Limits = LIMITS) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the store for reading.
+    """Open the store for reading, with what ended runs have left in its journal, if nobody holds it now.
 
     Raises
     ------
@@ -108,12 +108,25 @@ def read_store(path: Path, *, limits: Limits = LIMITS) -> Iterator[duckdb.DuckDB
         raise EtlError(
             f"there is no store at {path}.", "Build one with `etl build data3`, or pass --db PATH."
         )
+    if waiting_bursts(path):
+        _merge_at_once(path, limits)
     with connect_store(path, read_only=True, limits=limits) as connection:
         missing = _known_versions() - applied_versions(connection, path)
         if missing:
             raise EtlError(f"{path} has tables of an older version.", f"Run `etl db migrate --db {path}`.")
         create_views(connection, "TEMP VIEW")  # those in the file may be of an older version
         yield connection
+
+
+def _merge_at_once(path: Path, limits: Limits) -> None:
+    """Merge the journal, unless a run is at it or the file is held: then that is for others to do."""
+    at_once = replace(limits, patience_s=0.0)
+    with (
+        suppress(EtlError, OSError),
+        run_lock(path, shlex.join(sys.orig_argv)),
+        connect_store(path, read_only=False, limits=at_once) as connection,
+    ):
+        merge_journal(connection, path)
 
 
 def second_connection(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:

@@ -12,7 +12,7 @@ import pytest
 
 import etl
 from etl.runtime.errors import EtlError
-from tests.support.command_line import run_etl
+from tests.support.command_line import run_here
 from tests.support.places import ROOT
 
 needs_torch = pytest.mark.skipif(not find_spec("torch"), reason="PyTorch is not installed")
@@ -23,7 +23,7 @@ def folder(tmp_path_factory):
     """Export the bundled songs."""
     path = tmp_path_factory.mktemp("set")
     sample = ROOT / "etl" / "sample" / "billboard_chordonomicon.csv"
-    run_etl(
+    run_here(
         "build",
         "data3",
         sample,
@@ -34,7 +34,7 @@ def folder(tmp_path_factory):
         "--key-method",
         "krumhansl",
     )
-    run_etl("export", "dataset", path / "songs", "--db", path / "e.duckdb")
+    run_here("export", "dataset", path / "songs", "--db", path / "e.duckdb")
     return path / "songs"
 
 

@@ -15,7 +15,7 @@ import pytest
 
 import etl
 from etl.exports.data3 import COLUMNS
-from tests.support.command_line import ROOT, run_etl
+from tests.support.command_line import ROOT, run_here
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +57,7 @@ def built(tmp_path_factory):
     """Build a store of the small songs in a folder, beside what the build writes."""
     folder: Path = tmp_path_factory.mktemp("built")
     (folder / "songs.csv").write_text(SONGS, encoding="utf-8")
-    run_etl(
+    run_here(
         *("build", "data3", folder / "songs.csv", "-o", folder / "data3.csv"),
         *("--npz", folder / "data3.npz", "--db", folder / "e.duckdb", "--key-method", "krumhansl"),
     )
@@ -67,7 +67,7 @@ def built(tmp_path_factory):
 @pytest.fixture(scope="module")
 def songs_parquet(built):
     """Export Parquet."""
-    run_etl("export", "parquet", "--db", built / "e.duckdb", "-o", built / "songs.parquet")
+    run_here("export", "parquet", "--db", built / "e.duckdb", "-o", built / "songs.parquet")
     return built / "songs.parquet"
 
 
@@ -79,7 +79,7 @@ def test_data3_is_the_golden_text(built):
 @pytest.mark.parametrize("kind", ["data3", "npz"])
 def test_export_repeats_the_build(built, tmp_path, kind):
     """What is exported from the store is the same, byte for byte, as what the build wrote."""
-    run_etl("export", kind, "--db", built / "e.duckdb", "-o", tmp_path / "again")
+    run_here("export", kind, "--db", built / "e.duckdb", "-o", tmp_path / "again")
     written = built / ("data3.csv" if kind == "data3" else "data3.npz")
     assert (tmp_path / "again").read_bytes() == written.read_bytes()
 
@@ -90,16 +90,16 @@ def test_export_takes_the_named_input(built, tmp_path):
     other.write_text(SONGS.splitlines()[0] + "\nz,D A,,,,,,,,\n", encoding="utf-8")
     store = tmp_path / "e.duckdb"
     for source in (built / "songs.csv", other):
-        run_etl("build", "data3", source, "-o", tmp_path / "x.csv", "--db", store)
-    run_etl("export", "data3", "--db", store, "-o", tmp_path / "latest.csv")
-    run_etl("export", "data3", "--db", store, "-o", tmp_path / "named.csv", "--source", built / "songs.csv")
+        run_here("build", "data3", source, "-o", tmp_path / "x.csv", "--db", store)
+    run_here("export", "data3", "--db", store, "-o", tmp_path / "latest.csv")
+    run_here("export", "data3", "--db", store, "-o", tmp_path / "named.csv", "--source", built / "songs.csv")
     assert pl.read_csv(tmp_path / "latest.csv", infer_schema=False)["id"].to_list() == ["z"]
     assert pl.read_csv(tmp_path / "named.csv", infer_schema=False)["id"].to_list() == ["a", "b", "c", "d"]
 
 
 def test_unknown_input_is_refused(built, tmp_path):
     """A source that the store does not have is named, and so are those that it has."""
-    text = run_etl(
+    text = run_here(
         *("export", "npz", "--db", built / "e.duckdb", "-o", tmp_path / "x.npz", "--source", "no.csv"),
         expect=2,
     )
@@ -205,12 +205,12 @@ def test_parquet_loads_in_pandas_and_duckdb(songs_parquet):
 def test_failed_export_leaves_nothing(built, tmp_path):
     """A target that cannot be written is refused before anything is made."""
     (tmp_path / "folder").mkdir()
-    text = run_etl("export", "parquet", "--db", built / "e.duckdb", "-o", tmp_path / "folder", expect=73)
+    text = run_here("export", "parquet", "--db", built / "e.duckdb", "-o", tmp_path / "folder", expect=73)
     assert "is a folder" in text
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
 def test_export_without_songs_says_what_to_do(tmp_path):
     """A missing store leads to `etl build data3`."""
-    text = run_etl("export", "data3", "--db", tmp_path / "none.duckdb", "-o", tmp_path / "x.csv", expect=1)
+    text = run_here("export", "data3", "--db", tmp_path / "none.duckdb", "-o", tmp_path / "x.csv", expect=1)
     assert "etl build data3" in text

@@ -14,7 +14,7 @@ from etl.exports.data3 import COLUMNS, SOURCE_COLUMNS
 from etl.runtime.errors import EtlError
 from etl.runtime.resources import resource
 from etl.runtime.table_schema import TableSchema, load_schema, schema_problems, shipped_schemas
-from tests.support.command_line import run_etl
+from tests.support.command_line import run_here
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ def data3(tmp_path_factory):
     """Build data3 from the bundled sample."""
     folder: Path = tmp_path_factory.mktemp("sample")
     sample = resource("sample/billboard_chordonomicon.csv")
-    run_etl("build", "data3", sample, "-o", folder / "data3.csv", "--no-db")
+    run_here("build", "data3", sample, "-o", folder / "data3.csv", "--no-db")
     return folder / "data3.csv"
 
 
@@ -48,9 +48,9 @@ def test_schemas_have_the_columns_of_the_code():
 def test_what_the_build_reads_and_writes_is_clean(data3):
     """The sample and its data3 pass, with exit code 0 and no rejects file."""
     sample = resource("sample/billboard_chordonomicon.csv")
-    assert "739 rows, all good" in run_etl("validate", data3, "--schema", "data3")
+    assert "739 rows, all good" in run_here("validate", data3, "--schema", "data3")
     out = data3.parent / "sample.rejects.csv"
-    assert "all good" in run_etl("validate", sample, "--schema", "chordonomicon", "--rejects", out)
+    assert "all good" in run_here("validate", sample, "--schema", "chordonomicon", "--rejects", out)
     assert [path.name for path in data3.parent.iterdir()] == ["data3.csv"]
 
 
@@ -81,7 +81,7 @@ def test_each_rule_of_data3_finds_its_fault(data3, tmp_path, rule):
     )
     path = tmp_path / "wrong.csv"
     wrong.drop("index").write_csv(path)
-    text = run_etl("validate", path, "--schema", "data3", expect=1)
+    text = run_here("validate", path, "--schema", "data3", expect=1)
     assert "4 good + 1 bad" in text
     rejects = pl.read_csv(tmp_path / "wrong.csv.rejects.csv")
     assert rule in rejects["category"]
@@ -94,7 +94,7 @@ def test_broken_rows_are_counted_beside_broken_rules(tmp_path):
     rows = ["a,C G,,,,,,,,", "b,C", "a,D,,,,,,,,", "c,E,,,199x,,,,,", ",F,,,,,,,,", "d,G,,,,,,,short,"]
     path.write_bytes(gzip.compress("\n".join([HEADER, *rows, ""]).encode()))
     out = tmp_path / "bad.csv"
-    text = run_etl("validate", path, "--schema", "chordonomicon", "--rejects", out, expect=1)
+    text = run_here("validate", path, "--schema", "chordonomicon", "--rejects", out, expect=1)
     assert "6 rows = 1 good + 5 bad" in text
     assert "line 5: '199x'" in text
     rejects = pl.read_csv(out).select("line", "category").rows()
@@ -113,7 +113,7 @@ def test_uniqueness_reaches_across_blocks(tmp_path):
     chords = "C G Amin F " * 200
     rows = [f"{number},{chords},,,,,,,," for number in range(2500)]
     path.write_text("\n".join([HEADER, *rows, rows[0], ""]), encoding="utf-8")
-    text = run_etl("validate", path, "--schema", "chordonomicon", expect=1)
+    text = run_here("validate", path, "--schema", "chordonomicon", expect=1)
     assert "2,501 rows = 2,500 good + 1 bad" in text
     assert "line 2502: '0'" in text
 
@@ -124,7 +124,7 @@ def test_damaged_file_is_reported_and_its_good_rows_counted(tmp_path):
     whole = gzip.compress(f"{HEADER}\n{random_ids}\n".encode(), mtime=0)
     path = tmp_path / "cut.csv.gz"
     path.write_bytes(whole[: len(whole) * 3 // 4])
-    assert "damaged file" in run_etl("validate", path, "--schema", "chordonomicon", expect=1)
+    assert "damaged file" in run_here("validate", path, "--schema", "chordonomicon", expect=1)
 
 
 def test_parquet_is_checked_too(tmp_path):
@@ -133,10 +133,10 @@ def test_parquet_is_checked_too(tmp_path):
         release_date=None, decade=pl.Series([1990, 20]), spotify_song_id=None, spotify_artist_id=None
     )
     songs.write_parquet(tmp_path / "songs.parquet")
-    text = run_etl("validate", tmp_path / "songs.parquet", "--schema", "chordonomicon", expect=1)
+    text = run_here("validate", tmp_path / "songs.parquet", "--schema", "chordonomicon", expect=1)
     assert "decade.pattern" in text
     songs.with_columns(chords=pl.Series([["C"], ["G"]])).write_parquet(tmp_path / "lists.parquet")
-    assert "`chords`" in run_etl(
+    assert "`chords`" in run_here(
         "validate", tmp_path / "lists.parquet", "--schema", "chordonomicon", expect=65
     )
 
@@ -152,16 +152,16 @@ def test_parquet_is_checked_too(tmp_path):
 def test_wrong_header_is_said(tmp_path, columns, said):
     """data3 has exactly its columns in their order."""
     (tmp_path / "x.csv").write_text(",".join(columns) + "\n", encoding="utf-8")
-    assert said in run_etl("validate", tmp_path / "x.csv", "--schema", "data3", expect=65)
+    assert said in run_here("validate", tmp_path / "x.csv", "--schema", "data3", expect=65)
 
 
 def test_own_schema_and_unknown_schema(tmp_path):
     """`--schema` takes a JSON file; a wrong name lists the shipped ones."""
     (tmp_path / "own.json").write_text(json.dumps({"fields": [FIELD]}), encoding="utf-8")
     (tmp_path / "x.csv").write_text("a\n1\n-1\nx\n", encoding="utf-8")
-    text = run_etl("validate", tmp_path / "x.csv", "--schema", tmp_path / "own.json", expect=1)
+    text = run_here("validate", tmp_path / "x.csv", "--schema", tmp_path / "own.json", expect=1)
     assert "3 rows = 1 good + 2 bad" in text
-    assert "chordonomicon, data3" in run_etl("validate", tmp_path / "x.csv", "-s", "data4", expect=2)
+    assert "chordonomicon, data3" in run_here("validate", tmp_path / "x.csv", "-s", "data4", expect=2)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from typer.testing import CliRunner
+
+from etl.cli.main import app
+from etl.runtime.errors import EtlError
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -25,3 +30,13 @@ def run_etl(*arguments: str | Path, expect: int = 0) -> str:
     done = subprocess.run(etl(*arguments), capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == expect, done.stdout + done.stderr
     return done.stdout + done.stderr
+
+
+def run_here(*arguments: str | Path, expect: int = 0) -> str:
+    """Do the same in this process, which saves loading all modules again."""
+    done = CliRunner().invoke(app, [*map(str, arguments)])
+    code, text = done.exit_code, done.output
+    if isinstance(done.exception, EtlError):  # which `etl.cli.main.run` words
+        code, text = done.exception.exit_code, f"{text}etl: {done.exception}\n"
+    assert code == expect, (text, done.exception)
+    return text

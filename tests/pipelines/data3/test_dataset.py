@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 import yaml
 
-from tests.support.command_line import run_etl
+from tests.support.command_line import run_here
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +52,7 @@ def store(tmp_path_factory):
     """Build a store of the songs."""
     folder: Path = tmp_path_factory.mktemp("store")
     (folder / "songs.csv").write_text("\n".join(song_lines()) + "\n", encoding="utf-8")
-    run_etl(
+    run_here(
         *("build", "data3", folder / "songs.csv", "-o", folder / "data3.csv"),
         *("--db", folder / "e.duckdb", "--key-method", "krumhansl"),
     )
@@ -62,7 +62,7 @@ def store(tmp_path_factory):
 @pytest.fixture(scope="module")
 def dataset(store):
     """Export a data set of the store's songs."""
-    text = run_etl("export", "dataset", store.parent / "set", "--db", store, "--seed", "3")
+    text = run_here("export", "dataset", store.parent / "set", "--db", store, "--seed", "3")
     assert "left out: 1 songs without a known chord" in text
     return store.parent / "set"
 
@@ -142,8 +142,8 @@ def test_vocabulary_counts_are_those_of_train(dataset):
 
 def test_same_seed_same_bytes(store, dataset, tmp_path):
     """An export is repeatable to the byte, and another seed gives another split."""
-    run_etl("export", "dataset", tmp_path / "set", "--db", store, "--seed", "3")
-    run_etl("export", "dataset", tmp_path / "other", "--db", store, "--seed", "4")
+    run_here("export", "dataset", tmp_path / "set", "--db", store, "--seed", "3")
+    run_here("export", "dataset", tmp_path / "other", "--db", store, "--seed", "4")
     for file in dataset.iterdir():
         assert (tmp_path / "set" / file.name).read_bytes() == file.read_bytes(), file.name
     assert (tmp_path / "other" / "test.parquet").read_bytes() != (dataset / "test.parquet").read_bytes()
@@ -187,12 +187,12 @@ def test_foreign_folder_is_refused_and_force_keeps_it(store, dataset, tmp_path):
     target = tmp_path / "mine"
     target.mkdir()
     (target / "thesis.txt").write_text("years of work", encoding="utf-8")
-    text = run_etl("export", "dataset", target, "--db", store, expect=73)
+    text = run_here("export", "dataset", target, "--db", store, expect=73)
     assert "--force" in text
     assert [path.name for path in target.iterdir()] == ["thesis.txt"]
-    run_etl("export", "dataset", target, "--db", store, "--force")
+    run_here("export", "dataset", target, "--db", store, "--force")
     assert (tmp_path / "mine.before-1" / "thesis.txt").read_text(encoding="utf-8") == "years of work"
-    run_etl("export", "dataset", target, "--db", store)  # a former export is replaced without asking
+    run_here("export", "dataset", target, "--db", store)  # a former export is replaced without asking
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"mine", "mine.before-1"}
     assert {path.name for path in target.iterdir()} == {path.name for path in dataset.iterdir()}
@@ -203,7 +203,7 @@ def test_foreign_folder_is_refused_and_force_keeps_it(store, dataset, tmp_path):
 )
 def test_bad_fractions_are_refused(store, tmp_path, text):
     """Shares that make no sense stop before anything is read."""
-    said = run_etl("export", "dataset", tmp_path / "x", "--db", store, "--fractions", text, expect=2)
+    said = run_here("export", "dataset", tmp_path / "x", "--db", store, "--fractions", text, expect=2)
     assert "0.8,0.1,0.1" in said
     assert not list(tmp_path.iterdir())
 
@@ -221,7 +221,7 @@ def test_bad_fractions_are_refused(store, tmp_path, text):
 def test_any_name_and_empty_splits_load_with_datasets(store, tmp_path, name, fractions, splits):
     """The card names the splits that have songs, in YAML that reads back; all files are there to be read."""
     folder = tmp_path / name
-    run_etl("export", "dataset", folder, "--db", store, "--fractions", fractions)
+    run_here("export", "dataset", folder, "--db", store, "--fractions", fractions)
     front = yaml.safe_load((folder / "README.md").read_text(encoding="utf-8").split("---\n")[1])
     assert {file["split"] for file in front["configs"][0]["data_files"]} == splits
     assert front["pretty_name"].splitlines() == [name.replace("\n", "\\n")]
@@ -241,7 +241,7 @@ def test_any_name_and_empty_splits_load_with_datasets(store, tmp_path, name, fra
 
 def test_decade_has_one_type(store, dataset, tmp_path):
     """A whole number in both Parquet exports and in the view; the CSV keeps the source's own text."""
-    run_etl("export", "parquet", "-o", tmp_path / "songs.parquet", "--db", store)
+    run_here("export", "parquet", "-o", tmp_path / "songs.parquet", "--db", store)
     for path in (tmp_path / "songs.parquet", dataset / "*.parquet"):
         decades = pl.read_parquet(path)["decade"]
         assert decades.dtype == pl.Int16

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from etl.exports.data3 import SOURCE_COLUMNS
-from tests.support.command_line import run_etl
+from tests.support.command_line import run_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,14 +40,14 @@ def store_of(folder: Path, songs: list[dict[str, str]]) -> Path:
     rows = [{name: song.get(name) for name in columns} for song in songs]
     pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String)).write_csv(folder / "songs.csv")
     outputs = ("-o", folder / "data3.csv", "--db", folder / "e.duckdb", "--force")
-    run_etl("build", "data3", folder / "songs.csv", *outputs, "--key-method", "krumhansl")
+    run_here("build", "data3", folder / "songs.csv", *outputs, "--key-method", "krumhansl")
     return folder / "e.duckdb"
 
 
 def exported(store: Path, *options: str) -> tuple[dict[str, str], dict[str, dict[str, int]]]:
     """Export a data set; gives the split of each song by its id, and what `--json` says of the links."""
     folder = store.with_name("set")
-    printed = run_etl("export", "dataset", folder, "--db", store, "--json", *options)
+    printed = run_here("export", "dataset", folder, "--db", store, "--json", *options)
     facts = json.loads(printed[printed.index("{") : printed.rindex("}") + 1])["facts"]
     split_of = {
         song: split
@@ -87,7 +87,7 @@ def test_no_near_version_is_in_another_split(versions):
 
 def test_links_are_told_in_summary_card_and_manifest(versions):
     """The same figures in all of them."""
-    text = run_etl("export", "dataset", versions.with_name("told"), "--db", versions)
+    text = run_here("export", "dataset", versions.with_name("told"), "--db", versions)
     assert ["near", "version", "540", "60", "9", "0"] in [line.split() for line in text.splitlines()]
     folder = versions.with_name("told")
     assert "| near version | 540 | 60 | 9 | 0 |" in (folder / "README.md").read_text(encoding="utf-8")
