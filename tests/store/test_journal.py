@@ -17,6 +17,7 @@ from etl.store.bursts import writing
 from etl.store.database import latest_migration, open_store, read_store
 from etl.store.journal import add_burst, read_burst, waiting_bursts
 from etl.store.ledger import Ledger
+from etl.store.run_lock import run_lock
 
 HELD = pytest.mark.parametrize("access", ["read", "write"])
 
@@ -100,6 +101,32 @@ def test_a_read_within_the_run_has_what_waits(store, access):
                 assert service_state.get(connection, "numbers", "test", "last") == value
     store.merge()
     assert not store.journal.exists()
+
+
+def states(path) -> int:
+    """Count what the bursts below put."""
+    with read_store(path, limits=Limits(patience_s=1.0)) as connection:
+        return connection.sql("SELECT count(*) FROM service_state").fetchall()[0][0]
+
+
+def test_a_reader_has_what_an_ended_run_has_left(store):
+    """The next command merges it, also one that only reads; a journal that it cannot read is no trouble."""
+    add_burst(store.path, [service_state.put("a", "b", "c", 1)], latest_migration())
+    assert states(store.path) == 1
+    assert not waiting_bursts(store.path)
+    add_burst(store.path, [service_state.put("a", "b", "d", 1)], 39)
+    assert states(store.path) == 1
+    assert len(waiting_bursts(store.path)) == 1
+
+
+def test_a_reader_leaves_the_journal_to_a_run_and_beside_a_notebook(store):
+    """It neither waits for them nor takes it from them."""
+    add_burst(store.path, [service_state.put("a", "b", "c", 1)], latest_migration())
+    with run_lock(store.path, "a run"):
+        assert states(store.path) == 0
+    with store.notebook("read"):
+        assert states(store.path) == 0
+    assert states(store.path) == 1
 
 
 def test_a_burst_whose_file_was_not_removed_is_not_merged_again(store, tmp_path):
