@@ -8,7 +8,7 @@ import re
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, example, given, settings, strategies as st
 
 from etl.exports.data3 import COLUMNS, HEADER, SOURCE_COLUMNS
 from etl.runtime.resources import resource
@@ -130,6 +130,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.text
     st.integers(10, 200),
     st.sampled_from(["\n", "\r\n"]),
 )
+@example([[""] * 8 + ["\n"]], 10, "\n")
 def test_first_ten_columns_come_out_as_they_went_in(chords, fields, block, end):
     """Any text survives in any column, byte for byte wherever blocks are cut."""
     chords.cut(block)

@@ -62,8 +62,9 @@ class Shape:
 def _patterns(delimiter: bytes) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
     """One record, and one field of a record."""
     comma = re.escape(delimiter)
-    field = rb'(?:"(?:[^"]|"")*+"(?=[%b\r\n]|\Z)|(?!")[^%b\r\n]*+)' % (comma, comma)
-    record = re.compile(rb"%b(?:%b%b)*+(?=\r*+(?:\n|\Z))" % (field, comma, field))
+    # Before Python 3.11.5 a possessive repetition of what has alternatives matches too much or too little.
+    field = rb'(?:"[^"]*+(?:""[^"]*+)*+"(?=[%b\r\n]|\Z)|(?!")[^%b\r\n]*+)' % (comma, comma)
+    record = re.compile(rb"%b(?:%b%b)*(?=\r*+(?:\n|\Z))" % (field, comma, field))
     return record, re.compile(rb"(?:^|%b)%b" % (comma, field))
 
 
