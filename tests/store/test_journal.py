@@ -106,7 +106,8 @@ def test_a_read_within_the_run_has_what_waits(store, access):
 def states(path) -> int:
     """Count what the bursts below put."""
     with read_store(path, limits=Limits(patience_s=1.0)) as connection:
-        return connection.sql("SELECT count(*) FROM service_state").fetchall()[0][0]
+        count: int = connection.sql("SELECT count(*) FROM service_state").fetchall()[0][0]
+        return count
 
 
 def test_a_reader_has_what_an_ended_run_has_left(store):

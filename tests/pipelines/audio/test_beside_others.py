@@ -13,6 +13,7 @@ import pytest
 
 from etl.pipelines.audio.run import LibraryStage
 from etl.runtime.errors import ExitCode
+from etl.runtime.limits import Limits
 from etl.store.database import read_store
 from etl.store.journal import journal_path, waiting_bursts
 from tests.support.command_line import environment, etl
@@ -70,7 +71,7 @@ def test_the_store_can_be_read_all_the_time(scanned):
     program = start([sys.executable, "-c", _QUICK_BURSTS, str(scanned)])
     looks, seen = 0, set()
     while program.poll() is None or looks < 100:
-        with read_store(store_of(scanned)) as connection:
+        with read_store(store_of(scanned), limits=Limits(patience_s=30.0)) as connection:
             seen |= set(connection.sql("SELECT count(*) FROM sonic_features").fetchall())
         looks += 1
         time.sleep(0.02)
