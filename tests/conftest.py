@@ -61,8 +61,20 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests that take longest, so that none is left alone at the end."""
-    items.sort(key=lambda item: not str(item.path).endswith(LONGEST))
+    """Have each process of pytest-xdist begin with a share of the tests that take longest.
+
+    It deals the tests out in as many runs as there are processes; one of the long ones alone at the end would
+    leave the others without work.
+    """
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    longest = [item for item in items if item.path.name in LONGEST]
+    rest = [item for item in items if item.path.name not in LONGEST]
+    share = -(-len(rest) // processes)
+    items[:] = [
+        item
+        for number in range(processes)
+        for item in (*longest[number::processes], *rest[number * share : (number + 1) * share])
+    ]
 
 
 class Chords:
