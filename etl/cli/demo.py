@@ -30,7 +30,7 @@ def demo(
 
 
 def _describe(shown: Demonstration) -> str:
-    from etl.cli.build import describe
+    from etl.cli.build_summary import describe
 
     lines = [
         "McGill Billboard sample (CC0): 739 songs transcribed by people\n",

@@ -10,7 +10,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from etl.cli.build import describe, describe_plan
+from etl.cli.build_summary import describe, describe_plan
 from etl.cli.main import app
 from etl.pipelines.data3.estimate import Known, estimate
 from etl.runtime.errors import EtlError

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from etl.chords.notations import PARSERS, SPELLERS, Foreign, Notation
 from etl.cli import build as build_command, export as export_command
+from etl.cli.build_summary import describe
 from etl.cli.main import app
 from etl.pipelines.data3.build import build
 from etl.pipelines.data3.request import Data3Build
@@ -110,7 +111,7 @@ def test_unread_spellings_are_told_and_the_song_is_doubtful(tmp_path):
     result = built(tmp_path, path)
     (use,) = result.notations
     assert (use.unknown, use.foreign) == (("Fis7", "Hm"), {Foreign.GERMAN: 2})
-    assert "look like German names" in build_command.describe(result)
+    assert "look like German names" in describe(result)
     assert result.quality is not None
     doubtful = next(m for m in result.quality.measures if m.name == "songs_with_a_doubtful_key")
     assert (doubtful.count, doubtful.total) == (1, 2)
