@@ -12,7 +12,8 @@ from etl.runtime.errors import ExitCode
 from etl.runtime.settings import database_path
 
 if TYPE_CHECKING:
-    from etl.store.database import StoreInfo, Upgrade
+    from etl.store.contents import StoreInfo
+    from etl.store.database import Upgrade
     from etl.store.forget import ForgottenSource
     from etl.store.integrity import Finding
 
@@ -22,7 +23,8 @@ app = typer.Typer(help="Inspect and maintain the store.", no_args_is_help=True)
 @app.command(epilog="Example: etl db info --db data/music.duckdb")
 def info(db: Database = None, as_json: AsJson = False) -> None:
     """Show what the store holds: its size, tables and their rows, sources, and versions."""
-    from etl.store.database import describe_store, read_store
+    from etl.store.contents import describe_store
+    from etl.store.database import read_store
 
     path = database_path(db)
     with read_store(path) as connection:
