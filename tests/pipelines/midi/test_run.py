@@ -355,7 +355,7 @@ def test_a_second_process_is_told_to_wait(tmp_path: Path):
 def test_bombs_are_refused_and_write_nothing(tmp_path: Path):
     """What swells, nests or climbs is refused in bounded memory; nothing lies beside the store afterwards."""
     (tmp_path / "bombs").mkdir()
-    for bomb in make_bombs(tmp_path / "bombs", 1 << 27):
+    for bomb in make_bombs(tmp_path / "bombs", 1 << 28):
         top = tmp_path / bomb.name.replace(".", "_")
         figures: Any = refused(bomb, top)
         assert figures["code"] == 1, bomb.name  # nothing in it could be read
