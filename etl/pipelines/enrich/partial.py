@@ -55,7 +55,9 @@ def sweep_partials(folder: Path) -> None:
 @contextmanager
 def keeping_newest(state: ServiceState, path: Path, number: int) -> Iterator[None]:
     """Note a partial CSV before it is written, and remove all but the newest ones of this store after it."""
-    known = [*(state.get(_PARTIALS) or []), str(path.absolute())]
+    newest = str(path.absolute())
+    # Two within one second have one name.
+    known = [*(old for old in state.get(_PARTIALS) or [] if old != newest), newest]
     state.put(_PARTIALS, known)
     yield
     there = [each for each in known if Path(each).exists()]

@@ -79,6 +79,16 @@ def test_only_the_newest_of_this_store_are_kept(tmp_path: Path) -> None:
     ]
 
 
+def test_two_within_one_second_are_one_file_that_stays(tmp_path: Path) -> None:
+    """They have one name; the second replaces the first and is not taken for an old one."""
+    state = MemoryState()
+    path = tmp_path / "data3_partial_20260101_000000_9_songs.csv"
+    for _ in range(2):
+        with keeping_newest(state, path, 1):
+            path.touch()
+    assert partials(tmp_path / "x") == [path]
+
+
 def test_what_a_kill_left_is_swept(tmp_path: Path) -> None:
     """A half-written file of a process that is gone goes; one that is being written stays."""
     with subprocess.Popen([sys.executable, "-c", ""]) as process:

@@ -156,9 +156,10 @@ class Server(Loopback):
         ids = query.split(",")
         with self.lock:
             self.hiccups[query] += 1
-            first = self.hiccups[query] == 1
+            # Counted here: requests that arrive at once would all see the same number of them.
+            stumbles = self.hiccups[query] == 1 and self.hiccups.total() % 3 == 0
         error = self.error or (7 if self.bad.intersection(ids) else None)
-        if self.has_hiccups and not error and first and len(self.requests) % 3 == 0:
+        if self.has_hiccups and not error and stumbles:
             error = 16
         if error:
             return Reply(body=json.dumps({"error": error}).encode())
