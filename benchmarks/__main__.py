@@ -48,7 +48,7 @@ SCRIPTS = {
     "audio_resume": Script("tests.robustness.audio_resume", quick="4 11 1"),
     "midi_parse": Script("benchmarks.midi_parse", quick="1"),
     "midi_run": Script("benchmarks.midi_run", quick="100 1"),
-    "midi_run_100000": Script("benchmarks.midi_run", "100000 1", quick="100 1"),
+    "midi_run_30000": Script("benchmarks.midi_run", "30000 1", quick="100 1"),
     "midi_split": Script("benchmarks.midi_split", quick="50 1"),
     "midi_accuracy": Script("benchmarks.midi_accuracy", "--cross-validate"),
     "midi_fuzz": Script("tests.robustness.midi_fuzz", quick="100"),
