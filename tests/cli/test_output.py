@@ -54,6 +54,7 @@ CASES = {
     "db forget": ("db", "forget", "songs.csv", "--dry-run"),
     "enrich spotify": ("enrich", "spotify", "--estimate"),
     "enrich musicbrainz": ("enrich", "musicbrainz", "--estimate"),
+    "enrich listenbrainz": ("enrich", "listenbrainz", "--estimate"),
     "midi run": ("midi", "run", "song.mid", "--workers", "0"),
     "midi import": ("midi", "import", "song.mid", "--dry-run"),
     "midi analyze": ("midi", "analyze", "song.mid"),
