@@ -58,6 +58,7 @@ CASES = {
     "genres show": ("genres", "show", "Pop"),
     "genres stats": ("genres", "stats"),
     "genres export": ("genres", "export", "-o", "genres.npz", "--of", "songs"),
+    "enrich listenbrainz": ("enrich", "listenbrainz", "--estimate"),
     "midi run": ("midi", "run", "song.mid", "--workers", "0"),
     "midi import": ("midi", "import", "song.mid", "--dry-run"),
     "midi analyze": ("midi", "analyze", "song.mid"),
