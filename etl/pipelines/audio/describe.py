@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,9 @@ def describe_file(recording: Recording) -> dict[str, Any]:
     DecodeError
         If there is nothing to describe; the message says why.
     """
-    return as_row(recording.content_hash, describe(decode(Path(recording.path)), recording.mode))
+    sound = decode(Path(recording.path), mode=recording.mode)
+    sonic = describe(sound.signal, recording.mode)
+    return as_row(recording.content_hash, replace(sonic, seconds=sound.seconds))
 
 
 def as_row(content_hash: str, sonic: Sonic) -> dict[str, Any]:
