@@ -106,6 +106,7 @@ def encode(
             frame.sample_rate, frame.pts, frame.time_base = rate, first, Fraction(1, rate)
             for piece in resampler.resample(frame):
                 container.mux(stream.encode(piece))
-        for piece in [*resampler.resample(None), None]:
+        for piece in resampler.resample(None):
             container.mux(stream.encode(piece))
+        container.mux(stream.encode(None))
     return path

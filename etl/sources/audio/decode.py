@@ -242,7 +242,7 @@ class _Attempt:
             self.not_finite += _silence_not_finite(block)
             for listener in self.listeners:
                 listener.hear(block, rate)
-            yield rate, block[0] if len(block) == 1 else block.mean(axis=0)
+            yield rate, _mean(block)
 
 
 def _silence_not_finite(block: Floats) -> int:
@@ -252,6 +252,18 @@ def _silence_not_finite(block: Floats) -> int:
     bad = ~np.isfinite(block)
     block[bad] = 0.0
     return int(np.count_nonzero(bad))
+
+
+def _mean(block: Floats) -> Floats:
+    """Give the mean of the channels, as ``mean`` does in twice the time."""
+    if len(block) == 1:
+        only: Floats = block[0]
+        return only
+    total: Floats = block[0] + block[1]
+    for channel in block[2:]:
+        total += channel
+    total /= np.float32(len(block))
+    return total
 
 
 def _resampled(blocks: Iterator[tuple[int, Floats]]) -> Iterator[Floats]:

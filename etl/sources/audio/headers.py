@@ -127,7 +127,8 @@ def _mp3(file: BinaryIO) -> float | None:
             return None
         lame = at + 8 + 4 * (flags & 1) + 4 * (flags >> 1 & 1) + 100 * (flags >> 2 & 1) + 4 * (flags >> 3 & 1)
         padding = int.from_bytes(data[lame + 21 : lame + 24], "big") if data[lame : lame + 4].isalnum() else 0
-        return (frames * samples - (padding >> 12) - (padding & 0xFFF)) / rate
+        total: int = frames * samples - (padding >> 12) - (padding & 0xFFF)
+        return total / rate
     if data[start + 36 : start + 40] == b"VBRI":
         return int.from_bytes(data[start + 50 : start + 54], "big") * samples / rate
     return None
@@ -163,8 +164,8 @@ def _aiff(file: BinaryIO) -> float | None:
         if name == b"COMM":
             body = file.read(18)
             exponent, mantissa = struct.unpack(">HQ", body[8:18])  # 80-bit extended precision
-            frames: int = struct.unpack(">I", body[2:6])[0]
-            return frames / (mantissa * 2.0 ** (exponent - 16_383 - 63))
+            rate: float = mantissa * 2.0 ** (exponent - 16_383 - 63)
+            return int.from_bytes(body[2:6], "big") / rate
         file.seek(size + size % 2, 1)
     return None
 
@@ -175,4 +176,5 @@ def _asf(file: BinaryIO) -> float | None:
     if at < 0:
         return None
     duration, _, preroll_ms, flags = struct.unpack("<QQQI", data[at + 64 : at + 92])
-    return None if flags & 1 else duration / 1e7 - preroll_ms / 1e3
+    seconds: float = duration / 1e7 - preroll_ms / 1e3
+    return None if flags & 1 else seconds

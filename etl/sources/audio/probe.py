@@ -52,8 +52,8 @@ def probe(path: Path | str, kind: str | None) -> tuple[Mapping[str, str], Mappin
 
 
 def _by_ffmpeg(path: Path | str) -> tuple[dict[str, str], dict[str, Any]]:
-    with av.open(str(path), metadata_errors="ignore") as container:
-        stream = next(iter(container.streams.audio), None)
+    with av.open(str(path), "r", metadata_errors="ignore") as container:
+        stream: Any = next(iter(container.streams.audio), None)
         # By its name alone FFmpeg takes any file for an MP3, of which it then knows no rate.
         if stream is None or stream.codec_context is None or not stream.rate:
             return {}, {}

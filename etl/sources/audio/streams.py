@@ -146,17 +146,13 @@ def by_ffmpeg(path: Path) -> Stream:
 def _opened(source: str | BytesIO) -> InputContainer:
     try:
         # metadata_errors: tags are read elsewhere, and hostile text must not stop the audio.
-        container = av.open(source, metadata_errors="ignore")
+        container = av.open(source, "r", metadata_errors="ignore")
     except av.error.FFmpegError as error:
         raise DecodeError(f"FFmpeg: {_reason(error)}") from error
-    problem = ""
-    if not container.streams.audio:
-        problem = "no audio stream"
-    elif container.streams.audio[0].codec_context is None:
-        problem = "no decoder for the audio stream"
-    if problem:
+    codecs: list[object] = [stream.codec_context for stream in container.streams.audio[:1]]
+    if not any(codecs):
         container.close()
-        raise DecodeError(f"FFmpeg: {problem}")
+        raise DecodeError(f"FFmpeg: {'no decoder for the audio stream' if codecs else 'no audio stream'}")
     return container
 
 
