@@ -166,7 +166,7 @@ GUARDED: Final[dict[str, tuple[object, str]]] = {
     "etl.pipelines.midi.request.VERSIONS[analyze]": ("3", "e1c20e5120f843ee"),
     "etl.pipelines.midi.request.VERSIONS[split]": ("1", "03926703bffa20b8"),
     "etl.pipelines.midi.request.VERSIONS[sanitize]": ("1", "c46ee5d0e4147d22"),
-    "etl.audio.sonic.FEATURE_VERSION": (2, "1794aac2ea9a02b3"),
+    "etl.audio.sonic.FEATURE_VERSION": (3, "1794aac2ea9a02b3"),
 }
 """Version and hash of its output, by the version's name."""
 

@@ -157,12 +157,24 @@ def stats(windowed: Windowed = False, db: Database = None, as_json: AsJson = Fal
     show(status, _status_lines, as_json=as_json)
 
 
-@app.command(epilog="Example: etl library check && echo sound")
-def check(db: Database = None, as_json: AsJson = False) -> int:
+@app.command(epilog="Examples: etl library check && echo sound | etl library check --integrity --json")
+def check(
+    integrity: Annotated[
+        bool,
+        typer.Option(
+            "--integrity",
+            help="Also name files that are cut, damaged, silent or clipped, whose channels cancel, or that "
+            "are lossless copies of lossy ones.",
+        ),
+    ] = False,
+    db: Database = None,
+    as_json: AsJson = False,
+) -> int:
     """Verify features, orphans and files; exits with 1 if anything is wrong."""
-    from etl.pipelines.audio.check import check_library
+    from etl.pipelines.audio.check import check_integrity, check_library
 
-    findings = check_library(database_path(db))
+    database = database_path(db)
+    findings = check_library(database) + (check_integrity(database) if integrity else [])
     show(findings, _finding_lines, as_json=as_json)
     return ExitCode.FAILURE if findings else ExitCode.OK
 
@@ -251,7 +263,7 @@ def _check_yield(result: LibraryResult, sources: list[Path]) -> None:
     problem = ""
     if scan is not None and not (scan.tracks or scan.unchanged or scan.moved):
         problem = f"no tracks in {', '.join(map(str, sources))}"
-    elif sonic is not None and sonic.failed and not (sonic.described or sonic.known):
+    elif sonic is not None and sonic.failed + sonic.unreadable and not (sonic.described or sonic.known):
         problem = "no track could be described"
     if problem:
         typer.echo(f"etl: {problem}", err=True)
@@ -303,6 +315,9 @@ def _result_lines(result: LibraryResult) -> list[str]:
             f"scan: {_files(result.scan)}; {result.scan.rejected:,} rejected; "
             f"{result.scan.tracks:,} of the files read are tracks"
         )
+        if result.scan.left_out:
+            counted = (f"{n:,} {end or 'without an ending'}" for end, n in result.scan.left_out.items())
+            lines.append(f"  left out, no audio: {', '.join(counted)}")
     if result.sonic is not None:
         lines += _sonic_lines(result.sonic)
     if result.artifacts is not None:
@@ -331,7 +346,7 @@ def _files(found: ScanResult) -> str:
 def _sonic_lines(done: SonicResult) -> list[str]:
     line = (
         f"sonic: {done.known:,} known, {done.described:,} described ({done.fallbacks:,} by fallback), "
-        f"{done.failed:,} failed; {done.tracks_per_second:.1f} tracks/s, "
+        f"{done.failed:,} failed, {done.unreadable:,} unreadable; {done.tracks_per_second:.1f} tracks/s, "
         f"CPU {done.cpu_use:.0%}, {done.peak_bytes / 1e6:.0f} MB a worker"
     )
     return [line, *(f"  {count:,} x {reason}" for reason, count in [*done.reasons.items()][:10])]
@@ -344,7 +359,10 @@ def _artifacts_line(made: ArtifactsResult) -> str:
 
 
 def _finding_lines(findings: list[Finding]) -> str:
-    lines = [f"{each.item}: {each.fault}" + (f" ({each.column})" if each.column else "") for each in findings]
+    lines = []
+    for each in findings:
+        shown = each.column or each.evidence
+        lines.append(f"{each.item}: {each.fault}" + (f" ({shown})" if shown else ""))
     return "\n".join([*lines, f"{len(findings):,} problems"])
 
 

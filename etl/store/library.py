@@ -41,6 +41,14 @@ def present_paths(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return [path for (path,) in rows]
 
 
+def paths_without_audio(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Read the paths of the files that are there and hold no audio, sorted."""
+    rows = connection.sql(
+        "SELECT path FROM files WHERE gone_at IS NULL AND problem = 'no audio' ORDER BY path"
+    ).fetchall()
+    return [path for (path,) in rows]
+
+
 def unhashed_paths(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Read the paths of the tracks that are there and whose content has no hash yet, sorted."""
     rows = connection.sql(

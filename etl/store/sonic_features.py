@@ -39,6 +39,16 @@ FEATURE_SCHEMA: Final[dict[str, Any]] = {
     "rms_db": pl.Float32,
     "crest_db": pl.Float32,
     "dynamic_range_db": pl.Float32,
+    "declared_s": pl.Float64,
+    "is_cut": pl.Boolean,
+    "damaged_packets": pl.Int32,
+    "not_finite_share": pl.Float32,
+    "checksum_matches": pl.Boolean,
+    "is_lossless": pl.Boolean,
+    "silent_share": pl.Float32,
+    "clipped_share": pl.Float32,
+    "mono_db": pl.Float32,
+    "cutoff_hz": pl.Float32,
     **{f"vector_{name}": pl.Array(pl.Float32, len(FEATURE_NAMES)) for name in SEGMENTS},
 }
 """Columns of a frame of descriptions: those of the table but the version."""
@@ -149,6 +159,43 @@ def done_without_features(connection: duckdb.DuckDBPyConnection) -> list[str]:
         [SONIC_TASK, str(FEATURE_VERSION)],
     ).fetchall()
     return [item for (item,) in rows]
+
+
+def integrity_of_tracks(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Read what decoding showed of the tracks that are there, each once, in order of path."""
+    found: pl.DataFrame = connection.sql(
+        "SELECT f.path, s.* EXCLUDE (vector_whole, vector_start, vector_middle, vector_end, beat_times_s) "
+        "FROM files AS f JOIN sonic_features AS s USING (content_hash) "
+        f"WHERE {PRESENT} AND split_part(s.version, '.', 1) = $version "
+        "QUALIFY row_number() OVER (PARTITION BY f.path ORDER BY s.version) = 1 ORDER BY f.path",
+        params={"version": str(FEATURE_VERSION)},
+    ).pl()
+    return found
+
+
+def failed_tracks(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    """Read path and reason of the audio files that are there and no track, or not described; by path."""
+    return connection.execute(
+        "SELECT f.path, max(l.error) FROM files AS f JOIN ledger AS l ON l.item = f.content_hash "
+        f"WHERE {PRESENT} AND l.task = ? AND l.status IN ('failed', 'parked') "
+        "AND split_part(l.version, '.', 1) = ? AND f.content_hash NOT IN "
+        "(SELECT content_hash FROM sonic_features WHERE split_part(version, '.', 1) = ?) "
+        "GROUP BY f.path "
+        "UNION ALL SELECT path, problem FROM files WHERE gone_at IS NULL AND problem <> 'no audio' "
+        "ORDER BY ALL",
+        [SONIC_TASK, str(FEATURE_VERSION), str(FEATURE_VERSION)],
+    ).fetchall()
+
+
+def tracks_to_examine(connection: duckdb.DuckDBPyConnection) -> int:
+    """Count the tracks that are there and that no run of this version has decoded."""
+    count: int = connection.execute(
+        "SELECT count(*) FROM files AS f ANTI JOIN (SELECT item FROM ledger WHERE task = ? "
+        "AND split_part(version, '.', 1) = ?) AS l ON l.item = f.content_hash "
+        f"WHERE {PRESENT}",
+        [SONIC_TASK, str(FEATURE_VERSION)],
+    ).fetchall()[0][0]
+    return count
 
 
 def put_descriptions(features: pl.DataFrame, outcomes: pl.DataFrame, *, version: str, tries: int) -> Write:

@@ -78,7 +78,7 @@ CASES = {
     "library sonic": ("library", "sonic", "--dry-run"),
     "library artifacts": ("library", "artifacts", "-o", "again.npz"),
     "library stats": ("library", "stats"),
-    "library check": ("library", "check"),
+    "library check": ("library", "check", "--integrity"),
     "library plot": ("library", "plot", "Song 1", "-o", "song.png"),
     "status": ("status",),
     "warm-up": ("warm-up", "--workers", "1"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from etl.audio.features import SEGMENTS, Mode
+from etl.audio.integrity import Inspection
 from etl.audio.signal import SAMPLE_RATE
 from etl.audio.sonic import beat_times, describe
 from etl.music.keys import CAMELOT, KEY_NAMES, NO_KEY
@@ -16,6 +18,7 @@ from etl.sources.audio.decode import decode
 if TYPE_CHECKING:
     from etl.audio.sonic import Sonic
     from etl.pipelines.audio.recording import Recording
+    from etl.sources.audio.decode import Sound
 
 
 def describe_file(recording: Recording) -> dict[str, Any]:
@@ -36,7 +39,9 @@ def describe_file(recording: Recording) -> dict[str, Any]:
     DecodeError
         If there is nothing to describe; the message says why.
     """
-    return as_row(recording.content_hash, describe(decode(Path(recording.path)), recording.mode))
+    sound = decode(Path(recording.path), listeners=[Inspection], mode=recording.mode)
+    sonic = describe(sound.signal, recording.mode)
+    return as_row(recording.content_hash, replace(sonic, seconds=sound.seconds)) | as_integrity(sound)
 
 
 def as_row(content_hash: str, sonic: Sonic) -> dict[str, Any]:
@@ -66,6 +71,23 @@ def as_row(content_hash: str, sonic: Sonic) -> dict[str, Any]:
     }
 
 
+def as_integrity(sound: Sound) -> dict[str, Any]:
+    """Give what decoding showed of a recording as columns of a row, its first listener's findings too."""
+    inspection = sound.listeners[0]
+    assert isinstance(inspection, Inspection)  # noqa: S101
+    return {
+        "declared_s": sound.declared_s,
+        "is_cut": sound.is_cut,
+        "damaged_packets": sound.damaged,
+        "not_finite_share": sound.not_finite,
+        "checksum_matches": sound.checksum_matches,
+        "is_lossless": sound.is_lossless,
+        **inspection.result()._asdict(),
+    }
+
+
 def load(mode: Mode) -> None:
     """Load compiled code and tables, or compile them, so that the first file costs what the others do."""
-    describe(np.random.default_rng(0).normal(0, 0.1, 4 * SAMPLE_RATE).astype(np.float32), mode)
+    noise = np.random.default_rng(0).normal(0, 0.1, 4 * SAMPLE_RATE).astype(np.float32)
+    Inspection().hear(noise[np.newaxis], SAMPLE_RATE)
+    describe(noise, mode)

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from etl.runtime.disk.hashing import content_hash, text_hash
+from etl.sources.audio.containers import ending
 from etl.sources.audio.files import FILE_SCHEMA, FoundFiles, find_files, located
 from etl.sources.audio.tags import read_tags, tags_frame
-from etl.store.library import known_files, mark_gone, move_files, put_files, track_ids
+from etl.store.library import (
+    known_files,
+    mark_gone,
+    move_files,
+    paths_without_audio,
+    put_files,
+    track_ids,
+)
 from etl.store.runs import record_rejects
 
 if TYPE_CHECKING:
@@ -39,6 +48,8 @@ class ScanResult:
         Of the files that were read, those that are tracks.
     rejected
         Files and folders that could not be looked at, or are not what they should be.
+    left_out
+        Of all files known now, those that are no audio, by the ending of their names, most frequent first.
     """
 
     unchanged: int = 0
@@ -48,6 +59,7 @@ class ScanResult:
     gone: int = 0
     tracks: int = 0
     rejected: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -131,6 +143,8 @@ def scan(
             result.tracks += tracks
             result.rejected += refused
             watch.advance("scan", done=files.height, errors=refused)
+        with store.reading() as connection:
+            result.left_out = dict(Counter(map(ending, paths_without_audio(connection))).most_common())
     store.run.items_in += result.unchanged + result.new + result.changed + result.moved
     return result
 
