@@ -39,6 +39,11 @@ FEATURE_SCHEMA: Final[dict[str, Any]] = {
     "rms_db": pl.Float32,
     "crest_db": pl.Float32,
     "dynamic_range_db": pl.Float32,
+    "loudness_lufs": pl.Float32,
+    "loudness_range_lu": pl.Float32,
+    "true_peak_dbtp": pl.Float32,
+    "momentary_counts": pl.List(pl.Int32),
+    "short_term_counts": pl.List(pl.Int32),
     **{f"vector_{name}": pl.Array(pl.Float32, len(FEATURE_NAMES)) for name in SEGMENTS},
 }
 """Columns of a frame of descriptions: those of the table but the version."""
@@ -68,7 +73,7 @@ class LibraryStatus:
     beat_sync
         Of the analyzed, those described beat by beat.
     fallback
-        Of the analyzed, those without a steady pulse.
+        Of the analyzed, those described over pulses half a second apart, since there is no steady beat.
     failed
         Those that cannot be described.
     """
@@ -88,7 +93,8 @@ def library_status(connection: duckdb.DuckDBPyConnection, version: str) -> Libra
         "described AS (SELECT * FROM sonic_features WHERE version = $version), "
         "failed AS (SELECT item FROM ledger WHERE task = $task AND version = $version "
         "AND status = 'failed') "
-        "SELECT count(*), count(described.mode), count(*) FILTER (described.mode = 'beat'), "
+        "SELECT count(*), count(described.mode), "
+        "count(*) FILTER (described.mode = 'beat' AND described.fallback IS NULL), "
         "count(described.fallback), "
         "count(*) FILTER (failed.item IS NOT NULL AND described.mode IS NULL) "
         "FROM here LEFT JOIN described USING (content_hash) "

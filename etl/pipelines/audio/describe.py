@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from etl.audio.features import SEGMENTS, Mode
+from etl.audio.loudness import LoudnessMeter, measure_loudness
 from etl.audio.signal import SAMPLE_RATE
 from etl.audio.sonic import beat_times, describe
 from etl.music.keys import CAMELOT, KEY_NAMES, NO_KEY
 from etl.sources.audio.decode import decode
 
 if TYPE_CHECKING:
+    from etl.audio.loudness import Loudness
     from etl.audio.sonic import Sonic
     from etl.pipelines.audio.recording import Recording
 
@@ -36,13 +38,16 @@ def describe_file(recording: Recording) -> dict[str, Any]:
     DecodeError
         If there is nothing to describe; the message says why.
     """
-    return as_row(recording.content_hash, describe(decode(Path(recording.path)), recording.mode))
+    meter = LoudnessMeter()
+    sonic = describe(decode(Path(recording.path), listeners=[meter]), recording.mode)
+    return as_row(recording.content_hash, sonic) | loudness_columns(meter.result())
 
 
 def as_row(content_hash: str, sonic: Sonic) -> dict[str, Any]:
     """Give a description as a row; no tempo and no key are null."""
     pulse, key = sonic.rhythm, sonic.key
     has_key = key.key != NO_KEY
+    has_beats = sonic.mode is Mode.BEAT and not sonic.fallback
     return {
         "content_hash": content_hash,
         "mode": str(sonic.mode),
@@ -53,7 +58,7 @@ def as_row(content_hash: str, sonic: Sonic) -> dict[str, Any]:
         "bpm_half_confidence": pulse.half,
         "bpm_double_confidence": pulse.double,
         "tracker_bpm": pulse.tracker_bpm or None,
-        "beat_times_s": beat_times(pulse).astype(np.float32) if sonic.mode is Mode.BEAT else [],
+        "beat_times_s": beat_times(pulse).astype(np.float32) if has_beats else [],
         "key": key.key,
         "key_name": KEY_NAMES[key.key] if has_key else None,
         "camelot": CAMELOT[key.key] if has_key else None,
@@ -66,6 +71,19 @@ def as_row(content_hash: str, sonic: Sonic) -> dict[str, Any]:
     }
 
 
+def loudness_columns(loudness: Loudness) -> dict[str, Any]:
+    """Give the loudness as columns of a description; that of silence is null."""
+    return {
+        "loudness_lufs": loudness.integrated_lufs,
+        "loudness_range_lu": loudness.range_lu,
+        "true_peak_dbtp": loudness.true_peak_dbtp,
+        "momentary_counts": loudness.momentary,
+        "short_term_counts": loudness.short_term,
+    }
+
+
 def load(mode: Mode) -> None:
     """Load compiled code and tables, or compile them, so that the first file costs what the others do."""
-    describe(np.random.default_rng(0).normal(0, 0.1, 4 * SAMPLE_RATE).astype(np.float32), mode)
+    signal = np.random.default_rng(0).normal(0, 0.1, 4 * SAMPLE_RATE).astype(np.float32)
+    describe(signal, mode)
+    measure_loudness(signal[:, np.newaxis], SAMPLE_RATE)

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import av
 import av.error
@@ -31,7 +31,7 @@ import soxr
 from etl.audio.signal import SAMPLE_RATE, DecodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -49,6 +49,16 @@ _MAX_BAD_PACKETS: Final = 100
 _FULL_SCALE: Final = {"u8": 128.0, "s16": 32_768.0, "s32": 2_147_483_648.0, "s64": 2.0**63}
 
 
+class Listener(Protocol):
+    """Hears all channels at the rate of the file, before they are mixed down."""
+
+    def begin(self, rate: int) -> None:
+        """Forget what was heard, for a decoder begins, and expect samples at so many Hz."""
+
+    def add(self, block: NDArray[np.float32]) -> None:
+        """Take samples of shape (n, channels)."""
+
+
 class Native(NamedTuple):
     """Mono blocks at the rate of the file."""
 
@@ -56,7 +66,9 @@ class Native(NamedTuple):
     blocks: Iterator[NDArray[np.float32]]
 
 
-def decode(path: Path, *, max_seconds: float = MAX_SECONDS) -> NDArray[np.float32]:
+def decode(
+    path: Path, *, max_seconds: float = MAX_SECONDS, listeners: Sequence[Listener] = ()
+) -> NDArray[np.float32]:
     """Decode a file to mono at 22,050 Hz.
 
     Parameters
@@ -65,6 +77,8 @@ def decode(path: Path, *, max_seconds: float = MAX_SECONDS) -> NDArray[np.float3
         Any file that libsndfile or FFmpeg reads.
     max_seconds
         Longest recording accepted.
+    listeners
+        Hear the samples as they are decoded.
 
     Returns
     -------
@@ -77,10 +91,10 @@ def decode(path: Path, *, max_seconds: float = MAX_SECONDS) -> NDArray[np.float3
         If neither library finds audio, the signal is empty, too long, or holds non-finite samples.
     """
     try:
-        signal = _collect(_soundfile(path), max_seconds)
+        signal = _collect(_soundfile(path, listeners), max_seconds)
     except sf.LibsndfileError as first:
         try:
-            signal = _collect(_ffmpeg(path), max_seconds)
+            signal = _collect(_ffmpeg(path, listeners), max_seconds)
         except av.error.FFmpegError as error:
             # Report libsndfile's view too: FFmpeg's "Invalid data found" alone says little.
             raise DecodeError(f"not decodable: {_reason(error)}; libsndfile: {first.error_string}") from error
@@ -91,9 +105,10 @@ def decode(path: Path, *, max_seconds: float = MAX_SECONDS) -> NDArray[np.float3
     return signal
 
 
-def _soundfile(path: Path) -> Native:
+def _soundfile(path: Path, listeners: Sequence[Listener] = ()) -> Native:
     """Open a file with libsndfile."""
     file = sf.SoundFile(path)
+    _begin(listeners, file.samplerate)
 
     def blocks() -> Iterator[NDArray[np.float32]]:
         with file:
@@ -101,12 +116,13 @@ def _soundfile(path: Path) -> Native:
                 block = file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
                 if not len(block):
                     return
+                _tell(listeners, block)
                 yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
 
     return Native(file.samplerate, blocks())
 
 
-def _ffmpeg(path: Path) -> Native:
+def _ffmpeg(path: Path, listeners: Sequence[Listener] = ()) -> Native:
     """Open a file with FFmpeg's libraries; packets that do not decode are skipped, as FFmpeg does."""
     # metadata_errors: tags are read elsewhere, and hostile text must not stop the audio.
     container = av.open(str(path), metadata_errors="ignore")
@@ -131,6 +147,7 @@ def _ffmpeg(path: Path) -> Native:
     first = next(decoded, None)
     if first is None:
         raise DecodeError("the audio stream holds no decodable packet")
+    _begin(listeners, first.sample_rate)
 
     def blocks() -> Iterator[NDArray[np.float32]]:
         for frame in itertools.chain((first,), decoded):
@@ -138,21 +155,32 @@ def _ffmpeg(path: Path) -> Native:
                 raise DecodeError(
                     f"the sample rate changes inside the file: {first.sample_rate}, {frame.sample_rate} Hz"
                 )
-            yield _mono(frame)
+            samples = _samples(frame)
+            _tell(listeners, samples.T)
+            yield samples.mean(axis=0)
 
     return Native(first.sample_rate, blocks())
 
 
-def _mono(frame: av.AudioFrame) -> NDArray[np.float32]:
-    """Mean of the channels of one FFmpeg frame, as float32."""
+def _begin(listeners: Sequence[Listener], rate: int) -> None:
+    for listener in listeners:
+        listener.begin(rate)
+
+
+def _tell(listeners: Sequence[Listener], block: NDArray[np.float32]) -> None:
+    for listener in listeners:
+        listener.add(block)
+
+
+def _samples(frame: av.AudioFrame) -> NDArray[np.float32]:
+    """Give the samples of one FFmpeg frame as float32, (channels, n)."""
     samples = frame.to_ndarray()  # (channels, n) planar, (1, n * channels) packed
     if not frame.format.is_planar:
         samples = samples.reshape(-1, frame.layout.nb_channels).T
     name = frame.format.name.removesuffix("p")
     if name in _FULL_SCALE:
         samples = samples.astype(np.float64) / _FULL_SCALE[name] - (name == "u8")
-    mono: NDArray[np.float32] = samples.astype(np.float32, copy=False).mean(axis=0)
-    return mono
+    return samples.astype(np.float32, copy=False)
 
 
 def _collect(native: Native, max_seconds: float) -> NDArray[np.float32]:

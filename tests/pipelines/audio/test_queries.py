@@ -9,8 +9,9 @@ import polars as pl
 import pytest
 
 from etl.audio.features import Mode, version_of
+from etl.audio.loudness import measure_loudness
 from etl.audio.sonic import describe
-from etl.pipelines.audio.describe import as_row
+from etl.pipelines.audio.describe import as_row, loudness_columns
 from etl.pipelines.cache import FileProblem, cache_info, clear_cache, verify_cache
 from etl.pipelines.cache_kind import CacheKind
 from etl.runtime.disk.hashing import content_hash
@@ -37,11 +38,16 @@ def store(tmp_path):
         paths.append(str(path))
         row = as_row(content_hash(path), describe(rng.normal(0, 0.1, 60_000).astype(np.float32)))
         vector = np.zeros(128) if number < 2 else rng.normal(number, 5, 128)
-        rows.append({**row, "vector_whole": vector.astype(np.float32)})
+        loudness = loudness_columns(
+            measure_loudness(rng.normal(0, 0.1, (30_000, 1)).astype(np.float32), 22_050)
+        )
+        rows.append({**row, **loudness, "vector_whole": vector.astype(np.float32)})
     ids = [f"id{number}" for number in range(5)]
     features = pl.DataFrame(rows, schema=FEATURE_SCHEMA)
     files = pl.DataFrame({"path": paths, "track_id": ids, "kind": "flac", "size_bytes": 1, "mtime_ns": 1})
-    tracks = pl.DataFrame({"track_id": ids, "title": [f"Song {number}" for number in range(5)]})
+    tracks = pl.DataFrame({"track_id": ids, "title": [f"Song {number}" for number in range(5)]}).with_columns(
+        album=pl.lit("All")
+    )
     with open_store(tmp_path / "s.duckdb") as connection:
         outcomes = [(item, None, False, True) for item in features["content_hash"]]
         done = pl.DataFrame(outcomes, OUTCOME_SCHEMA, orient="row")
