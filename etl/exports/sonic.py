@@ -207,6 +207,20 @@ def build_artifacts(
     )
 
 
+def principal_components(
+    matrix: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give the scores of the rows on the principal components of the z-scores, and the variances of these.
+
+    Raises
+    ------
+    EtlError
+        If there are fewer than three rows, or all are alike.
+    """
+    parameters = _parameters(matrix, Normalization.PCA)
+    return _scaled(matrix, parameters), parameters["variance"]
+
+
 def load_artifacts(path: Path | str) -> Artifacts:
     """Load sonic matrices, NPZ or Parquet, and refuse them if their rows do not belong together.
 

@@ -2,11 +2,12 @@
 
 Conventions
 -----------
-Features are compared in standard deviations of the whole collection; the distance of two recordings is the root
-mean square of their differences. In spaces of many dimensions some points, the hubs, are near to nearly all
-others, and would be in every list. Mutual proximity [1]_ asks instead how improbable so small a distance is for
-*both*: the share of the collection that is farther from the one, times the share that is farther from the
-other, each by a normal distribution, whose mean and deviation are those of the distances to a fixed sample.
+Features are compared in standard deviations of the whole collection; the distance of two recordings is the
+root mean square of their differences. In spaces of many dimensions some points, the hubs, are near to
+nearly all others, and would be in every list. Mutual proximity [1]_ asks instead how improbable so small a
+distance is for *both*: the share of the collection that is farther from the one, times the share that is
+farther from the other, each by a normal distribution, whose mean and deviation are those of the distances
+to a fixed sample.
 
 The share that is farther from the seed alone is never below the product. So recordings are looked at in its
 order, and the rest is left out once it cannot be among the best any more.
@@ -78,7 +79,7 @@ def likeness_space(features: Floats, order: Sequence[str]) -> LikenessSpace:
     squares = sum((np.einsum("ij,ij->j", rows, rows) for rows in blocks), np.zeros(dimensions))
     spread = np.sqrt(squares / max(count, 1))
     varies = spread > _SAME * values
-    scale = np.where(varies, spread * math.sqrt(max(np.count_nonzero(varies), 1)), np.inf)
+    scale = np.where(varies, spread * math.sqrt(max(int(np.count_nonzero(varies)), 1)), np.inf)
     features /= scale.astype(np.float32)
     sample = np.argpartition(np.asarray(order), SAMPLE)[:SAMPLE] if count > SAMPLE else np.arange(count)
     return LikenessSpace(features, np.sort(sample))
@@ -114,7 +115,10 @@ def similar(space: LikenessSpace, seeds: Sequence[int], count: int) -> tuple[Ind
             break
         rows = order[start : start + _BLOCK]
         means, deviations = _typical_distances(space, rows)
-        both = [near[rows] * _farther(far[rows], means, deviations) for near, far in zip(farther, distances, strict=True)]
+        both = [
+            near[rows] * _farther(far[rows], means, deviations)
+            for near, far in zip(farther, distances, strict=True)
+        ]
         found = np.append(found, np.mean(both, axis=0))
     rows = order[: len(found)]
     best = np.lexsort((rows, -found))[:count]

@@ -74,6 +74,8 @@ CASES = {
     "library artifacts": ("library", "artifacts", "-o", "again.npz"),
     "library stats": ("library", "stats"),
     "library check": ("library", "check"),
+    "library similar": ("library", "similar", "song 1"),
+    "library find": ("library", "find", "song"),
     "library plot": ("library", "plot", "Song 1", "-o", "song.png"),
     "status": ("status",),
     "warm-up": ("warm-up", "--workers", "1"),

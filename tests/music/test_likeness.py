@@ -14,7 +14,9 @@ def collection(count, *, dimensions=24, seed=1):
     rng = np.random.default_rng(seed)
     sorts = rng.normal(0, 1, (6, dimensions))
     weights = rng.normal(0, 1, (count, 6)) * np.exp(rng.normal(0, 0.6, (count, 1)))
-    features = (weights @ sorts + rng.normal(0, 1, (count, dimensions))) * 10 ** rng.uniform(-3, 4, dimensions)
+    features = (weights @ sorts + rng.normal(0, 1, (count, dimensions))) * 10 ** rng.uniform(
+        -3, 4, dimensions
+    )
     return (features + rng.normal(0, 100, dimensions)).astype(np.float32), names(count)
 
 
@@ -42,7 +44,7 @@ def pair_by_pair(features, order, seeds):
 @pytest.mark.parametrize("count", [40, 3000])
 @pytest.mark.parametrize("seeds", [[3], [5, 17, 30]])
 def test_the_most_alike_are_those_of_mutual_proximity(count, seeds):
-    """Rows and likeness equal the definition, whether the sample is all recordings or a part; no seed is listed."""
+    """Rows and likeness equal the definition, with all or some as the sample; no seed is listed."""
     features, order = collection(count)
     expected = pair_by_pair(features, order, seeds)
     expected[seeds] = -1

@@ -66,7 +66,7 @@ def test_named_query_runs_and_says_what_it_is_for(store, path):
     code = "\n".join(line for line in query.sql.splitlines() if not line.strip().startswith("--"))
     used = set(re.findall(r"\$(\w+)", code))
     assert used == {parameter.name for parameter in query.parameters}
-    given = {"track": "Song 0", "limit": 10}
+    given = {"limit": 10}
     rows = store.execute(code, {name: given[name] for name in used} or None).fetchall()
     assert rows or path.stem == "library-failures"
 
@@ -85,16 +85,6 @@ def test_failures_are_those_of_files_that_are_there(store):
         ("sonic", "shorter than 1 s", 1),
         ("scan", "tags unreadable", 1),
     ]
-
-
-def test_similar_tracks_come_nearest_first(store):
-    """A track is nearest to itself, then to its like; title, path and id all name it."""
-    query = (ROOT / "sql" / "queries" / "library-similar.sql").read_text()
-    by_title = store.execute(query, {"track": "Song 1", "limit": 50}).fetchall()
-    assert {row[2] for row in by_title[:2]} == {"Song 0", "Song 1"}
-    assert [row[0] for row in by_title[:2]] == [0.0, 0.0]
-    assert by_title[2][0] > 0.5
-    assert store.execute(query, {"track": "id1", "limit": 50}).fetchall() == by_title
 
 
 def test_cache_forgets_only_what_no_file_needs(store):
