@@ -87,42 +87,42 @@ class LoudnessMeter:
     """Measures a recording as its samples come."""
 
     def __init__(self) -> None:
-        self.begin(0)
-
-    def begin(self, rate: int) -> None:
-        """Forget what was heard, and expect samples at so many Hz."""
-        self._rate = rate
-        self._filters = k_weighting(rate) if rate else np.zeros((2, 5))
+        self._rate = self._taken = 0
         self._weights = self._open = np.zeros(0)
-        self._state = np.zeros((0, 4))
+        self._filters, self._state = np.zeros((2, 5)), np.zeros((0, 4))
         self._tail = np.zeros((0, 0), dtype=np.float32)
-        self._energies: list[Doubles] = []
-        self._taken = 0
+        self._tenths: list[Doubles] = []
         self._peak = 0.0
 
-    def add(self, block: Floats) -> None:
-        """Take samples of shape (n, channels), full scale ±1; channels in the order of WAV."""
-        if not block.size:
+    def hear(self, samples: Floats, rate: int) -> None:
+        """Take samples.
+
+        Parameters
+        ----------
+        samples
+            Shape (channels, n), finite, full scale ±1; channels in the order of WAV.
+        rate
+            Hz. Where it changes, or the number of channels, what was left of a tenth of a second is dropped.
+        """
+        if not samples.size:
             return
-        channels = block.shape[1]
-        if not self._taken:
-            self._weights = np.array(_WEIGHTS.get(channels, (1.0,) * channels))
-            self._state = np.zeros((channels, 4))
-            self._tail = np.zeros((_TAPS - 1, channels), dtype=np.float32)
-            self._open = np.zeros(1)
+        if (rate, len(samples)) != (self._rate, len(self._weights)):
+            self._begin(rate, len(samples))
         finished = self._taken * _PER_SECOND // self._rate
-        tenths = np.empty((self._taken + len(block)) * _PER_SECOND // self._rate - finished)
-        _weigh(block, self._filters, self._weights, self._state, self._rate, self._taken, self._open, tenths)
-        self._taken += len(block)
-        self._energies.append(tenths)
-        self._hear_peak(block)
+        powers = np.empty((self._taken + samples.shape[1]) * _PER_SECOND // self._rate - finished)
+        _weigh(
+            samples, self._filters, self._weights, self._state, self._rate, self._taken, self._open, powers
+        )
+        self._taken += samples.shape[1]
+        self._tenths.append(powers * (_PER_SECOND / rate))
+        self._hear_peak(samples)
 
     def result(self) -> Loudness:
-        """Give the loudness of what was added."""
-        if not self._taken:
-            self.add(np.zeros((1, 1), dtype=np.float32))
-        self._hear_peak(np.zeros((_TAPS, len(self._weights)), dtype=np.float32))
-        energies = np.concatenate(self._energies) * (_PER_SECOND / self._rate)
+        """Give the loudness of what was heard."""
+        if not self._rate:
+            self.hear(np.zeros((1, 1), dtype=np.float32), 48_000)
+        self._hear_peak(np.zeros((len(self._weights), _TAPS), dtype=np.float32))
+        energies = np.concatenate(self._tenths)
         momentary, short_term = _means(energies, _MOMENTARY), _means(energies, _SHORT_TERM)
         return Loudness(
             _integrated(momentary),
@@ -132,17 +132,24 @@ class LoudnessMeter:
             _counts(short_term),
         )
 
-    def _hear_peak(self, block: Floats) -> None:
-        heard = np.concatenate([self._tail, block])
+    def _begin(self, rate: int, channels: int) -> None:
+        self._rate, self._taken = rate, 0
+        self._filters = k_weighting(rate)
+        self._weights = np.array(_WEIGHTS.get(channels, (1.0,) * channels))
+        self._state = np.zeros((channels, 4))
+        self._tail = np.zeros((channels, _TAPS - 1), dtype=np.float32)
+        self._open = np.zeros(1)
+
+    def _hear_peak(self, samples: Floats) -> None:
+        heard = np.concatenate([self._tail, samples], axis=1)
         self._peak = _true_peak(heard, _BETWEEN, self._peak)
-        self._tail = heard[len(heard) - _TAPS + 1 :]
+        self._tail = heard[:, heard.shape[1] - _TAPS + 1 :]
 
 
 def measure_loudness(samples: Floats, rate: int) -> Loudness:
-    """Measure samples of shape (n, channels) at ``rate`` Hz."""
+    """Measure samples of shape (channels, n) at ``rate`` Hz."""
     meter = LoudnessMeter()
-    meter.begin(rate)
-    meter.add(samples)
+    meter.hear(samples, rate)
     return meter.result()
 
 
@@ -234,7 +241,7 @@ _BETWEEN: Final = _between()
 
 @kernel_with(fastmath=("contract",))
 def _weigh(  # noqa: PLR0917 -- numba compiles positional calls only
-    block: Floats,
+    samples: Floats,
     filters: Doubles,
     weights: Doubles,
     state: Doubles,
@@ -250,16 +257,16 @@ def _weigh(  # noqa: PLR0917 -- numba compiles positional calls only
     number = taken * 10 // rate
     total = carried[0]
     done = 0
-    while start < len(block):
-        stop = min(((number + 1) * rate + 9) // 10 - taken, len(block))
+    while start < samples.shape[1]:
+        stop = min(((number + 1) * rate + 9) // 10 - taken, samples.shape[1])
         # Two channels at a time: each waits for its own last sample, so the second costs no time.
-        for first in range(0, block.shape[1], 2):
-            second = min(first + 1, block.shape[1] - 1)
+        for first in range(0, len(samples), 2):
+            second = min(first + 1, len(samples) - 1)
             s1, s2, t1, t2 = state[first]
             u1, u2, v1, v2 = state[second]
             power = other = 0.0
             for i in range(start, stop):
-                x = float(block[i, first])
+                x = float(samples[first, i])
                 y = b0 * x + s1
                 s1 = b1 * x - a1 * y + s2
                 s2 = b2 * x - a2 * y
@@ -267,7 +274,7 @@ def _weigh(  # noqa: PLR0917 -- numba compiles positional calls only
                 t1 = t2 - 2.0 * y - c1 * z
                 t2 = y - c2 * z
                 power += z * z
-                x = float(block[i, second])
+                x = float(samples[second, i])
                 y = b0 * x + u1
                 u1 = b1 * x - a1 * y + u2
                 u2 = b2 * x - a2 * y
@@ -296,15 +303,15 @@ def _true_peak(samples: Floats, filters: Floats, peak: float) -> float:
         2.0
     )
     largest = np.float32(peak)
-    count = len(samples) - _TAPS + 1
+    count = samples.shape[1] - _TAPS + 1
     row = np.zeros(_CHUNK + _TAPS - 1, dtype=np.float32)
     found = np.empty(_CHUNK, dtype=np.float32)
-    for channel in range(samples.shape[1]):
+    for channel in range(len(samples)):
         for start in range(0, count, _CHUNK):
             length = min(_CHUNK, count - start) + _TAPS - 1
             loud = np.float32(0.0)
             for i in range(length):
-                row[i] = samples[start + i, channel]
+                row[i] = samples[channel, start + i]
             for i in range(length):
                 loud = max(loud, abs(row[i]))
             if loud * gain <= largest:

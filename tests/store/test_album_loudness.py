@@ -45,7 +45,7 @@ def add(connection, number, *, content, album, artist, sound):
     )
     if sound is None:
         return
-    row = as_row(content, describe(sound[:30_000, 0])) | loudness_columns(measure_loudness(sound, RATE))
+    row = as_row(content, describe(sound[:30_000, 0])) | loudness_columns(measure_loudness(sound.T, RATE))
     outcomes = pl.DataFrame([(content, None, False, True)], OUTCOME_SCHEMA, orient="row")
     features = pl.DataFrame([row], FEATURE_SCHEMA)
     put_descriptions(features, outcomes, version=version_of(Mode.BEAT), tries=3)(connection)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,9 +39,11 @@ def describe_file(recording: Recording) -> dict[str, Any]:
     DecodeError
         If there is nothing to describe; the message says why.
     """
-    meter = LoudnessMeter()
-    sonic = describe(decode(Path(recording.path), listeners=[meter]), recording.mode)
-    return as_row(recording.content_hash, sonic) | loudness_columns(meter.result())
+    sound = decode(Path(recording.path), mode=recording.mode, listeners=[LoudnessMeter])
+    sonic = describe(sound.signal, recording.mode)
+    (meter,) = (each for each in sound.listeners if isinstance(each, LoudnessMeter))
+    row = as_row(recording.content_hash, replace(sonic, seconds=sound.seconds))
+    return row | loudness_columns(meter.result())
 
 
 def as_row(content_hash: str, sonic: Sonic) -> dict[str, Any]:
@@ -86,4 +89,4 @@ def load(mode: Mode) -> None:
     """Load compiled code and tables, or compile them, so that the first file costs what the others do."""
     signal = np.random.default_rng(0).normal(0, 0.1, 4 * SAMPLE_RATE).astype(np.float32)
     describe(signal, mode)
-    measure_loudness(signal[:, np.newaxis], SAMPLE_RATE)
+    measure_loudness(signal[np.newaxis], SAMPLE_RATE)

@@ -1,7 +1,7 @@
 """Tags and stream properties of audio files, from text that anyone may have written.
 
-tinytag reads first (50 µs a file); mutagen, slower and more patient, reads what tinytag refuses. Text is
-cleaned in one vectorised pass over a frame of files.
+tinytag reads first (50 µs a file); mutagen, slower and more patient, reads what tinytag refuses; what neither
+knows, the decoders tell. Text is cleaned in one vectorised pass over a frame of files.
 """
 
 from __future__ import annotations
@@ -90,7 +90,14 @@ def read_tags(path: Path | str) -> tuple[Any, ...]:
     except Exception as error:  # noqa: BLE001 -- hostile bytes raise anything, and each file must get a reason
         values, stream, problem = _by_mutagen(path, error)
         if problem and not stream:
+            values, stream = _by_decoder(path, kind)
+        if problem and not stream:
             return _row(kind, values, stream, problem)
+    if kind == "aac" or (
+        kind and not all(stream.get(name) for name in ("duration", "samplerate", "channels"))
+    ):
+        further, known = _by_decoder(path, kind)
+        values, stream = {**further, **values}, {**stream, **known}
     if not stream.get("duration"):
         if kind is None:
             return _row(None, {}, {}, f"the name says {claimed}, the content is no audio")
@@ -164,6 +171,13 @@ def _by_mutagen(
         "channels": getattr(info, "channels", None),
     }
     return values, stream, None
+
+
+def _by_decoder(path: Path | str, kind: str | None) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Read what the decoders know: whatever they can read is a track, tags or not."""
+    from etl.sources.audio.probe import probe  # noqa: PLC0415 -- few files need it, and it loads FFmpeg
+
+    return probe(path, kind)
 
 
 def _row(

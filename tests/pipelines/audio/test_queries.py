@@ -39,7 +39,7 @@ def store(tmp_path):
         row = as_row(content_hash(path), describe(rng.normal(0, 0.1, 60_000).astype(np.float32)))
         vector = np.zeros(128) if number < 2 else rng.normal(number, 5, 128)
         loudness = loudness_columns(
-            measure_loudness(rng.normal(0, 0.1, (30_000, 1)).astype(np.float32), 22_050)
+            measure_loudness(rng.normal(0, 0.1, (1, 30_000)).astype(np.float32), 22_050)
         )
         rows.append({**row, **loudness, "vector_whole": vector.astype(np.float32)})
     ids = [f"id{number}" for number in range(5)]
