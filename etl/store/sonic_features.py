@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +17,7 @@ from etl.store.library import PRESENT
 from etl.store.writes import Write
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 SONIC_TASK: Final = "sonic"
 
@@ -128,8 +129,22 @@ def described_tracks(
         "SELECT * EXCLUDE (version) FROM described_tracks WHERE version = $version",
         params={"version": version},
     )
-    try:
+    with condition_explained(tracks):
         chosen: pl.DataFrame = (tracks.filter(where) if where else tracks).pl()
+    return chosen
+
+
+@contextmanager
+def condition_explained(tracks: duckdb.DuckDBPyRelation) -> Iterator[None]:
+    """Tell what is wrong with a condition of the user's over tracks, and which columns there are.
+
+    Raises
+    ------
+    EtlError
+        If it is not one.
+    """
+    try:
+        yield
     except duckdb.Error as error:
         names = ", ".join(name for name in tracks.columns if not name.startswith("vector_"))
         raise EtlError(
@@ -137,7 +152,6 @@ def described_tracks(
             f"For example \"genre = 'Rock' AND bpm BETWEEN 90 AND 110\". There are: {names}.",
             exit_code=ExitCode.USAGE,
         ) from error
-    return chosen
 
 
 def all_features(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
