@@ -68,6 +68,30 @@ def find(
     return 0 if found.tracks else 1
 
 
+@app.command(epilog="Example: etl library rekordbox -o rekordbox.xml --where \"genre = 'House'\"")
+def rekordbox(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The XML to write; `-` is standard output.")
+    ] = Path("rekordbox.xml"),
+    where: Annotated[
+        str | None, typer.Option(help="SQL condition over the columns of view `library`.")
+    ] = None,
+    db: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a collection for Rekordbox: tags, tempo, key and beat grid of the described tracks."""
+    from etl.pipelines.audio.rekordbox import export_rekordbox
+
+    check_name(output, ".xml", ways={})
+    made = export_rekordbox(database_path(db), output, where)
+    show(
+        made,
+        lambda collection: f"{collection.tracks:,} tracks in {collection.output}",
+        as_json=as_json,
+        aside=is_standard_output(output),
+    )
+
+
 def _similar_lines(found: SimilarTracks) -> str:
     seeds = "; ".join(_name(seed) for seed in found.seeds)
     return "\n".join([f"like {seeds}:", *_track_table(found.tracks), *_written(found.output)])

@@ -107,7 +107,7 @@ def library_status(connection: duckdb.DuckDBPyConnection, version: str) -> Libra
 
 
 def described_tracks(
-    connection: duckdb.DuckDBPyConnection, version: str, where: str | None = None
+    connection: duckdb.DuckDBPyConnection, version: str, where: str | None = None, *, vectors: bool = True
 ) -> pl.DataFrame:
     """Read the tracks that have a description of one version, with their tags.
 
@@ -119,6 +119,8 @@ def described_tracks(
         Of the descriptions.
     where
         SQL condition over the columns of view ``library``.
+    vectors
+        Whether the four vectors are wanted too, which are nearly all of the bytes.
 
     Raises
     ------
@@ -130,8 +132,9 @@ def described_tracks(
         params={"version": version},
     )
     with condition_explained(tracks):
-        chosen: pl.DataFrame = (tracks.filter(where) if where else tracks).pl()
-    return chosen
+        chosen = tracks.filter(where) if where else tracks
+        found: pl.DataFrame = (chosen if vectors else chosen.select(_said_of(tracks))).pl()
+    return found
 
 
 @contextmanager
@@ -146,12 +149,15 @@ def condition_explained(tracks: duckdb.DuckDBPyRelation) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        names = ", ".join(name for name in tracks.columns if not name.startswith("vector_"))
         raise EtlError(
             f"--where is not a valid condition on tracks: {error}",
-            f"For example \"genre = 'Rock' AND bpm BETWEEN 90 AND 110\". There are: {names}.",
+            f"For example \"genre = 'Rock' AND bpm BETWEEN 90 AND 110\". There are: {_said_of(tracks)}.",
             exit_code=ExitCode.USAGE,
         ) from error
+
+
+def _said_of(tracks: duckdb.DuckDBPyRelation) -> str:
+    return ", ".join(name for name in tracks.columns if not name.startswith("vector_"))
 
 
 def all_features(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
