@@ -9,6 +9,7 @@ import typer
 
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
+from etl.cli.tables import one_line
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.settings import database_path
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from etl.pipelines.audio.find import FoundTracks
+    from etl.pipelines.audio.show import ShownFile
     from etl.pipelines.audio.similar import ListedTrack, SimilarTracks
 
 app = typer.Typer()
@@ -68,6 +70,23 @@ def find(
     return 0 if found.tracks else 1
 
 
+@app.command("show", epilog="Example: etl library show song.flac")
+def show_file(
+    file: Annotated[Path, typer.Argument(help="An audio file; no store is needed.")],
+    windowed: Annotated[
+        bool, typer.Option("--windowed", help="Three windows of 30 s rather than all beats of the track.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print the tags of a file, and tempo, key and loudness of its sound."""
+    from etl.audio.features import Mode
+    from etl.pipelines.audio.show import show_file as look
+    from etl.runtime.watch.renderers import renderers
+
+    shown = look(file, Mode.WINDOW if windowed else Mode.BEAT, renderers())
+    show(shown, _shown_lines, as_json=as_json)
+
+
 @app.command(epilog="Example: etl library rekordbox -o rekordbox.xml --where \"genre = 'House'\"")
 def rekordbox(
     output: Annotated[
@@ -90,6 +109,18 @@ def rekordbox(
         as_json=as_json,
         aside=is_standard_output(output),
     )
+
+
+def _shown_lines(shown: ShownFile) -> str:
+    lines = [str(shown.path)]
+    for title, values in (("tags", shown.tags), ("sound", shown.sound)):
+        lines.append(f"{title}:")
+        width = max((len(name) for name in values), default=0)
+        lines += [
+            f"  {name:<{width}}  {f'{value:.2f}' if isinstance(value, float) else one_line(str(value))}"
+            for name, value in values.items()
+        ]
+    return "\n".join(lines)
 
 
 def _similar_lines(found: SimilarTracks) -> str:

@@ -76,6 +76,7 @@ CASES = {
     "library check": ("library", "check"),
     "library similar": ("library", "similar", "song 1"),
     "library find": ("library", "find", "song"),
+    "library show": ("library", "show", "music/1.flac"),
     "library rekordbox": ("library", "rekordbox", "-o", "rekordbox.xml"),
     "library write-tags": ("library", "write-tags", "--bpm", "--key", "--replaygain"),
     "library undo-tags": ("library", "undo-tags", "5"),
