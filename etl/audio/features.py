@@ -40,6 +40,14 @@ TIMBRE: Final = tuple(number for number, name in enumerate(FEATURE_NAMES) if not
 """Components of a vector that likeness goes by: all but the 60 that say which notes sound. A song in another
 key sounds alike, and two songs of one key need not."""
 
+_OF_LEVEL: Final = ("mfcc_00", "rms")
+FINGERPRINT: Final = tuple(
+    number
+    for number, name in enumerate(FEATURE_NAMES)
+    if name.endswith("_median") and not name.startswith(_OF_LEVEL)
+)
+"""Components that copies of a recording share, whatever their coding and level: medians, pitch among them."""
+
 SEGMENTS: Final = ("whole", "start", "middle", "end")
 
 

@@ -16,6 +16,7 @@ from etl.runtime.settings import database_path
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from etl.pipelines.audio.duplicates import Duplicates
     from etl.pipelines.audio.find import FoundTracks
     from etl.pipelines.audio.show import ShownFile
     from etl.pipelines.audio.similar import ListedTrack, SimilarTracks
@@ -70,6 +71,14 @@ def find(
     return 0 if found.tracks else 1
 
 
+@app.command(epilog="Example: etl library duplicates --json")
+def duplicates(db: Database = None, as_json: AsJson = False) -> None:
+    """List the tracks that are there more than once: the same sound, or nearly the same."""
+    from etl.pipelines.audio.duplicates import find_duplicates
+
+    show(find_duplicates(database_path(db)), _duplicate_lines, as_json=as_json)
+
+
 @app.command("show", epilog="Example: etl library show song.flac")
 def show_file(
     file: Annotated[Path, typer.Argument(help="An audio file; no store is needed.")],
@@ -108,6 +117,19 @@ def rekordbox(
         lambda collection: f"{collection.tracks:,} tracks in {collection.output}",
         as_json=as_json,
         aside=is_standard_output(output),
+    )
+
+
+def _duplicate_lines(groups: Sequence[Duplicates]) -> str:
+    lines = []
+    for group in groups:
+        lines.append(f"{group.sameness}:")
+        for copy in group.tracks:
+            name = " - ".join(text for text in (copy.artist, copy.title) if text)
+            lines.append(f"  {one_line(copy.path)}  {one_line(name)}".rstrip())
+    extra = sum(len(group.tracks) - 1 for group in groups)
+    return "\n".join(
+        [*lines, f"{len(groups):,} recordings are there more than once, {extra:,} copies in all"]
     )
 
 

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from etl.audio.features import TIMBRE
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -17,8 +15,8 @@ if TYPE_CHECKING:
 
 # What a list says of a track, by columns of the views.
 _LISTED: Final = (
-    "track_id, content_hash, path, artist, title, album, musicbrainz_recordingid, duration_s, bpm, key_name, "
-    "camelot, loudness_lufs, fallback"
+    "track_id, content_hash, path, kind, size_bytes, artist, title, album, musicbrainz_recordingid, "
+    "duration_s, bpm, key_name, camelot"
 )
 _FOLDED: Final = "lower(strip_accents({}))"
 _ARTIST, _TITLE = _FOLDED.format("coalesce(artist, '')"), _FOLDED.format("coalesce(title, '')")
@@ -33,18 +31,28 @@ class SoundVectors(NamedTuple):
 
     track_ids: list[str]
     content_hashes: list[str]
-    timbre: NDArray[np.float32]
-    """Shape (n, 68): the components :data:`etl.audio.features.TIMBRE` of the whole track."""
+    features: NDArray[np.float32]
+    """Shape (n, d): some components of the whole track."""
+    seconds: NDArray[np.float64]
+    """Length of the sound."""
 
 
-def sound_vectors(connection: duckdb.DuckDBPyConnection, version: str) -> SoundVectors:
-    """Read the sound of every track that has a description of one version."""
+def sound_vectors(
+    connection: duckdb.DuckDBPyConnection, version: str, components: Sequence[int]
+) -> SoundVectors:
+    """Read some components of the sound of every track that has a description of one version."""
     found: pl.DataFrame = connection.sql(
-        "SELECT track_id, content_hash, vector_whole FROM described_tracks WHERE version = $version",
+        "SELECT track_id, content_hash, duration_s, vector_whole FROM described_tracks "
+        "WHERE version = $version",
         params={"version": version},
     ).pl()
-    timbre = np.ascontiguousarray(found["vector_whole"].to_numpy()[:, TIMBRE], dtype=np.float32)
-    return SoundVectors(found["track_id"].to_list(), found["content_hash"].to_list(), timbre)
+    features = np.ascontiguousarray(found["vector_whole"].to_numpy()[:, components], dtype=np.float32)
+    return SoundVectors(
+        found["track_id"].to_list(),
+        found["content_hash"].to_list(),
+        features,
+        found["duration_s"].to_numpy().astype(np.float64),
+    )
 
 
 def listed_tracks(
@@ -56,6 +64,15 @@ def listed_tracks(
         "JOIN (SELECT unnest($ids) AS track_id, generate_subscripts($ids, 1) AS place) USING (track_id) "
         "WHERE version = $version ORDER BY place",
         params={"version": version, "ids": list(track_ids)},
+    ).pl()
+    return found
+
+
+def copies_of_content(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Read the tracks whose content is there more than once, by content and path."""
+    found: pl.DataFrame = connection.sql(
+        f"SELECT {_LISTED} FROM library WHERE content_hash IS NOT NULL "
+        "QUALIFY count(*) OVER (PARTITION BY content_hash) > 1 ORDER BY content_hash, path"
     ).pl()
     return found
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from etl.runtime.watch.progress import Renderer
 
 _SOUND = (
-    "duration_s", "bpm", "bpm_confidence", "fallback", "key_name", "camelot", "key_confidence", "loudness_lufs",
-    "loudness_range_lu", "true_peak_dbtp", "rms_db", "crest_db", "dynamic_range_db",
+    "duration_s", "bpm", "bpm_confidence", "fallback", "key_name", "camelot", "key_confidence",
+    "loudness_lufs", "loudness_range_lu", "true_peak_dbtp", "rms_db", "crest_db", "dynamic_range_db",
 )  # fmt: skip
 
 

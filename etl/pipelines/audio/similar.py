@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from etl.audio.features import Mode, version_of
+from etl.audio.features import TIMBRE, Mode, version_of
 from etl.exports.m3u8 import write_m3u8
 from etl.music.likeness import likeness_space, similar
 from etl.runtime.errors import EtlError, ExitCode
@@ -106,8 +106,8 @@ def similar_tracks(database: Path, request: SimilarRequest) -> SimilarTracks:
     with read_store(database) as connection:
         check_known(connection, [request.output])
         seeds = [found for name in request.tracks for found in _meant(connection, version, name)]
-        sound = sound_vectors(connection, version)
-        space = likeness_space(sound.timbre, sound.content_hashes)
+        sound = sound_vectors(connection, version, TIMBRE)
+        space = likeness_space(sound.features, sound.content_hashes)
         places = {track_id: row for row, track_id in enumerate(sound.track_ids)}
         rows = [places[seed["track_id"]] for seed in seeds]
         wanted, chosen = 2 * request.limit + 20, []

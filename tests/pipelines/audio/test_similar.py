@@ -166,6 +166,12 @@ def test_the_list_becomes_a_playlist(database, tmp_path):
     ]
 
 
+def test_names_are_the_same_whatever_their_accents_are_made_of(database):
+    """Composed or not, capital or not."""
+    for name in ("re\u0301d", "RÉD", "Réd"):
+        assert similar_tracks(database, SimilarRequest((name,), limit=1)).seeds[0].track_id == "id03"
+
+
 def test_words_find_tracks(database, tmp_path):
     """All words, in any field, of any case and accents; nothing found is an empty list."""
     output = tmp_path / "found.m3u8"
