@@ -20,6 +20,7 @@ References
 
 from __future__ import annotations
 
+import heapq
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -81,7 +82,7 @@ def likeness_space(features: Floats, order: Sequence[str]) -> LikenessSpace:
     varies = spread > _SAME * values
     scale = np.where(varies, spread * math.sqrt(max(int(np.count_nonzero(varies)), 1)), np.inf)
     features /= scale.astype(np.float32)
-    sample = np.argpartition(np.asarray(order), SAMPLE)[:SAMPLE] if count > SAMPLE else np.arange(count)
+    sample = np.array(heapq.nsmallest(SAMPLE, range(count), key=order.__getitem__), dtype=np.intp)
     return LikenessSpace(features, np.sort(sample))
 
 

@@ -121,6 +121,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert taken.exit_code == 0, taken.output
     renamed = run(path, "midi", "rename", "--template", "{bpm}", "--json")
     assert json.loads(renamed.stdout)["run_id"] == 4
+    written = run(path, "library", "write-tags", "--replaygain", "--write", "--json")
+    assert json.loads(written.stdout)["run_id"] == 5
     return path
 
 
