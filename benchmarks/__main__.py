@@ -41,6 +41,7 @@ SCRIPTS = {
     "key_accuracy": Script("benchmarks.key_accuracy", quick="1"),
     "section_key_accuracy": Script("benchmarks.section_key_accuracy"),
     "numeral_accuracy": Script("benchmarks.numeral_accuracy"),
+    "audio_likeness": Script("benchmarks.audio_likeness", quick="14 2000"),
     "audio_speed": Script("benchmarks.audio_speed", quick="1 10 1"),
     "audio_accuracy": Script("benchmarks.audio_accuracy", quick="7"),
     "audio_accuracy_2": Script("benchmarks.audio_accuracy", "105 2", quick="7 2"),

@@ -20,6 +20,8 @@ import pytest
 
 from etl.audio import beats, key as audio_key, spectral
 from etl.audio.features import FEATURE_VERSION, Mode
+from etl.audio.loudness import measure_loudness
+from etl.audio.signal import SAMPLE_RATE
 from etl.audio.sonic import describe
 from etl.chords import key_model, keys as chord_keys
 from etl.chords.analysis import ANALYSIS_VERSION, analyze
@@ -144,7 +146,7 @@ def midi_names() -> str:
 
 
 def sound() -> str:
-    """Tempo, key, level and vectors of a little rendered piece."""
+    """Tempo, key, loudness and vectors of a little rendered piece."""
     piece = audio_pieces.compose("rock", 126.3, 9, minor=True, seconds=12.0, seed=5)
     signal = audio_pieces.render(piece)
     # To a tenth of a decade: Fourier transforms differ from processor to processor by far less.
@@ -154,6 +156,9 @@ def sound() -> str:
         vectors = [row[name] for name in row if name.startswith("vector_")]
         decades = np.log10(np.maximum(np.abs(np.concatenate(vectors, dtype=np.float64)), 1e-3))
         values.append([row["key"], round(row["bpm"] or 0), *np.round(10 * decades).astype(int).tolist()])
+    without_pulse = np.abs(describe(signal[SAMPLE_RATE : 3 * SAMPLE_RATE]).vectors[0]).astype(np.float64)
+    values.append(np.round(10 * np.log10(np.maximum(without_pulse, 1e-3))).astype(int).tolist())
+    values.append([round(20 * number) for number in measure_loudness(signal[None], SAMPLE_RATE)[:3]])
     return digest(pl.DataFrame({"values": values}), constants(beats, audio_key, spectral, key_profiles))
 
 
@@ -166,7 +171,7 @@ GUARDED: Final[dict[str, tuple[object, str]]] = {
     "etl.pipelines.midi.request.VERSIONS[analyze]": ("3", "e1c20e5120f843ee"),
     "etl.pipelines.midi.request.VERSIONS[split]": ("1", "03926703bffa20b8"),
     "etl.pipelines.midi.request.VERSIONS[sanitize]": ("1", "c46ee5d0e4147d22"),
-    "etl.audio.sonic.FEATURE_VERSION": (3, "1794aac2ea9a02b3"),
+    "etl.audio.sonic.FEATURE_VERSION": (3, "85a30d80fb654164"),
 }
 """Version and hash of its output, by the version's name."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from etl.cli import library_lists, library_tags
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
 from etl.cli.targets import check_name, is_standard_output
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from etl.store.sonic_features import LibraryStatus
 
 app = typer.Typer(help="Scan, describe and export a library of audio files.", no_args_is_help=True)
+app.add_typer(library_lists.app)
+app.add_typer(library_tags.app)
 
 
 class Normalize(StrEnum):
