@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
+TAG_VERSION: Final = 1
+"""Goes up with what the reader finds: files that an earlier one has read are read again."""
+
 MAX_TEXT: Final = 1000
 """Characters of a text field that are kept."""
 
