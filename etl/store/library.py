@@ -115,7 +115,7 @@ def all_described(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     return found
 
 
-def put_files(files: pl.DataFrame, tracks: pl.DataFrame) -> Write:
+def put_files(files: pl.DataFrame, tracks: pl.DataFrame, tags: pl.DataFrame) -> Write:
     """Store new or changed files and the tags of those that are tracks, in place of what was there.
 
     Parameters
@@ -124,8 +124,11 @@ def put_files(files: pl.DataFrame, tracks: pl.DataFrame) -> Write:
         Columns of table ``files`` but the times.
     tracks
         Columns of table ``tracks``.
+    tags
+        Columns of table ``track_tags``.
     """
-    return Write("etl.store.library:write_files", frames={"files": files, "tracks": tracks})
+    frames = {"files": files, "tracks": tracks, "tags": tags}
+    return Write("etl.store.library:write_files", frames=frames)
 
 
 def write_files(
@@ -134,6 +137,7 @@ def write_files(
     """Write what :func:`put_files` says."""
     files = frames["files"]
     _remove(connection, "tracks", "track_id", files)
+    _remove(connection, "track_tags", "track_id", files)
     rows = files.to_arrow()  # noqa: F841 (read by name)
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE seen AS SELECT path, first_seen FROM files WHERE path IN "
@@ -144,8 +148,9 @@ def write_files(
         "INSERT INTO files BY NAME SELECT rows.*, coalesce(seen.first_seen, now()) AS first_seen "
         "FROM rows LEFT JOIN seen USING (path)"
     )
-    tags = frames["tracks"].to_arrow()  # noqa: F841 (read by name)
-    connection.execute("INSERT INTO tracks BY NAME SELECT * FROM tags")
+    for table, frame in (("tracks", frames["tracks"]), ("track_tags", frames["tags"])):
+        found = frame.to_arrow()  # noqa: F841 (read by name)
+        connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM found")
 
 
 def move_files(moves: pl.DataFrame) -> Write:
@@ -161,10 +166,11 @@ def write_moves(
 ) -> None:
     """Write what :func:`move_files` says."""
     rows = frames["moves"].to_arrow()  # noqa: F841 (read by name)
-    connection.execute(
-        "DELETE FROM tracks WHERE track_id IN "
-        "(SELECT track_id FROM files WHERE path IN (SELECT path FROM rows))"
-    )
+    for table in ("tracks", "track_tags"):
+        connection.execute(
+            f"DELETE FROM {table} WHERE track_id IN "
+            "(SELECT track_id FROM files WHERE path IN (SELECT path FROM rows))"
+        )
     connection.execute("DELETE FROM files WHERE path IN (SELECT path FROM rows)")
     connection.execute(
         "UPDATE files SET path = rows.path, mtime_ns = rows.mtime_ns, size_bytes = rows.size_bytes, "

@@ -12,3 +12,25 @@ CREATE TABLE roots (
     device VARCHAR,
     scanned_at TIMESTAMPTZ NOT NULL
 );
+
+-- More of what tags say: the first value of each field here, all values of those that may have several beside it.
+ALTER TABLE tracks ADD COLUMN composer VARCHAR;
+ALTER TABLE tracks ADD COLUMN label VARCHAR;
+ALTER TABLE tracks ADD COLUMN comment VARCHAR;
+ALTER TABLE tracks ADD COLUMN is_compilation BOOLEAN;
+ALTER TABLE tracks ADD COLUMN track_side VARCHAR;
+ALTER TABLE tracks ADD COLUMN track_total INTEGER;
+ALTER TABLE tracks ADD COLUMN disc_total INTEGER;
+ALTER TABLE tracks ADD COLUMN release_date VARCHAR;
+ALTER TABLE tracks ADD COLUMN original_date VARCHAR;
+ALTER TABLE tracks ADD COLUMN tagged_bpm FLOAT;
+ALTER TABLE tracks ADD COLUMN tagged_key VARCHAR;
+ALTER TABLE tracks ADD COLUMN bit_depth INTEGER;
+ALTER TABLE tracks ADD COLUMN is_lossless BOOLEAN;
+
+CREATE TABLE track_tags (
+    track_id VARCHAR NOT NULL,
+    field VARCHAR NOT NULL,
+    position INTEGER NOT NULL,
+    value VARCHAR NOT NULL
+);

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import av
 import numpy as np
@@ -55,7 +55,7 @@ def write_audio(
         rate = 48_000
     signal = _signal(av.AudioLayout(layout).nb_channels, seed, seconds, rate)
     with av.open(str(path), "w", format=container) as output:
-        stream = output.add_stream(codec, rate=rate, layout=layout, bit_rate=128_000)
+        stream: Any = output.add_stream(codec, rate=rate, layout=layout, bit_rate=128_000)
         resampler = av.AudioResampler(stream.codec_context.format, layout, rate, stream.frame_size or 1024)
         frame = av.AudioFrame.from_ndarray(signal, format="fltp", layout=layout)
         frame.sample_rate = rate

@@ -11,7 +11,7 @@ import polars as pl
 from etl.pipelines.audio.difference import Difference, ScanOptions, compare
 from etl.runtime.disk.hashing import text_hash
 from etl.sources.audio.files import FILE_SCHEMA
-from etl.sources.audio.tags import TAG_VERSION, read_tags, tags_frame
+from etl.sources.audio.tags import TAG_VERSION, read_tags, tag_values, tags_frame
 from etl.store.library import known_files, mark_files, move_files, put_files
 from etl.store.roots import known_roots, put_roots
 from etl.store.runs import record_rejects
@@ -187,7 +187,8 @@ def _put_tagged(store: BurstWriter, batch: pl.DataFrame, read: list[tuple[Any, .
     is_track = pl.col("kind").is_not_null() & pl.col("problem").is_null()
     tracks = tags.filter(is_track).drop("kind", "problem")
     refused = files.filter(pl.col("problem").is_not_null() & (pl.col("problem") != "no audio"))
-    writes = [put_files(files, tracks)]
+    values = tag_values(read, tags["track_id"]).join(tracks, on="track_id", how="semi", maintain_order="left")
+    writes = [put_files(files, tracks, values)]
     if refused.height:
         writes.append(record_rejects(store.run, _rejects(refused, "tags")))
     store.put(*writes, items=batch.height)
