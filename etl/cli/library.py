@@ -411,9 +411,10 @@ def _sonic_lines(done: SonicResult) -> list[str]:
 
 
 def _artifacts_line(made: ArtifactsResult) -> str:
+    waiting = f"; {made.pending:,} tracks wait for `etl library sonic`" if made.pending else ""
     if not made.tracks:
-        return "none, for no track is described"
-    return f"{made.tracks:,} tracks, {made.features} features in {made.output}"
+        return f"none, for no track is described{waiting}"
+    return f"{made.tracks:,} tracks, {made.features} features in {made.output}{waiting}"
 
 
 def _finding_lines(findings: list[Finding]) -> str:

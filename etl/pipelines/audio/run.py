@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -217,13 +217,14 @@ def _describe(store: BurstWriter, watch: Watch, request: LibraryRequest) -> Soni
 def _write(store: BurstWriter, watch: Watch, request: LibraryRequest) -> ArtifactsResult:
     with watch.timed("artifacts"):
         with store.reading() as connection:
-            if not library_status(connection, version_of(request.mode)).analyzed:
-                return ArtifactsResult(request.artifacts.output, 0, 0)
+            status = library_status(connection, version_of(request.mode))
+            if not status.analyzed:
+                return ArtifactsResult(request.artifacts.output, 0, 0, status.pending)
             tracks = chosen_tracks(connection, request.artifacts)
         watch.total("artifacts", tracks.height)
         written = write_artifacts(tracks, request.artifacts)
         watch.advance("artifacts", done=written.tracks)
-    return written
+    return replace(written, pending=status.pending)
 
 
 def plan_library(database: Path, request: LibraryRequest) -> LibraryPlan:

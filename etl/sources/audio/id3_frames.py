@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 _NAMES: Final = {b"TRK": b"TRCK", b"TPA": b"TPOS", b"TCO": b"TCON"}
-_WANTED: Final = (b"TRCK", b"TPOS", b"TCON", b"RVA2", b"XRVA", b"TDAT")
+_WANTED: Final = (b"TRCK", b"TPOS", b"TCON", b"RVA2", b"XRVA")
 _ENCODINGS: Final = ("latin-1", "utf-16", "utf-16-be", "utf-8")
-_MOST: Final = 1 << 14
+_READ: Final = 1 << 13
 _MASTER_VOLUME: Final = 1
 
 
@@ -37,24 +37,29 @@ def id3_frames(file: BinaryIO) -> dict[bytes, bytes]:
     head = file.read(10)
     if len(head) < 10 or head[:3] != b"ID3" or head[3] not in {2, 3, 4} or head[5] & 0xC0:
         return {}
-    version, left = head[3], _synchsafe(head[6:10])
+    version, end = head[3], 10 + _synchsafe(head[6:10])
     name_length, header = (3, 6) if version == 2 else (4, 10)
     frames: dict[bytes, bytes] = {}
-    while left > header:
-        frame = file.read(header)
+    position, start, data = 10, 10, file.read(min(end, _READ))
+    while position + header < end:
+        if position + header > start + len(data):  # behind a picture, perhaps
+            file.seek(position)
+            start, data = position, file.read(min(end - position, _READ))
+        place = position - start
+        frame = data[place : place + header]
         name = frame[:name_length]
         if len(frame) < header or not name.isalnum():
             break
         length = frame[name_length : 2 * name_length]
         size = _synchsafe(length) if version == 4 else int.from_bytes(length, "big")
-        left -= header + size
-        if left < 0:
-            break
+        body = data[place + header : place + header + size]
         name = _NAMES.get(name, name)
-        if name in _WANTED and size < _MOST and not frame[9:10].strip(b"\0"):
-            frames.setdefault(name, file.read(size))
-        else:
-            file.seek(size, 1)
+        if name in _WANTED and size < _READ and not frame[9:10].strip(b"\0"):
+            if len(body) < size:
+                file.seek(position + header)
+                body = file.read(size)
+            frames.setdefault(name, body)
+        position += header + size
     return frames
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from io import FileIO
     from typing import BinaryIO
 
 _BLOCK: Final = 1 << 20
@@ -84,7 +85,7 @@ def bytes_at(file: BinaryIO, position: int, length: int) -> bytes:
     return file.read(length)
 
 
-def read_spans(file: BinaryIO, spans: Iterable[Span]) -> Iterator[memoryview]:
+def read_spans(file: FileIO, spans: Iterable[Span]) -> Iterator[memoryview]:
     """Read stretches, a megabyte at a time; each block is valid until the next."""
     buffer = memoryview(bytearray(_BLOCK))
     for span in spans:

@@ -46,16 +46,18 @@ NUMBERS: Final = (
 )
 """Fields that are numbers, dates or yes and no, as the text that they are in a file."""
 
-MULTIPLE: Final = (
-    "artist",
-    "albumartist",
-    "genre",
-    "composer",
-    "label",
-    "isrc",
-    "musicbrainz_recordingid",
-    "musicbrainz_albumid",
-    "musicbrainz_artistid",
+MULTIPLE: Final = frozenset(
+    (
+        "artist",
+        "albumartist",
+        "genre",
+        "composer",
+        "label",
+        "isrc",
+        "musicbrainz_recordingid",
+        "musicbrainz_albumid",
+        "musicbrainz_artistid",
+    )
 )
 """Fields that may have several values."""
 

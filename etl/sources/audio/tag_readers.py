@@ -33,6 +33,7 @@ STREAM: Final = ("duration", "bitrate", "samplerate", "channels", "bitdepth", "i
 
 _BY_TINYTAG: Final = frozenset({"mp3", "flac", "m4a", "ogg", "opus", "wav", "aiff"})
 _GENRES: Final = tuple(mutagen.id3.TCON.GENRES)
+_APE: Final[Any] = mutagen.apev2.APEv2  # which has some types, though not this one
 _COMMENT_BYTES: Final = 1 << 14
 _VORBIS_TRACK: Final = re.compile(rb"([^\0].\0\0)(?i:tracknumber|track)=", re.DOTALL)
 
@@ -110,7 +111,7 @@ def _add_ape(path: Path | str, file: BinaryIO, values: Values) -> None:
     if b"APETAGEX" not in file.read(160):
         return
     try:
-        tags = mutagen.apev2.APEv2(path)
+        tags: Any = _APE(path)
     except mutagen.MutagenError:
         return
     texts = ((name, list(value)) for name, value in tags.items() if value.kind == mutagen.apev2.TEXT)

@@ -27,18 +27,18 @@ TAG_VERSION: Final = 1
 MAX_TEXT: Final = 1000
 """Characters of a text field that are kept."""
 
+_RAW_TEXTS: Final = (*TEXTS, *NUMBERS)
+
 MAX_VALUES: Final = 100
 """Values of a field that are kept."""
 
-RAW_SCHEMA: Final = {
+RAW_SCHEMA: Final[dict[str, Any]] = {
     "kind": pl.String,
-    **dict.fromkeys(TEXTS, pl.String),
-    **dict.fromkeys(NUMBERS, pl.String),
+    **dict.fromkeys(_RAW_TEXTS, pl.String),
     **dict.fromkeys(STREAM, pl.Float64),
     "problem": pl.String,
-    "values": pl.List(pl.List(pl.String)),
 }
-"""What `read_tags` gives for one file; ``values`` are pairs of field and value."""
+"""What `read_tags` gives for one file, before all values of the fields that may have several."""
 
 # Control characters, byte order marks, and the marks that turn the direction of the text around them; the
 # joiners that Indic scripts, Persian and emoji need stay.
@@ -50,7 +50,7 @@ _DATE: Final = r"([0-9]{4}(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12][0-9]|3[01]))?)
 _R128_TO_REPLAYGAIN_DB: Final = 5.0
 """R128 gains aim at -23 LUFS, ReplayGain 2 at -18."""
 
-_PAIRS: Final = {"track_id": pl.String, "pair": pl.List(pl.List(pl.String))}
+_VALUES: Final[dict[str, Any]] = {"file": pl.UInt32, "field": pl.String, "value": pl.String}
 
 
 def read_tags(path: Path | str) -> tuple[Any, ...]:
@@ -64,8 +64,8 @@ def read_tags(path: Path | str) -> tuple[Any, ...]:
     Returns
     -------
     tuple
-        Values in the order of `RAW_SCHEMA`, text as found. ``kind`` is null for what is no audio; ``problem``
-        says why there is no metadata.
+        Values in the order of `RAW_SCHEMA`, text as found, and pairs of field and value. ``kind`` is null for
+        what is no audio; ``problem`` says why there is no metadata.
     """
     claimed = SUFFIXES.get("." + str(path).rpartition(".")[2].lower())
     try:
@@ -112,7 +112,8 @@ def tags_frame(rows: Sequence[tuple[Any, ...]]) -> pl.DataFrame:
         In the order of ``rows``: columns of table ``tracks`` but its key, ``kind`` and ``problem``; what
         makes no sense is null.
     """
-    raw = pl.DataFrame(rows, schema=RAW_SCHEMA, orient="row")
+    columns = zip(*(row[: len(RAW_SCHEMA)] for row in rows), strict=True) if rows else [[]] * len(RAW_SCHEMA)
+    raw = pl.DataFrame(dict(zip(RAW_SCHEMA, columns, strict=True)), schema=RAW_SCHEMA)
     track, disc = pl.col("track"), pl.col("disc")
     return raw.select(
         "kind",
@@ -155,22 +156,24 @@ def tag_values(rows: Sequence[tuple[Any, ...]], track_ids: pl.Series) -> pl.Data
     DataFrame
         ``track_id``, ``field``, ``position`` (from 1), ``value``; genres that a text joins are taken apart.
     """
-    raw = pl.DataFrame({"track_id": track_ids, "pair": [row[-1] or [] for row in rows]}, _PAIRS)
+    pairs = [(number, *pair) for number, row in enumerate(rows) for pair in row[len(RAW_SCHEMA)]]
+    columns = zip(*pairs, strict=True) if pairs else [[]] * len(_VALUES)
+    values = pl.DataFrame(dict(zip(_VALUES, columns, strict=True)), schema=_VALUES)
     is_genre = pl.col("field") == "genre"
     return (
-        raw.explode("pair", empty_as_null=False)
-        .select("track_id", field=pl.col("pair").list.get(0), value=pl.col("pair").list.get(1))
-        .with_columns(
+        values.with_columns(
             pl.when(is_genre).then(pl.col("value").str.split(";")).otherwise(pl.concat_list("value"))
         )
         .explode("value")
         .with_columns(_valid(pl.col("field"), pl.col("value")))
         .drop_nulls("value")
-        .unique(["track_id", "field", "value"], keep="first", maintain_order=True)
+        .unique(["file", "field", "value"], keep="first", maintain_order=True)
         .select(
-            "track_id",
+            pl.col("file")
+            .replace_strict(range(len(track_ids)), track_ids, return_dtype=pl.String)
+            .alias("track_id"),
             "field",
-            position=pl.int_range(1, pl.len() + 1).over("track_id", "field"),
+            position=pl.int_range(1, pl.len() + 1).over("file", "field"),
             value="value",
         )
     )
@@ -180,12 +183,18 @@ def _row(
     kind: str | None, values: Mapping[str, Sequence[str]], stream: Mapping[str, Any], problem: str | None
 ) -> tuple[Any, ...]:
     clean = {
-        field: [_encodable(repaired(each)) for each in found[:MAX_VALUES]] for field, found in values.items()
+        field: [each if each.isascii() else _encodable(repaired(each)) for each in found[:MAX_VALUES]]
+        for field, found in values.items()
     }
-    texts = [clean[name][0] if clean.get(name) else None for name in (*TEXTS, *NUMBERS)]
-    numbers = [_finite(stream.get(name)) for name in STREAM]
-    pairs = [[field, value] for field in MULTIPLE for value in clean.get(field, ())]
-    return (kind, *texts, *numbers, None if problem is None else _encodable(problem[:MAX_TEXT]), pairs)
+    first = {field: found[0] for field, found in clean.items() if found}
+    pairs = [(field, value) for field, found in clean.items() if field in MULTIPLE for value in found]
+    return (
+        kind,
+        *map(first.get, _RAW_TEXTS),
+        *(_finite(stream.get(name)) for name in STREAM),
+        None if problem is None else _encodable(problem[:MAX_TEXT]),
+        pairs,
+    )
 
 
 def _encodable(text: str) -> str:
@@ -194,6 +203,8 @@ def _encodable(text: str) -> str:
 
 
 def _finite(value: Any) -> float | None:
+    if value is None:
+        return None
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError, struct.error):
