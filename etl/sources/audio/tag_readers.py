@@ -8,14 +8,13 @@ what tinytag refuses; the decoders say how long a file is where no reader of tag
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-import mutagen
-import mutagen.apev2
-import mutagen.id3
 import tinytag
 
 from etl.sources.audio.adts import adts_stream
+from etl.sources.audio.ape_tag import ape_texts
 from etl.sources.audio.id3_frames import frame_texts, genre_texts, id3_frames, volume_gains
 from etl.sources.audio.mp4_codec import mp4_codec
 from etl.sources.audio.tag_fields import by_field
@@ -32,15 +31,13 @@ STREAM: Final = ("duration", "bitrate", "samplerate", "channels", "bitdepth", "i
 """Properties of a stream: s, kbit/s, Hz, count, bits, yes or no."""
 
 _BY_TINYTAG: Final = frozenset({"mp3", "flac", "m4a", "ogg", "opus", "wav", "aiff"})
-_GENRES: Final = tuple(mutagen.id3.TCON.GENRES)
-_APE: Final[Any] = mutagen.apev2.APEv2  # which has some types, though not this one
 _COMMENT_BYTES: Final = 1 << 14
 _VORBIS_TRACK: Final = re.compile(rb"([^\0].\0\0)(?i:tracknumber|track)=", re.DOTALL)
 
 
 def read_fields(path: Path | str, file: BinaryIO, kind: str | None) -> tuple[Values, Stream]:
     """Read values by field, and what the stream is, of a file whose content is of a kind."""
-    if kind == "wma":
+    if kind == "wma":  # tinytag has the authors in another order
         return _by_mutagen(path)
     if kind in _BY_TINYTAG:
         values, stream = _by_tinytag(file, str(kind))
@@ -58,7 +55,8 @@ def read_fields(path: Path | str, file: BinaryIO, kind: str | None) -> tuple[Val
         _add_vinyl_number(file, values)
     elif kind not in {"m4a", "wav", "aiff"}:
         _add_id3_frames(file, values)
-        _add_ape(path, file, values)
+        for field, found in by_field(ape_texts(file)).items():
+            values.setdefault(field, found)
     return values, stream
 
 
@@ -96,7 +94,7 @@ def _add_id3_frames(file: BinaryIO, values: Values) -> None:
     for name, field in ((b"TRCK", "track"), (b"TPOS", "disc")):
         if field not in values and (texts := frame_texts(frames.get(name, b""))):
             values[field] = texts[:1]
-    if genres := genre_texts(frame_texts(frames.get(b"TCON", b"")), _GENRES):
+    if genres := genre_texts(frame_texts(frames.get(b"TCON", b"")), _genre_names()):
         values["genre"] = genres
     for name in (b"RVA2", b"XRVA"):
         for what, gain in volume_gains(frames.get(name, b"")).items():
@@ -104,22 +102,19 @@ def _add_id3_frames(file: BinaryIO, values: Values) -> None:
             values.setdefault(field, [f"{gain:.2f}"])
 
 
-def _add_ape(path: Path | str, file: BinaryIO, values: Values) -> None:
-    """Fill what is not known yet from an APEv2 tag, if there is one at the end."""
-    file.seek(0, 2)
-    file.seek(-min(160, file.tell()), 1)
-    if b"APETAGEX" not in file.read(160):
-        return
+@cache
+def _genre_names() -> tuple[str, ...]:
+    """Genres of ID3v1 by number; none without mutagen, whose list it is."""
     try:
-        tags: Any = _APE(path)
-    except mutagen.MutagenError:
-        return
-    texts = ((name, list(value)) for name, value in tags.items() if value.kind == mutagen.apev2.TEXT)
-    for field, found in by_field(texts).items():
-        values.setdefault(field, found)
+        from mutagen.id3 import TCON  # noqa: PLC0415 -- see _by_mutagen
+    except ImportError:
+        return ()
+    return tuple(TCON.GENRES)
 
 
 def _by_mutagen(path: Path | str) -> tuple[Values, Stream]:
+    import mutagen  # noqa: PLC0415 -- a bundle may have to leave it out, and few scans need it
+
     found = mutagen.File(path)
     if found is None or found.info is None:
         raise ValueError("no reader of tags knows the format")
@@ -131,6 +126,8 @@ def _by_mutagen(path: Path | str) -> tuple[Values, Stream]:
 
 
 def _by_easy_mutagen(path: Path | str) -> tuple[Values, Stream]:
+    import mutagen  # noqa: PLC0415 -- as above
+
     found = mutagen.File(path, easy=True)
     if found is None or found.info is None:
         raise ValueError("no reader of tags knows the format")

@@ -13,7 +13,7 @@ References
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -41,14 +41,22 @@ class Ignored:
     """Rules that hold in a folder, those of folders above it first; the last that matches decides."""
 
     _rules: tuple[tuple[int, _Rule], ...] = ()
+    _names: re.Pattern[str] | None = None  # any of the rules by name, where there are no others
 
     def below(self, folder: str, patterns: Iterable[str]) -> Ignored:
         """Add patterns that hold below a folder."""
         rules = [(len(folder.rstrip("/")) + 1, rule) for each in patterns if (rule := _rule(each))]
-        return replace(self, _rules=(*self._rules, *rules)) if rules else self
+        if not rules:
+            return self
+        rules = [*self._rules, *rules]
+        by_name = all(rule.by_name for _, rule in rules)
+        names = "|".join(rule.expression.pattern for _, rule in rules)
+        return Ignored(tuple(rules), re.compile(names, re.DOTALL) if by_name else None)
 
     def leaves_out(self, path: str, name: str, *, is_folder: bool) -> bool:
         """Whether a file or folder, given by its whole path and its name, is left out."""
+        if self._names is not None and not self._names.fullmatch(name):
+            return False
         for length, rule in reversed(self._rules):
             if rule.folders_only and not is_folder:
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import mutagen
@@ -13,6 +14,7 @@ from mutagen import id3
 from mutagen.apev2 import APEv2
 from mutagen.mp4 import MP4
 
+from etl.sources.audio.tag_readers import _genre_names
 from etl.sources.audio.tags import read_tags, tag_values, tags_frame
 from tests.support.audio_files import CODECS, write_audio
 
@@ -272,3 +274,16 @@ def test_damaged_mp4_and_id3_give_a_row(tmp_path):
             row = tags_of(path)
             assert row["kind"] or row["problem"]
             tag_values([read_tags(path)], pl.Series(["x"]))
+
+
+def test_without_mutagen_tags_are_read_all_the_same(tmp_path, monkeypatch, request):
+    """A bundle that has to leave it out: WMA has no tags, and everything else has its own."""
+    mp3 = id3_file(tmp_path / "a.mp3", id3.TIT2(3, "T"), id3.TCON(3, ["Dub"]))
+    wma = write_audio(tmp_path / "a.wma", "wma")
+    monkeypatch.setitem(sys.modules, "mutagen", None)
+    _genre_names.cache_clear()
+    request.addfinalizer(_genre_names.cache_clear)
+    assert (tags_of(mp3)["title"], values_of(mp3, "genre")) == ("T", ["Dub"])
+    row = tags_of(wma)
+    assert (row["problem"], row["kind"], row["channels"]) == (None, "wma", 2)
+    assert row["duration_s"] == pytest.approx(1.0, abs=0.2)
