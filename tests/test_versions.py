@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 import polars.selectors as cs
 import pytest
+import soundfile as sf
 
 from etl.audio import beats, key as audio_key, spectral
 from etl.audio.features import FEATURE_VERSION, Mode
@@ -35,6 +36,8 @@ from etl.pipelines.audio.describe import as_row
 from etl.pipelines.midi.messages import Batch, Entry, Result, Wanted
 from etl.pipelines.midi.request import VERSIONS
 from etl.pipelines.midi.worker import process_batch
+from etl.sources.audio.payload import audio_payload
+from etl.sources.audio.tags import TAG_VERSION, read_tags, tag_values, tags_frame
 from etl.store.midi import ANALYZE, IMPORT, SANITIZE, SPLIT
 from tests.support import audio_pieces
 from tests.support.chord_songs import sample, written
@@ -162,6 +165,31 @@ def sound() -> str:
     return digest(pl.DataFrame({"values": values}), constants(beats, audio_key, spectral, key_profiles))
 
 
+def tags(folder: Path) -> str:
+    """Give what is read from two tagged files, and the hash of sound that no encoder has made."""
+    from mutagen.flac import FLAC
+    from mutagen.id3 import TCON, TIT2, TRCK
+    from mutagen.wave import WAVE
+
+    paths = [folder / "a.flac", folder / "b.wav"]
+    for path in paths:
+        sf.write(path, np.arange(2000, dtype=np.int16), 22_050)
+    flac, wav = FLAC(paths[0]), WAVE(paths[1])
+    flac.update(
+        title="BjÃ¶rk", artist=["A", "B"], date="1999-05", tracknumber="A1", replaygain_track_gain="-8,1 dB",
+        bpm="128", initialkey="Am", genre="Rock; Dub", compilation="1", label="L", composer="C",
+    )  # fmt: skip
+    flac.save()
+    wav.add_tags()
+    for frame in (TIT2(3, "T"), TCON(3, ["17", "Own"]), TRCK(3, "3/12")):
+        wav.tags.add(frame)
+    wav.save()
+    rows = [read_tags(path) for path in paths]
+    hashes = pl.DataFrame({"hash": [audio_payload(paths[1]).hash]})
+    stream = ("duration_s", "bitrate_kbps")
+    return digest(tags_frame(rows).drop(*stream), tag_values(rows, pl.Series(["a", "b"])), hashes)
+
+
 GUARDED: Final[dict[str, tuple[object, str]]] = {
     "etl.chords.analysis.ANALYSIS_VERSION": (2, "c30289c56234dfc8"),
     "etl.chords.keys.KEY_VERSIONS[trained]": (2, "ef6635508151f589"),
@@ -172,6 +200,7 @@ GUARDED: Final[dict[str, tuple[object, str]]] = {
     "etl.pipelines.midi.request.VERSIONS[split]": ("1", "03926703bffa20b8"),
     "etl.pipelines.midi.request.VERSIONS[sanitize]": ("1", "c46ee5d0e4147d22"),
     "etl.audio.sonic.FEATURE_VERSION": (3, "85a30d80fb654164"),
+    "etl.sources.audio.tags.TAG_VERSION": (1, "f64b5d52dff70566"),
 }
 """Version and hash of its output, by the version's name."""
 
@@ -189,6 +218,7 @@ CURRENT: Final[dict[str, tuple[object, Callable[..., str]]]] = {
     "etl.pipelines.midi.request.VERSIONS[split]": (VERSIONS[SPLIT], midi_parts),
     "etl.pipelines.midi.request.VERSIONS[sanitize]": (VERSIONS[SANITIZE], midi_names),
     "etl.audio.sonic.FEATURE_VERSION": (FEATURE_VERSION, sound),
+    "etl.sources.audio.tags.TAG_VERSION": (TAG_VERSION, tags),
 }  # fmt: skip
 
 

@@ -21,7 +21,7 @@ import numpy as np
 import polars as pl
 
 from etl.audio.features import FEATURE_NAMES, FEATURE_UNITS
-from etl.exports.npz import write_npz
+from etl.exports.npz_file import write_npz
 from etl.runtime.disk.files import atomic_file, atomic_path
 from etl.runtime.errors import EtlError
 

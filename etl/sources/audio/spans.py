@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from io import FileIO
+    from typing import BinaryIO
 
 _BLOCK: Final = 1 << 20
 
@@ -19,7 +20,7 @@ class Span(NamedTuple):
     end: int
 
 
-def between_tags(file: FileIO) -> Span:
+def between_tags(file: BinaryIO) -> Span:
     """Leave out tags in front and at the end, however many there are, and zeros behind those in front."""
     first, end = 0, file_size(file)
     while length := _front_tag(bytes_at(file, first, 32)):
@@ -39,7 +40,7 @@ def _front_tag(head: bytes) -> int:
     return 0
 
 
-def _end_tag(file: FileIO, first: int, end: int) -> int:
+def _end_tag(file: BinaryIO, first: int, end: int) -> int:
     start = max(first, end - 128)
     tail = bytes_at(file, start, end - start)
     length = 0
@@ -64,7 +65,7 @@ def _synchsafe(four: bytes) -> int:
     return four[0] << 21 | four[1] << 14 | four[2] << 7 | four[3]
 
 
-def _zeros(file: FileIO, first: int, end: int) -> int:
+def _zeros(file: BinaryIO, first: int, end: int) -> int:
     """Count the zeros that some taggers leave behind their tag; none if there is nothing else."""
     for start in range(first, end, 1 << 16):
         block = bytes_at(file, start, min(1 << 16, end - start))
@@ -73,12 +74,12 @@ def _zeros(file: FileIO, first: int, end: int) -> int:
     return 0
 
 
-def file_size(file: FileIO) -> int:
+def file_size(file: BinaryIO) -> int:
     """Give the length of an open file."""
     return os.fstat(file.fileno()).st_size
 
 
-def bytes_at(file: FileIO, position: int, length: int) -> bytes:
+def bytes_at(file: BinaryIO, position: int, length: int) -> bytes:
     """Read so many bytes at a place; fewer at the end."""
     file.seek(position)
     return file.read(length)

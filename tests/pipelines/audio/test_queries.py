@@ -51,9 +51,10 @@ def store(tmp_path):
     with open_store(tmp_path / "s.duckdb") as connection:
         outcomes = [(item, None, False, True) for item in features["content_hash"]]
         done = pl.DataFrame(outcomes, OUTCOME_SCHEMA, orient="row")
-        hashes = pl.DataFrame({"path": paths, "content_hash": features["content_hash"]})
+        hashes = pl.DataFrame({"path": paths, "content_hash": features["content_hash"], "audio_bytes": 1})
+        genres = pl.DataFrame({"track_id": ids, "field": "genre", "position": 1, "value": "Rock"})
         with transaction(connection):
-            put_files(files.with_columns(problem=pl.lit(None, pl.String)), tracks)(connection)
+            put_files(files.with_columns(problem=pl.lit(None, pl.String)), tracks, genres)(connection)
             put_hashes(hashes)(connection)
             put_descriptions(features, done, version=BEAT, tries=3)(connection)
         yield connection
