@@ -10,7 +10,7 @@ import polars as pl
 from etl.midi.arrays import repair_names
 from etl.midi.chords import chord_labels, chord_segments, find_beats, spell_chords
 from etl.midi.drums import CATEGORY_SCORE, TAG_SCORE, drum_scores, mark_drums
-from etl.midi.keys import find_keys
+from etl.midi.keys import find_keys, weigh_key_evidence
 from etl.midi.stats_kernel import DRUM_CLASSES, FILE_STATS, PART, file_stats, part_stats
 from etl.midi.tempo import metre_columns, tempo_columns
 from etl.midi.text import decode_text
@@ -31,10 +31,17 @@ class Analysis(NamedTuple):
     parts: pl.DataFrame
 
 
-def survey(batch: MidiBatch) -> Analysis:
+def survey(batch: MidiBatch, names: pl.DataFrame | None = None) -> Analysis:
     """Count what is cheap to count: notes, parts, drums, tempo; no keys and no chords.
 
     Notes of parts found to be drums are flagged in the batch.
+
+    Parameters
+    ----------
+    batch
+        Parsed files.
+    names
+        ``file`` and what `etl.midi.file_names.with_name_figures` finds in the names, at most once per file.
 
     Returns
     -------
@@ -48,7 +55,7 @@ def survey(batch: MidiBatch) -> Analysis:
     parts = part_columns(batch, records, scores)
     files = (
         _file_columns(batch)
-        .join(tempo_columns(batch), on="file", how="left", maintain_order="left")
+        .join(tempo_columns(batch, names), on="file", how="left", maintain_order="left")
         .join(_part_summary(parts), on="file", how="left", maintain_order="left")
         .with_columns(
             programs=pl.col("programs").fill_null([]),
@@ -60,7 +67,9 @@ def survey(batch: MidiBatch) -> Analysis:
     return Analysis(files, parts)
 
 
-def analyze(batch: MidiBatch, surveyed: Analysis | None = None) -> Analysis:
+def analyze(
+    batch: MidiBatch, surveyed: Analysis | None = None, names: pl.DataFrame | None = None
+) -> Analysis:
     """Analyse parsed files: counts, tempo, metre, key, drums and chords.
 
     Parameters
@@ -69,6 +78,8 @@ def analyze(batch: MidiBatch, surveyed: Analysis | None = None) -> Analysis:
         Parsed files; notes of parts found to be drums are flagged in it.
     surveyed
         From :func:`survey` of the same batch, if that is done already.
+    names
+        What the names say, as :func:`survey` takes it.
 
     Returns
     -------
@@ -76,10 +87,10 @@ def analyze(batch: MidiBatch, surveyed: Analysis | None = None) -> Analysis:
         Columns as described in ``schemas/midi_analysis.json`` and ``schemas/midi_tracks.json``; both have
         ``file``, the index in the batch.
     """
-    counted, parts = surveyed or survey(batch)
+    counted, parts = surveyed or survey(batch, names)
     beats = find_beats(batch)
     labels = chord_labels(beats)
-    keys = find_keys(batch, beats, labels)
+    keys, sources = weigh_key_evidence(batch, find_keys(batch, beats, labels), names)
     segments = spell_chords(chord_segments(beats, labels), keys.key)
     files = (
         counted.join(metre_columns(batch), on="file", how="left", maintain_order="left")
@@ -90,6 +101,7 @@ def analyze(batch: MidiBatch, surveyed: Analysis | None = None) -> Analysis:
             key_posterior=pl.Series(
                 keys.posterior.round(6).astype(np.float32), dtype=pl.Array(pl.Float32, 24)
             ),
+            key_source=pl.Series(sources, dtype=pl.String),
             key_scope=pl.Series(np.where(keys.key < 0, "none", np.where(keys.is_loop, "phrase", "piece"))),
             key_change_beat=pl.Series(keys.change_beat).replace(-1, None),
             other_key=pl.Series(

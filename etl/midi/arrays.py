@@ -114,6 +114,8 @@ class Repair(IntFlag):
     NO_TRACKS = 1048576
     TRAILING_BYTES = 2097152
     SEVERAL_TRACKS_IN_TYPE_0 = 4194304
+    IMPLAUSIBLE_TEMPO = 8388608
+    IMPLAUSIBLE_LENGTH = 16777216
 
 
 def repair_names(warnings: int) -> list[str]:
