@@ -26,7 +26,7 @@ from etl.chords.analysis import ANALYSIS_VERSION, analyze
 from etl.chords.key_model import trained_model
 from etl.chords.keys import KEY_VERSIONS, KeyMethod
 from etl.chords.section_keys import SECTION_KEYS_VERSION
-from etl.midi import categories, chords as midi_chords, drums, keys as midi_keys, tempo
+from etl.midi import categories, chords as midi_chords, drums, keys as midi_keys, roles, tempo
 from etl.midi.sanitize import safe_stems
 from etl.music import key_profiles
 from etl.pipelines.audio.describe import as_row
@@ -124,7 +124,9 @@ def midi_import(tmp_path: Path) -> str:
 def midi_analysis(tmp_path: Path) -> str:
     """Tempo, metre, key, chords, categories."""
     done = midi_result(tmp_path)
-    return digest(done.analysis, constants(midi_keys, midi_chords, drums, tempo, categories, key_profiles))
+    return digest(
+        done.analysis, constants(midi_keys, midi_chords, drums, roles, tempo, categories, key_profiles)
+    )
 
 
 def midi_parts(tmp_path: Path) -> str:
@@ -162,8 +164,8 @@ GUARDED: Final[dict[str, tuple[object, str]]] = {
     "etl.chords.keys.KEY_VERSIONS[trained]": (2, "ef6635508151f589"),
     "etl.chords.keys.KEY_VERSIONS[krumhansl]": (2, "5b0bdc34dc26ac7f"),
     "etl.chords.section_keys.SECTION_KEYS_VERSION": (2, "9f4d8b5e251a557f"),
-    "etl.pipelines.midi.request.VERSIONS[import]": ("3", "50901cf196508ebf"),
-    "etl.pipelines.midi.request.VERSIONS[analyze]": ("4", "ad0e71e2f61b0a28"),
+    "etl.pipelines.midi.request.VERSIONS[import]": ("3", "5791b091ca4a570c"),
+    "etl.pipelines.midi.request.VERSIONS[analyze]": ("4", "126585abb4809757"),
     "etl.pipelines.midi.request.VERSIONS[split]": ("1", "03926703bffa20b8"),
     "etl.pipelines.midi.request.VERSIONS[sanitize]": ("1", "c46ee5d0e4147d22"),
     "etl.audio.sonic.FEATURE_VERSION": (2, "1794aac2ea9a02b3"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -11,17 +11,16 @@ from etl.midi.arrays import repair_names
 from etl.midi.chords import chord_labels, chord_segments, find_beats, spell_chords
 from etl.midi.drums import CATEGORY_SCORE, TAG_SCORE, drum_scores, mark_drums
 from etl.midi.keys import find_keys, weigh_key_evidence
+from etl.midi.names import part_names
+from etl.midi.roles import role_chances, role_columns
 from etl.midi.stats_kernel import DRUM_CLASSES, FILE_STATS, PART, file_stats, part_stats
 from etl.midi.tempo import metre_columns, tempo_columns
-from etl.midi.text import decode_text
 from etl.music.keys import KEY_NAMES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from etl.midi.arrays import MidiBatch
-
-_TRACK_NAME: Final = 3
 
 
 class Analysis(NamedTuple):
@@ -50,9 +49,11 @@ def survey(batch: MidiBatch, names: pl.DataFrame | None = None) -> Analysis:
     """
     records = np.empty(len(batch.notes), PART)
     records = records[: part_stats(batch.files, batch.notes, batch.note_offsets, records)]
-    scores = drum_scores(records)
+    chances = role_chances(records)
+    names_of_parts = part_names(batch, records)
+    scores = drum_scores(records, chances, names_of_parts)
     mark_drums(batch, records, scores)
-    parts = part_columns(batch, records, scores)
+    parts = part_columns(records, names_of_parts, scores, chances)
     files = (
         _file_columns(batch)
         .join(tempo_columns(batch, names), on="file", how="left", maintain_order="left")
@@ -159,7 +160,12 @@ def _file_columns(batch: MidiBatch) -> pl.DataFrame:
     )
 
 
-def part_columns(batch: MidiBatch, records: NDArray[Any], scores: NDArray[np.float64]) -> pl.DataFrame:
+def part_columns(
+    records: NDArray[Any],
+    names: list[str | None],
+    scores: NDArray[np.float64],
+    chances: NDArray[np.float64],
+) -> pl.DataFrame:
     """Give one row per part: its place, name, instrument and what it plays."""
     notes = np.maximum(1, records["notes"])
     frame = pl.DataFrame(
@@ -177,30 +183,12 @@ def part_columns(batch: MidiBatch, records: NDArray[Any], scores: NDArray[np.flo
             "velocity_mean": (records["velocity_sum"] / notes).round(4),
             "polyphony": records["polyphony"],
             "drum_score": scores,
+            "name": pl.Series(names, dtype=pl.String),
+            **role_columns(scores, chances),
         }
     )
     hits = pl.DataFrame({f"{name}_hits": records["hits"][:, i] for i, name in enumerate(DRUM_CLASSES)})
-    return pl.concat([frame, hits], how="horizontal").join(
-        _track_names(batch), on=["file", "track"], how="left", maintain_order="left"
-    )
-
-
-def _track_names(batch: MidiBatch) -> pl.DataFrame:
-    """Give the first name of each track that has notes or not."""
-    events = batch.events
-    named = events[(events["status"] == 0xFF) & (events["kind"] == _TRACK_NAME) & (events["length"] > 0)]
-    raw = [
-        batch.data[offset : offset + length].tobytes()
-        for offset, length in zip(named["offset"].tolist(), named["length"].tolist(), strict=True)
-    ]
-    texts = {text: decode_text(text) for text in set(raw)}
-    return pl.DataFrame(
-        {
-            "file": named["file"],
-            "track": named["track"],
-            "name": pl.Series([texts[text] for text in raw], dtype=pl.String),
-        }
-    ).unique(["file", "track"], keep="first", maintain_order=True)
+    return pl.concat([frame, hits], how="horizontal")
 
 
 def _part_summary(parts: pl.DataFrame) -> pl.DataFrame:
@@ -211,6 +199,8 @@ def _part_summary(parts: pl.DataFrame) -> pl.DataFrame:
         parts=pl.len(),
         programs=pl.col("program").filter(pl.col("drum_score") <= CATEGORY_SCORE).unique().sort(),
         drum_score=(pl.col("drum_score") * pl.col("notes")).sum() / pl.col("notes").sum(),
+        role=pl.when(pl.len() == 1).then(pl.col("role").first()),
+        role_confidence=pl.when(pl.len() == 1).then(pl.col("role_confidence").first()),
         **{
             f"{name}_share": pl.when(pl.sum_horizontal(hits) > 0)
             .then(count / pl.sum_horizontal(hits))
