@@ -62,7 +62,7 @@ SCRIPTS = {
     "enrich_beside_build": Script("benchmarks.enrich_beside_build", "30000", quick="500 1"),
     "train_keys": Script("benchmarks.training.train_keys", "--check", quick="--check"),
     "midi_fit_chords": Script("benchmarks.training.midi_fit_chords", "--check", quick="--check"),
-    "midi_fit_drums": Script("benchmarks.training.midi_fit_drums", quick="--check"),
+    "midi_fit_roles": Script("benchmarks.training.midi_fit_roles", quick="--check"),
     "midi_fit_keys": Script("benchmarks.training.midi_fit_keys", "--check", quick="--check"),
 }
 

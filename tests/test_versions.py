@@ -29,7 +29,7 @@ from etl.chords.analysis import ANALYSIS_VERSION, analyze
 from etl.chords.key_model import trained_model
 from etl.chords.keys import KEY_VERSIONS, KeyMethod
 from etl.chords.section_keys import SECTION_KEYS_VERSION
-from etl.midi import categories, chords as midi_chords, drums, keys as midi_keys, tempo
+from etl.midi import categories, chords as midi_chords, drums, keys as midi_keys, roles, tempo
 from etl.midi.sanitize import safe_stems
 from etl.music import key_profiles
 from etl.pipelines.audio.describe import as_row
@@ -129,7 +129,9 @@ def midi_import(tmp_path: Path) -> str:
 def midi_analysis(tmp_path: Path) -> str:
     """Tempo, metre, key, chords, categories."""
     done = midi_result(tmp_path)
-    return digest(done.analysis, constants(midi_keys, midi_chords, drums, tempo, categories, key_profiles))
+    return digest(
+        done.analysis, constants(midi_keys, midi_chords, drums, roles, tempo, categories, key_profiles)
+    )
 
 
 def midi_parts(tmp_path: Path) -> str:
@@ -195,8 +197,8 @@ GUARDED: Final[dict[str, tuple[object, str]]] = {
     "etl.chords.keys.KEY_VERSIONS[trained]": (2, "ef6635508151f589"),
     "etl.chords.keys.KEY_VERSIONS[krumhansl]": (2, "5b0bdc34dc26ac7f"),
     "etl.chords.section_keys.SECTION_KEYS_VERSION": (2, "9f4d8b5e251a557f"),
-    "etl.pipelines.midi.request.VERSIONS[import]": ("2", "75b6858c05950614"),
-    "etl.pipelines.midi.request.VERSIONS[analyze]": ("3", "e1c20e5120f843ee"),
+    "etl.pipelines.midi.request.VERSIONS[import]": ("3", "5791b091ca4a570c"),
+    "etl.pipelines.midi.request.VERSIONS[analyze]": ("4", "126585abb4809757"),
     "etl.pipelines.midi.request.VERSIONS[split]": ("1", "03926703bffa20b8"),
     "etl.pipelines.midi.request.VERSIONS[sanitize]": ("1", "c46ee5d0e4147d22"),
     "etl.audio.sonic.FEATURE_VERSION": (3, "85a30d80fb654164"),
