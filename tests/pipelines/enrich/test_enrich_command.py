@@ -198,7 +198,7 @@ def test_status_shows_a_running_enrichment_from_another_process(
     wait_for(server, 4, process)
     until = time.monotonic() + 20
     out = ""
-    while not re.search(r"ask .* \d+/511 ids", out) and time.monotonic() < until:
+    while not re.search(r"ask .* \d+/511 ids(.|\n)*requests \d+ ", out) and time.monotonic() < until:
         server.stopping.wait(0.2)  # the state is rewritten every second
         out, _ = shell.run("status")
     assert f"(process {process.pid})" in out
