@@ -33,14 +33,17 @@ format: $(VENV)/.ready
 bench: $(VENV)/.ready
 	$(BIN)/python -m benchmarks
 
-# The requirements name all that is needed. pip compiles modules on one core, and tests of theirs that nobody runs.
+# Packages that commands and tests load most of; modules of the others are compiled when they are first loaded.
+LARGEST := _pytest duckdb hypothesis librosa llvmlite matplotlib mir_eval music21 numba numpy pandas polars scipy
+
+# The requirements name all that is needed. pip compiles modules on one core, and all of them.
 $(VENV)/.ready: $(REQUIREMENTS) pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "music-etl needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --no-deps --no-compile --require-hashes --requirement $(REQUIREMENTS)
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	$(BIN)/python -m pip check
-	-$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib
+	-cd $(VENV)/lib/python3*/site-packages && $(abspath $(BIN))/python -m compileall -qq -j 0 -x '/tests?/' $(LARGEST)
 	touch $@
 
 # Exact versions with hashes and no download addresses, for every Python and system at once; needs uv.

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from etl.runtime.errors import EtlError
+from etl.runtime.limits import Limits
 from etl.runtime.resources import resource
 from etl.store.database import migrate, open_store, read_store, transaction
 
@@ -114,7 +115,7 @@ def test_store_that_another_process_holds_is_refused_by_name(path, opened):
         assert holder.stdout
         holder.stdout.readline()
         pattern = rf"is locked by process {holder.pid}, started at \d{{4}}-(.|\n)*kill {holder.pid}"
-        with pytest.raises(EtlError, match=pattern), opened(path):
+        with pytest.raises(EtlError, match=pattern), opened(path, limits=Limits(patience_s=0.3)):
             pass
         holder.communicate()
     with opened(path):

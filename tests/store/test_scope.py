@@ -135,7 +135,7 @@ def after_builds(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Give the store after builds of A, of B, of A again, and of a copy of A under another name."""
     chords = Chords(tmp_path_factory.mktemp("builds"))
     paths = [chords.file(name, *rows) for name, rows in (("a.csv", A), ("b.csv", B), ("copy.csv", A))]
-    stores = []
+    stores: list[Path] = []
     for number in (0, 1, 0, 2):
         chords.build(paths[number], database=chords.database, force=number == 2)
         stores.append(Path(shutil.copy(chords.database, chords.folder / f"{len(stores)}.duckdb")))

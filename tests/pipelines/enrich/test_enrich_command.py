@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import psutil
@@ -215,8 +216,11 @@ def test_status_shows_a_running_enrichment_from_another_process(
     shell.run("build data3 songs.csv -o data3.csv")
     process = shell.start("enrich spotify --log-json")
     wait_for(server, 4, process)
-    server.stopping.wait(1.5)  # the state is rewritten every second
-    out, _ = shell.run("status")
+    until = time.monotonic() + 20
+    out = ""
+    while not re.search(r"ask .* \d+/511 ids(.|\n)*requests \d+ ", out) and time.monotonic() < until:
+        server.stopping.wait(0.2)  # the state is rewritten every second
+        out, _ = shell.run("status")
     assert f"(process {process.pid})" in out
     assert re.search(r"ask .* \d+/511 ids", out)
     assert re.search(r"requests \d+ ", out)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import threading
 from collections import Counter
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -47,7 +49,6 @@ from tests.support.spotify_songs import write_songs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     import requests
 
@@ -176,13 +177,14 @@ def server() -> Iterator[Server]:
         yield running
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def analysed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Analyse 200 songs by 40 artists, and make the table of the service."""
-    path = empty_store(tmp_path / "music.duckdb")
+    folder = tmp_path_factory.mktemp("songs")
+    path = empty_store(folder / "music.duckdb")
     request = Data3Build(
-        inputs=(write_songs(tmp_path / "songs.csv", 200),),
-        output=tmp_path / "data3.csv",
+        inputs=(write_songs(folder / "songs.csv", 200),),
+        output=folder / "data3.csv",
         database=path,
         npz=None,
         method=KeyMethod.KRUMHANSL,
@@ -194,6 +196,12 @@ def database(tmp_path: Path) -> Path:
     with open_store(path) as connection:
         connection.execute(MIGRATION)
     return path
+
+
+@pytest.fixture
+def database(analysed: Path, tmp_path: Path) -> Path:
+    """Give a store of 200 analysed songs, with the table of the service."""
+    return Path(shutil.copy(analysed, tmp_path))
 
 
 def ask(
