@@ -36,6 +36,7 @@ KINDS: Final = (
         "artist_mbid",
         "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
         songs="songs_with_artist_mbid",
+        gives="tags",
     ),
 )
 BATCH_SIZE: Final = 50
@@ -65,7 +66,6 @@ class ListenBrainz(Service):
     name: ClassVar[str] = "listenbrainz"
     title: ClassVar[str] = "ListenBrainz"
     kinds: ClassVar[tuple[Kind, ...]] = KINDS
-    gives: ClassVar[str] = "tags"
 
     def __init__(self, settings: ServiceSettings) -> None:
         self.account = settings.account or "anyone"

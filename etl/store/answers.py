@@ -56,12 +56,15 @@ class Coverage:
         Songs about whose ids there is nothing left to ask.
     complete
         Songs that have valid ids, all of which are found.
+    gives
+        What is learned of the ids: names, tags.
     """
 
     songs: int
     named: int
     settled: int
     complete: int
+    gives: str = "names"
 
 
 def table(service: str, kind: Kind) -> str:
@@ -253,7 +256,7 @@ def coverage(connection: duckdb.DuckDBPyConnection, service: str, kinds: Sequenc
         f"SELECT count(*), count(*) FILTER (WHERE {is_named}), count(*) FILTER (WHERE NOT ({is_open})), "
         f"count(*) FILTER (WHERE {is_named} AND NOT ({is_missing})) FROM {kinds[0].songs}"
     ).fetchall()[0]
-    return Coverage(*counts)
+    return Coverage(*counts, gives=kinds[0].gives)
 
 
 def cache_info(
