@@ -17,7 +17,6 @@ from urllib.parse import parse_qs, urlsplit
 
 from etl.services.contract import Answer, Kind, Service, found, gone
 from etl.services.errors import AppError, GarbledError, IncompleteError
-from etl.services.politeness.rates import Limit, Rates, Window
 from etl.services.portions import look_up_lists
 from etl.services.statuses import complaint_of, json_value, raise_for_status
 
@@ -69,10 +68,7 @@ class ListenBrainz(Service):
 
     def __init__(self, settings: ServiceSettings) -> None:
         self.account = settings.account or "anyone"
-        self.rates = Rates(
-            1 / (settings.per_second or DEFAULT_RATE),
-            (Limit(settings.per_day, Window.ROLLING_DAY),) if settings.per_day else (),
-        )
+        self.rates = settings.rates(DEFAULT_RATE)
         self._url = f"{(settings.url or _SERVER).rstrip('/').removesuffix('/1')}/1/metadata/artist/"
 
     def portions(self, state: ServiceState) -> tuple[int, ...]:
