@@ -252,11 +252,11 @@ def coverage(connection: duckdb.DuckDBPyConnection, service: str, kinds: Sequenc
         f"({_is_valid(kind)} AND NOT {each})" for kind, each in zip(kinds, is_found, strict=True)
     )
     is_named = f"coalesce({' OR '.join(is_found)}, false)"
-    counts = connection.execute(
+    songs, named, settled, complete = connection.execute(
         f"SELECT count(*), count(*) FILTER (WHERE {is_named}), count(*) FILTER (WHERE NOT ({is_open})), "
         f"count(*) FILTER (WHERE {is_named} AND NOT ({is_missing})) FROM {kinds[0].songs}"
     ).fetchall()[0]
-    return Coverage(*counts, gives=kinds[0].gives)
+    return Coverage(songs, named, settled, complete, kinds[0].gives)
 
 
 def cache_info(
