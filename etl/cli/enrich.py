@@ -165,6 +165,9 @@ def describe(result: EnrichmentResult, output: Path | None) -> str:
     if result.answered:
         share = result.answers["found"] / result.answered
         lines.append(f"coverage: {share:.1%} of the ids that were asked about are known there")
+    if not result.ids and not result.cached:
+        source = "; `etl enrich musicbrainz` finds the MBIDs" if result.gives == "tags" else ""
+        lines.append(f"no song has an id to ask about{source}")
     if doubtful := result.answers["error"]:
         lines.append(f"{doubtful:,} ids failed or were not found; the next run asks about them again")
     lines.append(

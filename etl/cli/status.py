@@ -31,7 +31,7 @@ def _describe(status: Status) -> str:
             "current set: " + ", ".join(f"{each.path} ({each.songs:,} songs)" for each in status.current)
         )
     lines += [
-        f"names: {names.named:,} of {names.songs:,} songs, {names.complete:,} complete, "
+        f"{names.gives}: {names.named:,} of {names.songs:,} songs, {names.complete:,} complete, "
         f"{names.songs - names.settled:,} with ids to ask {service} about"
         for service, names in (status.names or {}).items()
     ]

@@ -43,6 +43,8 @@ class Kind:
         Another service with this kind: what it has found need not be asked about. Empty for none.
     songs
         The view of the songs that has the column.
+    gives
+        What is learned about the songs, in the plural; only names reach the CSV.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Kind:
     valid: str
     answered_by: str = ""
     songs: str = "songs_current"
+    gives: str = "names"
 
     def __str__(self) -> str:
         return self.name
@@ -127,9 +130,7 @@ class Service(ABC):
     title
         Its name for people.
     kinds
-        What it can be asked about, the most valuable first; all of the same view of songs.
-    gives
-        What is learned about the songs, in the plural; only names reach the CSV.
+        What it can be asked about, the most valuable first; all of one view of songs.
     account
         Stands for the credentials without giving them away; limits and parking are kept per account.
     rates
@@ -141,7 +142,6 @@ class Service(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     kinds: ClassVar[tuple[Kind, ...]]
-    gives: ClassVar[str] = "names"
     account: str
     rates: Rates
 

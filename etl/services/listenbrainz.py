@@ -17,7 +17,6 @@ from urllib.parse import parse_qs, urlsplit
 
 from etl.services.contract import Answer, Kind, Service, found, gone
 from etl.services.errors import AppError, GarbledError, IncompleteError
-from etl.services.politeness.rates import Limit, Rates, Window
 from etl.services.portions import look_up_lists
 from etl.services.statuses import complaint_of, json_value, raise_for_status
 
@@ -36,6 +35,7 @@ KINDS: Final = (
         "artist_mbid",
         "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
         songs="songs_with_artist_mbid",
+        gives="tags",
     ),
 )
 BATCH_SIZE: Final = 50
@@ -65,14 +65,10 @@ class ListenBrainz(Service):
     name: ClassVar[str] = "listenbrainz"
     title: ClassVar[str] = "ListenBrainz"
     kinds: ClassVar[tuple[Kind, ...]] = KINDS
-    gives: ClassVar[str] = "tags"
 
     def __init__(self, settings: ServiceSettings) -> None:
         self.account = settings.account or "anyone"
-        self.rates = Rates(
-            1 / (settings.per_second or DEFAULT_RATE),
-            (Limit(settings.per_day, Window.ROLLING_DAY),) if settings.per_day else (),
-        )
+        self.rates = settings.rates(DEFAULT_RATE)
         self._url = f"{(settings.url or _SERVER).rstrip('/').removesuffix('/1')}/1/metadata/artist/"
 
     def portions(self, state: ServiceState) -> tuple[int, ...]:

@@ -25,7 +25,6 @@ from etl.services.errors import (
     NotFoundError,
     RateLimitedError,
 )
-from etl.services.politeness.rates import Limit, Rates, Window
 from etl.services.portions import look_up_lists
 from etl.services.statuses import complaint_of, json_object, raise_for_status, retry_after
 
@@ -85,10 +84,7 @@ class MusicBrainz(Service):
 
     def __init__(self, settings: ServiceSettings) -> None:
         self.account = settings.account or "anyone"
-        self.rates = Rates(
-            1 / (settings.per_second or DEFAULT_RATE),
-            (Limit(settings.per_day, Window.ROLLING_DAY),) if settings.per_day else (),
-        )
+        self.rates = settings.rates(DEFAULT_RATE)
         self._url = f"{(settings.url or _SERVER).rstrip('/').removesuffix('/ws/2')}/ws/2/url"
 
     def portions(self, state: ServiceState) -> tuple[int, ...]:

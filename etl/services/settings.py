@@ -11,6 +11,7 @@ import platformdirs
 
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import setting
+from etl.services.politeness.rates import Limit, Rates, Window
 from etl.services.politeness.retry import Patience
 
 
@@ -43,6 +44,11 @@ class ServiceSettings:
     account: str | None = None
     language: str | None = None
     patience: Patience = field(default_factory=Patience)
+
+    def rates(self, per_second: float) -> Rates:
+        """Give the rates that the user has set, else ``per_second``, the service's own."""
+        limits = (Limit(self.per_day, Window.ROLLING_DAY),) if self.per_day else ()
+        return Rates(1 / (self.per_second or per_second), limits)
 
 
 def service_settings(name: str) -> ServiceSettings:

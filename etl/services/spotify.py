@@ -34,7 +34,7 @@ from etl.services.errors import (
     TransientError,
     UnauthorizedError,
 )
-from etl.services.politeness.rates import DAY, Limit, Rates, Window
+from etl.services.politeness.rates import DAY
 from etl.services.politeness.retry import persist
 from etl.services.portions import is_worth_repeating, look_up_halving
 from etl.services.spotify_items import ARTIST, KINDS, TRACK, judge_batch, judge_item
@@ -96,10 +96,7 @@ class Spotify(Service):
 
     def __init__(self, credentials: Credentials, settings: ServiceSettings) -> None:
         self.account = settings.account or "developer"
-        self.rates = Rates(
-            1 / (settings.per_second or DEFAULT_RATE),
-            (Limit(settings.per_day, Window.ROLLING_DAY),) if settings.per_day else (),
-        )
+        self.rates = settings.rates(DEFAULT_RATE)
         self._credentials = credentials
         self._language = settings.language
         self._batches = f"batches {credentials.app}"  # where it is kept whether the app may send them

@@ -56,12 +56,15 @@ class Coverage:
         Songs about whose ids there is nothing left to ask.
     complete
         Songs that have valid ids, all of which are found.
+    gives
+        What is learned of the ids: names, tags.
     """
 
     songs: int
     named: int
     settled: int
     complete: int
+    gives: str = "names"
 
 
 def table(service: str, kind: Kind) -> str:
@@ -249,11 +252,11 @@ def coverage(connection: duckdb.DuckDBPyConnection, service: str, kinds: Sequenc
         f"({_is_valid(kind)} AND NOT {each})" for kind, each in zip(kinds, is_found, strict=True)
     )
     is_named = f"coalesce({' OR '.join(is_found)}, false)"
-    counts = connection.execute(
+    songs, named, settled, complete = connection.execute(
         f"SELECT count(*), count(*) FILTER (WHERE {is_named}), count(*) FILTER (WHERE NOT ({is_open})), "
         f"count(*) FILTER (WHERE {is_named} AND NOT ({is_missing})) FROM {kinds[0].songs}"
     ).fetchall()[0]
-    return Coverage(*counts)
+    return Coverage(songs, named, settled, complete, kinds[0].gives)
 
 
 def cache_info(

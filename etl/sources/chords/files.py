@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from etl.runtime.errors import EtlError, ExitCode
 from etl.sources.chords.columns import bad_data, check_required, find_columns, other_columns
+from etl.sources.chords.parquet_content import hash_values
 from etl.sources.chords.song_files import is_song_file, read_song
 from etl.sources.chords.streams import hash_content, source_name
 from etl.sources.chords.text_layout import EXPECTED, text_layout
@@ -219,7 +220,11 @@ def identified(source: Source, lengths: Collection[int] = ()) -> Source:
     if source.content_hash:
         return source
     try:
-        content = hash_content(source.path, source.compression, lengths)
+        content = (
+            hash_values(source.path)
+            if source.kind == "parquet"
+            else hash_content(source.path, source.compression, lengths)
+        )
     except (pa.ArrowException, OSError) as error:
         raise damaged(source.name, str(error)) from error
     return replace(

@@ -35,6 +35,8 @@ def _texts(values: pl.Series) -> pl.Series:
         return _decoded(values)
     if isinstance(values.dtype, pl.Datetime):
         return _moment(values, "%Y-%m-%d %H:%M:%S", zone="+00" if values.dtype.time_zone else "")
+    if isinstance(values.dtype, pl.Duration):
+        return _span(values)
     return _moment(values, "%H:%M:%S") if values.dtype == pl.Time else values.cast(pl.String)
 
 
@@ -55,6 +57,20 @@ def _moment(values: pl.Series, form: str, zone: str = "") -> pl.Series:
     whole = values.dt.strftime(form)
     fraction = values.dt.strftime("%.9f").str.replace(_FRACTION, "")
     return whole + fraction + zone
+
+
+def _span(values: pl.Series) -> pl.Series:
+    """Write durations in hours, minutes and seconds, with as much of a fraction as they have."""
+    microseconds = pl.col("span").abs()
+    seconds = microseconds // 1_000_000
+    parts = [seconds // 3600, seconds // 60 % 60, seconds % 60]
+    fraction = "." + (microseconds % 1_000_000).cast(pl.String).str.zfill(6)
+    text = pl.concat_str(
+        pl.when(pl.col("span") < 0).then(pl.lit("-")).otherwise(pl.lit("")),
+        pl.concat_str([part.cast(pl.String).str.zfill(2) for part in parts], separator=":"),
+        fraction.str.replace(_FRACTION, ""),
+    )
+    return pl.DataFrame({"span": values.dt.total_microseconds()}).select(text).to_series()
 
 
 def _decoded(column: pl.Series) -> pl.Series:

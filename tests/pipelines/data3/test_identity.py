@@ -5,17 +5,22 @@ from __future__ import annotations
 import bz2
 import gzip
 import os
-from typing import TYPE_CHECKING
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any, Final
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from etl.pipelines.data3.estimate import Known, estimate
 from etl.pipelines.data3.identity import Likeness, Recognized
+from etl.sources.chords.parquet_content import hash_values
 from etl.store.database import read_store
 from etl.store.integrity import check_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
@@ -63,6 +68,83 @@ def test_same_content_is_not_analyzed_again(chords, songs, change):
     same = Recognized(str(path), Likeness.SAME, str(songs))
     assert summary.recognized == (() if change == "touch" else (same,))
     assert stored(chords) == [(str(path), 50)]
+
+
+SONGS: Final[dict[str, list[Any]]] = {
+    "id": [f"song {i}" for i in range(300)],
+    "chords": [None if i % 7 == 3 else " ".join(["C", "G7"] * (i % 5)) for i in range(300)],
+    "year": [None if i % 9 == 1 else 1950 + i % 60 for i in range(300)],
+    "day": [date(2000, 1, 1 + i % 28) for i in range(300)],
+    "lasts": [timedelta(seconds=i) for i in range(300)],
+    "tags": [["a", "b"][: i % 3] for i in range(300)],
+    "genre": [("rock", "jazz")[i % 2] for i in range(300)],
+    "key": [bytes([i % 256] * 16) for i in range(300)],
+}
+
+
+def parquet(path: Path, songs: dict[str, list[Any]] = SONGS, **options: Any) -> Path:
+    """Write songs, some columns in types of their own."""
+    table = pa.table(songs, schema=options.pop("schema", None))
+    pq.write_table(table, path, **options)
+    return path
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"compression": "snappy"},
+        {"compression": "none", "use_dictionary": False},
+        {"compression": "zstd", "row_group_size": 37, "data_page_size": 100},
+        {"data_page_version": "2.0", "version": "1.0"},
+        {
+            "schema": pa.schema(
+                {
+                    **dict.fromkeys(("id", "chords"), pa.large_string()),
+                    "year": pa.int16(),
+                    "day": pa.date32(),
+                    "lasts": pa.duration("us"),
+                    "tags": pa.large_list(pa.large_string()),
+                    "genre": pa.dictionary(pa.int8(), pa.string()),
+                    "key": pa.binary(16),
+                }
+            )
+        },
+    ],
+)
+def test_parquet_is_known_by_its_values(tmp_path, options):
+    """Compressed, encoded or cut into row groups in another way, or in wider types, it is the same."""
+    expected = hash_values(parquet(tmp_path / "songs.parquet", compression="gzip"))
+    assert hash_values(parquet(tmp_path / "again.parquet", **options)) == expected
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        SONGS | {"chords": [*SONGS["chords"][:-1], "C"]},
+        SONGS | {"chords": ["" if chords is None else chords for chords in SONGS["chords"]]},
+        SONGS | {"year": [None, *SONGS["year"][1:]]},
+        SONGS | {"tags": [["a"], *SONGS["tags"][1:]]},
+        {name: values[::-1] for name, values in SONGS.items()},
+        {name: values[:-1] for name, values in SONGS.items()},
+        {("title" if name == "genre" else name): values for name, values in SONGS.items()},
+        SONGS | {"id": ["song 0s", "ong 1", *SONGS["id"][2:]]},
+    ],
+)
+def test_parquet_of_other_values_is_another(tmp_path, other):
+    """A null is not an empty text, order counts, and so do names and where values begin."""
+    expected = hash_values(parquet(tmp_path / "songs.parquet"))
+    assert hash_values(parquet(tmp_path / "other.parquet", other)).hash != expected.hash
+
+
+def test_recompressed_parquet_is_not_analyzed_again(chords):
+    """The store knows it by the new name from then on."""
+    first = parquet(chords.folder / "one.parquet", compression="zstd")
+    chords.build(first, database=chords.database)
+    other = parquet(chords.folder / "two.parquet", compression="none", row_group_size=50)
+    summary = chords.build(other, database=chords.database)
+    assert summary.is_stored
+    assert summary.recognized == (Recognized(str(other), Likeness.SAME, str(first)),)
+    assert [path for path, _ in stored(chords)] == [str(other)]
 
 
 def test_other_content_of_the_same_size_and_date_is_noticed(chords, songs):

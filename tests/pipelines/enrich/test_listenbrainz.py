@@ -9,8 +9,10 @@ from uuid import uuid4
 
 import pytest
 
+from etl.cli.enrich import describe
 from etl.pipelines.enrich.estimate import estimate
 from etl.pipelines.enrich.run import Enrichment, enrich
+from etl.pipelines.status import status
 from etl.runtime.errors import EtlError, ExitCode
 from etl.services.listenbrainz import BATCH_SIZE, ListenBrainz, judge_entry
 from etl.services.musicbrainz import MusicBrainz
@@ -103,6 +105,19 @@ def test_songs_without_an_mbid_are_not_asked_about(sixty_songs: Path, server: Li
     assert estimate(sixty_songs, ListenBrainz(ServiceSettings()), {}).ids == {"artist": 0}
     result = ask(sixty_songs, server)
     assert (server.requests, result.ids) == ([], 0)
+    assert "`etl enrich musicbrainz` finds the MBIDs" in describe(result, None)
+
+
+def test_tags_are_called_tags(known_artists: Path, server: ListenBrainzServer) -> None:
+    """What a run and `etl status` say is not about names, of which ListenBrainz gives none."""
+    assert describe(ask(known_artists, server), None).splitlines()[-1].startswith("tags: 60 of 60 songs")
+    names = status(known_artists).names
+    assert names is not None
+    assert {name: covered.gives for name, covered in names.items()} == {
+        "spotify": "names",
+        "musicbrainz": "names",
+        "listenbrainz": "tags",
+    }
 
 
 def test_estimate_counts_the_artists(known_artists: Path) -> None:

@@ -246,6 +246,23 @@ def test_parquet_values_are_the_text_that_one_sees(chords):
     assert chords.rejects() == [(2, "missing id")]
 
 
+def test_durations_are_hours_minutes_and_seconds(chords):
+    """As a database prints them, below zero and above a day as well; a null stays one."""
+    spans = [
+        dt.timedelta(seconds=200),
+        dt.timedelta(days=2, hours=3, seconds=1.5),
+        dt.timedelta(seconds=-90.25),
+        dt.timedelta(0),
+        None,
+    ]
+    path = chords.folder / "in.parquet"
+    table = {"id": list("abcde"), "chords": ["C"] * 5, "genres": pa.array(spans, pa.duration("us"))}
+    pq.write_table(pa.table(table), path)
+    chords.build(path)
+    expected = ["00:03:20", "51:00:01.5", "-00:01:30.25", "00:00:00", ""]
+    assert [genres for (genres,) in rows(chords, "genres")] == expected
+
+
 def test_further_columns_are_kept_in_the_store_and_come_out_in_parquet(chords, tmp_path):
     """In their order and with their text; names that the export has itself are told apart."""
     from etl.pipelines.data3.export import SongExport, export_parquet
