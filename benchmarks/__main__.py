@@ -41,6 +41,7 @@ SCRIPTS = {
     "key_accuracy": Script("benchmarks.key_accuracy", quick="1"),
     "section_key_accuracy": Script("benchmarks.section_key_accuracy"),
     "numeral_accuracy": Script("benchmarks.numeral_accuracy"),
+    "audio_likeness": Script("benchmarks.audio_likeness", quick="14 2000"),
     "audio_speed": Script("benchmarks.audio_speed", quick="1 10 1"),
     "audio_accuracy": Script("benchmarks.audio_accuracy", quick="7"),
     "audio_accuracy_2": Script("benchmarks.audio_accuracy", "105 2", quick="7 2"),
@@ -48,7 +49,7 @@ SCRIPTS = {
     "audio_resume": Script("tests.robustness.audio_resume", quick="4 11 1"),
     "midi_parse": Script("benchmarks.midi_parse", quick="1"),
     "midi_run": Script("benchmarks.midi_run", quick="100 1"),
-    "midi_run_100000": Script("benchmarks.midi_run", "100000 1", quick="100 1"),
+    "midi_run_30000": Script("benchmarks.midi_run", "30000 1", quick="100 1"),
     "midi_split": Script("benchmarks.midi_split", quick="50 1"),
     "midi_accuracy": Script("benchmarks.midi_accuracy", "--cross-validate"),
     "midi_fuzz": Script("tests.robustness.midi_fuzz", quick="100"),
@@ -61,7 +62,7 @@ SCRIPTS = {
     "enrich_beside_build": Script("benchmarks.enrich_beside_build", "30000", quick="500 1"),
     "train_keys": Script("benchmarks.training.train_keys", "--check", quick="--check"),
     "midi_fit_chords": Script("benchmarks.training.midi_fit_chords", "--check", quick="--check"),
-    "midi_fit_drums": Script("benchmarks.training.midi_fit_drums", quick="--check"),
+    "midi_fit_roles": Script("benchmarks.training.midi_fit_roles", quick="--check"),
     "midi_fit_keys": Script("benchmarks.training.midi_fit_keys", "--check", quick="--check"),
 }
 

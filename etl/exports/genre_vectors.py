@@ -10,7 +10,7 @@ import polars as pl
 from scipy import sparse
 
 import etl
-from etl.exports.npz import write_npz
+from etl.exports.npz_file import write_npz
 from etl.genres.vectors import near_matrix, parents_matrix, smoothed
 from etl.runtime.disk.files import atomic_path
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -10,18 +10,17 @@ import polars as pl
 from etl.midi.arrays import repair_names
 from etl.midi.chords import chord_labels, chord_segments, find_beats, spell_chords
 from etl.midi.drums import CATEGORY_SCORE, TAG_SCORE, drum_scores, mark_drums
-from etl.midi.keys import find_keys
+from etl.midi.keys import find_keys, weigh_key_evidence
+from etl.midi.names import part_names
+from etl.midi.roles import role_chances, role_columns
 from etl.midi.stats_kernel import DRUM_CLASSES, FILE_STATS, PART, file_stats, part_stats
 from etl.midi.tempo import metre_columns, tempo_columns
-from etl.midi.text import decode_text
 from etl.music.keys import KEY_NAMES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from etl.midi.arrays import MidiBatch
-
-_TRACK_NAME: Final = 3
 
 
 class Analysis(NamedTuple):
@@ -31,10 +30,17 @@ class Analysis(NamedTuple):
     parts: pl.DataFrame
 
 
-def survey(batch: MidiBatch) -> Analysis:
+def survey(batch: MidiBatch, names: pl.DataFrame | None = None) -> Analysis:
     """Count what is cheap to count: notes, parts, drums, tempo; no keys and no chords.
 
     Notes of parts found to be drums are flagged in the batch.
+
+    Parameters
+    ----------
+    batch
+        Parsed files.
+    names
+        ``file`` and what `etl.midi.file_names.with_name_figures` finds in the names, at most once per file.
 
     Returns
     -------
@@ -43,12 +49,14 @@ def survey(batch: MidiBatch) -> Analysis:
     """
     records = np.empty(len(batch.notes), PART)
     records = records[: part_stats(batch.files, batch.notes, batch.note_offsets, records)]
-    scores = drum_scores(records)
+    chances = role_chances(records)
+    names_of_parts = part_names(batch, records)
+    scores = drum_scores(records, chances, names_of_parts)
     mark_drums(batch, records, scores)
-    parts = part_columns(batch, records, scores)
+    parts = part_columns(records, names_of_parts, scores, chances)
     files = (
         _file_columns(batch)
-        .join(tempo_columns(batch), on="file", how="left", maintain_order="left")
+        .join(tempo_columns(batch, names), on="file", how="left", maintain_order="left")
         .join(_part_summary(parts), on="file", how="left", maintain_order="left")
         .with_columns(
             programs=pl.col("programs").fill_null([]),
@@ -60,7 +68,9 @@ def survey(batch: MidiBatch) -> Analysis:
     return Analysis(files, parts)
 
 
-def analyze(batch: MidiBatch, surveyed: Analysis | None = None) -> Analysis:
+def analyze(
+    batch: MidiBatch, surveyed: Analysis | None = None, names: pl.DataFrame | None = None
+) -> Analysis:
     """Analyse parsed files: counts, tempo, metre, key, drums and chords.
 
     Parameters
@@ -69,6 +79,8 @@ def analyze(batch: MidiBatch, surveyed: Analysis | None = None) -> Analysis:
         Parsed files; notes of parts found to be drums are flagged in it.
     surveyed
         From :func:`survey` of the same batch, if that is done already.
+    names
+        What the names say, as :func:`survey` takes it.
 
     Returns
     -------
@@ -76,10 +88,10 @@ def analyze(batch: MidiBatch, surveyed: Analysis | None = None) -> Analysis:
         Columns as described in ``schemas/midi_analysis.json`` and ``schemas/midi_tracks.json``; both have
         ``file``, the index in the batch.
     """
-    counted, parts = surveyed or survey(batch)
+    counted, parts = surveyed or survey(batch, names)
     beats = find_beats(batch)
     labels = chord_labels(beats)
-    keys = find_keys(batch, beats, labels)
+    keys, sources = weigh_key_evidence(batch, find_keys(batch, beats, labels), names)
     segments = spell_chords(chord_segments(beats, labels), keys.key)
     files = (
         counted.join(metre_columns(batch), on="file", how="left", maintain_order="left")
@@ -90,14 +102,13 @@ def analyze(batch: MidiBatch, surveyed: Analysis | None = None) -> Analysis:
             key_posterior=pl.Series(
                 keys.posterior.round(6).astype(np.float32), dtype=pl.Array(pl.Float32, 24)
             ),
+            key_source=pl.Series(sources, dtype=pl.String),
             key_scope=pl.Series(np.where(keys.key < 0, "none", np.where(keys.is_loop, "phrase", "piece"))),
             key_change_beat=pl.Series(keys.change_beat).replace(-1, None),
             other_key=pl.Series(
                 [KEY_NAMES[key] if key >= 0 else None for key in keys.other_key], dtype=pl.String
             ),
-            pitch_class_profile=pl.Series(
-                _profiles(beats.profiles, beats.offsets), dtype=pl.Array(pl.Float32, 12)
-            ),
+            pitch_class_profile=pl.Series(_profiles(keys.totals), dtype=pl.Array(pl.Float32, 12)),
             chords=pl.col("chords").fill_null([]),
             chord_beats=pl.col("chord_beats").fill_null([]),
             distinct_chords=pl.col("distinct_chords").fill_null(0),
@@ -147,7 +158,12 @@ def _file_columns(batch: MidiBatch) -> pl.DataFrame:
     )
 
 
-def part_columns(batch: MidiBatch, records: NDArray[Any], scores: NDArray[np.float64]) -> pl.DataFrame:
+def part_columns(
+    records: NDArray[Any],
+    names: list[str | None],
+    scores: NDArray[np.float64],
+    chances: NDArray[np.float64],
+) -> pl.DataFrame:
     """Give one row per part: its place, name, instrument and what it plays."""
     notes = np.maximum(1, records["notes"])
     frame = pl.DataFrame(
@@ -165,30 +181,12 @@ def part_columns(batch: MidiBatch, records: NDArray[Any], scores: NDArray[np.flo
             "velocity_mean": (records["velocity_sum"] / notes).round(4),
             "polyphony": records["polyphony"],
             "drum_score": scores,
+            "name": pl.Series(names, dtype=pl.String),
+            **role_columns(scores, chances),
         }
     )
     hits = pl.DataFrame({f"{name}_hits": records["hits"][:, i] for i, name in enumerate(DRUM_CLASSES)})
-    return pl.concat([frame, hits], how="horizontal").join(
-        _track_names(batch), on=["file", "track"], how="left", maintain_order="left"
-    )
-
-
-def _track_names(batch: MidiBatch) -> pl.DataFrame:
-    """Give the first name of each track that has notes or not."""
-    events = batch.events
-    named = events[(events["status"] == 0xFF) & (events["kind"] == _TRACK_NAME) & (events["length"] > 0)]
-    raw = [
-        batch.data[offset : offset + length].tobytes()
-        for offset, length in zip(named["offset"].tolist(), named["length"].tolist(), strict=True)
-    ]
-    texts = {text: decode_text(text) for text in set(raw)}
-    return pl.DataFrame(
-        {
-            "file": named["file"],
-            "track": named["track"],
-            "name": pl.Series([texts[text] for text in raw], dtype=pl.String),
-        }
-    ).unique(["file", "track"], keep="first", maintain_order=True)
+    return pl.concat([frame, hits], how="horizontal")
 
 
 def _part_summary(parts: pl.DataFrame) -> pl.DataFrame:
@@ -199,6 +197,8 @@ def _part_summary(parts: pl.DataFrame) -> pl.DataFrame:
         parts=pl.len(),
         programs=pl.col("program").filter(pl.col("drum_score") <= CATEGORY_SCORE).unique().sort(),
         drum_score=(pl.col("drum_score") * pl.col("notes")).sum() / pl.col("notes").sum(),
+        role=pl.when(pl.len() == 1).then(pl.col("role").first()),
+        role_confidence=pl.when(pl.len() == 1).then(pl.col("role_confidence").first()),
         **{
             f"{name}_share": pl.when(pl.sum_horizontal(hits) > 0)
             .then(count / pl.sum_horizontal(hits))
@@ -225,10 +225,8 @@ def _chord_lists(segments: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _profiles(profiles: NDArray[np.float64], offsets: NDArray[np.int64]) -> NDArray[np.float32]:
+def _profiles(totals: NDArray[np.float64]) -> NDArray[np.float32]:
     """Share of the sounding time by pitch class, (files, 12) float32; zeros in silence."""
-    running = np.concatenate([np.zeros((1, 12)), np.cumsum(profiles, axis=0)])
-    totals = running[offsets[1:]] - running[offsets[:-1]]
     shares: NDArray[np.float32] = (totals / np.maximum(totals.sum(axis=1, keepdims=True), 1e-12)).astype(
         np.float32
     )

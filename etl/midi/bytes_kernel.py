@@ -9,6 +9,7 @@ from etl.runtime.jit import kernel
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+MTHD: Final = 0x4D546864
 MTRK: Final = 0x4D54726B
 LAST_TICK: Final = 1 << 50
 
@@ -39,6 +40,28 @@ def find(data: NDArray[Any], start: int, stop: int, signature: int) -> int:
         if data[at] == first and word(data, at) == signature:
             return at
     return -1
+
+
+@kernel
+def next_chunk(data: NDArray[Any], start: int, stop: int) -> int:
+    """Where the next track begins, or another file: an MThd of six bytes; ``stop`` if neither does."""
+    for at in range(start, stop - 3):
+        if data[at] == 0x4D:
+            signature = word(data, at)
+            if signature == MTRK:
+                return at
+            if signature == MTHD and at + 8 <= stop and word(data, at + 4) == 6:
+                return at
+    return stop
+
+
+@kernel
+def find_track(data: NDArray[Any], start: int, stop: int, stops_at_file: bool) -> int:
+    """Where the next track begins; ``stop`` if none does, or none before another file if asked so."""
+    at = next_chunk(data, start, stop)
+    while at < stop and word(data, at) != MTRK and not stops_at_file:
+        at = next_chunk(data, at + 4, stop)
+    return at if at < stop and word(data, at) == MTRK else stop
 
 
 @kernel

@@ -26,7 +26,7 @@ _DRUM_TAGS: Final = frozenset({"kick", "snare", "hat", "cymbal", "tom", "percuss
 _FEWEST_CHORDS: Final = 3
 _POLYPHONIC: Final = 2.0
 _CHORDAL: Final = 1.5
-_BASS_TOP: Final = 55  # G3: bass lines lie below
+_ROLE_CATEGORIES: Final = (("drums", "Drums"), ("bass", "Bass"), ("melody", "Melody"), ("chords", "Chords"))
 _MELODY_POLYPHONY: Final = 1.2
 
 
@@ -34,8 +34,9 @@ def categorize(files: pl.DataFrame, tags: pl.DataFrame) -> pl.DataFrame:
     """Choose a category for each file.
 
     The notes decide first for drums (above 0.9; one class with 80 % of the hits makes a granular category),
-    then names and other tags, then what the notes are like: harmony, range and polyphony. A name cannot make
-    drums of what its notes show is pitched, nor the other way round.
+    then, for a file of one part, names and other tags, then what the notes are like: harmony, role and
+    polyphony. A name cannot make drums of what its notes show is pitched, nor the other way round; the title
+    of a song says nothing of what it is.
 
     Parameters
     ----------
@@ -69,16 +70,21 @@ def categorize(files: pl.DataFrame, tags: pl.DataFrame) -> pl.DataFrame:
             pl.format("tag {} from {}", "tagged_by", "tagged_source"),
         ),
         (
-            chords & (pl.col("mean_polyphony") >= _POLYPHONIC),
+            chords
+            & (pl.col("mean_polyphony") >= _POLYPHONIC)
+            & pl.col("role").is_in(["chords"]).fill_null(value=True),
             pl.lit("Progressions"),
             pl.format(
                 "{} different chords, polyphony {}", "distinct_chords", pl.col("mean_polyphony").round(1)
             ),
         ),
-        (
-            pl.col("pitch_max") <= _BASS_TOP,
-            pl.lit("Bass"),
-            pl.format("no note above {}", pl.lit(_BASS_TOP)),
+        *(
+            (
+                pl.col("role") == role,
+                pl.lit(category),
+                pl.format("plays {} by its notes, {}", pl.lit(role), pl.col("role_confidence").round(2)),
+            )
+            for role, category in _ROLE_CATEGORIES
         ),
         (
             pl.col("mean_polyphony") >= _CHORDAL,
@@ -123,8 +129,8 @@ def _first_tags(files: pl.DataFrame, tags: pl.DataFrame) -> pl.LazyFrame:
         .join(order.lazy(), on="tag")
         .join(pitched, on="file")
         .filter(~(pl.col("of_drums") & pl.col("pitched")))
-        # The name or program of one part says nothing of a file with several.
-        .filter(~(pl.col("source").is_in(["track", "program"]) & (pl.col("parts") > 1)))
+        # Title, folder, and the name or program of one part say nothing of a file with several.
+        .filter(pl.col("parts") == 1)
         .sort(["file", "confidence", "place"], descending=[False, True, False])
         .unique("file", keep="first", maintain_order=True)
         .select("file", "tagged", tagged_by="tag", tagged_source="source")

@@ -1,4 +1,4 @@
-"""Which parts are drums: channel 10 and kits by definition, the rest by what they play."""
+"""Which parts are drums: channel 10 and kits by definition, others by notes, name and program."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from etl.midi.stats_kernel import CYMBAL, HAT, KICK, NO_DRUM, SNARE, TOM
-from etl.music.key_profiles import profile_correlations
+from etl.midi.roles import ROLES
+from etl.music.instrument_words import Said, what_is_said
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from etl.midi.arrays import MidiBatch
@@ -19,63 +21,58 @@ TAG_SCORE: Final = 0.5
 CATEGORY_SCORE: Final = 0.9
 """Score above which a part counts as drums for its category, and is left out of keys and chords."""
 
-_PRESENT: Final = 0.03
 _FEWEST_NOTES: Final = 4
-_REPEATS: Final = 4
-# A logistic regression; ``benchmarks.training.midi_fit_drums`` fits it.
-INTERCEPT: Final = -2.17
-WEIGHTS: Final = np.array([8.57, 11.93, 7.47, 7.81, 9.3, 8.76, 1.06, -3.53, -0.07, 3.91, -5.94, -1.1, -15.02])
+
+# Log odds for drums. A bass line can be like any drum, but nobody gives a kit a program of pitches: what the
+# notes say is bounded, so that a program stands against it, and a name against both.
+_MOST_FROM_NOTES: Final = 6.0
+_NAME_SAYS: Final = {Said.DRUMS: 6.5, Said.PITCHED: -6.5, Said.NOTHING: 0.0}
+_PITCHED_PROGRAM: Final = -8.0
+_DRUM_PROGRAM: Final = 3.0
+# Program 0, the piano, is what a part without any has too; kits off channel 10 are rare beside one on it.
+_BESIDE_A_KIT: Final = -4.0
+_BESIDE_OTHERS: Final = -2.0
+_DRUM_PROGRAMS: Final = np.array([113, 115, 116, 117, 118, 119])
+"""Agogo, woodblock, taiko, melodic tom, synth drum and reverse cymbal; bells and steel drums have pitches."""
 
 
-def drum_scores(parts: NDArray[Any]) -> NDArray[np.float64]:
+def drum_scores(
+    parts: NDArray[Any], chances: NDArray[np.float64], names: Sequence[str | None]
+) -> NDArray[np.float64]:
     """Score each part from 0 to 1 for being drums.
 
     Parameters
     ----------
     parts
-        `etl.midi.stats_kernel.PART` records.
+        `etl.midi.stats_kernel.PART` records, all those of each file.
+    chances
+        What they play by their notes alone, from `etl.midi.roles.role_chances`, (parts, 4).
+    names
+        What they are called, or None, (parts,).
 
     Returns
     -------
     ndarray
-        1 on drum channels; elsewhere the estimate of a logistic regression on `drum_features`; 0 for fewer
-        than four notes.
+        1 on drum channels; elsewhere the chance by notes, name, program and the other parts of the file
+        together; 0 for fewer than four notes.
     """
-    scores = 1.0 / (1.0 + np.exp(-(drum_features(parts) @ WEIGHTS + INTERCEPT)))
+    drums = np.clip(chances[:, ROLES.index("drums")], 1e-9, 1 - 1e-9)
+    odds = np.clip(np.log(drums / (1 - drums)), -_MOST_FROM_NOTES, _MOST_FROM_NOTES)
+    odds += [_NAME_SAYS[what_is_said(name)] if name else 0.0 for name in names]
+    files = parts["file"]
+    count = int(files.max()) + 1 if len(files) else 0
+    has_kit = np.bincount(files, parts["drum"], count)[files] > 0
+    alone = np.bincount(files, minlength=count)[files] == 1
+    company = np.where(has_kit, _BESIDE_A_KIT, np.where(alone, 0.0, _BESIDE_OTHERS))
+    is_drum_program = np.isin(parts["program"], _DRUM_PROGRAMS)
+    odds += np.where(
+        parts["program"] == 0, company, np.where(is_drum_program, _DRUM_PROGRAM, _PITCHED_PROGRAM)
+    )
+    scores = 1.0 / (1.0 + np.exp(-odds))
     scores[parts["notes"] < _FEWEST_NOTES] = 0.0
     scores[parts["drum"] == 1] = 1.0
     rounded: NDArray[np.float64] = scores.round(4)
     return rounded
-
-
-def drum_features(parts: NDArray[Any]) -> NDArray[np.float64]:
-    """Describe parts by what a kit would have them be, (parts, 13).
-
-    Shares of kick, snare, hat, cymbal, tom and foreign notes; how many of the first three are there; how
-    well a key fits; the share of the pitches in their range that are used, that range in two octaves, and
-    the logarithm of the number of pitches; how often pitches come back (1 from four times on); how evenly
-    the time is shared out among the pitch classes there are (0 for evenly, else below), as in chords and
-    scales.
-    """
-    hits = parts["hits"] / np.maximum(1, parts["notes"])[:, None]
-    distinct = np.maximum(1, parts["distinct"])
-    shares = parts["pitch_class"] / np.maximum(1e-9, parts["pitch_class"].sum(axis=1, keepdims=True))
-    entropy = -(shares * np.log(np.where(shares > 0, shares, 1.0))).sum(axis=1)
-    span = parts["pitch_max"].astype(np.int64) - parts["pitch_min"]
-    key_fit = profile_correlations(parts["pitch_class"]).max(axis=1, initial=-1.0)
-    features: NDArray[np.float64] = np.column_stack(
-        [
-            hits[:, [KICK, SNARE, HAT, CYMBAL, TOM, NO_DRUM]],
-            (hits[:, [KICK, SNARE, HAT]] > _PRESENT).sum(axis=1),
-            key_fit,
-            parts["distinct"] / (span + 1),
-            span / 24,
-            np.log(distinct),
-            np.minimum(1.0, np.log(np.maximum(1, parts["notes"]) / distinct) / np.log(_REPEATS)),
-            entropy - np.log(np.maximum(1, (shares > 0).sum(axis=1))),
-        ]
-    )
-    return features
 
 
 def mark_drums(batch: MidiBatch, parts: NDArray[Any], scores: NDArray[np.float64]) -> None:

@@ -19,13 +19,23 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from etl.midi.arrays import DRUM_CHANNEL, Repair
-from etl.midi.bytes_kernel import LAST_TICK, MTRK, chunk_at, find, signed, variable_length, word
+from etl.midi.bytes_kernel import (
+    LAST_TICK,
+    MTHD,
+    MTRK,
+    chunk_at,
+    find,
+    find_track,
+    next_chunk,
+    signed,
+    variable_length,
+    word,
+)
 from etl.runtime.jit import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MTHD: Final = 0x4D546864
 HEADER_WINDOW: Final = 65536
 DEFAULT_DIVISION: Final = 480
 UNKNOWN_PROGRAM: Final = 255
@@ -49,7 +59,7 @@ _COUNT: Final = int(Repair.TRACK_COUNT_WRONG)
 _NO_END: Final = int(Repair.NO_END_OF_TRACK)
 _AFTER_END: Final = int(Repair.EVENTS_AFTER_END)
 _NO_STATUS: Final = int(Repair.NO_RUNNING_STATUS)
-_MASKED: Final = int(Repair.DATA_BYTE_MASKED)
+_CLIPPED: Final = int(Repair.DATA_BYTE_CLIPPED)
 _SYSTEM: Final = int(Repair.SYSTEM_MESSAGE)
 _META: Final = int(Repair.BAD_META)
 _EVENT: Final = int(Repair.EVENT_TRUNCATED)
@@ -207,9 +217,9 @@ def _track(
         first = signed(data[at])
         second = signed(data[at + 1]) if needed == 2 else 0
         if first > 127 or second > 127:
-            warnings |= _MASKED
-            first &= 127
-            second &= 127
+            warnings |= _CLIPPED
+            first = min(first, 127)
+            second = min(second, 127)
         if message == 0x90 and second > 0:
             row = notes[note]
             row.start_tick = tick
@@ -353,16 +363,20 @@ def parse_files(
             channels[2:] = 0
             channels[2, DRUM_CHANNEL] = 1
             found = 0
+            intact = True
             while True:
                 if at + 8 > stop or word(data, at) != MTRK:
-                    if chunk_at(data, at, stop):
-                        if at == stop:
-                            break
+                    if at == stop:
+                        break
+                    second_file = found > 0 and at + 4 <= stop and word(data, at) == MTHD
+                    if chunk_at(data, at, stop) and not second_file:
                         warnings |= _ALIEN
                         at += 8 + word(data, at + 4)
                         continue
-                    following = find(data, at, stop, MTRK)
-                    if following < 0 or following + 8 > stop:
+                    # What follows whole tracks is what another file has left behind.
+                    whole = intact and 0 < record.declared_tracks <= found
+                    following = stop if whole else find_track(data, at, stop, found > 0)
+                    if following + 8 > stop:
                         warnings |= _TRAILING
                         break
                     warnings |= _RESYNC
@@ -371,9 +385,8 @@ def parse_files(
                 declared = begin + word(data, at + 4)
                 limit = declared
                 if declared > stop or not chunk_at(data, declared, stop):
-                    # The length is wrong or junk follows: the next track header is the only sure limit.
-                    following = find(data, begin, stop, MTRK)
-                    limit = following if following >= 0 else stop
+                    # The length is wrong or junk follows: the next header is the only sure limit.
+                    limit = next_chunk(data, begin, stop)
                     declared = min(declared, limit)
                 at, note, event, tick, found_warnings, ended = _track(
                     data, begin, declared, limit, file, found, keep_all, notes, note, events, event,
@@ -382,6 +395,7 @@ def parse_files(
                 warnings |= found_warnings
                 if at != begin + word(data, begin - 4):
                     warnings |= _TRUNCATED if limit == stop and at <= declared else _LENGTH
+                    intact = False
                 record.end_tick = max(record.end_tick, tick)
                 found += 1
                 if not ended:

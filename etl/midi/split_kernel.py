@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from etl.midi.bytes_kernel import MTRK
-from etl.midi.parse_kernel import MTHD
+from etl.midi.bytes_kernel import MTHD, MTRK
 from etl.midi.time_kernel import DEFAULT_TEMPO
 from etl.runtime.jit import kernel
 from etl.runtime.jit.intrinsics import copy_bytes
@@ -68,10 +67,10 @@ def _put_message(
     if status != running:
         out[at] = status
         at += 1
-    out[at] = first & 127
+    out[at] = min(first, 127)
     at += 1
     if status & 0xE0 != 0xC0:
-        out[at] = second & 127
+        out[at] = min(second, 127)
         at += 1
     return at, status
 

@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from etl.midi.bytes_kernel import signed
 from etl.runtime.jit import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 HASH_GRID: Final = 960  # steps of a beat that the note hash tells apart
+
+ONSETS_APART: Final = 16  # of a quarter
+STEP: Final = 2  # semitones
+LEAP: Final = 5
 
 DRUM_CLASSES: Final = ("kick", "snare", "hat", "cymbal", "tom", "percussion")
 KICK, SNARE, HAT, CYMBAL, TOM, PERCUSSION = range(6)
@@ -43,8 +48,14 @@ PART: Final = np.dtype(
         ("notes", np.int64),
         ("pitch_sum", np.int64),
         ("velocity_sum", np.int64),
+        ("beats", np.float64),
+        ("covered_beats", np.float64),
         ("polyphony", np.int32),
         ("distinct", np.int32),
+        ("onsets", np.int32),
+        ("repeats", np.int32),
+        ("steps", np.int32),
+        ("leaps", np.int32),
         ("file", np.int32),
         ("track", np.int32),
         ("channel", np.uint8),
@@ -56,7 +67,10 @@ PART: Final = np.dtype(
     align=True,
 )
 """One (track, channel) with notes. ``program`` and ``drum`` are those of its first note; ``hits`` counts
-notes by `DRUM_CLASS_OF`; ``pitch_class`` is seconds by pitch class; ``polyphony`` the most notes at once."""
+notes by `DRUM_CLASS_OF`; ``pitch_class`` is seconds by pitch class; ``polyphony`` the most notes at once;
+``beats`` how long all notes last, in quarters, ``covered_beats`` how long any sounds. Notes that begin within
+a 16th of a quarter are one of ``onsets``; from one onset's top pitch to the next it is a repeat, a step (up
+to two semitones), a leap (from a fourth on) or none of these."""
 
 FILE_STATS: Final = np.dtype(
     [
@@ -115,7 +129,8 @@ def part_stats(
             members[filled[part]] = note
             filled[part] += 1
         for part in range(count):
-            _part(notes, members[starts[part] : starts[part + 1]], parts[row + part])
+            own = members[starts[part] : starts[part + 1]]
+            _part(notes, own, files[file].division, parts[row + part])
         row += count
     return row
 
@@ -132,7 +147,7 @@ def file_stats(
 
 
 @kernel
-def _part(notes: NDArray[Any], members: NDArray[np.int64], part: Any) -> None:
+def _part(notes: NDArray[Any], members: NDArray[np.int64], division: int, part: Any) -> None:
     """Summarise the notes of one part, given in order of their starts."""
     opening = notes[members[0]]
     part.file, part.track, part.channel = opening.file, opening.track, opening.channel
@@ -144,6 +159,9 @@ def _part(notes: NDArray[Any], members: NDArray[np.int64], part: Any) -> None:
     part.pitch_sum = part.velocity_sum = 0
     part.pitch_class[:] = 0.0
     part.hits[:] = 0
+    part.onsets = part.repeats = part.steps = part.leaps = 0
+    sounding, covered, reach = 0, 0, -1
+    onset, top, top_before = -division, -1, -1
     seen = np.zeros(128, np.uint8)
     ends = np.empty(len(members), np.int64)
     for i in range(len(members)):
@@ -159,6 +177,17 @@ def _part(notes: NDArray[Any], members: NDArray[np.int64], part: Any) -> None:
         part.pitch_max = max(part.pitch_max, note.pitch)
         seen[note.pitch] = 1
         ends[i] = note.end_tick
+        sounding += note.end_tick - note.start_tick
+        covered += max(0, note.end_tick - max(reach, note.start_tick))
+        reach = max(reach, note.end_tick)
+        if note.start_tick - onset > division // ONSETS_APART:
+            _count_interval(part, top_before, top)
+            part.onsets += 1
+            onset, top_before, top = note.start_tick, top, signed(note.pitch)
+        else:
+            top = max(top, signed(note.pitch))
+    _count_interval(part, top_before, top)
+    part.beats, part.covered_beats = sounding / division, covered / division
     part.distinct = seen.sum()
     ends.sort()
     ended = 0
@@ -168,6 +197,20 @@ def _part(notes: NDArray[Any], members: NDArray[np.int64], part: Any) -> None:
         while ended < i and ends[ended] <= start:
             ended += 1
         part.polyphony = max(part.polyphony, i + 1 - ended)
+
+
+@kernel
+def _count_interval(part: Any, before: int, pitch: int) -> None:
+    """Count how one onset's top pitch follows the one before; -1 is none."""
+    if before < 0:
+        return
+    size = abs(pitch - before)
+    if size == 0:
+        part.repeats += 1
+    elif size <= STEP:
+        part.steps += 1
+    elif size >= LEAP:
+        part.leaps += 1
 
 
 @kernel

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 DEFAULT_TEMPO: Final = 500_000
 """Microseconds a quarter note where a file does not say: 120 bpm (RP-001, p. 9)."""
 
+SHORTEST_BEAT: Final = 60_000
+"""Microseconds, 1,000 bpm: shorter quarter notes are damage, not tempos."""
+MOST_BEATS: Final = 1_000_000
+"""Quarter notes, six days at 120 bpm: longer files have a damaged time."""
+
 _ZERO_TEMPO: Final = int(Repair.ZERO_TEMPO)
+_FAST: Final = int(Repair.IMPLAUSIBLE_TEMPO)
+_ENDLESS: Final = int(Repair.IMPLAUSIBLE_LENGTH)
 
 
 @kernel
@@ -57,6 +64,8 @@ def place_in_time(
     event_start = 0
     for file in range(len(files)):
         record = files[file]
+        if record.end_tick > MOST_BEATS * record.division:
+            record.warnings |= _ENDLESS
         note_end, event_end = record.note_end, record.event_end
         _resolve_programs(notes, note_start, note_end, events, event_start, event_end)
         first = row
@@ -158,6 +167,8 @@ def _tempo_map(
         if tempo == 0:
             tempo = DEFAULT_TEMPO
             record.warnings |= _ZERO_TEMPO
+        elif tempo < SHORTEST_BEAT:
+            record.warnings |= _FAST
         _set_tempo(tempos, row, file, track, events[event].tick, tempo)
         in_order = in_order and events[event].tick >= last
         last = events[event].tick

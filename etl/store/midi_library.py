@@ -118,7 +118,7 @@ def analysed_with_tags(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """Give the view ``midi`` (analysis, first path, name in the library) of analysed files, with tags."""
     rows: pl.DataFrame = connection.sql(
         "SELECT midi.*, (SELECT list_sort(list(DISTINCT tag)) FROM midi_tags AS t "
-        "WHERE t.sha256 = midi.sha256) AS tags FROM midi WHERE bpm IS NOT NULL ORDER BY sha256"
+        "WHERE t.sha256 = midi.sha256) AS tags FROM midi WHERE seconds IS NOT NULL ORDER BY sha256"
     ).pl()
     return rows
 

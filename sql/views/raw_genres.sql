@@ -21,6 +21,7 @@ SELECT 'song' AS item, song_id, id AS track_id, raw, source, 1.0::FLOAT AS weigh
 FROM song_values
 WHERE raw IS NOT NULL AND raw <> ''
 UNION ALL
-SELECT 'track', NULL, track_id, genre, 'file', 1.0::FLOAT, artist
+SELECT 'track', NULL, library.track_id, coalesce(tags.value, library.genre), 'file', 1.0::FLOAT, library.artist
 FROM library
-WHERE genre IS NOT NULL AND genre <> '';
+LEFT JOIN (SELECT track_id, value FROM track_tags WHERE field = 'genre') AS tags USING (track_id)
+WHERE coalesce(tags.value, library.genre, '') <> '';

@@ -329,7 +329,7 @@ def test_an_endless_file_has_a_row_too():
     metre, note = b"\0\xff\x58\x04\x01\x06\x18\x08", b"\0\x90\x40\x40"
     waits = b"\xff\xff\xff\x7f\xff\x01\0" * 30
     frame = analyze(read_files([raw_file(metre + note + waits, division=1), midi_bytes([CADENCE])])).files
-    assert frame["bars"][0] == 2**31 - 1
+    assert frame["bars"][0] is None
     assert frame["bars"][1] == 3
 
 

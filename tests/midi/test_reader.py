@@ -197,7 +197,8 @@ def test_what_mido_writes_is_read_back(tracks, division):
             mido_seconds(file, int(note["start_tick"])), rel=1e-9, abs=1e-12
         )
         assert note["end_s"] == pytest.approx(mido_seconds(file, int(note["end_tick"])), rel=1e-9, abs=1e-12)
-    allowed = Repair.HANGING_NOTE | Repair.ORPHAN_NOTE_OFF
+    implausible = Repair.IMPLAUSIBLE_TEMPO | Repair.IMPLAUSIBLE_LENGTH
+    allowed = Repair.HANGING_NOTE | Repair.ORPHAN_NOTE_OFF | implausible
     assert int(batch.files[0]["warnings"]) & ~allowed == 0
 
 
@@ -219,7 +220,7 @@ REPAIRED = [
     ("no_end_of_track", HEADER + chunk(NOTE)),
     ("events_after_end", HEADER + chunk(END + NOTE)),
     ("no_running_status", HEADER + chunk(b"\x00\x3c\x64" + NOTE + END)),
-    ("data_byte_masked", HEADER + chunk(b"\x00\x90\xbc\xe4\x60\x80\x3c\x00" + END)),
+    ("data_byte_clipped", HEADER + chunk(b"\x00\xb0\x07\xff" + NOTE + END)),
     ("system_message", HEADER + chunk(b"\x00\xf8" + NOTE + END)),
     ("bad_meta", HEADER + chunk(b"\x00\xff\x51\x01\x07" + NOTE + END)),
     ("event_truncated", HEADER + chunk(NOTE + b"\x00\x90\x3c")),
@@ -237,6 +238,45 @@ def test_each_repair_is_made_and_named(repair, blob):
     notes, repairs = read_one(blob)
     assert notes == [(0, 0, 60, 100, 0, 96)]
     assert repair in repairs
+
+
+LOW = b"\x00\x91\x28\x64\x60\x81\x28\x00"
+TWO_TRACKS = HEADER[:11] + b"\2" + HEADER[12:] + chunk(NOTE + END) + chunk(LOW + END)
+LEFT_OVER = {
+    "the end of a track and a whole one": b"\x60\x80\x3c\x00" + END + chunk(LOW + END),
+    "a second file": TWO_TRACKS,
+    "a second file behind zeros": b"\0" * 90 + TWO_TRACKS,
+    "a header with nothing behind it": b"\0MTrk",
+}
+
+
+@pytest.mark.parametrize("tail", LEFT_OVER)
+def test_what_another_file_left_behind_is_no_music(tail):
+    """Behind all declared tracks, read whole, only a track right at their end is read."""
+    notes, repairs = read_one(TWO_TRACKS + LEFT_OVER[tail])
+    assert notes == read_one(TWO_TRACKS)[0]
+    assert repairs == ["trailing_bytes"]
+
+
+def test_a_broken_last_track_does_not_reach_into_the_next_file():
+    """A track whose length is wrong ends where another file begins."""
+    broken = TWO_TRACKS[: -len(LOW + END) - 4] + struct.pack(">I", 4000) + LOW + b"\x00\x91\x29"
+    notes, repairs = read_one(broken + TWO_TRACKS)
+    assert notes == read_one(TWO_TRACKS)[0]
+    assert "trailing_bytes" in repairs
+
+
+def test_undeclared_tracks_are_read_where_they_follow_at_once():
+    """Too low a count in the header costs no track."""
+    notes, repairs = read_one(TWO_TRACKS + chunk(LOW + END))
+    assert len(notes) == 3
+    assert repairs == ["track_count_wrong"]
+
+
+def test_data_bytes_are_clipped_as_mido_clips_them():
+    """Pitches and velocities above 127 are 127."""
+    blob = HEADER + chunk(b"\x00\x90\xbc\xe4\x60\x80\xbc\x00\x00\x90\x3c\xff\x10\x80\x3c\x00" + END)
+    assert read_one(blob)[0] == mido_notes(mido_file(blob, clip=True))
 
 
 def test_a_good_file_needs_no_repair():

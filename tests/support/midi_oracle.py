@@ -129,7 +129,7 @@ def mido_message(batch: MidiBatch, event: Any) -> Any:
     start, length = int(event["offset"]), int(event["length"])
     raw = batch.data[start : start + length].tobytes()
     if event["status"] != 0xFF:
-        return mido.Message.from_bytes([int(event["status"]), *(byte & 127 for byte in raw)])
+        return mido.Message.from_bytes([int(event["status"]), *(min(byte, 127) for byte in raw)])
     if event["kind"] == 0x03:
         # mido writes Latin-1: the bytes stay what they were, in whatever encoding.
         return mido.MetaMessage("track_name", name=raw.decode("latin-1"))

@@ -103,7 +103,7 @@ def _read_track(track: _Bytes, reading: Reading) -> None:  # noqa: C901 - the gr
                 data = bytes([first])
             data += bytes(track.take() for _ in range(_DATA_BYTES[status >> 4] - len(data)))
             if max(data) > 127:
-                reading.faults.add("data_byte_masked")
+                reading.faults.add("data_byte_clipped")
             voice = (status & 15, data[0])
             if status >> 4 == 9 and data[1] > 0:
                 reading.notes.append((reading.tracks, status & 15, data[0], data[1], tick))

@@ -93,11 +93,11 @@ def rename_library(library: Path, database: Path, *, template: str, dry_run: boo
             f"the files of {library} are not analysed, or there are none.", "Run `etl midi analyze SOURCE`."
         )
     values = rows.select(
-        bpm=pl.col("bpm").round(0).cast(pl.Int64).cast(pl.String),
+        bpm=pl.col("bpm").round(0).cast(pl.Int64).cast(pl.String).fill_null("no"),
         key=pl.col("key").str.replace(" Major", "maj").str.replace(" Minor", "min").fill_null("nokey"),
         tags=pl.col("tags").list.join("_").fill_null(""),
         category=pl.col("category").str.to_lowercase().fill_null("other"),
-        bars=pl.col("bars").cast(pl.String),
+        bars=pl.col("bars").cast(pl.String).fill_null("no"),
         name=pl.col("name").str.replace(r"\.mid$", ""),
     )
     names = [stem.format(**row) for row in values.iter_rows(named=True)]

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-ANALYSIS_VERSION: Final = "3"
+ANALYSIS_VERSION: Final = "4"
 """Goes up when the analysis changes, so that files are analysed again."""
 
-VERSIONS: Final = {IMPORT: "2", ANALYZE: ANALYSIS_VERSION, SANITIZE: "1", SPLIT: "1"}
+VERSIONS: Final = {IMPORT: "3", ANALYZE: ANALYSIS_VERSION, SANITIZE: "1", SPLIT: "1"}
 """Version of each ledger task; that of import goes up when the reader or the tags change."""
 
 

@@ -98,12 +98,13 @@ def _process(found: Batch, wanted: Wanted, clock: _Clock) -> Result:
             {"file": range(len(digests)), "sha256": digests}, schema={"file": pl.Int32, "sha256": pl.String}
         )
         batch = read_files(list(blobs.values()), keep_all=wanted.split)
-        counted = survey(batch)
-        names = keys.join(named, on="sha256", maintain_order="left").select("file", "stem", "folder")
+        names = keys.join(named, on="sha256", maintain_order="left")
         is_first = names["file"].is_first_distinct()
-        # The category follows from the first place alone, so that it does not depend on what is one batch.
-        tags = find_tags(names.filter(is_first), counted.files, counted.parts)
-        others = name_tags(names.filter(~is_first))
+        # Figures and category follow from the first place alone, not from what happens to be one batch.
+        first = names.filter(is_first)
+        counted = survey(batch, first)
+        tags = find_tags(first.select("file", "stem", "folder"), counted.files, counted.parts)
+        others = name_tags(names.filter(~is_first).select("file", "stem", "folder"))
         sizes = pl.Series([len(blob) for blob in blobs.values()], dtype=pl.Int64)
         files = _file_rows(counted.files.join(keys, on="file", maintain_order="left"), sizes)
         unreadable = files.filter(~pl.col("valid")).join(paths, on="sha256", maintain_order="left")
@@ -125,7 +126,7 @@ def _process(found: Batch, wanted: Wanted, clock: _Clock) -> Result:
     )
     if wanted.analyze:
         with clock("analyze"):
-            result.analysis = _analysis_rows(batch, counted, tags, keys)
+            result.analysis = _analysis_rows(batch, counted, first, tags, keys)
     if wanted.incoming:
         with clock("sanitize"):
             for digest in files.filter("valid")["sha256"]:
@@ -181,10 +182,10 @@ def _file_rows(files: pl.DataFrame, sizes: pl.Series) -> pl.DataFrame:
 
 
 def _analysis_rows(
-    batch: MidiBatch, counted: Analysis, tags: pl.DataFrame, keys: pl.DataFrame
+    batch: MidiBatch, counted: Analysis, names: pl.DataFrame, tags: pl.DataFrame, keys: pl.DataFrame
 ) -> pl.DataFrame:
     """Give rows of ``midi_analysis``."""
-    files = analyze(batch, counted).files
+    files = analyze(batch, counted, names).files
     return (
         files.join(categorize(files, tags), on="file", maintain_order="left")
         .join(keys, on="file", maintain_order="left")

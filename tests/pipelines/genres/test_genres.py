@@ -17,6 +17,7 @@ from etl.runtime.errors import EtlError, ExitCode
 from etl.store.database import read_store
 from tests.support.command_line import run_here
 from tests.support.empty_store import empty_store
+from tests.support.tracks import write_track
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -172,3 +173,27 @@ def test_store_without_tags_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(EtlError, match="neither songs nor tracks"):
         refresh_genres(empty_store(tmp_path / "music.duckdb"))
     assert not (tmp_path / "genre_similarity.yaml").exists()
+
+
+def test_tracks_have_the_genres_of_their_tags(tmp_path: Path) -> None:
+    """All values of a tag count; a track's own artist is not its genre."""
+    from mutagen.flac import FLAC
+
+    for number, genres in enumerate((["Hip-Hop/Rap", "Trip Hop"], ["Dub; Reggae", "Somebody"], [])):
+        path = write_track(tmp_path / "music" / f"{number}.flac", seed=number)
+        tags = FLAC(path)
+        tags["artist"], tags["genre"] = "Somebody", genres
+        tags.save()
+    database = tmp_path / "music.duckdb"
+    run_here("library", "scan", str(tmp_path / "music"), "--db", str(database))
+    refresh_genres(database)
+    with read_store(database) as connection:
+        rows = connection.sql(
+            "SELECT path, name FROM track_genres JOIN library USING (track_id) ORDER BY ALL"
+        ).fetchall()
+    assert [(path[-6:], name) for path, name in rows] == [
+        ("0.flac", "hip hop"),
+        ("0.flac", "trip hop"),
+        ("1.flac", "dub"),
+        ("1.flac", "reggae"),
+    ]

@@ -1,0 +1,171 @@
+"""Name, metas and notes are weighed, and each figure says where it is from."""
+# mypy: disable-error-code="no-untyped-call"
+
+from __future__ import annotations
+
+import random
+import struct
+
+import mido
+import polars as pl
+import pytest
+
+from etl.midi.analysis import analyze
+from etl.midi.arrays import repair_names
+from etl.midi.file_names import with_name_figures
+from etl.midi.reader import read_files
+from tests.support.midi_oracle import midi_bytes
+from tests.support.midi_songs import midi_files
+from tests.support.reference import needs_reference
+
+LOOP = [(45, 57, 60, 64), (41, 57, 60, 65), (43, 55, 59, 62), (45, 57, 60, 64)]  # Am F G Am
+
+
+def analyzed(blob: bytes, stem: str | None = None):
+    """Analyse one file under a name, or under none."""
+    names = None
+    if stem is not None:
+        names = with_name_figures(
+            pl.LazyFrame({"file": pl.Series([0], dtype=pl.Int32), "stem": [stem]})
+        ).collect()
+    return analyze(read_files([blob]), names=names).files.row(0, named=True)
+
+
+def chords(*metas, length: int = 480) -> bytes:
+    """Write the loop four times over, on the beat."""
+    track = [*metas]
+    for chord in LOOP * 4:
+        track += [mido.Message("note_on", note=pitch, velocity=80) for pitch in chord]
+        track += [mido.Message("note_off", note=pitch, time=length * (pitch == chord[0])) for pitch in chord]
+    return midi_bytes([track])
+
+
+def tempo(bpm: float):
+    """Give a tempo meta."""
+    return mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(bpm))
+
+
+def played(bpm: float, *metas) -> bytes:
+    """Write eighths as a person plays them at a tempo, recorded against 120 bpm."""
+    chance = random.Random(1)
+    track, now = [*metas], 0
+    for step in range(240):
+        start = int((step * 30 / bpm + chance.gauss(0, 0.008)) * 960) + 40
+        note = random.Random(step % 16).choice([48, 52, 55, 60])
+        loud = 110 if step % 2 == 0 else 60
+        track.append(mido.Message("note_on", note=note, velocity=loud, time=max(0, start - now)))
+        track.append(mido.Message("note_off", note=note, time=60))
+        now = max(now, start) + 60
+    return midi_bytes([track])
+
+
+@pytest.mark.parametrize("length", [120, 160, 240, 480, 960, 1920])
+def test_onsets_on_the_grid_say_no_tempo(length):
+    """Without a tempo meta, quantised music is at 120, the standard, however fast its notes are."""
+    row = analyzed(chords(length=length))
+    assert (row["bpm"], row["bpm_source"], row["bpm_confidence"]) == (120.0, "default", 0.0)
+    assert row["bpm_heard"] is None
+
+
+def test_a_name_gives_the_tempo_that_metas_do_not():
+    """A figure with bpm counts where no meta is, and before the 120 that programs write unasked."""
+    for blob, trust in ((chords(), 0.95), (chords(tempo(120)), 0.8)):
+        row = analyzed(blob, "Chords_Am_128bpm")
+        assert (row["bpm"], row["bpm_mean"], row["bpm_source"]) == (128.0, 128.0, "name")
+        assert row["bpm_confidence"] == trust
+    row = analyzed(chords(), "loop 128")
+    assert (row["bpm"], row["bpm_source"], row["bpm_confidence"]) == (128.0, "name", 0.5)
+
+
+def test_a_meta_stands_against_a_name_but_is_trusted_less():
+    """A tempo that somebody set is the file's; a name that says another halves the trust."""
+    for stem, trust in (("x_128bpm", 0.5), ("x_97bpm", 1.0), ("x 128", 1.0), ("x", 1.0)):
+        row = analyzed(chords(tempo(97)), stem)
+        assert (row["bpm"], row["bpm_source"], row["bpm_confidence"]) == (97.0, "meta", trust)
+
+
+@pytest.mark.parametrize("bpm", [83.0, 97.0, 143.0])
+def test_a_tempo_that_nobody_played_to_is_nominal(bpm):
+    """Onsets off the beats of a meta: little trust, and the heard tempo beside it; a name counts more."""
+    row = analyzed(played(bpm, tempo(120)))
+    assert (row["bpm"], row["bpm_source"]) == (120.0, "nominal")
+    assert row["bpm_confidence"] <= 0.2
+    assert row["bpm_heard"] is not None
+    assert min(abs(row["bpm_heard"] / bpm / octave - 1) for octave in (0.5, 1, 2)) < 0.02
+    named = analyzed(played(bpm, tempo(120)), f"take {bpm:.0f}bpm")
+    assert (named["bpm"], named["bpm_source"]) == (bpm, "name")
+
+
+def test_a_performance_to_its_own_tempo_is_not_nominal():
+    """A person who plays to the click of the meta is on its beats."""
+    row = analyzed(played(120, tempo(120)))
+    assert (row["bpm"], row["bpm_source"], row["bpm_confidence"]) == (120.0, "meta", 1.0)
+
+
+@needs_reference("midi/groove")
+def test_drummers_who_played_to_a_click_have_their_tempo():
+    """Of 80 performances to a click, all but two have the meta as their tempo."""
+    blobs = [blob for path, blob in midi_files("groove").items() if path.endswith(".mid")]
+    sources = analyze(read_files(blobs)).files["bpm_source"]
+    assert (sources == "meta").sum() >= 78
+
+
+def test_a_name_tells_a_key_from_its_relative():
+    """Notes that leave two keys open are decided by the name, and by a key meta that is not C major."""
+    both = [(48, 52, 55), (45, 48, 52)] * 4
+    track = []
+    for chord in both:
+        track += [mido.Message("note_on", note=pitch, velocity=80) for pitch in chord]
+        track += [mido.Message("note_off", note=pitch, time=960 * (pitch == chord[0])) for pitch in chord]
+    blob, signed = midi_bytes([track]), midi_bytes([[mido.MetaMessage("key_signature", key="Am"), *track]])
+    unsaid = midi_bytes([[mido.MetaMessage("key_signature", key="C"), *track]])
+    assert (analyzed(blob)["key"], analyzed(blob)["key_source"]) == ("A Minor", "notes")
+    named = analyzed(blob, "pad_Cmaj_90bpm")
+    assert (named["key"], named["key_source"]) == ("C Major", "name")
+    assert named["key_posterior"][0] == pytest.approx(named["key_confidence"], abs=1e-4)
+    assert analyzed(unsaid)["key_confidence"] == analyzed(blob)["key_confidence"]
+    assert analyzed(signed)["key_posterior"][KEY_A_MINOR] > analyzed(blob)["key_posterior"][KEY_A_MINOR]
+
+
+KEY_A_MINOR = 21
+
+
+def test_a_name_does_not_outvote_the_notes():
+    """A file in C major called F sharp minor is in C major, with less confidence."""
+    cadence = [(48, 64, 67), (53, 65, 69), (43, 62, 65, 71), (48, 64, 67)] * 8
+    track = []
+    for chord in cadence:
+        track += [mido.Message("note_on", note=pitch, velocity=80) for pitch in chord]
+        track += [mido.Message("note_off", note=pitch, time=960 * (pitch == chord[0])) for pitch in chord]
+    row = analyzed(midi_bytes([track]), "song F#m")
+    assert (row["key"], row["key_source"]) == ("C Major", "notes")
+
+
+def test_drums_have_no_key_whatever_their_name_says():
+    """Nothing pitched: no key."""
+    track = [
+        mido.Message(kind, channel=9, note=36, velocity=90, time=240) for kind in ("note_on", "note_off") * 9
+    ]
+    row = analyzed(midi_bytes([track]), "drums Am")
+    assert (row["key"], row["key_source"], row["key_confidence"]) == (None, None, 0.0)
+
+
+def test_figures_that_no_music_has_are_missing_and_named():
+    """A tempo of one microsecond a beat, and a pause of a century, leave no figure but a repair."""
+    header = b"MThd" + struct.pack(">IHHH", 6, 1, 1, 96)
+    note = b"\x00\x90\x3c\x64\x60\x80\x3c\x00"
+
+    def file(body: bytes) -> bytes:
+        return header + b"MTrk" + struct.pack(">I", len(body)) + body
+
+    fast = file(b"\x00\xff\x51\x03\x00\x00\x01" + note + b"\x00\xff\x2f\x00")
+    late = file(note + b"\xff\xff\xff\xff\x7f\x80\x3c\x00" + b"\x00\xff\x2f\x00")
+    row = analyzed(fast)
+    assert (row["bpm"], row["bpm_mean"], row["bpm_min"], row["bpm_max"]) == (None,) * 4
+    assert (row["bpm_source"], row["bpm_confidence"]) == ("none", 0.0)
+    assert row["repairs"] == ["implausible_tempo"]
+    assert analyzed(fast, "x 128bpm")["bpm"] == 128.0
+    row = analyzed(late)
+    assert row["bars"] is None
+    assert "implausible_length" in row["repairs"]
+    assert repair_names(1 << 23 | 1 << 24) == ["implausible_tempo", "implausible_length"]
