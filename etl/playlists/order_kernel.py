@@ -150,7 +150,9 @@ def _shake(order: Indices, pool: int, fixed: NDArray[np.bool_], state: NDArray[n
         last -= 1
     size = last - first
     if size >= 4:
-        cuts = np.sort(np.array([_random(state, size + 1), _random(state, size + 1), _random(state, size + 1)]))
+        cuts = np.sort(
+            np.array([_random(state, size + 1), _random(state, size + 1), _random(state, size + 1)])
+        )
         a, b, c = first + cuts[0], first + cuts[1], first + cuts[2]
         order[a:c] = np.concatenate((order[b:c], order[a:b]))
     elif size >= 2:
@@ -219,7 +221,7 @@ def _descend(
                     out = edges[other, order[at + 1]] if at + 1 < size else 0.0
                     new = (
                         (base + into + out) / (size - 1)
-                        + max(max(left, right), max(into, out))
+                        + max(left, right, into, out)
                         + (base_place + places[at, other]) / size
                     )
                     if new >= chosen_cost - 1e-9 and broken == 0:
@@ -228,7 +230,9 @@ def _descend(
                     order[at] = other
                     count = rules_broken(order, labels, gap, caps)
                     order[at] = kept
-                    if count < chosen_broken or (count == chosen_broken and new < min(chosen_cost, cost) - 1e-9):
+                    if count < chosen_broken or (
+                        count == chosen_broken and new < min(chosen_cost, cost) - 1e-9
+                    ):
                         chosen, chosen_cost, chosen_broken = other, new, count
                 if chosen >= 0:
                     used[order[at]] = False
@@ -240,10 +244,10 @@ def _descend(
         for kind in range(5):
             # 0: a run reversed; 1: two tracks exchanged; 2 to 4: a run of 1 to 3 moved
             for i in range(size):
-                for j in range(size):
+                for j in range(size + 1):
                     length = kind - 1
                     if kind < 2:
-                        if j <= i or fixed[i] or fixed[j]:
+                        if j <= i or j == size or fixed[i] or fixed[j]:
                             continue
                         low, high = i, j
                     else:
