@@ -146,7 +146,7 @@ def curve_places(level: Floats, size: int, curve: Curve) -> Floats:
     known = ~np.isnan(level)
     rank = np.full(len(level), 0.5)
     rank[known] = np.argsort(np.argsort(level[known], kind="stable")) / max(int(known.sum()) - 1, 1)
-    return np.abs(wanted[:, None] - rank).astype(np.float32)
+    return np.asarray(np.abs(wanted[:, None] - rank), np.float32)
 
 
 def _first_order(
@@ -183,7 +183,7 @@ def _first_order(
 
 
 def _is_barred(taken: list[int], labels: Indices, near: list[int], caps: Indices) -> NDArray[np.bool_]:
-    barred = np.isin(labels[0], labels[0, near]) & (labels[0] >= 0)
+    barred: NDArray[np.bool_] = np.isin(labels[0], labels[0, near]) & (labels[0] >= 0)
     for kind, most in enumerate(caps):
         names, counts = np.unique(labels[kind, taken], return_counts=True)
         barred |= np.isin(labels[kind], names[counts >= most]) & (labels[kind] >= 0)

@@ -308,9 +308,8 @@ def _bound(order: Indices, edges: Floats, kind: int, i: int, j: int, size: int) 
             change += edges[order[i - 1], order[j]] - edges[order[i - 1], order[i]]
         if j + 1 < size:
             change += edges[order[i], order[j + 1]] - edges[order[j], order[j + 1]]
-        return change
-    length = kind - 1
-    end = i + length - 1
+        return float(change)
+    end = i + kind - 2
     change = 0.0
     if i > 0:
         change -= edges[order[i - 1], order[i]]
@@ -324,4 +323,4 @@ def _bound(order: Indices, edges: Floats, kind: int, i: int, j: int, size: int) 
         change += edges[order[end], order[j]]
     if 0 < j < size:
         change -= edges[order[j - 1], order[j]]
-    return change
+    return float(change)

@@ -94,13 +94,13 @@ def _timbre(starts: Floats, ends: Floats) -> Floats:
     squares = (ends**2).sum(axis=1)[:, None] + (starts**2).sum(axis=1) - 2 * (ends @ starts.T)
     distances = np.sqrt(np.maximum(squares, 0))
     usual = float(np.median(distances)) or 1.0
-    return np.minimum(distances / np.float32(2 * usual), 1).astype(np.float32)
+    return np.asarray(np.minimum(distances / (2 * usual), 1), np.float32)
 
 
 def _tempo(bpm: Floats) -> Floats:
     octaves = np.log2(np.where(bpm > 0, bpm, np.nan))
     apart = np.abs(octaves[:, None] - octaves) % 1
-    return (2 * np.minimum(apart, 1 - apart)).astype(np.float32)
+    return np.asarray(2 * np.minimum(apart, 1 - apart), np.float32)
 
 
 def _key(key: NDArray[np.int8]) -> Floats:
@@ -111,7 +111,7 @@ def _key(key: NDArray[np.int8]) -> Floats:
     place = major.astype(np.int32) * 7 % 12
     apart = np.abs(place[:, None] - place)
     steps = np.minimum(apart, 12 - apart) + (minor[:, None] != minor) * (apart != 0)
-    costs = np.minimum(steps / 6, 1).astype(np.float32)
+    costs: Floats = np.asarray(np.minimum(steps / 6, 1), np.float32)
     unknown = (key < 0)[:, None] | (key < 0)
     costs[unknown] = np.nan
     return costs
@@ -120,4 +120,4 @@ def _key(key: NDArray[np.int8]) -> Floats:
 def _doubted(costs: Floats, confidence: Floats) -> Floats:
     certainty = np.sqrt(np.clip(confidence, 0, 1)[:, None] * np.clip(confidence, 0, 1)).astype(np.float32)
     known = np.nan_to_num(costs, nan=UNKNOWN)
-    return certainty * known + (1 - certainty) * np.float32(UNKNOWN)
+    return np.asarray(certainty * known + (1 - certainty) * UNKNOWN, np.float32)

@@ -21,7 +21,7 @@ def library(size: int, seed: int) -> np.ndarray:
     starts = rng.normal(size=(size, 6))
     ends = starts + rng.normal(size=(size, 6)) / 2
     distances = np.linalg.norm(ends[:, None] - starts, axis=2)
-    return (distances / distances.max()).astype(np.float32)
+    return np.asarray(distances / distances.max(), np.float32)
 
 
 def nobody(size: int) -> np.ndarray:
@@ -125,7 +125,7 @@ def test_terms_lie_between_0_and_1_and_what_is_unknown_costs_a_half() -> None:
     sound = np.random.default_rng(2).normal(size=(2, size, 3)).astype(np.float32)
     genres = np.full((size, size), np.nan, np.float32)
     genres[:known, :known] = 0.25
-    terms = transition_terms(Tracks(*sound, bpm, sure, key, sure, lufs, genres))
+    terms = transition_terms(Tracks(sound[0], sound[1], bpm, sure, key, sure, lufs, genres))
     assert tuple(terms) == TERMS
     for costs in terms.values():
         assert costs.shape == (size, size)
