@@ -32,6 +32,7 @@ _GROUPS: Final = (
     "evaluate",
     "midi",
     "genres",
+    "playlist",
 )
 
 

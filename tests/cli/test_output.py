@@ -59,6 +59,7 @@ CASES = {
     "genres stats": ("genres", "stats"),
     "genres export": ("genres", "export", "-o", "genres.npz", "--of", "songs"),
     "enrich listenbrainz": ("enrich", "listenbrainz", "--estimate"),
+    "playlist make": ("playlist", "make", "--count", "1"),
     "midi run": ("midi", "run", "song.mid", "--workers", "0"),
     "midi import": ("midi", "import", "song.mid", "--dry-run"),
     "midi analyze": ("midi", "analyze", "song.mid"),

@@ -105,7 +105,7 @@ def similar_tracks(database: Path, request: SimilarRequest) -> SimilarTracks:
     version = version_of(request.mode)
     with read_store(database) as connection:
         check_known(connection, [request.output])
-        seeds = [found for name in request.tracks for found in _meant(connection, version, name)]
+        seeds = [track_meant(connection, version, name) for name in request.tracks]
         sound = sound_vectors(connection, version, TIMBRE)
         space = likeness_space(sound.features, sound.content_hashes)
         places = {track_id: row for row, track_id in enumerate(sound.track_ids)}
@@ -123,8 +123,14 @@ def similar_tracks(database: Path, request: SimilarRequest) -> SimilarTracks:
     return SimilarTracks([as_listed(seed) for seed in seeds], chosen, request.output)
 
 
-def _meant(connection: duckdb.DuckDBPyConnection, version: str, name: str) -> list[dict[str, Any]]:
-    """Give the track that a name means, the first of its copies."""
+def track_meant(connection: duckdb.DuckDBPyConnection, version: str, name: str) -> dict[str, Any]:
+    """Give the track that a name means, the first of its copies.
+
+    Raises
+    ------
+    EtlError
+        If it means no described track, or several recordings.
+    """
     found = tracks_named(connection, version, name, str(Path(name).absolute()))
     rows = found.to_dicts()
     if not rows:
@@ -142,7 +148,7 @@ def _meant(connection: duckdb.DuckDBPyConnection, version: str, name: str) -> li
             "Give more of the name, or a path.",
             exit_code=ExitCode.USAGE,
         )
-    return rows[:1]
+    return rows[0]
 
 
 def _each_once(

@@ -1,0 +1,1 @@
+"""Playlists: candidates, rules, choice and order, files."""

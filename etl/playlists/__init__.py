@@ -1,0 +1,1 @@
+"""Playlists: what a transition costs, and which tracks in which order. Arrays in, arrays out."""

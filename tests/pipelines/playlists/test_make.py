@@ -1,0 +1,161 @@
+"""Playlists from a store of described tracks: rules kept, filters counted, files that players read."""
+
+from __future__ import annotations
+
+import csv
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+import pytest
+
+from etl.audio.features import Mode, version_of
+from etl.exports.playlist import read_paths
+from etl.pipelines.playlists.make import PlaylistRequest, make_playlist, presets
+from etl.playlists.choose import Curve
+from etl.playlists.transitions import TERMS
+from etl.runtime.errors import EtlError
+from etl.store.database import open_store
+from etl.store.frames import insert
+from tests.support.command_line import run_here
+from tests.support.empty_store import empty_store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TRACKS = 120
+ARTISTS = 15
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory) -> Path:
+    """Store 120 tracks by 15 artists in clusters of sound; the first two are one song, studio and live."""
+    rng = np.random.default_rng(3)
+    artist = np.arange(TRACKS) % ARTISTS
+    centers = rng.normal(0, 2, (ARTISTS, 128))
+    whole = (centers[artist] + rng.normal(0, 1, (TRACKS, 128))).astype(np.float32)
+    ids = [f"id{number:03d}" for number in range(TRACKS)]
+    titles = ["Song", "Song (Live)", *(f"Title {number}" for number in range(2, TRACKS))]
+    artists = [f"Artist {number}" for number in artist]
+    artists[1] = artists[0]
+    files = pl.DataFrame(
+        {"path": [f"/music/{each}.flac" for each in ids], "track_id": ids, "kind": "flac", "size_bytes": 1}
+        | {"mtime_ns": 1, "content_hash": [f"{number:032x}" for number in range(TRACKS)]}
+    )
+    tracks = pl.DataFrame({"track_id": ids, "artist": artists, "title": titles, "album": "All"})
+    vectors = {
+        f"vector_{part}": pl.Series((whole + rng.normal(0, 0.3, whole.shape)).astype(np.float32).tolist())
+        for part in ("whole", "start", "middle", "end")
+    }
+    features = pl.DataFrame(
+        {
+            "content_hash": files["content_hash"], "version": version_of(Mode.BEAT), "mode": "beat",
+            "duration_s": 200.0, "bpm": rng.uniform(80, 160, TRACKS), "bpm_confidence": 0.9,
+            "bpm_half_confidence": 0.1, "bpm_double_confidence": 0.1,
+            "beat_times_s": pl.Series([[1.0, 2.0]] * TRACKS), "key": rng.integers(0, 24, TRACKS),
+            "key_correlation": 0.9, "key_confidence": 0.8, "rms_db": -12.0, "crest_db": 9.0,
+            "dynamic_range_db": 10.0, "loudness_lufs": rng.uniform(-24, -6, TRACKS), **vectors,
+        }
+    )  # fmt: skip
+    database = empty_store(tmp_path_factory.mktemp("playlists") / "music.duckdb")
+    with open_store(database) as connection:
+        insert(
+            connection,
+            "files",
+            files.with_columns(first_seen=datetime(2026, 1, 1, tzinfo=UTC)),
+        )
+        insert(connection, "tracks", tracks)
+        insert(connection, "sonic_features", features)
+    return database
+
+
+def artists_of(made) -> list[str]:
+    """Give the artists in order."""
+    return [track.artist for track in made.tracks]
+
+
+def test_list_has_its_count_its_gaps_and_no_song_twice(stored: Path) -> None:
+    """Near a seed, no artist within eight tracks, a live version is the same song."""
+    made = make_playlist(stored, PlaylistRequest(seeds=("Artist 0 - Song",), count=30))
+    assert len({track.track_id for track in made.tracks}) == 30
+    assert made.broken == 0
+    artists = artists_of(made)
+    assert all(artists[at] not in artists[max(0, at - 8) : at] for at in range(30))
+    assert {"id000", "id001"} - {track.track_id for track in made.tracks}
+    assert made.tracks[0].terms is None
+    for track in made.tracks[1:]:
+        assert set(track.terms) == set(TERMS)
+        weighted = sum(presets()["balanced"][term] * cost for term, cost in track.terms.items())
+        assert track.transition == pytest.approx(weighted, abs=2e-3)
+
+
+def test_same_request_gives_the_same_list(stored: Path) -> None:
+    """Byte for byte."""
+    request = PlaylistRequest(seeds=("id004", "id007"), count=20, preset="dj")
+    assert make_playlist(stored, request) == make_playlist(stored, request)
+
+
+def test_list_goes_from_one_track_to_another(stored: Path) -> None:
+    """Both stand at their ends."""
+    made = make_playlist(stored, PlaylistRequest(first="id003", last="id100", count=12))
+    assert (made.tracks[0].track_id, made.tracks[-1].track_id) == ("id003", "id100")
+
+
+def test_filters_say_what_they_leave_out(stored: Path) -> None:
+    """A condition and a list to avoid; too few tracks left is an error that tells the same."""
+    made = make_playlist(stored, PlaylistRequest(where="bpm > 100", count=20))
+    assert made.left_out == {"--where": sum(1 for _ in range(made.left_out["--where"]))}
+    assert 0 < made.left_out["--where"] < TRACKS
+    assert all(track.bpm > 100 for track in made.tracks)
+    with pytest.raises(EtlError, match=r"--where left out 120"):
+        make_playlist(stored, PlaylistRequest(where="bpm > 1000", count=5))
+    with pytest.raises(EtlError, match="--where is not a condition"):
+        make_playlist(stored, PlaylistRequest(where="no such thing", count=5))
+    with pytest.raises(EtlError, match="no described track is called Nobody"):
+        make_playlist(stored, PlaylistRequest(seeds=("Nobody knows this",), count=5))
+
+
+def test_one_artist_alone(stored: Path) -> None:
+    """Only their tracks, whatever the spelling of the name."""
+    made = make_playlist(stored, PlaylistRequest(artist="the ARTIST 3", count=8, gap=0))
+    assert set(artists_of(made)) == {"Artist 3"}
+
+
+def test_curve_rises(stored: Path) -> None:
+    """The second half is louder than the first."""
+    levels = [
+        track.loudness_lufs
+        for track in make_playlist(stored, PlaylistRequest(count=20, curve=Curve.RISE)).tracks
+    ]
+    assert np.mean(levels[10:]) > np.mean(levels[:10]) + 3
+
+
+def test_files_hold_the_list(stored: Path, tmp_path: Path) -> None:
+    """M3U8 with paths from its folder, that a later list can avoid; JSON and CSV with all that is known."""
+    target = tmp_path / "lists" / "one.m3u8"
+    target.parent.mkdir()
+    made = make_playlist(stored, PlaylistRequest(count=15, output=target))
+    assert read_paths(target) == [track.path for track in made.tracks]
+    assert not any(line.startswith("/") for line in target.read_text(encoding="utf-8").splitlines())
+    other = make_playlist(stored, PlaylistRequest(count=15, avoid=(target,)))
+    assert other.left_out == {"--avoid": 15}
+    assert not {track.track_id for track in other.tracks} & {track.track_id for track in made.tracks}
+    whole = make_playlist(stored, PlaylistRequest(count=15, output=target, absolute=True))
+    assert whole.tracks[0].path in target.read_text(encoding="utf-8").splitlines()
+    make_playlist(stored, PlaylistRequest(count=15, output=tmp_path / "l.json"))
+    rows = json.loads((tmp_path / "l.json").read_text(encoding="utf-8"))
+    assert [row["track_id"] for row in rows] == [track.track_id for track in made.tracks]
+    make_playlist(stored, PlaylistRequest(count=15, output=tmp_path / "l.csv"))
+    with (tmp_path / "l.csv").open(encoding="utf-8") as file:
+        assert [row["track_id"] for row in csv.DictReader(file)] == [track.track_id for track in made.tracks]
+    with pytest.raises(EtlError, match="missing"):
+        make_playlist(stored, PlaylistRequest(count=5, avoid=(tmp_path / "missing.m3u8",)))
+
+
+def test_command_explains_every_transition(stored: Path) -> None:
+    """A column a term, and the sums below."""
+    said = run_here("playlist", "make", "--seed", "id005", "--count", "6", "--explain", "--db", str(stored))
+    assert all(term in said for term in TERMS)
+    assert "6 tracks, 20 minutes" in said

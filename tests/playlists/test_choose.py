@@ -1,0 +1,139 @@
+"""Choice and order: against all orders there are, against greedy, and with every rule kept."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from etl.playlists.choose import Curve, Rules, choose, curve_places
+from etl.playlists.order_kernel import path_cost, rules_broken
+from etl.playlists.transitions import TERMS, Tracks, transition_costs, transition_terms
+
+NONE = 1_000_000
+
+
+def library(size: int, seed: int) -> np.ndarray:
+    """Give costs between tracks that lie in six dimensions and end elsewhere than they begin."""
+    rng = np.random.default_rng(seed)
+    starts = rng.normal(size=(size, 6))
+    ends = starts + rng.normal(size=(size, 6)) / 2
+    distances = np.linalg.norm(ends[:, None] - starts, axis=2)
+    return np.asarray(distances / distances.max(), np.float32)
+
+
+def nobody(size: int) -> np.ndarray:
+    """Name no artist, album or recording."""
+    return np.full((3, size), -1, np.int64)
+
+
+def cost(order, edges, places) -> float:
+    """Add up what is minimized."""
+    return sum(path_cost(np.asarray(order, np.int64), edges, places))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_seven_tracks_are_in_the_best_of_all_orders(seed: int) -> None:
+    """Compared with each of the 5,040."""
+    edges, places = library(7, seed), np.zeros((7, 7), np.float32)
+    best = min(cost(order, edges, places) for order in permutations(range(7)))
+    assert cost(choose(edges, places, nobody(7), Rules()).order, edges, places) == pytest.approx(
+        best, abs=1e-6
+    )
+
+
+def test_fifty_tracks_cost_less_than_greedily() -> None:
+    """Mean at most 0.95, dearest transition at most 0.80 of the nearest next track each time."""
+    means, dearest = [], []
+    for seed in range(6):
+        edges, places = library(50, 100 + seed), np.zeros((50, 50), np.float32)
+        greedy, free = [0], set(range(1, 50))
+        while free:
+            greedy.append(min(free, key=lambda track: edges[greedy[-1], track]))
+            free.remove(greedy[-1])
+        plain = path_cost(np.array(greedy), edges, places)
+        found = choose(edges, places, nobody(50), Rules())
+        means.append(found.mean / plain[0])
+        dearest.append(found.dearest / plain[1])
+    assert np.mean(means) <= 0.95
+    assert np.mean(dearest) <= 0.80
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    seed=st.integers(0, 1000),
+    size=st.integers(2, 12),
+    artists=st.integers(3, 12),
+    gap=st.integers(0, 4),
+    per_artist=st.integers(2, 6),
+)
+def test_rules_are_kept_where_they_can_be(
+    seed: int, size: int, artists: int, gap: int, per_artist: int
+) -> None:
+    """No artist nearer than asked or oftener, no recording twice, as many tracks as asked."""
+    rng = np.random.default_rng(seed)
+    pool = 60
+    labels = nobody(pool)
+    labels[0] = rng.integers(0, artists, pool)
+    labels[2] = rng.integers(0, 40, pool)
+    rules = Rules(gap=min(gap, artists - 1), per_artist=per_artist)
+    edges, places = library(pool, seed), np.tile(rng.random(pool, np.float32), (size, 1))
+    found = choose(edges, places, labels, rules)
+    assert len(set(found.order.tolist())) == size
+    assert found.broken == rules_broken(found.order, labels, rules.gap, np.array([per_artist, NONE, 1]))
+    if size <= artists:
+        assert found.broken == 0
+        for at, track in enumerate(found.order):
+            assert labels[0, track] not in labels[0, found.order[max(0, at - rules.gap) : at]]
+
+
+def test_ends_stay_where_they_are_asked_for() -> None:
+    """From one track to another, both in place."""
+    edges = library(40, 5)
+    found = choose(edges, np.zeros((10, 40), np.float32), nobody(40), Rules(), first=7, last=3)
+    assert (found.order[0], found.order[-1], len(set(found.order))) == (7, 3, 10)
+
+
+def test_equal_input_gives_equal_lists_and_one_track_is_a_list() -> None:
+    """The random numbers are always the same."""
+    edges, places = library(80, 9), np.tile(np.linspace(0, 1, 80, dtype=np.float32), (20, 1))
+    lists = [choose(edges, places, nobody(80), Rules()).order.tolist() for _ in range(2)]
+    assert lists[0] == lists[1]
+    assert choose(edges, places[:1], nobody(80), Rules()).order.tolist() == [0]
+
+
+@pytest.mark.parametrize("curve", [Curve.RISE, Curve.FALL, Curve.WAVE])
+def test_level_follows_the_curve(curve: Curve) -> None:
+    """The levels of the list go where the curve goes."""
+    level = np.random.default_rng(1).normal(-12, 4, 200).astype(np.float32)
+    places = curve_places(level, 30, curve)
+    found = choose(library(200, 3) * np.float32(0.2), places, nobody(200), Rules())
+    where = np.linspace(0, 1, 30)
+    wanted = {Curve.RISE: where, Curve.FALL: -where, Curve.WAVE: -np.cos(4 * np.pi * where)}[curve]
+    assert np.corrcoef(level[found.order], wanted)[0, 1] > 0.9
+
+
+def test_terms_lie_between_0_and_1_and_what_is_unknown_costs_a_half() -> None:
+    """Tempos, relative and opposite keys, loudness; nothing is gained by not knowing."""
+    known, size = 4, 5
+    bpm = np.array([100, 200, 141.4214, 100, np.nan], np.float32)
+    key = np.array([0, 21, 6, 7, -1], np.int8)
+    sure = np.array([1, 1, 1, 1, 0], np.float32)
+    lufs = np.array([-10, -10, -16, -40, np.nan], np.float32)
+    sound = np.random.default_rng(2).normal(size=(2, size, 3)).astype(np.float32)
+    genres = np.full((size, size), np.nan, np.float32)
+    genres[:known, :known] = 0.25
+    terms = transition_terms(Tracks(sound[0], sound[1], bpm, sure, key, sure, lufs, genres))
+    assert tuple(terms) == TERMS
+    for costs in terms.values():
+        assert costs.shape == (size, size)
+        assert costs.min() >= 0
+        assert costs.max() <= 1
+    assert terms["tempo"][0].tolist() == pytest.approx([0, 0, 1, 0, 0.5], abs=1e-4)
+    assert terms["key"][0].tolist() == pytest.approx([0, 0, 1, 1 / 6, 0.5])
+    assert terms["level"][0].tolist() == pytest.approx([0, 0, 0.5, 1, 0.5])
+    assert terms["genre"][0].tolist() == pytest.approx([0.25] * known + [0.5])
+    even = transition_costs(terms, dict.fromkeys(TERMS, 2.0))
+    assert even == pytest.approx(sum(terms.values()) / len(TERMS), abs=1e-6)
