@@ -86,6 +86,7 @@ def test_list_has_its_count_its_gaps_and_no_song_twice(stored: Path) -> None:
     assert {"id000", "id001"} - {track.track_id for track in made.tracks}
     assert made.tracks[0].terms is None
     for track in made.tracks[1:]:
+        assert track.terms is not None
         assert set(track.terms) == set(TERMS)
         weighted = sum(presets()["balanced"][term] * cost for term, cost in track.terms.items())
         assert track.transition == pytest.approx(weighted, abs=2e-3)
@@ -108,7 +109,7 @@ def test_filters_say_what_they_leave_out(stored: Path) -> None:
     made = make_playlist(stored, PlaylistRequest(where="bpm > 100", count=20))
     assert made.left_out == {"--where": sum(1 for _ in range(made.left_out["--where"]))}
     assert 0 < made.left_out["--where"] < TRACKS
-    assert all(track.bpm > 100 for track in made.tracks)
+    assert all((track.bpm or 0) > 100 for track in made.tracks)
     with pytest.raises(EtlError, match=r"--where left out 120"):
         make_playlist(stored, PlaylistRequest(where="bpm > 1000", count=5))
     with pytest.raises(EtlError, match="--where is not a condition"):
@@ -129,7 +130,7 @@ def test_curve_rises(stored: Path) -> None:
         track.loudness_lufs
         for track in make_playlist(stored, PlaylistRequest(count=20, curve=Curve.RISE)).tracks
     ]
-    assert np.mean(levels[10:]) > np.mean(levels[:10]) + 3
+    assert sum(levels[10:]) > sum(levels[:10]) + 30
 
 
 def test_files_hold_the_list(stored: Path, tmp_path: Path) -> None:
