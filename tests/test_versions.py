@@ -161,7 +161,7 @@ def sound() -> str:
 
 
 def tags(folder: Path) -> str:
-    """What is read from two tagged files, and the hash of sound that no encoder has made."""
+    """Read two tagged files, and hash sound that no encoder has made."""
     from mutagen.flac import FLAC
     from mutagen.id3 import TCON, TIT2, TRCK
     from mutagen.wave import WAVE
