@@ -11,7 +11,7 @@ import hashlib
 import zipfile
 from dataclasses import replace
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
@@ -168,7 +168,7 @@ def sound() -> str:
 
 
 def tags(folder: Path) -> str:
-    """Give what is read from two tagged files, and the hash of sound that no encoder has made."""
+    """Read two tagged files, and hash sound that no encoder has made."""
     from mutagen.flac import FLAC
     from mutagen.id3 import TCON, TIT2, TRCK
     from mutagen.wave import WAVE
@@ -176,7 +176,8 @@ def tags(folder: Path) -> str:
     paths = [folder / "a.flac", folder / "b.wav"]
     for path in paths:
         sf.write(path, np.arange(2000, dtype=np.int16), 22_050)
-    flac, wav = FLAC(paths[0]), WAVE(paths[1])
+    flac: Any = FLAC(paths[0])
+    wav: Any = WAVE(paths[1])
     flac.update(
         title="BjÃ¶rk", artist=["A", "B"], date="1999-05", tracknumber="A1", replaygain_track_gain="-8,1 dB",
         bpm="128", initialkey="Am", genre="Rock; Dub", compilation="1", label="L", composer="C",

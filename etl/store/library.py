@@ -164,7 +164,8 @@ def write_files(
 def move_files(moves: pl.DataFrame) -> Write:
     """Give moved files their new place; ``moves`` has ``old_path``, ``path``, ``mtime_ns``, ``size_bytes``.
 
-    A file that was in the new place before, and is gone, gives way with its tags.
+    A file that was in the new place before, and is gone, gives way with its tags. The tags of one that was
+    changed on the way are to be read again.
     """
     return Write("etl.store.library:write_moves", frames={"moves": moves})
 
@@ -182,7 +183,8 @@ def write_moves(
     connection.execute("DELETE FROM files WHERE path IN (SELECT path FROM rows)")
     connection.execute(
         "UPDATE files SET path = rows.path, mtime_ns = rows.mtime_ns, size_bytes = rows.size_bytes, "
-        "gone_at = NULL FROM rows WHERE files.path = rows.old_path"
+        "tag_version = if(files.mtime_ns = rows.mtime_ns AND files.size_bytes = rows.size_bytes, "
+        "tag_version, NULL), gone_at = NULL FROM rows WHERE files.path = rows.old_path"
     )
 
 

@@ -246,7 +246,8 @@ def _refusal(lost: Mapping[str | None, _Loss], remembered: pl.DataFrame) -> EtlE
     hint = "If a drive is not mounted, mount it."
     if then[0] is not None and (now is None or now.mount_point != then[0]):
         hint = f"It was on {then[1]}, mounted at {then[0]}, which is not mounted now: mount it."
+    tracks = "1 track" if loss.held == 1 else f"{loss.held:,} tracks"
     return EtlError(
-        f"{place} held {loss.held:,} tracks; {loss.left:,} of them are left{others}. Nothing was changed.",
+        f"{place} held {tracks}; {loss.left:,} of them are left{others}. Nothing was changed.",
         f"{hint} If the tracks are gone for good, add --allow-gone.",
     )

@@ -6,14 +6,16 @@ import mutagen
 import numpy as np
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 import etl
 from etl.audio.features import Mode, version_of
+from etl.cli.main import app
 from etl.exports.sonic import Normalization
 from etl.pipelines.audio.run import LibraryStage
 from etl.runtime.errors import EtlError
 from etl.store.database import open_store, read_store
-from tests.support.tracks import matrices, run, store_of
+from tests.support.tracks import matrices, run, store_of, write_track
 
 
 def test_modes_and_versions_do_not_mix_in_matrices(described):
@@ -252,3 +254,22 @@ def test_loader_refuses_damaged_files(described):
         etl.load_artifacts(bad)
     with pytest.raises(EtlError, match="no file of sonic matrices"):
         etl.load_artifacts(described.parent / "missing.npz")
+
+
+def test_tracks_that_wait_for_a_description_are_told(described):
+    """A scan that finds new tracks, then matrices: they are not in them, and that is said."""
+    write_track(described / "new.flac", 77)
+    done = run(described, LibraryStage.SCAN, LibraryStage.ARTIFACTS)
+    assert done.artifacts is not None
+    assert (done.artifacts.tracks, done.artifacts.pending) == (7, 1)
+    arguments = [
+        "library",
+        "artifacts",
+        "-o",
+        str(described.parent / "x.npz"),
+        "--db",
+        str(store_of(described)),
+    ]
+    output = CliRunner().invoke(app, arguments).output
+    assert "7 tracks" in output
+    assert "1 tracks wait for `etl library sonic`" in output

@@ -165,3 +165,17 @@ def test_copies_with_other_tags_become_one_recording(earlier):
     assert rows(
         earlier, "SELECT count(*) FROM library WHERE bpm IS NOT NULL AND title IN ('Copy', 'Song 0')"
     ) == [(3,)]
+
+
+def test_a_scan_that_ends_early_reads_the_tags_of_a_moved_track_next_time(library):
+    """A file that was renamed and retagged is moved at once; its tags follow, whichever scan reads them."""
+    library.scan()
+    library.hash_all()
+    path = (library.folder / "album2" / "2.flac").rename(library.folder / "album2" / "z.flac")
+    retag(path, title="New title")
+    write(library.folder / "album0" / "first.flac", 7, title="First")
+    found = library.scan(limit=1)
+    assert (found.moved, found.tracks) == (1, 1)
+    assert "Song 2" in library.ids()
+    assert library.scan().reread == 1
+    assert {"New title", "First"} <= library.ids().keys()

@@ -14,7 +14,7 @@ from etl.audio.sonic import describe
 from etl.pipelines.audio.describe import as_row, loudness_columns
 from etl.pipelines.cache import FileProblem, cache_info, clear_cache, verify_cache
 from etl.pipelines.cache_kind import CacheKind
-from etl.runtime.disk.hashing import content_hash
+from etl.sources.audio.payload import audio_payload
 from etl.store.answers import AnswerProblem
 from etl.store.database import open_store, transaction
 from etl.store.library import put_files, put_hashes
@@ -36,7 +36,7 @@ def store(tmp_path):
         path = tmp_path / f"{number}.flac"
         path.write_bytes(bytes([number]))
         paths.append(str(path))
-        row = as_row(content_hash(path), describe(rng.normal(0, 0.1, 60_000).astype(np.float32)))
+        row = as_row(audio_payload(path).hash, describe(rng.normal(0, 0.1, 60_000).astype(np.float32)))
         vector = np.zeros(128) if number < 2 else rng.normal(number, 5, 128)
         loudness = loudness_columns(
             measure_loudness(rng.normal(0, 0.1, (1, 30_000)).astype(np.float32), 22_050)
@@ -89,8 +89,8 @@ def test_failures_are_those_of_files_that_are_there(store):
 
 
 def test_cache_forgets_only_what_no_file_needs(store):
-    """Clearing the unused drops content that is gone, keeps what is there; clearing audio drops all."""
-    store.execute("UPDATE files SET gone_at = now() WHERE track_id = 'id4'")
+    """Clearing the unused drops what is long gone, keeps what is there; clearing audio drops all."""
+    store.execute("UPDATE files SET gone_at = now() - INTERVAL 31 DAY WHERE track_id = 'id4'")
     counts = cache_info(store, CacheKind.ALL).select("kind", "status", "reason", "ids").rows()
     assert counts == [
         ("recording", "described", BEAT, 4),

@@ -156,7 +156,7 @@ def test_a_drive_below_a_root_is_missed_by_itself(library):
         (library.folder / "drive").symlink_to(drive)
         assert library.scan(follow_links=True).new == 4
         (drive / "9.flac").unlink()
-        with pytest.raises(EtlError, match="/drive held 1 tracks; 0 of them"):
+        with pytest.raises(EtlError, match="/drive held 1 track; 0 of them"):
             library.scan(follow_links=True)
     finally:
         shutil.rmtree(drive)
