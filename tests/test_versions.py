@@ -163,7 +163,8 @@ def sound() -> str:
         values.append([row["key"], round(row["bpm"] or 0), *np.round(10 * decades).astype(int).tolist()])
     without_pulse = np.abs(describe(signal[SAMPLE_RATE : 3 * SAMPLE_RATE]).vectors[0]).astype(np.float64)
     values.append(np.round(10 * np.log10(np.maximum(without_pulse, 1e-3))).astype(int).tolist())
-    values.append([round(20 * number) for number in measure_loudness(signal[None], SAMPLE_RATE)[:3]])
+    loudness = measure_loudness(signal[None], SAMPLE_RATE)[:3]
+    values.append([round(20 * (number or 0)) for number in loudness])
     return digest(pl.DataFrame({"values": values}), constants(beats, audio_key, spectral, key_profiles))
 
 
