@@ -93,7 +93,9 @@ def _by_ffmpeg(path: Path) -> float | None:
             stream = next(iter(container.streams.audio), None)
             if stream is not None and stream.duration and stream.time_base:
                 return float(stream.duration * stream.time_base)
-            return container.duration / 1e6 if container.duration else None
+            # Of a container with pictures that may be their length.
+            is_alone = len(container.streams) == 1
+            return container.duration / 1e6 if container.duration and is_alone else None
     except av.error.FFmpegError:
         return None
 
