@@ -43,13 +43,12 @@ $(VENV)/.ready: $(REQUIREMENTS) pyproject.toml
 	-$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib
 	touch $@
 
-# Exact versions with hashes, and no download addresses.
-PIP_COMPILE := pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links \
-	--no-emit-trusted-host --strip-extras --allow-unsafe --no-annotate
+# Exact versions with hashes and no download addresses, for every Python and system at once; needs uv.
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements"
 requirements:
-	CUSTOM_COMPILE_COMMAND="make requirements" $(PIP_COMPILE) --output-file requirements.txt pyproject.toml
-	CUSTOM_COMPILE_COMMAND="make requirements" $(PIP_COMPILE) --extra dev --constraint requirements.txt \
-		--output-file requirements-dev.txt pyproject.toml
+	$(COMPILE) --output-file requirements.txt pyproject.toml
+	$(COMPILE) --extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

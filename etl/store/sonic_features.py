@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +17,7 @@ from etl.store.library import PRESENT
 from etl.store.writes import Write
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 SONIC_TASK: Final = "sonic"
 
@@ -49,6 +50,11 @@ FEATURE_SCHEMA: Final[dict[str, Any]] = {
     "clipped_share": pl.Float32,
     "mono_db": pl.Float32,
     "cutoff_hz": pl.Float32,
+    "loudness_lufs": pl.Float32,
+    "loudness_range_lu": pl.Float32,
+    "true_peak_dbtp": pl.Float32,
+    "momentary_counts": pl.List(pl.Int32),
+    "short_term_counts": pl.List(pl.Int32),
     **{f"vector_{name}": pl.Array(pl.Float32, len(FEATURE_NAMES)) for name in SEGMENTS},
 }
 """Columns of a frame of descriptions: those of the table but the version."""
@@ -78,7 +84,7 @@ class LibraryStatus:
     beat_sync
         Of the analyzed, those described beat by beat.
     fallback
-        Of the analyzed, those without a steady pulse.
+        Of the analyzed, those described over pulses half a second apart, since there is no steady beat.
     failed
         Those that cannot be described.
     """
@@ -98,7 +104,8 @@ def library_status(connection: duckdb.DuckDBPyConnection, version: str) -> Libra
         "described AS (SELECT * FROM sonic_features WHERE version = $version), "
         "failed AS (SELECT item FROM ledger WHERE task = $task AND version = $version "
         "AND status = 'failed') "
-        "SELECT count(*), count(described.mode), count(*) FILTER (described.mode = 'beat'), "
+        "SELECT count(*), count(described.mode), "
+        "count(*) FILTER (described.mode = 'beat' AND described.fallback IS NULL), "
         "count(described.fallback), "
         "count(*) FILTER (failed.item IS NOT NULL AND described.mode IS NULL) "
         "FROM here LEFT JOIN described USING (content_hash) "
@@ -110,7 +117,7 @@ def library_status(connection: duckdb.DuckDBPyConnection, version: str) -> Libra
 
 
 def described_tracks(
-    connection: duckdb.DuckDBPyConnection, version: str, where: str | None = None
+    connection: duckdb.DuckDBPyConnection, version: str, where: str | None = None, *, vectors: bool = True
 ) -> pl.DataFrame:
     """Read the tracks that have a description of one version, with their tags.
 
@@ -122,6 +129,8 @@ def described_tracks(
         Of the descriptions.
     where
         SQL condition over the columns of view ``library``.
+    vectors
+        Whether the four vectors are wanted too, which are nearly all of the bytes.
 
     Raises
     ------
@@ -132,16 +141,33 @@ def described_tracks(
         "SELECT * EXCLUDE (version) FROM described_tracks WHERE version = $version",
         params={"version": version},
     )
+    with condition_explained(tracks):
+        chosen = tracks.filter(where) if where else tracks
+        found: pl.DataFrame = (chosen if vectors else chosen.select(_said_of(tracks))).pl()
+    return found
+
+
+@contextmanager
+def condition_explained(tracks: duckdb.DuckDBPyRelation) -> Iterator[None]:
+    """Tell what is wrong with a condition of the user's over tracks, and which columns there are.
+
+    Raises
+    ------
+    EtlError
+        If it is not one.
+    """
     try:
-        chosen: pl.DataFrame = (tracks.filter(where) if where else tracks).pl()
+        yield
     except duckdb.Error as error:
-        names = ", ".join(name for name in tracks.columns if not name.startswith("vector_"))
         raise EtlError(
             f"--where is not a valid condition on tracks: {error}",
-            f"For example \"genre = 'Rock' AND bpm BETWEEN 90 AND 110\". There are: {names}.",
+            f"For example \"genre = 'Rock' AND bpm BETWEEN 90 AND 110\". There are: {_said_of(tracks)}.",
             exit_code=ExitCode.USAGE,
         ) from error
-    return chosen
+
+
+def _said_of(tracks: duckdb.DuckDBPyRelation) -> str:
+    return ", ".join(name for name in tracks.columns if not name.startswith("vector_"))
 
 
 def all_features(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
