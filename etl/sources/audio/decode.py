@@ -167,7 +167,10 @@ def decode(
         is_cut=_is_cut(path, kind, best.seconds, declared),
         damaged=best.stream.damaged,
         not_finite=not_finite,
-        checksum_matches=best.stream.checksum_matches,
+        # FFmpeg computes none, and of a damaged FLAC it gives what the damage left.
+        checksum_matches=next(
+            (m for each in attempts if (m := each.stream.checksum_matches) is not None), None
+        ),
         is_lossless=best.stream.is_lossless,
     )
 
