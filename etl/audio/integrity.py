@@ -155,7 +155,8 @@ class Inspection:
         fall = below - above[wide + gap :]
         middle = (np.arange(len(fall)) + wide + gap / 2) * step
         inside = (middle >= _LOWEST_HZ) & (middle <= highest) & (below >= _LEAST_DB)
-        best = int(np.argmax(np.where(inside, fall, -np.inf)))
+        fall[~inside] = -np.inf
+        best = int(np.argmax(fall))
         return float(middle[best]) if fall[best] >= CUTOFF_DROP_DB else None
 
 

@@ -105,5 +105,7 @@ def test_dull_is_not_cut_off(rate):
         dull = np.fft.irfft(spectrum / (1 + (frequencies / 3000) ** order), white.shape[1])
         assert heard(dull, rate=rate).cutoff_hz is None
     time = np.arange(white.shape[1]) / rate
+    rumble = np.fft.irfft(spectrum * (frequencies < 800), white.shape[1])
+    assert heard(rumble, rate=rate).cutoff_hz is None
     partials = sum(np.sin(2 * np.pi * 440 * k * time) / k for k in range(1, 1 + min(30, rate // 880)))
     assert heard(0.1 * partials[np.newaxis], rate=rate).cutoff_hz is None

@@ -136,8 +136,11 @@ def decode(
     DecodeError
         If neither library finds audio, the signal is empty, too long for ``mode``, or hardly made of numbers.
     """
-    with path.open("rb") as file:
-        kind = sniff(file)
+    try:
+        with path.open("rb") as file:
+            kind = sniff(file)
+    except OSError as error:
+        raise DecodeError(f"cannot read the file: {error.strerror or error}") from error
     declared = declared_seconds(path, kind)
     openers = (by_libsndfile, by_ffmpeg) if kind in _BY_LIBSNDFILE else (by_ffmpeg, by_libsndfile)
     attempts = []
@@ -164,7 +167,10 @@ def decode(
         is_cut=_is_cut(path, kind, best.seconds, declared),
         damaged=best.stream.damaged,
         not_finite=not_finite,
-        checksum_matches=best.stream.checksum_matches,
+        # FFmpeg computes none, and of a damaged FLAC it gives what the damage left.
+        checksum_matches=next(
+            (m for each in attempts if (m := each.stream.checksum_matches) is not None), None
+        ),
         is_lossless=best.stream.is_lossless,
     )
 

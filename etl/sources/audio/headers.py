@@ -12,6 +12,7 @@ References
 
 from __future__ import annotations
 
+import mmap
 import struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -27,6 +28,9 @@ _BY_FFMPEG: Final = frozenset({"m4a", "wv", "ape", "mpc", "tta", "tak", "dsf", "
 
 _MOST_BYTES: Final = 1 << 16
 """Where a header is looked for, behind tags."""
+
+_FLAC_START: Final = b"fLaC\0\0\0\x22"
+"""The mark, and the head of a STREAMINFO of 34 bytes."""
 
 _PCM_FORMATS: Final = (1, 3, 0xFFFE)
 """Integers, floats, and either with a map of the channels."""
@@ -93,15 +97,22 @@ def _by_ffmpeg(path: Path) -> float | None:
             stream = next(iter(container.streams.audio), None)
             if stream is not None and stream.duration and stream.time_base:
                 return float(stream.duration * stream.time_base)
-            return container.duration / 1e6 if container.duration else None
+            # Of a container with pictures that may be their length.
+            is_alone = len(container.streams) == 1
+            return container.duration / 1e6 if container.duration and is_alone else None
     except av.error.FFmpegError:
         return None
 
 
 def _flac(file: BinaryIO) -> float:
-    head = file.read(42)
-    packed = int.from_bytes(head[18:26], "big")
-    return (packed & (1 << 36) - 1) / (packed >> 44)
+    """Sum what the streams of a file declare: joined FLACs are one behind the other."""
+    seconds, start = 0.0, file.tell()
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        while start >= 0:
+            packed = int.from_bytes(data[start + 18 : start + 26], "big")
+            seconds += (packed & (1 << 36) - 1) / (packed >> 44)
+            start = data.find(_FLAC_START, start + 42)
+    return seconds
 
 
 def _mp3(file: BinaryIO) -> float | None:

@@ -109,6 +109,7 @@ def by_libsndfile(path: Path) -> Stream:
                 try:
                     block = file.read(BLOCK_FRAMES, "float32" if flac is None else "int32", always_2d=True)
                 except sf.LibsndfileError as error:
+                    stream.checksum_matches = False if flac is not None and any(flac.md5) else None
                     raise DecodeError(f"libsndfile: {error.error_string}") from error
                 if not len(block):
                     break

@@ -61,6 +61,10 @@ def faulty(tmp_path_factory):
     content = bytearray(wrong.read_bytes())
     content[26 + 7] ^= 1  # in the MD5
     wrong.write_bytes(content)
+    rotten = flac(folder / "rotten.flac", music(21))
+    content = bytearray(rotten.read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 200] = bytes(200)
+    rotten.write_bytes(content)
     samples = music(15)
     samples[0, 5000] = np.nan
     sf.write(folder / "nan.wav", samples.T, RATE, subtype="FLOAT")
@@ -80,18 +84,19 @@ def faulty(tmp_path_factory):
 
 def test_each_fault_is_named_and_nothing_else(faulty):
     """The faulty files have the one fault that each was given, and say what shows it; the sound ones none."""
-    found = [(each.item.rpartition("/")[2], each.fault) for each in check_integrity(store_of(faulty))]
-    evidence = {each.item.rpartition("/")[2]: each.evidence for each in check_integrity(store_of(faulty))}
+    findings = check_integrity(store_of(faulty))
+    found = {(each.item.rpartition("/")[2], each.fault): str(each.evidence) for each in findings}
     assert {pair for pair in found if pair[1] is not Fault.DAMAGED} == {
         ("cut.flac", Fault.CUT), ("cut.mp3", Fault.CUT), ("cut.opus", Fault.CUT),
-        ("joined.mp3", Fault.LONGER), ("wrong sum.flac", Fault.CHECKSUM), ("nan.wav", Fault.NOT_NUMBERS),
+        ("wrong sum.flac", Fault.CHECKSUM), ("rotten.flac", Fault.CHECKSUM), ("cut.flac", Fault.CHECKSUM),
+        ("joined.mp3", Fault.LONGER), ("nan.wav", Fault.NOT_NUMBERS),
         ("silent.flac", Fault.SILENT), ("opposite.flac", Fault.OPPOSITE), ("clipped.flac", Fault.CLIPPED),
         ("lossy.flac", Fault.LOSSY), ("no index.m4a", Fault.UNDECODABLE),
     }  # fmt: skip
     assert {name for name, fault in found if fault is Fault.DAMAGED} <= {"cut.flac", "joined.mp3", "cut.mp3"}
-    assert str(evidence["lossy.flac"]).startswith(("16.", "17."))
-    assert str(evidence["silent.flac"]).startswith("66.")
-    assert evidence["joined.mp3"] == "12.0 of 6.0 s"
+    assert found["lossy.flac", Fault.LOSSY].startswith(("16.", "17."))
+    assert found["silent.flac", Fault.SILENT].startswith("66.")
+    assert found["joined.mp3", Fault.LONGER] == "12.0 of 6.0 s"
 
 
 def test_what_was_not_examined_is_said(tmp_path):

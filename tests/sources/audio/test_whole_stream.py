@@ -87,7 +87,7 @@ def test_what_is_left_of_a_cut_file_is_decoded_and_known_to_be_cut(tmp_path, nam
     assert found.is_cut is (None if name in HEADERLESS else True)
 
 
-@pytest.mark.parametrize("name", ["mp3", "mp3 without xing", "opus", "ogg flac"])
+@pytest.mark.parametrize("name", ["mp3", "mp3 without xing", "opus", "ogg flac", "flac"])
 def test_joined_files_are_decoded_to_the_end(tmp_path, name):
     """Three files in one, as `cat` joins them, last three times as long."""
     path = written(tmp_path, name)
@@ -140,6 +140,17 @@ def test_the_tag_readers_refuse_nothing_that_can_be_decoded(tmp_path, name):
     row = tags_frame([read_tags(written(tmp_path, name))]).row(0, named=True)
     assert (row["problem"], row["sample_rate_hz"], row["channels"]) == (None, 48_000, 2)
     assert row["duration_s"] == pytest.approx(SECONDS, abs=0.1)
+
+
+def test_a_flac_that_does_not_know_its_length_is_a_track(tmp_path):
+    """A FLAC whose encoder could not go back to its header is a track without duration, and decoded."""
+    path = written(tmp_path, "flac")
+    content = bytearray(path.read_bytes())
+    content[21:26] = bytes([content[21] & 0xF0, 0, 0, 0, 0])
+    path.write_bytes(content)
+    row = tags_frame([read_tags(path)]).row(0, named=True)
+    assert (row["problem"], row["duration_s"], row["sample_rate_hz"]) == (None, None, 48_000)
+    assert decode(path).seconds == SECONDS
 
 
 def test_a_tag_before_the_header_of_a_wav_is_no_veto(tmp_path):
