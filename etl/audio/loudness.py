@@ -299,9 +299,10 @@ def _weigh(  # noqa: PLR0917 -- numba compiles positional calls only
 @kernel_with(fastmath=("nnan", "ninf", "nsz", "contract"))
 def _true_peak(samples: Floats, filters: Floats, peak: float) -> float:
     """Largest magnitude of the samples and of the points between them, or ``peak`` if that is larger."""
-    gain = max(np.abs(filters[0]).sum(), np.abs(filters[1]).sum() + np.abs(filters[2]).sum()) * np.float32(
-        2.0
-    )
+    # No point is larger than the sum of a filter's magnitudes times the largest sample that it reaches.
+    half = np.abs(filters[0]).sum() * np.float32(2.0)
+    quarter = np.abs(filters[1] + filters[2]).sum() + np.abs(filters[1] - filters[2]).sum()
+    gain = max(half, quarter)
     largest = np.float32(peak)
     count = samples.shape[1] - _TAPS + 1
     row = np.zeros(_CHUNK + _TAPS - 1, dtype=np.float32)
@@ -317,14 +318,14 @@ def _true_peak(samples: Floats, filters: Floats, peak: float) -> float:
             if loud * gain <= largest:
                 continue
             for i in range(_CHUNK):
-                half = even = odd = np.float32(0.0)
+                middle = even = odd = np.float32(0.0)
                 for k in range(_TAPS // 2):
                     before, after = row[i + k], row[i + _TAPS - 1 - k]
-                    half += filters[0, k] * (before + after)
+                    middle += filters[0, k] * (before + after)
                     even += filters[1, k] * (before + after)
                     odd += filters[2, k] * (before - after)
                 # A quarter on is even plus odd, three quarters on is even less odd.
-                found[i] = max(abs(half), abs(even) + abs(odd))
+                found[i] = max(abs(middle), abs(even) + abs(odd))
             for i in range(length - _TAPS + 1):
                 largest = max(largest, found[i])
             largest = max(largest, loud)
