@@ -64,7 +64,7 @@ _PHASES: Final = 4
 """Points per sample at which the true peak is sought."""
 
 _TAPS: Final = 16
-_CHUNK: Final = 64
+_CHUNK: Final = 32
 """Samples that are left out together where no point between them can be the peak."""
 
 
@@ -253,6 +253,9 @@ def _weigh(  # noqa: PLR0917 -- numba compiles positional calls only
     """Add up the weighted power of each tenth of a second; what is unfinished is carried."""
     b0, b1, b2, a1, a2 = filters[0]
     c1, c2 = filters[1, 3], filters[1, 4]
+    # Written so that each state waits for no more than one product of the last.
+    d1, d2 = b1 - a1 * b0, b2 - a2 * b0
+    e1, e2 = -2.0 - c1, 1.0 - c2
     start = 0
     number = taken * 10 // rate
     total = carried[0]
@@ -268,19 +271,15 @@ def _weigh(  # noqa: PLR0917 -- numba compiles positional calls only
             for i in range(start, stop):
                 x = float(samples[first, i])
                 y = b0 * x + s1
-                s1 = b1 * x - a1 * y + s2
-                s2 = b2 * x - a2 * y
+                s1, s2 = d1 * x + s2 - a1 * s1, d2 * x - a2 * s1
                 z = y + t1
-                t1 = t2 - 2.0 * y - c1 * z
-                t2 = y - c2 * z
+                t1, t2 = e1 * y + t2 - c1 * t1, e2 * y - c2 * t1
                 power += z * z
                 x = float(samples[second, i])
                 y = b0 * x + u1
-                u1 = b1 * x - a1 * y + u2
-                u2 = b2 * x - a2 * y
+                u1, u2 = d1 * x + u2 - a1 * u1, d2 * x - a2 * u1
                 z = y + v1
-                v1 = v2 - 2.0 * y - c1 * z
-                v2 = y - c2 * z
+                v1, v2 = e1 * y + v2 - c1 * v1, e2 * y - c2 * v1
                 other += z * z
             state[first] = s1, s2, t1, t2
             state[second] = u1, u2, v1, v2
@@ -299,9 +298,10 @@ def _weigh(  # noqa: PLR0917 -- numba compiles positional calls only
 @kernel_with(fastmath=("nnan", "ninf", "nsz", "contract"))
 def _true_peak(samples: Floats, filters: Floats, peak: float) -> float:
     """Largest magnitude of the samples and of the points between them, or ``peak`` if that is larger."""
-    gain = max(np.abs(filters[0]).sum(), np.abs(filters[1]).sum() + np.abs(filters[2]).sum()) * np.float32(
-        2.0
-    )
+    # No point is larger than the sum of a filter's magnitudes times the largest sample that it reaches.
+    half = np.abs(filters[0]).sum() * np.float32(2.0)
+    quarter = np.abs(filters[1] + filters[2]).sum() + np.abs(filters[1] - filters[2]).sum()
+    gain = max(half, quarter)
     largest = np.float32(peak)
     count = samples.shape[1] - _TAPS + 1
     row = np.zeros(_CHUNK + _TAPS - 1, dtype=np.float32)
@@ -316,16 +316,16 @@ def _true_peak(samples: Floats, filters: Floats, peak: float) -> float:
                 loud = max(loud, abs(row[i]))
             if loud * gain <= largest:
                 continue
+            largest = max(largest, loud)
             for i in range(_CHUNK):
-                half = even = odd = np.float32(0.0)
+                middle = even = odd = np.float32(0.0)
                 for k in range(_TAPS // 2):
                     before, after = row[i + k], row[i + _TAPS - 1 - k]
-                    half += filters[0, k] * (before + after)
+                    middle += filters[0, k] * (before + after)
                     even += filters[1, k] * (before + after)
                     odd += filters[2, k] * (before - after)
                 # A quarter on is even plus odd, three quarters on is even less odd.
-                found[i] = max(abs(half), abs(even) + abs(odd))
+                found[i] = max(abs(middle), abs(even) + abs(odd))
             for i in range(length - _TAPS + 1):
                 largest = max(largest, found[i])
-            largest = max(largest, loud)
     return float(largest)

@@ -104,7 +104,7 @@ def write_fields(
                 file.add_tags()
             for field, texts in values.items():
                 _set(file.tags, field, list(texts))
-            file.save()
+            _save(file)
         except (mutagen.MutagenError, NotImplementedError, ValueError, TypeError, KeyError) as error:
             raise TagError(f"{path}: its tags cannot be written: {error}.") from error
         if sound_of(temporary) != sound:
@@ -165,6 +165,15 @@ def _kind(tags: Any) -> type | None:
 def _like(tags: Any, key: str) -> list[str]:
     """Give the keys that differ by case only."""
     return list(dict.fromkeys(found for found in tags.keys() if found.lower() == key.lower()))  # noqa: SIM118
+
+
+def _save(file: Any) -> None:
+    """Write the tags; those of ID3v2.3, which some players know only, stay of that version."""
+    if _kind(file.tags) is ID3 and file.tags.version[:2] == (2, 3):
+        file.tags.update_to_v23()
+        file.save(v2_version=3)
+    else:
+        file.save()
 
 
 def _keep_mode(original: Path, copy: Path) -> None:

@@ -66,6 +66,23 @@ def test_other_tags_stay(tmp_path, name):
         assert after.tags[key] == value
 
 
+@pytest.mark.parametrize("version", [3, 4])
+def test_the_version_of_id3_stays(tmp_path, version):
+    """Tags of ID3v2.3 are written as such, with their year."""
+    path = made(tmp_path, "mp3")
+    file = mutagen.File(path)
+    if file.tags is None:
+        file.add_tags()
+    file.tags.add(mutagen.id3.TDRC(encoding=3, text=["1999-05-01"]))
+    file.tags.update_to_v23()
+    file.save(v2_version=version)
+    write_fields(path, {"bpm": ["99"], "key": ["Am"]}, sound_of=audio_payload)
+    after = mutagen.File(path).tags
+    assert after.version[:2] == (2, version)
+    assert str(after["TDRC"]).startswith("1999") or str(after.get("TYER")) == "1999"
+    assert read_fields(path)["key"] == ["Am"]
+
+
 def test_fields_of_other_case_are_the_same_fields(tmp_path):
     """Names in small letters, as others write them, are read, and replaced rather than doubled."""
     path = made(tmp_path, "mp3")

@@ -159,7 +159,9 @@ def undo_tags(database: Path, run_id: int) -> UndoneTags:
                 now = read_fields(Path(path))
                 if any(now[each.field] not in (each.new, each.old) for each in changes):
                     raise TagError(f"{path}: its tags have changed since.")
-                write_fields(Path(path), {each.field: each.old for each in changes}, sound_of=audio_payload)
+                former = {each.field: each.old for each in changes}
+                if any(now[name] != values for name, values in former.items()):
+                    write_fields(Path(path), former, sound_of=audio_payload)
                 undone.append(path)
             except (EtlError, OSError) as error:
                 skipped.append(skipped_file(path, error))

@@ -22,6 +22,17 @@ from tests.support.tracks import store_of
 ALL = WriteTagsRequest(bpm=True, key=True, replaygain=True, write=True)
 
 
+@pytest.fixture
+def described(described):
+    """Give the library with steady beats in all tracks but the fifth."""
+    with open_store(store_of(described)) as connection:
+        connection.execute(
+            "UPDATE sonic_features SET fallback = NULL WHERE content_hash NOT IN "
+            "(SELECT content_hash FROM library WHERE title = 'Song 5')"
+        )
+    return described
+
+
 def contents(folder):
     """Give the bytes of all files."""
     return {path: path.read_bytes() for path in folder.rglob("*.flac")}
@@ -52,6 +63,7 @@ def test_tags_are_those_of_the_store_and_the_sound_stays(described):
         rows = connection.sql(
             "SELECT path, bpm, fallback, key_name, loudness_lufs FROM library ORDER BY path"
         ).fetchall()
+    assert sorted(fallback is None for _, _, fallback, *_ in rows) == [False, *[True] * 6]
     for path, bpm, fallback, key_name, lufs in rows:
         tags = mutagen.File(path)
         assert tags.get("bpm", []) == ([] if fallback else [str(round(bpm))])
