@@ -20,6 +20,7 @@ from benchmarks.training.train_keys import read_examples
 from etl.chords.key_model import softmax, trained_model
 from etl.chords.key_scores import (
     calibration_error,
+    calibration_error_by_chance,
     key_scores,
     parse_key,
     reliability,
@@ -45,6 +46,7 @@ def row(name: str, posterior: NDArray[Any], keys: NDArray[np.int64]) -> dict[str
         **key_scores(found, keys),
         "surest half": float((found == keys)[surest].mean()),
         "calibration error": calibration_error(confidence, found == keys),
+        "by chance": calibration_error_by_chance(confidence),
     }
 
 

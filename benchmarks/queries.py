@@ -26,6 +26,7 @@ _GIVEN: dict[str, list[dict[str, str]]] = {
         {"n": "8"},
         {"by": "genre"},
         {"by": "section"},
+        {"n": "8", "by": "section"},
         {"section": "chorus"},
         {"genre": "jazz"},
     ],

@@ -17,9 +17,12 @@ import numpy as np
 import polars as pl
 import polars.selectors as cs
 import pytest
+import soundfile as sf
 
 from etl.audio import beats, key as audio_key, spectral
 from etl.audio.features import FEATURE_VERSION, Mode
+from etl.audio.loudness import measure_loudness
+from etl.audio.signal import SAMPLE_RATE
 from etl.audio.sonic import describe
 from etl.chords import key_model, keys as chord_keys
 from etl.chords.analysis import ANALYSIS_VERSION, analyze
@@ -33,6 +36,8 @@ from etl.pipelines.audio.describe import as_row
 from etl.pipelines.midi.messages import Batch, Entry, Result, Wanted
 from etl.pipelines.midi.request import VERSIONS
 from etl.pipelines.midi.worker import process_batch
+from etl.sources.audio.payload import audio_payload
+from etl.sources.audio.tags import TAG_VERSION, read_tags, tag_values, tags_frame
 from etl.store.midi import ANALYZE, IMPORT, SANITIZE, SPLIT
 from tests.support import audio_pieces
 from tests.support.chord_songs import sample, written
@@ -146,7 +151,7 @@ def midi_names() -> str:
 
 
 def sound() -> str:
-    """Tempo, key, level and vectors of a little rendered piece."""
+    """Tempo, key, loudness and vectors of a little rendered piece."""
     piece = audio_pieces.compose("rock", 126.3, 9, minor=True, seconds=12.0, seed=5)
     signal = audio_pieces.render(piece)
     # To a tenth of a decade: Fourier transforms differ from processor to processor by far less.
@@ -156,7 +161,35 @@ def sound() -> str:
         vectors = [row[name] for name in row if name.startswith("vector_")]
         decades = np.log10(np.maximum(np.abs(np.concatenate(vectors, dtype=np.float64)), 1e-3))
         values.append([row["key"], round(row["bpm"] or 0), *np.round(10 * decades).astype(int).tolist()])
+    without_pulse = np.abs(describe(signal[SAMPLE_RATE : 3 * SAMPLE_RATE]).vectors[0]).astype(np.float64)
+    values.append(np.round(10 * np.log10(np.maximum(without_pulse, 1e-3))).astype(int).tolist())
+    values.append([round(20 * number) for number in measure_loudness(signal[None], SAMPLE_RATE)[:3]])
     return digest(pl.DataFrame({"values": values}), constants(beats, audio_key, spectral, key_profiles))
+
+
+def tags(folder: Path) -> str:
+    """Give what is read from two tagged files, and the hash of sound that no encoder has made."""
+    from mutagen.flac import FLAC
+    from mutagen.id3 import TCON, TIT2, TRCK
+    from mutagen.wave import WAVE
+
+    paths = [folder / "a.flac", folder / "b.wav"]
+    for path in paths:
+        sf.write(path, np.arange(2000, dtype=np.int16), 22_050)
+    flac, wav = FLAC(paths[0]), WAVE(paths[1])
+    flac.update(
+        title="BjÃ¶rk", artist=["A", "B"], date="1999-05", tracknumber="A1", replaygain_track_gain="-8,1 dB",
+        bpm="128", initialkey="Am", genre="Rock; Dub", compilation="1", label="L", composer="C",
+    )  # fmt: skip
+    flac.save()
+    wav.add_tags()
+    for frame in (TIT2(3, "T"), TCON(3, ["17", "Own"]), TRCK(3, "3/12")):
+        wav.tags.add(frame)
+    wav.save()
+    rows = [read_tags(path) for path in paths]
+    hashes = pl.DataFrame({"hash": [audio_payload(paths[1]).hash]})
+    stream = ("duration_s", "bitrate_kbps")
+    return digest(tags_frame(rows).drop(*stream), tag_values(rows, pl.Series(["a", "b"])), hashes)
 
 
 GUARDED: Final[dict[str, tuple[object, str]]] = {
@@ -168,7 +201,8 @@ GUARDED: Final[dict[str, tuple[object, str]]] = {
     "etl.pipelines.midi.request.VERSIONS[analyze]": ("4", "adc7cee2f6c6b37a"),
     "etl.pipelines.midi.request.VERSIONS[split]": ("1", "03926703bffa20b8"),
     "etl.pipelines.midi.request.VERSIONS[sanitize]": ("1", "c46ee5d0e4147d22"),
-    "etl.audio.sonic.FEATURE_VERSION": (2, "1794aac2ea9a02b3"),
+    "etl.audio.sonic.FEATURE_VERSION": (3, "85a30d80fb654164"),
+    "etl.sources.audio.tags.TAG_VERSION": (1, "f64b5d52dff70566"),
 }
 """Version and hash of its output, by the version's name."""
 
@@ -186,6 +220,7 @@ CURRENT: Final[dict[str, tuple[object, Callable[..., str]]]] = {
     "etl.pipelines.midi.request.VERSIONS[split]": (VERSIONS[SPLIT], midi_parts),
     "etl.pipelines.midi.request.VERSIONS[sanitize]": (VERSIONS[SANITIZE], midi_names),
     "etl.audio.sonic.FEATURE_VERSION": (FEATURE_VERSION, sound),
+    "etl.sources.audio.tags.TAG_VERSION": (TAG_VERSION, tags),
 }  # fmt: skip
 
 

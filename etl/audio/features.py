@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-FEATURE_VERSION: Final = 2
+FEATURE_VERSION: Final = 3
 """Raised whenever any number that this package computes would change."""
 
 N_MFCC: Final = 20
@@ -35,6 +35,19 @@ FEATURE_NAMES: Final = tuple(f"{name}_{statistic}" for statistic in STATISTICS f
 """Names of the components of a vector: 64 medians, then 64 interquartile ranges."""
 
 FEATURE_UNITS: Final = tuple(unit for _ in STATISTICS for _, unit in _COLUMNS)
+_OF_PITCH: Final = ("chroma_stft", "chroma_cqt", "tonnetz")
+TIMBRE: Final = tuple(number for number, name in enumerate(FEATURE_NAMES) if not name.startswith(_OF_PITCH))
+"""Components of a vector that likeness goes by: all but the 60 that say which notes sound. A song in another
+key sounds alike, and two songs of one key need not."""
+
+_OF_LEVEL: Final = ("mfcc_00", "rms")
+FINGERPRINT: Final = tuple(
+    number
+    for number, name in enumerate(FEATURE_NAMES)
+    if name.endswith("_median") and not name.startswith(_OF_LEVEL)
+)
+"""Components that copies of a recording share, whatever their coding and level: medians, pitch among them."""
+
 SEGMENTS: Final = ("whole", "start", "middle", "end")
 
 

@@ -3,9 +3,10 @@
 Conventions
 -----------
 ``beat`` mode averages every feature between consecutive beats, then takes median and interquartile range
-over the beats. ``window`` mode takes them over the frames of three windows of 30 s at the start, in the
-middle and at the end, each analysed by itself, and the tempo of the middle one; it is also what a track
-without a steady pulse falls back to.
+over the beats. Where there is no steady pulse, pulses half a second apart stand in for beats: the spread of
+averages over half a second compares with that over beats, that of single frames does not. ``window`` mode
+takes the statistics over the frames of three windows of 30 s at the start, in the middle and at the end, each
+analysed by itself, and the tempo of the middle one.
 Both give four vectors: the whole track, and its first, middle and last 30 s.
 
 References
@@ -48,6 +49,9 @@ MIN_SUPPORT: Final = 0.25
 MAX_PEAK: Final = 1e6
 """Largest sample, in full scales: with more, a product of sixteen powers leaves the range of float64."""
 
+PSEUDO_BEAT: Final = round(0.5 * FRAME_RATE)
+"""Frames from one pulse to the next that stands in for a beat: that of 117 beats per minute."""
+
 _MIN_BEATS: Final = 4
 _GATE_DB: Final = -70.0
 """Re full scale; below it is silence."""
@@ -71,9 +75,9 @@ class Sonic:
     Attributes
     ----------
     mode
-        What the statistics ran over.
+        What was asked for.
     fallback
-        Why ``beat`` mode gave way to ``window``; empty if it did not.
+        Why pulses half a second apart stand in for the beats in ``beat`` mode; empty if they do not.
     seconds
         Duration of the signal.
     vectors
@@ -99,7 +103,7 @@ def describe(signal: Floats, mode: Mode = Mode.BEAT) -> Sonic:
     signal
         Mono at 22,050 Hz, shape (n,).
     mode
-        ``BEAT`` falls back to ``WINDOW`` where there is no steady pulse.
+        Over beats or over windows.
 
     Returns
     -------
@@ -120,26 +124,31 @@ def describe(signal: Floats, mode: Mode = Mode.BEAT) -> Sonic:
     energy = measure_energy(signal)
     # Chroma and autocorrelation know no level: of dither they would make a key and a tempo.
     audible = energy.rms_db + energy.crest_db > _GATE_DB
-    reason = ""
     if mode is Mode.BEAT:
-        frames = analyse(signal)
-        pulse = rhythm(frames.onset_median) if audible else NO_RHYTHM
-        reason = _beats_failed(pulse)
-        if not reason:
-            vectors = _beat_vectors(frames, pulse.beats)
-            return Sonic(Mode.BEAT, "", seconds, vectors, pulse, find_key(_both_chromas(frames)), energy)
-        del frames
+        return _over_beats(analyse(signal), energy, seconds, audible=audible)
+    return _over_windows(signal, energy, seconds, audible=audible)
+
+
+def _over_beats(frames: Frames, energy: Energy, seconds: float, *, audible: bool) -> Sonic:
+    pulse = rhythm(frames.onset_median) if audible else NO_RHYTHM
+    reason = _beats_failed(pulse)
+    n_frames = len(frames.onset)
+    beats = np.arange(0, n_frames, PSEUDO_BEAT) if reason else pulse.beats
+    key = find_key(_both_chromas(frames)) if audible else Key(NO_KEY, 0.0, 0.0)
+    return Sonic(Mode.BEAT, reason, seconds, _beat_vectors(frames, beats), pulse, key, energy)
+
+
+def _over_windows(signal: Floats, energy: Energy, seconds: float, *, audible: bool) -> Sonic:
     bounds = window_bounds(len(signal))
     # Below 30 s all three are the same.
     analysed = {(start, stop): analyse(signal[start:stop]) for start, stop in dict.fromkeys(bounds)}
     windows = [analysed[place] for place in bounds]
     rows = [_matrix(window) for window in windows]
     vectors = np.stack([_statistics(part) for part in (np.concatenate(rows), *rows)])
-    if mode is Mode.WINDOW:
-        pulse = rhythm(windows[1].onset_median) if audible else NO_RHYTHM
+    pulse = rhythm(windows[1].onset_median) if audible else NO_RHYTHM
     chromas = [_both_chromas(window) for window in windows]
     key = find_key(np.concatenate(chromas)) if audible else Key(NO_KEY, 0.0, 0.0)
-    return Sonic(Mode.WINDOW, reason, seconds, vectors, pulse, key, energy)
+    return Sonic(Mode.WINDOW, "", seconds, vectors, pulse, key, energy)
 
 
 def window_bounds(n_samples: int) -> list[tuple[int, int]]:
@@ -178,17 +187,24 @@ def _beats_failed(pulse: Rhythm) -> str:
 def _beat_vectors(frames: Frames, beats: NDArray[np.int64]) -> Floats:
     """Statistics over beats, for the whole track and for the segments.
 
-    A segment with fewer than four beats, a faded ending say, is described by its frames.
+    A segment with fewer than four beats, a faded ending say, is described by pulses in their place.
     """
     matrix = _matrix(frames)
-    sums = np.add.reduceat(matrix[: beats[-1]], beats[:-1], axis=0, dtype=np.float64)
-    by_beat = (sums / np.diff(beats)[:, np.newaxis]).astype(np.float32)
+    by_beat = _averaged(matrix, beats)
     parts = [by_beat]
     for start, stop in window_bounds((len(matrix) - 1) * HOP):
         first, last = start / HOP, stop / HOP
         inside = by_beat[(beats[:-1] >= first) & (beats[1:] <= last)]
-        parts.append(inside if len(inside) >= _MIN_BEATS else matrix[int(first) : int(last) + 1])
+        if len(inside) < _MIN_BEATS:
+            inside = _averaged(matrix, np.arange(int(first), int(last) + 1, PSEUDO_BEAT))
+        parts.append(inside)
     return np.stack([_statistics(part) for part in parts])
+
+
+def _averaged(matrix: Floats, beats: NDArray[np.int64]) -> Floats:
+    """Mean of each feature from beat to beat."""
+    sums = np.add.reduceat(matrix[: beats[-1]], beats[:-1], axis=0, dtype=np.float64)
+    return (sums / np.diff(beats)[:, np.newaxis]).astype(np.float32)
 
 
 def _statistics(rows: Floats) -> Floats:

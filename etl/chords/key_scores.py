@@ -125,6 +125,18 @@ def calibration_error(confidence: NDArray[np.floating], right: NDArray[np.bool_]
     return float((gap * table["songs"]).sum()) / max(len(right), 1)
 
 
+def calibration_error_by_chance(confidence: NDArray[np.floating], *, bins: int = 10) -> float:
+    """Give the calibration error that a perfect confidence has on so few songs, on average.
+
+    With confidences p of the songs of a bin, the number of right keys has the variance ``sum p (1 - p)``; its
+    mean distance from ``sum p`` is taken as that of a normal distribution.
+    """
+    sure = np.asarray(confidence, np.float64)
+    bin_of = np.minimum(np.floor(sure * bins), bins - 1).astype(np.int64)
+    variance = np.bincount(bin_of, sure * (1 - sure))
+    return float(np.sqrt(2 / np.pi * variance).sum()) / max(len(sure), 1)
+
+
 def reliability(
     confidence: NDArray[np.floating], right: NDArray[np.bool_], *, bins: int = 10
 ) -> pl.DataFrame:

@@ -15,6 +15,7 @@ from etl.cli.enrich import (
     Budget,
     LogJson,
     PartialEvery,
+    PartialKeep,
     Priority,
     Wait,
     describe as describe_enrichment,
@@ -141,6 +142,7 @@ def data3(
     priority: Priority = None,
     wait: Wait = False,
     partial_every: PartialEvery = 50_000,
+    partial_keep: PartialKeep = 1,
     log_json: LogJson = False,
     from_midi: Annotated[
         bool, typer.Option("--from-midi", help="Analyze the chords of the MIDI library as well.")
@@ -201,6 +203,7 @@ def data3(
             priority=parse_priority(priority),
             wait=wait,
             partial_every=partial_every,
+            partial_keep=partial_keep,
         )
         if enrich
         else None
@@ -266,6 +269,7 @@ def _enrichment(
     priority: dict[str, list[str]],
     wait: bool,
     partial_every: int,
+    partial_keep: int,
 ) -> tuple[Enrichment, Service]:
     """Prepare to fill in the names of the songs of a build, all of which the CSV then has."""
     from etl.pipelines.enrich.run import Enrichment
@@ -284,6 +288,7 @@ def _enrichment(
         priority=priority,
         wait=wait,
         partial_every=partial_every,
+        partial_keep=partial_keep,
         patience=settings.patience,
         contact=settings.contact,
     )

@@ -66,7 +66,7 @@ def clear(
     kind: Kind,
     older_than: Older = "0d",
     unused: Annotated[
-        bool, typer.Option("--unused", help="Only descriptions that no present file needs.")
+        bool, typer.Option("--unused", help="Only descriptions that no file has needed for 30 days.")
     ] = False,
     db: Database = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,

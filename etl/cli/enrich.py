@@ -168,12 +168,12 @@ def describe(result: EnrichmentResult, output: Path | None) -> str:
     if doubtful := result.answers["error"]:
         lines.append(f"{doubtful:,} ids failed or were not found; the next run asks about them again")
     lines.append(
-        f"names: {result.songs_named:,} of {result.songs:,} songs, {result.songs_complete:,} complete, "
-        f"{result.songs - result.songs_settled:,} with ids still to ask about"
+        f"{result.gives}: {result.songs_named:,} of {result.songs:,} songs, {result.songs_complete:,} "
+        f"complete, {result.songs - result.songs_settled:,} with ids still to ask about"
     )
     if output is not None:
         lines.append(f"written: {output}")
-    else:
+    elif result.gives == "names":
         lines.append("write the CSV with: etl export data3")
     return "\n".join(lines)
 

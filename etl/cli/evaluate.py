@@ -89,9 +89,10 @@ def _describe(result: KeyEvaluation) -> str:
         f"left out: {rows:,} {reason.replace('_', ' ')}" for reason, rows in result.left_out.items() if rows
     ]
     for method, scores in result.scores.items():
+        measured, by_chance = result.calibration_error[method], result.by_chance[method]
         lines += [
             f"\n{method}\n\n{_table(scores)}",
-            f"\nexpected calibration error {result.calibration_error[method]:.3f}\n",
+            f"\nexpected calibration error {measured:.3f}; by chance alone {by_chance:.3f}\n",
             _table(result.reliability[method]),
         ]
     return "\n".join(lines)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from etl.cli import library_lists, library_tags
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
 from etl.cli.targets import check_name, is_standard_output
@@ -21,11 +22,13 @@ if TYPE_CHECKING:
     from etl.pipelines.audio.artifacts import ArtifactsRequest, ArtifactsResult
     from etl.pipelines.audio.check import Finding
     from etl.pipelines.audio.describe_tracks import SonicResult
-    from etl.pipelines.audio.run import LibraryPlan, LibraryResult, LibraryStage
+    from etl.pipelines.audio.run import LibraryPlan, LibraryRequest, LibraryResult, LibraryStage
     from etl.pipelines.audio.scan import ScanResult
     from etl.store.sonic_features import LibraryStatus
 
 app = typer.Typer(help="Scan, describe and export a library of audio files.", no_args_is_help=True)
+app.add_typer(library_lists.app)
+app.add_typer(library_tags.app)
 
 
 class Normalize(StrEnum):
@@ -53,7 +56,22 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done
 Limit = Annotated[int | None, typer.Option(min=1, help="Stop after this many tracks.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; default: all cores.")]
 Windowed = Annotated[
-    bool, typer.Option("--windowed", help="Three windows of 30 s rather than all beats of the track.")
+    bool,
+    typer.Option(
+        "--windowed/--beat-sync", help="Three windows of 30 s, or (the default) all beats of the track."
+    ),
+]
+FollowLinks = Annotated[bool, typer.Option("--follow-links", help="Look into links to folders, too.")]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="GLOB",
+        help="Leave out files and folders of this name or path, as in .gitignore; may be repeated. "
+        "A file `.etlignore` in a folder holds such lines, too.",
+    ),
+]
+AllowGone = Annotated[
+    bool, typer.Option("--allow-gone", help="Go on where over half of the tracks of a folder are gone.")
 ]
 Output = Annotated[
     Path, typer.Option("--output", "-o", help="The NPZ (or .parquet) to write; `-` is standard output.")
@@ -64,12 +82,14 @@ Stats = Annotated[bool, typer.Option("--stats", help="Print library statistics a
 _DEFAULT_OUTPUT = Path("data_matrices.npz")
 
 
-@app.command(epilog="Example: etl library run ~/Music -o data_matrices.npz --stats")
+@app.command(epilog="Example: etl library run ~/Music -o data_matrices.npz")
 def run(
     sources: Annotated[
         list[Path] | None, typer.Argument(help="Folders and inventories; without any, nothing is scanned.")
     ] = None,
-    stages: Annotated[str, typer.Option(help="Which stages to run.")] = "scan,sonic,artifacts",
+    stages: Annotated[
+        str | None, typer.Option(help="Which stages to run.", show_default="scan,sonic,artifacts")
+    ] = None,
     output: Output = _DEFAULT_OUTPUT,
     normalize: NormalizeBy = Normalize.ROBUST,
     windowed: Windowed = False,
@@ -77,17 +97,25 @@ def run(
     dry_run: DryRun = False,
     limit: Limit = None,
     workers: Workers = None,
+    follow_links: FollowLinks = False,
+    exclude: Exclude = None,
+    allow_gone: AllowGone = False,
     db: Database = None,
-    stats_after: Stats = False,
+    stats_only: Annotated[
+        bool, typer.Option("--stats", help="Print library statistics, and do nothing else.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Do the missing work of all stages: scan, describe, write the matrices."""
-    named = _parse_stages(stages)
-    chosen = tuple(stage for stage in named if sources or stage != "scan")
-    if not chosen:
+    if stats_only:
+        return stats(windowed=windowed, db=db, as_json=as_json)
+    default = "scan,sonic,artifacts" if sources else "sonic,artifacts"
+    chosen = _parse_stages(default if stages is None else stages)
+    if "scan" in chosen and not sources:
         raise EtlError("nothing to scan.", "Give folders or inventories.", exit_code=ExitCode.USAGE)
-    options = _Common(windowed, force, dry_run, limit, workers, db, stats_after, as_json)
-    _run(sources or [], chosen, options, output=output, normalize=normalize)
+    look = _Look(follow_links, tuple(exclude or ()), allow_gone)
+    options = _Common(windowed, force, dry_run, limit, workers, db, False, as_json)  # noqa: FBT003 - no statistics
+    return _run(sources or [], chosen, options, look=look, output=output, normalize=normalize)
 
 
 @app.command(epilog="Example: etl library scan ~/Music /mnt/archive inventory.csv")
@@ -96,13 +124,17 @@ def scan(
     force: Force = False,
     dry_run: DryRun = False,
     limit: Limit = None,
+    follow_links: FollowLinks = False,
+    exclude: Exclude = None,
+    allow_gone: AllowGone = False,
     db: Database = None,
     stats_after: Stats = False,
     as_json: AsJson = False,
 ) -> None:
     """Bring the inventory up to date: new, changed, moved and gone files, and their tags."""
     options = _Common(False, force, dry_run, limit, None, db, stats_after, as_json)  # noqa: FBT003 - not windowed
-    _run(sources, _parse_stages("scan"), options)
+    look = _Look(follow_links, tuple(exclude or ()), allow_gone)
+    _run(sources, _parse_stages("scan"), options, look=look)
 
 
 @app.command(epilog="Example: etl library sonic --workers 4")
@@ -157,12 +189,24 @@ def stats(windowed: Windowed = False, db: Database = None, as_json: AsJson = Fal
     show(status, _status_lines, as_json=as_json)
 
 
-@app.command(epilog="Example: etl library check && echo sound")
-def check(db: Database = None, as_json: AsJson = False) -> int:
+@app.command(epilog="Examples: etl library check && echo sound | etl library check --integrity --json")
+def check(
+    integrity: Annotated[
+        bool,
+        typer.Option(
+            "--integrity",
+            help="Also name files that are cut, damaged, silent or clipped, whose channels cancel, or that "
+            "are lossless copies of lossy ones.",
+        ),
+    ] = False,
+    db: Database = None,
+    as_json: AsJson = False,
+) -> int:
     """Verify features, orphans and files; exits with 1 if anything is wrong."""
-    from etl.pipelines.audio.check import check_library
+    from etl.pipelines.audio.check import check_integrity, check_library
 
-    findings = check_library(database_path(db))
+    database = database_path(db)
+    findings = check_library(database) + (check_integrity(database) if integrity else [])
     show(findings, _finding_lines, as_json=as_json)
     return ExitCode.FAILURE if findings else ExitCode.OK
 
@@ -207,11 +251,21 @@ class _Common:
     as_json: bool
 
 
+@dataclass(frozen=True)
+class _Look:
+    """How folders are looked through."""
+
+    follow_links: bool = False
+    exclude: tuple[str, ...] = ()
+    allow_gone: bool = False
+
+
 def _run(
     sources: list[Path],
     stages: tuple[LibraryStage, ...],
     options: _Common,
     *,
+    look: _Look = _Look(),
     output: Path = _DEFAULT_OUTPUT,
     normalize: Normalize = Normalize.NONE,
 ) -> None:
@@ -226,6 +280,9 @@ def _run(
         force=options.force,
         limit=options.limit,
         workers=options.workers or default_workers(),
+        follow_links=look.follow_links,
+        exclude=look.exclude,
+        allow_gone=look.allow_gone,
     )
 
     def with_status(lines: list[str], status: LibraryStatus) -> str:
@@ -235,6 +292,7 @@ def _run(
         plan = plan_library(database, request)
         show(plan, lambda found: with_status(_plan_lines(found), found.status), as_json=options.as_json)
     else:
+        _warn_of_memory(request)
         result = run_library(database, request, renderers(database))
         show(
             result,
@@ -245,13 +303,27 @@ def _run(
         _check_yield(result, sources)
 
 
+def _warn_of_memory(request: LibraryRequest) -> None:
+    """Say so where the workers may need more memory than is free."""
+    import psutil
+
+    free = psutil.virtual_memory().available
+    needed = request.workers * request.limits.worker_bytes
+    if "sonic" in request.stages and needed > free:
+        typer.echo(
+            f"etl: {request.workers} workers may need {needed / 1e9:.1f} GB; {free / 1e9:.1f} GB are free; "
+            "choose fewer with --workers",
+            err=True,
+        )
+
+
 def _check_yield(result: LibraryResult, sources: list[Path]) -> None:
     """Exit with 1 where a scan found no track, or no track could be described."""
     scan, sonic = result.scan, result.sonic
     problem = ""
-    if scan is not None and not (scan.tracks or scan.unchanged or scan.moved):
+    if scan is not None and not (scan.tracks or scan.unchanged or scan.moved or scan.returned):
         problem = f"no tracks in {', '.join(map(str, sources))}"
-    elif sonic is not None and sonic.failed and not (sonic.described or sonic.known):
+    elif sonic is not None and sonic.failed + sonic.unreadable and not (sonic.described or sonic.known):
         problem = "no track could be described"
     if problem:
         typer.echo(f"etl: {problem}", err=True)
@@ -303,6 +375,10 @@ def _result_lines(result: LibraryResult) -> list[str]:
             f"scan: {_files(result.scan)}; {result.scan.rejected:,} rejected; "
             f"{result.scan.tracks:,} of the files read are tracks"
         )
+        if result.scan.left_out:
+            counted = (f"{n:,} {end or 'without an ending'}" for end, n in result.scan.left_out.items())
+            lines.append(f"  left out, no audio: {', '.join(counted)}")
+        lines += _link_lines(result.scan)
     if result.sonic is not None:
         lines += _sonic_lines(result.sonic)
     if result.artifacts is not None:
@@ -314,6 +390,7 @@ def _plan_lines(plan: LibraryPlan) -> list[str]:
     lines = []
     if plan.scan is not None:
         lines.append(f"would scan: {_files(plan.scan)}")
+        lines += _link_lines(plan.scan)
     if plan.tracks is not None:
         lines.append(f"would describe: {plan.tracks:,} of the tracks known so far, and new ones")
     if plan.output is not None:
@@ -322,29 +399,47 @@ def _plan_lines(plan: LibraryPlan) -> list[str]:
 
 
 def _files(found: ScanResult) -> str:
-    return (
-        f"{found.unchanged:,} unchanged, {found.new:,} new, {found.changed:,} changed, "
-        f"{found.moved:,} moved, {found.gone:,} gone"
-    )
+    counts = {
+        "unchanged": found.unchanged,
+        "new": found.new,
+        "changed": found.changed,
+        "moved": found.moved,
+        "gone": found.gone,
+    }
+    some = {"back": found.returned, "read again for more tags": found.reread}
+    counts |= {name: count for name, count in some.items() if count}
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items())
+
+
+def _link_lines(found: ScanResult) -> list[str]:
+    if not found.links:
+        return []
+    return [
+        f"  {len(found.links):,} links to folders not followed, such as {found.links[0]}; see --follow-links"
+    ]
 
 
 def _sonic_lines(done: SonicResult) -> list[str]:
     line = (
         f"sonic: {done.known:,} known, {done.described:,} described ({done.fallbacks:,} by fallback), "
-        f"{done.failed:,} failed; {done.tracks_per_second:.1f} tracks/s, "
+        f"{done.failed:,} failed, {done.unreadable:,} unreadable; {done.tracks_per_second:.1f} tracks/s, "
         f"CPU {done.cpu_use:.0%}, {done.peak_bytes / 1e6:.0f} MB a worker"
     )
     return [line, *(f"  {count:,} x {reason}" for reason, count in [*done.reasons.items()][:10])]
 
 
 def _artifacts_line(made: ArtifactsResult) -> str:
+    waiting = f"; {made.pending:,} tracks wait for `etl library sonic`" if made.pending else ""
     if not made.tracks:
-        return "none, for no track is described"
-    return f"{made.tracks:,} tracks, {made.features} features in {made.output}"
+        return f"none, for no track is described{waiting}"
+    return f"{made.tracks:,} tracks, {made.features} features in {made.output}{waiting}"
 
 
 def _finding_lines(findings: list[Finding]) -> str:
-    lines = [f"{each.item}: {each.fault}" + (f" ({each.column})" if each.column else "") for each in findings]
+    lines = []
+    for each in findings:
+        shown = each.column or each.evidence
+        lines.append(f"{each.item}: {each.fault}" + (f" ({shown})" if shown else ""))
     return "\n".join([*lines, f"{len(findings):,} problems"])
 
 

@@ -21,7 +21,18 @@ from etl.runtime.errors import EtlError, ExitCode
 if TYPE_CHECKING:
     from types import FrameType
 
-_GROUPS: Final = ("build", "enrich", "export", "library", "cache", "db", "report", "evaluate", "midi")
+_GROUPS: Final = (
+    "build",
+    "enrich",
+    "export",
+    "library",
+    "cache",
+    "db",
+    "report",
+    "evaluate",
+    "midi",
+    "genres",
+)
 
 
 class _Root(TyperGroup):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from dataclasses import fields, is_dataclass
@@ -42,6 +41,8 @@ def show(result: Result, text: Callable[[Result], str], *, as_json: bool, aside:
 
 def json_document(result: object) -> str:
     """Write a result as JSON: UTF-8, dates in ISO 8601, paths as text, NaN and infinity as null."""
+    import json  # `--help` starts sooner without
+
     text = json.dumps(plain(result), ensure_ascii=False, indent=1, allow_nan=False)
     return _SURROGATE.sub(lambda mark: f"\\u{ord(mark[0]):04x}", text)
 

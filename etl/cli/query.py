@@ -130,11 +130,15 @@ class _Question:
         from etl.runtime.watch.renderers import renderers
         from etl.store.database import read_store
         from etl.store.kept_files import check_known, check_outputs
-        from etl.store.queries import restrict, select
+        from etl.store.queries import progress_told, restrict, select
         from etl.store.scope import use_sources
 
         check_outputs([self.output], database=self.database)
-        with Watch(self.title, [], renderers()) as watch, read_store(self.database) as connection:
+        with (
+            Watch(self.title, [], renderers()) as watch,
+            read_store(self.database) as connection,
+            progress_told(connection, lambda percent: watch.note(f"{percent:.0f}% done")),
+        ):
             check_known(connection, [self.output])
             watch.waiting_for("the answer")
             if self.sources:

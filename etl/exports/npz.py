@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,10 +12,11 @@ import polars as pl
 from etl.chords.categories import CATEGORIES
 from etl.chords.kernels import open_tags
 from etl.chords.ragged import Ragged
+from etl.exports.npz_file import Pieces, write_npz
 from etl.runtime.disk.files import atomic_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -43,7 +43,6 @@ _DENSE: Final = {
     "category_counts": np.int32,
 }
 UNKNOWN: Final = "?"
-_CHUNK: Final = 1 << 22  # values converted at a time
 
 
 @dataclass
@@ -107,60 +106,22 @@ class SongMatrices:
         offsets = np.concatenate(([0], *self._lengths)).cumsum()
         ids = pl.concat(self._ids).str.replace_all("\0", r"\0", literal=True).to_list() if self._ids else []
         songs = len(ids)
-        members: dict[str, NDArray[Any] | _Pieces] = {
+        members: dict[str, NDArray[Any] | Pieces] = {
             "ids": np.array(ids, dtype=np.str_),
-            "key": _Pieces(self._keys, np.dtype(np.int8), (songs,)),
+            "key": Pieces(self._keys, np.dtype(np.int8), (songs,)),
             **{
-                name: _Pieces(self._dense[name], np.dtype(dtype), (songs, _width(name)))
+                name: Pieces(self._dense[name], np.dtype(dtype), (songs, _width(name)))
                 for name, dtype in _DENSE.items()
             },
             "category_names": np.array(CATEGORIES, dtype=np.str_),
-            "token_ids": _Pieces(self._tokens, np.dtype(np.int32), (int(offsets[-1]),), token_number),
+            "token_ids": Pieces(self._tokens, np.dtype(np.int32), (int(offsets[-1]),), token_number),
             "token_offsets": offsets.astype(np.int64),
             "vocabulary": vocabulary,
-            "section_ids": _Pieces(self._sections, np.dtype(np.int32), (int(offsets[-1]),), section_number),
+            "section_ids": Pieces(self._sections, np.dtype(np.int32), (int(offsets[-1]),), section_number),
             "section_names": names,
             "manifest": np.array(json.dumps({**manifest, "songs": songs}, sort_keys=True)),
         }
         write_npz(file, members)
-
-
-@dataclass(frozen=True)
-class _Pieces:
-    """An array in pieces, with an optional look-up of its values (-1 stays -1)."""
-
-    pieces: Sequence[NDArray[Any]]
-    dtype: np.dtype[Any]
-    shape: tuple[int, ...]
-    lookup: NDArray[np.int32] | None = None
-
-    def chunks(self) -> Iterable[NDArray[Any]]:
-        """Give the values in their final dtype."""
-        for piece in self.pieces:
-            for start in range(0, len(piece), _CHUNK):
-                chunk = piece[start : start + _CHUNK]
-                if self.lookup is not None:
-                    chunk = self.lookup[chunk]
-                yield np.ascontiguousarray(chunk, dtype=self.dtype)
-
-
-def write_npz(file: Any, members: Mapping[str, NDArray[Any] | _Pieces]) -> None:
-    """Write arrays as an uncompressed NPZ whose bytes depend on the arrays alone."""
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-        for name, array in members.items():
-            entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
-            with archive.open(entry, "w", force_zip64=True) as member:
-                if isinstance(array, np.ndarray):
-                    np.lib.format.write_array(member, array, allow_pickle=False)
-                    continue
-                header = {
-                    "descr": np.lib.format.dtype_to_descr(array.dtype),
-                    "fortran_order": False,
-                    "shape": array.shape,
-                }
-                np.lib.format.write_array_header_1_0(member, header)
-                for chunk in array.chunks():
-                    member.write(chunk.data)
 
 
 def _narrow(values: NDArray[Any]) -> NDArray[Any]:

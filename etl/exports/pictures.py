@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from etl.audio.features import FEATURE_NAMES
+from etl.audio.features import TIMBRE
 from etl.audio.frames import analyse
 from etl.audio.signal import SAMPLE_RATE
 from etl.audio.spectral import HOP
-from etl.exports.sonic import Normalization, build_artifacts
+from etl.exports.sonic import principal_components
 from etl.music.pitch_classes import SHARP_NAMES
 from etl.runtime.disk.files import atomic_file
 from etl.runtime.errors import EtlError
@@ -77,7 +77,7 @@ def plot_track(track: dict[str, Any], signal: NDArray[np.float32], target: Path)
 
 
 def plot_overview(tracks: pl.DataFrame, target: Path, *, color: Coloring) -> NDArray[np.float64]:
-    """Draw all tracks on the first two principal components of their sonic vectors.
+    """Draw all tracks on the first two principal components of what likeness goes by.
 
     Parameters
     ----------
@@ -98,9 +98,10 @@ def plot_overview(tracks: pl.DataFrame, target: Path, *, color: Coloring) -> NDA
     EtlError
         If matplotlib is missing or there are fewer than three tracks.
     """
-    made = build_artifacts(tracks, normalization=Normalization.PCA, include=None, exclude=None, manifest={})
+    vectors = tracks.sort("track_id")["vector_whole"].to_numpy()[:, TIMBRE]
+    scores, variances = principal_components(vectors.astype(np.float64))
     figure, (axes,) = _figure(1, (9, 8))
-    positions = made.matrices["X_sonic"][:, :2].astype(np.float64)
+    positions = scores[:, :2]
     if positions.shape[1] < 2:
         raise EtlError("the tracks differ in one direction only.", "Describe more tracks first.")
     labels = tracks.sort("track_id")["key_name" if color is Coloring.KEY else "genre"].fill_null("none")
@@ -110,11 +111,11 @@ def plot_overview(tracks: pl.DataFrame, target: Path, *, color: Coloring) -> NDA
         here = positions[(labels == label).to_numpy()]
         axes.scatter(*here.T, s=12, label=label, color=f"C{number % 10}", marker="ox"[number // 10])
     axes.scatter(*positions[~shown.to_numpy()].T, s=6, color="lightgrey")
-    share = made.parameters["variance"] / made.parameters["variance"].sum()
+    share = variances / variances.sum()
     axes.set(
         xlabel=f"first component ({share[0]:.0%} of variance)",
         ylabel=f"second component ({share[1]:.0%})",
-        title=f"{len(positions):,} tracks, {len(FEATURE_NAMES)} sonic features",
+        title=f"{len(positions):,} tracks, {len(TIMBRE)} sonic features",
     )
     axes.legend(fontsize="small", title=str(color))
     _save(figure, target)

@@ -21,7 +21,7 @@ import numpy as np
 import polars as pl
 
 from etl.audio.features import FEATURE_NAMES, FEATURE_UNITS
-from etl.exports.npz import write_npz
+from etl.exports.npz_file import write_npz
 from etl.runtime.disk.files import atomic_file, atomic_path
 from etl.runtime.errors import EtlError
 
@@ -38,7 +38,10 @@ MATRICES: Final = {
 }
 """Matrices of the file, and the columns they come from."""
 
-_COLUMNS: Final = ("bpm", "key", "durations_ms", "artist_keys", "track_artists", "track_titles")
+_COLUMNS: Final = (
+    "bpm", "key", "durations_ms", "artist_keys", "track_artists", "track_titles", "paths", "fallback",
+)  # fmt: skip
+_LENGTHS: Final = "lengths"
 
 # What damaged files raise, in the file format, the archive, the array or the manifest.
 _UNREADABLE: Final = (
@@ -82,7 +85,9 @@ class Artifacts:
     columns
         ``bpm`` (N,) float32, NaN for none; ``key`` (N,) int8, 0-11 major, 12-23 minor, -1 none;
         ``durations_ms`` (N,) int64; ``artist_keys`` (N,) the artist folded for comparison; ``track_artists``
-        and ``track_titles`` (N,) text, empty for unknown.
+        and ``track_titles`` (N,) text, empty for unknown; ``paths`` (N,) text; ``fallback`` (N,) text, why
+        the statistics run over half seconds, empty where they run over beats. With ``l2`` also ``lengths``
+        (N, 4) float32: those of the rows of each matrix before they were made 1.
     parameters
         Of the normalisation, float64: what was subtracted and divided by, and the axes of a PCA.
     manifest
@@ -116,7 +121,10 @@ class Artifacts:
         frame = pl.DataFrame(
             {
                 "track_ids": self.track_ids,
-                **{name: self.columns[name] for name in _COLUMNS},
+                **{
+                    name: pl.Series(values).arr.to_list() if values.ndim > 1 else values
+                    for name, values in self.columns.items()
+                },
                 **{name: pl.Series(values).arr.to_list() for name, values in self.matrices.items()},
             }
         )
@@ -163,6 +171,13 @@ def build_artifacts(
         for name, column in MATRICES.items()
     }
     parameters = _parameters(raw["X_sonic"], normalization)
+    scaled = {name: _scaled(values, parameters) for name, values in raw.items()}
+    lengths = {}
+    if normalization is Normalization.L2:
+        norms = np.stack([np.linalg.norm(values, axis=1) for values in scaled.values()], axis=1)
+        lengths = {_LENGTHS: norms.astype(np.float32)}
+        divisors = np.where(norms > 0, norms, 1.0)
+        scaled = {name: values / divisors[:, [at]] for at, (name, values) in enumerate(scaled.items())}
     names = np.array(FEATURE_NAMES)[kept]
     units = np.array(FEATURE_UNITS)[kept]
     if normalization is Normalization.PCA:
@@ -173,7 +188,7 @@ def build_artifacts(
     artist = tracks["artist"].fill_null("")
     return Artifacts(
         track_ids=np.array(tracks["track_id"].to_list(), dtype=np.str_),
-        matrices={name: _scaled(values, parameters, normalization) for name, values in raw.items()},
+        matrices={name: np.ascontiguousarray(values, dtype=np.float32) for name, values in scaled.items()},
         feature_names=names,
         feature_units=units,
         columns={
@@ -183,10 +198,27 @@ def build_artifacts(
             "artist_keys": _text(artist.str.normalize("NFKC").str.to_lowercase().str.strip_chars()),
             "track_artists": _text(artist),
             "track_titles": _text(tracks["title"].fill_null("")),
+            "paths": _text(tracks["path"]),
+            "fallback": _text(tracks["fallback"].fill_null("")),
+            **lengths,
         },
         parameters=parameters,
         manifest={**manifest, "normalization": str(normalization), "tracks": tracks.height},
     )
+
+
+def principal_components(
+    matrix: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give the scores of the rows on the principal components of the z-scores, and the variances of these.
+
+    Raises
+    ------
+    EtlError
+        If there are fewer than three rows, or all are alike.
+    """
+    parameters = _parameters(matrix, Normalization.PCA)
+    return _scaled(matrix, parameters), parameters["variance"]
 
 
 def load_artifacts(path: Path | str) -> Artifacts:
@@ -229,7 +261,7 @@ def load_artifacts(path: Path | str) -> Artifacts:
         matrices={name: members[name] for name in MATRICES},
         feature_names=members["feature_names"],
         feature_units=members["feature_units"],
-        columns={name: members[name] for name in _COLUMNS},
+        columns={name: members[name] for name in (*_COLUMNS, _LENGTHS) if name in members},
         parameters=parameters,
         manifest=manifest,
     )
@@ -255,6 +287,8 @@ def _parquet_members(path: Path | str) -> dict[str, NDArray[Any]]:
     for name in frame.columns:
         if name in MATRICES:
             values = frame[name].list.to_array(len(members["feature_names"])).to_numpy()
+        elif name == _LENGTHS:
+            values = frame[name].list.to_array(len(MATRICES)).to_numpy()
         else:
             values = _text(frame[name]) if frame[name].dtype == pl.String else frame[name].to_numpy()
         members[name] = values
@@ -302,7 +336,7 @@ def _selected(include: str | None, exclude: str | None) -> NDArray[np.intp]:
 
 def _parameters(matrix: NDArray[np.float64], method: Normalization) -> dict[str, NDArray[np.float64]]:
     """Centre and scale of each column, and the axes of a PCA; constant columns keep scale 1."""
-    if method in {Normalization.NONE, Normalization.L2} or not len(matrix):
+    if method is Normalization.NONE or not len(matrix):
         return {}
     if method is Normalization.ROBUST:
         lower, centre, upper = np.percentile(matrix, [25, 50, 75], axis=0)
@@ -325,16 +359,11 @@ def _parameters(matrix: NDArray[np.float64], method: Normalization) -> dict[str,
 
 
 def _scaled(
-    matrix: NDArray[np.float64], parameters: Mapping[str, NDArray[np.float64]], method: Normalization
-) -> NDArray[np.float32]:
-    if method is Normalization.L2:
-        lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
-        matrix = matrix / np.where(lengths > 0, lengths, 1.0)
-    elif parameters:
+    matrix: NDArray[np.float64], parameters: Mapping[str, NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    if parameters:
         matrix = (matrix - parameters["centre"]) / parameters["scale"]
-        if "axes" in parameters:
-            matrix = matrix @ parameters["axes"].T
-    return np.ascontiguousarray(matrix, dtype=np.float32)
+    return matrix @ parameters["axes"].T if "axes" in parameters else matrix
 
 
 def _text(values: pl.Series) -> NDArray[np.str_]:

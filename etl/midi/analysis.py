@@ -108,9 +108,7 @@ def analyze(
             other_key=pl.Series(
                 [KEY_NAMES[key] if key >= 0 else None for key in keys.other_key], dtype=pl.String
             ),
-            pitch_class_profile=pl.Series(
-                _profiles(beats.profiles, beats.offsets), dtype=pl.Array(pl.Float32, 12)
-            ),
+            pitch_class_profile=pl.Series(_profiles(keys.totals), dtype=pl.Array(pl.Float32, 12)),
             chords=pl.col("chords").fill_null([]),
             chord_beats=pl.col("chord_beats").fill_null([]),
             distinct_chords=pl.col("distinct_chords").fill_null(0),
@@ -227,10 +225,8 @@ def _chord_lists(segments: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _profiles(profiles: NDArray[np.float64], offsets: NDArray[np.int64]) -> NDArray[np.float32]:
+def _profiles(totals: NDArray[np.float64]) -> NDArray[np.float32]:
     """Share of the sounding time by pitch class, (files, 12) float32; zeros in silence."""
-    running = np.concatenate([np.zeros((1, 12)), np.cumsum(profiles, axis=0)])
-    totals = running[offsets[1:]] - running[offsets[:-1]]
     shares: NDArray[np.float32] = (totals / np.maximum(totals.sum(axis=1, keepdims=True), 1e-12)).astype(
         np.float32
     )

@@ -209,12 +209,16 @@ def chord_path(
                     bass += basses[beat, pc]
                 for quality in range(qualities):
                     base = biases[quality] - weights[3] + bass * weights[6]
+                    of_quality = scores[quality * 12 : quality * 12 + 12]
+                    gain = gains[quality, 0]
                     for root in range(12):
-                        score = base + levels[root] * gains[quality, 0] + lowest[root] * root_bass
-                        for place in range(1, sizes[quality]):
-                            pc = root + intervals[quality, place]
-                            score += levels[pc] * gains[quality, place] + lowest[pc] * chord_bass
-                        scores[quality * 12 + root] = score
+                        of_quality[root] = base + levels[root] * gain + lowest[root] * root_bass
+                    for place in range(1, sizes[quality]):
+                        # All roots in step, which takes the vector instructions of the processor.
+                        shift, gain = intervals[quality, place], gains[quality, place]
+                        level, low = levels[shift : shift + 12], lowest[shift : shift + 12]
+                        for root in range(12):
+                            of_quality[root] += level[root] * gain + low[root] * chord_bass
             if beat == first:
                 # By hand: for `best[:] = scores` numba compiles strings, for two seconds.
                 for chord in range(chords + 1):
@@ -222,13 +226,11 @@ def chord_path(
                 continue
             top = best.argmax()
             change = best[top] - weights[8]
+            before = back[beat - first]
             for chord in range(chords + 1):
-                if change > best[chord]:
-                    back[beat - first, chord] = top
-                    best[chord] = change + scores[chord]
-                else:
-                    back[beat - first, chord] = chord
-                    best[chord] += scores[chord]
+                is_change = change > best[chord]
+                before[chord] = top if is_change else chord
+                best[chord] = (change if is_change else best[chord]) + scores[chord]
         chord = int(best.argmax())
         for beat in range(last - 1, first - 1, -1):
             labels[beat] = chord
@@ -270,6 +272,32 @@ def edge_basses(
 
 
 @kernel
+def segment_basses(opens: NDArray[np.int64], basses: NDArray[np.float64], segments: NDArray[np.int8]) -> None:
+    """Fill in the pitch class that is lowest most of the time in each stretch of beats, -1 in silence.
+
+    Parameters
+    ----------
+    opens
+        First beat of each stretch, which lasts to the next.
+    basses
+        As `beat_profiles` gives them.
+    segments
+        Filled in, (stretches,).
+    """
+    totals = np.empty(12)
+    for segment in range(len(opens)):
+        last = opens[segment + 1] if segment + 1 < len(opens) else len(basses)
+        totals[:] = 0.0
+        for beat in range(opens[segment], last):
+            for pc in range(12):
+                totals[pc] += basses[beat, pc]
+        segments[segment] = -1
+        for pc in range(12):
+            if totals[pc] > 0 and (segments[segment] < 0 or totals[pc] > totals[segments[segment]]):
+                segments[segment] = pc
+
+
+@kernel
 def likeliest_cuts(
     beat_offsets: NDArray[np.int64],
     profiles: NDArray[np.float64],
@@ -286,7 +314,7 @@ def likeliest_cuts(
     beat_offsets, profiles
         As `beat_profiles` takes and gives; each beat counts as one draw, shared out by what sounds in it.
     chances
-        Log chance of each pitch class in each key, (24, 12).
+        Log chance of each pitch class in each key, (12, 24).
     shortest
         Beats that a part has at least.
     least_gain
@@ -297,7 +325,6 @@ def likeliest_cuts(
         Filled in: beats sounded by pitch class before and after the cut (all before without one),
         (files, 2, 12).
     """
-    shares = np.empty(12)
     whole, early = np.empty(24), np.empty(24)
     for file in range(len(cuts)):
         first, last = beat_offsets[file], beat_offsets[file + 1]
@@ -305,11 +332,11 @@ def likeliest_cuts(
         totals[file] = 0.0
         whole[:] = 0.0
         for beat in range(first, last):
-            _add_likelihood(profiles[beat], chances, shares, whole)
+            _add_likelihood(profiles[beat], chances, whole)
         gain = least_gain + whole.max()
         early[:] = 0.0
         for beat in range(first, last - shortest):
-            _add_likelihood(profiles[beat], chances, shares, early)
+            _add_likelihood(profiles[beat], chances, early)
             before, after = early[0], whole[0] - early[0]
             for key in range(1, 24):
                 before = max(before, early[key])
@@ -327,7 +354,6 @@ def likeliest_cuts(
 def _add_likelihood(
     profile: NDArray[np.float64],
     chances: NDArray[np.float64],
-    shares: NDArray[np.float64],
     sums: NDArray[np.float64],
 ) -> None:
     """Add the log likelihood of a beat in each key."""
@@ -335,8 +361,7 @@ def _add_likelihood(
     if total <= 0:
         return
     for pc in range(12):
-        shares[pc] = profile[pc] / total
-    for key in range(24):
-        for pc in range(12):
-            if shares[pc] > 0:
-                sums[key] += shares[pc] * chances[key, pc]
+        if profile[pc] > 0:
+            share, chance = profile[pc] / total, chances[pc]
+            for key in range(24):
+                sums[key] += share * chance[key]

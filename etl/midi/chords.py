@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 import polars as pl
 
-from etl.midi.beat_kernel import beat_grid, beat_profiles, chord_path
+from etl.midi.beat_kernel import beat_grid, beat_profiles, chord_path, segment_basses
 from etl.music.pitch_classes import CHORDONOMICON_SHARP_NAMES, FLAT_NAMES
 from etl.music.qualities import QUALITY_BY_SUFFIX
 
@@ -100,14 +100,15 @@ def chord_segments(beats: Beats, labels: NDArray[np.int16]) -> pl.DataFrame:
     files = np.repeat(np.arange(len(beats.offsets) - 1, dtype=np.int32), np.diff(beats.offsets))
     opens = np.flatnonzero(np.r_[True, (labels[1:] != labels[:-1]) | (files[1:] != files[:-1])])
     lengths = np.diff(np.r_[opens, len(labels)])
-    bass = np.add.reduceat(beats.basses, opens)
+    basses = np.empty(len(opens), np.int8)
+    segment_basses(opens, beats.basses, basses)
     return pl.DataFrame(
         {
             "file": files[opens],
             "label": labels[opens],
             "beat": (opens - beats.offsets[files[opens]]).astype(np.int32),
             "beats": lengths.astype(np.int32),
-            "bass": np.where(bass.any(axis=1), bass.argmax(axis=1), -1).astype(np.int8),
+            "bass": basses,
         }
     )
 

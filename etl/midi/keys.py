@@ -84,7 +84,7 @@ class Keys(NamedTuple):
     ``key`` is the longest, ``posterior`` (files, 24) float64 what the scores make of the part it is the key
     of, ``change_beat`` the beat at which the key changes (-1: it does not) and ``other_key`` that of the
     shorter part. ``is_loop``: shorter than 8 bars or of fewer than four pitch classes, so that the key is a
-    phrase's, not a piece's.
+    phrase's, not a piece's. ``totals`` (files, 12) are the beats sounded by pitch class.
     """
 
     key: NDArray[np.int8]
@@ -92,6 +92,7 @@ class Keys(NamedTuple):
     change_beat: NDArray[np.int32]
     other_key: NDArray[np.int8]
     is_loop: NDArray[np.bool_]
+    totals: NDArray[np.float64]
 
 
 def find_keys(batch: MidiBatch, beats: Beats, labels: NDArray[np.int16]) -> Keys:
@@ -131,6 +132,7 @@ def find_keys(batch: MidiBatch, beats: Beats, labels: NDArray[np.int16]) -> Keys
         change_beat=np.where(changes, cuts, -1).astype(np.int32),
         other_key=np.where(changes, np.where(early_longer, late_key, early_key), NO_KEY).astype(np.int8),
         is_loop=(lengths < _LOOP_BEATS) | ((totals > 0).sum(axis=1) < _FEWEST_CLASSES),
+        totals=totals,
     )
 
 
@@ -229,7 +231,7 @@ def key_features(batch: MidiBatch, beats: Beats, labels: NDArray[np.int16]) -> K
     """Look for a change of scale in each file, and describe the whole and both parts."""
     count = len(batch.files)
     rotated = rotated_profiles(BELLMANN_BUDGE)
-    chances = np.log(rotated / rotated.sum(axis=1, keepdims=True))
+    chances = np.log(rotated / rotated.sum(axis=1, keepdims=True)).T.copy()
     cuts = np.empty(count, np.int64)
     parts = np.empty((count, 2, 12))
     likeliest_cuts(beats.offsets, beats.profiles, chances, SHORTEST_PART, CHANGE_GAIN, cuts, parts)

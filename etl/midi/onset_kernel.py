@@ -149,19 +149,36 @@ def onset_tempo(
 
 @kernel
 def _coherence(onsets: NDArray[np.float64], strengths: NDArray[np.float64], count: int, bpm: float) -> float:
-    """Give the mean agreement of onset intervals with the beat and its half and quarter, at most 1."""
+    """Give the mean agreement of onset intervals with the beat and its half and quarter, at most 1.
+
+    The cosine of an interval is the real part of one onset's phasor times the conjugate of the other's, so
+    that all pairs within the window are one product with a running sum.
+    """
     beat = 60.0 / bpm
-    total = 0.0
-    weights = 0.0
+    phasors = np.empty((count, 3), np.complex128)  # in beats, halves and quarters, times the strength
     for i in range(count):
-        for j in range(i + 1, count):
-            interval = onsets[j] - onsets[i]
-            if interval > WINDOW * beat:
-                break
-            cosine = np.cos(2.0 * np.pi * interval / beat)
-            half = 2.0 * cosine * cosine - 1.0
-            quarter = 2.0 * half * half - 1.0
-            weight = strengths[i] * strengths[j]
-            total += weight * (BEAT_SHARE * cosine + HALF_SHARE * half + QUARTER_SHARE * quarter)
-            weights += weight
+        angle = 2.0 * np.pi * onsets[i] / beat
+        by_beat = complex(np.cos(angle), np.sin(angle))
+        by_half = by_beat * by_beat
+        phasors[i, 0] = strengths[i] * by_beat
+        phasors[i, 1] = strengths[i] * by_half
+        phasors[i, 2] = strengths[i] * by_half * by_half
+    beats = halves = quarters = 0j  # sums over the onsets after the one at hand, up to four beats
+    strength = total = weights = 0.0
+    end = 0
+    for i in range(count):
+        while end < count and onsets[end] - onsets[i] <= WINDOW * beat:
+            beats += phasors[end, 0]
+            halves += phasors[end, 1]
+            quarters += phasors[end, 2]
+            strength += strengths[end]
+            end += 1
+        beats -= phasors[i, 0]
+        halves -= phasors[i, 1]
+        quarters -= phasors[i, 2]
+        strength -= strengths[i]
+        weights += strengths[i] * strength
+        total += BEAT_SHARE * (beats * phasors[i, 0].conjugate()).real
+        total += HALF_SHARE * (halves * phasors[i, 1].conjugate()).real
+        total += QUARTER_SHARE * (quarters * phasors[i, 2].conjugate()).real
     return total / weights if weights > 0 else 0.0

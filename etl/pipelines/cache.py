@@ -14,6 +14,7 @@ import polars as pl
 from etl.pipelines.cache_kind import CacheKind
 from etl.runtime.disk.hashing import content_hash
 from etl.services.catalog import SERVICES, kinds_of
+from etl.sources.audio.payload import audio_payload
 from etl.store import answers
 from etl.store.database import transaction
 from etl.store.descriptions import clear_descriptions, described_files, descriptions_info
@@ -117,7 +118,8 @@ def clear_cache(
     older_than_days
         Only those made so many days ago or earlier.
     unused
-        Only descriptions that no present file needs, or that a newer version of the features replaces.
+        Only descriptions that no file needs that is there, or was there in the last 30 days, or that a newer
+        version of the features replaces.
     """
     count = 0
     with transaction(connection):
@@ -145,9 +147,9 @@ def verify_cache(
             wrong += answers.verify_cache(connection, name, kinds_of(name), older_than_days=older_than_days)
     files = []
     if kind in {CacheKind.ALL, CacheKind.AUDIO}:
-        for path, known in described_files(connection, older_than_days=older_than_days):
+        for path, known, is_sound in described_files(connection, older_than_days=older_than_days):
             try:
-                if content_hash(path) != known:
+                if (audio_payload(path).hash if is_sound else content_hash(path)) != known:
                     files.append(FileProblem(Path(path), None))
             except OSError as error:
                 files.append(FileProblem(Path(path), error.strerror or str(error)))

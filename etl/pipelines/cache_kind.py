@@ -11,4 +11,5 @@ class CacheKind(StrEnum):
     ALL = "all"
     SPOTIFY = "spotify"
     MUSICBRAINZ = "musicbrainz"
+    LISTENBRAINZ = "listenbrainz"
     AUDIO = "audio"

@@ -55,6 +55,8 @@ class Limits:
     track_s, track_bytes
         The most that an audio file may take to be described: a recording of two hours takes about a minute
         and 2 GB.
+    worker_bytes
+        What a worker that describes audio takes for a recording of three minutes.
     track_tries
         How often a file that costs its process is tried, in as many runs.
     count_s
@@ -88,6 +90,7 @@ class Limits:
     poll_s: float = 0.03
     track_s: float = 300.0
     track_bytes: int = 2_500_000_000
+    worker_bytes: int = 400_000_000
     track_tries: int = 3
     count_s: float = 10.0
     block_bytes: int = 4 << 20

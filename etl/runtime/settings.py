@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
-
-import platformdirs
 
 from etl.runtime.errors import EtlError, ExitCode
 
@@ -18,16 +15,22 @@ DEFAULT_DATABASE: Final = Path("data/music.duckdb")
 def config_path() -> Path:
     """Path of the configuration file: ``ETL_CONFIG``, else ``config.toml`` in the user's config folder."""
     override = os.environ.get("ETL_CONFIG")
-    return Path(override) if override else platformdirs.user_config_path("music-etl") / "config.toml"
+    if override:
+        return Path(override)
+    import platformdirs  # noqa: PLC0415 - commands that read no settings start sooner
+
+    return platformdirs.user_config_path("music-etl") / "config.toml"
 
 
 @lru_cache(maxsize=4)
 def _read_config(path: Path) -> dict[str, Any]:
+    import tomllib  # noqa: PLC0415 - the same
+
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise EtlError(f"cannot read the configuration {path}: {error}", "Fix or remove it.") from error
 
 

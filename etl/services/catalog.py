@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 SERVICES: Final[Mapping[str, str]] = {
     "spotify": "Fill artist and song names from Spotify; what is fetched once is never asked again.",
     "musicbrainz": "Fill artist names that Spotify has not given, 100 to a request and without a quota.",
+    "listenbrainz": "Fetch the tags and genres of the artists that MusicBrainz has found, 50 to a request.",
 }
 """What each is good for, as its command says it."""
 

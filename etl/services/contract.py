@@ -41,12 +41,15 @@ class Kind:
         A regular expression that whole ids match, read alike by Python and RE2; other ids are never sent.
     answered_by
         Another service with this kind: what it has found need not be asked about. Empty for none.
+    songs
+        The view of the songs that has the column.
     """
 
     name: str
     column: str
     valid: str
     answered_by: str = ""
+    songs: str = "songs_current"
 
     def __str__(self) -> str:
         return self.name
@@ -124,7 +127,9 @@ class Service(ABC):
     title
         Its name for people.
     kinds
-        What it can be asked about, the most valuable first.
+        What it can be asked about, the most valuable first; all of the same view of songs.
+    gives
+        What is learned about the songs, in the plural; only names reach the CSV.
     account
         Stands for the credentials without giving them away; limits and parking are kept per account.
     rates
@@ -136,6 +141,7 @@ class Service(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     kinds: ClassVar[tuple[Kind, ...]]
+    gives: ClassVar[str] = "names"
     account: str
     rates: Rates
 

@@ -17,19 +17,16 @@ from urllib.parse import parse_qs, urlsplit
 
 from etl.music.spotify_ids import SPOTIFY_ID
 from etl.runtime.errors import EtlError, ExitCode
-from etl.services.contract import Answer, Kind, Service, failed, found, gone
+from etl.services.contract import Answer, Kind, Service, found, gone
 from etl.services.errors import (
     AppError,
     GarbledError,
     IncompleteError,
     NotFoundError,
     RateLimitedError,
-    RejectedError,
-    TransientError,
 )
 from etl.services.politeness.rates import Limit, Rates, Window
-from etl.services.politeness.retry import persist
-from etl.services.portions import is_worth_repeating, look_up_halving
+from etl.services.portions import look_up_lists
 from etl.services.statuses import complaint_of, json_object, raise_for_status, retry_after
 
 if TYPE_CHECKING:
@@ -129,11 +126,7 @@ class MusicBrainz(Service):
 
     def look_up(self, kind: Kind, ids: Sequence[str]) -> Iterator[list[Answer]]:
         """Ask for artists; see :meth:`etl.services.contract.Service.look_up`."""
-        yield from look_up_halving(
-            ids,
-            together=lambda part: persist(self.gate, lambda: self._ask(part), again=is_worth_repeating),
-            alone=lambda item: self._alone(kind, item),
-        )
+        yield from look_up_lists(self.gate, kind, ids, self._ask)
 
     def _ask(self, ids: Sequence[str]) -> list[Answer]:
         resources = "&".join(f"resource={_ADDRESS}{item}" for item in ids)
@@ -143,13 +136,6 @@ class MusicBrainz(Service):
             return [gone(KINDS[0], item, str(error), is_certain=False) for item in ids]
         answers: list[Answer] = response.json()
         return answers
-
-    def _alone(self, kind: Kind, item: str) -> Answer:
-        try:
-            (answer,) = persist(self.gate, lambda: self._ask([item]))
-        except (TransientError, RejectedError, IncompleteError) as error:
-            return failed(kind, item, error.category, str(error))
-        return answer
 
 
 def judge_entry(item_id: str, entry: Mapping[str, Any]) -> Answer:

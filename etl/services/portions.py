@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from etl.services.contract import failed
 from etl.services.errors import (
     ForeignError,
     IncompleteError,
@@ -15,12 +16,14 @@ from etl.services.errors import (
     UnauthorizedError,
     WayError,
 )
+from etl.services.politeness.retry import persist
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from etl.services.contract import Answer
+    from etl.services.contract import Answer, Kind
     from etl.services.errors import ServiceError
+    from etl.services.politeness.gate import Gate
 
 
 ATTEMPTS: Final = 3
@@ -86,3 +89,35 @@ def look_up_halving(
             # Both halves before their quarters, so that good answers in between keep the breaker closed.
             half = len(part) // 2
             parts.extend(each for each in (part[:half], part[half:]) if each)
+
+
+def look_up_lists(
+    gate: Gate, kind: Kind, ids: Sequence[str], ask: Callable[[Sequence[str]], list[Answer]]
+) -> Iterator[list[Answer]]:
+    """Ask a service that takes one id as it takes several, as often as it takes.
+
+    Parameters
+    ----------
+    gate
+        Of the service.
+    kind, ids
+        What to ask about.
+    ask
+        Sends one request about some ids, and gives an answer for each.
+
+    Yields
+    ------
+    list of Answer
+        What one request has told.
+    """
+
+    def alone(item: str) -> Answer:
+        try:
+            (answer,) = persist(gate, lambda: ask([item]))
+        except (TransientError, RejectedError, IncompleteError) as error:
+            return failed(kind, item, error.category, str(error))
+        return answer
+
+    yield from look_up_halving(
+        ids, together=lambda part: persist(gate, lambda: ask(part), again=is_worth_repeating), alone=alone
+    )

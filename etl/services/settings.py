@@ -56,6 +56,7 @@ def service_settings(name: str) -> ServiceSettings:
     prefix = f"ETL_{name.upper()}"
     per_second = setting(f"{prefix}_PER_SECOND", name, "requests_per_second")
     per_day = setting(f"{prefix}_PER_DAY", name, "requests_per_day")
+    longest_wait = setting(f"{prefix}_LONGEST_WAIT", name, "longest_wait")
     url = setting(f"{prefix}_URL", name, "url")
     if url and not (urlsplit(url).scheme in {"http", "https"} and urlsplit(url).hostname):
         raise EtlError(
@@ -65,11 +66,14 @@ def service_settings(name: str) -> ServiceSettings:
         )
     return ServiceSettings(
         url=url,
-        per_second=_positive(name, "per_second", per_second) if per_second else None,
-        per_day=max(1, math.floor(_positive(name, "per_day", per_day))) if per_day else None,
+        per_second=_positive(name, "requests_per_second", per_second) if per_second else None,
+        per_day=max(1, math.floor(_positive(name, "requests_per_day", per_day))) if per_day else None,
         contact=setting("ETL_CONTACT", "services", "contact"),
         account=setting(f"{prefix}_ACCOUNT", name, "account"),
         language=setting(f"{prefix}_LANGUAGE", name, "language"),
+        patience=Patience(longest_wait=_positive(name, "longest_wait", longest_wait))
+        if longest_wait
+        else Patience(),
     )
 
 
@@ -95,8 +99,8 @@ def _positive(service: str, key: str, text: str) -> float:
         value = math.nan
     if not 0 < value < math.inf:
         raise EtlError(
-            f"requests_{key} is {text!r}; it must be a number above 0.",
-            f"Correct ETL_{service.upper()}_{key.upper()} or [{service}] requests_{key}.",
+            f"{key} is {text!r}; it must be a number above 0.",
+            f"Correct ETL_{service.upper()}_{key.removeprefix('requests_').upper()} or [{service}] {key}.",
             exit_code=ExitCode.USAGE,
         )
     return value

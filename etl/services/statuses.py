@@ -106,14 +106,28 @@ def _time_of(response: requests.Response) -> float:
 
 
 def json_object(response: requests.Response) -> dict[str, Any]:
-    """Read the body as a JSON object in UTF-8, whatever type and charset the headers claim.
+    """Read the body as a JSON object, as :func:`json_value` does.
+
+    Raises
+    ------
+    GarbledError
+        When it is something else.
+    """
+    body = json_value(response)
+    if not isinstance(body, dict):
+        raise GarbledError("the answer is not a JSON object")
+    return body
+
+
+def json_value(response: requests.Response) -> Any:
+    """Read the body as JSON in UTF-8, whatever type and charset the headers claim.
 
     Raises
     ------
     ForeignError
         When it is a page for people.
     GarbledError
-        When it is no JSON object; NullAnswerError for null.
+        When it is not JSON; NullAnswerError for null.
     """
     try:
         body = json.loads(response.content.decode("utf-8-sig"))
@@ -123,8 +137,6 @@ def json_object(response: requests.Response) -> dict[str, Any]:
         raise GarbledError("the answer is not JSON") from None
     if body is None:
         raise NullAnswerError("the answer is null")
-    if not isinstance(body, dict):
-        raise GarbledError("the answer is not a JSON object")
     return body
 
 

@@ -94,7 +94,7 @@ def wanted_ids(
     predicate, parameters = _predicate(priority or {})
     wanted: pl.DataFrame = connection.sql(
         f"SELECT {kind.column} AS id, count(*) AS songs, count(*) FILTER (WHERE {predicate}) AS preferred "
-        f"FROM songs_current WHERE {_is_open(service, kind)} "
+        f"FROM {kind.songs} WHERE {_is_open(service, kind)} "
         "GROUP BY ALL ORDER BY preferred DESC, songs DESC, id",
         params=parameters,
     ).pl()
@@ -251,7 +251,7 @@ def coverage(connection: duckdb.DuckDBPyConnection, service: str, kinds: Sequenc
     is_named = f"coalesce({' OR '.join(is_found)}, false)"
     counts = connection.execute(
         f"SELECT count(*), count(*) FILTER (WHERE {is_named}), count(*) FILTER (WHERE NOT ({is_open})), "
-        f"count(*) FILTER (WHERE {is_named} AND NOT ({is_missing})) FROM songs_current"
+        f"count(*) FILTER (WHERE {is_named} AND NOT ({is_missing})) FROM {kinds[0].songs}"
     ).fetchall()[0]
     return Coverage(*counts)
 

@@ -41,12 +41,19 @@ if TYPE_CHECKING:
     from etl.store.writes import Write
 
 _POLLS_BETWEEN: Final = 5
-"""For so many attempts of a reader, and as long as the last burst took, the file stays closed between two."""
+"""For so many attempts of a reader the file stays closed between two bursts."""
+
+_CLOSED_TIMES: Final = 4
+"""And so many times as long as the last burst took, unless the run waits for the next. Bursts take longer in
+a large store, since the keys of its tables are written anew, but never more than a fifth of the time."""
 
 _KEPT_TOGETHER: Final = 32
 """Groups of writes that are kept in one file of the journal; each that comes has it written again."""
 
-_QUEUED_BURSTS: Final = 4
+_WRITTEN_TOGETHER: Final = 16
+"""Groups of writes that are written between two looks at the clock, those that add up as one."""
+
+_QUEUED_BURSTS: Final = 8
 """Bursts that may gather while one is written, before the run has to wait."""
 
 
@@ -133,7 +140,7 @@ class BurstWriter:
         self._groups_put = self._groups_kept = self._groups_wanted = self._groups_to_keep = 0
         self._is_closing = False
         self._retry_at: float | None = None
-        self._not_before = 0.0
+        self._not_before = self._not_before_wanted = 0.0
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._write_bursts, name="etl-store", daemon=True)
 
@@ -292,7 +299,9 @@ class BurstWriter:
         """When the next burst is to be written, None if there is nothing to write."""
         is_full = self._items >= self._limits.burst_items
         is_wanted = self._groups_kept < self._groups_wanted
-        if self._queue and (is_wanted or self._is_closing or is_full):
+        if self._queue and is_wanted:
+            return min(self._not_before, self._not_before_wanted)
+        if self._queue and (self._is_closing or is_full):
             return self._not_before
         if self._is_closing and self._retry_at is not None and self._held_since is None:
             return self._not_before
@@ -317,7 +326,8 @@ class BurstWriter:
         if kept is None:
             kept = self._write_to_journal(groups)
         now = time.monotonic()
-        self._not_before = now + max(_POLLS_BETWEEN * self._limits.poll_s, now - begun)
+        self._not_before_wanted = now + _POLLS_BETWEEN * self._limits.poll_s
+        self._not_before = max(self._not_before_wanted, now + _CLOSED_TIMES * (now - begun))
         self._retry_at = None
         if waiting_bursts(self._database):
             is_new = self._held_since is None or now < self._held_since + self._limits.patience_s
@@ -374,9 +384,10 @@ class BurstWriter:
         written, until = 0, time.monotonic() + self._limits.hold_s
         with transaction(connection):
             while written < len(groups) and time.monotonic() < until:
-                for write in groups[written].writes:
+                together = groups[written : written + _WRITTEN_TOGETHER]
+                for write in joined(_writes(together)):
                     write(connection)
-                written += 1
+                written += len(together)
         return written
 
     @contextmanager

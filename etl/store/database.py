@@ -287,17 +287,18 @@ def create_views(
 
 def _comment_on_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """Say in the file itself what its tables and columns are, as ``schemas/`` does."""
-    with transaction(connection):
-        for (table,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall():
-            path = resource("schemas") / f"{table}.json"
-            if not path.is_file():
-                continue
+    comments = []
+    for (table,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall():
+        path = resource("schemas") / f"{table}.json"
+        if path.is_file():
             schema = json.loads(path.read_text(encoding="utf-8"))
-            connection.execute(f"COMMENT ON TABLE {table} IS {_quoted(schema['description'])}")
-            for field in schema["fields"]:
-                connection.execute(
-                    f'COMMENT ON COLUMN {table}."{field["name"]}" IS {_quoted(field["description"])}'
-                )
+            comments.append(f"COMMENT ON TABLE {table} IS {_quoted(schema['description'])}")
+            comments += (
+                f'COMMENT ON COLUMN {table}."{field["name"]}" IS {_quoted(field["description"])}'
+                for field in schema["fields"]
+            )
+    with transaction(connection):
+        connection.execute(";".join(comments))  # one by one they take half as long again
 
 
 def _quoted(text: str) -> str:

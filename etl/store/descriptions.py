@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from etl.audio.features import FEATURE_VERSION
-from etl.store.library import PRESENT
+from etl.store.library import PRESENT, SPARED
 from etl.store.sonic_features import SONIC_TASK
 
 if TYPE_CHECKING:
     import duckdb
     import polars as pl
 
-# No present file needs it, or a newer version of the features has taken its place.
+# No file needs it that is there or was there lately, or a newer version of the features has taken its place.
 _UNUSED: Final = (
-    f"(item NOT IN (SELECT content_hash FROM files WHERE {PRESENT} AND content_hash IS NOT NULL) "
+    f"(item NOT IN (SELECT content_hash FROM files WHERE {SPARED} AND content_hash IS NOT NULL) "
     f"OR split_part(version, '.', 1) <> '{FEATURE_VERSION}')"
 )
 
@@ -49,7 +49,8 @@ def clear_descriptions(connection: duckdb.DuckDBPyConnection, *, older_than_days
     older_than_days
         Age from which they go.
     unused
-        Only those that no present file needs, or that a newer version of the features replaces.
+        Only those that no file needs that is there, or was there in the last 30 days, or that a newer version
+        of the features replaces.
     """
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE dropped AS SELECT item, version FROM ledger "
@@ -70,10 +71,17 @@ def clear_descriptions(connection: duckdb.DuckDBPyConnection, *, older_than_days
 
 def described_files(
     connection: duckdb.DuckDBPyConnection, *, older_than_days: float
-) -> list[tuple[str, str]]:
-    """Path and content hash of the files whose description is so many days old or older, by path."""
+) -> list[tuple[str, str, bool]]:
+    """Read which files have a description that is so many days old or older.
+
+    Returns
+    -------
+    list
+        Path, hash, and whether it is one of the sound rather than of all bytes; by path.
+    """
     return connection.execute(
-        f"SELECT path, content_hash FROM files WHERE {PRESENT} AND content_hash IN (SELECT item FROM "
-        "ledger WHERE task = ? AND updated_at <= now() - to_seconds(?)) ORDER BY path",
+        f"SELECT path, content_hash, audio_bytes IS NOT NULL FROM files WHERE {PRESENT} AND "
+        "content_hash IN (SELECT item FROM ledger WHERE task = ? AND updated_at <= now() - to_seconds(?)) "
+        "ORDER BY path",
         [SONIC_TASK, older_than_days * 86_400],
     ).fetchall()

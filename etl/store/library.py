@@ -15,24 +15,28 @@ if TYPE_CHECKING:
 PRESENT: Final = "gone_at IS NULL AND kind IS NOT NULL AND problem IS NULL"
 """SQL condition on ``files``: a track that is there."""
 
-_KNOWN: Final = ("path", "size_bytes", "mtime_ns", "track_id", "kind", "content_hash")
+SPARED: Final = (
+    "(gone_at IS NULL OR gone_at > now() - INTERVAL 30 DAY) AND kind IS NOT NULL AND problem IS NULL"
+)
+"""SQL condition on ``files``: a track that is there, or may come back: its drive may be unplugged."""
+
+_KNOWN: Final = (
+    "path, size_bytes, mtime_ns, track_id, content_hash, audio_bytes, tag_version, "
+    "kind IS NOT NULL AND problem IS NULL AS is_track, gone_at IS NOT NULL AS is_gone"
+)
 
 
 def known_files(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
-    """Read the files that were there at the last scan.
+    """Read all files that a scan has ever seen.
 
     Returns
     -------
     DataFrame
-        ``path``, ``size_bytes``, ``mtime_ns``, ``track_id``, ``kind``, ``content_hash``.
+        ``path``, ``size_bytes``, ``mtime_ns``, ``track_id``, ``content_hash``, ``audio_bytes``,
+        ``tag_version``, ``is_track``, ``is_gone`` (since the last scan that looked there).
     """
-    known: pl.DataFrame = connection.sql(f"SELECT {', '.join(_KNOWN)} FROM files WHERE gone_at IS NULL").pl()
+    known: pl.DataFrame = connection.sql(f"SELECT {_KNOWN} FROM files").pl()
     return known
-
-
-def track_ids(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """Read the identity of each file ever seen, by path."""
-    return dict(connection.sql("SELECT path, track_id FROM files").fetchall())
 
 
 def present_paths(connection: duckdb.DuckDBPyConnection) -> list[str]:
@@ -41,19 +45,32 @@ def present_paths(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return [path for (path,) in rows]
 
 
-def unhashed_paths(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Read the paths of the tracks that are there and whose content has no hash yet, sorted."""
+def paths_without_audio(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Read the paths of the files that are there and hold no audio, sorted."""
     rows = connection.sql(
-        f"SELECT path FROM files WHERE {PRESENT} AND content_hash IS NULL ORDER BY path"
+        "SELECT path FROM files WHERE gone_at IS NULL AND problem = 'no audio' ORDER BY path"
     ).fetchall()
     return [path for (path,) in rows]
+
+
+def unhashed_files(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str | None]]:
+    """Read the tracks that are there and whose sound has no hash yet, sorted.
+
+    Returns
+    -------
+    list
+        Path, and the hash of all bytes where an earlier version has taken that.
+    """
+    return connection.sql(
+        f"SELECT path, content_hash FROM files WHERE {PRESENT} AND audio_bytes IS NULL ORDER BY path"
+    ).fetchall()
 
 
 def recordings(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """Read the distinct contents that are there, as ``item``, each with one ``path``; in order of path."""
     found: pl.DataFrame = connection.sql(
         f"SELECT content_hash AS item, min(path) AS path FROM files WHERE {PRESENT} "
-        "AND content_hash IS NOT NULL GROUP BY ALL ORDER BY path"
+        "AND audio_bytes IS NOT NULL GROUP BY ALL ORDER BY path"
     ).pl()
     return found
 
@@ -106,7 +123,7 @@ def all_described(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     return found
 
 
-def put_files(files: pl.DataFrame, tracks: pl.DataFrame) -> Write:
+def put_files(files: pl.DataFrame, tracks: pl.DataFrame, tags: pl.DataFrame) -> Write:
     """Store new or changed files and the tags of those that are tracks, in place of what was there.
 
     Parameters
@@ -115,8 +132,11 @@ def put_files(files: pl.DataFrame, tracks: pl.DataFrame) -> Write:
         Columns of table ``files`` but the times.
     tracks
         Columns of table ``tracks``.
+    tags
+        Columns of table ``track_tags``.
     """
-    return Write("etl.store.library:write_files", frames={"files": files, "tracks": tracks})
+    frames = {"files": files, "tracks": tracks, "tags": tags}
+    return Write("etl.store.library:write_files", frames=frames)
 
 
 def write_files(
@@ -125,6 +145,7 @@ def write_files(
     """Write what :func:`put_files` says."""
     files = frames["files"]
     _remove(connection, "tracks", "track_id", files)
+    _remove(connection, "track_tags", "track_id", files)
     rows = files.to_arrow()  # noqa: F841 (read by name)
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE seen AS SELECT path, first_seen FROM files WHERE path IN "
@@ -135,12 +156,13 @@ def write_files(
         "INSERT INTO files BY NAME SELECT rows.*, coalesce(seen.first_seen, now()) AS first_seen "
         "FROM rows LEFT JOIN seen USING (path)"
     )
-    tags = frames["tracks"].to_arrow()  # noqa: F841 (read by name)
-    connection.execute("INSERT INTO tracks BY NAME SELECT * FROM tags")
+    for table, frame in (("tracks", frames["tracks"]), ("track_tags", frames["tags"])):
+        found = frame.to_arrow()  # noqa: F841 (read by name)
+        connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM found")
 
 
 def move_files(moves: pl.DataFrame) -> Write:
-    """Give moved files their new place; ``moves`` has ``old_path``, ``path``, ``mtime_ns``.
+    """Give moved files their new place; ``moves`` has ``old_path``, ``path``, ``mtime_ns``, ``size_bytes``.
 
     A file that was in the new place before, and is gone, gives way with its tags.
     """
@@ -152,32 +174,38 @@ def write_moves(
 ) -> None:
     """Write what :func:`move_files` says."""
     rows = frames["moves"].to_arrow()  # noqa: F841 (read by name)
-    connection.execute(
-        "DELETE FROM tracks WHERE track_id IN "
-        "(SELECT track_id FROM files WHERE path IN (SELECT path FROM rows))"
-    )
+    for table in ("tracks", "track_tags"):
+        connection.execute(
+            f"DELETE FROM {table} WHERE track_id IN "
+            "(SELECT track_id FROM files WHERE path IN (SELECT path FROM rows))"
+        )
     connection.execute("DELETE FROM files WHERE path IN (SELECT path FROM rows)")
     connection.execute(
-        "UPDATE files SET path = rows.path, mtime_ns = rows.mtime_ns, gone_at = NULL FROM rows "
-        "WHERE files.path = rows.old_path"
+        "UPDATE files SET path = rows.path, mtime_ns = rows.mtime_ns, size_bytes = rows.size_bytes, "
+        "gone_at = NULL FROM rows WHERE files.path = rows.old_path"
     )
 
 
-def mark_gone(paths: pl.Series) -> Write:
-    """Mark files that are no more; their tags and features stay."""
-    return Write("etl.store.library:write_gone", frames={"gone": paths.to_frame("path")})
+def mark_files(*, gone: pl.Series, returned: pl.Series) -> Write:
+    """Mark files that are no more, and those that are there again; their tags and features stay."""
+    frames = {"gone": gone.to_frame("path"), "returned": returned.to_frame("path")}
+    return Write("etl.store.library:write_marks", frames=frames)
 
 
-def write_gone(
+def write_marks(
     connection: duckdb.DuckDBPyConnection, frames: Mapping[str, pl.DataFrame], _values: Mapping[str, Any]
 ) -> None:
-    """Write what :func:`mark_gone` says."""
-    rows = frames["gone"].to_arrow()  # noqa: F841 (read by name)
-    connection.execute("UPDATE files SET gone_at = now() WHERE path IN (SELECT path FROM rows)")
+    """Write what :func:`mark_files` says."""
+    for name, moment in (("gone", "now()"), ("returned", "NULL")):
+        rows = frames[name].to_arrow()  # noqa: F841 (read by name)
+        connection.execute(f"UPDATE files SET gone_at = {moment} WHERE path IN (SELECT path FROM rows)")
 
 
 def put_hashes(hashes: pl.DataFrame) -> Write:
-    """Store content hashes; ``hashes`` has ``path`` and ``content_hash``."""
+    """Store the hashes of sound; ``hashes`` has ``path``, ``content_hash`` and ``audio_bytes``.
+
+    What an earlier version knew by a hash of all bytes is known by that of the sound from then on.
+    """
     return Write("etl.store.library:write_hashes", frames={"hashes": hashes})
 
 
@@ -187,8 +215,29 @@ def write_hashes(
     """Write what :func:`put_hashes` says."""
     rows = frames["hashes"].to_arrow()  # noqa: F841 (read by name)
     connection.execute(
-        "UPDATE files SET content_hash = rows.content_hash FROM rows WHERE files.path = rows.path"
+        "CREATE OR REPLACE TEMP TABLE renamed AS SELECT files.content_hash AS old, "
+        "min(rows.content_hash) AS new FROM files JOIN rows USING (path) "
+        "WHERE files.audio_bytes IS NULL AND files.content_hash <> rows.content_hash GROUP BY ALL"
     )
+    connection.execute(
+        "UPDATE files SET content_hash = rows.content_hash, audio_bytes = rows.audio_bytes FROM rows "
+        "WHERE files.path = rows.path"
+    )
+    _rename(connection, "sonic_features", "content_hash", "version")
+    _rename(connection, "ledger", "item", "version", only="task = 'sonic'")
+
+
+def _rename(
+    connection: duckdb.DuckDBPyConnection, table: str, key: str, beside: str, *, only: str = "true"
+) -> None:
+    """Give rows their new keys, one row for each; of several, such as of retagged copies, one stays."""
+    connection.execute(
+        f"INSERT INTO {table} BY NAME SELECT * EXCLUDE (old, new) REPLACE (new AS {key}) "
+        f"FROM {table} JOIN renamed ON {key} = old WHERE {only} "
+        f"AND (new, {beside}) NOT IN (SELECT ({key}, {beside}) FROM {table} WHERE {only}) "
+        f"QUALIFY row_number() OVER (PARTITION BY new, {beside} ORDER BY old) = 1"
+    )
+    connection.execute(f"DELETE FROM {table} WHERE {only} AND {key} IN (SELECT old FROM renamed)")
 
 
 def _remove(connection: duckdb.DuckDBPyConnection, table: str, key: str, rows: pl.DataFrame) -> None:

@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 TABLES: Final = {IMPORT: ("midi_files", "midi_tracks", "midi_tags"), ANALYZE: ("midi_analysis",)}
 """Which tables each task fills."""
 
+_KEYS: Final = {
+    "midi_files": ("sha256",),
+    "midi_tracks": ("sha256", "track", "channel"),
+    "midi_tags": ("sha256", "tag", "kind", "source"),
+    "midi_analysis": ("sha256",),
+}
+"""What is there once, however often a content was found."""
+
 
 def store_batch(
     frames: Mapping[str, pl.DataFrame],
@@ -35,7 +43,7 @@ def store_batch(
     frames
         ``midi_files``, ``midi_tracks``, ``midi_tags``, ``midi_analysis`` (if that was asked for) and
         ``midi_library`` (new copies and parts; the files are in their places), each with the columns of its
-        table; ``midi_paths`` without its runs. No content and no path twice.
+        table; ``midi_paths`` without its runs.
     run_id
         The run.
     tasks
@@ -46,7 +54,7 @@ def store_batch(
         Replace what earlier runs have found out at the same version too, which is left as it is otherwise.
     """
     values = {"run_id": run_id, "tasks": dict(tasks), "replaced": list(replaced), "force": force}
-    return Write("etl.store.midi_results:write_batch", frames=frames, values=values)
+    return Write("etl.store.midi_results:write_batch", frames=frames, values=values, adds_up=True)
 
 
 def replaced_tasks(connection: duckdb.DuckDBPyConnection, tasks: Mapping[str, str]) -> list[str]:
@@ -58,21 +66,27 @@ def replaced_tasks(connection: duckdb.DuckDBPyConnection, tasks: Mapping[str, st
 def write_batch(
     connection: duckdb.DuckDBPyConnection, frames: Mapping[str, pl.DataFrame], values: Mapping[str, Any]
 ) -> None:
-    """Write what :func:`store_batch` says."""
-    files, tasks = frames["midi_files"], values["tasks"]
+    """Write what :func:`store_batch` says; of a content that comes twice what was found out first."""
+    once = {
+        name: frames[name].unique(keys, keep="first", maintain_order=True)
+        for name, keys in _KEYS.items()
+        if name in frames
+    }
+    files, tasks = once["midi_files"], values["tasks"]
     done = done_items(connection, tasks, files.select(item="sha256"))
     if values["force"]:
         done |= dict.fromkeys(TABLES, _seen_files(connection, files, values["run_id"]))
-    _add_paths(connection, frames["midi_paths"], values["run_id"])
+    paths = frames["midi_paths"].unique("path", keep="last", maintain_order=True)
+    _add_paths(connection, paths, values["run_id"])
     for task in tasks:
         fresh = _without(files, done[task])
         for table in TABLES.get(task, ()):
             if task in values["replaced"]:  # else there is nothing, and looking for it takes long
                 _remove(connection, table, fresh)
-            insert(connection, table, _without(frames[table], done[task]))
+            insert(connection, table, _without(once[table], done[task]))
     if (rows := frames.get("midi_library")) is not None:
         insert(connection, "midi_library", rows)
-    _add_tags(connection, frames["midi_tags"].filter(pl.col("sha256").is_in(done[IMPORT])))
+    _add_tags(connection, once["midi_tags"].filter(pl.col("sha256").is_in(done[IMPORT])))
     status = pl.when("valid").then(pl.lit("done")).otherwise(pl.lit("skipped"))
     record_entries(
         connection,

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -30,12 +31,13 @@ from etl.runtime.resources import resource
 from etl.store.connection import is_damage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 Value: TypeAlias = str | int | float | bool | None
 
 _NULL: Final = "null"
+_LOOK_SECONDS: Final = 0.25
 _PARAMETER: Final = re.compile(
     r"(?P<name>\w+): (?P<kind>text|integer|number)"
     r"(?: (?P<low>-?\d+)\.\.(?P<high>-?\d+)| (?P<choices>\w+(?:\|\w+)+))?"
@@ -264,6 +266,40 @@ def select(
             "the statement returns no rows.", "Give one that does: 'SELECT ...'.", exit_code=ExitCode.USAGE
         )
     return relation
+
+
+@contextmanager
+def progress_told(connection: duckdb.DuckDBPyConnection, tell: Callable[[float], None]) -> Iterator[None]:
+    """Tell how far the queries of a connection are while they run.
+
+    Parameters
+    ----------
+    connection
+        Runs them; not yet restricted (:func:`restrict`).
+    tell
+        Called by another thread several times a second with a percentage above 0, where DuckDB knows it: of
+        a query that works on something that it has to collect first, it does not.
+    """
+    for setting in (
+        "enable_progress_bar = true",
+        "enable_progress_bar_print = false",
+        "progress_bar_time = 0",
+    ):
+        connection.execute(f"SET {setting}")
+    is_over = threading.Event()
+
+    def look() -> None:
+        while not is_over.wait(_LOOK_SECONDS):
+            if (percent := connection.query_progress()) > 0:
+                tell(percent)
+
+    thread = threading.Thread(target=look, name="query-progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
 
 
 def first_rows(relation: duckdb.DuckDBPyRelation, limit: int) -> list[tuple[str | None, ...]]:

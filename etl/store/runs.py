@@ -117,7 +117,14 @@ def recorded_run(
     """
     run = Run(next_run_id(connection), log=log)
     with run_reported(run, command, arguments, lambda write: write(connection)):
-        yield run
+        try:
+            yield run
+        except BaseException:
+            # Interrupted between the begin of a transaction and the block that guards it, the transaction is
+            # still open: the end of the run would be written into it, and be lost when the store is closed.
+            with suppress(duckdb.Error):  # as a rule there is none
+                connection.rollback()
+            raise
 
 
 def next_run_id(connection: duckdb.DuckDBPyConnection) -> int:
@@ -131,21 +138,21 @@ def run_reported(
     run: Run, command: str, arguments: Mapping[str, Any], put: Callable[[Write], object]
 ) -> Iterator[None]:
     """Report the start and the end of a run to its log, and to ``put`` as writes."""
-    put(
-        Write(
-            "etl.store.runs:write_start",
-            values={
-                "run_id": run.run_id,
-                "command": command,
-                "arguments": json.dumps(arguments, default=str),
-                "version": etl.__version__,
-                "pid": os.getpid(),
-                "started_at": _now(),
-            },
-        )
-    )
-    run.tell(f"{command} started, music-etl {etl.__version__}")
     try:
+        put(
+            Write(
+                "etl.store.runs:write_start",
+                values={
+                    "run_id": run.run_id,
+                    "command": command,
+                    "arguments": json.dumps(arguments, default=str),
+                    "version": etl.__version__,
+                    "pid": os.getpid(),
+                    "started_at": _now(),
+                },
+            )
+        )
+        run.tell(f"{command} started, music-etl {etl.__version__}")
         yield
     except BaseException as error:
         if run.log is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +17,7 @@ from etl.store.library import PRESENT
 from etl.store.writes import Write
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 SONIC_TASK: Final = "sonic"
 
@@ -39,6 +40,21 @@ FEATURE_SCHEMA: Final[dict[str, Any]] = {
     "rms_db": pl.Float32,
     "crest_db": pl.Float32,
     "dynamic_range_db": pl.Float32,
+    "declared_s": pl.Float64,
+    "is_cut": pl.Boolean,
+    "damaged_packets": pl.Int32,
+    "not_finite_share": pl.Float32,
+    "checksum_matches": pl.Boolean,
+    "is_lossless": pl.Boolean,
+    "silent_share": pl.Float32,
+    "clipped_share": pl.Float32,
+    "mono_db": pl.Float32,
+    "cutoff_hz": pl.Float32,
+    "loudness_lufs": pl.Float32,
+    "loudness_range_lu": pl.Float32,
+    "true_peak_dbtp": pl.Float32,
+    "momentary_counts": pl.List(pl.Int32),
+    "short_term_counts": pl.List(pl.Int32),
     **{f"vector_{name}": pl.Array(pl.Float32, len(FEATURE_NAMES)) for name in SEGMENTS},
 }
 """Columns of a frame of descriptions: those of the table but the version."""
@@ -68,7 +84,7 @@ class LibraryStatus:
     beat_sync
         Of the analyzed, those described beat by beat.
     fallback
-        Of the analyzed, those without a steady pulse.
+        Of the analyzed, those described over pulses half a second apart, since there is no steady beat.
     failed
         Those that cannot be described.
     """
@@ -88,7 +104,8 @@ def library_status(connection: duckdb.DuckDBPyConnection, version: str) -> Libra
         "described AS (SELECT * FROM sonic_features WHERE version = $version), "
         "failed AS (SELECT item FROM ledger WHERE task = $task AND version = $version "
         "AND status = 'failed') "
-        "SELECT count(*), count(described.mode), count(*) FILTER (described.mode = 'beat'), "
+        "SELECT count(*), count(described.mode), "
+        "count(*) FILTER (described.mode = 'beat' AND described.fallback IS NULL), "
         "count(described.fallback), "
         "count(*) FILTER (failed.item IS NOT NULL AND described.mode IS NULL) "
         "FROM here LEFT JOIN described USING (content_hash) "
@@ -100,7 +117,7 @@ def library_status(connection: duckdb.DuckDBPyConnection, version: str) -> Libra
 
 
 def described_tracks(
-    connection: duckdb.DuckDBPyConnection, version: str, where: str | None = None
+    connection: duckdb.DuckDBPyConnection, version: str, where: str | None = None, *, vectors: bool = True
 ) -> pl.DataFrame:
     """Read the tracks that have a description of one version, with their tags.
 
@@ -112,6 +129,8 @@ def described_tracks(
         Of the descriptions.
     where
         SQL condition over the columns of view ``library``.
+    vectors
+        Whether the four vectors are wanted too, which are nearly all of the bytes.
 
     Raises
     ------
@@ -122,16 +141,33 @@ def described_tracks(
         "SELECT * EXCLUDE (version) FROM described_tracks WHERE version = $version",
         params={"version": version},
     )
+    with condition_explained(tracks):
+        chosen = tracks.filter(where) if where else tracks
+        found: pl.DataFrame = (chosen if vectors else chosen.select(_said_of(tracks))).pl()
+    return found
+
+
+@contextmanager
+def condition_explained(tracks: duckdb.DuckDBPyRelation) -> Iterator[None]:
+    """Tell what is wrong with a condition of the user's over tracks, and which columns there are.
+
+    Raises
+    ------
+    EtlError
+        If it is not one.
+    """
     try:
-        chosen: pl.DataFrame = (tracks.filter(where) if where else tracks).pl()
+        yield
     except duckdb.Error as error:
-        names = ", ".join(name for name in tracks.columns if not name.startswith("vector_"))
         raise EtlError(
             f"--where is not a valid condition on tracks: {error}",
-            f"For example \"genre = 'Rock' AND bpm BETWEEN 90 AND 110\". There are: {names}.",
+            f"For example \"genre = 'Rock' AND bpm BETWEEN 90 AND 110\". There are: {_said_of(tracks)}.",
             exit_code=ExitCode.USAGE,
         ) from error
-    return chosen
+
+
+def _said_of(tracks: duckdb.DuckDBPyRelation) -> str:
+    return ", ".join(name for name in tracks.columns if not name.startswith("vector_"))
 
 
 def all_features(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
@@ -149,6 +185,43 @@ def done_without_features(connection: duckdb.DuckDBPyConnection) -> list[str]:
         [SONIC_TASK, str(FEATURE_VERSION)],
     ).fetchall()
     return [item for (item,) in rows]
+
+
+def integrity_of_tracks(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Read what decoding showed of the tracks that are there, each once, in order of path."""
+    found: pl.DataFrame = connection.sql(
+        "SELECT f.path, s.* EXCLUDE (vector_whole, vector_start, vector_middle, vector_end, beat_times_s) "
+        "FROM files AS f JOIN sonic_features AS s USING (content_hash) "
+        f"WHERE {PRESENT} AND split_part(s.version, '.', 1) = $version "
+        "QUALIFY row_number() OVER (PARTITION BY f.path ORDER BY s.version) = 1 ORDER BY f.path",
+        params={"version": str(FEATURE_VERSION)},
+    ).pl()
+    return found
+
+
+def failed_tracks(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    """Read path and reason of the audio files that are there and no track, or not described; by path."""
+    return connection.execute(
+        "SELECT f.path, max(l.error) FROM files AS f JOIN ledger AS l ON l.item = f.content_hash "
+        f"WHERE {PRESENT} AND l.task = ? AND l.status IN ('failed', 'parked') "
+        "AND split_part(l.version, '.', 1) = ? AND f.content_hash NOT IN "
+        "(SELECT content_hash FROM sonic_features WHERE split_part(version, '.', 1) = ?) "
+        "GROUP BY f.path "
+        "UNION ALL SELECT path, problem FROM files WHERE gone_at IS NULL AND problem <> 'no audio' "
+        "ORDER BY ALL",
+        [SONIC_TASK, str(FEATURE_VERSION), str(FEATURE_VERSION)],
+    ).fetchall()
+
+
+def tracks_to_examine(connection: duckdb.DuckDBPyConnection) -> int:
+    """Count the tracks that are there and that no run of this version has decoded."""
+    count: int = connection.execute(
+        "SELECT count(*) FROM files AS f ANTI JOIN (SELECT item FROM ledger WHERE task = ? "
+        "AND split_part(version, '.', 1) = ?) AS l ON l.item = f.content_hash "
+        f"WHERE {PRESENT}",
+        [SONIC_TASK, str(FEATURE_VERSION)],
+    ).fetchall()[0][0]
+    return count
 
 
 def put_descriptions(features: pl.DataFrame, outcomes: pl.DataFrame, *, version: str, tries: int) -> Write:

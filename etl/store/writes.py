@@ -55,14 +55,14 @@ class Write:
 
 def joined(writes: Iterable[Write]) -> list[Write]:
     """Make one of neighboring writes that add up."""
-    import polars as pl  # noqa: PLC0415 - a store without a journal is opened without
-
     together: list[Write] = []
     for (function, values, adds_up), group in groupby(
         writes, key=lambda write: (write.function, write.values, write.adds_up)
     ):
         alike = list(group)
         if adds_up and len(alike) > 1:
+            import polars as pl  # noqa: PLC0415 - a run that changes nothing has no frames
+
             frames = {name: pl.concat(write.frames[name] for write in alike) for name in alike[0].frames}
             alike = [Write(function, frames, values, adds_up=True)]
         together += alike

@@ -70,20 +70,20 @@ pieces AS NOT MATERIALIZED (
 counted AS (
     -- One of these has rows: each list that is unnested takes time. So does each column that is grouped by, which
     -- is why the first holds the group as well.
-    SELECT n1, count(*) AS occurrences
+    SELECT *, count(*) AS occurrences
     FROM (SELECT start + unnest(piece) AS n1 FROM pieces WHERE $n = 1)
-    GROUP BY n1
+    GROUP BY ALL
     UNION ALL BY NAME
-    SELECT n1, n2, count(*) AS occurrences
+    SELECT *, count(*) AS occurrences
     FROM (
         SELECT
             start + unnest(piece[:len(piece) - 1]) AS n1,
             unnest(piece[2:]) AS n2
         FROM pieces WHERE $n = 2
     )
-    GROUP BY n1, n2
+    GROUP BY ALL
     UNION ALL BY NAME
-    SELECT n1, n2, n3, count(*) AS occurrences
+    SELECT *, count(*) AS occurrences
     FROM (
         SELECT
             start + unnest(piece[:len(piece) - 2]) AS n1,
@@ -91,9 +91,9 @@ counted AS (
             unnest(piece[3:]) AS n3
         FROM pieces WHERE $n = 3
     )
-    GROUP BY n1, n2, n3
+    GROUP BY ALL
     UNION ALL BY NAME
-    SELECT n1, n2, n3, n4, count(*) AS occurrences
+    SELECT *, count(*) AS occurrences
     FROM (
         SELECT
             start + unnest(piece[:len(piece) - 3]) AS n1,
@@ -102,9 +102,9 @@ counted AS (
             unnest(piece[4:]) AS n4
         FROM pieces WHERE $n = 4
     )
-    GROUP BY n1, n2, n3, n4
+    GROUP BY ALL
     UNION ALL BY NAME
-    SELECT n1, n2, n3, n4, n5, count(*) AS occurrences
+    SELECT *, count(*) AS occurrences
     FROM (
         SELECT
             start + unnest(piece[:len(piece) - 4]) AS n1,
@@ -114,9 +114,9 @@ counted AS (
             unnest(piece[5:]) AS n5
         FROM pieces WHERE $n = 5
     )
-    GROUP BY n1, n2, n3, n4, n5
+    GROUP BY ALL
     UNION ALL BY NAME
-    SELECT n1, n2, n3, n4, n5, n6, count(*) AS occurrences
+    SELECT *, count(*) AS occurrences
     FROM (
         SELECT
             start + unnest(piece[:len(piece) - 5]) AS n1,
@@ -127,9 +127,9 @@ counted AS (
             unnest(piece[6:]) AS n6
         FROM pieces WHERE $n = 6
     )
-    GROUP BY n1, n2, n3, n4, n5, n6
+    GROUP BY ALL
     UNION ALL BY NAME
-    SELECT n1, n2, n3, n4, n5, n6, n7, count(*) AS occurrences
+    SELECT *, count(*) AS occurrences
     FROM (
         SELECT
             start + unnest(piece[:len(piece) - 6]) AS n1,
@@ -141,9 +141,9 @@ counted AS (
             unnest(piece[7:]) AS n7
         FROM pieces WHERE $n = 7
     )
-    GROUP BY n1, n2, n3, n4, n5, n6, n7
+    GROUP BY ALL
     UNION ALL BY NAME
-    SELECT n1, n2, n3, n4, n5, n6, n7, n8, count(*) AS occurrences
+    SELECT *, count(*) AS occurrences
     FROM (
         SELECT
             start + unnest(piece[:len(piece) - 7]) AS n1,
@@ -156,7 +156,7 @@ counted AS (
             unnest(piece[8:]) AS n8
         FROM pieces WHERE $n = 8
     )
-    GROUP BY n1, n2, n3, n4, n5, n6, n7, n8
+    GROUP BY ALL
 ),
 known AS MATERIALIZED (
     SELECT * REPLACE (n1 % 65536 AS n1), n1 - n1 % 65536 AS start

@@ -1,10 +1,11 @@
 -- Tracks that are there, each with its file, tags and sonic description (null where there is none): the
 -- latest version, and of two modes the beat-synchronous one, which sorts before `window`. The duration is that
--- of the decoded sound, else what the tags say.
+-- of the decoded sound, else what the tags say. The proposed gain is that of ReplayGain 2.0, to -18 LUFS.
 CREATE OR REPLACE VIEW library AS
 SELECT f.path, f.kind, f.size_bytes, f.first_seen, f.content_hash,
     t.* REPLACE (coalesce(s.duration_s, t.duration_s) AS duration_s),
-    s.* EXCLUDE (content_hash, duration_s, version)
+    s.* EXCLUDE (content_hash, duration_s, version, momentary_counts, short_term_counts),
+    -18 - s.loudness_lufs AS replaygain_proposed_db
 FROM files AS f
 JOIN tracks AS t USING (track_id)
 LEFT JOIN (

@@ -103,20 +103,36 @@ def test_beat_vector_is_median_and_spread_over_beats(rock):
     assert sonic.vectors[0, spread] == pytest.approx(expected, rel=1e-4)
 
 
-def test_noise_without_pulse_falls_back_to_windows():
-    """Silence between two clicks has no steady pulse: window mode, and the reason."""
+def test_sound_without_a_pulse_is_described_over_half_seconds():
+    """Silence between two clicks has no steady pulse: pulses stand in for beats, and the reason is told."""
     signal = np.zeros(10 * SAMPLE_RATE, dtype=np.float32)
     signal[[30_000, 150_000]] = 0.9
     sonic = describe(signal)
-    assert sonic.mode is Mode.WINDOW
+    assert sonic.mode is Mode.BEAT
     assert "beats" in sonic.fallback
     assert np.isfinite(sonic.vectors).all()
+
+
+def test_statistics_over_pulses_compare_with_those_over_beats(monkeypatch):
+    """Where the beats of a piece are not believed, its vector stays near; over single frames it does not."""
+    pieces = [audio_pieces.render(piece) for piece in audio_pieces.pieces(7, seconds=20.0, seed=3)]
+    by_beat = np.stack([describe(signal).vectors[0] for signal in pieces])
+    by_frame = np.stack([describe(signal, Mode.WINDOW).vectors[0] for signal in pieces])
+    monkeypatch.setattr("etl.audio.sonic.MAX_IRREGULARITY", -1.0)
+    fallen_back = [describe(signal) for signal in pieces]
+    assert all(sonic.fallback for sonic in fallen_back)
+    by_pulse = np.stack([sonic.vectors[0] for sonic in fallen_back])
+    spread = by_beat.std(axis=0)
+    spread[spread == 0] = np.inf
+    to_pulse = np.sqrt((((by_pulse - by_beat) / spread) ** 2).mean(axis=1))
+    to_frame = np.sqrt((((by_frame - by_beat) / spread) ** 2).mean(axis=1))
+    assert np.median(to_pulse) < np.median(to_frame) / 2
 
 
 def test_silence_is_described():
     """Digital silence gives a description without tempo and key."""
     sonic = describe(np.zeros(5 * SAMPLE_RATE, dtype=np.float32))
-    assert sonic.mode is Mode.WINDOW
+    assert sonic.mode is Mode.BEAT
     assert sonic.fallback == "no onsets"
     assert sonic.rhythm.bpm == 0
     assert sonic.energy.rms_db == pytest.approx(-100)

@@ -9,6 +9,7 @@ import pytest
 from etl.chords.key_scores import (
     OUTCOMES,
     calibration_error,
+    calibration_error_by_chance,
     key_scores,
     outcomes,
     parse_key,
@@ -54,6 +55,21 @@ def test_calibration_error_is_the_mean_gap_over_bins():
     assert table["songs"].to_list() == [1, 2]
     assert table["exact"].to_list() == [1.0, 0.5]
     assert table["from"].to_list() == [0.5, 0.9]
+
+
+@pytest.mark.parametrize(("songs", "sureness"), [(200, 4.0), (2000, 4.0), (200, 1.0), (50, 9.0)])
+def test_error_by_chance_is_what_drawn_keys_give(songs, sureness):
+    """Keys that are right as often as the confidence says have that error on average, within a tenth."""
+    random = np.random.default_rng(songs)
+    confidence = random.beta(sureness, 1.0, songs)
+    drawn = [calibration_error(confidence, random.random(songs) < confidence) for _ in range(300)]
+    assert calibration_error_by_chance(confidence) == pytest.approx(np.mean(drawn), rel=0.1)
+
+
+def test_error_by_chance_is_nothing_where_there_is_no_doubt():
+    """Nor where there are no songs."""
+    assert calibration_error_by_chance(np.array([0.0, 1.0])) == 0.0
+    assert calibration_error_by_chance(np.zeros(0)) == 0.0
 
 
 def test_full_confidence_falls_into_the_last_bin():

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
-import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -14,12 +12,7 @@ from etl.cli.build_summary import describe, describe_plan
 from etl.cli.main import app
 from etl.pipelines.data3.estimate import Known, estimate
 from etl.runtime.errors import EtlError
-
-
-def etl(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run the command."""
-    words = [sys.executable, "-m", "etl", *map(str, arguments)]
-    return subprocess.run(words, capture_output=True, text=True, check=False)
+from tests.support.command_line import ended_here
 
 
 def test_help_has_examples_and_exit_codes():
@@ -33,7 +26,7 @@ def test_help_has_examples_and_exit_codes():
 def test_refused_rows_are_success_and_listed_with_a_command(chords):
     """Exit code 0; the counts add up; the rejects can be seen."""
     path = chords.file("in.csv", chords.row(1, "C x"), "bad", chords.row(1))
-    ended = etl("build", "data3", path, "-o", chords.output, "--db", chords.database)
+    ended = ended_here("build", "data3", path, "-o", chords.output, "--db", chords.database)
     assert ended.returncode == 0
     progress = "etl build data3  "  # which is shown where a build takes over two seconds
     assert [line for line in ended.stderr.splitlines() if not line.startswith(progress)] == []
@@ -42,7 +35,7 @@ def test_refused_rows_are_success_and_listed_with_a_command(chords):
     assert f"--db {chords.database}" in ended.stdout
     query = next(line for line in ended.stdout.splitlines() if line.startswith("all rejects: "))
     assert shlex.split(query.removeprefix("all rejects: "))[:2] == ["etl", "query"]
-    again = etl("build", "data3", path, "-o", chords.output, "--db", chords.database)
+    again = ended_here("build", "data3", path, "-o", chords.output, "--db", chords.database)
     assert "3 rows in = 1 songs out + 2 rejected (harmony taken from the store" in again.stdout
 
 
@@ -50,7 +43,7 @@ def test_refused_rows_are_success_and_listed_with_a_command(chords):
 def test_nothing_to_read_or_write_is_failure(chords, name, code):
     """Exit code 1, or 65 for what is no chord file, with what was wrong and what to do, and no traceback."""
     chords.file("in.csv", header="id,progression")
-    ended = etl("build", "data3", chords.folder / name, "-o", chords.output, "--no-db")
+    ended = ended_here("build", "data3", chords.folder / name, "-o", chords.output, "--no-db")
     assert (ended.returncode, ended.stdout) == (code, "")
     assert ended.stderr.startswith("etl: ")
     assert "Traceback" not in ended.stderr
@@ -74,7 +67,7 @@ def test_nothing_to_read_or_write_is_failure(chords, name, code):
 )
 def test_wrong_options_are_usage_errors(arguments):
     """Exit code 2."""
-    ended = etl("build", "data3", *arguments)
+    ended = ended_here("build", "data3", *arguments)
     assert ended.returncode == 2
     assert "Traceback" not in ended.stderr
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.cli.test_main import run_etl
+from tests.support.command_line import ended_here
 
 
 def test_the_demo_builds_the_sample_and_shows_it(tmp_path):
@@ -19,7 +20,7 @@ def test_the_demo_builds_the_sample_and_shows_it(tmp_path):
 
 def test_the_demo_can_be_run_again(tmp_path):
     """A second run replaces the first and gives the same CSV."""
-    run_etl("demo", cwd=tmp_path)
+    assert ended_here("demo", cwd=tmp_path).returncode == 0
     before = (tmp_path / "demo" / "data3.csv").read_bytes()
-    assert run_etl("demo", cwd=tmp_path).returncode == 0
+    assert ended_here("demo", cwd=tmp_path).returncode == 0
     assert (tmp_path / "demo" / "data3.csv").read_bytes() == before

@@ -68,6 +68,7 @@ def test_dry_run_changes_nothing(etl_command, tmp_path):
         (["library", "scan", "nowhere"], "there is no"),
         (["library", "run", "--stages", "sonik"], "unknown stage `sonik`"),
         (["library", "run", "--stages", "scan"], "nothing to scan"),
+        (["library", "run", "--stages", "sonic,scan"], "nothing to scan"),
         (["cache", "clear", "--kind", "all", "--unused"], "--unused is for descriptions"),
         (["library", "plot"], "give a track, or --overview"),
         (["library", "plot", "Song"], "no analyzed track is called Song"),
@@ -77,6 +78,65 @@ def test_errors_say_what_was_wrong(etl_command, arguments, words):
     """Each mistake gives an error in words."""
     with pytest.raises(EtlError, match=words):
         etl_command(*arguments)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["library", "sonic"],
+        ["library", "sonic", "--dry-run"],
+        ["library", "run"],
+        ["library", "run", "--stats"],
+        ["library", "artifacts"],
+        ["library", "stats"],
+    ],
+)
+def test_a_mistyped_store_is_not_made(tmp_path, command):
+    """Without anything to scan, a store that is not there is an error."""
+    missing = tmp_path / "typo.duckdb"
+    result = CliRunner().invoke(app, [*command, "--db", str(missing)])
+    assert isinstance(result.exception, EtlError)
+    assert f"there is no store at {missing}" in str(result.exception)
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_statistics_of_a_run_are_all_that_it_prints(etl_command, tmp_path):
+    """With `--stats` nothing is scanned or described."""
+    soundfile.write(tmp_path / "a.wav", np.zeros(22050, dtype=np.int16), 22050)
+    code, output = etl_command("library", "run", str(tmp_path), "--stats")
+    assert (code, output) == etl_command("library", "stats")
+    assert output.splitlines()[0].split() == ["Total", "tracks:", "0"]
+
+
+def test_beat_synchronous_is_the_default_and_can_be_said(etl_command):
+    """Both are the same."""
+    assert etl_command("library", "sonic", "--beat-sync")[0] == 0
+    assert etl_command("library", "stats", "--beat-sync") == etl_command("library", "stats")
+
+
+def test_more_workers_than_memory_is_told(etl_command):
+    """How much they may need, how much is free, and what to do."""
+    code, output = etl_command("library", "sonic", "--workers", "5000")
+    assert code == 0
+    assert "5000 workers may need 2000.0 GB" in output
+    assert "--workers" in output
+
+
+def test_links_and_patterns_of_a_scan(etl_command, tmp_path):
+    """Links to folders are counted, or followed; patterns leave files out."""
+    for name in ("in/a.wav", "in/b.wav", "far/c.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        soundfile.write(tmp_path / name, np.zeros(22050, dtype=np.int16), 22050)
+    (tmp_path / "in" / "link").symlink_to("../far")
+    command = ("library", "scan", str(tmp_path / "in"))
+    output = etl_command(*command, "--exclude", "b.*")[1]
+    assert "1 new" in output
+    assert (
+        f"1 links to folders not followed, such as {tmp_path / 'in' / 'link'}; see --follow-links" in output
+    )
+    output = etl_command(*command, "--follow-links")[1]
+    assert "1 unchanged, 2 new" in output
+    assert "links" not in output
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from etl.cli.main import app
 from etl.exports.data3 import HEADER, SOURCE_COLUMNS
 from etl.runtime.errors import EtlError, ExitCode
-from tests.support.command_line import environment, etl
+from tests.support.command_line import ended_here, environment, etl
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build a store of two songs."""
     path: Path = tmp_path_factory.mktemp("names")
     (path / "songs.csv").write_text(SONGS, encoding="utf-8")
-    run(path, "build", "data3", "songs.csv", "-o", "data3.csv", "--npz", "data3.npz", "--db", "s.duckdb")
+    words = ("build", "data3", "songs.csv", "-o", "data3.csv", "--npz", "data3.npz", "--db", "s.duckdb")
+    assert ended_here(*words, cwd=path).returncode == 0
     return path
 
 

@@ -54,6 +54,11 @@ CASES = {
     "db forget": ("db", "forget", "songs.csv", "--dry-run"),
     "enrich spotify": ("enrich", "spotify", "--estimate"),
     "enrich musicbrainz": ("enrich", "musicbrainz", "--estimate"),
+    "genres fetch": ("genres", "fetch"),
+    "genres show": ("genres", "show", "Pop"),
+    "genres stats": ("genres", "stats"),
+    "genres export": ("genres", "export", "-o", "genres.npz", "--of", "songs"),
+    "enrich listenbrainz": ("enrich", "listenbrainz", "--estimate"),
     "midi run": ("midi", "run", "song.mid", "--workers", "0"),
     "midi import": ("midi", "import", "song.mid", "--dry-run"),
     "midi analyze": ("midi", "analyze", "song.mid"),
@@ -73,7 +78,15 @@ CASES = {
     "library sonic": ("library", "sonic", "--dry-run"),
     "library artifacts": ("library", "artifacts", "-o", "again.npz"),
     "library stats": ("library", "stats"),
-    "library check": ("library", "check"),
+    "library check": ("library", "check", "--integrity"),
+    "library similar": ("library", "similar", "song 1"),
+    "library find": ("library", "find", "song"),
+    "library duplicates": ("library", "duplicates"),
+    "library show": ("library", "show", "music/1.flac"),
+    "library rekordbox": ("library", "rekordbox", "-o", "rekordbox.xml"),
+    "library write-tags": ("library", "write-tags", "--bpm", "--key", "--replaygain"),
+    "library undo-tags": ("library", "undo-tags", "5"),
+    "library compare-tags": ("library", "compare-tags"),
     "library plot": ("library", "plot", "Song 1", "-o", "song.png"),
     "status": ("status",),
     "warm-up": ("warm-up", "--workers", "1"),
@@ -113,6 +126,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert taken.exit_code == 0, taken.output
     renamed = run(path, "midi", "rename", "--template", "{bpm}", "--json")
     assert json.loads(renamed.stdout)["run_id"] == 4
+    written = run(path, "library", "write-tags", "--replaygain", "--write", "--json")
+    assert json.loads(written.stdout)["run_id"] == 5
     return path
 
 
@@ -144,7 +159,7 @@ def test_json_is_one_document_and_text_is_not(name, folder):
     result = run(folder, *CASES[name], "--json")
     assert result.exception is None, result.output
     document = json.loads(result.stdout)
-    assert document or name == "library check"
+    assert document or name in {"library check", "library duplicates"}
     with pytest.raises(json.JSONDecodeError):
         json.loads(run(folder, *CASES[name]).stdout)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from tests.support.command_line import environment, etl
+from tests.support.command_line import ended_here, environment, etl
 from tests.support.empty_store import empty_store
 
 if TYPE_CHECKING:
@@ -26,10 +26,15 @@ def store(tmp_path: Path) -> Path:
     return empty_store(tmp_path / "s.duckdb")
 
 
+def query_here(store: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run `etl query` on the store, in its folder and in this process."""
+    return ended_here("query", *arguments, "--db", store, cwd=store.parent)
+
+
 def query(
     store: Path, *arguments: str | Path, stdin: str = "", **variables: str
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run `etl query` on the store, in its folder."""
+    """Run `etl query` on the store, in its folder and in a process of its own."""
     return subprocess.run(
         [*etl("query", *arguments), "--db", str(store)],
         input=stdin.encode(), capture_output=True, check=False, cwd=store.parent,
@@ -43,7 +48,7 @@ def query(
 )
 def test_all_rows_are_written_in_the_format_that_the_name_says(store, tmp_path, name, read):
     """No cut cells, no first hundred rows."""
-    done = query(store, ROWS, "-o", name)
+    done = query_here(store, ROWS, "-o", name)
     assert done.returncode == 0, done.stderr
     frame = read(tmp_path / name)
     assert frame.shape == (150, 2)
@@ -52,10 +57,10 @@ def test_all_rows_are_written_in_the_format_that_the_name_says(store, tmp_path, 
 
 def test_format_overrides_the_ending_and_an_unknown_ending_is_asked_about(store, tmp_path):
     """A name that says nothing is a wrong use, not a guess."""
-    assert query(store, ROWS, "-o", "rows.csv", "--format", "parquet").returncode == 0
+    assert query_here(store, ROWS, "-o", "rows.csv", "--format", "parquet").returncode == 0
     assert pl.read_parquet(tmp_path / "rows.csv").height == 150
-    done = query(store, ROWS, "-o", "rows.xyz")
-    assert (done.returncode, b"--format" in done.stderr) == (2, True)
+    done = query_here(store, ROWS, "-o", "rows.xyz")
+    assert (done.returncode, "--format" in done.stderr) == (2, True)
     assert not (tmp_path / "rows.xyz").exists()
 
 
@@ -86,9 +91,9 @@ def test_the_store_is_never_the_output(store, tmp_path, kind):
         target.symlink_to(store)
     if kind == "hard link":
         target.hardlink_to(store)
-    done = query(store, ROWS, "--format", "csv", "-o", target)
+    done = query_here(store, ROWS, "--format", "csv", "-o", target)
     assert done.returncode == 2
-    assert b"is an input or a store" in done.stderr
+    assert "is an input or a store" in done.stderr
     assert store.read_bytes() == before
 
 
@@ -113,18 +118,18 @@ def test_a_query_reads_the_store_and_nothing_else(store, tmp_path, sql):
     """Files, other databases and the network are out of reach, and nothing is left behind."""
     (tmp_path / "secret.csv").write_text("a\n1\n")
     before = sorted(path.name for path in tmp_path.iterdir())
-    done = query(store, sql, "--format", "csv")
+    done = query_here(store, sql, "--format", "csv")
     assert done.returncode == 2, done.stdout
-    assert done.stdout == b""
-    assert b"Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert done.stderr.startswith("etl: ")
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
 def test_files_are_within_reach_when_that_is_asked_for(store, tmp_path):
     """With --allow-files the SQL may join the user's own files."""
     (tmp_path / "mine.csv").write_text("a\n1\n")
-    done = query(store, "SELECT a FROM read_csv('mine.csv')", "--format", "csv", "--allow-files")
-    assert done.stdout == b"a\n1\n"
+    done = query_here(store, "SELECT a FROM read_csv('mine.csv')", "--format", "csv", "--allow-files")
+    assert done.stdout == "a\n1\n"
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-8"])

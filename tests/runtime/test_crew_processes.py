@@ -80,6 +80,18 @@ if __name__ == "__main__":
     assert (out.decode().strip(), err) == ("[True, False]", b"")
 
 
+def test_the_program_itself_is_not_imported_again(tmp_path: Path):
+    """A script needs no guard, and processes do not wait for what it imports."""
+    script = f"""
+from etl.runtime.work.crew import crew
+print("here")
+with crew(workers=2) as members:
+    print([outcome.unwrap() for outcome in members.map("{JOBS}:double", [1, 2], in_flight=2)])
+"""
+    out, err = run_script(tmp_path, script).communicate(timeout=60)
+    assert (out.decode().split("\n"), err) == (["here", "[2, 4]", ""], b"")
+
+
 def test_processes_live_as_long_as_the_crew():
     """From one job to the next, and no longer."""
     with crew(workers=2) as members:

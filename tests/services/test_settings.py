@@ -51,3 +51,14 @@ def test_account_and_language_are_read(config: Path) -> None:
     config.write_text('[spotify]\naccount = "mine"\nlanguage = "ja"\n')
     settings = service_settings("spotify")
     assert (settings.account, settings.language) == ("mine", "ja")
+
+
+def test_bound_of_waiting_is_read(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In seconds; what is no number above 0 is named with its place."""
+    config.write_text("[musicbrainz]\nlongest_wait = 120\n")
+    assert service_settings("musicbrainz").patience.longest_wait == 120.0
+    assert service_settings("spotify").patience.longest_wait == 30.0
+    monkeypatch.setenv("ETL_SPOTIFY_LONGEST_WAIT", "-1")
+    with pytest.raises(EtlError, match="longest_wait is '-1'") as caught:
+        service_settings("spotify")
+    assert "ETL_SPOTIFY_LONGEST_WAIT or [spotify] longest_wait" in str(caught.value)

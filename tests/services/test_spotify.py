@@ -17,7 +17,6 @@ from etl.services.contract import Answer, Kind, Status
 from etl.services.credentials import Credentials
 from etl.services.errors import BadCredentialsError, BatchesRefusedError, BudgetSpentError, ParkedError
 from etl.services.politeness.gate import Gate
-from etl.services.politeness.rates import Permits
 from etl.services.politeness.retry import Patience
 from etl.services.settings import ServiceSettings
 from etl.services.spotify import Spotify
@@ -26,6 +25,7 @@ from etl.services.state import MemoryState
 from etl.store.answers import answer_schema, put_answers
 from etl.store.database import open_store
 from tests.support import spotify_server as server_module
+from tests.support.permits import permits_of
 from tests.support.spotify_server import Fault, SpotifyServer, name_of, seldom, serving, spotify_id, too_many
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def client_of(
     client.connect(
         Gate(
             client.title,
-            Permits(None, client),
+            permits_of(client),
             state or MemoryState(),
             threading.Event(),
             budget=budget,
@@ -477,7 +477,7 @@ def test_ids_are_asked_concurrently_without_mixing_answers(server: SpotifyServer
 def test_names_are_asked_for_in_the_language_of_the_user(server: SpotifyServer) -> None:
     """Spotify spells some names by Accept-Language."""
     client = Spotify(CREDENTIALS, ServiceSettings(url=server.url, per_second=10_000, language="ja"))
-    client.connect(Gate(client.title, Permits(None, client), MemoryState(), threading.Event()))
+    client.connect(Gate(client.title, permits_of(client), MemoryState(), threading.Event()))
     all_of(client, ARTIST, ARTISTS[:1])
     assert server.headers[-1]["Accept-Language"] == "ja"
 

@@ -16,22 +16,36 @@ from etl.runtime.errors import EtlError
 from etl.store.database import open_store, read_store
 from etl.store.forget import forget_source
 from etl.store.scope import find_source
+from tests.conftest import Chords
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from tests.conftest import Chords
 
 A = ("a1,<verse_1> C F G C <chorus_1> F C,,,,,,,,", "a2,Amin Dmin7 E7 Amin,,,,,,,,", "broken")
 B = ("b1,<verse_1> D G A7 D <bridge_1> Bmin D,,,,,,,,", "b2,C Cs/ G,,,,,,,,", "broken", "worse")
 HANGING = ("songs", "song_harmony", "song_tokens", "section_keys", "source_symbols", "sources", "rejects")
 
 
-@pytest.fixture
-def store(chords: Chords) -> Path:
-    """Build a store of the sources A and B, in that order."""
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Chords, bytes]:
+    """Build a store of the sources A and B, in that order; give its folder and its bytes."""
+    chords = Chords(tmp_path_factory.mktemp("forget"))
     for name, lines in (("a.csv", A), ("b.csv", B)):
         chords.build(chords.file(name, *lines), database=chords.database, section_keys=True)
+    return chords, chords.database.read_bytes()
+
+
+@pytest.fixture
+def chords(built: tuple[Chords, bytes]) -> Chords:
+    """Give the folder where the sources are, with the store as it was built."""
+    chords, store = built
+    chords.database.write_bytes(store)
+    return chords
+
+
+@pytest.fixture
+def store(chords: Chords) -> Path:
+    """Give the store as it was built."""
     return chords.database
 
 

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 from typer.testing import CliRunner
@@ -17,7 +18,7 @@ from etl.cli.main import app
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.resources import resource
 from etl.store.database import read_store
-from etl.store.queries import named_queries, named_query, parse_query, plain_value, select
+from etl.store.queries import named_queries, named_query, parse_query, plain_value, progress_told, select
 from tests.support.places import ROOT
 
 HEADER = (
@@ -410,3 +411,15 @@ def test_a_malformed_header_is_refused(header):
     """A query without title or description, or with a parameter that cannot be read, is a fault."""
     with pytest.raises(ValueError, match="query q"):
         parse_query("q", f"{header}SELECT 1")
+
+
+def test_a_query_that_lasts_tells_how_far_it_is():
+    """The percentages of one scan rise, and none is above 100."""
+    told: list[float] = []
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE numbers AS SELECT range AS number FROM range(20_000_000)")
+        with progress_told(connection, told.append):
+            connection.sql("SELECT count(*) FROM numbers WHERE md5(number::VARCHAR) LIKE '0%'").fetchall()
+    assert told
+    assert told == sorted(told)
+    assert 0 < told[0] <= told[-1] <= 100

@@ -17,7 +17,7 @@ from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.rejects import REJECT_SCHEMA
 from etl.runtime.watch.log_file import LogFile
 from etl.runtime.watch.progress import Watch
-from etl.store.database import open_store
+from etl.store.database import open_store, read_store
 from etl.store.runs import add_rejects, recorded_run
 
 
@@ -67,6 +67,18 @@ def test_run_that_ends_early_says_how(connection, error, status):
     [(found, words)] = connection.sql("SELECT status, error FROM runs").fetchall()
     assert found == status
     assert words.startswith(type(error).__name__)
+
+
+def test_an_interruption_before_a_transaction_is_guarded_loses_no_end(tmp_path):
+    """Where the signal comes right after the begin nobody rolls back, and the run has ended all the same."""
+    path = tmp_path / "music.duckdb"
+    with pytest.raises(KeyboardInterrupt), open_store(path) as opened, recorded_run(opened, "x", {}):  # noqa: PT012
+        opened.begin()
+        opened.execute("INSERT INTO service_state VALUES ('a', 'b', 'c', '1')")
+        raise KeyboardInterrupt
+    with read_store(path) as reader:
+        assert reader.sql("SELECT status FROM runs").fetchall() == [("interrupted",)]
+        assert reader.sql("FROM service_state").fetchall() == []
 
 
 KILLED = """

@@ -1,16 +1,23 @@
-"""The command line in a process of its own."""
+"""The command line in a process of its own, or in this one."""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+from contextlib import chdir
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 from typer.testing import CliRunner
 
-from etl.cli.main import app
+from etl.cli.main import app, run
 from etl.runtime.errors import EtlError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,18 +32,43 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
-def run_etl(*arguments: str | Path, expect: int = 0) -> str:
-    """Run `etl`, check its exit code, give what it printed on both streams."""
-    done = subprocess.run(etl(*arguments), capture_output=True, text=True, check=False, cwd=ROOT)
-    assert done.returncode == expect, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
 def run_here(*arguments: str | Path, expect: int = 0) -> str:
-    """Do the same in this process, which saves loading all modules again."""
+    """Run `etl` in this process, check its exit code, give what it printed on both streams."""
     done = CliRunner().invoke(app, [*map(str, arguments)])
     code, text = done.exit_code, done.output
     if isinstance(done.exception, EtlError):  # which `etl.cli.main.run` words
         code, text = done.exception.exit_code, f"{text}etl: {done.exception}\n"
     assert code == expect, (text, done.exception)
     return text
+
+
+def ended_here(
+    *arguments: str | Path, cwd: Path = ROOT, env: Mapping[str, str] | None = None, stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run `etl` in this process as in one of its own: to the words of an error and the exit code.
+
+    Loading all modules again takes longer than most commands; what is about signals, descriptors or the
+    environment of an interpreter needs a process. ``env`` is the whole environment, as of a process.
+    """
+    words = [*map(str, arguments)]
+    wanted = os.environ if env is None else env
+    changes: Any = {key: wanted.get(key) for key in {*os.environ, *wanted}}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    code: Any = None
+    try:
+        with (
+            chdir(cwd),
+            patch("sys.argv", ["etl", *words]),
+            CliRunner().isolation(stdin, changes) as (out, err, _),
+        ):
+            try:
+                run()
+            except SystemExit as ending:
+                code = ending.code
+            sys.stdout.flush()
+            sys.stderr.flush()
+            said = [stream.getvalue().decode() for stream in (out, err)]
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    return subprocess.CompletedProcess(words, code, *said)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import string
 import sys
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,13 +38,13 @@ def _sections(chords: str) -> list[tuple[str, list[str]]]:
 
 
 def _transposed(sections: list[tuple[str, list[str]]], semitones: int) -> list[tuple[str, str]]:
-    result = []
-    for name, chords in sections:
-        parsed = [(parse_chord(chord), chord) for chord in chords]
-        flats = semitones % 12 in {1, 3, 5, 8, 10}
-        spelled = [str(p.transposed(semitones, flats=flats)) if p else chord for p, chord in parsed]
-        result.append((name, " ".join(spelled)))
-    return result
+    return [(name, " ".join(_spelled(chord, semitones) for chord in chords)) for name, chords in sections]
+
+
+@cache
+def _spelled(chord: str, semitones: int) -> str:
+    parsed = parse_chord(chord)
+    return str(parsed.transposed(semitones, flats=semitones in {1, 3, 5, 8, 10})) if parsed else chord
 
 
 def _chord_text(sections: list[tuple[str, str]], random: np.random.Generator) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -10,6 +11,7 @@ from etl.services.politeness.rates import Permits
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from etl.services.contract import Service
     from etl.services.politeness.rates import Rates
 
 
@@ -23,4 +25,11 @@ class _Named:
 
 def permits(rates: Rates, path: Path | None = None, *, account: str = "somebody") -> Permits:
     """Grant permits within these rates."""
-    return Permits(path, cast("Any", _Named(rates, account)))
+    return permits_of(cast("Any", _Named(rates, account)), path)
+
+
+def permits_of(service: Service, path: Path | None = None) -> Permits:
+    """Grant permits of a service; their record is closed when nobody holds them any more."""
+    made = Permits(path, service)
+    weakref.finalize(made, made._connection.close)
+    return made

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import etl
@@ -58,11 +58,14 @@ class ArtifactsResult:
         The file.
     tracks, features
         Rows and columns of its matrices; no tracks, no file.
+    pending
+        Tracks of the library that wait for a description, and are not in it.
     """
 
     output: Path
     tracks: int
     features: int
+    pending: int = 0
 
 
 def make_artifacts(database: Path, request: ArtifactsRequest) -> ArtifactsResult:
@@ -77,7 +80,8 @@ def make_artifacts(database: Path, request: ArtifactsRequest) -> ArtifactsResult
     with read_store(database) as connection:
         check_known(connection, [request.output])
         tracks = chosen_tracks(connection, request)
-    return write_artifacts(tracks, request)
+        pending = library_status(connection, version_of(request.mode)).pending
+    return replace(write_artifacts(tracks, request), pending=pending)
 
 
 def chosen_tracks(connection: duckdb.DuckDBPyConnection, request: ArtifactsRequest) -> pl.DataFrame:

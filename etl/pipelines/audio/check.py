@@ -10,10 +10,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from etl.audio.integrity import CLIPPED_SHARE, OPPOSITE_DB, SILENT_SHARE
 from etl.exports.sonic import MATRICES
 from etl.store import library
 from etl.store.database import read_store
-from etl.store.sonic_features import all_features, done_without_features
+from etl.store.sonic_features import (
+    all_features,
+    done_without_features,
+    failed_tracks,
+    integrity_of_tracks,
+    tracks_to_examine,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +41,17 @@ class Fault(StrEnum):
     DURATION = "no duration"
     BEATS = "beats out of order"
     GONE = "gone since the last scan"
+    NOT_EXAMINED = "not examined yet; `etl library sonic` does it"
+    UNDECODABLE = "cannot be decoded"
+    CUT = "the end is missing"
+    LONGER = "longer than its header says, where players may stop"
+    DAMAGED = "packets that do not decode"
+    CHECKSUM = "the samples are not those that its checksum was made from"
+    NOT_NUMBERS = "samples that are no numbers"
+    SILENT = "mostly silence"
+    OPPOSITE = "the channels cancel each other"
+    CLIPPED = "clipped"
+    LOSSY = "lossless, but cut off as lossy coding does"
 
 
 @dataclass(frozen=True)
@@ -48,11 +66,14 @@ class Finding:
         What is wrong.
     column
         Where it is, if that is one of several.
+    evidence
+        What shows it, in words.
     """
 
     item: str
     fault: Fault
     column: str | None = None
+    evidence: str | None = None
 
 
 _RULES = {
@@ -62,6 +83,31 @@ _RULES = {
     Fault.DURATION: pl.col("duration_s") > 0,
     Fault.BEATS: pl.col("beat_times_s").list.diff(null_behavior="drop").list.min() > 0,
 }
+
+
+_SLACK = 1.02
+_BOTH_LENGTHS = pl.format("{} of {} s", pl.col("duration_s").round(1), pl.col("declared_s").round(1))
+
+
+def _percent(column: str) -> pl.Expr:
+    return pl.format("{} %", (pl.col(column) * 100).round_sig_figs(3))
+
+
+_INTEGRITY: dict[Fault, tuple[pl.Expr, pl.Expr]] = {
+    Fault.CUT: (pl.col("is_cut"), pl.coalesce(_BOTH_LENGTHS, pl.lit("no page is marked as the last"))),
+    Fault.LONGER: (pl.col("duration_s") > _SLACK * pl.col("declared_s") + 1.0, _BOTH_LENGTHS),
+    Fault.DAMAGED: (pl.col("damaged_packets") > 0, pl.format("{}", "damaged_packets")),
+    Fault.CHECKSUM: (pl.col("checksum_matches").not_(), pl.lit("MD5")),
+    Fault.NOT_NUMBERS: (pl.col("not_finite_share") > 0, _percent("not_finite_share")),
+    Fault.SILENT: (pl.col("silent_share") >= SILENT_SHARE, _percent("silent_share")),
+    Fault.OPPOSITE: (pl.col("mono_db") <= OPPOSITE_DB, pl.format("{} dB", pl.col("mono_db").round(1))),
+    Fault.CLIPPED: (pl.col("clipped_share") >= CLIPPED_SHARE, _percent("clipped_share")),
+    Fault.LOSSY: (
+        pl.col("is_lossless") & pl.col("cutoff_hz").is_not_null(),
+        pl.format("{} kHz", (pl.col("cutoff_hz") / 1000).round(1)),
+    ),
+}
+"""What is a fault, and what shows it."""
 
 
 def check_library(database: Path) -> list[Finding]:
@@ -83,6 +129,27 @@ def check_library(database: Path) -> list[Finding]:
     findings = [Finding(item, fault) for fault, items in lists.items() for item in items]
     findings += _unsound(features)
     findings += [Finding(path, Fault.GONE) for path in paths if not os.access(path, os.F_OK)]
+    return findings
+
+
+def check_integrity(database: Path) -> list[Finding]:
+    """Name the files whose sound is not what it should be, by what was found when they were described.
+
+    Looked at: files that cannot be decoded, that end early or late, with packets that do not decode, with a
+    FLAC checksum that does not match; silence, clipping, opposite channels, and traces of lossy coding in
+    lossless files.
+    """
+    with read_store(database) as connection:
+        tracks = integrity_of_tracks(connection)
+        failed = failed_tracks(connection)
+        waiting = tracks_to_examine(connection)
+    findings = [Finding(path, Fault.UNDECODABLE, evidence=reason) for path, reason in failed]
+    for fault, (is_found, evidence) in _INTEGRITY.items():
+        found = tracks.filter(is_found.fill_null(value=False)).select("path", evidence)
+        findings += [Finding(path, fault, evidence=text) for path, text in found.iter_rows()]
+    findings.sort(key=lambda each: each.item)
+    if waiting:
+        findings.append(Finding(f"{waiting:,} tracks", Fault.NOT_EXAMINED))
     return findings
 
 

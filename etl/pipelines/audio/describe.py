@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from etl.audio.features import SEGMENTS, Mode
+from etl.audio.integrity import Inspection
+from etl.audio.loudness import LoudnessMeter, measure_loudness
 from etl.audio.signal import SAMPLE_RATE
 from etl.audio.sonic import beat_times, describe
 from etl.music.keys import CAMELOT, KEY_NAMES, NO_KEY
 from etl.sources.audio.decode import decode
 
 if TYPE_CHECKING:
+    from etl.audio.loudness import Loudness
     from etl.audio.sonic import Sonic
     from etl.pipelines.audio.recording import Recording
+    from etl.sources.audio.decode import Sound
 
 
 def describe_file(recording: Recording) -> dict[str, Any]:
@@ -36,13 +41,17 @@ def describe_file(recording: Recording) -> dict[str, Any]:
     DecodeError
         If there is nothing to describe; the message says why.
     """
-    return as_row(recording.content_hash, describe(decode(Path(recording.path)), recording.mode))
+    sound = decode(Path(recording.path), mode=recording.mode, listeners=[Inspection, LoudnessMeter])
+    sonic = describe(sound.signal, recording.mode)
+    row = as_row(recording.content_hash, replace(sonic, seconds=sound.seconds))
+    return row | as_integrity(sound) | as_loudness(sound)
 
 
 def as_row(content_hash: str, sonic: Sonic) -> dict[str, Any]:
     """Give a description as a row; no tempo and no key are null."""
     pulse, key = sonic.rhythm, sonic.key
     has_key = key.key != NO_KEY
+    has_beats = sonic.mode is Mode.BEAT and not sonic.fallback
     return {
         "content_hash": content_hash,
         "mode": str(sonic.mode),
@@ -53,7 +62,7 @@ def as_row(content_hash: str, sonic: Sonic) -> dict[str, Any]:
         "bpm_half_confidence": pulse.half,
         "bpm_double_confidence": pulse.double,
         "tracker_bpm": pulse.tracker_bpm or None,
-        "beat_times_s": beat_times(pulse).astype(np.float32) if sonic.mode is Mode.BEAT else [],
+        "beat_times_s": beat_times(pulse).astype(np.float32) if has_beats else [],
         "key": key.key,
         "key_name": KEY_NAMES[key.key] if has_key else None,
         "camelot": CAMELOT[key.key] if has_key else None,
@@ -66,6 +75,40 @@ def as_row(content_hash: str, sonic: Sonic) -> dict[str, Any]:
     }
 
 
+def as_integrity(sound: Sound) -> dict[str, Any]:
+    """Give what decoding showed of a recording as columns of a row."""
+    (inspection,) = (each for each in sound.listeners if isinstance(each, Inspection))
+    return {
+        "declared_s": sound.declared_s,
+        "is_cut": sound.is_cut,
+        "damaged_packets": sound.damaged,
+        "not_finite_share": sound.not_finite,
+        "checksum_matches": sound.checksum_matches,
+        "is_lossless": sound.is_lossless,
+        **inspection.result()._asdict(),
+    }
+
+
+def as_loudness(sound: Sound) -> dict[str, Any]:
+    """Give the loudness of a recording as columns of a row."""
+    (meter,) = (each for each in sound.listeners if isinstance(each, LoudnessMeter))
+    return loudness_columns(meter.result())
+
+
+def loudness_columns(loudness: Loudness) -> dict[str, Any]:
+    """Give the loudness as columns of a description; that of silence is null."""
+    return {
+        "loudness_lufs": loudness.integrated_lufs,
+        "loudness_range_lu": loudness.range_lu,
+        "true_peak_dbtp": loudness.true_peak_dbtp,
+        "momentary_counts": loudness.momentary,
+        "short_term_counts": loudness.short_term,
+    }
+
+
 def load(mode: Mode) -> None:
     """Load compiled code and tables, or compile them, so that the first file costs what the others do."""
-    describe(np.random.default_rng(0).normal(0, 0.1, 4 * SAMPLE_RATE).astype(np.float32), mode)
+    noise = np.random.default_rng(0).normal(0, 0.1, 4 * SAMPLE_RATE).astype(np.float32)
+    Inspection().hear(noise[np.newaxis], SAMPLE_RATE)
+    measure_loudness(noise[np.newaxis], SAMPLE_RATE)
+    describe(noise, mode)

@@ -46,10 +46,12 @@ class SonicResult:
         Settled by an earlier run, described or failed for good.
     described, failed
         By this run.
+    unreadable
+        Files that could not be read at the time; a later run looks again.
     fallbacks
         Of the described, those without a steady pulse.
     reasons
-        Failures by reason, the most frequent first.
+        Failures and unreadable files by reason, the most frequent first.
     seconds
         Wall seconds that it took.
     cpu_use
@@ -61,6 +63,7 @@ class SonicResult:
     known: int = 0
     described: int = 0
     failed: int = 0
+    unreadable: int = 0
     fallbacks: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
@@ -81,9 +84,16 @@ class SonicResult:
         elif outcome.problem is not None:
             self.failed += 1
             # Without the figures, so that like failures count together.
-            reason = outcome.problem.text.split(":")[0].split(" (")[0]
-            self.reasons[reason] = self.reasons.get(reason, 0) + 1
-            self.reasons = dict(sorted(self.reasons.items(), key=lambda counted: -counted[1]))
+            self._count_reason(outcome.problem.text.split(":")[0].split(" (")[0])
+
+    def count_unreadable(self, reason: str) -> None:
+        """Count a file that could not be read."""
+        self.unreadable += 1
+        self._count_reason(reason)
+
+    def _count_reason(self, reason: str) -> None:
+        self.reasons[reason] = self.reasons.get(reason, 0) + 1
+        self.reasons = dict(sorted(self.reasons.items(), key=lambda counted: -counted[1]))
 
 
 def describe_tracks(
@@ -148,6 +158,8 @@ def describe_tracks(
     if stop.is_set():
         raise KeyboardInterrupt
     result = outcomes.result
+    for _, reason in found.unreadable:
+        result.count_unreadable(reason)
     result.known, result.seconds, result.cpu_use = found.settled, watch.seconds["sonic"], watch.cpu_use
     store.run.items_out += result.described
     return result

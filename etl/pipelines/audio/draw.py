@@ -53,7 +53,7 @@ def draw_track(database: Path, name: str, output: Path) -> Picture:
     if found.height > 1:
         raise EtlError(f"{found.height} tracks are called {name}.", f"Give a path: {found['path'][0]} ...")
     track = found.row(0, named=True)
-    plot_track(track, decode(Path(track["path"])), output)
+    plot_track(track, decode(Path(track["path"])).signal, output)
     return Picture(output, 1)
 
 

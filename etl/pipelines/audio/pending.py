@@ -12,7 +12,7 @@ from etl.audio.features import Mode, version_of
 from etl.pipelines.audio.recording import Recording
 from etl.runtime.work.crew import CrewKind, crew
 from etl.store.ledger import Ledger
-from etl.store.library import put_hashes, recordings, unhashed_paths
+from etl.store.library import put_hashes, recordings, unhashed_files
 from etl.store.sonic_features import SONIC_TASK
 
 if TYPE_CHECKING:
@@ -46,14 +46,14 @@ class Pending:
     finished
         Contents that need no description, there or not.
     unhashed
-        Files whose content is not known yet.
+        Files whose sound has no hash yet, each with the hash of all its bytes that an earlier version took.
     """
 
     mode: Mode
     items: tuple[tuple[str, str], ...]
     known: frozenset[str]
     finished: frozenset[str]
-    unhashed: tuple[str, ...]
+    unhashed: tuple[tuple[str, str | None], ...]
 
     @property
     def at_most(self) -> int:
@@ -66,7 +66,7 @@ def read_pending(connection: duckdb.DuckDBPyConnection, mode: Mode, *, force: bo
     ledger = Ledger(connection, SONIC_TASK, version_of(mode))
     known = recordings(connection)
     todo = known if force else ledger.missing(known)
-    unhashed = unhashed_paths(connection)
+    unhashed = unhashed_files(connection)
     return Pending(
         mode,
         items=tuple(todo.select("item", "path").iter_rows()),
@@ -127,10 +127,11 @@ class PendingRecordings:
         """Give content and path of each recording to describe."""
         yield from self._pending.items
         seen = set(self._pending.known)
+        earlier = dict(self._pending.unhashed)
         for item, path in self._hashed():
             if item in seen:
                 self._expect(-1)
-            elif item in self._pending.finished:
+            elif not self._pending.finished.isdisjoint((item, earlier[path])):
                 self.settled += 1
                 self._expect(-1)
             else:
@@ -146,12 +147,14 @@ class PendingRecordings:
         """Hash the files that have no hash, put that into the store, and give content and path."""
         if not self._pending.unhashed:
             return
-        gathered: list[tuple[str, str]] = []
+        gathered: list[tuple[str, str, int]] = []
         due = time.monotonic() + _PUT_SECONDS
         self._watch.total("hash", len(self._pending.unhashed))
         with crew(workers=_HASHERS, kind=CrewKind.THREADS, stop=self._stop) as members:
             outcomes = members.map(
-                "etl.runtime.disk.hashing:content_hash", self._pending.unhashed, in_flight=_HASHED_AHEAD
+                "etl.sources.audio.payload:audio_payload",
+                [path for path, _ in self._pending.unhashed],
+                in_flight=_HASHED_AHEAD,
             )
             try:
                 for outcome in outcomes:
@@ -162,17 +165,18 @@ class PendingRecordings:
                         self.unreadable.append((outcome.item, f"cannot read the file: {reason}"))
                         self._expect(-1)
                         continue
-                    gathered.append((outcome.item, outcome.unwrap()))
+                    found = outcome.unwrap()
+                    gathered.append((outcome.item, *found))
                     if time.monotonic() >= due:
                         self._put(gathered)
                         due = time.monotonic() + _PUT_SECONDS
-                    yield outcome.unwrap(), outcome.item
+                    yield found.hash, outcome.item
             finally:
                 self._put(gathered)
 
-    def _put(self, gathered: list[tuple[str, str]]) -> None:
+    def _put(self, gathered: list[tuple[str, str, int]]) -> None:
         if gathered:
-            schema = {"path": pl.String, "content_hash": pl.String}
+            schema = {"path": pl.String, "content_hash": pl.String, "audio_bytes": pl.Int64}
             self._store.put(
                 put_hashes(pl.DataFrame(gathered, schema=schema, orient="row")), items=len(gathered)
             )

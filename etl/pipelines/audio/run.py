@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -12,9 +12,11 @@ import duckdb
 from etl.audio.features import Mode, version_of
 from etl.pipelines.audio.artifacts import ArtifactsRequest, ArtifactsResult, chosen_tracks, write_artifacts
 from etl.pipelines.audio.describe_tracks import SonicResult, describe_tracks
+from etl.pipelines.audio.difference import ScanOptions, compare
 from etl.pipelines.audio.pending import read_pending
-from etl.pipelines.audio.scan import ScanResult, compare, scan
+from etl.pipelines.audio.scan import ScanResult, count, scan
 from etl.runtime.disk.targets import check_writable
+from etl.runtime.errors import EtlError
 from etl.runtime.limits import LIMITS, Limits
 from etl.runtime.watch.log_file import LogFile, log_path
 from etl.runtime.watch.progress import Stage, Watch
@@ -23,6 +25,7 @@ from etl.store.bursts import writing
 from etl.store.database import migrate, read_store
 from etl.store.kept_files import check_known, check_outputs
 from etl.store.library import known_files
+from etl.store.roots import known_roots
 from etl.store.sonic_features import LibraryStatus, library_status
 
 if TYPE_CHECKING:
@@ -66,6 +69,8 @@ class LibraryRequest:
         Stop after this many files, in reading and in describing.
     workers
         Processes.
+    follow_links, exclude, allow_gone
+        Of the scan, as in :class:`etl.pipelines.audio.difference.ScanOptions`.
     limits
         Cadence of the store, most time and memory for a track.
     """
@@ -76,12 +81,20 @@ class LibraryRequest:
     force: bool = False
     limit: int | None = None
     workers: int = 1
+    follow_links: bool = False
+    exclude: tuple[str, ...] = ()
+    allow_gone: bool = False
     limits: Limits = LIMITS
 
     @property
     def mode(self) -> Mode:
         """How tracks are described."""
         return self.artifacts.mode
+
+    @property
+    def scan_options(self) -> ScanOptions:
+        """How folders are looked through."""
+        return ScanOptions(self.force, self.limit, self.follow_links, self.exclude, self.allow_gone)
 
 
 @dataclass(frozen=True)
@@ -139,13 +152,16 @@ def run_library(database: Path, request: LibraryRequest, renderers: Sequence[Ren
     Raises
     ------
     EtlError
-        If a source does not exist, the matrices cannot be written, or another run writes to the store.
+        If a source does not exist or has lost over half of its tracks, the matrices cannot be written, there
+        is no store and nothing to scan, or another run writes to the store.
     KeyboardInterrupt
         On Ctrl-C or SIGTERM; what was finished is kept.
     """
     stages = [stage for stage in LibraryStage if stage in request.stages]
     if LibraryStage.SCAN in stages:
         located(request.sources)
+    else:
+        _check_store(database)
     if LibraryStage.ARTIFACTS in stages:
         inventories = [source for source in request.sources if source.is_file()]
         check_outputs([request.artifacts.output], inputs=inventories, database=database)
@@ -170,13 +186,18 @@ def run_library(database: Path, request: LibraryRequest, renderers: Sequence[Ren
     return LibraryResult(scanned, described, written, status)
 
 
+def _check_store(database: Path) -> None:
+    """Refuse to make a store where there is nothing to put into it."""
+    if not database.exists():
+        raise EtlError(f"there is no store at {database}.", "Scan folders first, or check --db.")
+
+
 def _scan(store: BurstWriter, watch: Watch, request: LibraryRequest) -> ScanResult:
     return scan(
         store,
         watch,
         request.sources,
-        force=request.force,
-        limit=request.limit,
+        request.scan_options,
         most_at_once=request.limits.burst_items,
     )
 
@@ -196,13 +217,14 @@ def _describe(store: BurstWriter, watch: Watch, request: LibraryRequest) -> Soni
 def _write(store: BurstWriter, watch: Watch, request: LibraryRequest) -> ArtifactsResult:
     with watch.timed("artifacts"):
         with store.reading() as connection:
-            if not library_status(connection, version_of(request.mode)).analyzed:
-                return ArtifactsResult(request.artifacts.output, 0, 0)
+            status = library_status(connection, version_of(request.mode))
+            if not status.analyzed:
+                return ArtifactsResult(request.artifacts.output, 0, 0, status.pending)
             tracks = chosen_tracks(connection, request.artifacts)
         watch.total("artifacts", tracks.height)
         written = write_artifacts(tracks, request.artifacts)
         watch.advance("artifacts", done=written.tracks)
-    return written
+    return replace(written, pending=status.pending)
 
 
 def plan_library(database: Path, request: LibraryRequest) -> LibraryPlan:
@@ -211,15 +233,17 @@ def plan_library(database: Path, request: LibraryRequest) -> LibraryPlan:
     Raises
     ------
     EtlError
-        If a source does not exist, or the store cannot be read.
+        If a source does not exist, or the store cannot be read, or there is none and nothing to scan.
     """
+    if LibraryStage.SCAN not in request.stages:
+        _check_store(database)
     with _store_or_empty(database) as connection:
-        known = known_files(connection)
+        known, remembered = known_files(connection), known_roots(connection)
         pending = read_pending(connection, request.mode, force=request.force)
         status = library_status(connection, version_of(request.mode))
     found = tracks = None
     if LibraryStage.SCAN in request.stages:
-        found = compare(known, request.sources, force=request.force, limit=request.limit).counts()
+        found = count(compare(known, remembered, request.sources, request.scan_options))
     if LibraryStage.SONIC in request.stages:
         tracks = pending.at_most if request.limit is None else min(pending.at_most, request.limit)
     output = request.artifacts.output if LibraryStage.ARTIFACTS in request.stages else None

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import time
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from etl.runtime.disk.hashing import content_hash, text_hash
-from etl.sources.audio.files import FILE_SCHEMA, FoundFiles, find_files, located
-from etl.sources.audio.tags import read_tags, tags_frame
-from etl.store.library import known_files, mark_gone, move_files, put_files, track_ids
+from etl.pipelines.audio.difference import Difference, ScanOptions, compare
+from etl.runtime.disk.hashing import text_hash
+from etl.sources.audio.containers import ending
+from etl.sources.audio.files import FILE_SCHEMA
+from etl.sources.audio.tags import TAG_VERSION, read_tags, tag_values, tags_frame
+from etl.store.library import known_files, mark_files, move_files, paths_without_audio, put_files
+from etl.store.roots import known_roots, put_roots
 from etl.store.runs import record_rejects
 
 if TYPE_CHECKING:
@@ -33,12 +36,18 @@ class ScanResult:
 
     Attributes
     ----------
-    unchanged, new, changed, moved, gone
-        Files by how they differ from what the store had.
+    unchanged, new, changed, moved, gone, returned
+        Files by how they differ from what the store had; those that returned are as they were.
+    reread
+        Unchanged files whose tags an earlier version of the reader has read.
     tracks
         Of the files that were read, those that are tracks.
     rejected
         Files and folders that could not be looked at, or are not what they should be.
+    left_out
+        Of all files known now, those that are no audio, by the ending of their names, most frequent first.
+    links
+        Links to folders that were not followed.
     """
 
     unchanged: int = 0
@@ -46,54 +55,20 @@ class ScanResult:
     changed: int = 0
     moved: int = 0
     gone: int = 0
+    returned: int = 0
+    reread: int = 0
     tracks: int = 0
     rejected: int = 0
-
-
-@dataclass(frozen=True)
-class Difference:
-    """How the disk differs from the store.
-
-    Attributes
-    ----------
-    unchanged
-        How many files are as the store knows them.
-    fresh
-        Files whose tags are to be read: `FILE_SCHEMA`, and ``is_new``.
-    moves
-        ``old_path``, ``path`` and ``mtime_ns`` of files that only changed their place.
-    gone
-        Paths that are no more.
-    problems
-        Rejects: what could not be listed, or is not as an inventory says.
-    """
-
-    unchanged: int
-    fresh: pl.DataFrame
-    moves: pl.DataFrame
-    gone: pl.Series
-    problems: pl.DataFrame
-
-    def counts(self) -> ScanResult:
-        """Count."""
-        new = int(self.fresh["is_new"].sum())
-        return ScanResult(
-            unchanged=self.unchanged,
-            new=new,
-            changed=self.fresh.height - new,
-            moved=self.moves.height,
-            gone=len(self.gone),
-            rejected=self.problems.height,
-        )
+    left_out: dict[str, int] = field(default_factory=dict)
+    links: tuple[str, ...] = ()
 
 
 def scan(
     store: BurstWriter,
     watch: Watch,
     sources: Sequence[Path],
+    options: ScanOptions = ScanOptions(),  # noqa: B008 -- it is frozen
     *,
-    force: bool = False,
-    limit: int | None = None,
     most_at_once: int = 1000,
 ) -> ScanResult:
     """Bring the inventory up to date with folders or inventory files.
@@ -104,8 +79,8 @@ def scan(
         What is found goes there as it is read.
     watch
         Its stage ``scan`` counts files.
-    sources, force, limit
-        As in :func:`compare`.
+    sources, options
+        As in :func:`etl.pipelines.audio.difference.compare`.
     most_at_once
         Files whose tags are put into the store together, at most.
 
@@ -113,15 +88,21 @@ def scan(
     -------
     ScanResult
         Counts.
+
+    Raises
+    ------
+    EtlError
+        As :func:`etl.pipelines.audio.difference.compare`; then nothing is changed.
     """
     with watch.timed("scan"):
         with store.reading() as connection:
-            known, ids = known_files(connection), track_ids(connection)
+            known, remembered = known_files(connection), known_roots(connection)
         watch.waiting_for("the list of files")
-        difference = compare(known, sources, force=force, limit=limit)
+        difference = compare(known, remembered, sources, options)
         watch.waiting_for(None)
         _put_difference(store, difference)
-        result = difference.counts()
+        result = count(difference)
+        ids = dict(known.select("path", "track_id").iter_rows())
         for old, path in difference.moves.select("old_path", "path").iter_rows():
             ids[path] = ids.pop(old)
         fresh = difference.fresh.with_columns(_track_ids(ids, difference.fresh["path"]))
@@ -131,96 +112,47 @@ def scan(
             result.tracks += tracks
             result.rejected += refused
             watch.advance("scan", done=files.height, errors=refused)
-    store.run.items_in += result.unchanged + result.new + result.changed + result.moved
+        with store.reading() as connection:
+            result.left_out = dict(Counter(map(ending, paths_without_audio(connection))).most_common())
+        _put_places(store, difference)
+    counted = (result.unchanged, result.new, result.changed, result.moved, result.returned, result.reread)
+    store.run.items_in += sum(counted)
     return result
 
 
-def compare(
-    known: pl.DataFrame, sources: Sequence[Path], *, force: bool = False, limit: int | None = None
-) -> Difference:
-    """Compare folders or inventory files with what the store knows, changing nothing.
-
-    Parameters
-    ----------
-    known
-        As :func:`etl.store.library.known_files` gives it.
-    sources
-        Folders or inventories, as in :func:`etl.sources.audio.files.find_files`.
-    force
-        Take unchanged files for changed ones.
-    limit
-        So many fresh files at most.
-
-    Raises
-    ------
-    EtlError
-        If a source does not exist, or is no inventory.
-    """
-    roots = located(sources)
-    found = find_files(roots)
-    facts = known.select("path", known_size="size_bytes", known_mtime="mtime_ns")
-    difference = found.files.join(facts, on="path", how="left", maintain_order="left")
-    same = (pl.col("size_bytes") == pl.col("known_size")) & (pl.col("mtime_ns") == pl.col("known_mtime"))
-    fresh = difference if force else difference.filter(same.fill_null(value=False).not_())
-    gone = _gone(known, found, roots)
-    fresh = fresh.select(*FILE_SCHEMA, is_new=pl.col("known_size").is_null())
-    moves = _moves(fresh.filter("is_new"), gone)
-    unchanged = found.files.height - fresh.height
-    fresh = fresh.join(moves, on="path", how="anti", maintain_order="left")
-    problems = pl.DataFrame(found.problems, schema={"path": pl.String, "problem": pl.String}, orient="row")
-    return Difference(
-        unchanged=unchanged,
-        fresh=fresh if limit is None else fresh.head(limit),
-        moves=moves,
-        gone=gone.join(moves, left_on="path", right_on="old_path", how="anti")["path"],
-        problems=_rejects(problems, "unreadable"),
+def count(difference: Difference) -> ScanResult:
+    """Count what a scan would do."""
+    fresh = difference.fresh
+    return ScanResult(
+        unchanged=difference.unchanged,
+        new=fresh.filter("is_new", ~pl.col("is_moved")).height,
+        changed=fresh.filter(~(pl.col("is_new") | pl.col("is_same"))).height,
+        moved=difference.moves.height,
+        gone=len(difference.gone),
+        returned=len(difference.returned),
+        reread=fresh.filter("is_same", ~pl.col("is_new")).height,
+        rejected=difference.problems.height,
+        links=difference.links,
     )
-
-
-def _gone(known: pl.DataFrame, found: FoundFiles, roots: Sequence[Path]) -> pl.DataFrame:
-    """Keep the known files that should have been found and were not."""
-    missing = known.join(found.files, on="path", how="anti", maintain_order="left")
-    return missing.filter(
-        (_is_below(roots) & _is_below(found.unlisted).not_()) | pl.col("path").is_in(found.absent)
-    )
-
-
-def _is_below(places: Sequence[Path]) -> pl.Expr:
-    """Whether a path is one of the places or below one; of other files a scan says nothing."""
-    expressions = [
-        (pl.col("path") == str(place)) | pl.col("path").str.starts_with(str(place).rstrip(os.sep) + os.sep)
-        for place in places
-    ]
-    return pl.any_horizontal(expressions) if expressions else pl.lit(value=False)
-
-
-def _moves(new: pl.DataFrame, gone: pl.DataFrame) -> pl.DataFrame:
-    """Pair new files with gone ones of the same content; hashes only where a size matches."""
-    schema = {"old_path": pl.String, "path": pl.String, "mtime_ns": pl.Int64}
-    hashed = gone.filter(pl.col("content_hash").is_not_null())
-    candidates = new.join(hashed, on="size_bytes", how="semi", maintain_order="left")
-    pairs: list[tuple[str, str, int]] = []
-    left = {row["content_hash"]: row["path"] for row in hashed.iter_rows(named=True)}
-    for row in candidates.iter_rows(named=True):
-        try:
-            old = left.pop(content_hash(row["path"]), None)
-        except OSError:
-            continue  # the tag reader will say why
-        if old is not None:
-            pairs.append((old, row["path"], row["mtime_ns"]))
-    return pl.DataFrame(pairs, schema=schema, orient="row")
 
 
 def _put_difference(store: BurstWriter, difference: Difference) -> None:
     writes = []
     if difference.moves.height:
-        writes.append(move_files(difference.moves))
-    if len(difference.gone):
-        writes.append(mark_gone(difference.gone))
+        writes.append(move_files(difference.moves.drop("track_id")))
+    if len(difference.gone) or len(difference.returned):
+        writes.append(mark_files(gone=difference.gone, returned=difference.returned))
     if difference.problems.height:
-        writes.append(record_rejects(store.run, difference.problems))
+        writes.append(record_rejects(store.run, _rejects(difference.problems, "unreadable")))
     if writes:
         store.put(*writes)
+
+
+def _put_places(store: BurstWriter, difference: Difference) -> None:
+    for link in difference.links:
+        store.run.tell(f"scan: {link}: a link to a folder, not followed; see --follow-links")
+    if difference.places.height:
+        store.put(put_roots(difference.places))
 
 
 def _track_ids(known: Mapping[str, str], paths: pl.Series) -> pl.Series:
@@ -256,11 +188,14 @@ def _read(fresh: pl.DataFrame, most: int) -> Iterator[tuple[pl.DataFrame, list[t
 def _put_tagged(store: BurstWriter, batch: pl.DataFrame, read: list[tuple[Any, ...]]) -> tuple[int, int]:
     """Put files and their tags into the store; give how many are tracks, and how many are refused."""
     tags = tags_frame(read).with_columns(batch["track_id"])
-    files = batch.select(*FILE_SCHEMA).with_columns(tags["track_id"], tags["kind"], tags["problem"])
+    files = batch.select(*FILE_SCHEMA, "content_hash", "audio_bytes").with_columns(
+        tags["track_id"], tags["kind"], tags["problem"], tag_version=pl.lit(TAG_VERSION)
+    )
     is_track = pl.col("kind").is_not_null() & pl.col("problem").is_null()
     tracks = tags.filter(is_track).drop("kind", "problem")
     refused = files.filter(pl.col("problem").is_not_null() & (pl.col("problem") != "no audio"))
-    writes = [put_files(files, tracks)]
+    values = tag_values(read, tags["track_id"]).join(tracks, on="track_id", how="semi", maintain_order="left")
+    writes = [put_files(files, tracks, values)]
     if refused.height:
         writes.append(record_rejects(store.run, _rejects(refused, "tags")))
     store.put(*writes, items=batch.height)

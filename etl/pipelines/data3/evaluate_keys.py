@@ -11,7 +11,13 @@ import polars as pl
 
 from etl.chords.glossary import Glossary
 from etl.chords.key_model import training_data
-from etl.chords.key_scores import calibration_error, parse_key, reliability, scores_by_confidence
+from etl.chords.key_scores import (
+    calibration_error,
+    calibration_error_by_chance,
+    parse_key,
+    reliability,
+    scores_by_confidence,
+)
 from etl.chords.keys import KeyMethod, with_key
 from etl.chords.notations import detect
 from etl.chords.tokens import tokenize
@@ -49,6 +55,8 @@ class KeyEvaluation:
         For each method: :func:`~etl.chords.key_scores.reliability`.
     calibration_error
         For each method: the expected calibration error, 0 to 1.
+    by_chance
+        For each method: what that would be on average, on so many songs, if the confidence were perfect.
     """
 
     songs: int
@@ -57,6 +65,7 @@ class KeyEvaluation:
     scores: dict[KeyMethod, pl.DataFrame]
     reliability: dict[KeyMethod, pl.DataFrame]
     calibration_error: dict[KeyMethod, float]
+    by_chance: dict[KeyMethod, float]
 
 
 def evaluate_keys(
@@ -114,15 +123,16 @@ def evaluate_keys(
     texts = rows["chords"].filter(annotated_songs)
     tokens, vocabulary = tokenize(texts, Glossary(detect(texts.head(_SONGS)).notation))
     known = keys[keys != NO_KEY]
-    scores, reliabilities, errors = {}, {}, {}
+    scores, reliabilities, errors, by_chance = {}, {}, {}, {}
     for method in methods:
         found = pl.LazyFrame({"tokens": tokens}).pipe(with_key, vocabulary, method=method).collect()
         key, confidence = found["key"].to_numpy().astype(np.int64), found["key_confidence"].to_numpy()
         scores[method] = scores_by_confidence(key, confidence, known, bands=bands)
         reliabilities[method] = reliability(confidence, key == known)
         errors[method] = calibration_error(confidence, key == known)
+        by_chance[method] = calibration_error_by_chance(confidence)
     is_training_data = songs.is_file() and _sha256(songs) in training_data()
-    return KeyEvaluation(len(known), is_training_data, left_out, scores, reliabilities, errors)
+    return KeyEvaluation(len(known), is_training_data, left_out, scores, reliabilities, errors, by_chance)
 
 
 def _sha256(path: Path) -> str:

@@ -97,7 +97,7 @@ def parked_error(
         what = "cannot be reached"
         lines.append(f"{check}, and ETL_{service.name.upper()}_URL or url in [{service.name}] if you set it.")
     lines.append(
-        f"What was fetched is kept: {result.songs_named:,} of {result.songs:,} songs have names, "
+        f"What was fetched is kept: {result.songs_named:,} of {result.songs:,} songs have {result.gives}, "
         f"{result.songs_complete:,} are complete."
     )
     if partial is not None:

@@ -17,6 +17,8 @@ class EnrichmentResult:
 
     Attributes
     ----------
+    gives
+        What the service gives: names, tags.
     ids
         Ids that this run set out to ask about.
     cached
@@ -28,12 +30,13 @@ class EnrichmentResult:
     requests, requests_left
         Sent by this run, and what budget and known quota leave (None: no bound is known).
     songs, songs_named, songs_settled, songs_complete
-        Songs in the store; those with any name from this service; those with nothing left to ask; and those
+        Songs in the store; those with any answer of this service; those with nothing left to ask; and those
         all of whose valid ids are found.
     written
         Partial CSVs and the final one.
     """
 
+    gives: str = "names"
     ids: int = 0
     cached: int = 0
     answers: dict[str, int] = field(default_factory=lambda: {"found": 0, "gone": 0, "error": 0})

@@ -213,7 +213,7 @@ class _Enricher:
     """One enrichment: the plan, the asking, and what is written on the way."""
 
     def __init__(self, request: Enrichment, service: Service, gate: Gate, watch: Watch) -> None:
-        self.result = EnrichmentResult()
+        self.result = EnrichmentResult(service.gives)
         self._request = request
         self._service = service
         self._gate = gate
@@ -330,7 +330,7 @@ class _Enricher:
     def _write_partial(self, store: BurstWriter) -> Path | None:
         """Write all songs as far as they are known, if names came; a full disk must not end the asking."""
         self._partial_due = self.result.songs_settled + self._request.partial_every
-        if self.result.answers["found"] == self._found_by_partial:
+        if self._service.gives != "names" or self.result.answers["found"] == self._found_by_partial:
             return None
         with store.reading() as connection:
             use_sources(connection, self._request.sources)

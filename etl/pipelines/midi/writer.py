@@ -96,7 +96,7 @@ class Writer:
             return
         frames = {
             "midi_files": found.files,
-            "midi_paths": found.paths.drop("name").unique("path", keep="last", maintain_order=True),
+            "midi_paths": found.paths.drop("name"),
             "midi_tracks": found.parts,
             "midi_tags": found.tags,
         }

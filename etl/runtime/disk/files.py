@@ -112,6 +112,7 @@ class _Through(io.RawIOBase):
     def __init__(self, target: Path) -> None:
         super().__init__()
         self._target = target
+        self._descriptor = -1
         try:
             if target == STANDARD_OUTPUT:
                 self._descriptor = os.dup(1)
@@ -139,6 +140,6 @@ class _Through(io.RawIOBase):
         """Do nothing: what is written is not here any more."""
 
     def close(self) -> None:
-        if not self.closed:
+        if not self.closed and self._descriptor >= 0:
             os.close(self._descriptor)
         super().close()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 import threading
 from contextlib import contextmanager
 from multiprocessing import forkserver, resource_tracker
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from etl.runtime.work.signals import interrupts_held
@@ -51,7 +53,7 @@ class Launcher:
         process = self._context.Process(target=target, args=arguments, daemon=True)
         with self._lock, _one_numerical_thread():
             self._start()
-            with interrupts_held():
+            with interrupts_held(), _main_module_hidden():
                 process.start()
         return process
 
@@ -73,3 +75,14 @@ def _one_numerical_thread() -> Iterator[None]:
     finally:
         for variable in unset:
             os.environ.pop(variable, None)
+
+
+@contextmanager
+def _main_module_hidden() -> Iterator[None]:
+    """Keep processes from importing the main module, with the whole command line: jobs have names."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main

@@ -3,39 +3,95 @@
 References
 ----------
 .. [1] RFC 9639 (FLAC), RFC 3533 (Ogg), RFC 7845 (Opus), EBU Tech 3306 (RF64), ISO/IEC 14496-12 and 23008-12
-   (``ftyp``), ISO/IEC 11172-3 and 13818-7 (MPEG and ADTS headers), id3.org "ID3 tag version 2.4.0".
+   (``ftyp``), ISO/IEC 11172-3 and 13818-7 (MPEG and ADTS headers), id3.org "ID3 tag version 2.4.0", ETSI TS
+   102 366 and 102 114 (sync words of AC-3 and DTS), RFC 9559 (Matroska), Apple "Core Audio Format 1.0".
 """
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-KINDS: Final = ("mp3", "flac", "m4a", "ogg", "opus", "wav", "aiff", "wma", "aac")
+_NAMES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "mp3": ("mp3", "mp2", "mp1", "mpga"),
+        "flac": ("flac",),
+        "m4a": ("m4a", "m4b", "mp4", "m4r", "3gp", "3g2", "mov"),
+        "ogg": ("ogg", "oga", "spx"),
+        "opus": ("opus",),
+        "wav": ("wav", "wave", "bwf", "rf64"),
+        "aiff": ("aiff", "aif", "aifc"),
+        "wma": ("wma", "asf"),
+        "aac": ("aac", "adts"),
+        "wv": ("wv",),
+        "ape": ("ape",),
+        "mpc": ("mpc", "mp+", "mpp"),
+        "tta": ("tta",),
+        "tak": ("tak",),
+        "dsf": ("dsf",),
+        "dff": ("dff",),
+        "mka": ("mka", "mkv", "webm", "weba"),
+        "ac3": ("ac3", "eac3", "ec3"),
+        "dts": ("dts", "dtshd"),
+        "caf": ("caf",),
+        "au": ("au", "snd"),
+        "w64": ("w64",),
+        "amr": ("amr", "awb"),
+        "shn": ("shn",),
+        "oma": ("oma", "aa3"),
+        "rm": ("ra", "rm"),
+        "voc": ("voc",),
+    }
+)
+"""Endings of file names, by kind of audio; all that FFmpeg's libraries decode and people keep music in."""
+
+KINDS: Final = tuple(_NAMES)
 """Kinds of audio that the library takes in."""
 
 SUFFIXES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        **{f".{kind}": kind for kind in KINDS},
-        ".mp2": "mp3",
-        ".mp1": "mp3",
-        ".m4b": "m4a",
-        ".mp4": "m4a",
-        ".oga": "ogg",
-        ".spx": "ogg",
-        ".aif": "aiff",
-        ".aifc": "aiff",
-        ".wave": "wav",
-        ".asf": "wma",
-    }
+    {f".{ending}": kind for kind, endings in _NAMES.items() for ending in endings}
 )
 """Kind that a file name claims."""
 
 _HEAD: Final = 64
-_ASF_HEADER: Final = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_MOST_TAGS: Final = 8
+"""ID3 tags before the sound; a file of nothing else is no audio."""
+
+_MARKS: Final = (
+    ("flac", 0, b"fLaC"),
+    ("wma", 0, bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")),
+    ("wv", 0, b"wvpk"),
+    ("ape", 0, b"MAC "),
+    ("ape", 0, b"MACF"),
+    ("mpc", 0, b"MP+"),
+    ("mpc", 0, b"MPCK"),
+    ("tta", 0, b"TTA1"),
+    ("tak", 0, b"tBaK"),
+    ("dsf", 0, b"DSD \x1c"),
+    ("dff", 12, b"DSD "),
+    ("mka", 0, bytes.fromhex("1a45dfa3")),
+    ("dts", 0, bytes.fromhex("7ffe8001")),
+    ("dts", 0, bytes.fromhex("fe7f0180")),
+    ("dts", 0, bytes.fromhex("1fffe800")),
+    ("dts", 0, bytes.fromhex("ff1f00e8")),
+    ("dts", 0, b"DTSHDHDR"),
+    ("caf", 0, b"caff\0\x01"),
+    ("au", 0, b".snd"),
+    ("w64", 0, bytes.fromhex("726966662e91cf11a5d628db04c10000")),
+    ("amr", 0, b"#!AMR"),
+    ("shn", 0, b"ajkg"),
+    ("oma", 0, b"EA3\x01"),
+    ("oma", 0, b"ea3\x03"),
+    ("rm", 0, b".RMF"),
+    ("rm", 0, b".ra\xfd"),
+    ("voc", 0, b"Creative Voice File\x1a"),
+)
+"""Kind, and what stands where in a file of it."""
+
 _PICTURE_BRANDS: Final = (b"heic", b"heix", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis", b"crx ")
 _OGG_CODECS: Final = (b"OpusHead", b"\x01vorbis", b"\x7fFLAC", b"Speex   ")
 
@@ -54,20 +110,30 @@ def sniff(file: BinaryIO) -> str | None:
         One of `KINDS`, or None where the content is none of them.
     """
     head = file.read(_HEAD)
-    if head[:3] == b"ID3":
-        # A tag may stand before any stream; its size is four bytes of seven bits.
-        if len(head) < 10:
-            return None
-        size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
-        file.seek(10 + size)
-        behind = file.read(4)
-        return "flac" if behind == b"fLaC" else "aac" if _is_adts(behind) else "mp3"
-    return _kind(head)
+    if head[:3] != b"ID3":
+        return _kind(head)
+    # A tag may stand before any stream, and another one behind it.
+    place = 0
+    for _ in range(_MOST_TAGS):
+        if head[:3] != b"ID3" or len(head) < 10:
+            break
+        # Its size is four bytes of seven bits.
+        place += 10 + (head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9])
+        file.seek(place)
+        head = file.read(_HEAD)
+    # Zeros or garbage between a tag and the first frame are common in MP3s, which alone are told by the tag.
+    return _kind(head) or (None if head[:3] == b"ID3" else "mp3")
+
+
+def ending(path: str) -> str:
+    """Give the ending of a file's name, in lower case with its dot; empty if there is none."""
+    return PurePath(path).suffix.lower()
 
 
 def _kind(head: bytes) -> str | None:  # noqa: PLR0911 -- one line per format
-    if head[:4] == b"fLaC":
-        return "flac"
+    for kind, offset, mark in _MARKS:
+        if head[offset : offset + len(mark)] == mark:
+            return kind
     if head[:4] == b"OggS":
         return _ogg_kind(head)
     if head[:4] in {b"RIFF", b"RF64", b"BW64"} and head[8:12] == b"WAVE":
@@ -76,8 +142,8 @@ def _kind(head: bytes) -> str | None:  # noqa: PLR0911 -- one line per format
         return "aiff"
     if head[4:8] == b"ftyp":
         return None if head[8:12] in _PICTURE_BRANDS else "m4a"
-    if head[:16] == _ASF_HEADER:
-        return "wma"
+    if head[:2] == b"\x0b\x77" and len(head) > 5 and head[5] >> 3 <= 16:  # the versions there are
+        return "ac3"
     if _is_adts(head):
         return "aac"
     return "mp3" if _is_mpeg(head) else None
@@ -94,6 +160,8 @@ def _ogg_kind(head: bytes) -> str | None:
 def _is_mpeg(head: bytes) -> bool:
     """Whether a valid MPEG audio frame header (layer I to III) stands first."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+        return False
+    if head[1] == 0xFE and not any(head[3:12:2]):  # text in UTF-16, as rippers write their logs
         return False
     version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3
     bitrate, rate = head[2] >> 4, head[2] >> 2 & 3

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from etl.runtime.errors import EtlError
-from etl.sources.folders.walk import File, shown, walk
+from etl.sources.folders.ignored import NEVER_MUSIC
+from etl.sources.folders.walk import Aside, File, shown, walk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +33,10 @@ class FoundFiles:
         Folders and files that could not be looked at: whether they are gone is not known.
     absent
         Files that an inventory lists and that are not there.
+    drives
+        Folders on other drives than the folders above them.
+    links
+        Links to folders that were not followed.
     """
 
     def __init__(self) -> None:
@@ -39,6 +44,8 @@ class FoundFiles:
         self.problems: list[tuple[str, str]] = []
         self.unlisted: list[Path] = []
         self.absent: list[str] = []
+        self.drives: list[Path] = []
+        self.links: list[str] = []
 
     def add(self, rows: Sequence[tuple[str, int, int]]) -> None:
         """Add path, size and time of files."""
@@ -66,7 +73,9 @@ def located(sources: Sequence[Path]) -> list[Path]:
     return roots
 
 
-def find_files(roots: Sequence[Path]) -> FoundFiles:
+def find_files(
+    roots: Sequence[Path], *, follow_links: bool = False, exclude: Sequence[str] = ()
+) -> FoundFiles:
     """List all files of folders and inventories, sorted by path, each once.
 
     Parameters
@@ -74,6 +83,10 @@ def find_files(roots: Sequence[Path]) -> FoundFiles:
     roots
         Folders, or inventories: CSV or Parquet with a column ``path``, relative to the inventory's folder.
         Size and time come from the disk; where a column ``size`` disagrees, that is a problem.
+    follow_links
+        Whether links to folders are followed.
+    exclude
+        Patterns of what to leave out of folders, besides `NEVER_MUSIC` and what files ``.etlignore`` say.
 
     Raises
     ------
@@ -83,24 +96,31 @@ def find_files(roots: Sequence[Path]) -> FoundFiles:
     found = FoundFiles()
     for root in roots:
         if root.is_dir():
-            _add_folder(root, found)
+            _add_folder(root, found, follow_links=follow_links, exclude=exclude)
         else:
             _read_inventory(root, found)
     found.files = found.files.unique("path", maintain_order=False).sort("path")
     return found
 
 
-def _add_folder(folder: Path, found: FoundFiles) -> None:
-    """Add the files below a folder; links to folders are not followed."""
+def _add_folder(folder: Path, found: FoundFiles, *, follow_links: bool, exclude: Sequence[str]) -> None:
+    """Add the files below a folder."""
     rows = []
-    for entry in walk([folder], follow_links=False):
+    for entry in walk([folder], follow_links=follow_links, ignore=(*NEVER_MUSIC, *exclude)):
         if isinstance(entry, File):
             if shown(entry.location) == entry.location:
                 rows.append((entry.location, entry.size, entry.mtime_ns))
             else:
                 found.problems.append((shown(entry.location), "the name is not valid UTF-8; rename it"))
+        elif isinstance(entry, Aside):
+            if entry.is_link:
+                found.links.append(shown(entry.location))
+            else:
+                found.drives.append(Path(entry.location))
         elif not isinstance(entry.error, FileNotFoundError):  # else it was deleted since the folder was read
             found.refuse(entry.location, entry.error)
+        elif Path(entry.location).is_symlink():  # to a drive, perhaps, that is not there now
+            found.unlisted.append(Path(entry.location))
     found.add(rows)
 
 

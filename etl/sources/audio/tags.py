@@ -1,7 +1,7 @@
 """Tags and stream properties of audio files, from text that anyone may have written.
 
-tinytag reads first (50 µs a file); mutagen, slower and more patient, reads what tinytag refuses. Text is
-cleaned in one vectorised pass over a frame of files.
+Each file gives a row of raw text, see :mod:`etl.sources.audio.tag_readers`; what
+neither knows, the decoders tell. Text is cleaned in one vectorised pass over a frame of files.
 """
 
 from __future__ import annotations
@@ -10,58 +10,47 @@ import math
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
-import mutagen
 import polars as pl
-import tinytag
 
 from etl.sources.audio.containers import SUFFIXES, sniff
+from etl.sources.audio.mojibake import repaired
+from etl.sources.audio.tag_fields import MULTIPLE, NUMBERS, TEXTS
+from etl.sources.audio.tag_readers import STREAM, read_by_decoder, read_fields, read_otherwise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-    from typing import BinaryIO
+
+TAG_VERSION: Final = 1
+"""Goes up with what the reader finds: files that an earlier one has read are read again."""
 
 MAX_TEXT: Final = 1000
 """Characters of a text field that are kept."""
 
-_TEXTS: Final = (
-    "title",
-    "artist",
-    "album",
-    "albumartist",
-    "genre",
-    "isrc",
-    "musicbrainz_recordingid",
-    "musicbrainz_albumid",
-    "musicbrainz_artistid",
-)
-_RAW_NUMBERS: Final = ("track", "disc", "year", "replaygain_track_gain", "replaygain_album_gain")
-_STREAM: Final = ("duration", "bitrate", "samplerate", "channels")
+_RAW_TEXTS: Final = (*TEXTS, *NUMBERS)
 
-RAW_SCHEMA: Final = {
+MAX_VALUES: Final = 100
+"""Values of a field that are kept."""
+
+RAW_SCHEMA: Final[dict[str, Any]] = {
     "kind": pl.String,
-    **dict.fromkeys(_TEXTS, pl.String),
-    **dict.fromkeys(_RAW_NUMBERS, pl.String),
-    **dict.fromkeys(_STREAM, pl.Float64),
+    **dict.fromkeys(_RAW_TEXTS, pl.String),
+    **dict.fromkeys(STREAM, pl.Float64),
     "problem": pl.String,
 }
-"""What `read_tags` gives for one file."""
-
-# Other names for the same thing, as writers and readers spell them.
-_ALIASES: Final = {
-    "musicbrainz_recordingid": ("musicbrainz_trackid", "musicbrainz track id"),
-    "musicbrainz_albumid": ("musicbrainz album id",),
-    "musicbrainz_artistid": ("musicbrainz artist id",),
-    "track": ("tracknumber",),
-    "disc": ("discnumber",),
-    "year": ("date", "originaldate"),
-}
+"""What `read_tags` gives for one file, before all values of the fields that may have several."""
 
 # Control characters, byte order marks, and the marks that turn the direction of the text around them; the
 # joiners that Indic scripts, Persian and emoji need stay.
 _UNWANTED: Final = r"[\p{Cc}\u{FEFF}\u{FFFE}\u{FFFF}\u{202A}-\u{202E}\u{2066}-\u{2069}]+"
 _MBID: Final = r"^([0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})"
 _ISRC: Final = r"^([A-Z]{2}[A-Z0-9]{3}[0-9]{7})$"
+_SIDE: Final = r"^\s*([A-Za-z]{1,2})\s*([0-9]{0,2})\s*$"
+_DATE: Final = r"([0-9]{4}(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12][0-9]|3[01]))?)?)"
+_R128_TO_REPLAYGAIN_DB: Final = 5.0
+"""R128 gains aim at -23 LUFS, ReplayGain 2 at -18."""
+
+_VALUES: Final[dict[str, Any]] = {"file": pl.UInt32, "field": pl.String, "value": pl.String}
 
 
 def read_tags(path: Path | str) -> tuple[Any, ...]:
@@ -75,8 +64,8 @@ def read_tags(path: Path | str) -> tuple[Any, ...]:
     Returns
     -------
     tuple
-        Values in the order of `RAW_SCHEMA`, text as found. ``kind`` is null for what is no audio; ``problem``
-        says why there is no metadata.
+        Values in the order of `RAW_SCHEMA`, text as found, and pairs of field and value. ``kind`` is null for
+        what is no audio; ``problem`` says why there is no metadata.
     """
     claimed = SUFFIXES.get("." + str(path).rpartition(".")[2].lower())
     try:
@@ -84,13 +73,17 @@ def read_tags(path: Path | str) -> tuple[Any, ...]:
             kind = sniff(file)
             if kind is None and claimed is None:
                 return _row(None, {}, {}, "no audio")
-            values, stream = _by_tinytag(path, file)
+            values, stream = read_fields(path, file, kind or claimed)
     except OSError as error:
         return _row(claimed, {}, {}, f"cannot read the file: {error.strerror or error}")
     except Exception as error:  # noqa: BLE001 -- hostile bytes raise anything, and each file must get a reason
-        values, stream, problem = _by_mutagen(path, error)
+        values, stream, problem = read_otherwise(path, error)
         if problem and not stream:
             return _row(kind, values, stream, problem)
+    if kind and not all(stream.get(name) for name in ("duration", "samplerate", "channels")):
+        further, known = read_by_decoder(path)
+        values = {**further, **values}
+        stream = {**known, **{name: value for name, value in stream.items() if value}}
     if not stream.get("duration"):
         if kind is None:
             return _row(None, {}, {}, f"the name says {claimed}, the content is no audio")
@@ -110,82 +103,102 @@ def tags_frame(rows: Sequence[tuple[Any, ...]]) -> pl.DataFrame:
     Returns
     -------
     DataFrame
-        In the order of ``rows``: the texts, ``track_number``, ``disc_number``, ``year``, ``replaygain_*_db``,
-        ``duration_s``, ``bitrate_kbps``, ``sample_rate_hz``, ``channels``, ``kind`` and ``problem``; what
+        In the order of ``rows``: columns of table ``tracks`` but its key, ``kind`` and ``problem``; what
         makes no sense is null.
     """
-    raw = pl.DataFrame(rows, schema=RAW_SCHEMA, orient="row")
+    columns = zip(*(row[: len(RAW_SCHEMA)] for row in rows), strict=True) if rows else [[]] * len(RAW_SCHEMA)
+    raw = pl.DataFrame(dict(zip(RAW_SCHEMA, columns, strict=True)), schema=RAW_SCHEMA)
+    track, disc = pl.col("track"), pl.col("disc")
     return raw.select(
         "kind",
-        *(_cleaned(name) for name in _TEXTS[:5]),
-        _cleaned("isrc").str.to_uppercase().str.replace_all(r"[\s-]", "").str.extract(_ISRC),
-        *(_cleaned(name).str.to_lowercase().str.extract(_MBID) for name in _TEXTS[6:]),
-        _integer("track", 1, 9999).alias("track_number"),
-        _integer("disc", 1, 999).alias("disc_number"),
+        *(_valid(pl.lit(name), pl.col(name)).alias(name) for name in TEXTS if name != "key"),
+        _integer(track.str.replace(_SIDE, "$2"), 1, 9999).alias("track_number"),
+        track.str.extract(_SIDE, 1).str.to_uppercase().alias("track_side"),
+        pl.coalesce(_integer(pl.col("track_total"), 1, 9999), _total(track)).alias("track_total"),
+        _integer(disc, 1, 999).alias("disc_number"),
+        pl.coalesce(_integer(pl.col("disc_total"), 1, 999), _total(disc)).alias("disc_total"),
         pl.col("year").str.extract(r"([0-9]{4})").cast(pl.Int32).pipe(_within, 1000, 2999).alias("year"),
-        _decibels("replaygain_track_gain").alias("replaygain_track_db"),
-        _decibels("replaygain_album_gain").alias("replaygain_album_db"),
+        pl.col("year").str.extract(_DATE).alias("release_date"),
+        pl.col("originaldate").str.extract(_DATE).alias("original_date"),
+        _decimal(pl.col("bpm")).pipe(_within, 1, 1000).alias("tagged_bpm"),
+        _cleaned(pl.col("key")).alias("tagged_key"),
+        _is_yes(pl.col("compilation")).alias("is_compilation"),
+        _gain("track").alias("replaygain_track_db"),
+        _gain("album").alias("replaygain_album_db"),
         _positive("duration", 30 * 24 * 3600.0).alias("duration_s"),
         _positive("bitrate", 1e6).alias("bitrate_kbps"),
         _positive("samplerate", 1e7).cast(pl.Int32).alias("sample_rate_hz"),
         _positive("channels", 256.0).cast(pl.Int32),
+        _positive("bitdepth", 64.0).cast(pl.Int32).alias("bit_depth"),
+        pl.col("is_lossless").cast(pl.Boolean),
         "problem",
     )
 
 
-def _by_tinytag(path: Path | str, file: BinaryIO) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    file.seek(0)
-    tag = tinytag.TinyTag.get(path, file_obj=file)
-    values = {name: _first(value) for name, value in tag.other.items()}
-    for name in ("title", "artist", "album", "albumartist", "genre", "track", "disc", "year"):
-        found = getattr(tag, name)
-        if found is not None:
-            values[name] = str(found)
-    return values, {name: getattr(tag, name) for name in _STREAM}
+def tag_values(rows: Sequence[tuple[Any, ...]], track_ids: pl.Series) -> pl.DataFrame:
+    """Clean all values of the fields that may have several.
 
+    Parameters
+    ----------
+    rows
+        As `read_tags` gives them.
+    track_ids
+        One for each row.
 
-def _by_mutagen(
-    path: Path | str, first: Exception
-) -> tuple[Mapping[str, Any], Mapping[str, Any], str | None]:
-    """Read with mutagen; the problem names both readers' reasons."""
-    reason = f"{type(first).__name__}: {first}"
-    try:
-        found = mutagen.File(path, easy=True)
-    except Exception as second:  # noqa: BLE001 -- as above
-        return {}, {}, f"tags unreadable: {reason}; {type(second).__name__}: {second}"[:MAX_TEXT]
-    if found is None or found.info is None:
-        return {}, {}, f"tags unreadable: {reason}"[:MAX_TEXT]
-    values = {str(name).lower(): _first(value) for name, value in (found.tags or {}).items()}
-    info = found.info
-    stream = {
-        "duration": getattr(info, "length", None),
-        "bitrate": (getattr(info, "bitrate", None) or 0) / 1000 or None,
-        "samplerate": getattr(info, "sample_rate", None),
-        "channels": getattr(info, "channels", None),
-    }
-    return values, stream, None
+    Returns
+    -------
+    DataFrame
+        ``track_id``, ``field``, ``position`` (from 1), ``value``; genres that a text joins are taken apart.
+    """
+    pairs = [(number, *pair) for number, row in enumerate(rows) for pair in row[len(RAW_SCHEMA)]]
+    columns = zip(*pairs, strict=True) if pairs else [[]] * len(_VALUES)
+    values = pl.DataFrame(dict(zip(_VALUES, columns, strict=True)), schema=_VALUES)
+    is_genre = pl.col("field") == "genre"
+    return (
+        values.with_columns(
+            pl.when(is_genre).then(pl.col("value").str.split(";")).otherwise(pl.concat_list("value"))
+        )
+        .explode("value")
+        .with_columns(_valid(pl.col("field"), pl.col("value")))
+        .drop_nulls("value")
+        .unique(["file", "field", "value"], keep="first", maintain_order=True)
+        .select(
+            pl.col("file")
+            .replace_strict(range(len(track_ids)), track_ids, return_dtype=pl.String)
+            .alias("track_id"),
+            "field",
+            position=pl.int_range(1, pl.len() + 1).over("file", "field"),
+            value="value",
+        )
+    )
 
 
 def _row(
-    kind: str | None, values: Mapping[str, Any], stream: Mapping[str, Any], problem: str | None
+    kind: str | None, values: Mapping[str, Sequence[str]], stream: Mapping[str, Any], problem: str | None
 ) -> tuple[Any, ...]:
-    texts = []
-    for name in (*_TEXTS, *_RAW_NUMBERS):
-        text = values.get(name)
-        if text is None:
-            text = next((values[alias] for alias in _ALIASES.get(name, ()) if alias in values), None)
-        if text is not None and not text.isascii():
-            text = text.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair is no text
-        texts.append(text)
-    numbers = [_finite(stream.get(name)) for name in _STREAM]
-    return (kind, *texts, *numbers, None if problem is None else problem.encode("utf-8", "replace").decode())
+    clean = {
+        field: [each if each.isascii() else _encodable(repaired(each)) for each in found[:MAX_VALUES]]
+        for field, found in values.items()
+    }
+    first = {field: found[0] for field, found in clean.items() if found}
+    pairs = [(field, value) for field, found in clean.items() if field in MULTIPLE for value in found]
+    return (
+        kind,
+        *map(first.get, _RAW_TEXTS),
+        *(_finite(stream.get(name)) for name in STREAM),
+        None if problem is None else _encodable(problem[:MAX_TEXT]),
+        pairs,
+    )
 
 
-def _first(value: Any) -> str:
-    return str(value[0]) if isinstance(value, list) and value else str(value)
+def _encodable(text: str) -> str:
+    """Replace halves of surrogate pairs, which are no text."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _finite(value: Any) -> float | None:
+    if value is None:
+        return None
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError, struct.error):
@@ -193,10 +206,9 @@ def _finite(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _cleaned(name: str) -> pl.Expr:
+def _cleaned(text: pl.Expr) -> pl.Expr:
     return (
-        pl.col(name)
-        .str.replace_all(_UNWANTED, " ")
+        text.str.replace_all(_UNWANTED, " ")
         .str.replace_all(r"\s+", " ")
         .str.strip_chars()
         .str.head(MAX_TEXT)
@@ -206,18 +218,54 @@ def _cleaned(name: str) -> pl.Expr:
     )
 
 
-def _integer(name: str, low: int, high: int) -> pl.Expr:
-    number = pl.col(name).str.extract(r"^\s*([0-9]{1,6})").cast(pl.Int32)
-    return _within(number, low, high)
+def _isrc(text: pl.Expr) -> pl.Expr:
+    return _cleaned(text).str.to_uppercase().str.replace_all(r"[\s-]", "").str.extract(_ISRC)
 
 
-def _within(number: pl.Expr, low: int, high: int) -> pl.Expr:
+def _valid(field: pl.Expr, value: pl.Expr) -> pl.Expr:
+    return (
+        pl.when(field == "isrc")
+        .then(_isrc(value))
+        .when(field.str.starts_with("musicbrainz"))
+        .then(value.str.to_lowercase().str.extract(_MBID))
+        .otherwise(_cleaned(value))
+        .alias("value")
+    )
+
+
+def _integer(text: pl.Expr, low: int, high: int) -> pl.Expr:
+    return _within(text.str.extract(r"^\s*([0-9]{1,6})").cast(pl.Int32), low, high)
+
+
+def _total(text: pl.Expr) -> pl.Expr:
+    return _within(text.str.extract(r"^[^/]*/\s*([0-9]{1,4})").cast(pl.Int32), 1, 9999)
+
+
+def _within(number: pl.Expr, low: float, high: float) -> pl.Expr:
     return pl.when(number.is_between(low, high)).then(number)
 
 
-def _decibels(name: str) -> pl.Expr:
-    gain = pl.col(name).str.extract(r"^\s*([+-]?[0-9]{1,3}(?:\.[0-9]+)?)").cast(pl.Float32, strict=False)
-    return pl.when(gain.is_between(-100, 100)).then(gain)
+def _decimal(text: pl.Expr) -> pl.Expr:
+    """Read the number that text begins with; some write commas."""
+    number = text.str.extract(r"^\s*([+-]?[0-9]{1,6}(?:[.,][0-9]+)?)").str.replace(",", ".", literal=True)
+    return number.cast(pl.Float32, strict=False)
+
+
+def _gain(what: str) -> pl.Expr:
+    """ReplayGain in dB, else the gain of R128, which is in 1/256 dB."""
+    r128 = pl.col(f"r128_{what}_gain").str.extract(r"^\s*([+-]?[0-9]{1,5})\s*$").cast(pl.Float32)
+    gain = pl.coalesce(_decimal(pl.col(f"replaygain_{what}_gain")), r128 / 256 + _R128_TO_REPLAYGAIN_DB)
+    return _within(gain, -100, 100)
+
+
+def _is_yes(text: pl.Expr) -> pl.Expr:
+    word = text.str.strip_chars().str.to_lowercase()
+    return (
+        word.replace_strict(
+            {"1": "1", "true": "1", "yes": "1", "0": "0", "false": "0", "no": "0"}, default=None
+        )
+        == "1"
+    )
 
 
 def _positive(name: str, limit: float) -> pl.Expr:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from etl.runtime.limits import LIMITS, ArchiveLimits
 from etl.sources.archives.limits import MIDI_ENDINGS, Refusal, archive_kind, is_archive_name
-from etl.sources.folders.walk import File, Unreadable, open_file, shown, walk
+from etl.sources.folders.walk import Aside, File, Unreadable, open_file, shown, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -64,6 +64,8 @@ def find_midi(
         by their names alone, are refusals.
     """
     for entry in walk(sources, follow_links=True, exclude=() if library is None else (library,)):
+        if isinstance(entry, Aside):
+            continue
         found = _refusal(entry) if isinstance(entry, Unreadable) else _found(entry, pattern, limits)
         if found is not None:
             yield found

@@ -9,13 +9,16 @@ import errno
 import os
 import stat
 from operator import attrgetter
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
 from etl.runtime.errors import EtlError
+from etl.sources.folders.ignored import IGNORE_FILE, Ignored, ignore_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
+
+_IGNORE_BYTES: Final = 1 << 20
 
 
 class File(NamedTuple):
@@ -47,6 +50,21 @@ class Unreadable(NamedTuple):
         return self.error.strerror or str(self.error)
 
 
+class Aside(NamedTuple):
+    """A folder that a walk tells of besides its files.
+
+    Attributes
+    ----------
+    location
+        Its whole path.
+    is_link
+        It is a link that is not followed; else, a folder on another drive than the one above it.
+    """
+
+    location: str
+    is_link: bool
+
+
 def check_sources(sources: Iterable[Path]) -> None:
     """Raise an `EtlError` that names the first source that is not there."""
     for source in sources:
@@ -59,8 +77,12 @@ def check_sources(sources: Iterable[Path]) -> None:
 
 
 def walk(
-    sources: Iterable[Path], *, follow_links: bool, exclude: Iterable[Path] = ()
-) -> Iterator[File | Unreadable]:
+    sources: Iterable[Path],
+    *,
+    follow_links: bool,
+    exclude: Iterable[Path] = (),
+    ignore: Sequence[str] = (),
+) -> Iterator[File | Unreadable | Aside]:
     """Find all regular files under files and folders.
 
     Folders are read in order of their names; each once, however many links lead to it or however often it is
@@ -74,10 +96,13 @@ def walk(
         Whether links to folders within sources are followed; links to files always are.
     exclude
         Folders to pass by, unless they are sources.
+    ignore
+        Patterns of files and folders below the sources to pass by, as in :mod:`etl.sources.folders.ignored`.
+        Files called ``.etlignore`` are heeded where there are any.
 
     Yields
     ------
-    File or Unreadable
+    File, Unreadable or Aside
         As they are found.
     """
     places = [str(source.absolute()) for source in sources]
@@ -85,7 +110,7 @@ def walk(
     seen = {None, *(set(map(_identity, map(str, exclude))) - identities)}
     for place in places:
         if _identity(place) is not None:
-            yield from _folder(place, seen, follow_links=follow_links)
+            yield from _folder(place, seen, Ignored().below(place, ignore), follow_links=follow_links)
             continue
         try:
             found = _file(place, os.stat(place))  # noqa: PTH116 - names that are no UTF-8 need no detour
@@ -114,11 +139,11 @@ def open_file(location: str) -> IO[bytes]:
 
 
 def _folder(
-    top: str, seen: set[tuple[int, int] | None], *, follow_links: bool
-) -> Iterator[File | Unreadable]:
-    stack = [top]
+    top: str, seen: set[tuple[int, int] | None], ignored: Ignored, *, follow_links: bool
+) -> Iterator[File | Unreadable | Aside]:
+    stack: list[tuple[str, Ignored, int | None]] = [(top, ignored, None)]
     while stack:
-        folder = stack.pop()
+        folder, rules, drive_above = stack.pop()
         try:
             with os.scandir(folder) as scan:
                 if (identity := _identity(folder)) in seen:
@@ -128,17 +153,45 @@ def _folder(
         except OSError as error:
             yield Unreadable(folder, error, is_folder=True)
             continue
+        drive = identity[0] if identity else None
+        if drive_above not in {None, drive}:
+            yield Aside(folder, is_link=False)
+        rules = _with_ignore_file(rules, folder, entries)
         folders = []
         for entry in entries:
-            try:
-                if entry.is_dir():
-                    if follow_links or not entry.is_symlink():
-                        folders.append(entry.path)
-                elif found := _file(entry.path, entry.stat()):
-                    yield found
-            except OSError as error:  # a link to itself, or to nothing
-                yield Unreadable(entry.path, error, is_folder=False)
+            found = _look(entry, rules, follow_links=follow_links)
+            if isinstance(found, str):
+                folders.append((found, rules, drive))
+            elif found is not None:
+                yield found
         stack += reversed(folders)
+
+
+def _look(
+    entry: os.DirEntry[str], rules: Ignored, *, follow_links: bool
+) -> File | Unreadable | Aside | str | None:
+    """Say what an entry is; of a folder to walk through, its path."""
+    try:
+        is_folder = entry.is_dir()
+        if rules.leaves_out(entry.path, entry.name, is_folder=is_folder):
+            return None
+        if not is_folder:
+            return _file(entry.path, entry.stat())
+        return entry.path if follow_links or not entry.is_symlink() else Aside(entry.path, is_link=True)
+    except OSError as error:  # a link to itself, or to nothing
+        return Unreadable(entry.path, error, is_folder=False)
+
+
+def _with_ignore_file(rules: Ignored, folder: str, entries: Sequence[os.DirEntry[str]]) -> Ignored:
+    """Add the rules of the folder's own file; one that cannot be read says nothing."""
+    if not any(entry.name == IGNORE_FILE for entry in entries):
+        return rules
+    try:
+        with open_file(os.path.join(folder, IGNORE_FILE)) as file:  # noqa: PTH118 - as above
+            text = file.read(_IGNORE_BYTES).decode("utf-8-sig", "surrogateescape")
+    except OSError:
+        return rules
+    return rules.below(folder, ignore_lines(text))
 
 
 def _file(location: str, status: os.stat_result) -> File | None:

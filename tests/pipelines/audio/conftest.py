@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from etl.store.bursts import writing
 from etl.store.database import open_store
+from tests.support.library import Library, write
 from tests.support.tracks import run, store_of, write_track
 
 
@@ -43,3 +45,12 @@ def described(music, original, described_once):
     with open_store(database) as connection:
         connection.execute("UPDATE files SET path = replace(path, ?, ?)", [str(original), str(music)])
     return music
+
+
+@pytest.fixture
+def library(tmp_path):
+    """Give a library of three tracks that no scan has seen."""
+    for seed in range(3):
+        write(tmp_path / "music" / f"album{seed}" / f"{seed}.flac", seed, title=f"Song {seed}")
+    with writing(tmp_path / "s.duckdb", "test", {}) as store:
+        yield Library(tmp_path / "music", store)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mutagen
 import numpy as np
 import polars as pl
 import pytest
@@ -136,6 +137,42 @@ def test_normalizations_are_finite_and_named(described, method):
         scores = matrix - matrix.mean(axis=0)
         covariance = scores.T @ scores / len(scores)
         np.testing.assert_allclose(covariance, np.diag(made.parameters["variance"]), atol=1e-3)
+
+
+@pytest.mark.parametrize("ending", ["npz", "parquet"])
+def test_rows_of_length_one_are_z_scores_and_keep_their_lengths(described, ending):
+    """Hertz do not drown what is counted in ones; lengths give the z-scores back."""
+    database, folder = store_of(described), described.parent
+    z_scores = matrices(database, folder / f"z.{ending}", normalization=Normalization.ZSCORE)
+    unit = matrices(database, folder / f"l2.{ending}", normalization=Normalization.L2)
+    assert unit.columns["lengths"].shape == (7, 4)
+    for at, (name, values) in enumerate(unit.matrices.items()):
+        np.testing.assert_allclose(np.linalg.norm(values, axis=1), 1.0, rtol=1e-5)
+        again = values * unit.columns["lengths"][:, [at]]
+        np.testing.assert_allclose(again, z_scores.matrices[name], rtol=1e-4, atol=1e-4)
+    assert set(unit.feature_units) == {"1"}
+    assert "lengths" not in z_scores.columns
+
+
+@pytest.mark.parametrize("ending", ["npz", "parquet"])
+def test_tracks_without_a_beat_are_marked_and_all_have_their_path(described, ending):
+    """Where half seconds stood in for beats the reason is beside the row; the path leads to the file."""
+    database = store_of(described)
+    with open_store(database) as connection:
+        connection.execute(
+            "UPDATE sonic_features SET fallback = NULL; "
+            "UPDATE sonic_features SET fallback = 'no onsets' WHERE content_hash = "
+            "(SELECT content_hash FROM library WHERE title = 'Song 3')"
+        )
+        assert connection.sql("SELECT title FROM library WHERE fallback = 'no onsets'").fetchall() == [
+            ("Song 3",)
+        ]
+    columns = matrices(database, described.parent / f"x.{ending}").columns
+    marks = dict(zip(columns["track_titles"], columns["fallback"], strict=True))
+    assert marks.pop("Song 3") == "no onsets"
+    assert set(marks.values()) == {""}
+    for title, path in zip(columns["track_titles"], columns["paths"], strict=True):
+        assert mutagen.File(path)["title"] == [title]
 
 
 def test_parquet_holds_the_same(described):

@@ -3,83 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import mutagen
-import numpy as np
 import polars as pl
 import pytest
-import soundfile as sf
 
-from etl.pipelines.audio.check import Fault, Finding, check_library
-from etl.pipelines.audio.scan import ScanResult, compare, scan
-from etl.runtime.disk.hashing import content_hash
+from etl.pipelines.audio.check import Fault, Finding
 from etl.runtime.errors import EtlError
-from etl.runtime.watch.progress import Stage, Watch
-from etl.store.bursts import BurstWriter, writing
-from etl.store.library import known_files, put_hashes
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-
-def write(path: Path, seed: int = 0, **tags: str) -> Path:
-    """Write a short tagged file whose content and length follow the seed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sf.write(path, np.random.default_rng(seed).normal(0, 0.1, 3000 + 100 * seed), 22_050)
-    file: Any = mutagen.File(path)
-    for name, value in tags.items():
-        file[name] = value
-    file.save()
-    return path
-
-
-class Library:
-    """A folder of music, a store that is being written to, and scans."""
-
-    def __init__(self, folder: Path, store: BurstWriter) -> None:
-        self.folder = folder
-        self._store = store
-
-    def scan(self, *sources: Path, **options: Any) -> ScanResult:
-        """Scan the folder, or other sources."""
-        with Watch("scan", [Stage("scan", "files")]) as watch:
-            return scan(self._store, watch, sources or [self.folder], **options)
-
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """Ask the store, with all that was put."""
-        with self._store.reading() as connection:
-            return connection.sql(sql).fetchall()
-
-    def findings(self) -> list[Finding]:
-        """Check what is in the store."""
-        self._store.flush()
-        return check_library(self.folder.parent / "s.duckdb")
-
-    def rejects(self) -> list[str]:
-        """Give the reasons of all rejects."""
-        return [reason for (reason,) in self.rows("SELECT reason FROM rejects ORDER BY ALL")]
-
-    def known(self) -> pl.DataFrame:
-        """Give what the store knows of the files."""
-        with self._store.reading() as connection:
-            return known_files(connection)
-
-    def hash_all(self) -> None:
-        """Give every file its content hash, as a sonic run does."""
-        paths = [path for (path,) in self.rows("SELECT path FROM files WHERE gone_at IS NULL")]
-        hashes = [content_hash(path) for path in paths]
-        self._store.put(put_hashes(pl.DataFrame({"path": paths, "content_hash": hashes})))
-
-
-@pytest.fixture
-def library(tmp_path: Path) -> Iterator[Library]:
-    """Give a library of three tracks that no scan has seen."""
-    for seed in range(3):
-        write(tmp_path / "music" / f"album{seed}" / f"{seed}.flac", seed, title=f"Song {seed}")
-    with writing(tmp_path / "s.duckdb", "test", {}) as store:
-        yield Library(tmp_path / "music", store)
+from tests.support.library import write
 
 
 def test_digits_of_any_script_do_not_stop_a_scan(library, tmp_path):
@@ -222,6 +153,6 @@ def test_comparing_changes_nothing(library, tmp_path):
     write(music / "album2" / "2.flac", 9)
     write(music / "new.flac", 8)
     before = library.rows("SELECT path, mtime_ns, gone_at IS NULL FROM files ORDER BY path")
-    would = compare(library.known(), [music]).counts()
+    would = library.compare(music)
     assert (would.unchanged, would.new, would.changed, would.moved, would.gone) == (0, 1, 1, 1, 1)
     assert library.rows("SELECT path, mtime_ns, gone_at IS NULL FROM files ORDER BY path") == before

@@ -263,9 +263,9 @@ def start(chords, path: Path) -> subprocess.Popen[str]:
 
 @pytest.fixture(scope="module")
 def long_input(tmp_path_factory) -> Path:
-    """Enough songs for about two seconds."""
+    """Enough songs for about one second."""
     path: Path = tmp_path_factory.mktemp("long") / "songs.csv"
-    generate(48_000, path)
+    generate(24_000, path)
     return path
 
 
@@ -278,7 +278,7 @@ def test_killed_builds_change_nothing_and_the_next_one_is_right(chords, long_inp
     randomness = random.Random(0)
     for _ in range(3):
         process = start(chords, long_input)
-        time.sleep(randomness.uniform(0, 0.8))
+        time.sleep(randomness.uniform(0, 0.4))
         assert process.poll() is None
         process.kill()
         process.communicate()
@@ -287,7 +287,7 @@ def test_killed_builds_change_nothing_and_the_next_one_is_right(chords, long_inp
     chords.build(long_input, **places)
     after = digest(chords.output, places["npz"])
     assert leftovers() == []
-    assert songs_in(chords.database) == (48_020,) * 3
+    assert songs_in(chords.database) == (24_020,) * 3
     with duckdb.connect(str(chords.database), read_only=True) as connection:
         statuses = connection.sql("SELECT status, error FROM runs ORDER BY run_id").fetchall()
     assert statuses == [("done", None), *[("failed", "the process was killed")] * 3, ("done", None)]
@@ -301,7 +301,7 @@ def test_interrupted_builds_end_soon_and_clean(chords, long_input, leftovers, si
     randomness = random.Random(int(sign))
     for _ in range(2):
         process = start(chords, long_input)
-        time.sleep(randomness.uniform(0, 0.8))
+        time.sleep(randomness.uniform(0, 0.4))
         process.send_signal(sign)
         _, words = process.communicate(timeout=20)
         assert process.returncode == 130, words

@@ -1,4 +1,4 @@
-"""`etl enrich spotify`, `build --enrich`, `cache` and `status` as processes: killed, parked, watched."""
+"""`etl enrich spotify`, `build --enrich`, `cache` and `status`: killed, parked, watched."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from tests.support import spotify_server as server_module
+from tests.support.command_line import ended_here
 from tests.support.places import ROOT
 from tests.support.spotify_server import Fault, SpotifyServer, seldom, serving, too_many
 from tests.support.spotify_songs import write_songs
@@ -62,11 +63,10 @@ class Shell:
         )
 
     def run(self, command: str, *, expect: int = 0) -> tuple[str, str]:
-        """Run a command to its end; give what it wrote to standard output and standard error."""
-        process = self.start(command)
-        out, err = process.communicate(timeout=60)
-        assert process.returncode == expect, (out, err)
-        return out, err
+        """Run a command to its end, in this process; give what it wrote to standard output and error."""
+        done = ended_here(*shlex.split(command), cwd=self.folder, env=self.environment)
+        assert done.returncode == expect, (done.stdout, done.stderr)
+        return done.stdout, done.stderr
 
 
 def wait_for(server: SpotifyServer, requests: int, process: subprocess.Popen[str]) -> None:
@@ -113,11 +113,14 @@ def test_killed_at_random_moments_it_loses_at_most_the_requests_under_way(
     assert (shell.folder / "data3.csv").read_bytes() == expected
 
 
-def test_twelve_kills_under_mixed_faults_lose_nothing(server: SpotifyServer, tmp_path: Path) -> None:
-    """At 100 requests a second, every ninth of them spoilt: all ids are found, and the CSV is the same."""
-    kills, songs, connections = 12, 600, 10
+@pytest.mark.parametrize("connections", [10, 16])
+def test_six_kills_under_mixed_faults_lose_nothing(
+    server: SpotifyServer, tmp_path: Path, connections: int
+) -> None:
+    """At ten requests a second and connection, every ninth spoilt: all is found, and the CSV is the same."""
+    kills, songs = 6, 600
     expected, minimum = uninterrupted(tmp_path, songs, batches=False)
-    shell = Shell(tmp_path / "killed", server, per_second=100)
+    shell = Shell(tmp_path / "killed", server, per_second=10 * connections)
     server.batches = False
     faults = (*server_module.TRANSIENT, NOT_FOUND)
     server.script = seldom(0.11, faults)
@@ -155,6 +158,23 @@ def test_long_retry_after_parks_the_build_with_a_partial_csv_and_exit_code_75(
     out, _ = shell.run("status")
     assert "spotify is parked until" in out
     assert "build data3, done" in out
+
+
+def test_bound_of_waiting_and_number_of_partial_csvs_are_the_users(
+    server: SpotifyServer, tmp_path: Path
+) -> None:
+    """A Retry-After above the bound parks the build; of its three partial CSVs the two newest stay."""
+    shell = Shell(tmp_path / "bound", server)
+    shell.environment["ETL_SPOTIFY_LONGEST_WAIT"] = "0.5"
+    server.batches = False
+    server.script = lambda request: too_many("1") if request.number % 8 == 0 else None
+    write_songs(shell.folder / "songs.csv", 60)
+    names = []
+    for _ in range(3):
+        shell.run("build data3 songs.csv --enrich --partial-keep 2 -o data3.csv", expect=75)
+        names.append(max(path.name for path in shell.folder.glob("data3_partial_*")))
+        server.stopping.wait(1.1)
+    assert sorted(path.name for path in shell.folder.glob("data3_partial_*")) == names[1:]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -327,6 +347,7 @@ def test_killed_run_is_not_called_running(server: SpotifyServer, tmp_path: Path)
     process = shell.start("enrich spotify")
     while not any(run["status"] == "running" for run in json.loads(shell.run("status --json")[0])["runs"]):
         assert process.poll() is None
+        server.stopping.wait(0.1)
     process.kill()
     process.communicate()
     out, _ = shell.run("status")

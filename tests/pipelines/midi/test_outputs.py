@@ -111,11 +111,17 @@ def test_pieces_and_several_sources_know_their_roots(tmp_path: Path):
 
 
 @pytest.mark.parametrize("force", [False, True])
-@pytest.mark.parametrize("apart", [False, True])
-def test_every_place_of_a_file_gives_tags(tmp_path: Path, apart, force):
-    """One content under two names has the tags of both, in one batch or in two, at once or again."""
+@pytest.mark.parametrize(
+    "limits",
+    [
+        pytest.param(Limits(), id="one batch"),
+        pytest.param(Limits(batch_files=1), id="one burst"),
+        pytest.param(Limits(batch_files=1, burst_items=1), id="two bursts"),
+    ],
+)
+def test_every_place_of_a_file_gives_tags(tmp_path: Path, limits, force):
+    """One content under two names has the tags of both, written together or not, at once or again."""
     put(tmp_path / "in", "a/kick.mid", "b/trance lead.mid")
-    limits = Limits(batch_files=1 if apart else 512)
     run(tmp_path / "in", top=tmp_path, limits=limits)
     first = "SELECT category, category_reason FROM midi_analysis"
     before = rows(tmp_path, first)

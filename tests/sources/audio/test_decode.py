@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import tracemalloc
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-import av
 import librosa
 import numpy as np
 import pytest
 import soundfile as sf
 
+from etl.audio.features import Mode
 from etl.audio.signal import SAMPLE_RATE, DecodeError
+from etl.audio.sonic import window_bounds
 from etl.sources.audio import decode as module
 from etl.sources.audio.decode import decode
+from etl.sources.audio.streams import by_ffmpeg, by_libsndfile
+from tests.support.audio_files import encode
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,17 +32,13 @@ def stereo(seconds: float = 3.0, rate: int = 44_100) -> Any:
     return np.clip(np.column_stack([left, right]), -0.99, 0.99).astype(np.float32)
 
 
-def encode(path: Path, samples: Any, rate: int, codec: str) -> Path:
-    """Write stereo samples with FFmpeg."""
-    with av.open(str(path), "w") as container:
-        stream: Any = container.add_stream(codec, rate=rate, layout="stereo")
-        stream.bit_rate = 128_000
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.T), format="fltp", layout="stereo")
-        frame.sample_rate = rate
-        frame.time_base = Fraction(1, rate)
-        for part in (frame, None):
-            container.mux(stream.encode(part))
-    return path
+def decoded_by(opener: Any, path: Path) -> Any:
+    """Give the signal that one of the libraries makes of a file."""
+    attempt = module._Attempt(path, opener, (), 60.0)
+    signal = module._Signal(60.0)
+    attempt.run(signal)
+    assert not attempt.problem
+    return signal.samples()
 
 
 @pytest.mark.filterwarnings("ignore:.*slated for removal:DeprecationWarning")  # librosa's audioread
@@ -51,8 +49,7 @@ def test_both_decoders_agree_with_librosa(tmp_path, rate, subtype):
     path = tmp_path / "tone.flac"
     sf.write(path, stereo(rate=rate), rate, subtype=subtype)
     expected, _ = librosa.load(path, sr=SAMPLE_RATE)
-    by_ffmpeg = module._collect(module._ffmpeg(path), 60)
-    for signal in (decode(path), by_ffmpeg):
+    for signal in (decoded_by(by_libsndfile, path), decoded_by(by_ffmpeg, path), decode(path).signal):
         assert signal.dtype == np.float32
         assert len(signal) == len(expected)
         assert np.abs(signal - expected).max() <= 2e-5
@@ -62,17 +59,16 @@ def test_mp3_decoders_agree(tmp_path):
     """The two MP3 decoders give the same samples to 2e-5, without the encoder's delay."""
     path = tmp_path / "tone.mp3"
     sf.write(path, stereo(), 44_100)
-    ours = decode(path)
-    by_ffmpeg = module._collect(module._ffmpeg(path), 60)
-    assert len(ours) == len(by_ffmpeg)
-    assert np.abs(ours - by_ffmpeg).max() <= 2e-5
+    ours, theirs = decode(path).signal, decoded_by(by_libsndfile, path)
+    assert len(ours) == len(theirs)
+    assert np.abs(ours - theirs).max() <= 2e-5
 
 
 @pytest.mark.parametrize(("suffix", "codec"), [("m4a", "aac"), ("m4a", "alac"), ("wma", "wmav2")])
 def test_formats_beyond_libsndfile_decode(tmp_path, suffix, codec):
     """AAC, ALAC and WMA decode to the signal that went in."""
     samples = stereo()
-    signal = decode(encode(tmp_path / f"tone.{suffix}", samples, 44_100, codec))
+    signal = decode(encode(tmp_path / f"tone.{suffix}", samples.T, 44_100, codec)).signal
     expected = librosa.resample(samples.mean(axis=1), orig_sr=44_100, target_sr=SAMPLE_RATE)
     assert abs(len(signal) - len(expected)) < 0.1 * SAMPLE_RATE
     spectra = [np.abs(np.fft.rfft(s[:60_000])) for s in (signal, expected)]
@@ -100,13 +96,26 @@ def test_headers_without_samples_are_refused(tmp_path):
         decode(path)
 
 
-def test_samples_that_are_not_numbers_are_refused(tmp_path):
-    """NaN in a float file is refused rather than spread into features."""
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_a_sample_that_is_no_number_is_silence(tmp_path, wrong):
+    """One NaN or infinity in a float file costs that sample and is counted, not the track."""
     samples = stereo()
-    samples[1000, 0] = np.nan
+    sound_samples = samples.copy()
+    samples[1000, 0], sound_samples[1000, 0] = wrong, 0.0
+    for name, values in (("wrong", samples), ("sound", sound_samples)):
+        sf.write(tmp_path / f"{name}.wav", values, 44_100, subtype="FLOAT")
+    found = decode(tmp_path / "wrong.wav")
+    assert found.not_finite == 1 / samples.size
+    np.testing.assert_array_equal(found.signal, decode(tmp_path / "sound.wav").signal)
+
+
+def test_hardly_any_number_is_refused(tmp_path):
+    """A file of which more than one sample in a hundred is no number has no description."""
+    samples = stereo()
+    samples[::50] = np.nan
     path = tmp_path / "nan.wav"
     sf.write(path, samples, 44_100, subtype="FLOAT")
-    with pytest.raises(DecodeError, match="not finite"):
+    with pytest.raises(DecodeError, match="2% of the samples are not finite"):
         decode(path)
 
 
@@ -114,9 +123,20 @@ def test_length_limit_counts_samples_not_headers(tmp_path):
     """A recording beyond the limit is refused while decoding."""
     path = tmp_path / "long.wav"
     sf.write(path, stereo(3.0), 44_100)
-    assert len(decode(path, max_seconds=3.0)) == 3 * SAMPLE_RATE
+    assert len(decode(path, max_seconds=3.0).signal) == 3 * SAMPLE_RATE
     with pytest.raises(DecodeError, match="longer than"):
         decode(path, max_seconds=2.9)
+
+
+def test_windows_are_taken_from_what_is_longer_than_the_limit(tmp_path):
+    """Beyond the limit, windows get the first, middle and last 30 s of the whole, and its length."""
+    path = tmp_path / "long.flac"
+    sf.write(path, stereo(200.0), 44_100)
+    whole, ends = decode(path), decode(path, mode=Mode.WINDOW, max_seconds=190.0)
+    expected = [whole.signal[start:stop] for start, stop in window_bounds(len(whole.signal))]
+    assert ends.seconds == whole.seconds == 200.0
+    np.testing.assert_array_equal(ends.signal, np.concatenate(expected))
+    np.testing.assert_array_equal(decode(path, mode=Mode.WINDOW).signal, whole.signal)
 
 
 def test_a_rate_of_one_hertz_is_refused_before_it_fills_the_memory(tmp_path):
@@ -136,6 +156,6 @@ def test_odd_files_decode_or_say_why(odd_files):
     signals = []
     for path in odd_files:
         with contextlib.suppress(DecodeError):
-            signals.append(decode(path))
+            signals.append(decode(path).signal)
     assert len(signals) >= 150
     assert all(np.isfinite(signal).all() for signal in signals)

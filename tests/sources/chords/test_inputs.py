@@ -222,7 +222,7 @@ def test_limit_counts_records_of_any_shape(chords, limit, block):
 
 COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
     "gz": gzip.compress,
-    "bz2": bz2.compress,
+    "bz2": lambda data: bz2.compress(data, 1),  # in pieces of 100 kB
     "zst": lambda data: pa.compress(data, codec="zstd", asbytes=True),
 }
 
@@ -247,8 +247,9 @@ def test_compressed_files_give_what_plain_ones_give(chords, kind):
 @pytest.mark.parametrize("stored", [False, True])
 def test_damaged_compressed_files_leave_the_former_output(chords, kind, harm, stored):
     """Half a file is no data set: nothing is written, with or without a store."""
+    chords.cut(1 << 14)
     randomness = random.Random(0)
-    rows = [f"{i},C F,,{randomness.randbytes(60).hex()},,,artist,,," for i in range(20_000)]
+    rows = [f"{i},C F,,{randomness.randbytes(60).hex()},,,artist,,," for i in range(2_000)]
     data = COMPRESSORS[kind](chords.file("in.csv", *rows).read_bytes())
     at = len(data) * 9 // 10
     harmed = {
@@ -350,14 +351,15 @@ def test_song_of_a_hundred_thousand_chords(chords):
 def test_hundred_thousand_distinct_unknown_tokens(chords):
     """Unknown tokens are counted one by one and cost no more than known ones."""
     tokens = [f"q{i}" for i in range(100_000)]
-    lines = (chords.row(i, "C " + " ".join(tokens[i * 100 : i * 100 + 100])) for i in range(1000))
+    lines = (chords.row(i, "C " + " ".join(tokens[i * 1000 : i * 1000 + 1000])) for i in range(100))
     summary = chords.build(chords.file("in.csv", *lines), database=chords.database)
-    assert (summary.chords, summary.unknown) == (101_000, 100_000)
+    assert (summary.chords, summary.unknown) == (100_100, 100_000)
 
 
 def test_very_long_lines_and_tokens(chords):
     """A line of many blocks is one record; a token may have any length."""
-    long = "Z" * 50_000_000
+    chords.cut(1 << 17)
+    long = "Z" * 3_000_000
     path = chords.file("in.csv", chords.row(1), chords.row(2, f"C {long}"), f'3,"{long}', chords.row(4))
     summary = chords.build(path)
     assert chords.ids() == ["1", "2", "4"]

@@ -1,0 +1,157 @@
+"""`etl genres`: one name for each genre, what is near to it, and matrices of them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from etl.cli.options import AsJson, Database
+from etl.cli.output import show
+from etl.cli.tables import table
+from etl.cli.targets import check_name, is_standard_output
+from etl.runtime.settings import database_path
+
+if TYPE_CHECKING:
+    from etl.pipelines.genres.export import GenreExport
+    from etl.pipelines.genres.refresh import GenresResult
+    from etl.pipelines.genres.show import GenreCard, GenreStats
+
+app = typer.Typer(
+    help="Genres of songs and tracks: one name each, what is near, matrices.", no_args_is_help=True
+)
+
+
+class Items(StrEnum):
+    """What has genres."""
+
+    TRACKS = "tracks"
+    SONGS = "songs"
+
+
+@app.command(epilog="Example: etl genres fetch --db data/music.duckdb")
+def fetch(db: Database = None, as_json: AsJson = False) -> None:
+    """Give the genres of all songs and tracks one name each, and compare them.
+
+    Your own names and aliases go into `genres.yaml` beside the store; numbers that you change in
+    `genre_similarity.yaml` stay.
+    """
+    from etl.pipelines.genres.refresh import refresh_genres
+    from etl.runtime.watch.renderers import renderers
+
+    database = database_path(db)
+    show(refresh_genres(database, renderers(database)), _result_lines, as_json=as_json)
+
+
+@app.command("show", epilog="Example: etl genres show 'trip hop'")
+def show_one(
+    genre: Annotated[str, typer.Argument(help="The genre, in any spelling.")],
+    most: Annotated[int, typer.Option("--limit", min=1, help="Show at most N neighbors.", metavar="N")] = 15,
+    db: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a genre: its neighbors with the reason, its tracks and songs, how it is spelled."""
+    from etl.pipelines.genres.show import show_genre
+
+    show(show_genre(database_path(db), genre), lambda card: _card(card, most), as_json=as_json)
+
+
+@app.command(epilog="Example: etl genres stats --limit 50")
+def stats(
+    most: Annotated[int, typer.Option("--limit", min=1, help="List at most N genres.", metavar="N")] = 20,
+    db: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how many songs and tracks have genres, the commonest ones, and what was rejected."""
+    from etl.pipelines.genres.show import genre_stats
+
+    show(genre_stats(database_path(db), most), _stats_lines, as_json=as_json)
+
+
+@app.command(epilog="Example: etl genres export -o genres.npz --of songs")
+def export(
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            help="An .npz of matrices, a .parquet or .csv of rows, or a .yaml of near genres.",
+        ),
+    ],
+    of: Annotated[Items, typer.Option(help="Whose genres.")] = Items.TRACKS,
+    db: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write genres for models: raw, smoothed over near ones, and what each is a kind of."""
+    from etl.pipelines.genres.export import export_genres
+
+    check_name(output, ".npz", ".parquet", ".csv", ".yaml", ways={})
+    made = export_genres(database_path(db), output, item=of.value)
+    show(made, _export_line, as_json=as_json, aside=is_standard_output(output))
+
+
+def _result_lines(result: GenresResult) -> str:
+    return (
+        f"{result.tags:,} different tags: {result.genres:,} genres ({result.unknown:,} not in the vocabulary)"
+        f", {result.facets:,} facets, {result.rejects:,} rejected\n"
+        f"{result.pairs:,} pairs of near genres ({result.by_user:,} of them yours) in {result.similarity}"
+    )
+
+
+def _card(card: GenreCard, most: int) -> str:
+    lines = [
+        card.name + (f", a kind of {', '.join(card.parents)}" if card.parents else ""),
+        f"{card.tracks:,} tracks, {card.songs:,} songs; spelled {', '.join(card.spellings[:8])}",
+    ]
+    if card.keys:
+        lines.append("keys: " + ", ".join(f"{key} {count:,}" for key, count in card.keys))
+    rows = [
+        (
+            near.name,
+            *(
+                f"{value:.2f}"
+                for value in (near.weight, near.first, near.second, near.words, near.parent, near.jaccard)
+            ),
+            "yours" if near.by_user else "",
+        )
+        for near in card.neighbours[:most]
+    ]
+    columns = ("near", "weight", "same tracks", "same company", "words", "parent", "jaccard", "")
+    return "\n".join([*lines, "", table(columns, rows, right=[False, *[True] * 6, False])])
+
+
+def _stats_lines(stats: GenreStats) -> str:
+    parts = [
+        table(
+            ("of", "source", "with a tag", "with a genre"),
+            [
+                (item, source, f"{tagged:,}", f"{named:,}")
+                for item, source, tagged, named in stats.coverage.iter_rows()
+            ],
+            right=[False, False, True, True],
+        ),
+        table(
+            ("genre", "tracks", "songs", ""),
+            [
+                (name, f"{tracks:,}", f"{songs:,}", "" if known else "not in the vocabulary")
+                for name, tracks, songs, known in stats.top.iter_rows()
+            ],
+            right=[False, True, True, False],
+        ),
+        table(
+            ("no genre", "reason", "tags", "such as"),
+            [
+                (kind, reason or "", f"{tags:,}", ", ".join(examples)[:60])
+                for kind, reason, tags, examples in stats.rejects.iter_rows()
+            ],
+            right=[False, False, True, False],
+        ),
+        f"{stats.orphans:,} genres are a kind of nothing in the vocabulary; `genres.yaml` can say of what.",
+    ]
+    return "\n\n".join(parts)
+
+
+def _export_line(made: GenreExport) -> str:
+    return f"{made.rows:,} rows, {made.genres:,} genres in {made.output}"

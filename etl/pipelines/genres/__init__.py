@@ -1,0 +1,1 @@
+"""Genres of songs and tracks: read, normalized, compared, exported."""

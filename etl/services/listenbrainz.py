@@ -1,0 +1,156 @@
+"""ListenBrainz: tags of artists by the MBIDs that MusicBrainz gave, 50 to a request; data are CC0.
+
+References
+----------
+.. [1] ListenBrainz API, ``GET /1/metadata/artist/?artist_mbids=MBID,MBID&inc=tag`` gives a list of
+   ``{"artist_mbid": ..., "name": ..., "tag": {"artist": [{"tag": ..., "count": ..., "genre_mbid": ...}]}}``;
+   artists that are not known are left out, and only genres of MusicBrainz have a ``genre_mbid``.
+   There is no POST for artists, and long addresses are refused: 50 MBIDs are 1,850 characters.
+.. [2] ListenBrainz API, "Rate limiting": ``X-RateLimit-Remaining`` and ``X-RateLimit-Reset`` with every
+   answer, 429 above the limit. Errors are ``{"code": 400, "error": "..."}``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+from urllib.parse import parse_qs, urlsplit
+
+from etl.services.contract import Answer, Kind, Service, found, gone
+from etl.services.errors import AppError, GarbledError, IncompleteError
+from etl.services.politeness.rates import Limit, Rates, Window
+from etl.services.portions import look_up_lists
+from etl.services.statuses import complaint_of, json_value, raise_for_status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import requests
+
+    from etl.services.politeness.gate import Gate
+    from etl.services.settings import ServiceSettings
+    from etl.services.state import ServiceState
+
+KINDS: Final = (
+    Kind(
+        "artist",
+        "artist_mbid",
+        "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+        songs="songs_with_artist_mbid",
+    ),
+)
+BATCH_SIZE: Final = 50
+DEFAULT_RATE: Final = 1.0
+"""Requests per second; the limit is told with every answer and was always well above."""
+
+_SERVER: Final = "https://api.listenbrainz.org"
+
+
+def configured(settings: ServiceSettings) -> ListenBrainz:
+    """Make the service; see :func:`etl.services.catalog.configured`."""
+    return ListenBrainz(settings)
+
+
+unidentified = configured
+
+
+class ListenBrainz(Service):
+    """ListenBrainz as anyone may ask it, without a token.
+
+    Parameters
+    ----------
+    settings
+        Where and how often.
+    """
+
+    name: ClassVar[str] = "listenbrainz"
+    title: ClassVar[str] = "ListenBrainz"
+    kinds: ClassVar[tuple[Kind, ...]] = KINDS
+    gives: ClassVar[str] = "tags"
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self.account = settings.account or "anyone"
+        self.rates = Rates(
+            1 / (settings.per_second or DEFAULT_RATE),
+            (Limit(settings.per_day, Window.ROLLING_DAY),) if settings.per_day else (),
+        )
+        self._url = f"{(settings.url or _SERVER).rstrip('/').removesuffix('/1')}/1/metadata/artist/"
+
+    def portions(self, state: ServiceState) -> tuple[int, ...]:
+        """Say how many MBIDs a request may hold."""
+        del state
+        return (BATCH_SIZE,)
+
+    def connect(self, gate: Gate) -> None:
+        """Build the session."""
+        from etl.services.politeness.session import PoliteSession  # noqa: PLC0415 - estimates send nothing
+
+        super().connect(gate)
+        self._session = PoliteSession(gate, self.judge, connections=self.connections)
+
+    def judge(self, response: requests.Response) -> list[Answer]:
+        """Say what an answer means: an Answer for each MBID that was asked about."""
+        _raise_for_status(response)
+        entries = json_value(response)
+        if not isinstance(entries, list):
+            raise GarbledError("the answer holds no artists")
+        by_id = {
+            entry["artist_mbid"]: entry
+            for entry in entries
+            if isinstance(entry, dict) and isinstance(entry.get("artist_mbid"), str)
+        }
+        (asked,) = parse_qs(urlsplit(str(response.request.url)).query)["artist_mbids"]
+        ids = asked.split(",")
+        answers = [judge_entry(item, by_id[item]) for item in ids if item in by_id]
+        if len(answers) < len(entries):
+            raise IncompleteError("the answer does not match the artists", answers)
+        return answers + [
+            gone(KINDS[0], item, "the artist is not known") for item in ids if item not in by_id
+        ]
+
+    def look_up(self, kind: Kind, ids: Sequence[str]) -> Iterator[list[Answer]]:
+        """Ask for the tags of artists; see :meth:`etl.services.contract.Service.look_up`."""
+        yield from look_up_lists(self.gate, kind, ids, self._ask)
+
+    def _ask(self, ids: Sequence[str]) -> list[Answer]:
+        answers: list[Answer] = self._session.request(
+            "GET", f"{self._url}?artist_mbids={','.join(ids)}&inc=tag"
+        ).json()
+        return answers
+
+
+def judge_entry(item_id: str, entry: Mapping[str, Any]) -> Answer:
+    """Turn what is known about an artist into an Answer: tags once each, those with most votes first."""
+    tagged = entry.get("tag")
+    listed = tagged.get("artist") if isinstance(tagged, dict) else None
+    votes: dict[str, tuple[int, bool]] = {}
+    for each in listed if isinstance(listed, list) else []:
+        if (
+            isinstance(each, dict)
+            and isinstance(tag := each.get("tag"), str)
+            and type(each.get("count")) is int
+        ):
+            votes.setdefault(tag, (each["count"], isinstance(each.get("genre_mbid"), str)))
+    tags = sorted(votes, key=lambda tag: (-votes[tag][0], tag))
+    return found(
+        KINDS[0],
+        item_id,
+        {
+            "tags": tags,
+            "votes": [votes[tag][0] for tag in tags],
+            "are_genres": [votes[tag][1] for tag in tags],
+        },
+    )
+
+
+def _raise_for_status(response: requests.Response) -> None:
+    """Raise what ListenBrainz complains about: ``{"code": ..., "error": "..."}``."""
+    complaint = complaint_of(response)
+    if complaint is not None and response.status_code in {401, 403}:
+        raise AppError(
+            f"ListenBrainz refuses this program: {complaint.message}",
+            "Set ETL_CONTACT to your e-mail address or a page of yours; if it is set, wait for a day.",
+        )
+    if complaint is not None and response.status_code == 200:
+        raise GarbledError(f"an error inside of a good answer: {complaint.message}")
+    message = complaint.message if complaint else ""
+    raise_for_status(response, message, is_own=complaint is not None)

@@ -1,0 +1,175 @@
+"""Genres in the store: raw tags to be read, what they mean, and how near genres are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from etl.store.frames import insert
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import duckdb
+    import polars as pl
+
+
+@dataclass(frozen=True)
+class GenreNeighbour:
+    """A genre that is near another, and why.
+
+    Attributes
+    ----------
+    name
+        The genre.
+    weight
+        How near, 0 to 1.
+    first, second, words, parent, jaccard
+        The terms, see :mod:`etl.genres.similarity`.
+    by_user
+        Whether the user said so.
+    """
+
+    name: str
+    weight: float
+    first: float
+    second: float
+    words: float
+    parent: float
+    jaccard: float
+    by_user: bool
+
+
+def raw_tags(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Read the distinct raw tags of songs and tracks, as ``raw``."""
+    tags: pl.DataFrame = connection.sql("SELECT DISTINCT raw FROM raw_genres ORDER BY raw").pl()
+    return tags
+
+
+def genres_of_items(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Read which songs and tracks have which genres: ``item`` (number), ``name``; each pair once."""
+    pairs: pl.DataFrame = connection.sql(
+        "SELECT dense_rank() OVER (ORDER BY kind, id) - 1 AS item, name FROM ("
+        "SELECT 0 AS kind, song_id::VARCHAR AS id, name FROM song_genres "
+        "UNION SELECT 1, track_id, name FROM track_genres) ORDER BY item, name"
+    ).pl()
+    return pairs
+
+
+def genres_of_tracks(connection: duckdb.DuckDBPyConnection, item: str) -> pl.DataFrame:
+    """Read the genres of ``tracks`` or ``songs``: ``id``, ``name``, ``weight`` (the largest); ordered."""
+    queries = {
+        "tracks": "SELECT track_id AS id, name, max(weight) AS weight FROM track_genres GROUP BY ALL",
+        "songs": "SELECT id, name, max(weight) AS weight FROM song_genres GROUP BY ALL",
+    }
+    pairs: pl.DataFrame = connection.sql(f"FROM ({queries[item]}) ORDER BY id, name").pl()
+    return pairs
+
+
+def replace_tags(
+    connection: duckdb.DuckDBPyConnection, frames: Mapping[str, pl.DataFrame], values: Mapping[str, Any]
+) -> None:
+    """Put the meanings of all tags (``tags``) and their genres (``genres``) in place of those stored."""
+    del values
+    for table, frame in (("genre_tags", frames["tags"]), ("genres", frames["genres"])):
+        connection.execute(f"DELETE FROM {table}")
+        insert(connection, table, frame)
+
+
+def replace_similarity(
+    connection: duckdb.DuckDBPyConnection, frames: Mapping[str, pl.DataFrame], values: Mapping[str, Any]
+) -> None:
+    """Put ``pairs`` in place of those stored."""
+    del values
+    connection.execute("DELETE FROM genre_similarity")
+    insert(connection, "genre_similarity", frames["pairs"])
+
+
+def similarity(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Read all pairs of near genres, ordered."""
+    pairs: pl.DataFrame = connection.sql("FROM genre_similarity ORDER BY a, b").pl()
+    return pairs
+
+
+def neighbours(connection: duckdb.DuckDBPyConnection, name: str) -> list[GenreNeighbour]:
+    """Read what is near a genre, the nearest first."""
+    terms = "weight, first, second, words, parent, jaccard, by_user"
+    rows = connection.execute(
+        f"SELECT b, {terms} FROM genre_similarity WHERE a = $name "
+        f"UNION ALL SELECT a, {terms} FROM genre_similarity WHERE b = $name ORDER BY weight DESC, 1",
+        {"name": name},
+    ).fetchall()
+    return [GenreNeighbour(*row) for row in rows]
+
+
+def genre_parents(connection: duckdb.DuckDBPyConnection, name: str) -> tuple[str, ...] | None:
+    """Read what a genre is a kind of; None where the store does not know it."""
+    rows = connection.execute("SELECT parents FROM genres WHERE name = ?", [name]).fetchall()
+    return tuple(rows[0][0]) if rows else None
+
+
+def genre_counts(connection: duckdb.DuckDBPyConnection, name: str) -> tuple[int, int]:
+    """Count the tracks and the songs of a genre."""
+    row = connection.execute(
+        "SELECT (SELECT count(DISTINCT track_id) FROM track_genres WHERE name = $name), "
+        "(SELECT count(*) FROM song_genres WHERE name = $name)",
+        {"name": name},
+    ).fetchall()[0]
+    return row[0], row[1]
+
+
+def spellings_of(connection: duckdb.DuckDBPyConnection, name: str) -> list[str]:
+    """Read the raw tags that mean a genre, in order."""
+    rows = connection.execute(
+        "SELECT DISTINCT raw FROM genre_tags WHERE name = ? ORDER BY 1", [name]
+    ).fetchall()
+    return [raw for (raw,) in rows]
+
+
+def genre_keys(connection: duckdb.DuckDBPyConnection, name: str, most: int = 5) -> list[tuple[str, int]]:
+    """Count the commonest keys of a genre's songs."""
+    rows: list[tuple[str, int]] = connection.execute(
+        "SELECT key_name, count(*) FROM song_genres JOIN song_harmony USING (song_id) "
+        "WHERE name = ? AND key >= 0 GROUP BY ALL ORDER BY 2 DESC, 1 LIMIT ?",
+        [name, most],
+    ).fetchall()
+    return rows
+
+
+def coverage(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Count items by source: ``item``, ``source``, ``tagged`` (with a raw tag), ``with_genre``."""
+    counts: pl.DataFrame = connection.sql(
+        "SELECT item, source, count(DISTINCT coalesce(song_id::VARCHAR, track_id)) AS tagged, "
+        "count(DISTINCT coalesce(song_id::VARCHAR, track_id)) FILTER (kind = 'genre') AS with_genre "
+        "FROM raw_genres LEFT JOIN genre_tags USING (raw) GROUP BY ALL ORDER BY ALL"
+    ).pl()
+    return counts
+
+
+def top_genres(connection: duckdb.DuckDBPyConnection, most: int) -> pl.DataFrame:
+    """Count the commonest genres: ``name``, ``tracks``, ``songs``, ``in_vocabulary``."""
+    counts: pl.DataFrame = connection.sql(
+        "SELECT name, tracks, songs, in_vocabulary FROM ("
+        "SELECT name, sum(tracks)::BIGINT AS tracks, sum(songs)::BIGINT AS songs FROM ("
+        "SELECT name, count(DISTINCT track_id) AS tracks, 0 AS songs FROM track_genres GROUP BY name "
+        "UNION ALL SELECT name, 0, count(*) FROM song_genres GROUP BY name) GROUP BY name) "
+        "JOIN genres USING (name) "
+        "ORDER BY tracks + songs DESC, name LIMIT ?",
+        params=[most],
+    ).pl()
+    return counts
+
+
+def rejects(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Count tags that are no genre: ``kind``, ``reason``, ``tags``, ``examples``."""
+    counts: pl.DataFrame = connection.sql(
+        "SELECT kind, reason, count(DISTINCT raw) AS tags, list(raw ORDER BY raw)[:5] AS examples "
+        "FROM genre_tags WHERE kind <> 'genre' GROUP BY ALL ORDER BY tags DESC, kind, reason"
+    ).pl()
+    return counts
+
+
+def orphans(connection: duckdb.DuckDBPyConnection) -> int:
+    """Count the genres that are in no vocabulary and a kind of nothing in it."""
+    rows = connection.sql("SELECT count(*) FROM genres WHERE NOT in_vocabulary AND parents = []").fetchall()
+    return int(rows[0][0])

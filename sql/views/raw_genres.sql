@@ -1,0 +1,27 @@
+-- Genres as somebody wrote them, one row for each: of the songs of the current set (`genres`, which may be a list of
+-- quoted names, and `main_genre`) and of the tracks that are there. `weight` is 1 for what is said of the track itself.
+CREATE OR REPLACE VIEW raw_genres AS
+WITH song_values AS (
+    SELECT
+        song_id, id, 'genres' AS source,
+        unnest(
+            CASE
+                WHEN regexp_matches(trim(genres, ' []'), '^[''"].*[''"]$')
+                    THEN list_transform(
+                        regexp_extract_all(genres, '''[^'']+''|"[^"]+"'), lambda quoted: quoted[2:-2]
+                    )
+                ELSE [genres]
+            END
+        ) AS raw
+    FROM songs_current
+    UNION ALL
+    SELECT song_id, id, 'main_genre', main_genre FROM songs_current
+)
+SELECT 'song' AS item, song_id, id AS track_id, raw, source, 1.0::FLOAT AS weight, NULL AS artist
+FROM song_values
+WHERE raw IS NOT NULL AND raw <> ''
+UNION ALL
+SELECT 'track', NULL, library.track_id, coalesce(tags.value, library.genre), 'file', 1.0::FLOAT, library.artist
+FROM library
+LEFT JOIN (SELECT track_id, value FROM track_tags WHERE field = 'genre') AS tags USING (track_id)
+WHERE coalesce(tags.value, library.genre, '') <> '';

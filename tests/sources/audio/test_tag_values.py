@@ -1,0 +1,289 @@
+"""What tags say in each format: all values, numbers in any form, and what codecs know better."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import mutagen
+import numpy as np
+import polars as pl
+import pytest
+import soundfile as sf
+from mutagen import id3
+from mutagen.apev2 import APEv2
+from mutagen.mp4 import MP4
+
+from etl.sources.audio.tag_readers import _genre_names
+from etl.sources.audio.tags import read_tags, tag_values, tags_frame
+from tests.support.short_recordings import CODECS, write_audio
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def tagged(path: Path, **tags: str) -> Path:
+    """Write a second of silence with tags."""
+    sf.write(path, np.zeros(44_100, dtype=np.float32), 44_100)
+    file: Any = mutagen.File(path)
+    for name, value in tags.items():
+        file[name] = value
+    file.save()
+    return path
+
+
+def id3_file(path: Path, *frames: Any, version: int = 4) -> Path:
+    """Write a second of sound as MP3 with ID3 frames."""
+    write_audio(path, "mp3")
+    tags = id3.ID3()
+    for frame in frames:
+        tags.add(frame)
+    tags.save(path, v2_version=version)
+    return path
+
+
+def tags_of(path: Path) -> dict[str, Any]:
+    """Read the row of a file."""
+    return tags_frame([read_tags(path)]).row(0, named=True)
+
+
+def values_of(path: Path, field: str) -> list[str]:
+    """Read all values of a field."""
+    values = tag_values([read_tags(path)], pl.Series(["x"]))
+    assert values.filter(pl.col("field") == field)["position"].to_list() == list(
+        range(1, values.filter(pl.col("field") == field).height + 1)
+    )
+    return values.filter(pl.col("field") == field)["value"].to_list()
+
+
+def test_all_values_are_kept_in_order_in_every_format(tmp_path):
+    """Artists and genres of FLAC, Ogg, Opus, MP4, MP3, APEv2 and WMA; the first is the track's."""
+    artists, genres = ["One", "Two", "Three"], ["Trip Hop", "Dub"]
+    paths = [tmp_path / f"a.{ending}" for ending in ("flac", "ogg", "opus", "m4a", "wma")]
+    for path in paths:
+        write_audio(path, path.suffix[1:])
+        file: Any = mutagen.File(path)
+        if file.tags is None:
+            file.add_tags()
+        names = {".m4a": ("\xa9ART", "\xa9gen"), ".wma": ("Author", "WM/Genre")}
+        artist, genre = names.get(path.suffix, ("artist", "genre"))
+        file[artist], file[genre] = artists, genres
+        file.save()
+    frames = (id3.TPE1(encoding=3, text=artists), id3.TCON(encoding=3, text=genres))
+    paths.append(id3_file(tmp_path / "a4.mp3", *frames))
+    ape = write_audio(tmp_path / "ape.mp3", "mp3")
+    tags = APEv2()
+    tags["Artist"], tags["Genre"] = artists, genres
+    tags.save(ape)
+    for path in (*paths, ape):
+        assert values_of(path, "artist") == artists, path
+        assert values_of(path, "genre") == genres, path
+        row = tags_of(path)
+        assert (row["artist"], row["genre"], row["problem"]) == ("One", "Trip Hop", None), path
+
+
+@pytest.mark.parametrize(
+    ("text", "genres"),
+    [
+        (["(17)(79)"], ["Rock", "Hard Rock"]),
+        (["(17)Refined"], ["Rock", "Refined"]),
+        (["17", "Own"], ["Rock", "Own"]),
+        (["Rock; Pop/Funk, Soul"], ["Rock", "Pop/Funk, Soul"]),
+        (["AC/DC"], ["AC/DC"]),
+        (["((Odd)"], ["(Odd)"]),
+    ],
+)
+def test_genres_by_number_and_in_one_text(tmp_path, text, genres):
+    """Numbers are names, also several; semicolons part, slashes and commas do not."""
+    frame = id3.TCON(encoding=3)
+    frame.text = text
+    assert values_of(id3_file(tmp_path / "a.mp3", frame), "genre") == genres
+
+
+def test_further_fields_are_read_from_each_format(tmp_path):
+    """Composer, label, comment, compilation, tempo, key, totals and dates."""
+    flac = tagged(
+        tmp_path / "a.flac", composer="C", label="L", comment="Well", compilation="1", bpm="128",
+        initialkey="Am", tracknumber="3/12", discnumber="1", totaldiscs="2", date="1999-05-21",
+        originaldate="1987-03",
+    )  # fmt: skip
+    mp3 = id3_file(
+        tmp_path / "a.mp3", id3.TCOM(3, "C"), id3.TPUB(3, "L"), id3.COMM(3, "eng", "", "Well"),
+        id3.TCMP(3, "1"), id3.TBPM(3, "128"), id3.TKEY(3, "Am"), id3.TRCK(3, "3/12"), id3.TPOS(3, "1/2"),
+        id3.TDRC(3, "1999-05-21"), id3.TDOR(3, "1987-03"),
+    )  # fmt: skip
+    m4a = write_audio(tmp_path / "a.m4a", "m4a")
+    file = MP4(m4a)
+    file["\xa9wrt"], file["\xa9cmt"], file["cpil"], file["tmpo"] = ["C"], ["Well"], True, [128]
+    file["trkn"], file["disk"], file["\xa9day"] = [(3, 12)], [(1, 2)], ["1999-05-21"]
+    for name, value in (("LABEL", b"L"), ("initialkey", b"Am"), ("ORIGINALDATE", b"1987-03")):
+        file[f"----:com.apple.iTunes:{name}"] = [value]
+    file.save()
+    expected = {
+        "composer": "C", "label": "L", "comment": "Well", "is_compilation": True, "tagged_bpm": 128.0,
+        "tagged_key": "Am", "track_number": 3, "track_total": 12, "disc_number": 1, "disc_total": 2,
+        "release_date": "1999-05-21", "original_date": "1987-03", "year": 1999, "track_side": None,
+    }  # fmt: skip
+    for path in (flac, mp3, m4a):
+        row = tags_of(path)
+        assert {name: row[name] for name in expected} == expected, path
+    assert [(tags_of(path)["bit_depth"], tags_of(path)["is_lossless"]) for path in (flac, mp3)] == [
+        (16, True),
+        (None, False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "side"),
+    [
+        ("A1", 1, "A"),
+        ("b12", 12, "B"),
+        ("AA", None, "AA"),
+        ("B", None, "B"),
+        ("7", 7, None),
+        ("x1y", None, None),
+    ],
+)
+def test_numbers_of_records_are_a_side_and_a_number(tmp_path, text, number, side):
+    """In ID3, APEv2 and Vorbis comments."""
+    paths = [
+        id3_file(tmp_path / "a.mp3", id3.TRCK(3, text)),
+        tagged(tmp_path / "a.flac", tracknumber=text),
+        tagged(tmp_path / "a.ogg", tracknumber=text),
+    ]
+    for path in paths:
+        row = tags_of(path)
+        assert (row["track_number"], row["track_side"]) == (number, side), path
+
+
+def test_gains_in_any_form(tmp_path):
+    """With commas, as RVA2 or XRVA of ID3, and as R128 of Opus, which aims 5 dB lower."""
+    comma = tagged(tmp_path / "a.flac", replaygain_track_gain="-8,12 dB", replaygain_album_gain="+0.50 dB")
+    row = tags_of(comma)
+    assert (row["replaygain_track_db"], row["replaygain_album_db"]) == (
+        pytest.approx(-8.12),
+        pytest.approx(0.5),
+    )
+    rva2 = id3_file(
+        tmp_path / "a.mp3", id3.RVA2(desc="track", channel=1, gain=-6.5, peak=0.9),
+        id3.APIC(3, "image/png", 3, "", bytes(9000)),
+    )  # fmt: skip
+    assert tags_of(rva2)["replaygain_track_db"] == pytest.approx(-6.5, abs=0.01)
+    opus = write_audio(tmp_path / "a.opus", "opus")
+    file: Any = mutagen.File(opus)
+    file["R128_TRACK_GAIN"], file["R128_ALBUM_GAIN"] = "-2560", "x"
+    file.save()
+    row = tags_of(opus)
+    assert (row["replaygain_track_db"], row["replaygain_album_db"]) == (pytest.approx(-5.0), None)
+
+
+def test_names_that_other_programs_give_to_comments(tmp_path):
+    """Year, track, disc and album artist, as some write them to FLAC."""
+    path = tagged(tmp_path / "a.flac", year="1987", track="4", disc="2", **{"album artist": "AA"})
+    row = tags_of(path)
+    expected = {"year": 1987, "track_number": 4, "disc_number": 2, "albumartist": "AA"}
+    assert {name: row[name] for name in expected} == expected
+
+
+def test_the_recording_that_picard_files(tmp_path):
+    """The UFID of MusicBrainz is the recording; that of others is not."""
+    mbid = "5b11f4ce-a62d-471e-81fc-a69a8278c7da"
+    path = id3_file(
+        tmp_path / "a.mp3", id3.UFID("http://www.cddb.com/id3/taginfo1.html", b"other"),
+        id3.UFID("http://musicbrainz.org", mbid.encode()),
+    )  # fmt: skip
+    assert tags_of(path)["musicbrainz_recordingid"] == mbid
+
+
+@pytest.mark.parametrize(
+    ("found", "kept"),
+    [
+        ("BjÃ¶rk", "Björk"),
+        ("Mot\xc3\x89", "MotÉ"),
+        ("Donâ€™t", "Don\u2019t"),
+        ("\x93Quoted\x94 \x96 x\x85", "\u201cQuoted\u201d \u2013 x\u2026"),
+        ("Ð\x9fÑ\x80Ð", "Ð\u0178Ñ\u20acÐ"),
+        ("Привет".encode().decode("latin-1"), "Привет"),
+        ("Björk", "Björk"),
+        ("Привет", "Привет"),
+        ("Ãle", "Ãle"),
+        ("東京", "東京"),
+        ("x\x8dy", "x\\x8dy"),
+    ],
+)
+def test_text_in_a_wrong_encoding_is_repaired_or_kept(tmp_path, found, kept):
+    """What is certain is put right; what is not keeps its bytes."""
+    assert tags_of(tagged(tmp_path / "a.flac", title=found))["title"] == kept
+
+
+@pytest.mark.parametrize("layout", ["mono", "stereo", "5.1"])
+@pytest.mark.parametrize("name", ["a.m4a", "a.mp3"])
+def test_channels_are_those_of_the_codec(tmp_path, layout, name):
+    """Whatever the entry of an MP4 and the name of the file say."""
+    path = write_audio(tmp_path / "x.m4a", "m4a", layout=layout, seconds=2.0).rename(tmp_path / name)
+    row = tags_of(path)
+    assert row["channels"] == {"mono": 1, "stereo": 2, "5.1": 6}[layout]
+    assert (row["kind"], row["sample_rate_hz"]) == ("m4a", 44_100)
+    assert row["duration_s"] == pytest.approx(2.0, abs=0.1)
+
+
+@pytest.mark.parametrize("codec", ["ac3", "eac3", "libopus", "alac"])
+def test_other_codecs_in_mp4(tmp_path, codec):
+    """AC-3, E-AC-3, Opus and ALAC say how many channels they have, and at what rate."""
+    path = tmp_path / "a.m4a"
+    CODECS["other"] = ("mp4", codec)
+    write_audio(path, "other", layout="5.1" if codec in {"ac3", "eac3"} else "stereo", seconds=2.0)
+    row = tags_of(path)
+    assert (row["channels"], row["sample_rate_hz"]) == (
+        6 if codec in {"ac3", "eac3"} else 2,
+        48_000 if codec == "libopus" else 44_100,
+    )
+    assert row["is_lossless"] is (codec == "alac")
+    assert row["duration_s"] == pytest.approx(2.0, abs=0.1)
+
+
+@pytest.mark.parametrize(("layout", "seconds"), [("mono", 8.0), ("stereo", 3.0), ("5.1", 2.0)])
+def test_raw_aac_is_as_long_as_its_frames(tmp_path, layout, seconds):
+    """With and without tags around it."""
+    path = write_audio(tmp_path / "a.aac", "aac", layout=layout, seconds=seconds)
+    for _ in range(2):
+        row = tags_of(path)
+        assert row["duration_s"] == pytest.approx(seconds, abs=0.1)
+        assert (row["kind"], row["sample_rate_hz"]) == ("aac", 44_100)
+        assert row["channels"] == {"mono": 1, "stereo": 2, "5.1": 6}[layout]
+        tags = id3.ID3()
+        tags.add(id3.TIT2(3, "tagged"))
+        tags.save(path)
+
+
+def test_damaged_mp4_and_id3_give_a_row(tmp_path):
+    """Flipped bytes in the headers give metadata or a reason, never an error."""
+    rng = np.random.default_rng(5)
+    m4a = write_audio(tmp_path / "a.m4a", "m4a", seconds=0.3).read_bytes()
+    mp3 = id3_file(
+        tmp_path / "a.mp3", id3.TRCK(3, "A1"), id3.TCON(3, "x"), id3.RVA2("track", 1, -3.0, 0.5)
+    ).read_bytes()
+    for number in range(150):
+        for data in (m4a, mp3):
+            damaged = bytearray(data)
+            start = len(data) - 1500 if data is m4a else 0
+            for place in rng.integers(start, start + 300, size=3):
+                damaged[place] ^= 1 << int(rng.integers(8))
+            path = tmp_path / f"{number}.bin"
+            path.write_bytes(damaged)
+            row = tags_of(path)
+            assert row["kind"] or row["problem"]
+            tag_values([read_tags(path)], pl.Series(["x"]))
+
+
+def test_without_mutagen_tags_are_read_all_the_same(tmp_path, monkeypatch, request):
+    """A bundle that has to leave it out: WMA has no tags, and everything else has its own."""
+    mp3 = id3_file(tmp_path / "a.mp3", id3.TIT2(3, "T"), id3.TCON(3, ["Dub"]))
+    wma = write_audio(tmp_path / "a.wma", "wma")
+    monkeypatch.setitem(sys.modules, "mutagen", None)
+    _genre_names.cache_clear()
+    request.addfinalizer(_genre_names.cache_clear)
+    assert (tags_of(mp3)["title"], values_of(mp3, "genre")) == ("T", ["Dub"])
+    row = tags_of(wma)
+    assert (row["problem"], row["kind"], row["channels"]) == (None, "wma", 2)
+    assert row["duration_s"] == pytest.approx(1.0, abs=0.2)
