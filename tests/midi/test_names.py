@@ -17,9 +17,9 @@ from etl.midi.file_names import parse_key, with_name_figures
 from etl.midi.mpc import CATEGORY_FOLDERS, progression
 from etl.midi.reader import read_files
 from etl.midi.sanitize import LONGEST_STEM, distinct_names, safe_stems
-from etl.midi.text import plain_name
 from etl.midi.tag_words import WORDS, word_tags
 from etl.midi.tags import find_tags
+from etl.midi.text import plain_name
 from tests.support.places import DATA
 
 SAYS = [
