@@ -200,9 +200,9 @@ GUARDED: Final[dict[str, tuple[object, str]]] = {
     "etl.chords.keys.KEY_VERSIONS[krumhansl]": (2, "5b0bdc34dc26ac7f"),
     "etl.chords.section_keys.SECTION_KEYS_VERSION": (2, "9f4d8b5e251a557f"),
     "etl.pipelines.midi.request.VERSIONS[import]": ("3", "5791b091ca4a570c"),
-    "etl.pipelines.midi.request.VERSIONS[analyze]": ("4", "126585abb4809757"),
+    "etl.pipelines.midi.request.VERSIONS[analyze]": ("4", "adc7cee2f6c6b37a"),
     "etl.pipelines.midi.request.VERSIONS[split]": ("1", "03926703bffa20b8"),
-    "etl.pipelines.midi.request.VERSIONS[sanitize]": ("1", "c46ee5d0e4147d22"),
+    "etl.pipelines.midi.request.VERSIONS[sanitize]": ("2", "0da0f386d4fe464e"),
     "etl.audio.sonic.FEATURE_VERSION": (3, "85a30d80fb654164"),
     "etl.sources.audio.tags.TAG_VERSION": (1, "f64b5d52dff70566"),
 }

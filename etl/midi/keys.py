@@ -36,6 +36,14 @@ if TYPE_CHECKING:
 KEY_WEIGHTS: Final = np.array([12.9, 2.1, 0.5, 4.3])
 """Weights of `key_features` in a conditional logit [3]_; ``benchmarks.training.midi_fit_keys`` fits them."""
 
+LOOP_WEIGHTS: Final = np.array([7.7, 1.0, 0.3, 0.7, 0.8])
+"""The same for loops, and of a first chord that is the key's own triad; the same script fits them."""
+_LONGEST_LOOP: Final = 33  # beats: eight bars and a note that rings
+_LONGEST_REPEATS: Final = 65
+_LOOP_PERIODS: Final = (8, 16, 32)
+_SAME_CHORDS: Final = 0.95
+_TRIADS: Final = {"": 0, "7": 0, "maj7": 0, "add13": 0, "min": 12, "min7": 12, "minadd13": 12}
+
 CHANGE_GAIN: Final = 30.0
 """Log likelihood ratio (nats, each beat one draw) from which a change is believed. Of 114 songs of POP909
 the 15 that leave their scale reach 45 and more; of the others one reaches 32 (to the relative key), the
@@ -48,7 +56,8 @@ _FEWEST_CLASSES: Final = 4
 
 
 # Chances that the notes are in the key that is said, and in its relative.
-_META_CHANCES: Final = (0.45, 0.1)  # of 26 metas in game music 17 agree with the notes
+# Of 26 metas in game music 17 agree with the notes.
+_META_CHANCES: Final = (0.45, 0.1)
 _RELATIVE_OF_NAME: Final = 0.5  # of the chance that the name is wrong
 _KEY_META: Final = 0x59
 
@@ -103,8 +112,11 @@ def find_keys(batch: MidiBatch, beats: Beats, labels: NDArray[np.int16]) -> Keys
     scores = whole @ KEY_WEIGHTS
     early_scores, late_scores = early @ KEY_WEIGHTS, late @ KEY_WEIGHTS
     early_key, late_key = early_scores.argmax(axis=1), late_scores.argmax(axis=1)
+    loops = find_loops(beats, labels)
+    opening = opening_triads(beats, labels)
+    scores[loops] = np.concatenate([whole, opening[..., None]], axis=2)[loops] @ LOOP_WEIGHTS
     # A part that only leans to the relative key has not left its scale.
-    changes = (cuts >= 0) & (_major(early_key) != _major(late_key))
+    changes = (cuts >= 0) & ~loops & (_major(early_key) != _major(late_key))
     early_longer = cuts * 2 >= lengths
     for part, part_scores in ((early_longer, early_scores), (~early_longer, late_scores)):
         scores[changes & part] = part_scores[changes & part]
@@ -122,6 +134,32 @@ def find_keys(batch: MidiBatch, beats: Beats, labels: NDArray[np.int16]) -> Keys
         is_loop=(lengths < _LOOP_BEATS) | ((totals > 0).sum(axis=1) < _FEWEST_CLASSES),
         totals=totals,
     )
+
+
+def find_loops(beats: Beats, labels: NDArray[np.int16]) -> NDArray[np.bool_]:
+    """Tell which files are loops, (files,): up to eight bars, or up to sixteen that say the same twice."""
+    lengths = np.diff(beats.offsets)
+    files = np.repeat(np.arange(len(lengths)), lengths)
+    repeats = np.zeros(len(lengths), np.bool_)
+    for period in _LOOP_PERIODS:
+        inside = files[period:] == files[:-period]
+        same = inside & (labels[period:] == labels[:-period])
+        compared = np.bincount(files[period:][inside], minlength=len(lengths))
+        agreed = np.bincount(files[period:][same], minlength=len(lengths))
+        repeats |= (compared >= lengths // 2) & (compared > 0) & (agreed >= _SAME_CHORDS * compared)
+    loops: NDArray[np.bool_] = (lengths <= _LONGEST_LOOP) | (repeats & (lengths <= _LONGEST_REPEATS))
+    return loops
+
+
+def opening_triads(beats: Beats, labels: NDArray[np.int16]) -> NDArray[np.float64]:
+    """1 for the key whose own triad (or seventh chord) the first chord of each file is, (files, 24)."""
+    found = np.zeros((len(beats.offsets) - 1, 24))
+    rows = np.flatnonzero(np.diff(beats.offsets) > 0)
+    first = labels[beats.offsets[:-1][rows]]
+    for suffix, shift in _TRIADS.items():
+        fits = first // 12 == SUFFIXES.index(suffix)
+        found[rows[fits], first[fits] % 12 + shift] = 1.0
+    return found
 
 
 def weigh_key_evidence(

@@ -194,7 +194,7 @@ def _track(
                         block = signed(data[at + 5]) & 15
                         part = DRUM_CHANNEL if block == 0 else (block - 1 if block < 10 else block)
                         drums[part] = GS_DRUMS if data[at + 7] > 0 else 0
-                if keep_all or (status == 0xFF and ((0 < kind < 8) or kind in (0x51, 0x58, 0x59))):
+                if keep_all or (status == 0xFF and ((0 < kind < 8) or kind in (0x20, 0x51, 0x58, 0x59))):
                     _keep_event(events[event], tick, at, length, file, track, status, kind)
                     event += 1
                 at += length

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
+from anyascii import anyascii
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,6 +18,7 @@ _LETTERS: Final = {
     "ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "đ": "d", "Đ": "D", "ð": "d",
     "Ð": "D", "þ": "th", "Þ": "Th", "ł": "l", "Ł": "L", "\u0131": "i", "♯": "#", "♭": "b",
 }  # fmt: skip
+_FOREIGN: Final = r"[^\p{Latin}\p{Common}\p{Inherited}]"
 # Device names of Windows, with or without an ending.
 _RESERVED: Final = r"(?i)^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)"
 
@@ -24,16 +26,32 @@ _RESERVED: Final = r"(?i)^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)"
 def safe_stems(stems: pl.Expr) -> pl.Expr:
     """Rewrite name stems with ``A-Z a-z 0-9 . _ -`` only.
 
-    Accents are transliterated, ``#`` becomes ``s`` (as in the chord spelling), everything else ``_``; none
-    of ``. _ -`` at the ends, no Windows device names, at most 100 characters, never empty.
+    Accents are transliterated, other scripts romanised, ``#`` becomes ``s`` (as in the chord spelling),
+    everything else ``_``; none of ``. _ -`` at the ends, no Windows device names, at most 100 characters,
+    never empty.
     """
-    plain = stems.str.replace_many(list(_LETTERS), list(_LETTERS.values())).str.normalize("NFKD")
+    romanised = stems.map_batches(_romanised, return_dtype=pl.String, is_elementwise=True)
+    plain = romanised.str.replace_many(list(_LETTERS), list(_LETTERS.values())).str.normalize("NFKD")
     plain = plain.str.replace_all(r"\p{M}", "").str.replace_all("#", "s", literal=True)
     plain = plain.str.replace_all(r"[^A-Za-z0-9._-]+", "_").str.replace_all(r"_{2,}", "_")
     plain = plain.str.strip_chars("_.- ").str.head(LONGEST_STEM).str.strip_chars("_.- ")
     # Windows looks at the part before the first dot.
     plain = plain.str.replace(_RESERVED, "${1}_$2")
     return pl.when(plain.str.len_bytes() > 0).then(plain).otherwise(pl.lit(EMPTY_STEM))
+
+
+def _romanised(stems: pl.Series) -> pl.Series:
+    """Write Cyrillic, Greek, Hebrew, kana, Han, Hangul and other scripts in Latin letters."""
+    foreign = stems.str.contains(_FOREIGN)
+    if not foreign.any():
+        return stems
+    return pl.Series(
+        [
+            anyascii(stem) if other else stem
+            for stem, other in zip(stems, foreign.fill_null(value=False), strict=True)
+        ],
+        dtype=pl.String,
+    )
 
 
 def distinct_names(stems: Iterable[str], taken: set[str], *, ending: str = ".mid") -> list[str]:

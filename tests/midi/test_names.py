@@ -19,6 +19,7 @@ from etl.midi.reader import read_files
 from etl.midi.sanitize import LONGEST_STEM, distinct_names, safe_stems
 from etl.midi.tag_words import WORDS, word_tags
 from etl.midi.tags import find_tags
+from etl.midi.text import plain_name
 from tests.support.places import DATA
 
 SAYS = [
@@ -187,3 +188,17 @@ def test_progressions_hold_sixteen_pads_at_most():
     assert [pad["role"] for pad in pads] == ["Root"] + ["Normal"] * 15
     assert pads[1] == {"name": "F#sus4", "role": "Normal", "notes": [42, 54, 59, 61]}
     assert pads[2] == {"name": "C#m7b5/G", "role": "Normal", "notes": [43, 49, 52, 55, 59]}
+
+
+def test_other_scripts_are_romanised():
+    """Cyrillic, Greek, Hebrew, kana, Han and Hangul give names, not numbers; what has no letters does not."""
+    frame = pl.DataFrame({"stem": ["Катюша", "Ελλάδα 2", "ドラム", "日本", "드럼", "שלום", "♥"]})
+    assert frame.select(safe_stems(pl.col("stem")))["stem"].to_list() == [
+        "Katyusha", "Ellada_2", "doramu", "RiBen", "DeuLeom", "slvm", "untitled",
+    ]  # fmt: skip
+
+
+def test_percent_encoding_is_undone_and_other_percents_stay():
+    """What a download left in a name is text; UTF-8 in it is read as such."""
+    names = ["Deep%20House%20120bpm", "100% Funk", "Caf%C3%A9", "50%25", "a%zz"]
+    assert [plain_name(name) for name in names] == ["Deep House 120bpm", "100% Funk", "Café", "50%", "a%zz"]

@@ -131,3 +131,34 @@ def test_every_part_has_a_role():
     assert set(parts["role"]) <= set(ROLES)
     assert parts.filter(pl.col("channel") == 9)["role"].to_list() == ["drums"]
     assert parts["role_confidence"].is_between(0.25, 1).all()
+
+
+def prefixed(channel: int, name: str) -> bytes:
+    """Write a channel prefix and a track name."""
+    return bytes([0, 0xFF, 0x20, 1, channel, 0, 0xFF, 3, len(name)]) + name.encode()
+
+
+def test_channels_of_one_track_have_names_of_their_own():
+    """A channel prefix says whose name follows; without one, the program that follows does."""
+    lines = b"".join(bytes([0, 0x90 + c, 60, 90, 96, 0x80 + c, 60, 0]) for c in (0, 1, 2))
+    title = b"\0\xff\x03\x04Song"
+    names = {0: "Piano", 1: "Slap Bass"}
+    by_prefix = title + b"".join(prefixed(*name) for name in names.items())
+    by_program = title + b"".join(
+        b"\0\xff\x03" + bytes([len(name)]) + name.encode() + bytes([0, 0xC0 + channel, 5])
+        for channel, name in names.items()
+    )
+    for head in (by_prefix, by_program):
+        track = head + lines + b"\0\xff\x2f\0"
+        blob = b"MThd\0\0\0\6\0\0\0\1\0\x60MTrk" + len(track).to_bytes(4, "big") + track
+        parts = analyze(read_files([blob])).parts
+        assert parts["name"].to_list() == ["Piano", "Slap Bass", "Song"]
+
+
+def test_a_second_name_of_a_track_without_a_program_is_nobodys():
+    """The first name of a track is its name."""
+    track = [
+        mido.MetaMessage("track_name", name="First"), mido.MetaMessage("track_name", name="Second"),
+        *part([60, 62, 64, 65]),
+    ]  # fmt: skip
+    assert first_part(track)["name"] == "First"

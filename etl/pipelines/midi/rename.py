@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from etl.midi.sanitize import distinct_names, safe_stems
-from etl.midi.text import decode_text
+from etl.midi.text import decode_text, plain_name
 from etl.pipelines.midi.rename_journal import Rename, Renames, carry_out
 from etl.runtime.errors import EtlError
 from etl.sources.folders.midi import Found, find_midi
@@ -51,7 +51,7 @@ def sanitize_in_place(
 
 def _safe_names(folder: Path, paths: list[Path]) -> Iterator[Rename]:
     """Rename what has no safe name, or one that differs only by case from another's."""
-    decoded = [decode_text(os.fsencode(path.stem)) for path in paths]
+    decoded = [plain_name(decode_text(os.fsencode(path.stem))) for path in paths]
     stems = pl.DataFrame({"stem": decoded}, schema={"stem": pl.String}).select(safe_stems(pl.col("stem")))
     wanted = {
         path: (stem, _WRAPPED if path.suffix.lower() == _WRAPPED else _ENDING)

@@ -24,7 +24,7 @@ from etl.midi.file_names import with_name_figures
 from etl.midi.reader import read_files
 from etl.midi.split import TooMuchError, split_file
 from etl.midi.tags import find_tags, name_tags
-from etl.midi.text import decode_text
+from etl.midi.text import decode_text, plain_name
 from etl.pipelines.midi.messages import REJECTS, SPLIT, Batch, Entry, Result, Wanted, failed, part_key
 from etl.sources.folders.walk import open_file
 
@@ -167,8 +167,8 @@ def _below(path: str, roots: tuple[str, ...]) -> str:
 def _name(entry: Entry) -> str:
     """Name a file as text, in whatever encoding the name on disk is."""
     if entry.location is None:
-        return entry.name
-    return decode_text(os.fsencode(os.path.basename(entry.location)))  # noqa: PTH119 - once per file
+        return plain_name(entry.name)
+    return plain_name(decode_text(os.fsencode(os.path.basename(entry.location))))  # noqa: PTH119 - once per file
 
 
 def _file_rows(files: pl.DataFrame, sizes: pl.Series) -> pl.DataFrame:
