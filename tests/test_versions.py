@@ -18,7 +18,7 @@ import polars as pl
 import polars.selectors as cs
 import pytest
 
-from etl.audio import beats, key as audio_key, spectral
+from etl.audio import beats, constantq, key as audio_key, meter, periodicity, spectral, tempo_level
 from etl.audio.features import FEATURE_VERSION, Mode
 from etl.audio.sonic import describe
 from etl.chords import key_model, keys as chord_keys
@@ -154,7 +154,8 @@ def sound() -> str:
         vectors = [row[name] for name in row if name.startswith("vector_")]
         decades = np.log10(np.maximum(np.abs(np.concatenate(vectors, dtype=np.float64)), 1e-3))
         values.append([row["key"], round(row["bpm"] or 0), *np.round(10 * decades).astype(int).tolist()])
-    return digest(pl.DataFrame({"values": values}), constants(beats, audio_key, spectral, key_profiles))
+    fitted = constants(beats, periodicity, tempo_level, meter, audio_key, constantq, spectral, key_profiles)
+    return digest(pl.DataFrame({"values": values}), fitted)
 
 
 GUARDED: Final[dict[str, tuple[object, str]]] = {
@@ -166,7 +167,7 @@ GUARDED: Final[dict[str, tuple[object, str]]] = {
     "etl.pipelines.midi.request.VERSIONS[analyze]": ("3", "e1c20e5120f843ee"),
     "etl.pipelines.midi.request.VERSIONS[split]": ("1", "03926703bffa20b8"),
     "etl.pipelines.midi.request.VERSIONS[sanitize]": ("1", "c46ee5d0e4147d22"),
-    "etl.audio.sonic.FEATURE_VERSION": (2, "1794aac2ea9a02b3"),
+    "etl.audio.sonic.FEATURE_VERSION": (3, "ddd9f54c4f747a22"),
 }
 """Version and hash of its output, by the version's name."""
 
