@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from etl.audio.beats import MIN_CLARITY, Rhythm, rhythm
+from etl.audio.features import Mode
 from etl.audio.frames import analyse
 from etl.audio.periodicity import FRAME_RATE, pulse_clarity
 from etl.audio.signal import SAMPLE_RATE
-from etl.audio.sonic import Mode, describe
+from etl.audio.sonic import describe
 from tests.support import audio_composer, audio_synthesiser
 
 SECONDS = 24.0
