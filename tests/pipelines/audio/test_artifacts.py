@@ -95,7 +95,7 @@ def test_a_wrong_condition_is_told_with_the_columns(described, condition):
 
 
 def test_tempi_fold_into_a_range_without_another_analysis(described):
-    """What is written lies in the range by octaves; a missing tempo stays missing, and the store as it was."""
+    """What is written lies in the range by octaves; a missing tempo stays missing, the store as it was."""
     database, output = store_of(described), described.parent / "x.npz"
     with open_store(database) as connection:
         connection.execute("UPDATE sonic_features SET bpm = 174 WHERE content_hash IN "
