@@ -19,7 +19,7 @@ import polars.selectors as cs
 import pytest
 import soundfile as sf
 
-from etl.audio import beats, key as audio_key, spectral
+from etl.audio import beats, constantq, key as audio_key, meter, periodicity, spectral, tempo_level
 from etl.audio.features import FEATURE_VERSION, Mode
 from etl.audio.loudness import measure_loudness
 from etl.audio.signal import SAMPLE_RATE
@@ -165,7 +165,8 @@ def sound() -> str:
     values.append(np.round(10 * np.log10(np.maximum(without_pulse, 1e-3))).astype(int).tolist())
     loudness = measure_loudness(signal[None], SAMPLE_RATE)[:3]
     values.append([round(20 * (number or 0)) for number in loudness])
-    return digest(pl.DataFrame({"values": values}), constants(beats, audio_key, spectral, key_profiles))
+    fitted = constants(beats, periodicity, tempo_level, meter, audio_key, constantq, spectral, key_profiles)
+    return digest(pl.DataFrame({"values": values}), fitted)
 
 
 def tags(folder: Path) -> str:
@@ -203,7 +204,7 @@ GUARDED: Final[dict[str, tuple[object, str]]] = {
     "etl.pipelines.midi.request.VERSIONS[analyze]": ("4", "adc7cee2f6c6b37a"),
     "etl.pipelines.midi.request.VERSIONS[split]": ("1", "03926703bffa20b8"),
     "etl.pipelines.midi.request.VERSIONS[sanitize]": ("2", "0da0f386d4fe464e"),
-    "etl.audio.sonic.FEATURE_VERSION": (3, "85a30d80fb654164"),
+    "etl.audio.sonic.FEATURE_VERSION": (3, "f663c5166ca00423"),
     "etl.sources.audio.tags.TAG_VERSION": (1, "f64b5d52dff70566"),
 }
 """Version and hash of its output, by the version's name."""

@@ -1,17 +1,16 @@
-"""Beats and tempo: librosa's tracker, guided to the right level by a comb filter, refined by regression.
+"""Beats and tempo: a comb finds what repeats, a fitted model its level, and a regression the last digits.
 
 librosa takes its tempo from the best single lag of the autocorrelation, which is coarse (117.5 and then 123.0
 beats per minute) and easily caught by a dotted rhythm. A comb over eight beats asks instead which period
-*keeps* fitting. The tracker then runs at that tempo, and a straight line through its beats gives the last
-digits.
+*keeps* fitting; which of its fractions and multiples is the beat, `etl.audio.tempo_level` says. librosa's
+tracker then runs at that tempo, and a straight line through its beats gives the last digits.
 
 References
 ----------
 .. [1] Ellis, "Beat tracking by dynamic programming", Journal of New Music Research 36(1), 2007.
-.. [2] Scheirer, "Tempo and beat analysis of acoustic musical signals", JASA 103(1), 1998: comb filters.
-.. [3] Grosche, Müller and Kurth, "Cyclic tempogram: a mid-level tempo representation for music signals",
+.. [2] Grosche, Müller and Kurth, "Cyclic tempogram: a mid-level tempo representation for music signals",
    ICASSP 2010.
-.. [4] Lartillot et al., "Multi-feature modeling of pulse clarity", ISMIR 2008.
+.. [3] Lartillot et al., "Multi-feature modeling of pulse clarity", ISMIR 2008.
 """
 
 from __future__ import annotations
@@ -24,16 +23,20 @@ import scipy.ndimage
 import scipy.signal
 
 from etl.audio.beat_path import beat_path
+from etl.audio.meter import Meter, find_meter
+from etl.audio.periodicity import FRAME_RATE, MIN_TEETH, SUPPORTED, autocorrelation, comb, pulse_clarity
 from etl.audio.signal import SAMPLE_RATE
 from etl.audio.spectral import HOP
+from etl.audio.tempo_level import choose_level
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float32]
 
-FRAME_RATE: Final = SAMPLE_RATE / HOP
-"""Frames per second, 43.07."""
+MIN_CLARITY: Final = 0.09
+"""Pulse clarity below which there is no tempo: rubato and music without a pulse reach 0.08, and of steady
+pieces one in a hundred lies below (``python -m benchmarks.audio_accuracy``)."""
 
 _WINDOW: Final = int(8 * SAMPLE_RATE // HOP)
 """Frames of the tempogram: eight seconds."""
@@ -43,13 +46,9 @@ _BLOCK: Final = 2048
 _TEMPI: Final = np.geomspace(40.0, 240.0, 2000)
 """Beats per minute that the comb tries, 0.09 % apart."""
 
-_TEETH: Final = np.arange(1, 9)
+MIN_FRAMES: Final = int(MIN_TEETH * FRAME_RATE / SUPPORTED) + 1
+"""Of a signal in which two beats of 60 beats per minute do not fit, below 2.7 s, no tempo is told."""
 
-# Of the autocorrelation only the part that many beats still support counts, and two teeth at the least must
-# fit into it: a signal in which those of 60 beats per minute do not, below 2.7 s, has no tempo.
-_SUPPORTED: Final = 0.75
-_MIN_TEETH: Final = 2
-_MIN_FRAMES: Final = int(_MIN_TEETH * FRAME_RATE / _SUPPORTED) + 1
 _PRIOR_BPM: Final = 120.0
 _PRIOR_OCTAVES: Final = 1.0
 _MAX_BPM: Final = 320.0
@@ -63,10 +62,12 @@ class Rhythm(NamedTuple):
     """Tempo and beats of a signal."""
 
     bpm: float
-    """Beats per minute; 0 if there is no pulse, or too little of it."""
+    """Beats per minute; 0 if there is no steady pulse, or too little of it."""
+    level: float
+    """Probability, 0 to 1, of this tempo against its halves, thirds and multiples."""
     confidence: float
     """Pulse clarity, 0 to 1: mean autocorrelation of the onset strength at one to eight beats, or as many as
-    fit [4]_."""
+    fit, over stretches of 20 s [3]_."""
     half: float
     """The same for half the tempo."""
     double: float
@@ -79,59 +80,60 @@ class Rhythm(NamedTuple):
     """Share of the beats, 0 to 1, within two frames of any onset at all."""
     tracker_bpm: float
     """What ``librosa.beat.beat_track`` reports."""
+    meter: Meter
 
 
-NO_RHYTHM: Final = Rhythm(0.0, 0.0, 0.0, 0.0, np.empty(0, dtype=np.int64), float("inf"), 0.0, 0.0)
+NO_RHYTHM: Final = Rhythm(
+    0.0, 0.0, 0.0, 0.0, 0.0, np.empty(0, dtype=np.int64), float("inf"), 0.0, 0.0, Meter(0, 0.0)
+)
 """Of silence."""
 
 
-def rhythm(envelope: Floats) -> Rhythm:
-    """Find tempo and beats.
+def rhythm(envelope: Floats, bands: Floats) -> Rhythm:
+    """Find tempo, beats and meter.
 
     Parameters
     ----------
     envelope
         Onset strength by median, shape (frames,).
+    bands
+        Onset strength of four bands, shape (4, frames).
 
     Returns
     -------
     Rhythm
-        The tempo level with the strongest comb under librosa's own prior (120 beats per minute, one octave).
+        The likeliest level of the strongest comb under librosa's own prior (120 beats per minute, one
+        octave); no tempo where the pulse is less clear than `MIN_CLARITY`.
     """
     tracked, beats = track_beats(envelope)
-    if not tracked or len(envelope) < _MIN_FRAMES:
+    if not tracked or len(envelope) < MIN_FRAMES:
         return NO_RHYTHM._replace(beats=beats, tracker_bpm=tracked)
-    correlation = _autocorrelation(envelope)
-    salience = _comb(correlation, _TEMPI)
-    prior = -0.5 * (np.log2(_TEMPI / _PRIOR_BPM) / _PRIOR_OCTAVES) ** 2
-    bpm = float(_TEMPI[np.argmax(np.log(np.maximum(salience, 1e-3)) + prior)])
-    beats = beat_path(envelope, _frames_per_beat(bpm))
-    bpm = _refined(beats, bpm)
-    own, half, double = np.clip(_comb(correlation, np.array([bpm, bpm / 2, bpm * 2])), 0.0, 1.0)
+    envelopes = [envelope, *bands]
+    correlations = [autocorrelation(each) for each in envelopes]
+    level = choose_level(envelopes, correlations, strongest_comb(correlations[0]))
+    beats = beat_path(envelope, _frames_per_beat(level.bpm))
+    bpm = _refined(beats, level.bpm)
+    own, half, double = pulse_clarity(envelope, np.array([bpm, bpm / 2, bpm * 2]))
     support = float((scipy.ndimage.maximum_filter1d(envelope, 5)[beats] > 0).mean()) if len(beats) else 0.0
-    return Rhythm(bpm, float(own), float(half), float(double), beats, _irregularity(beats), support, tracked)
+    found = Rhythm(
+        bpm=bpm,
+        level=level.probability,
+        confidence=float(own),
+        half=float(half),
+        double=float(double),
+        beats=beats,
+        irregularity=_irregularity(beats),
+        support=support,
+        tracker_bpm=tracked,
+        meter=find_meter(correlations, bpm),
+    )
+    return found if own >= MIN_CLARITY else found._replace(bpm=0.0, level=0.0, meter=NO_RHYTHM.meter)
 
 
-def _autocorrelation(envelope: Floats) -> NDArray[np.float64]:
-    """Unbiased autocorrelation coefficients of the whole envelope."""
-    centred = envelope - envelope.mean(dtype=np.float64)
-    n = len(centred)
-    spectrum = scipy.fft.rfft(centred, n=scipy.fft.next_fast_len(2 * n, real=True))
-    sums = scipy.fft.irfft(spectrum.real**2 + spectrum.imag**2)[:n]
-    unbiased = sums / np.arange(n, 0, -1)
-    coefficients: NDArray[np.float64] = unbiased / max(unbiased[0], np.finfo(np.float64).tiny)
-    return coefficients
-
-
-def _comb(correlation: NDArray[np.float64], tempi: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean autocorrelation at one to eight beats of each tempo, as many as fit; -1 to 1."""
-    lags = np.outer(60.0 * FRAME_RATE / tempi, _TEETH)
-    fits = lags < _SUPPORTED * len(correlation)
-    counts = fits.sum(axis=1)
-    values = np.interp(lags, np.arange(len(correlation)), correlation)
-    means: NDArray[np.float64] = (values * fits).sum(axis=1) / np.maximum(counts, 1)
-    means[counts < _MIN_TEETH] = -1.0
-    return means
+def strongest_comb(correlation: NDArray[np.float64]) -> float:
+    """Give the tempo of the strongest comb under the prior."""
+    prior = -0.5 * (np.log2(_TEMPI / _PRIOR_BPM) / _PRIOR_OCTAVES) ** 2
+    return float(_TEMPI[np.argmax(np.log(np.maximum(comb(correlation, _TEMPI), 1e-3)) + prior)])
 
 
 def _refined(beats: NDArray[np.int64], bpm: float) -> float:
@@ -205,7 +207,7 @@ def mean_tempogram(envelope: Floats) -> NDArray[np.float64]:
     Returns
     -------
     ndarray
-        Shape (344,), by lag in frames [3]_.
+        Shape (344,), by lag in frames [2]_.
     """
     window = scipy.signal.get_window("hann", _WINDOW)
     n_fft = scipy.fft.next_fast_len(2 * _WINDOW - 1, real=True)

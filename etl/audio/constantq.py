@@ -35,6 +35,12 @@ N_OCTAVES: Final = 7
 FMIN: Final = 440.0 * 2.0 ** ((24 - 69) / 12)
 """Hz; C1, the lowest bin, before tuning."""
 
+_HIGH_OCTAVES: Final = 5
+"""Octaves above C3, 131 Hz: below lie basses and kick drums, which may be loud and out of tune."""
+
+_FAINT: Final = 0.3
+"""Magnitude, over the level of the signal, at which compression sets in; that of a lone sine is about 100."""
+
 _BLOCK: Final = 256
 _SPARSITY: Final = 0.01
 
@@ -49,8 +55,8 @@ class _Basis(NamedTuple):
     """Shape (2 * bins, 72): from interleaved real and imaginary parts to real parts, then imaginary parts."""
 
 
-def chroma_cqt(signal: Floats, tuning: float) -> Floats:
-    """Compute the chroma of the constant-Q transform.
+def chroma_cqt(signal: Floats, tuning: float) -> tuple[Floats, Floats]:
+    """Compute the chroma of the constant-Q transform, and one in which loud notes and basses weigh little.
 
     Parameters
     ----------
@@ -61,17 +67,21 @@ def chroma_cqt(signal: Floats, tuning: float) -> Floats:
 
     Returns
     -------
-    ndarray
+    chroma : ndarray
         Shape (frames, 12), largest of each frame 1.
+    compressed : ndarray
+        Shape (frames, 12): logarithms of the magnitudes relative to the level of the signal, from C3 upwards.
     """
     basis = _basis(round(tuning, 2))
     chroma = np.zeros((n_frames(len(signal)), 12), dtype=np.float32)
+    compressed = np.zeros_like(chroma)
+    level = np.float32(_FAINT * np.sqrt(np.einsum("i,i->", signal, signal, dtype=np.float64) / len(signal)))
     hop = HOP
-    for _ in range(N_OCTAVES):
-        _add_octave(chroma, signal, hop, basis)
+    for octave in range(N_OCTAVES):
+        _add_octave(chroma, compressed if octave < _HIGH_OCTAVES else None, level, signal, hop, basis)
         hop //= 2
         signal = _halved(signal)
-    return normalised(chroma)
+    return normalised(chroma), compressed
 
 
 def _halved(signal: Floats) -> Floats:
@@ -84,7 +94,9 @@ def _halved(signal: Floats) -> Floats:
     return halved
 
 
-def _add_octave(chroma: Floats, signal: Floats, hop: int, basis: _Basis) -> None:
+def _add_octave(  # noqa: PLR0917 -- the same for each octave but for the signal
+    chroma: Floats, compressed: Floats | None, level: np.float32, signal: Floats, hop: int, basis: _Basis
+) -> None:
     """Add one octave of magnitudes to the chroma, three bins around each pitch class."""
     for start in range(0, len(chroma), _BLOCK):
         stop = min(start + _BLOCK, len(chroma))
@@ -94,7 +106,10 @@ def _add_octave(chroma: Floats, signal: Floats, hop: int, basis: _Basis) -> None
         magnitudes = np.hypot(response[:, :BINS_PER_OCTAVE], response[:, BINS_PER_OCTAVE:])
         # Bin 0 is the pitch C itself, so a pitch class gathers the bin below it, its own and the one above.
         rolled = np.roll(magnitudes, 1, axis=1).reshape(-1, 12, 3)
-        chroma[start:stop] += rolled.sum(axis=2)
+        octave = rolled.sum(axis=2)
+        chroma[start:stop] += octave
+        if compressed is not None and level > 0:
+            compressed[start:stop] += np.log1p(octave / level)
 
 
 @lru_cache(maxsize=8)

@@ -26,12 +26,16 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
+ONSET_BANDS: Final = (0, 6, 23, 73, N_MELS)
+"""First mel band of each of ``onset_bands``: below 160 Hz kicks and basses, below 600 Hz and 2.5 kHz voices,
+chords and snares, above it hats."""
+
 # Frames by which the onset strength is shifted: one for the difference, two for the centring.
 _ONSET_SHIFT: Final = 1 + N_FFT // (2 * HOP)
 
 
 class Frames(NamedTuple):
-    """Features of each frame, one row per frame; float32."""
+    """Features of each frame, one row per frame, float32; and the tuning of them all."""
 
     mfcc: Floats
     """Mel-frequency cepstral coefficients, (n, 20) [1]_."""
@@ -39,6 +43,8 @@ class Frames(NamedTuple):
     """(n, 12), largest of each frame 1."""
     chroma_cqt: Floats
     """(n, 12), largest of each frame 1."""
+    chroma_compressed: Floats
+    """Logarithms of the constant-Q magnitudes from C3 upwards, on which the key rests too, (n, 12)."""
     contrast: Floats
     """Spectral contrast in dB, (n, 7)."""
     tonnetz: Floats
@@ -59,6 +65,10 @@ class Frames(NamedTuple):
     """0 to 1, (n,)."""
     onset_median: Floats
     """Onset strength by median over the mel bands, which the beat tracker reads, (n,)."""
+    onset_bands: Floats
+    """Onset strength by mean over the mel bands of `ONSET_BANDS`, (4, n)."""
+    tuning_cents: float
+    """Deviation from A4 = 440 Hz, -50 to 50."""
 
 
 def analyse(signal: Floats) -> Frames:
@@ -75,15 +85,17 @@ def analyse(signal: Floats) -> Frames:
         ``n // 512 + 1`` rows.
     """
     found, decibels, peaks = spectra(signal)
-    onset, onset_median = onset_strength(decibels)
+    onset, onset_median, onset_bands = onset_strength(decibels)
     mfcc = np.ascontiguousarray(scipy.fft.dct(decibels, axis=1, norm="ortho")[:, :N_MFCC])
     tuning = tuning_of(peaks, bins_per_octave=BINS_PER_OCTAVE)
+    tuning_cents = 100.0 * tuning_of(peaks, bins_per_octave=12)
     del decibels, peaks  # a hundred megabytes of half an hour, beside which the octaves would stand
-    harmony = chroma_cqt(signal, tuning)
+    harmony, compressed = chroma_cqt(signal, tuning)
     return Frames(
         mfcc=mfcc,
         chroma_stft=found.chroma,
         chroma_cqt=harmony,
+        chroma_compressed=compressed,
         contrast=found.contrast,
         tonnetz=tonnetz(harmony),
         centroid=found.centroid,
@@ -94,6 +106,8 @@ def analyse(signal: Floats) -> Frames:
         onset=onset,
         zero_crossing_rate=zero_crossing_rate(signal),
         onset_median=onset_median,
+        onset_bands=onset_bands,
+        tuning_cents=tuning_cents,
     )
 
 
@@ -118,8 +132,8 @@ def tonnetz(chroma: Floats) -> Floats:
     return np.ascontiguousarray((circles @ (chroma / sums).astype(np.float32).T).T, dtype=np.float32)
 
 
-def onset_strength(mel_decibels: Floats) -> tuple[Floats, Floats]:
-    """Rise of the mel spectrum from frame to frame, by mean and by median over the bands.
+def onset_strength(mel_decibels: Floats) -> tuple[Floats, Floats, Floats]:
+    """Rise of the mel spectrum from frame to frame, by mean and by median over the bands, and in four ranges.
 
     Parameters
     ----------
@@ -130,26 +144,32 @@ def onset_strength(mel_decibels: Floats) -> tuple[Floats, Floats]:
     -------
     mean, median : ndarray
         Shape (frames,), not negative; zero where no frame lies three frames back.
+    ranges : ndarray
+        The mean over the mel bands of each of `ONSET_BANDS`, shape (4, frames).
     """
     mean = np.zeros(len(mel_decibels), dtype=np.float32)
     median = np.zeros(len(mel_decibels), dtype=np.float32)
-    _rises(np.ascontiguousarray(mel_decibels), mean, median)
-    return mean, median
+    ranges = np.zeros((len(ONSET_BANDS) - 1, len(mel_decibels)), dtype=np.float32)
+    _rises(np.ascontiguousarray(mel_decibels), mean, median, ranges)
+    return mean, median, ranges
 
 
 @kernel
-def _rises(decibels: Floats, mean: Floats, median: Floats) -> None:
+def _rises(decibels: Floats, mean: Floats, median: Floats, ranges: Floats) -> None:
     rise = np.empty(N_MELS, dtype=np.float32)
     for t in range(_ONSET_SHIFT, len(decibels)):
         source = t - _ONSET_SHIFT + 1
         total = 0.0
         positive = 0
-        for m in range(N_MELS):
-            difference = decibels[source, m] - decibels[source - 1, m]
-            if difference > 0:
-                rise[positive] = difference
-                positive += 1
-                total += difference
+        for band in range(len(ONSET_BANDS) - 1):
+            before = total
+            for m in range(ONSET_BANDS[band], ONSET_BANDS[band + 1]):
+                difference = decibels[source, m] - decibels[source - 1, m]
+                if difference > 0:
+                    rise[positive] = difference
+                    positive += 1
+                    total += difference
+            ranges[band, t] = (total - before) / (ONSET_BANDS[band + 1] - ONSET_BANDS[band])
         mean[t] = total / N_MELS
         # With half the bands or more not rising, the lower of the two middle values is zero.
         zeros = N_MELS - positive

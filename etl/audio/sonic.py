@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from etl.audio.beats import FRAME_RATE, NO_RHYTHM, Rhythm, rhythm
+from etl.audio.beats import MIN_FRAMES, NO_RHYTHM, Rhythm, rhythm
 from etl.audio.features import LAYOUT, Mode
 from etl.audio.frames import Frames, analyse
 from etl.audio.key import Key, find_key
+from etl.audio.periodicity import FRAME_RATE
 from etl.audio.signal import SAMPLE_RATE, DecodeError
 from etl.audio.spectral import HOP
 from etl.audio.waveform import rms
@@ -84,6 +85,8 @@ class Sonic:
         Shape (4, 128), float32: whole track, start, middle, end; components as in `FEATURE_NAMES`.
     rhythm, key, energy
         Tempo and beats, key, level.
+    tuning_cents
+        Deviation from A4 = 440 Hz, -50 to 50; the middle window's in ``window`` mode.
     """
 
     mode: Mode
@@ -93,6 +96,7 @@ class Sonic:
     rhythm: Rhythm
     key: Key
     energy: Energy
+    tuning_cents: float
 
 
 def describe(signal: Floats, mode: Mode = Mode.BEAT) -> Sonic:
@@ -130,12 +134,14 @@ def describe(signal: Floats, mode: Mode = Mode.BEAT) -> Sonic:
 
 
 def _over_beats(frames: Frames, energy: Energy, seconds: float, *, audible: bool) -> Sonic:
-    pulse = rhythm(frames.onset_median) if audible else NO_RHYTHM
-    reason = _beats_failed(pulse)
+    pulse = rhythm(frames.onset_median, frames.onset_bands) if audible else NO_RHYTHM
+    reason = _beats_failed(pulse, seconds)
     n_frames = len(frames.onset)
     beats = np.arange(0, n_frames, PSEUDO_BEAT) if reason else pulse.beats
-    key = find_key(_both_chromas(frames)) if audible else Key(NO_KEY, 0.0, 0.0)
-    return Sonic(Mode.BEAT, reason, seconds, _beat_vectors(frames, beats), pulse, key, energy)
+    key = find_key(*_chromas([frames])) if audible else Key(NO_KEY, 0.0, 0.0)
+    return Sonic(
+        Mode.BEAT, reason, seconds, _beat_vectors(frames, beats), pulse, key, energy, frames.tuning_cents
+    )
 
 
 def _over_windows(signal: Floats, energy: Energy, seconds: float, *, audible: bool) -> Sonic:
@@ -145,10 +151,9 @@ def _over_windows(signal: Floats, energy: Energy, seconds: float, *, audible: bo
     windows = [analysed[place] for place in bounds]
     rows = [_matrix(window) for window in windows]
     vectors = np.stack([_statistics(part) for part in (np.concatenate(rows), *rows)])
-    pulse = rhythm(windows[1].onset_median) if audible else NO_RHYTHM
-    chromas = [_both_chromas(window) for window in windows]
-    key = find_key(np.concatenate(chromas)) if audible else Key(NO_KEY, 0.0, 0.0)
-    return Sonic(Mode.WINDOW, "", seconds, vectors, pulse, key, energy)
+    pulse = rhythm(windows[1].onset_median, windows[1].onset_bands) if audible else NO_RHYTHM
+    key = find_key(*_chromas(windows)) if audible else Key(NO_KEY, 0.0, 0.0)
+    return Sonic(Mode.WINDOW, "", seconds, vectors, pulse, key, energy, windows[1].tuning_cents)
 
 
 def window_bounds(n_samples: int) -> list[tuple[int, int]]:
@@ -170,11 +175,12 @@ def measure_energy(signal: Floats) -> Energy:
     return Energy(float(20.0 * np.log10(root)), float(20.0 * np.log10(peak / root)), spread)
 
 
-def _beats_failed(pulse: Rhythm) -> str:
+def _beats_failed(pulse: Rhythm, seconds: float) -> str:
     if not pulse.tracker_bpm:
         return "no onsets"
     if not pulse.bpm:
-        return "too short for a tempo"
+        is_short = seconds < MIN_FRAMES / FRAME_RATE
+        return "too short for a tempo" if is_short else f"no steady pulse (clarity {pulse.confidence:.2f})"
     if not np.isfinite(pulse.irregularity):
         return f"too few beats ({len(pulse.beats)})"
     if pulse.irregularity > MAX_IRREGULARITY:
@@ -218,9 +224,10 @@ def _matrix(frames: Frames) -> Floats:
     return np.column_stack([getattr(frames, name) for name, _, _ in LAYOUT])
 
 
-def _both_chromas(frames: Frames) -> Floats:
-    chroma: Floats = (frames.chroma_stft + frames.chroma_cqt) / np.float32(2.0)
-    return chroma
+def _chromas(parts: list[Frames]) -> list[Floats]:
+    """Chromas that the key rests on, each of all parts."""
+    names = ("chroma_stft", "chroma_cqt", "chroma_compressed")
+    return [np.concatenate([getattr(part, name) for part in parts]) for name in names]
 
 
 def beat_times(pulse: Rhythm) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -165,14 +165,20 @@ def artifacts(
             help="SQL condition over path, artist, genre, year, bpm, key_name ... of view `library`."
         ),
     ] = None,
+    bpm_range: Annotated[
+        str | None, typer.Option(help="Fold tempi by octaves into this range, e.g. 70-180.")
+    ] = None,
     windowed: Windowed = False,
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the matrices of the described tracks."""
+    from etl.audio.bpm_range import BpmRange
     from etl.pipelines.audio.artifacts import make_artifacts
 
     request = _artifacts(output, normalize, windowed=windowed, include=include, exclude=exclude, where=where)
+    if bpm_range is not None:
+        request = replace(request, bpm_range=BpmRange.parse(bpm_range))
     made = make_artifacts(database_path(db), request)
     show(made, _artifacts_line, as_json=as_json, aside=is_standard_output(output))
 

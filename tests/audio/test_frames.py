@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from etl.audio.beats import mean_tempogram, rhythm, track_beats
-from etl.audio.frames import Frames, analyse
+from etl.audio.frames import ONSET_BANDS, Frames, analyse
 from etl.audio.signal import SAMPLE_RATE
 from etl.audio.spectral import BLOCK, spectra
 from etl.sources.audio.decode import decode
@@ -98,6 +98,12 @@ def test_real_recordings_equal_plain_librosa(recordings):
         )
 
 
+def test_onset_bands_add_up_to_the_onset_strength(analysed):
+    """The four bands hold every mel band once."""
+    shares = np.diff(ONSET_BANDS) / ONSET_BANDS[-1]
+    np.testing.assert_allclose(shares @ analysed.onset_bands, analysed.onset, atol=1e-4)
+
+
 @pytest.mark.parametrize("n", [22_050, 22_051, 23_040, 100_001])
 def test_any_length_gives_librosas_number_of_frames(n):
     """Frame counts and edge frames are right at lengths on and off the hop."""
@@ -114,7 +120,8 @@ def test_silence_and_constants_stay_finite():
         assert all(np.isfinite(values).all() for values in frames)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert rhythm(np.zeros(200, dtype=np.float32)).bpm == 0.0
+        silence = np.zeros((5, 200), dtype=np.float32)
+        assert rhythm(silence[0], silence[1:]).bpm == 0.0
 
 
 def test_long_tracks_have_the_same_chroma(rock, analysed):

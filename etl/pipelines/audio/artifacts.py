@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+import polars as pl
+
 import etl
 from etl.audio.features import FEATURE_VERSION, Mode, version_of
 from etl.exports.sonic import Normalization, build_artifacts
@@ -17,7 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import duckdb
-    import polars as pl
+
+    from etl.audio.bpm_range import BpmRange
 
 _OTHER: Final = {Mode.BEAT: Mode.WINDOW, Mode.WINDOW: Mode.BEAT}
 
@@ -38,6 +42,8 @@ class ArtifactsRequest:
         Regular expressions over the names of features.
     where
         SQL condition over the columns of view ``library``.
+    bpm_range
+        What the tempi are folded into by octaves; they are written as they are without it.
     """
 
     output: Path
@@ -46,6 +52,7 @@ class ArtifactsRequest:
     include: str | None = None
     exclude: str | None = None
     where: str | None = None
+    bpm_range: BpmRange | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +114,12 @@ def write_artifacts(tracks: pl.DataFrame, request: ArtifactsRequest) -> Artifact
         "include": request.include,
         "exclude": request.exclude,
         "where": request.where,
+        "bpm_range": request.bpm_range,
     }
+    if request.bpm_range:
+        tracks = tracks.with_columns(
+            bpm=pl.Series(request.bpm_range.fold(tracks["bpm"].cast(pl.Float64).fill_null(np.nan).to_numpy()))
+        ).with_columns(pl.col("bpm").fill_nan(None))
     artifacts = build_artifacts(
         tracks,
         normalization=request.normalization,

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import etl
+from etl.audio.bpm_range import BpmRange
 from etl.audio.features import Mode, version_of
 from etl.cli.main import app
 from etl.exports.sonic import Normalization
@@ -94,6 +95,25 @@ def test_a_wrong_condition_is_told_with_the_columns(described, condition):
     assert "key_name" in caught.value.hint
     assert "vector" not in caught.value.hint
     assert database.read_bytes() == before
+
+
+def test_tempi_fold_into_a_range_without_another_analysis(described):
+    """What is written lies in the range by octaves; a missing tempo stays missing, the store as it was."""
+    database, output = store_of(described), described.parent / "x.npz"
+    with open_store(database) as connection:
+        connection.execute("UPDATE sonic_features SET bpm = 174 WHERE content_hash IN "
+                           "(SELECT content_hash FROM library WHERE title = 'Song 1')")  # fmt: skip
+        connection.execute("UPDATE sonic_features SET bpm = NULL WHERE content_hash IN "
+                           "(SELECT content_hash FROM library WHERE title = 'Song 2')")  # fmt: skip
+    plain = matrices(database, output)
+    folded = matrices(database, output, bpm_range=BpmRange(60, 120))
+    titles = plain.columns["track_titles"]
+    assert plain.columns["bpm"][titles == "Song 1"] == 174
+    assert folded.columns["bpm"][titles == "Song 1"] == 87
+    assert np.isnan(folded.columns["bpm"][titles == "Song 2"]).all()
+    assert folded.manifest["bpm_range"] == [60, 120]
+    kept = folded.columns["bpm"][~np.isnan(folded.columns["bpm"])]
+    assert ((kept >= 60) & (kept <= 120)).all()
 
 
 def test_artifacts_are_aligned_sorted_and_reproducible(described):

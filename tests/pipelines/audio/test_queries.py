@@ -32,11 +32,13 @@ def store(tmp_path):
     """Give a store of five described tracks, tracks 0 and 1 nearly alike."""
     rng = np.random.default_rng(4)
     rows, paths = [], []
+    pulse = np.where(np.arange(60_000) % 11_025 < 1_000, 3.0, 0.1)
     for number in range(5):
         path = tmp_path / f"{number}.flac"
         path.write_bytes(bytes([number]))
         paths.append(str(path))
-        row = as_row(audio_payload(path).hash, describe(rng.normal(0, 0.1, 60_000).astype(np.float32)))
+        signal = (rng.normal(0, 0.1, 60_000) * pulse).astype(np.float32)
+        row = as_row(audio_payload(path).hash, describe(signal))
         vector = np.zeros(128) if number < 2 else rng.normal(number, 5, 128)
         loudness = loudness_columns(
             measure_loudness(rng.normal(0, 0.1, (1, 30_000)).astype(np.float32), 22_050)
