@@ -162,7 +162,7 @@ def test_accents_are_transliterated():
     """Letters lose their accents, not their place."""
     frame = pl.DataFrame({"stem": ["Café Straße", "Ærø", "F# minor", "aux.x", "ドラム"]})
     assert frame.select(safe_stems(pl.col("stem")))["stem"].to_list() == [
-        "Cafe_Strasse", "AEro", "Fs_minor", "aux_.x", "untitled",
+        "Cafe_Strasse", "AEro", "Fs_minor", "aux_.x", "doramu",
     ]  # fmt: skip
 
 

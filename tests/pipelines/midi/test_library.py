@@ -336,10 +336,10 @@ def test_one_file_that_breaks_a_worker_breaks_nothing_else(tmp_path: Path, monke
     honest = midi_batch.analyze
     poison = midi_bytes([[]]) + b"\3"
 
-    def analyze(batch, counted):
+    def analyze(batch, counted, names):
         if poison in batch.data.tobytes():
             raise ArithmeticError("cannot analyse this")
-        return honest(batch, counted)
+        return honest(batch, counted, names)
 
     monkeypatch.setattr(midi_batch, "analyze", analyze)
     entries = tuple(
