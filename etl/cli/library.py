@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from etl.cli import library_lists, library_tags
+from etl.cli.library_summary import artifacts_line, finding_lines, plan_lines, result_lines, status_lines
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
 from etl.cli.targets import check_name, is_standard_output
@@ -19,11 +20,8 @@ from etl.runtime.work.cores import default_workers
 
 if TYPE_CHECKING:
     from etl.audio.features import Mode
-    from etl.pipelines.audio.artifacts import ArtifactsRequest, ArtifactsResult
-    from etl.pipelines.audio.check import Finding
-    from etl.pipelines.audio.describe_tracks import SonicResult
-    from etl.pipelines.audio.run import LibraryPlan, LibraryRequest, LibraryResult, LibraryStage
-    from etl.pipelines.audio.scan import ScanResult
+    from etl.pipelines.audio.artifacts import ArtifactsRequest
+    from etl.pipelines.audio.run import LibraryRequest, LibraryResult, LibraryStage
     from etl.store.sonic_features import LibraryStatus
 
 app = typer.Typer(help="Scan, describe and export a library of audio files.", no_args_is_help=True)
@@ -180,7 +178,7 @@ def artifacts(
     if bpm_range is not None:
         request = replace(request, bpm_range=BpmRange.parse(bpm_range))
     made = make_artifacts(database_path(db), request)
-    show(made, _artifacts_line, as_json=as_json, aside=is_standard_output(output))
+    show(made, artifacts_line, as_json=as_json, aside=is_standard_output(output))
 
 
 @app.command(epilog="Example: etl library stats --db music.duckdb")
@@ -192,7 +190,7 @@ def stats(windowed: Windowed = False, db: Database = None, as_json: AsJson = Fal
 
     with read_store(database_path(db)) as connection:
         status = library_status(connection, version_of(_mode(windowed=windowed)))
-    show(status, _status_lines, as_json=as_json)
+    show(status, status_lines, as_json=as_json)
 
 
 @app.command(epilog="Examples: etl library check && echo sound | etl library check --integrity --json")
@@ -213,7 +211,7 @@ def check(
 
     database = database_path(db)
     findings = check_library(database) + (check_integrity(database) if integrity else [])
-    show(findings, _finding_lines, as_json=as_json)
+    show(findings, finding_lines, as_json=as_json)
     return ExitCode.FAILURE if findings else ExitCode.OK
 
 
@@ -292,17 +290,17 @@ def _run(
     )
 
     def with_status(lines: list[str], status: LibraryStatus) -> str:
-        return "\n".join([*lines, _status_lines(status)] if options.stats_after else lines)
+        return "\n".join([*lines, status_lines(status)] if options.stats_after else lines)
 
     if options.dry_run:
         plan = plan_library(database, request)
-        show(plan, lambda found: with_status(_plan_lines(found), found.status), as_json=options.as_json)
+        show(plan, lambda found: with_status(plan_lines(found), found.status), as_json=options.as_json)
     else:
         _warn_of_memory(request)
         result = run_library(database, request, renderers(database))
         show(
             result,
-            lambda done: with_status(_result_lines(done), done.status),
+            lambda done: with_status(result_lines(done), done.status),
             as_json=options.as_json,
             aside=is_standard_output(output),
         )
@@ -372,90 +370,3 @@ def _mode(*, windowed: bool) -> Mode:
     from etl.audio.features import Mode
 
     return Mode.WINDOW if windowed else Mode.BEAT
-
-
-def _result_lines(result: LibraryResult) -> list[str]:
-    lines = []
-    if result.scan is not None:
-        lines.append(
-            f"scan: {_files(result.scan)}; {result.scan.rejected:,} rejected; "
-            f"{result.scan.tracks:,} of the files read are tracks"
-        )
-        if result.scan.left_out:
-            counted = (f"{n:,} {end or 'without an ending'}" for end, n in result.scan.left_out.items())
-            lines.append(f"  left out, no audio: {', '.join(counted)}")
-        lines += _link_lines(result.scan)
-    if result.sonic is not None:
-        lines += _sonic_lines(result.sonic)
-    if result.artifacts is not None:
-        lines.append(f"artifacts: {_artifacts_line(result.artifacts)}")
-    return lines
-
-
-def _plan_lines(plan: LibraryPlan) -> list[str]:
-    lines = []
-    if plan.scan is not None:
-        lines.append(f"would scan: {_files(plan.scan)}")
-        lines += _link_lines(plan.scan)
-    if plan.tracks is not None:
-        lines.append(f"would describe: {plan.tracks:,} of the tracks known so far, and new ones")
-    if plan.output is not None:
-        lines.append(f"would write: {plan.output}")
-    return lines
-
-
-def _files(found: ScanResult) -> str:
-    counts = {
-        "unchanged": found.unchanged,
-        "new": found.new,
-        "changed": found.changed,
-        "moved": found.moved,
-        "gone": found.gone,
-    }
-    some = {"back": found.returned, "read again for more tags": found.reread}
-    counts |= {name: count for name, count in some.items() if count}
-    return ", ".join(f"{count:,} {name}" for name, count in counts.items())
-
-
-def _link_lines(found: ScanResult) -> list[str]:
-    if not found.links:
-        return []
-    return [
-        f"  {len(found.links):,} links to folders not followed, such as {found.links[0]}; see --follow-links"
-    ]
-
-
-def _sonic_lines(done: SonicResult) -> list[str]:
-    line = (
-        f"sonic: {done.known:,} known, {done.described:,} described ({done.fallbacks:,} by fallback), "
-        f"{done.failed:,} failed, {done.unreadable:,} unreadable; {done.tracks_per_second:.1f} tracks/s, "
-        f"CPU {done.cpu_use:.0%}, {done.peak_bytes / 1e6:.0f} MB a worker"
-    )
-    return [line, *(f"  {count:,} x {reason}" for reason, count in [*done.reasons.items()][:10])]
-
-
-def _artifacts_line(made: ArtifactsResult) -> str:
-    waiting = f"; {made.pending:,} tracks wait for `etl library sonic`" if made.pending else ""
-    if not made.tracks:
-        return f"none, for no track is described{waiting}"
-    return f"{made.tracks:,} tracks, {made.features} features in {made.output}{waiting}"
-
-
-def _finding_lines(findings: list[Finding]) -> str:
-    lines = []
-    for each in findings:
-        shown = each.column or each.evidence
-        lines.append(f"{each.item}: {each.fault}" + (f" ({shown})" if shown else ""))
-    return "\n".join([*lines, f"{len(findings):,} problems"])
-
-
-def _status_lines(status: LibraryStatus) -> str:
-    lines = {
-        "Total tracks": status.total,
-        "Analyzed": status.analyzed,
-        "Pending": status.pending,
-        "Beat-sync": status.beat_sync,
-        "Fallback": status.fallback,
-        "Failed": status.failed,
-    }
-    return "\n".join(f"{name + ':':<14}{count:>9,}" for name, count in lines.items())

@@ -1,0 +1,105 @@
+"""What `etl library` says of scans, descriptions, matrices and checks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from etl.pipelines.audio.artifacts import ArtifactsResult
+    from etl.pipelines.audio.check import Finding
+    from etl.pipelines.audio.describe_tracks import SonicResult
+    from etl.pipelines.audio.run import LibraryPlan, LibraryResult
+    from etl.pipelines.audio.scan import ScanResult
+    from etl.store.sonic_features import LibraryStatus
+
+
+def result_lines(result: LibraryResult) -> list[str]:
+    """Say what a run has done."""
+    lines = []
+    if result.scan is not None:
+        lines.append(
+            f"scan: {_files(result.scan)}; {result.scan.rejected:,} rejected; "
+            f"{result.scan.tracks:,} of the files read are tracks"
+        )
+        if result.scan.left_out:
+            counted = (f"{n:,} {end or 'without an ending'}" for end, n in result.scan.left_out.items())
+            lines.append(f"  left out, no audio: {', '.join(counted)}")
+        lines += _link_lines(result.scan)
+    if result.sonic is not None:
+        lines += _sonic_lines(result.sonic)
+    if result.artifacts is not None:
+        lines.append(f"artifacts: {artifacts_line(result.artifacts)}")
+    return lines
+
+
+def plan_lines(plan: LibraryPlan) -> list[str]:
+    """Say what a run would do."""
+    lines = []
+    if plan.scan is not None:
+        lines.append(f"would scan: {_files(plan.scan)}")
+        lines += _link_lines(plan.scan)
+    if plan.tracks is not None:
+        lines.append(f"would describe: {plan.tracks:,} of the tracks known so far, and new ones")
+    if plan.output is not None:
+        lines.append(f"would write: {plan.output}")
+    return lines
+
+
+def _files(found: ScanResult) -> str:
+    counts = {
+        "unchanged": found.unchanged,
+        "new": found.new,
+        "changed": found.changed,
+        "moved": found.moved,
+        "gone": found.gone,
+    }
+    some = {"back": found.returned, "read again for more tags": found.reread}
+    counts |= {name: count for name, count in some.items() if count}
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items())
+
+
+def _link_lines(found: ScanResult) -> list[str]:
+    if not found.links:
+        return []
+    return [
+        f"  {len(found.links):,} links to folders not followed, such as {found.links[0]}; see --follow-links"
+    ]
+
+
+def _sonic_lines(done: SonicResult) -> list[str]:
+    line = (
+        f"sonic: {done.known:,} known, {done.described:,} described ({done.fallbacks:,} by fallback), "
+        f"{done.failed:,} failed, {done.unreadable:,} unreadable; {done.tracks_per_second:.1f} tracks/s, "
+        f"CPU {done.cpu_use:.0%}, {done.peak_bytes / 1e6:.0f} MB a worker"
+    )
+    return [line, *(f"  {count:,} x {reason}" for reason, count in [*done.reasons.items()][:10])]
+
+
+def artifacts_line(made: ArtifactsResult) -> str:
+    """Say what matrices were written, and what they lack."""
+    waiting = f"; {made.pending:,} tracks wait for `etl library sonic`" if made.pending else ""
+    if not made.tracks:
+        return f"none, for no track is described{waiting}"
+    return f"{made.tracks:,} tracks, {made.features} features in {made.output}{waiting}"
+
+
+def finding_lines(findings: list[Finding]) -> str:
+    """List what a check has found."""
+    lines = []
+    for each in findings:
+        shown = each.column or each.evidence
+        lines.append(f"{each.item}: {each.fault}" + (f" ({shown})" if shown else ""))
+    return "\n".join([*lines, f"{len(findings):,} problems"])
+
+
+def status_lines(status: LibraryStatus) -> str:
+    """Count the tracks by what is known of them."""
+    lines = {
+        "Total tracks": status.total,
+        "Analyzed": status.analyzed,
+        "Pending": status.pending,
+        "Beat-sync": status.beat_sync,
+        "Fallback": status.fallback,
+        "Failed": status.failed,
+    }
+    return "\n".join(f"{name + ':':<14}{count:>9,}" for name, count in lines.items())
