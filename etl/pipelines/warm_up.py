@@ -126,14 +126,16 @@ def _audio(folder: Path) -> None:
 
     from etl.audio.features import Mode  # noqa: PLC0415
     from etl.audio.signal import SAMPLE_RATE  # noqa: PLC0415
-    from etl.pipelines.audio.describe import describe_file  # noqa: PLC0415
+    from etl.pipelines.audio.describe import clicks, describe_file  # noqa: PLC0415
     from etl.pipelines.audio.recording import Recording  # noqa: PLC0415
+    from etl.playlists.choose import Rules, choose  # noqa: PLC0415
 
-    noise = np.random.default_rng(0).normal(0, 0.1, 4 * SAMPLE_RATE)
-    path = folder / "noise.wav"
-    soundfile.write(path, noise, SAMPLE_RATE)
+    path = folder / "clicks.wav"
+    soundfile.write(path, clicks(), SAMPLE_RATE)
     for mode in Mode:
         describe_file(Recording("", str(path), mode))
+    costs = np.random.default_rng(0).random((9, 9), np.float32)
+    choose(costs, costs[:6], np.full((3, 9), -1), Rules())
 
 
 _FAMILIES: Final[dict[str, Callable[[Path], None]]] = {"midi": _midi, "chords": _chords, "audio": _audio}
