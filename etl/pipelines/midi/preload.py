@@ -17,6 +17,7 @@ without_matrix_products()
 _EMPTY = read_files([])
 part_stats(_EMPTY.files, _EMPTY.notes, _EMPTY.note_offsets, np.empty(0, PART))
 file_stats(_EMPTY.files, _EMPTY.notes, _EMPTY.note_offsets, np.empty(0, FILE_STATS))
+onset_kernel.grid_fits(_EMPTY.files, _EMPTY.notes, _EMPTY.note_offsets, np.empty((0, 2)))
 _NONE = np.empty(0, np.int64)
 _RECORD = np.zeros(1, FILE)[0]
 write_parts(_EMPTY.data, _RECORD, _EMPTY.notes, _EMPTY.events, _NONE, _NONE, np.empty(0, np.uint8))
