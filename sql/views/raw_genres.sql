@@ -1,5 +1,6 @@
 -- Genres as somebody wrote them, one row for each: of the songs of the current set (`genres`, which may be a list of
--- quoted names, and `main_genre`) and of the tracks that are there. `weight` is 1 for what is said of the track itself.
+-- quoted names, `main_genre`, and what ListenBrainz says of their artists) and of the tracks that are there. `weight` is
+-- 1 for what is said of the song or track itself, 0.5 for its artist.
 CREATE OR REPLACE VIEW raw_genres AS
 WITH song_values AS (
     SELECT
@@ -16,10 +17,21 @@ WITH song_values AS (
     FROM songs_current
     UNION ALL
     SELECT song_id, id, 'main_genre', main_genre FROM songs_current
+),
+
+artist_values AS (
+    SELECT songs.song_id, songs.id, unnest(tagged.tags) AS raw, unnest(tagged.are_genres) AS is_genre
+    FROM songs_current AS songs
+    JOIN musicbrainz_artists AS artists ON artists.id = songs.spotify_artist_id
+    JOIN listenbrainz_artists AS tagged ON tagged.id = artists.mbid
 )
 SELECT 'song' AS item, song_id, id AS track_id, raw, source, 1.0::FLOAT AS weight, NULL AS artist
 FROM song_values
 WHERE raw IS NOT NULL AND raw <> ''
+UNION ALL
+SELECT 'song', song_id, id, raw, 'listenbrainz', 0.5::FLOAT, NULL
+FROM artist_values
+WHERE is_genre
 UNION ALL
 SELECT 'track', NULL, library.track_id, coalesce(tags.value, library.genre), 'file', 1.0::FLOAT, library.artist
 FROM library

@@ -14,7 +14,7 @@ from etl.pipelines.genres.export import export_genres
 from etl.pipelines.genres.refresh import refresh_genres
 from etl.pipelines.genres.show import genre_stats, show_genre
 from etl.runtime.errors import EtlError, ExitCode
-from etl.store.database import read_store
+from etl.store.database import open_store, read_store
 from tests.support.command_line import run_here
 from tests.support.empty_store import empty_store
 from tests.support.tracks import write_track
@@ -197,3 +197,29 @@ def test_tracks_have_the_genres_of_their_tags(tmp_path: Path) -> None:
         ("1.flac", "dub"),
         ("1.flac", "reggae"),
     ]
+
+
+def test_genres_of_artists_from_listenbrainz_count_half(tmp_path: Path) -> None:
+    """Only what it calls a genre; of no weight where the song says the same itself."""
+    artist = "a" * 22
+    songs = tmp_path / "songs.csv"
+    songs.write_text(f"id,chords,genres,spotify_artist_id\n1,C G,rock,{artist}\n", encoding="utf-8")
+    database = tmp_path / "music.duckdb"
+    outputs = ("-o", str(tmp_path / "data3.csv"), "--npz", str(tmp_path / "m.npz"))
+    run_here("build", "data3", str(songs), "--db", str(database), *outputs)
+    with open_store(database) as connection:
+        asked = "status, reason, failures, refresh_wanted, fetched_at"
+        connection.execute(
+            f"INSERT INTO musicbrainz_artists (id, {asked}, mbid) "
+            "VALUES (?, 'found', '', 0, false, now(), 'm')",
+            [artist],
+        )
+        connection.execute(
+            f"INSERT INTO listenbrainz_artists (id, {asked}, tags, votes, are_genres) VALUES "
+            "('m', 'found', '', 0, false, now(), "
+            "['Rock', 'dub', 'seen live'], [3, 2, 9], [true, true, false])"
+        )
+    refresh_genres(database)
+    with read_store(database) as connection:
+        rows = connection.sql("SELECT name, weight FROM song_genres ORDER BY name").fetchall()
+    assert rows == [("dub", 0.5), ("rock", 1.0)]
