@@ -197,7 +197,7 @@ def _part_summary(parts: pl.DataFrame) -> pl.DataFrame:
         parts=pl.len(),
         programs=pl.col("program").filter(pl.col("drum_score") <= CATEGORY_SCORE).unique().sort(),
         drum_score=(pl.col("drum_score") * pl.col("notes")).sum() / pl.col("notes").sum(),
-        role=pl.when(pl.len() == 1).then(pl.col("role").first()),
+        role=pl.when(pl.len() == 1).then(pl.col("role").cast(pl.String).first()),
         role_confidence=pl.when(pl.len() == 1).then(pl.col("role_confidence").first()),
         **{
             f"{name}_share": pl.when(pl.sum_horizontal(hits) > 0)

@@ -16,7 +16,10 @@ class ArrowStream:
     """
 
     def __init__(self, frame: pl.DataFrame) -> None:
-        self._frame = frame
+        import polars as pl  # noqa: PLC0415 - whoever has a frame has it loaded
+
+        # DuckDB refuses the type of columns of which nothing is known but that they are null.
+        self._frame = frame.cast({pl.Null: pl.String})
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return self._frame.__arrow_c_stream__(requested_schema)
