@@ -40,7 +40,7 @@ LONGEST = (
     "test_atomicity.py",
     "test_warm_up.py",
     "test_beside_others.py",
-    "test_fresh_cache.py",
+    "test_check.py",
     "test_second_service.py",
     "test_store_held.py",
 )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from random import Random
 from typing import Final
 
 import polars as pl
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from etl.genres.normalize import SCHEMA, normalized
 from etl.genres.vocabulary import Vocabulary, read_vocabulary
@@ -53,11 +54,12 @@ def test_names_mean_themselves(vocabulary: Vocabulary) -> None:
     assert again.height == names.len()
 
 
-@given(st.permutations(range(len(GOLDEN))), st.integers(1, len(GOLDEN)))
-def test_order_of_tags_does_not_matter(order: list[int], number: int) -> None:
+@settings(max_examples=20)
+@given(st.randoms(), st.integers(1, 60))
+def test_order_of_tags_does_not_matter(random: Random, number: int) -> None:
     """Nor do repeats and nulls."""
     vocabulary = read_vocabulary("genres: {rock: {also: [rock music]}, hip hop: {also: [rap]}}")
-    tags = [GOLDEN[at][0] for at in order[:number]]
+    tags = [raw for raw, _ in random.sample(GOLDEN, number)]
     frame = normalized(pl.Series([*tags, None, *tags]), vocabulary)
     assert frame.equals(normalized(pl.Series(sorted(tags)), vocabulary))
 
