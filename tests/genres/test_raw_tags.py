@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 import pytest
@@ -14,6 +13,9 @@ from hypothesis import given, settings, strategies as st
 from etl.genres.normalize import SCHEMA, normalized
 from etl.genres.vocabulary import Vocabulary, read_vocabulary
 from etl.runtime.resources import resource
+
+if TYPE_CHECKING:
+    from random import Random
 
 GOLDEN: Final = [
     json.loads(line)
