@@ -60,7 +60,7 @@ def test_a_run_killed_beside_a_notebook_goes_on_where_it_was(store, access):
 @HELD
 def test_kills_beside_notebooks_that_come_and_go(store, access):
     """Whether a burst was written, kept for later, or being merged when the kill came: it is there once."""
-    count, chance = 5000, random.Random(5)
+    count, chance = 2500, random.Random(5)
     for number in range(6):
         if number % 2:
             store.kill(store.start(count, seconds=0.01, burst_s=0.02), chance)
