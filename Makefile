@@ -9,8 +9,8 @@ REQUIREMENTS := requirements-dev.txt
 # So that each of the many processes of the tests does not compile our modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Two processes a core: a third of the tests' time is waiting for processes and clocks.
-TESTERS := $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
+# Two processes a core and one more: a third of the tests' time is waiting for processes and clocks.
+TESTERS := $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1) + 1)')
 
 demo: $(VENV)/.ready
 	$(BIN)/etl warm-up
