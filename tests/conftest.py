@@ -37,6 +37,8 @@ LONGEST = (
     "test_enrich_command.py",
     "test_journal.py",
     "test_bursts.py",
+    "test_run.py",
+    "test_library.py",
     "test_atomicity.py",
     "test_warm_up.py",
     "test_beside_others.py",
