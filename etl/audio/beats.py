@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 MIN_CLARITY: Final = 0.09
-"""Pulse clarity below which there is no tempo: rubato and music without a pulse reach 0.08, and of steady
+"""Pulse clarity below which no tempo is given: rubato and music without a pulse reach 0.08, and of steady
 pieces one in a hundred lies below (``python -m benchmarks.audio_accuracy``)."""
 
 _WINDOW: Final = int(8 * SAMPLE_RATE // HOP)

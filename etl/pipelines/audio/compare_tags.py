@@ -109,7 +109,7 @@ def compare_tags(database: Path, where: str | None, renderers: Sequence[Renderer
 
 
 def tempo_relation(tags: Sequence[str], bpm: float | None) -> Relation:
-    """Say what the first tag is of a tempo; None is no tempo."""
+    """Say how the tagged tempo relates to ours; None means that no tempo was found."""
     if not tags:
         return Relation.NO_TAG
     try:
@@ -127,7 +127,7 @@ def tempo_relation(tags: Sequence[str], bpm: float | None) -> Relation:
 
 
 def key_relation(tags: Sequence[str], key: int) -> Relation:
-    """Say what the first tag is of a key; -1 is no key."""
+    """Say how the tagged key relates to ours; -1 means that no key was found."""
     if not tags or not tags[0].strip():
         return Relation.NO_TAG
     tagged = read_key(tags[0])

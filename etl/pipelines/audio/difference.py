@@ -34,7 +34,7 @@ class ScanOptions:
     force
         Take unchanged files for changed ones.
     limit
-        Read the tags of so many files at most.
+        Stop after the tags of this many files.
     follow_links
         Whether links to folders are followed.
     exclude

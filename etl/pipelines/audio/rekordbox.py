@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Collection:
-    """A collection that was written, of so many tracks."""
+    """A collection that was written, and how many tracks it holds."""
 
     output: Path
     tracks: int

@@ -145,6 +145,7 @@ def make_playlist(database: Path, request: PlaylistRequest) -> Playlist:
             for name in (*request.seeds, request.first, request.last)
             if name is not None
         }
+        _check_ends(request, named)
         pool, left_out = _candidates(connection, version, request, set(named.values()))
         pool, places = _near(pool, request, named)
         rows = pool.drop("vector_whole").to_dicts()
@@ -166,6 +167,16 @@ def make_playlist(database: Path, request: PlaylistRequest) -> Playlist:
     return Playlist(
         tracks, found.mean, found.dearest, left_out, found.broken, _unused(request, pool), request.output
     )
+
+
+def _check_ends(request: PlaylistRequest, named: Mapping[str, str]) -> None:
+    ends = [named[name] for name in (request.first, request.last) if name is not None]
+    if len(ends) > len(set(ends)) or len(ends) > request.count:
+        raise EtlError(
+            "a list cannot begin and end with the same track.",
+            "Give --from and --to different tracks, and a --count of 2 at least.",
+            exit_code=ExitCode.USAGE,
+        )
 
 
 def _candidates(

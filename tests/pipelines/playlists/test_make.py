@@ -17,7 +17,7 @@ from etl.pipelines.playlists.make import PlaylistRequest, make_playlist, presets
 from etl.playlists.choose import Curve
 from etl.playlists.transitions import TERMS
 from etl.runtime.errors import EtlError
-from etl.store.database import open_store
+from etl.store.database import open_store, read_store
 from etl.store.frames import insert
 from tests.support.command_line import run_here
 from tests.support.empty_store import empty_store
@@ -102,13 +102,21 @@ def test_list_goes_from_one_track_to_another(stored: Path) -> None:
     """Both stand at their ends."""
     made = make_playlist(stored, PlaylistRequest(first="id003", last="id100", count=12))
     assert (made.tracks[0].track_id, made.tracks[-1].track_id) == ("id003", "id100")
+    for request in (
+        PlaylistRequest(first="id003", last="id003", count=5),
+        PlaylistRequest(first="id003", last="id100", count=1),
+    ):
+        with pytest.raises(EtlError, match="begin and end with the same track"):
+            make_playlist(stored, request)
 
 
 def test_filters_say_what_they_leave_out(stored: Path) -> None:
     """A condition and a list to avoid; too few tracks left is an error that tells the same."""
     made = make_playlist(stored, PlaylistRequest(where="bpm > 100", count=20))
-    assert made.left_out == {"--where": sum(1 for _ in range(made.left_out["--where"]))}
-    assert 0 < made.left_out["--where"] < TRACKS
+    with read_store(stored) as connection:
+        slow = connection.sql("SELECT count(*) FROM library WHERE bpm <= 100").fetchall()[0][0]
+    assert made.left_out == {"--where": slow}
+    assert 0 < slow < TRACKS
     assert all((track.bpm or 0) > 100 for track in made.tracks)
     with pytest.raises(EtlError, match=r"--where left out 120"):
         make_playlist(stored, PlaylistRequest(where="bpm > 1000", count=5))
