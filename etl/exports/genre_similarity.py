@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _HEAD: Final = """\
 # How near genres are, 0 to 1: one pair a line, in alphabetical order. Change a number, or add a line, and it
 # stays as you wrote it. The digits behind a line say that nobody has changed it.
+# Other comments are not kept.
 """
 _LINE: Final = re.compile(r"^(?P<pair>\S.*): +(?P<weight>\S+) *(?:# *(?P<mark>\S+) *)?$")
 _BETWEEN: Final = " | "
