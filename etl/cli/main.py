@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import io
 import os
@@ -137,6 +138,7 @@ def main() -> Never:
             code = ExitCode.CANNOT_WRITE
             sys.stderr.write(f"etl: cannot write the output: {error.strerror}.\n")
     sys.stderr.flush()
+    atexit._run_exitfuncs()  # noqa: SLF001 -- multiprocessing deletes its temporary folder there
     os._exit(code)
 
 

@@ -9,7 +9,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 import zipfile
 from pathlib import Path
@@ -29,6 +28,7 @@ from etl.pipelines.midi.rename_journal import Undone, undo
 from etl.pipelines.midi.request import MidiRun, Stage
 from etl.pipelines.midi.run import run_midi
 from etl.runtime.errors import EtlError
+from tests.support.command_line import ended_here, environment, etl
 from tests.support.empty_store import empty_store
 from tests.support.midi_oracle import midi_bytes
 from tests.support.places import DATA, ROOT
@@ -297,21 +297,9 @@ def test_matrices_and_tables_hold_every_file(library: Path, tmp_path: Path):
 
 def test_midi_chords_go_through_the_chord_analysis(library: Path, tmp_path: Path):
     """Every MIDI file with chords is a data3 row: all symbols known, numerals for each."""
-    command = [
-        sys.executable,
-        "-m",
-        "etl",
-        "build",
-        "data3",
-        "--from-midi",
-        "--db",
-        str(library / "m.duckdb"),
-        "--no-db",
-        "-o",
-        str(tmp_path / "d.csv"),
-    ]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    done = ended_here(
+        "build", "data3", "--from-midi", "--db", library / "m.duckdb", "--no-db", "-o", tmp_path / "d.csv"
+    )
     assert "unknown chords: 0 of" in done.stdout
     frame = pl.read_csv(tmp_path / "d.csv")
     analysed = {row[0]: row[-6] for row in tables(library / "m.duckdb")["midi_analysis"]}
@@ -365,20 +353,20 @@ def test_kill_and_run_again_ends_where_one_run_ends(tmp_path: Path):
     for name in ("whole", "killed"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "in").symlink_to(tmp_path / "in")
-    command = [sys.executable, "-m", "etl", "midi", "run", "in", "--library", "library", "--db", "m.duckdb"]
+    command = etl("midi", "run", "in", "--library", "library", "--db", "m.duckdb")
     command += ["--workers", "1", "--stages", "analyze,sanitize"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    subprocess.run(command, cwd=tmp_path / "whole", env=environment, check=True, capture_output=True)
+    own = environment()
+    subprocess.run(command, cwd=tmp_path / "whole", env=own, check=True, capture_output=True)
     chance = random.Random(3)
     for _ in range(4):
         process = subprocess.Popen(
-            command, cwd=tmp_path / "killed", env=environment, start_new_session=True,
+            command, cwd=tmp_path / "killed", env=own, start_new_session=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         time.sleep(chance.uniform(1.0, 3.5))
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    subprocess.run(command, cwd=tmp_path / "killed", env=environment, check=True, capture_output=True)
+    subprocess.run(command, cwd=tmp_path / "killed", env=own, check=True, capture_output=True)
     whole, killed = (tables(tmp_path / name / "m.duckdb") for name in ("whole", "killed"))
     for table in TABLES:
         assert [str(row).replace("/killed/", "/whole/") for row in killed[table]] == [
@@ -393,10 +381,9 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path):
     song = next(iter(members("pop909.zip").values()))
     for number in range(3000):
         (tmp_path / "in" / f"{number}.mid").write_bytes(song + number.to_bytes(2, "big"))
-    command = [sys.executable, "-m", "etl", "midi", "run", "in", "--workers", "2", "--db", "m.duckdb"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = etl("midi", "run", "in", "--workers", "2", "--db", "m.duckdb")
     process = subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command, cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     parent = psutil.Process(process.pid)
     below: list[psutil.Process] = []
@@ -432,23 +419,25 @@ def test_the_command_line_does_it_all(tmp_path: Path):
     """From a folder to a drive and back, in commands; errors say what to do."""
     (tmp_path / "in").mkdir()
     fill(tmp_path / "in")
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
+    (tmp_path / "temporary").mkdir()
+    own = environment() | {
         "ETL_DB": str(tmp_path / "m.duckdb"),
+        "TMPDIR": str(tmp_path / "temporary"),
     }
 
     def command(*words: str, code: int = 0) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "etl", *words], cwd=tmp_path, env=environment, check=False,
-            capture_output=True, text=True,
-        )  # fmt: skip
+        done = ended_here(*words, cwd=tmp_path, env=own)
         assert done.returncode == code, done.stderr
         return done.stdout + done.stderr
 
     assert "36 MIDI files and 1 archives" in command("midi", "run", "in", "--dry-run")
     assert not (tmp_path / "m.duckdb").exists()
-    assert "39 files found" in command("midi", "run", "in", "--workers", "1")
+    run = subprocess.run(
+        etl("midi", "run", "in", "--workers", "1"),
+        cwd=tmp_path, env=own, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert "39 files found" in run.stdout
+    assert not list((tmp_path / "temporary").iterdir())  # sockets of the server of workers
     assert "progressions" in command("midi", "find", "--category", "progressions", "--limit", "3").lower()
     assert "near_duplicates" in command("midi", "stats")
     assert "files would be renamed" in command("midi", "rename", "--dry-run")
