@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import av
 import av.logging
 import numpy as np
+import soundfile as sf
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +48,28 @@ FORMATS: Final = {
     "w64": ("w64", "pcm_s16le", {}),
 }
 """Ending, codec and options of the container, by name."""
+
+CODECS: Final = {
+    "mp3": "libmp3lame",
+    "mp2": "mp2",
+    "flac": "flac",
+    "m4a": "aac",
+    "alac.m4a": "alac",
+    "opus": "libopus",
+    "wav": "pcm_s16le",
+    "w64": "pcm_s16le",
+    "aiff": "pcm_s16be",
+    "caf": "pcm_s16le",
+    "wma": "wmav2",
+    "aac": "aac",
+    "wv": "wavpack",
+    "tta": "tta",
+    "mka": "ac3",
+    "webm": "libopus",
+    "ac3": "ac3",
+    "ogg": "vorbis",
+}
+"""The codec that each ending stands for in tests of containers."""
 
 GARBAGE: Final = b"\x5a\x13garbage" * 20_000
 
@@ -110,3 +133,24 @@ def encode(
             container.mux(stream.encode(piece))
         container.mux(stream.encode(None))
     return path
+
+
+def write_audio(
+    path: Path,
+    ending: str,
+    *,
+    codec: str | None = None,
+    seed: int = 0,
+    seconds: float = 1.0,
+    channels: int = 2,
+) -> Path:
+    """Write a short recording, another one for each seed."""
+    codec = codec or CODECS[ending]
+    rate = 48_000 if codec == "libopus" else 44_100
+    samples = noisy_tones(seconds, rate, channels, seed)
+    if codec == "vorbis":
+        with sf.SoundFile(path, "w", rate, channels, format="OGG", subtype="VORBIS") as file:
+            for first in range(0, samples.shape[1], 1 << 16):  # more at once overflows libsndfile's stack
+                file.write(samples[:, first : first + (1 << 16)].T)
+        return path
+    return encode(path, samples, rate, codec)

@@ -32,7 +32,7 @@ from etl.audio.signal import SAMPLE_RATE, DecodeError
 from etl.audio.sonic import window_bounds
 from etl.sources.audio.containers import sniff
 from etl.sources.audio.headers import declared_seconds
-from etl.sources.audio.ogg import ogg_pages
+from etl.sources.audio.ogg_chain import ogg_chain
 from etl.sources.audio.streams import Stream, by_ffmpeg, by_libsndfile
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def decode(
 
 def _is_cut(path: Path, kind: str | None, seconds: float, declared: float | None) -> bool | None:
     if kind in {"ogg", "opus"}:
-        return ogg_pages(path).is_cut
+        return ogg_chain(path).is_cut
     return None if declared is None else seconds < min(_SHORT * declared, declared - _SLACK_SECONDS)
 
 

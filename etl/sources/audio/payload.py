@@ -21,7 +21,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
-from etl.sources.audio.ogg_pages import page_bodies
+from etl.sources.audio.ogg_sound import page_bodies
 from etl.sources.audio.sound_spans import sound_spans
 from etl.sources.audio.spans import Span, between_tags, bytes_at, file_size, read_spans
 

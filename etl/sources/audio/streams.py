@@ -24,7 +24,7 @@ import soundfile as sf
 
 from etl.audio.signal import DecodeError
 from etl.sources.audio.headers import flac_info
-from etl.sources.audio.ogg import ogg_pages
+from etl.sources.audio.ogg_chain import ogg_chain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -135,7 +135,7 @@ def by_ffmpeg(path: Path) -> Stream:
     container = _opened(str(path))
     codec = container.streams.audio[0].codec_context.name
     stream = Stream(iter(()), is_lossless=codec.startswith(_LOSSLESS))
-    links = ogg_pages(path).links if container.format.name == "ogg" else ()
+    links = ogg_chain(path).links if container.format.name == "ogg" else ()
     if len(links) > 1:
         container.close()
         stream.blocks = _gathered(_of_links(path, links, stream))

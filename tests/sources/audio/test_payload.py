@@ -12,7 +12,7 @@ from mutagen.apev2 import APEv2
 
 from etl.runtime.disk.hashing import content_hash
 from etl.sources.audio.payload import audio_payload, audio_size
-from tests.support.short_recordings import ENDINGS, write_audio
+from tests.support.audio_files import CODECS, write_audio
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +52,7 @@ def test_a_new_tag_leaves_the_payload_as_it_is(tmp_path, ending):
         assert audio_size(path) in {before.size, None}
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("ending", CODECS)
 def test_other_sound_is_another_payload(tmp_path, ending):
     """Recordings differ, and so does one of which a single byte in the middle is changed."""
     path = write_audio(tmp_path / f"a.{ending}", ending)
@@ -66,7 +66,7 @@ def test_other_sound_is_another_payload(tmp_path, ending):
     assert first.size > 0.7 * path.stat().st_size
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("ending", CODECS)
 def test_a_file_that_is_cut_is_another_payload(tmp_path, ending):
     """A third of a recording is not that recording; what has no sound left is known by its bytes."""
     path = write_audio(tmp_path / f"a.{ending}", ending)
@@ -157,7 +157,7 @@ def test_chained_ogg_streams_are_hashed_to_the_end(tmp_path):
     assert audio_payload(chain) != both
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("ending", CODECS)
 def test_damage_anywhere_gives_a_payload(tmp_path, ending):
     """Flipped bytes in the headers neither fail nor take long, and never give an empty payload."""
     path = write_audio(tmp_path / f"a.{ending}", ending, seconds=0.2)

@@ -22,7 +22,7 @@ _FIRST: Final = 2
 _LAST: Final = 4
 
 
-class OggPages(NamedTuple):
+class OggChain(NamedTuple):
     """What the pages of a file say of it.
 
     Attributes
@@ -37,7 +37,7 @@ class OggPages(NamedTuple):
     is_cut: bool
 
 
-def ogg_pages(path: Path) -> OggPages:
+def ogg_chain(path: Path) -> OggChain:
     """Look through the pages of an Ogg file."""
     starts: list[int] = []
     flags, end, size = _FIRST, 0, path.stat().st_size
@@ -48,7 +48,7 @@ def ogg_pages(path: Path) -> OggPages:
             starts.append(place)
         is_behind_beginning = not is_beginning
     links = tuple(zip(starts, [*starts[1:], size], strict=True)) if starts else ((0, size),)
-    return OggPages(links, not flags & _LAST or end > size)
+    return OggChain(links, not flags & _LAST or end > size)
 
 
 def _pages(path: Path) -> Iterator[tuple[int, int, int]]:
