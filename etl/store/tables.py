@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -11,9 +11,6 @@ from etl.store.lexicon import stored_chords, stored_numerals, stored_sections
 
 if TYPE_CHECKING:
     import duckdb
-
-_PARTS: Final = ("midi_parts", "midi_tracks")
-"""Tables of parts, the one that says most first; older stores lack it."""
 
 
 def all_songs(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
@@ -61,11 +58,9 @@ def all_midi(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
 
 def all_parts(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """Read the parts of the readable MIDI files, with ``path`` of the file; by path, track and channel."""
-    there = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-    table = next(name for name in _PARTS if name in there)
     return _frame(
         connection,
-        f"SELECT midi.path, parts.* FROM {table} AS parts JOIN midi USING (sha256) "
+        "SELECT midi.path, parts.* FROM midi_tracks AS parts JOIN midi USING (sha256) "
         "ORDER BY path, sha256, track, channel",
     )
 

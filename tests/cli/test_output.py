@@ -48,6 +48,7 @@ CASES = {
     "validate": ("validate", "data3.csv", "--schema", "data3"),
     "evaluate keys": ("evaluate", "keys", "songs.csv"),
     "report quality": ("report", "quality"),
+    "report page": ("report", "page", "-o", "report.html"),
     "db info": ("db", "info"),
     "db check": ("db", "check"),
     "db migrate": ("db", "migrate"),
