@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from etl.cli import midi_roll
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
 from etl.cli.tables import one_line
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="MIDI library: import, analyze, sanitize, split, find, rename, export.", no_args_is_help=True
 )
+app.add_typer(midi_roll.app)
 
 
 class Device(StrEnum):

@@ -67,6 +67,7 @@ CASES = {
     "midi sanitize": ("midi", "sanitize", "song.mid"),
     "midi split": ("midi", "split", "song.mid"),
     "midi find": ("midi", "find"),
+    "midi roll": ("midi", "roll", "song.mid", "-o", "song.svg"),
     "midi stats": ("midi", "stats"),
     "midi rename": ("midi", "rename", "--dry-run"),
     "midi undo": ("midi", "undo", "4"),

@@ -59,7 +59,7 @@ def store(whole_store, tmp_path_factory) -> Path:
             "main_genre = CASE song_id % 3 WHEN 0 THEN 'rock' WHEN 1 THEN '<b>pop</b>' END"
         )
         connection.execute("DELETE FROM genre_similarity")
-        connection.execute("INSERT INTO genre_similarity VALUES ('Pop', 'Rock', 0, 0, 0, 0, 0, 0.4, false)")
+        connection.execute("INSERT INTO genre_similarity VALUES ('pop', 'rock', 0, 0, 0, 0, 0, 0.4, false)")
         connection.execute(
             "INSERT INTO rejects VALUES (1, 'songs.csv', 7, 'parse', 'columns', $1, NULL)", [HOSTILE]
         )

@@ -63,13 +63,14 @@ def number(value: float) -> str:
 
     Examples
     --------
-    >>> number(1234567), number(0.12345), number(12.0), number(-14.27)
-    ('1,234,567', '0.123', '12', '-14.3')
+    >>> number(1234567), number(0.12345), number(0.5), number(12.0), number(-14.27)
+    ('1,234,567', '0.123', '0.5', '12', '-14.3')
     """
     if value == int(value):
         return f"{int(value):,}"
     places = max(0, 2 - math.floor(math.log10(abs(value))))
-    return f"{value:,.{min(places, 3)}f}"
+    text = f"{value:,.{min(places, 3)}f}"
+    return text.rstrip("0").rstrip(".") if places else text
 
 
 def bars(rows: Sequence[tuple[str, float]]) -> Chart:
@@ -113,7 +114,7 @@ def heat(row_names: Sequence[str], column_names: Sequence[str], values: Sequence
     Column names stand upright above it where they are long.
     """
     longest = max((min(width(name), _CELL_COLUMNS) for name in row_names), default=0)
-    left, head = 14 + 6.4 * longest, 46 if max(map(len, column_names), default=0) > 2 else 18
+    left, head = 14 + 7 * longest, 46 if max(map(len, column_names), default=0) > 2 else 18
     step = (WIDTH - left - 2) / max(len(column_names), 1)
     parts = []
     for place, name in enumerate(column_names):

@@ -207,9 +207,8 @@ def midi_summary(files: int, notes: int, seconds: int) -> str:
 
 def genre_summary(pairs: int) -> str:
     """Say what the section is about."""
-    return (
-        f"{pairs:,} pairs of near genres, by the tracks and songs that have both; `etl genres show` says why."
-    )
+    noun = "pair" if pairs == 1 else "pairs"
+    return f"{pairs:,} {noun} of near genres, by what has both; `etl genres show` says why."
 
 
 def playlist_summary() -> str:
