@@ -26,9 +26,7 @@ if TYPE_CHECKING:
     from etl.pipelines.midi.rename_journal import Renames, Undone
     from etl.pipelines.midi.request import MidiPlan, MidiResult
 
-app = typer.Typer(
-    help="MIDI library: import, analyze, sanitize, split, find, rename, export.", no_args_is_help=True
-)
+app = typer.Typer(help="Import, analyze, split, find, rename and export MIDI files.", no_args_is_help=True)
 app.add_typer(midi_roll.app)
 
 
