@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
@@ -54,7 +55,7 @@ def test_every_command_says_what_it_does_and_shows_an_example(name, text):
 
 def test_every_command_is_in_a_panel_under_its_own_first_sentence():
     """`etl --help` shows lines written beside the names; they are what the commands say themselves."""
-    root = typer.main.get_command(app)
+    root: Any = typer.main.get_command(app)
     lines = {name: line for panel in PANELS.values() for name, line in panel.items()}
     for name in root.list_commands(None):
         assert lines.get(name) == first_sentence(root.get_command(None, name)), name
