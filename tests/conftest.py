@@ -24,6 +24,7 @@ from etl.runtime.limits import LIMITS
 from tests.support import audio_pieces
 from tests.support.empty_store import empty_store
 from tests.support.reference import has_reference, reference
+from tests.support.whole_store import make_whole_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,6 +159,14 @@ def chords(tmp_path: Path) -> Chords:
 def leftovers(tmp_path: Path) -> Callable[[], list[str]]:
     """Name the temporary files in the folder."""
     return lambda: sorted(path.name for path in tmp_path.rglob("*") if ".tmp" in path.name)
+
+
+@pytest.fixture(scope="session")
+def whole_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder with a store of songs, recordings and MIDI, and their files; not to be changed."""
+    folder: Path = tmp_path_factory.mktemp("whole")
+    make_whole_store(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
 from etl.pipelines.cache_kind import CacheKind
@@ -19,9 +20,7 @@ if TYPE_CHECKING:
 
     from etl.pipelines.cache import CacheProblems
 
-app = typer.Typer(
-    help="Inspect and clear what is kept: answers of web services, sonic descriptions.", no_args_is_help=True
-)
+app = typer.Typer(help="Inspect and clear kept answers and descriptions.", no_args_is_help=True)
 
 Kind = Annotated[CacheKind, typer.Option(help="Answers of a service, descriptions of audio, or all.")]
 Older = Annotated[
@@ -61,7 +60,7 @@ def _describe_counts(counts: pl.DataFrame) -> str:
     return "\n".join(lines)
 
 
-@app.command(epilog="Examples: etl cache clear --kind spotify | etl cache clear --kind audio --unused --yes")
+@app.command(epilog=examples("etl cache clear --kind spotify", "etl cache clear --kind audio --unused --yes"))
 def clear(
     kind: Kind,
     older_than: Older = "0d",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
 from etl.runtime.errors import ExitCode
@@ -105,7 +106,7 @@ def _describe_upgrade(upgrade: Upgrade) -> str:
     return f"{upgrade.path}: {f'applied {numbers}' if numbers else 'it is up to date'}"
 
 
-@app.command(epilog="Examples: etl db forget songs.csv --dry-run | etl db forget 3 --yes")
+@app.command(epilog=examples("etl db forget songs.csv --dry-run", "etl db forget 3 --yes"))
 def forget(
     source: Annotated[
         str, typer.Argument(help="The path, its end, or the number of a source of `etl db info`.")

@@ -15,14 +15,17 @@ if TYPE_CHECKING:
 
     from etl.pipelines.data3.demo import Demonstration
 
+app = typer.Typer()
+
 _TEXT_SHOWN = 64
 
 
+@app.command("demo", epilog="Example: etl demo tryout")
 def demo(
     folder: Annotated[Path, typer.Argument(help="Where to build; made if it does not exist.")] = Path("demo"),
     as_json: AsJson = False,
 ) -> None:
-    """Build the bundled 739-song Billboard sample and show what comes out."""
+    """Build the bundled Billboard sample and show what comes out."""
     from etl.pipelines.data3.demo import demonstrate
     from etl.runtime.watch.renderers import renderers
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
 from etl.cli.targets import check_name, is_standard_output
@@ -115,8 +116,10 @@ for _name, _summary in SERVICES.items():
     app.command(
         _name,
         help=_summary,
-        epilog=f"Examples: etl enrich {_name} --estimate | etl enrich {_name} --budget 1500 "
-        "--priority genre=jazz,decade=1970 -o data3.csv",
+        epilog=examples(
+            f"etl enrich {_name} --estimate",
+            f"etl enrich {_name} --budget 1500 --priority genre=jazz,decade=1970 -o data3.csv",
+        ),
     )(_command(_name))
 
 

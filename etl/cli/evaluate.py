@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from etl.cli.groups import examples
 from etl.cli.options import AsJson
 from etl.cli.output import show
 
@@ -41,8 +42,10 @@ def _group() -> None:
 
 
 @app.command(
-    epilog="Examples: etl evaluate keys songs.csv | "
-    "etl evaluate keys songs.csv --truth annotations.csv --key-column global_key --bands 2 --format csv"
+    epilog=examples(
+        "etl evaluate keys songs.csv",
+        "etl evaluate keys songs.csv --truth annotations.csv --key-column global_key --bands 2 --format csv",
+    )
 )
 def keys(
     songs: Annotated[Path, typer.Argument(help="Chord songs: a CSV with `id`, `chords` and the key.")],

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from etl.pipelines.genres.refresh import GenresResult
     from etl.pipelines.genres.show import GenreCard, GenreStats
 
-app = typer.Typer(
-    help="Genres of songs and tracks: one name each, what is near, matrices.", no_args_is_help=True
-)
+app = typer.Typer(help="Genres of songs and tracks: names, what is near, matrices.", no_args_is_help=True)
 
 
 class Items(StrEnum):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from etl.cli import library_lists, library_tags
+from etl.cli.groups import examples
 from etl.cli.library_summary import artifacts_line, finding_lines, plan_lines, result_lines, status_lines
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
@@ -193,7 +194,7 @@ def stats(windowed: Windowed = False, db: Database = None, as_json: AsJson = Fal
     show(status, status_lines, as_json=as_json)
 
 
-@app.command(epilog="Examples: etl library check && echo sound | etl library check --integrity --json")
+@app.command(epilog=examples("etl library check && echo sound", "etl library check --integrity --json"))
 def check(
     integrity: Annotated[
         bool,
@@ -215,7 +216,9 @@ def check(
     return ExitCode.FAILURE if findings else ExitCode.OK
 
 
-@app.command(epilog="Examples: etl library plot 'Song title' -o song.png | etl library plot --overview")
+@app.command(
+    epilog=examples("etl library plot 'Song title' -o song.png", "etl library plot --overview -o map.png")
+)
 def plot(
     track: Annotated[str | None, typer.Argument(help="Title, path or track id.")] = None,
     overview: Annotated[bool, typer.Option("--overview", help="All tracks on a plane, by PCA.")] = False,

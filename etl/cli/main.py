@@ -12,47 +12,76 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, Final, Never
 
 import typer
-from typer.core import TyperGroup
 from typer.main import get_group
 
 import etl
-from etl.cli import demo, query, status, validate, warm_up
+from etl.cli.groups import Group
 from etl.runtime.errors import EtlError, ExitCode
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import FrameType
 
-_GROUPS: Final = (
-    "build",
-    "enrich",
-    "export",
-    "library",
-    "cache",
-    "db",
-    "report",
-    "evaluate",
-    "midi",
-    "genres",
-    "playlist",
-)
+PANELS: Final[Mapping[str, Mapping[str, str]]] = {
+    "First steps": {
+        "demo": "Build the bundled Billboard sample and show what comes out.",
+    },
+    "Chords": {
+        "build": "Build data sets from raw input.",
+        "enrich": "Add names and more from web services.",
+        "export": "Write what the store holds as files for other programs.",
+        "evaluate": "Measure the analysis on annotated data.",
+        "validate": "Check a file against a schema.",
+    },
+    "Audio": {
+        "library": "Scan, describe and export a library of audio files.",
+    },
+    "MIDI": {
+        "midi": "Import, analyze, split, find, rename and export MIDI files.",
+    },
+    "Genres and playlists": {
+        "genres": "Genres of songs and tracks: names, what is near, matrices.",
+        "playlist": "Playlists of described tracks: chosen and ordered together.",
+    },
+    "Store": {
+        "query": "Ask the store: a shipped query by its name, or SQL.",
+        "report": "Report the quality of a build; a page of charts.",
+        "status": "Show the runs at work on the store, and the last ones.",
+        "db": "Inspect and maintain the store.",
+        "cache": "Inspect and clear kept answers and descriptions.",
+        "warm-up": "Compile ahead what the first runs would compile.",
+    },
+}
+"""Commands by what a person wants, each with the first sentence of its help: none is imported for it."""
+
+_NAMES: Final = tuple(name for panel in PANELS.values() for name in panel)
 
 
-class _Root(TyperGroup):
-    """Makes a group of commands when it is asked for: making them all takes as long as a short command."""
+class _Root(Group):
+    """Makes a command when it is asked for: making them all takes as long as a short command."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - that of a TyperGroup
-        return [*self.commands, *(name for name in _GROUPS if name not in self.commands)]
+        return [*_NAMES, *(name for name in self.commands if name not in _NAMES)]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name in _GROUPS and cmd_name not in self.commands:
-            parent = typer.Typer(rich_markup_mode=None)
-            parent.add_typer(import_module(f"etl.cli.{cmd_name}").app, name=cmd_name)
+        if cmd_name in _NAMES and cmd_name not in self.commands:
+            module = import_module(f"etl.cli.{cmd_name.replace('-', '_')}")
+            parent = typer.Typer(rich_markup_mode=None, cls=Group)
+            # A module of a single command has no callback that would make its commands a group.
+            is_single = [each.name for each in module.app.registered_commands] == [cmd_name]
+            parent.add_typer(module.app, name=None if is_single else cmd_name, cls=Group)
             self.commands.update(get_group(parent).commands)
         return super().get_command(ctx, cmd_name)
 
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - that of a TyperGroup
+        longest = max(map(len, _NAMES))
+        for panel, lines in PANELS.items():
+            with formatter.section(panel):
+                formatter.write_dl([(name.ljust(longest), line) for name, line in lines.items()])
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if self.get_command(ctx, args[0]) is None:
-            for name in _GROUPS:  # for the suggestion
+            for name in _NAMES:  # for the suggestion
                 self.get_command(ctx, name)
         return super().resolve_command(ctx, args)
 
@@ -67,12 +96,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-
-app.command(epilog="Example: etl demo tryout")(demo.demo)
-app.command(epilog="Example: etl status --db data/music.duckdb")(status.status)
-app.command(epilog="Example: etl validate data3.csv --schema data3")(validate.validate)
-app.command(epilog=query.EXAMPLES)(query.query)
-app.command(epilog="Example: etl warm-up --workers 2")(warm_up.warm_up)
 
 
 def _print_version(value: bool) -> None:

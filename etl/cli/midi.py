@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from etl.cli import midi_roll
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
 from etl.cli.tables import one_line
@@ -25,9 +26,8 @@ if TYPE_CHECKING:
     from etl.pipelines.midi.rename_journal import Renames, Undone
     from etl.pipelines.midi.request import MidiPlan, MidiResult
 
-app = typer.Typer(
-    help="MIDI library: import, analyze, sanitize, split, find, rename, export.", no_args_is_help=True
-)
+app = typer.Typer(help="Import, analyze, split, find, rename and export MIDI files.", no_args_is_help=True)
+app.add_typer(midi_roll.app)
 
 
 class Device(StrEnum):

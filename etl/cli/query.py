@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database, Sources
 from etl.cli.output import show
 from etl.runtime.errors import EtlError, ExitCode
@@ -25,11 +26,7 @@ if TYPE_CHECKING:
 
     from etl.store.queries import Format, Query
 
-EXAMPLES = (
-    "Examples: etl query progressions -p n=3 -p by=genre | "
-    "etl query songs-with-progression -p progression='I V vi IV' --format csv -o songs.csv | "
-    "etl query 'SELECT count(*) FROM songs WHERE decade = $decade' -p decade=1980.0"
-)
+app = typer.Typer()
 
 _SHOWN_ROWS = 100
 _WIDTH = 100
@@ -45,6 +42,14 @@ class Output(StrEnum):
     PARQUET = "parquet"
 
 
+@app.command(
+    "query",
+    epilog=examples(
+        "etl query progressions -p n=3 -p by=genre",
+        "etl query songs-with-progression -p progression='I V vi IV' --format csv -o songs.csv",
+        "etl query 'SELECT count(*) FROM songs WHERE decade = $decade' -p decade=1980.0",
+    ),
+)
 def query(
     sql: Annotated[
         str | None, typer.Argument(metavar="SQL|NAME", help="A shipped query, or SQL in quotes.")
@@ -72,7 +77,10 @@ def query(
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask the store: a shipped query by its name, or SQL (`-`: from standard input). Nothing is changed."""
+    """Ask the store: a shipped query by its name, or SQL.
+
+    SQL is read from standard input where it is `-`. Nothing is changed.
+    """
     from etl.runtime.settings import database_path
     from etl.store import queries
 

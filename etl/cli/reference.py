@@ -26,23 +26,23 @@ def reference() -> str:
     return "\n".join(parts)
 
 
-def commands() -> Iterator[tuple[str, str]]:
+def commands(width: int = _WIDTH) -> Iterator[tuple[str, str]]:
     """Give the full name and the help text of each command and group, in order."""
-    yield from _walk(typer.main.get_command(app), "etl", None)
+    yield from _walk(typer.main.get_command(app), "etl", None, width)
 
 
-def _walk(command: Any, name: str, parent: Any) -> Iterator[tuple[str, str]]:
+def _walk(command: Any, name: str, parent: Any, width: int) -> Iterator[tuple[str, str]]:
     context = command.context_class(
         command,
         info_name=name.rsplit(" ", 1)[-1],
         parent=parent,
-        terminal_width=_WIDTH,
+        terminal_width=width,
         **command.context_settings,
     )
     yield name, command.get_help(context)
     if hasattr(command, "list_commands"):
         for child in sorted(command.list_commands(context)):
-            yield from _walk(command.get_command(context, child), f"{name} {child}", context)
+            yield from _walk(command.get_command(context, child), f"{name} {child}", context, width)
 
 
 if __name__ == "__main__":

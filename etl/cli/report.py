@@ -1,8 +1,10 @@
-"""`etl report`: the quality of a build."""
+"""`etl report`: the quality of a build, and a page of charts."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,16 +12,23 @@ from etl.cli.options import AsJson, Database, Sources
 from etl.runtime.errors import ExitCode
 
 if TYPE_CHECKING:
+    from etl.pipelines.report.page import Page
     from etl.store.quality import Quality, SongExample, SymbolExample
 
-app = typer.Typer(help="Report the quality of a build.", no_args_is_help=True)
+app = typer.Typer(help="Report the quality of a build; a page of charts.", no_args_is_help=True)
 
 _CHORDS_SHOWN = 60
 
 
-@app.callback()
-def _group() -> None:
-    """Report the quality of a build."""
+class Sections(StrEnum):
+    """Sections of the page."""
+
+    CHORDS = "chords"
+    AUDIO = "audio"
+    MIDI = "midi"
+    GENRES = "genres"
+    PLAYLISTS = "playlists"
+    RUNS = "runs"
 
 
 @app.command(name="quality", epilog="Example: etl report quality --db data/music.duckdb")
@@ -36,6 +45,59 @@ def report_quality(db: Database = None, source: Sources = None, as_json: AsJson 
         report = quality(connection)
     show(report, describe_quality, as_json=as_json)
     return ExitCode.OK if report.is_within_limits else ExitCode.FAILURE
+
+
+@app.command(epilog="Example: etl report page -o report.html --open")
+def page(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The HTML file to write; `-` is standard output.")
+    ],
+    where: Annotated[
+        str | None,
+        typer.Option(help="SQL condition over songs, tracks and MIDI files: decade, genre, bpm, path ..."),
+    ] = None,
+    section: Annotated[
+        list[Sections] | None, typer.Option(help="Only this section; repeat for more.")
+    ] = None,
+    open_it: Annotated[bool, typer.Option("--open", help="Show it in the web browser.")] = False,
+    db: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write all that the store holds as one page of charts and tables.
+
+    The file needs nothing else: no network, no server, no program but a browser. The same store gives the
+    same bytes.
+    """
+    from etl.cli.output import show
+    from etl.cli.targets import check_name, is_standard_output
+    from etl.pipelines.report.names import PageSection
+    from etl.pipelines.report.page import PageRequest, make_page
+    from etl.runtime.disk.targets import is_stream
+    from etl.runtime.errors import EtlError
+    from etl.runtime.settings import database_path
+
+    check_name(output, ".html", ways={})
+    if open_it and is_stream(output):
+        raise EtlError(
+            "--open shows a file.", "Give a name, such as -o report.html.", exit_code=ExitCode.USAGE
+        )
+    request = PageRequest(output, where, tuple(PageSection(each) for each in section or ()))
+    made = make_page(database_path(db), request)
+    show(made, _describe_page, as_json=as_json, aside=is_standard_output(output))
+    if open_it:
+        typer.launch(output.absolute().as_uri())
+
+
+def _describe_page(made: Page) -> str:
+    lines = [
+        f"{name}: {len(figures)} figure{'s' if len(figures) != 1 else ''}"
+        for name, figures in made.sections.items()
+    ]
+    lines += [f"{name}: nothing to show" for name in made.empty]
+    if made.left_out:
+        lines.append(f"--where is not about {' or '.join(made.left_out)}, which are left out")
+    lines.append(f"written: {made.output} ({made.bytes:,} bytes)")
+    return "\n".join(lines)
 
 
 def describe_quality(report: Quality) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import typer
+
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
 from etl.runtime.settings import database_path
@@ -16,8 +18,12 @@ if TYPE_CHECKING:
     from etl.store.runs import PastRun
 
 
+app = typer.Typer()
+
+
+@app.command("status", epilog="Example: etl status --db data/music.duckdb")
 def status(db: Database = None, as_json: AsJson = False) -> None:
-    """Show the runs that are at work on the store, and the last ones; changes nothing."""
+    """Show the runs at work on the store, and the last ones. Nothing is changed."""
     from etl.pipelines.status import status as status_of
 
     show(status_of(database_path(db)), _describe, as_json=as_json)

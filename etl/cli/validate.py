@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from etl.pipelines.validate import Report
     from etl.runtime.table_schema import TableSchema
 
+app = typer.Typer()
+
 _VALUE_SHOWN = 60
 
 
+@app.command("validate", epilog="Example: etl validate data3.csv --schema data3")
 def validate(
     file: Annotated[
         Path,
@@ -40,7 +43,10 @@ def validate(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check a file against a schema: counts of broken rules, and the bad rows in a file; exit code 1."""
+    """Check a file against a schema.
+
+    Broken rules are counted and the bad rows go into a file; the exit code is 1 where there are any.
+    """
     from etl.pipelines.validate import validate as check
     from etl.runtime.watch.renderers import renderers
 

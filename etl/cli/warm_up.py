@@ -9,12 +9,18 @@ import typer
 from etl.cli.options import AsJson
 from etl.runtime.work.cores import default_workers
 
+app = typer.Typer()
 
+
+@app.command("warm-up", epilog="Example: etl warm-up --workers 2")
 def warm_up(
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: all cores.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compile ahead what the first run of each kind would compile; for containers and CI."""
+    """Compile ahead what the first runs would compile.
+
+    For containers and CI.
+    """
     from etl.cli.output import show
     from etl.pipelines.warm_up import warm_up as compile_families
     from etl.runtime.compile_folder import writable_folder

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer.main
 
 import etl
+from etl.cli.groups import first_sentence
+from etl.cli.main import PANELS, app
 from etl.cli.reference import commands, reference
 from tests.support.places import ROOT
 
@@ -44,8 +49,44 @@ def test_the_command_reference_is_in_step_with_the_help():
 @pytest.mark.parametrize(("name", "text"), list(commands()))
 def test_every_command_says_what_it_does_and_shows_an_example(name, text):
     """Each leaf command's help ends in an example."""
-    is_group = "\nCommands:\n" in text
+    is_group = "COMMAND [ARGS]" in text
     assert is_group or f"{name} " in text.partition("Options:")[2], f"{name} --help shows no example"
+
+
+def test_every_command_is_in_a_panel_under_its_own_first_sentence():
+    """`etl --help` shows lines written beside the names; they are what the commands say themselves."""
+    root: Any = typer.main.get_command(app)
+    lines = {name: line for panel in PANELS.values() for name, line in panel.items()}
+    for name in root.list_commands(None):
+        assert lines.get(name) == first_sentence(root.get_command(None, name)), name
+
+
+@pytest.mark.parametrize(("name", "text"), list(commands(80)))
+def test_nothing_is_cut_at_80_columns(name, text):
+    """Sentences are wrapped instead, but for examples, which can be pasted as they stand."""
+    assert not re.search(r"\.\.\.$", text.partition("Commands:")[2], re.MULTILINE), name
+    above, _, below = text.partition("Options:")
+    for line in above.splitlines() + [line for line in below.splitlines() if "etl " not in line]:
+        assert len(line) <= 80, line
+    assert " | etl" not in below.replace("zcat songs.tsv.gz | etl", "")
+
+
+def test_help_imports_no_command():
+    """Only that of the group that is asked for."""
+    code = (
+        "import sys; sys.argv = ['etl', *sys.argv[1:], '--help']; from etl.cli.main import run\n"
+        "try: run()\n"
+        "except SystemExit: pass\n"
+        "print('loaded:', [m for m in sys.modules if m.startswith('etl.') and m.count('.') > 1])"
+    )
+    shown = [
+        subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
+        for words in ([], ["report"])
+    ]
+    assert "etl.cli.midi" not in shown[0].stdout
+    assert "etl.cli.options" not in shown[0].stdout
+    assert "'etl.cli.report'" in shown[1].stdout
+    assert "etl.cli.midi" not in shown[1].stdout
 
 
 def test_help_imports_no_heavy_library():

@@ -1,0 +1,1 @@
+"""What Python programs import as `etl`: thin functions over the pipelines, frames out."""

@@ -1,0 +1,1 @@
+"""The report page: what is in a store, to look at."""
