@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,13 @@ from etl.runtime.errors import EtlError
 from etl.runtime.work.cluster.batches import Batches, Pace
 from etl.runtime.work.cluster.messages import packed, unpacked
 from etl.runtime.work.cluster.same_file import check_files, known_file
-from etl.runtime.work.outcome import Outcome, Problem, ProblemKind
+from etl.runtime.work.outcome import attempt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+    from etl.runtime.work.outcome import Outcome
 
 
 def cut(items: Iterable[object], *, shares: int = 4, seconds: float = 10.0, each: float | None = 1.0):
@@ -66,25 +69,25 @@ def test_an_error_of_the_source_comes_after_what_was_before_it():
         raise OSError("the drive is gone")
 
     taken: list[object] = []
-    with pytest.raises(OSError, match="gone"):
+
+    def take() -> None:
         for batch in cut(items()):
             taken.extend(batch.items)
+
+    with pytest.raises(OSError, match="gone"):
+        take()
     assert taken == ["a", "b"]
 
 
 def test_items_that_cannot_be_pickled_fail_alone():
     """On this machine; the others come back from the worker."""
     items: list[Any] = ["a", threading.Lock(), "b"]
-    (batch,) = cut(items, shares=1)
-    there = [
-        Outcome("A-item", "A"),
-        Outcome("failed", problem=Problem(ProblemKind.ERROR, "x")),
-        Outcome(None),
-    ]
-    answer = packed([each.item for each in there], there)
-    outcomes = unpacked(batch, answer)
+    outcomes: list[Outcome[Any, Any]] = []
+    for batch in cut(items):
+        there = [attempt(pickle.loads, each) for each in batch.pickled]
+        outcomes += unpacked(batch, packed(batch.pickled, there))
     assert [outcome.item for outcome in outcomes] == items
-    assert outcomes[0].result == "A"
+    assert [outcome.result for outcome in outcomes] == ["a", None, "b"]
     assert "cannot pickle" in str(outcomes[1].problem)
 
 
