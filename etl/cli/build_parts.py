@@ -53,8 +53,8 @@ def describe_parts(result: PartsResult) -> str:
     """Say what a build of parts did."""
     lines = [
         f"{result.records:,} rows in = {result.songs:,} songs out + {result.rejected:,} rejected",
-        f"{result.built:,} parts built in {result.seconds:.1f} s, {result.unchanged:,} unchanged: "
-        f"{result.folder}",
+        f"{result.built:,} parts built, {result.unchanged:,} unchanged, in {result.folder}",
+        f"{result.seconds:.1f} s",
     ]
     if result.repeated_ids:
         lines.append(

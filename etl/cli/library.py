@@ -207,7 +207,7 @@ def stats(windowed: Windowed = False, db: Database = None, as_json: AsJson = Fal
     show(status, status_lines, as_json=as_json)
 
 
-@app.command(epilog="Examples: etl library check && echo sound | etl library check --integrity --json")
+@app.command(epilog="Example: etl library check --integrity --json")
 def check(
     integrity: Annotated[
         bool,
@@ -218,15 +218,35 @@ def check(
         ),
     ] = False,
     db: Database = None,
+    cluster: ClusterAt = None,
+    maps: Maps = None,
     as_json: AsJson = False,
 ) -> int:
-    """Verify features, orphans and files; exits with 1 if anything is wrong."""
+    """Verify features, orphans and files; exits with 1 if anything is wrong.
+
+    With --cluster, its workers first describe the tracks that have not been examined yet.
+    """
     from etl.pipelines.audio.check import check_integrity, check_library
 
     database = database_path(db)
+    where = parse_cluster(cluster, maps)
+    if where is not None:
+        if not integrity:
+            raise EtlError("--cluster examines tracks.", "Pass --integrity too.", exit_code=ExitCode.USAGE)
+        _examine(database, where)
     findings = check_library(database) + (check_integrity(database) if integrity else [])
     show(findings, finding_lines, as_json=as_json)
     return ExitCode.FAILURE if findings else ExitCode.OK
+
+
+def _examine(database: Path, cluster: Cluster) -> None:
+    """Describe what no run has decoded yet."""
+    from etl.pipelines.audio.run import LibraryRequest, run_library
+    from etl.runtime.watch.renderers import renderers
+
+    artifacts = _artifacts(_DEFAULT_OUTPUT, Normalize.NONE, windowed=False)
+    request = LibraryRequest((), _parse_stages("sonic"), artifacts, cluster=cluster)
+    run_library(database, request, renderers(database))
 
 
 @app.command(epilog="Examples: etl library plot 'Song title' -o song.png | etl library plot --overview")

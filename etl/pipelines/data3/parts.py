@@ -63,7 +63,7 @@ class PartsBuild:
     chords_column, id_column, notation, method, style, force, limits
         As of `Data3Build`.
     workers
-        Processes.
+        Processes; with one, it is this one.
     cluster
         Whose workers build, instead of processes of this machine; they see inputs and folder.
     """
@@ -223,7 +223,9 @@ def _build(request: PartsBuild, todo: list[Part], listed: _List, result: PartsRe
         watch.waiting_for(f"the cluster {request.cluster.address}")
     with (
         connected(request.cluster) as joined,
-        crew(workers=request.workers, cluster=joined, versions_of=_VERSIONS) as members,
+        crew(
+            workers=request.workers if request.workers > 1 else 0, cluster=joined, versions_of=_VERSIONS
+        ) as members,
         closing(
             members.map(
                 _JOB,
