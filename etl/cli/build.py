@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from etl.cli.build_parts import check_parts, run_parts
 from etl.cli.build_summary import describe, describe_plan, quality_lines
 from etl.cli.enrich import (
     Budget,
@@ -23,7 +24,18 @@ from etl.cli.enrich import (
     run_enrichment,
     this_command,
 )
-from etl.cli.options import AsJson, ChordsColumn, Database, IdColumn, Memory, RomanStyles, Spelling
+from etl.cli.options import (
+    AsJson,
+    ChordsColumn,
+    ClusterAt,
+    Database,
+    IdColumn,
+    Maps,
+    Memory,
+    RomanStyles,
+    Spelling,
+    parse_cluster,
+)
 from etl.cli.output import show
 from etl.cli.targets import SONGS, check_name, is_standard_output
 from etl.runtime.errors import EtlError, ExitCode
@@ -83,6 +95,8 @@ class Built:
     etl build data3 'parts/*.csv.gz' -o all.csv --no-db --limit 1000
 
     etl build data3 songs.parquet --dry-run
+
+    etl build data3 'parts/*.csv.gz' --output-dir built --cluster tcp://10.0.0.1:8786
 
     zcat songs.tsv.gz | etl build data3 - --chords-column progression
 
@@ -147,6 +161,15 @@ def data3(
     from_midi: Annotated[
         bool, typer.Option("--from-midi", help="Analyze the chords of the MIDI library as well.")
     ] = False,
+    output_dir: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write a CSV and a Parquet file for each input into this folder, and no store; "
+            "what is there of an earlier run stays."
+        ),
+    ] = None,
+    cluster: ClusterAt = None,
+    maps: Maps = None,
     as_json: AsJson = False,
 ) -> None:
     """Analyze chord songs: key, Roman numerals, fingerprints; write the 17-column data3 CSV."""
@@ -159,10 +182,44 @@ def data3(
     from etl.runtime.limits import LIMITS
     from etl.runtime.watch.renderers import renderers
 
+    where = parse_cluster(cluster, maps)
+    if output_dir is None and where is not None:
+        raise EtlError("--cluster builds parts.", "Pass --output-dir too.", exit_code=ExitCode.USAGE)
     check_name(output, ".csv", ways={**SONGS, ".npz": "--npz"})
     check_name(npz, ".npz", ways={**SONGS, ".csv": "--output"})
     aside = is_standard_output(output) or is_standard_output(npz)
     paths = expand(inputs or [])
+    if output_dir is not None:
+        from etl.pipelines.data3.parts import PartsBuild
+
+        check_parts(
+            {
+                "--output": output != Path("data3.csv"),
+                "--db": db is not None,
+                "--npz": npz is not None,
+                "--section-keys": section_keys,
+                "--limit": limit is not None,
+                "--dry-run": dry_run,
+                "--enrich": enrich,
+                "--from-midi": from_midi,
+            },
+            inputs=paths,
+        )
+        parts = PartsBuild(
+            inputs=paths,
+            folder=output_dir,
+            chords_column=chords_column,
+            id_column=id_column,
+            notation=None if notation is Notations.AUTO else Notation(notation),
+            method=KeyMethod(key_method) if key_method else None,
+            style=RomanStyle(roman_style),
+            force=force,
+            workers=workers or default_workers(),
+            limits=replace(LIMITS, memory_bytes=memory or LIMITS.memory_bytes),
+            cluster=where,
+        )
+        run_parts(parts, log_json=log_json, as_json=as_json)
+        return
     _check_options(
         has_input=bool(paths) or from_midi,
         section_keys=section_keys,

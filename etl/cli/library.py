@@ -12,7 +12,7 @@ import typer
 from etl.cli import library_lists, library_tags
 from etl.cli.groups import examples
 from etl.cli.library_summary import artifacts_line, finding_lines, plan_lines, result_lines, status_lines
-from etl.cli.options import AsJson, Database
+from etl.cli.options import AsJson, ClusterAt, Database, Maps, parse_cluster
 from etl.cli.output import show
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.errors import EtlError, ExitCode
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from etl.audio.features import Mode
     from etl.pipelines.audio.artifacts import ArtifactsRequest
     from etl.pipelines.audio.run import LibraryRequest, LibraryResult, LibraryStage
+    from etl.runtime.work.cluster.address import Cluster
     from etl.store.sonic_features import LibraryStatus
 
 app = typer.Typer(help="Scan, describe and export a library of audio files.", no_args_is_help=True)
@@ -81,7 +82,14 @@ Stats = Annotated[bool, typer.Option("--stats", help="Print library statistics a
 _DEFAULT_OUTPUT = Path("data_matrices.npz")
 
 
-@app.command(epilog="Example: etl library run ~/Music -o data_matrices.npz")
+@app.command(
+    epilog="""Examples:
+
+    etl library run ~/Music -o data_matrices.npz
+
+    etl library run /nas/music --cluster tcp://10.0.0.1:8786 --map /nas=/mnt/nas
+"""
+)
 def run(
     sources: Annotated[
         list[Path] | None, typer.Argument(help="Folders and inventories; without any, nothing is scanned.")
@@ -103,6 +111,8 @@ def run(
     stats_only: Annotated[
         bool, typer.Option("--stats", help="Print library statistics, and do nothing else.")
     ] = False,
+    cluster: ClusterAt = None,
+    maps: Maps = None,
     as_json: AsJson = False,
 ) -> None:
     """Do the missing work of all stages: scan, describe, write the matrices."""
@@ -113,7 +123,8 @@ def run(
     if "scan" in chosen and not sources:
         raise EtlError("nothing to scan.", "Give folders or inventories.", exit_code=ExitCode.USAGE)
     look = _Look(follow_links, tuple(exclude or ()), allow_gone)
-    options = _Common(windowed, force, dry_run, limit, workers, db, False, as_json)  # noqa: FBT003 - no statistics
+    where = parse_cluster(cluster, maps)
+    options = _Common(windowed, force, dry_run, limit, workers, db, False, as_json, where)  # noqa: FBT003 - no statistics
     return _run(sources or [], chosen, options, look=look, output=output, normalize=normalize)
 
 
@@ -145,10 +156,13 @@ def sonic(
     workers: Workers = None,
     db: Database = None,
     stats_after: Stats = False,
+    cluster: ClusterAt = None,
+    maps: Maps = None,
     as_json: AsJson = False,
 ) -> None:
     """Describe the sound of the tracks that have no description yet."""
-    options = _Common(windowed, force, dry_run, limit, workers, db, stats_after, as_json)
+    where = parse_cluster(cluster, maps)
+    options = _Common(windowed, force, dry_run, limit, workers, db, stats_after, as_json, where)
     _run([], _parse_stages("sonic"), options)
 
 
@@ -205,15 +219,35 @@ def check(
         ),
     ] = False,
     db: Database = None,
+    cluster: ClusterAt = None,
+    maps: Maps = None,
     as_json: AsJson = False,
 ) -> int:
-    """Verify features, orphans and files; exits with 1 if anything is wrong."""
+    """Verify features, orphans and files; exits with 1 if anything is wrong.
+
+    With --cluster, its workers first describe the tracks that have not been examined yet.
+    """
     from etl.pipelines.audio.check import check_integrity, check_library
 
     database = database_path(db)
+    where = parse_cluster(cluster, maps)
+    if where is not None:
+        if not integrity:
+            raise EtlError("--cluster examines tracks.", "Pass --integrity too.", exit_code=ExitCode.USAGE)
+        _examine(database, where)
     findings = check_library(database) + (check_integrity(database) if integrity else [])
     show(findings, finding_lines, as_json=as_json)
     return ExitCode.FAILURE if findings else ExitCode.OK
+
+
+def _examine(database: Path, cluster: Cluster) -> None:
+    """Describe what no run has decoded yet."""
+    from etl.pipelines.audio.run import LibraryRequest, run_library
+    from etl.runtime.watch.renderers import renderers
+
+    artifacts = _artifacts(_DEFAULT_OUTPUT, Normalize.NONE, windowed=False)
+    request = LibraryRequest((), _parse_stages("sonic"), artifacts, cluster=cluster)
+    run_library(database, request, renderers(database))
 
 
 @app.command(
@@ -256,6 +290,7 @@ class _Common:
     db: Path | None
     stats_after: bool
     as_json: bool
+    cluster: Cluster | None = None
 
 
 @dataclass(frozen=True)
@@ -290,6 +325,7 @@ def _run(
         follow_links=look.follow_links,
         exclude=look.exclude,
         allow_gone=look.allow_gone,
+        cluster=options.cluster,
     )
 
     def with_status(lines: list[str], status: LibraryStatus) -> str:
@@ -311,12 +347,12 @@ def _run(
 
 
 def _warn_of_memory(request: LibraryRequest) -> None:
-    """Say so where the workers may need more memory than is free."""
+    """Say so where the workers of this machine may need more memory than is free."""
     import psutil
 
     free = psutil.virtual_memory().available
     needed = request.workers * request.limits.worker_bytes
-    if "sonic" in request.stages and needed > free:
+    if "sonic" in request.stages and request.cluster is None and needed > free:
         typer.echo(
             f"etl: {request.workers} workers may need {needed / 1e9:.1f} GB; {free / 1e9:.1f} GB are free; "
             "choose fewer with --workers",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from etl.cli import midi_roll
-from etl.cli.options import AsJson, Database
+from etl.cli.options import AsJson, ClusterAt, Database, Maps, parse_cluster
 from etl.cli.output import show
 from etl.cli.tables import one_line
 from etl.cli.targets import check_name, is_standard_output
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from etl.pipelines.midi.export import MidiExport
     from etl.pipelines.midi.rename_journal import Renames, Undone
     from etl.pipelines.midi.request import MidiPlan, MidiResult
+    from etl.runtime.work.cluster.address import Cluster
 
 app = typer.Typer(help="Import, analyze, split, find, rename and export MIDI files.", no_args_is_help=True)
 app.add_typer(midi_roll.app)
@@ -81,9 +82,17 @@ class _Common:
     dry_run: bool
     log_json: bool
     as_json: bool
+    cluster: Cluster | None = None
 
 
-@app.command(epilog="Example: etl midi run ~/midi packs.zip --library ~/midi_library")
+@app.command(
+    epilog="""Examples:
+
+    etl midi run ~/midi packs.zip --library ~/midi_library
+
+    etl midi run /nas/midi --library /nas/library --cluster tcp://10.0.0.1:8786 --map /nas=/mnt/nas
+"""
+)
 def run(
     sources: Sources,
     library: Library = LIBRARY,
@@ -95,10 +104,14 @@ def run(
     force: Force = False,
     dry_run: DryRun = False,
     log_json: LogJson = False,
+    cluster: ClusterAt = None,
+    maps: Maps = None,
     as_json: AsJson = False,
 ) -> None:
     """Read, analyze, copy with safe names and split whatever is new; every file is read once."""
-    options = _Common(db, workers, limit, pattern, force, dry_run, log_json, as_json)
+    options = _Common(
+        db, workers, limit, pattern, force, dry_run, log_json, as_json, parse_cluster(cluster, maps)
+    )
     _run(sources, library, stages.split(","), options)
 
 
@@ -312,6 +325,7 @@ def _run(sources: list[Path], library: Path, stages: list[str], options: _Common
         pattern=options.pattern,
         force=options.force,
         workers=default_workers() if options.workers is None else options.workers,
+        cluster=options.cluster,
     )
     if options.dry_run:
         show(plan_midi(request), _planned, as_json=options.as_json)

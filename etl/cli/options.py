@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
+
+from etl.runtime.errors import EtlError, ExitCode
+
+if TYPE_CHECKING:
+    from etl.runtime.work.cluster.address import Cluster
 
 Database = Annotated[
     Path | None,
@@ -59,9 +64,47 @@ Spelling = Annotated[
     typer.Option("--roman-style", help="How the CSV spells numerals; romantext is for music21."),
 ]
 
+ClusterAt = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="ADDRESS",
+        help="Have workers of a Dask cluster do it: tcp://HOST:PORT of its scheduler, or local:N to try.",
+        show_default=False,
+    ),
+]
+Maps = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="HERE=THERE",
+        help="Where the workers have a folder of this machine, if not in the same place; may be repeated.",
+        show_default=False,
+    ),
+]
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
 _UNITS: Final = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+
+def parse_cluster(address: str | None, maps: list[str] | None) -> Cluster | None:
+    """Read where a cluster is; None for none.
+
+    Raises
+    ------
+    EtlError
+        If that cannot be, or there are maps for no cluster.
+    """
+    from etl.runtime.work.cluster.address import Cluster
+
+    if address is not None:
+        return Cluster.parse(address, maps or ())
+    if maps:
+        raise EtlError(
+            "--map is for the workers of a cluster.", "Pass --cluster too.", exit_code=ExitCode.USAGE
+        )
+    return None
 
 
 def parse_size(text: str) -> int:

@@ -13,7 +13,9 @@ import polars as pl
 
 from etl.audio.features import version_of
 from etl.pipelines.audio.pending import PendingRecordings, read_pending
+from etl.pipelines.audio.recording import placed
 from etl.runtime.compile_folder import kept_functions, writable_folder
+from etl.runtime.work.cluster.connection import connected
 from etl.runtime.work.crew import crew
 from etl.runtime.work.signals import stop_on_signals
 from etl.store.runs import record_rejects
@@ -26,12 +28,14 @@ if TYPE_CHECKING:
     from etl.pipelines.audio.recording import Recording
     from etl.runtime.limits import Limits
     from etl.runtime.watch.progress import Watch
+    from etl.runtime.work.cluster.address import Cluster
     from etl.runtime.work.crew import Crew
     from etl.runtime.work.outcome import Outcome
     from etl.store.bursts import BurstWriter
 
 _PRELOAD: Final = "etl.pipelines.audio.preload"
 _COMPILED: Final = "etl.audio"
+_VERSIONS: Final = "etl.pipelines.versions:of_audio"
 _PUT_SECONDS: Final = 1.0
 """Outcomes that come so close together are put into the store together; those before a pause, at once."""
 
@@ -105,6 +109,7 @@ def describe_tracks(
     limits: Limits,
     force: bool = False,
     limit: int | None = None,
+    cluster: Cluster | None = None,
 ) -> SonicResult:
     """Describe every track whose content has no description of this version and mode.
 
@@ -124,9 +129,13 @@ def describe_tracks(
         Describe again what is done, and try again what failed.
     limit
         Describe so many recordings at most.
+    cluster
+        Whose workers describe, instead of processes of this machine.
 
     Raises
     ------
+    EtlError
+        If the cluster does not answer, or is not as this machine.
     KeyboardInterrupt
         On Ctrl-C or SIGTERM, once all that is finished has been put into the store.
     """
@@ -140,7 +149,14 @@ def describe_tracks(
         first = next(recordings, None)
         if first is not None:  # a run over what is known loads nothing
             writable_folder()  # where there is none it is said here, for all workers
-            with crew(workers=workers, preload=[_PRELOAD], stop=stop) as members:
+            if cluster is not None:
+                watch.waiting_for(f"the cluster {cluster.address}")
+            with (
+                connected(cluster) as joined,
+                crew(
+                    workers=workers, preload=[_PRELOAD], stop=stop, cluster=joined, versions_of=_VERSIONS
+                ) as members,
+            ):
                 _load(members, watch, mode)
                 for outcome in members.map(
                     "etl.pipelines.audio.describe:describe_file",
@@ -150,6 +166,7 @@ def describe_tracks(
                     memory=limits.track_bytes,
                     ordered=False,
                     idle=outcomes.put,
+                    place=placed,
                 ):
                     outcomes.add(outcome)
             outcomes.put()

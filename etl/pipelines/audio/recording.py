@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from etl.audio.features import Mode
 
 
@@ -26,3 +28,8 @@ class Recording:
     content_hash: str
     path: str
     mode: Mode
+
+
+def placed(recording: Recording, there: Callable[[str], str]) -> tuple[Recording, tuple[str]]:
+    """Give a recording as another machine knows it, and the file that must be the same there."""
+    return replace(recording, path=there(recording.path)), (recording.path,)

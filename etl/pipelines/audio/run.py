@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from etl.runtime.watch.progress import Renderer
+    from etl.runtime.work.cluster.address import Cluster
     from etl.store.bursts import BurstWriter
 
 
@@ -73,6 +74,8 @@ class LibraryRequest:
         Of the scan, as in :class:`etl.pipelines.audio.difference.ScanOptions`.
     limits
         Cadence of the store, most time and memory for a track.
+    cluster
+        Whose workers describe, instead of processes of this machine.
     """
 
     sources: tuple[Path, ...]
@@ -85,6 +88,7 @@ class LibraryRequest:
     exclude: tuple[str, ...] = ()
     allow_gone: bool = False
     limits: Limits = LIMITS
+    cluster: Cluster | None = None
 
     @property
     def mode(self) -> Mode:
@@ -211,6 +215,7 @@ def _describe(store: BurstWriter, watch: Watch, request: LibraryRequest) -> Soni
         limits=request.limits,
         force=request.force,
         limit=request.limit,
+        cluster=request.cluster,
     )
 
 

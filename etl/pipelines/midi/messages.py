@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from etl.sources.archives.limits import Refusal
@@ -95,6 +96,29 @@ def pieces(batch: Batch) -> list[Batch]:
     size = max(1, -(-len(entries) // _PIECES))
     *others, last = (entries[start : start + size] for start in range(0, len(entries), size))
     return [*(Batch(part) for part in others), replace(batch, entries=last)]
+
+
+def placed(
+    batch: Batch, there: Callable[[str], str], *, mark: Path | None = None
+) -> tuple[Batch, tuple[str, ...]]:
+    """Give a batch as another machine knows it, and files that must be the same there.
+
+    Parameters
+    ----------
+    batch
+        Whose files are read there.
+    there
+        Gives the path there of a path here.
+    mark
+        A file in the folder for copies, which shows whether both machines have the same one.
+    """
+    located = [entry.location for entry in batch.entries if entry.location is not None]
+    entries = (
+        entry if entry.location is None else replace(entry, location=there(entry.location))
+        for entry in batch.entries
+    )
+    shown = [*located[:1], *located[-1:], *([] if mark is None else [str(mark)])]
+    return replace(batch, entries=tuple(entries)), tuple(dict.fromkeys(shown))
 
 
 def failed(batch: Batch, stage: str, category: str, reason: str) -> Result:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from etl.runtime.work.cluster.address import Cluster
+
 ANALYSIS_VERSION: Final = "4"
 """Goes up when the analysis changes, so that files are analysed again."""
 
@@ -82,6 +84,8 @@ class MidiRun:
         Processes; 0 works in this one.
     limits
         Sizes and cadences.
+    cluster
+        Whose workers read the files, instead of processes of this machine.
     """
 
     sources: tuple[Path, ...]
@@ -93,6 +97,7 @@ class MidiRun:
     force: bool = False
     workers: int = field(default_factory=default_workers)
     limits: Limits = LIMITS
+    cluster: Cluster | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stages", with_needed(self.stages))

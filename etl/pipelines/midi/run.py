@@ -9,8 +9,11 @@ slows those before it.
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from etl.pipelines.midi.request import FIND, STORE, MidiPlan, MidiResult, MidiRun, Stage
@@ -19,6 +22,7 @@ from etl.runtime.disk.hashing import text_hash
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.watch.log_file import LogFile, log_path
 from etl.runtime.watch.progress import Stage as WatchedStage, Watch
+from etl.runtime.work.cluster.connection import connected
 from etl.runtime.work.crew import crew
 from etl.runtime.work.memory import without_cycle_collection
 from etl.runtime.work.prefetch import prefetched
@@ -28,7 +32,6 @@ from etl.sources.folders.walk import check_sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from pathlib import Path
 
     from etl.runtime.watch.progress import Renderer
     from etl.runtime.work.crew import Crew
@@ -37,7 +40,11 @@ if TYPE_CHECKING:
 
 _PRELOAD: Final = ("etl.pipelines.midi.preload",)
 _COMPILED: Final = "etl.midi"
+_VERSIONS: Final = "etl.pipelines.versions:of_midi"
 _JOB: Final = "etl.pipelines.midi.worker:process_batch"
+_MARK: Final = "mark"
+"""In the folder for copies: shows workers of a cluster that theirs is the same."""
+
 _AHEAD: Final = 1 << 17
 """Files that may be found before they are read; if there are no more, it is known how many are left."""
 
@@ -62,7 +69,8 @@ def run_midi(request: MidiRun, renderers: Sequence[Renderer] = ()) -> MidiResult
     stages = (FIND, *(stage for stage in Stage if stage in request.stages), STORE)
     log = LogFile(log_path(request.database))
     with (
-        crew(workers=request.workers, preload=_PRELOAD) as members,
+        connected(request.cluster) as joined,
+        crew(workers=request.workers, preload=_PRELOAD, cluster=joined, versions_of=_VERSIONS) as members,
         Watch("etl midi run", [WatchedStage(name, "files") for name in stages], [*renderers, log]) as watch,
     ):
         if request.force or not request.database.exists():
@@ -193,7 +201,7 @@ def _work(
     result: MidiResult,
 ) -> None:
     """Read what has changed, and store what comes of it."""
-    from etl.pipelines.midi.messages import Wanted, pieces  # noqa: PLC0415 - without work it is not needed
+    from etl.pipelines.midi.messages import Wanted, pieces, placed  # noqa: PLC0415 - without work it is not needed
     from etl.pipelines.midi.shelf import Shelf  # noqa: PLC0415
     from etl.pipelines.midi.tasks import Batches  # noqa: PLC0415
     from etl.pipelines.midi.writer import Writer  # noqa: PLC0415
@@ -212,7 +220,7 @@ def _work(
     wanted = Wanted(
         analyze=Stage.ANALYZE in request.stages,
         split=Stage.SPLIT in request.stages,
-        incoming=incoming,
+        incoming=_there(request, incoming),
         roots=request.roots,
         member_bytes=request.limits.archives.member_bytes,
     )
@@ -226,9 +234,12 @@ def _work(
         seconds=request.limits.batch_s,
         divide=pieces,
         idle=_starting(watch, result),
+        place=partial(placed, mark=incoming and incoming / _MARK),
     )
     writable_folder()
     with _swept(incoming), closing(outcomes):
+        if incoming is not None and request.cluster is not None:
+            (incoming / _MARK).write_bytes(os.urandom(16))
         for outcome in outcomes:
             watch.waiting_for(None)
             writer.take(outcome)
@@ -254,6 +265,13 @@ def _incoming(request: MidiRun) -> Path | None:
     if not request.writes_library:
         return None
     return request.library / f".incoming-{text_hash(str(request.database.absolute()))}"
+
+
+def _there(request: MidiRun, folder: Path | None) -> Path | None:
+    """Give a folder as those know it that read the files."""
+    if folder is None or request.cluster is None:
+        return folder
+    return Path(request.cluster.there(str(folder)))
 
 
 @contextmanager

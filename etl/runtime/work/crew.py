@@ -1,4 +1,4 @@
-"""One way to run work: the same job over many items, on this thread, on others, or in processes.
+"""One way to run work: the same job over many items, on this thread, on others, in processes, or on machines.
 
     with crew(workers=2, kind=CrewKind.PROCESSES, preload=("numpy",)) as members:
         for outcome in members.map("package.module:function", items, in_flight=5, seconds=300.0):
@@ -9,6 +9,7 @@ What a job raises, and what costs a process, is an outcome; unwrapped, it is rai
 
 from __future__ import annotations
 
+import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,13 +17,15 @@ from inspect import GEN_SUSPENDED, getgeneratorstate
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from etl.runtime.work.flow import Flow, Member
-from etl.runtime.work.job import Job
+from etl.runtime.work.job import Job, find_function
 from etl.runtime.work.outcome import Outcome, attempt
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
+    from etl.runtime.work.cluster.batches import Place
+    from etl.runtime.work.cluster.connection import ClusterTeam, Connection
     from etl.runtime.work.launcher import Launcher
 
 Item = TypeVar("Item")
@@ -38,10 +41,11 @@ class CrewKind(StrEnum):
 
 @dataclass(frozen=True)
 class _Team:
-    """Members, and what starts those that are processes."""
+    """Members, and what starts those that are processes, or joins those that are on other machines."""
 
     members: Sequence[Member] = ()
     launcher: Launcher | None = None
+    cluster: ClusterTeam | None = None
 
 
 class Crew:
@@ -77,6 +81,7 @@ class Crew:
         divide: Callable[[Item], Sequence[Item]] | None = None,
         ordered: bool = True,
         idle: Callable[[], None] | None = None,
+        place: Place | None = None,
     ) -> Generator[Outcome[Item, Any]]:
         """Do a job with each item.
 
@@ -89,7 +94,8 @@ class Crew:
             Drawn only when there is room; with threads and processes on a thread of their own, so that a slow
             source delays no outcome.
         in_flight
-            How many items may be drawn and not yet given out.
+            How many items may be drawn and not yet given out. A cluster sees to that itself, and takes items
+            that together last about as long as its batches should.
         shared
             What all items have in common; sent to each process once.
         seconds
@@ -102,6 +108,9 @@ class Crew:
             Give outcomes in the order of the items; otherwise as they are ready.
         idle
             Called, where outcomes are taken, whenever none has come for ``look_seconds`` of the crew.
+        place
+            For a cluster: gives an item as its machines are to know it, and the paths of files that must be
+            the same there. It is handed what gives a path there for a path here.
 
         Yields
         ------
@@ -119,15 +128,23 @@ class Crew:
         if self._current is not None and getgeneratorstate(self._current) == GEN_SUSPENDED:
             raise RuntimeError("a crew does one job at a time")
         work = Job(job, shared, seconds, memory, divide)
-        self._current = self._outcomes(work, items, in_flight=in_flight, is_ordered=ordered, idle=idle)
+        cluster = self._called().cluster
+        drawn: Iterable[Any] = items
+        if cluster is not None:
+            drawn, in_flight = cluster.batches(items, place), cluster.in_flight
+        self._current = self._outcomes(work, drawn, in_flight=in_flight, is_ordered=ordered, idle=idle)
         return self._current
 
     def close(self) -> None:
         """End what is at work, and all members."""
         if self._current is not None:
             self._current.close()
-        for member in self._team.members if self._team is not None else ():
+        if self._team is None:
+            return
+        for member in self._team.members:
             member.close()
+        if self._team.cluster is not None:
+            self._team.cluster.close()
 
     def _called(self) -> _Team:
         if self._team is None:
@@ -137,7 +154,7 @@ class Crew:
     def _outcomes(
         self,
         job: Job,
-        items: Iterable[Item],
+        items: Iterable[Any],
         *,
         in_flight: int,
         is_ordered: bool,
@@ -150,7 +167,7 @@ class Crew:
                 is_ordered=is_ordered,
                 stop=self._stop,
                 look_seconds=self._look_seconds,
-                is_killable=team.launcher is not None,
+                is_killable=team.launcher is not None or team.cluster is not None,
                 idle=idle,
             )
             return
@@ -185,6 +202,9 @@ def crew(
     look_seconds: float = 0.25,
     start_seconds: float = 120.0,
     trim_seconds: float = 5.0,
+    cluster: Connection | None = None,
+    versions_of: str = "",
+    batch_seconds: float = 10.0,
 ) -> Iterator[Crew]:
     """Call a crew together, and dismiss it.
 
@@ -205,9 +225,32 @@ def crew(
         Longest time for a process to start and to import a job.
     trim_seconds
         How often a process gives freed memory back to the system.
+    cluster
+        Whose workers are the members then, each with processes of its own machine, instead of ``workers`` of
+        this one.
+    versions_of
+        ``package.module:function`` that names the versions which results depend on: workers on a cluster must
+        have the same.
+    batch_seconds
+        How long what goes to a worker of a cluster together should take.
     """
 
     def call() -> _Team:
+        if cluster is not None:
+            from etl.runtime.work.cluster.connection import ClusterTeam  # noqa: PLC0415 - few have one
+            from etl.runtime.work.cluster.messages import HostOrders  # noqa: PLC0415
+
+            orders = HostOrders(
+                crew_id=uuid.uuid4().hex,
+                preload=tuple(preload),
+                look_seconds=look_seconds,
+                start_seconds=start_seconds,
+                trim_seconds=trim_seconds,
+                versions_of=versions_of,
+                versions=find_function(versions_of)(),
+            )
+            team = ClusterTeam(cluster, orders, batch_seconds=batch_seconds)
+            return _Team(team.members, cluster=team)
         if workers and kind is CrewKind.THREADS:
             return _Team([_Thread() for _ in range(workers)])
         if workers and kind is CrewKind.PROCESSES:

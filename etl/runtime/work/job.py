@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,11 @@ class Job:
         """What a process must be told to do the job: name and shared object."""
         return pickle.dumps((self.name, self.shared), pickle.HIGHEST_PROTOCOL)
 
+    @cached_property
+    def pickled(self) -> bytes:
+        """All of it, for another machine."""
+        return pickle.dumps(replace(self), pickle.HIGHEST_PROTOCOL)  # without what is worked out here
+
 
 def find_call(name: str, shared: Any) -> Callable[[Any], Any]:
     """Import a job.
@@ -64,9 +69,15 @@ def find_call(name: str, shared: Any) -> Callable[[Any], Any]:
     ImportError, AttributeError
         If there is no such function.
     """
-    module, _, function = name.partition(":")
-    call: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    call = find_function(name)
     return call if shared is None else partial(_shared_call, call, shared)
+
+
+def find_function(name: str) -> Callable[..., Any]:
+    """Import a function; ``name`` and errors as of `find_call`."""
+    module, _, function = name.partition(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    return found
 
 
 def _shared_call(call: Callable[[Any, Any], Any], shared: Any, item: Any) -> Any:

@@ -1,0 +1,65 @@
+"""What `etl build data3 --output-dir` does and says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from etl.cli.output import show
+from etl.runtime.errors import EtlError, ExitCode
+
+if TYPE_CHECKING:
+    from etl.pipelines.data3.parts import PartsBuild, PartsResult
+
+
+def check_parts(refused: dict[str, bool], *, inputs: tuple[Path, ...]) -> None:
+    """Refuse options that parts do not have, and inputs that are no files.
+
+    Raises
+    ------
+    EtlError
+        If there are some.
+    """
+    given = [name for name, is_given in refused.items() if is_given]
+    problem = hint = ""
+    if given:
+        problem = f"{given[0]} does not go with --output-dir."
+        hint = "Leave one of them out: parts are a CSV and a Parquet file for each input, and no store."
+    elif not inputs:
+        problem, hint = "nothing to build from.", "Name chord CSVs."
+    elif Path("-") in inputs:
+        problem, hint = "standard input is no part.", "Name files."
+    if problem:
+        raise EtlError(problem, hint, exit_code=ExitCode.USAGE)
+
+
+def run_parts(request: PartsBuild, *, log_json: bool, as_json: bool) -> None:
+    """Build parts, and say so; exits with 1 if one failed."""
+    from etl.pipelines.data3.parts import build_parts
+    from etl.runtime.watch.renderers import renderers
+
+    result = build_parts(request, renderers(None, log_json=log_json))
+    if log_json:
+        typer.echo(describe_parts(result), err=True)
+    else:
+        show(result, describe_parts, as_json=as_json)
+    if result.failed:
+        raise typer.Exit(ExitCode.FAILURE)
+
+
+def describe_parts(result: PartsResult) -> str:
+    """Say what a build of parts did."""
+    lines = [
+        f"{result.records:,} rows in = {result.songs:,} songs out + {result.rejected:,} rejected",
+        f"{result.built:,} parts built, {result.unchanged:,} unchanged, in {result.folder}",
+        f"{result.seconds:.1f} s",
+    ]
+    if result.repeated_ids:
+        lines.append(
+            f"{result.repeated_ids:,} ids are in more than one part; "
+            "a build into one file keeps the first song of each"
+        )
+    lines += [f"failed: {source}: {reason}" for source, reason in result.failed.items()]
+    return "\n".join(lines)

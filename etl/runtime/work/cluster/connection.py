@@ -1,0 +1,243 @@
+"""The driver's side: a connection to a cluster, and members of a crew that hand batches to its workers."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from contextlib import ExitStack, contextmanager, suppress
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from etl.runtime.errors import EtlError, ExitCode
+from etl.runtime.work.cluster import site
+from etl.runtime.work.cluster.batches import Batches, Pace
+from etl.runtime.work.cluster.messages import lost, unpacked
+from etl.runtime.work.job import StoppedError
+from etl.runtime.work.signals import interrupts_held
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from etl.runtime.work.cluster.address import Cluster
+    from etl.runtime.work.cluster.batches import Place
+    from etl.runtime.work.cluster.messages import Batch, HostOrders
+    from etl.runtime.work.job import Job
+    from etl.runtime.work.outcome import Outcome
+
+_CONNECT_SECONDS: Final = 30.0
+_WORKERS_SECONDS: Final = 60.0
+_PREPARE_SECONDS: Final = 120.0
+_LOOK_SECONDS: Final = 1.0  # thousands of threads look
+_LEAVE_SECONDS: Final = 5.0
+_AHEAD: Final = 2  # batches for each thread of a worker: one at work, one that waits there
+_INSTALL: Final = "Install it: pip install 'music-etl[cluster]', in the same versions on all machines."
+
+
+class Connection:
+    """A cluster that answers.
+
+    Made by `connected`.
+    """
+
+    def __init__(self, client: Any, cluster: Cluster) -> None:
+        self.client = client
+        self.cluster = cluster
+
+    @property
+    def threads(self) -> dict[str, int]:
+        """How many batches each worker does at once, by its address."""
+        found: dict[str, int] = self.client.nthreads()
+        return found
+
+    def prepare(self, orders: HostOrders) -> None:
+        """Have every worker start its host and compare versions, all at once.
+
+        Raises
+        ------
+        EtlError
+            If one cannot, or has other versions.
+        """
+        asked = {
+            worker: self.client.submit(
+                site.prepare, orders, workers=[worker], pure=False, allow_other_workers=False
+            )
+            for worker in self.threads
+        }
+        try:
+            for worker, future in asked.items():
+                try:
+                    future.result(timeout=_PREPARE_SECONDS)
+                except Exception as error:
+                    raise _blamed(error, worker) from error
+        finally:
+            for future in asked.values():
+                future.release()
+
+    def dismiss(self, crew_id: str) -> None:
+        """End the hosts of a crew; a cluster that does not answer has none, or they end by themselves."""
+        with suppress(Exception):
+            self.client.run(site.dismiss, crew_id, on_error="ignore")
+
+
+@contextmanager
+def connected(cluster: Cluster | None) -> Iterator[Connection | None]:
+    """Connect to a cluster, or start one on this machine; None for none.
+
+    Raises
+    ------
+    EtlError
+        If it cannot be reached or has no workers, or Dask is not installed.
+    """
+    if cluster is None:
+        yield None
+        return
+    try:
+        dask, distributed = import_module("dask"), import_module("distributed")
+    except ImportError as error:
+        raise EtlError("--cluster needs Dask, which is not installed.", _INSTALL) from error
+    # A run says itself what it has lost; batches of archives' members may be large.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    settings = {"distributed.admin.large-graph-warning-threshold": "1GB"}
+    with ExitStack() as stack:
+        stack.enter_context(dask.config.set(settings))
+        if cluster.local_workers is not None:
+            with interrupts_held():  # which all that it starts inherits
+                address = stack.enter_context(
+                    distributed.LocalCluster(
+                        n_workers=cluster.local_workers,
+                        threads_per_worker=1,
+                        processes=True,
+                        host="127.0.0.1",
+                        dashboard_address=None,
+                        scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+                        silence_logs=logging.CRITICAL,
+                    )
+                )
+        else:
+            address = cluster.address
+        hint = "Start `dask scheduler` there and `dask worker` on the machines that are to work."
+        try:
+            client = stack.enter_context(distributed.Client(address, timeout=_CONNECT_SECONDS, name="etl"))
+        except (OSError, TimeoutError) as error:
+            raise EtlError(
+                f"no scheduler answers at {cluster.address}.", hint, exit_code=ExitCode.UNAVAILABLE
+            ) from error
+        try:
+            client.wait_for_workers(1, timeout=_WORKERS_SECONDS)
+        except TimeoutError as error:
+            raise EtlError(
+                f"the scheduler at {cluster.address} has no workers.", hint, exit_code=ExitCode.UNAVAILABLE
+            ) from error
+        yield Connection(client, cluster)
+
+
+class ClusterTeam:
+    """What the members of a crew on a cluster have in common.
+
+    Parameters
+    ----------
+    connection
+        The cluster.
+    orders
+        What the hosts of this crew keep to.
+    batch_seconds
+        How long a batch should take.
+    """
+
+    def __init__(self, connection: Connection, orders: HostOrders, *, batch_seconds: float) -> None:
+        self._connection = connection
+        self._orders = orders
+        self._batch_seconds = batch_seconds
+        self._pace = Pace()
+        self._threads = sum(connection.threads.values())
+        connection.prepare(orders)
+        self.members = [_Slot(connection, orders, self._pace) for _ in range(_AHEAD * self._threads)]
+
+    @property
+    def in_flight(self) -> int:
+        """How many batches may be drawn and not given out."""
+        return 2 * len(self.members)
+
+    def batches(self, items: Iterable[Any], place: Place | None) -> Batches:
+        """Cut items into batches."""
+        cluster = self._connection.cluster
+        return Batches(
+            items,
+            place=place,
+            there=None if cluster.local_workers else cluster.there,
+            shares=len(self.members),
+            seconds=self._batch_seconds,
+            pace=self._pace,
+        )
+
+    def close(self) -> None:
+        """End the hosts."""
+        self._connection.dismiss(self._orders.crew_id)
+
+
+class _Slot:
+    """Hands over a batch and waits for its answer: a member of a crew whose items are batches."""
+
+    def __init__(self, connection: Connection, orders: HostOrders, pace: Pace) -> None:
+        self._connection = connection
+        self._orders = orders
+        self._pace = pace
+
+    def do(self, job: Job, item: Batch, is_over: threading.Event) -> list[Outcome[Any, Any]]:
+        """Have a batch done.
+
+        Raises
+        ------
+        StoppedError
+            If ``is_over`` was set meanwhile.
+        EtlError
+            If a worker cannot do any batch, or the scheduler is gone.
+        """
+        future = self._connection.client.submit(
+            site.do_batch,
+            self._orders,
+            job.pickled,
+            item.pickled,
+            item.files,
+            key=f"etl-{uuid.uuid4().hex}",
+            pure=False,
+        )
+        answered = threading.Event()
+        future.add_done_callback(lambda _: answered.set())
+        while not answered.wait(_LOOK_SECONDS):
+            if is_over.is_set():
+                future.cancel()
+                raise StoppedError
+        try:
+            answer = future.result(timeout=_CONNECT_SECONDS)
+        except Exception as error:
+            if is_over.is_set():
+                raise StoppedError from error
+            if type(error).__name__ == "KilledWorker":
+                return lost(item, "its worker was lost, and those that tried after it")
+            raise _blamed(error, self._connection.cluster.address) from error
+        finally:
+            future.release()
+        outcomes = unpacked(item, answer)
+        self._pace.took(sum(outcome.seconds for outcome in outcomes), len(item.items))
+        return outcomes
+
+    def close(self) -> None:
+        """Have nothing to free."""
+
+
+def _blamed(error: BaseException, where: str) -> EtlError:
+    """Word what kept a batch from being done: the worker's own words, or who failed."""
+    if isinstance(error, EtlError):
+        return error
+    text = f"{type(error).__name__}: {error}".strip().removesuffix(":")
+    if isinstance(error, ImportError):
+        return EtlError(
+            f"the worker {where} cannot load music-etl: {error}.", _INSTALL, exit_code=ExitCode.UNAVAILABLE
+        )
+    return EtlError(
+        f"the cluster at {where} does not answer any more ({text}).",
+        "What was finished is kept. See to its scheduler and workers, and run the same command again.",
+        exit_code=ExitCode.UNAVAILABLE,
+    )
