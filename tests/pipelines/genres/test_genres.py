@@ -11,7 +11,7 @@ import pytest
 from scipy import sparse
 
 from etl.pipelines.genres.export import export_genres
-from etl.pipelines.genres.refresh import refresh_genres
+from etl.pipelines.genres.fetch import fetch_genres
 from etl.pipelines.genres.show import genre_stats, show_genre
 from etl.runtime.errors import EtlError, ExitCode
 from etl.store.database import open_store, read_store
@@ -21,6 +21,8 @@ from tests.support.tracks import write_track
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from etl.pipelines.genres.refresh import GenresResult
 
 SONGS = (
     "id,chords,genres,main_genre\n"
@@ -41,6 +43,14 @@ def database(tmp_path: Path) -> Path:
     outputs = ("-o", str(tmp_path / "data3.csv"), "--npz", str(tmp_path / "m.npz"))
     run_here("build", "data3", str(tmp_path / "songs.csv"), "--db", str(path), *outputs)
     return path
+
+
+def refresh_genres(database: Path) -> GenresResult:
+    """Bring the genres up to date; no service can be asked."""
+    result = fetch_genres(database)
+    assert all(source.skipped for source in result.sources)
+    assert result.genres is not None
+    return result.genres
 
 
 def genres_by_song(database: Path) -> dict[str, list[str]]:
