@@ -10,7 +10,7 @@ import typer
 
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
-from etl.cli.tables import table
+from etl.cli.tables import one_line, table
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.settings import database_path
 
@@ -170,8 +170,16 @@ def _card(card: GenreCard, most: int) -> str:
         card.name + (f", a kind of {', '.join(card.parents)}" if card.parents else ""),
         f"{card.tracks:,} tracks, {card.songs:,} songs; spelled {', '.join(card.spellings[:8])}",
     ]
+    if card.some_tracks:
+        named = (" - ".join(part for part in track if part) or "untitled" for track in card.some_tracks)
+        lines.append(f"tracks: {'; '.join(map(one_line, named))}")
+    if card.some_songs:
+        lines.append(f"songs: {', '.join(map(one_line, card.some_songs))}")
     if card.keys:
         lines.append("keys: " + ", ".join(f"{key} {count:,}" for key, count in card.keys))
+    if card.progressions:
+        counted = (f"{progression} ({count:,})" for progression, count in card.progressions)
+        lines.append(f"progressions: {', '.join(counted)}")
     rows = [
         (
             near.name,
@@ -190,12 +198,26 @@ def _card(card: GenreCard, most: int) -> str:
 def _stats_lines(stats: GenreStats) -> str:
     parts = [
         table(
-            ("of", "source", "with a tag", "with a genre"),
+            ("of", "source", "tagged is", "with a tag", "with a genre"),
             [
-                (item, source, f"{tagged:,}", f"{named:,}")
-                for item, source, tagged, named in stats.coverage.iter_rows()
+                (item, source, about, f"{tagged:,}", f"{named:,}")
+                for item, source, about, tagged, named in stats.coverage.iter_rows()
             ],
-            right=[False, False, True, True],
+            right=[False, False, False, True, True],
+        ),
+        *(
+            [
+                table(
+                    ("asked", "about", "became", "number"),
+                    [
+                        (source, kind, status, f"{number:,}")
+                        for source, kind, status, number in stats.answers.iter_rows()
+                    ],
+                    right=[False, False, False, True],
+                )
+            ]
+            if stats.answers.height
+            else []
         ),
         table(
             ("genre", "tracks", "songs", ""),

@@ -164,11 +164,65 @@ def genre_keys(connection: duckdb.DuckDBPyConnection, name: str, most: int = 5) 
     return rows
 
 
-def coverage(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
-    """Count items by source: ``item``, ``source``, ``tagged`` (with a raw tag), ``with_genre``."""
+def genre_tracks(
+    connection: duckdb.DuckDBPyConnection, name: str, most: int = 5
+) -> list[tuple[str | None, str | None]]:
+    """Read artists and titles of a genre's tracks, those that weigh most first, artists apart."""
+    rows: list[tuple[str | None, str | None]] = connection.execute(
+        "SELECT artist, title FROM (SELECT track_id, max(weight) AS weight FROM track_genres WHERE name = ? "
+        "GROUP BY track_id) JOIN library USING (track_id) "
+        "ORDER BY weight DESC, row_number() OVER (PARTITION BY artist ORDER BY weight DESC, title, track_id)"
+        ", artist, title LIMIT ?",
+        [name, most],
+    ).fetchall()
+    return rows
+
+
+def genre_songs(connection: duckdb.DuckDBPyConnection, name: str, most: int = 5) -> list[str]:
+    """Read ids of a genre's songs, those that weigh most first."""
+    rows = connection.execute(
+        "SELECT id FROM song_genres WHERE name = ? ORDER BY weight DESC, id LIMIT ?", [name, most]
+    ).fetchall()
+    return [song for (song,) in rows]
+
+
+def genre_progressions(
+    connection: duckdb.DuckDBPyConnection, name: str, most: int = 5
+) -> list[tuple[str, int]]:
+    """Count the songs of a genre that have its commonest progressions of four known chords."""
+    rows: list[tuple[str, int]] = connection.execute(
+        "WITH tokens AS (SELECT song_id, list_transform(numeral_ids, lambda id: names[id + 1]) AS numerals "
+        "FROM song_tokens JOIN song_genres USING (song_id), "
+        "(SELECT list(numeral ORDER BY numeral_id) AS names FROM numerals) "
+        "WHERE song_genres.name = ? AND len(numeral_ids) >= 4) "
+        "SELECT progression, count(*) AS songs FROM (SELECT unnest(list_distinct(list_transform("
+        "range(1, len(numerals) - 2), lambda i: array_to_string(numerals[i:i + 3], ' ')))) AS progression "
+        "FROM tokens) WHERE NOT contains(progression, '?') "
+        "GROUP BY ALL ORDER BY songs DESC, progression LIMIT ?",
+        [name, most],
+    ).fetchall()
+    return rows
+
+
+def answers(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Count what services have said: ``source``, ``kind``, ``status``, ``number``; ordered."""
     counts: pl.DataFrame = connection.sql(
-        "SELECT item, source, count(DISTINCT coalesce(song_id::VARCHAR, track_id)) AS tagged, "
-        "count(DISTINCT coalesce(song_id::VARCHAR, track_id)) FILTER (kind = 'genre') AS with_genre "
+        "SELECT source, kind, status, count(*) AS number FROM genre_answers GROUP BY ALL ORDER BY ALL"
+    ).pl()
+    return counts
+
+
+def coverage(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Count items by who says so: ``item``, ``source``, ``about``, ``tagged``, ``with_genre``.
+
+    ``about`` is what the tag was given to: the item itself, its album or its artist.
+    """
+    counts: pl.DataFrame = connection.sql(
+        "SELECT item, source, "
+        "CASE WHEN weight = 1 THEN item WHEN weight > 0.5 THEN 'album' ELSE 'artist' END AS about, "
+        "count(DISTINCT coalesce(song_id::VARCHAR, track_id)) AS tagged, "
+        "count(DISTINCT coalesce(song_id::VARCHAR, track_id)) "
+        "FILTER (kind = 'genre' AND (is_sure OR in_vocabulary)) AS with_genre "
         "FROM raw_genres LEFT JOIN genre_tags USING (raw) GROUP BY ALL ORDER BY ALL"
     ).pl()
     return counts

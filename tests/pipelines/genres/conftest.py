@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pytest
 
 from etl.genres.vocabulary import Vocabulary, read_vocabulary
@@ -18,6 +19,7 @@ from etl.services.politeness.retry import Patience
 from etl.services.settings import ServiceSettings
 from etl.store.bursts import writing
 from etl.store.database import open_store, read_store
+from etl.store.frames import insert
 from tests.support.empty_store import empty_store
 from tests.support.genre_servers import LastFmServer, MusicBrainzGenreServer
 from tests.support.listenbrainz_server import ListenBrainzServer
@@ -65,6 +67,25 @@ class World:
                         ],
                     )
 
+    def tag_many(self, tracks: list[dict[str, str]]) -> None:
+        """Put many tracks that have nothing but tags of MusicBrainz."""
+        frame = pl.DataFrame(tracks).with_row_index("track_id")
+        tags = frame.unpivot(index="track_id", variable_name="field").select(
+            pl.format("t{}", "track_id").alias("track_id"),
+            pl.format("musicbrainz_{}", "field").alias("field"),
+            pl.lit(1).alias("position"),
+            "value",
+        )
+        with open_store(self.database) as connection:
+            insert(connection, "track_tags", tags)
+            for table, more in (
+                ("tracks", ""),
+                ("files", ", track_id AS path, 1 AS size_bytes, 1 AS mtime_ns, now() AS first_seen"),
+            ):
+                connection.execute(
+                    f"INSERT INTO {table} BY NAME SELECT DISTINCT track_id{more} FROM track_tags"
+                )
+
     def server(self, name: str) -> Loopback:
         """Give the server of a service."""
         found: Loopback = getattr(self, name)
@@ -86,6 +107,10 @@ class World:
         """Ask, and compare nothing."""
         with Watch("ask", STAGES) as watch, writing(self.database, "ask", {}) as store:
             return ask_sources(store, watch, self.questions(**options))
+
+    def ask_as_set(self) -> None:
+        """Ask at the rates that the environment sets."""
+        fetch_genres(self.database, GenreQuestions())
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Query the store."""

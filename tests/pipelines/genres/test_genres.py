@@ -72,7 +72,7 @@ def test_songs_have_their_genres_by_one_name_each(database: Path) -> None:
     }
     assert (result.genres, result.unknown, result.facets, result.rejects) == (9, 0, 1, 1)
     stats = genre_stats(database, 2)
-    assert stats.coverage.rows() == [("song", "genres", 5, 5), ("song", "main_genre", 4, 4)]
+    assert stats.coverage.rows() == [("song", "genres", "song", 5, 5), ("song", "main_genre", "song", 4, 4)]
     assert stats.top["name"].to_list() == ["alternative rock", "indie pop"]
 
 
@@ -134,6 +134,8 @@ def test_genre_is_shown_by_any_spelling(database: Path) -> None:
     card = show_genre(database, "Alt. Rock")
     assert (card.name, card.songs, card.spellings) == ("alternative rock", 2, ["alt rock"])
     assert sum(count for _, count in card.keys) == 2
+    assert card.some_songs == ["b", "e"]
+    assert card.progressions == [("I IV V I", 2)]
     with pytest.raises(EtlError, match="'polka'"):
         show_genre(database, "polka")
     with pytest.raises(EtlError) as caught:
