@@ -205,7 +205,7 @@ GUARDED: Final[dict[str, tuple[object, str]]] = {
     "etl.pipelines.midi.request.VERSIONS[split]": ("1", "03926703bffa20b8"),
     "etl.pipelines.midi.request.VERSIONS[sanitize]": ("2", "0da0f386d4fe464e"),
     "etl.audio.sonic.FEATURE_VERSION": (3, "f663c5166ca00423"),
-    "etl.sources.audio.tags.TAG_VERSION": (1, "f64b5d52dff70566"),
+    "etl.sources.audio.tags.TAG_VERSION": (2, "f64b5d52dff70566"),
 }
 """Version and hash of its output, by the version's name."""
 

@@ -27,7 +27,7 @@ Older = Annotated[
     str, typer.Option("--older-than", help="Only entries at least this old, e.g. 90d, 2w, 12h.")
 ]
 
-_PROBLEMS = {"found_without_name": "found without a name", "malformed_id": "not a Spotify id"}
+_PROBLEMS = {"found_without_name": "found without a name", "malformed_id": "not an id of its kind"}
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ def info(
 def _describe_counts(counts: pl.DataFrame) -> str:
     lines = []
     for row in counts.iter_rows(named=True):
-        what = f"{row['kind']}s {row['status']}" + (f" ({row['reason']})" if row["reason"] else "")
+        kind, reason = row["kind"].replace("_", " "), row["reason"]
+        what = f"{kind}s {row['status']}" + (f" ({reason})" if reason else "")
         lines.append(f"{row['ids']:>9,}  {what}, {row['oldest']:%Y-%m-%d} to {row['newest']:%Y-%m-%d}")
     return "\n".join(lines)
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
-from etl.cli.tables import table
+from etl.cli.tables import one_line, table
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.settings import database_path
 
 if TYPE_CHECKING:
+    from etl.pipelines.genres.ask import GenrePlan
     from etl.pipelines.genres.export import GenreExport
-    from etl.pipelines.genres.refresh import GenresResult
+    from etl.pipelines.genres.fetch import FetchResult
     from etl.pipelines.genres.show import GenreCard, GenreStats
 
 app = typer.Typer(help="Genres of songs and tracks: names, what is near, matrices.", no_args_is_help=True)
@@ -29,18 +30,44 @@ class Items(StrEnum):
     SONGS = "songs"
 
 
-@app.command(epilog="Example: etl genres fetch --db data/music.duckdb")
-def fetch(db: Database = None, as_json: AsJson = False) -> None:
-    """Give the genres of all songs and tracks one name each, and compare them.
+@app.command(
+    epilog="Examples: etl genres fetch --estimate | etl genres fetch --limit 500 | "
+    "etl genres fetch --db data/music.duckdb"
+)
+def fetch(
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Say how many requests it takes, and how long.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be asked without asking.")
+    ] = False,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="Ask each service about at most N artists and albums.", metavar="N"),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="At most N requests at a time; default: what the rates allow.", metavar="N"),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Ask again about what is known.")] = False,
+    db: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask MusicBrainz, ListenBrainz and Last.fm for genres of the library; give all genres one name each.
 
-    Your own names and aliases go into `genres.yaml` beside the store; numbers that you change in
-    `genre_similarity.yaml` stay.
+    MusicBrainz needs ETL_CONTACT, Last.fm LASTFM_API_KEY; without them they are skipped. Your own names and
+    aliases go into `genres.yaml` beside the store; numbers that you change in `genre_similarity.yaml` stay.
     """
-    from etl.pipelines.genres.refresh import refresh_genres
+    from etl.pipelines.genres.ask import GenreQuestions, plan_questions
+    from etl.pipelines.genres.fetch import fetch_genres
     from etl.runtime.watch.renderers import renderers
 
     database = database_path(db)
-    show(refresh_genres(database, renderers(database)), _result_lines, as_json=as_json)
+    questions = GenreQuestions(force, limit, workers)
+    if estimate or dry_run:
+        show(plan_questions(database, questions), _plan_lines, as_json=as_json)
+    else:
+        show(fetch_genres(database, questions, renderers(database)), fetch_lines, as_json=as_json)
 
 
 @app.command("show", epilog="Example: etl genres show 'trip hop'")
@@ -90,12 +117,50 @@ def export(
     show(made, _export_line, as_json=as_json, aside=is_standard_output(output))
 
 
-def _result_lines(result: GenresResult) -> str:
-    return (
-        f"{result.tags:,} different tags: {result.genres:,} genres ({result.unknown:,} not in the vocabulary)"
-        f", {result.facets:,} facets, {result.rejects:,} rejected\n"
-        f"{result.pairs:,} pairs of near genres ({result.by_user:,} of them yours) in {result.similarity}"
-    )
+def _plan_lines(plan: GenrePlan) -> str:
+    from etl.runtime.watch.format import duration
+
+    lines = []
+    for source in plan.sources:
+        kinds = [f"{count:,} {_KINDS[kind]}" for kind, count in source.ids.items() if count]
+        what = f"{' and '.join(kinds) or 'nothing'} to ask"
+        if source.skipped:
+            lines.append(f"{source.source}: {what}; skipped: {source.skipped}")
+        else:
+            lines.append(f"{source.source}: {what}, {source.requests:,} requests, {duration(source.seconds)}")
+    return "\n".join([*lines, f"in all: {plan.requests:,} requests, {duration(plan.seconds)}"])
+
+
+_KINDS: Final = {
+    "tagged_artist": "artists",
+    "artist": "artists",
+    "named_artist": "names of artists",
+    "release_group": "albums",
+    "release": "releases",
+}
+
+
+def fetch_lines(result: FetchResult) -> str:
+    """Say what services answered, and what genres there are."""
+    lines = []
+    for source in result.sources:
+        counts = f"{source.found:,} found, {source.none:,} none, {source.errors:,} failed"
+        line = f"{source.source}: {counts} with {source.requests:,} requests"
+        if source.skipped and not source.requests:
+            line = f"{source.source}: skipped"
+        lines.append(f"{line}: {source.skipped} {source.hint}".rstrip() if source.skipped else line)
+    genres = result.genres
+    if genres is None:
+        lines.append("no song or track has a genre")
+    else:
+        lines.append(
+            f"{genres.tags:,} different tags: {genres.genres:,} genres ({genres.unknown:,} not in the "
+            f"vocabulary), {genres.facets:,} facets, {genres.rejects:,} rejected"
+        )
+        lines.append(
+            f"{genres.pairs:,} pairs of near genres ({genres.by_user:,} of them yours) in {genres.similarity}"
+        )
+    return "\n".join(lines)
 
 
 def _card(card: GenreCard, most: int) -> str:
@@ -103,8 +168,16 @@ def _card(card: GenreCard, most: int) -> str:
         card.name + (f", a kind of {', '.join(card.parents)}" if card.parents else ""),
         f"{card.tracks:,} tracks, {card.songs:,} songs; spelled {', '.join(card.spellings[:8])}",
     ]
+    if card.some_tracks:
+        named = (" - ".join(part for part in track if part) or "untitled" for track in card.some_tracks)
+        lines.append(f"tracks: {'; '.join(map(one_line, named))}")
+    if card.some_songs:
+        lines.append(f"songs: {', '.join(map(one_line, card.some_songs))}")
     if card.keys:
         lines.append("keys: " + ", ".join(f"{key} {count:,}" for key, count in card.keys))
+    if card.progressions:
+        counted = (f"{progression} ({count:,})" for progression, count in card.progressions)
+        lines.append(f"progressions: {', '.join(counted)}")
     rows = [
         (
             near.name,
@@ -123,12 +196,26 @@ def _card(card: GenreCard, most: int) -> str:
 def _stats_lines(stats: GenreStats) -> str:
     parts = [
         table(
-            ("of", "source", "with a tag", "with a genre"),
+            ("of", "source", "tagged is", "with a tag", "with a genre"),
             [
-                (item, source, f"{tagged:,}", f"{named:,}")
-                for item, source, tagged, named in stats.coverage.iter_rows()
+                (item, source, about, f"{tagged:,}", f"{named:,}")
+                for item, source, about, tagged, named in stats.coverage.iter_rows()
             ],
-            right=[False, False, True, True],
+            right=[False, False, False, True, True],
+        ),
+        *(
+            [
+                table(
+                    ("asked", "about", "became", "number"),
+                    [
+                        (source, kind, status, f"{number:,}")
+                        for source, kind, status, number in stats.answers.iter_rows()
+                    ],
+                    right=[False, False, False, True],
+                )
+            ]
+            if stats.answers.height
+            else []
         ),
         table(
             ("genre", "tracks", "songs", ""),

@@ -115,7 +115,11 @@ def run(
     maps: Maps = None,
     as_json: AsJson = False,
 ) -> None:
-    """Do the missing work of all stages: scan, describe, write the matrices."""
+    """Do the missing work of the stages: scan, genres, sonic, artifacts.
+
+    `genres` asks MusicBrainz, ListenBrainz and Last.fm as `etl genres fetch` does, which can take hours; it
+    runs only where --stages names it.
+    """
     if stats_only:
         return stats(windowed=windowed, db=db, as_json=as_json)
     default = "scan,sonic,artifacts" if sources else "sonic,artifacts"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from etl.cli.genres import fetch_lines
+from etl.runtime.watch.format import duration
+
 if TYPE_CHECKING:
     from etl.pipelines.audio.artifacts import ArtifactsResult
     from etl.pipelines.audio.check import Finding
@@ -25,6 +28,8 @@ def result_lines(result: LibraryResult) -> list[str]:
             counted = (f"{n:,} {end or 'without an ending'}" for end, n in result.scan.left_out.items())
             lines.append(f"  left out, no audio: {', '.join(counted)}")
         lines += _link_lines(result.scan)
+    if result.genres is not None:
+        lines += [f"genres: {line}" for line in fetch_lines(result.genres).splitlines()]
     if result.sonic is not None:
         lines += _sonic_lines(result.sonic)
     if result.artifacts is not None:
@@ -38,6 +43,9 @@ def plan_lines(plan: LibraryPlan) -> list[str]:
     if plan.scan is not None:
         lines.append(f"would scan: {_files(plan.scan)}")
         lines += _link_lines(plan.scan)
+    if plan.genres is not None:
+        asked = f"{plan.genres.requests:,} requests about genres, {duration(plan.genres.seconds)}"
+        lines.append(f"would send: {asked}")
     if plan.tracks is not None:
         lines.append(f"would describe: {plan.tracks:,} of the tracks known so far, and new ones")
     if plan.output is not None:

@@ -13,7 +13,7 @@ import polars as pl
 
 from etl.pipelines.cache_kind import CacheKind
 from etl.runtime.disk.hashing import content_hash
-from etl.services.catalog import SERVICES, kinds_of
+from etl.services.catalog import ASKED, kept_kinds
 from etl.sources.audio.payload import audio_payload
 from etl.store import answers
 from etl.store.database import transaction
@@ -61,14 +61,14 @@ class CacheProblems:
 
 
 def _services(kind: CacheKind) -> tuple[str, ...]:
-    return tuple(SERVICES) if kind is CacheKind.ALL else (kind.value,)
+    return ASKED if kind is CacheKind.ALL else (kind.value,)
 
 
 def refresh_answers(connection: duckdb.DuckDBPyConnection, *, older_than_days: float) -> int:
     """Have old answers of all services, and all errors, asked for again; say how many."""
     return sum(
-        answers.refresh_cache(connection, name, kinds_of(name), older_than_days=older_than_days)
-        for name in SERVICES
+        answers.refresh_cache(connection, name, kept_kinds(name), older_than_days=older_than_days)
+        for name in ASKED
     )
 
 
@@ -92,7 +92,7 @@ def cache_info(
     parts = []
     if kind is not CacheKind.AUDIO:
         parts += [
-            answers.cache_info(connection, name, kinds_of(name), older_than_days=older_than_days)
+            answers.cache_info(connection, name, kept_kinds(name), older_than_days=older_than_days)
             for name in _services(kind)
         ]
     if kind in {CacheKind.ALL, CacheKind.AUDIO}:
@@ -125,7 +125,7 @@ def clear_cache(
     with transaction(connection):
         if kind is not CacheKind.AUDIO and not unused:
             count += sum(
-                answers.clear_cache(connection, name, kinds_of(name), older_than_days=older_than_days)
+                answers.clear_cache(connection, name, kept_kinds(name), older_than_days=older_than_days)
                 for name in _services(kind)
             )
         if kind in {CacheKind.ALL, CacheKind.AUDIO}:
@@ -144,7 +144,7 @@ def verify_cache(
     wrong: list[answers.AnswerProblem] = []
     if kind is not CacheKind.AUDIO:
         for name in _services(kind):
-            wrong += answers.verify_cache(connection, name, kinds_of(name), older_than_days=older_than_days)
+            wrong += answers.verify_cache(connection, name, kept_kinds(name), older_than_days=older_than_days)
     files = []
     if kind in {CacheKind.ALL, CacheKind.AUDIO}:
         for path, known, is_sound in described_files(connection, older_than_days=older_than_days):

@@ -12,4 +12,5 @@ class CacheKind(StrEnum):
     SPOTIFY = "spotify"
     MUSICBRAINZ = "musicbrainz"
     LISTENBRAINZ = "listenbrainz"
+    LASTFM = "lastfm"
     AUDIO = "audio"

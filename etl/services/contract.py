@@ -45,6 +45,8 @@ class Kind:
         The view of the songs that has the column.
     gives
         What is learned about the songs, in the plural; only names reach the CSV.
+    gone_days
+        Days after which what was not there is asked about again; None for never.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Kind:
     answered_by: str = ""
     songs: str = "songs_current"
     gives: str = "names"
+    gone_days: int | None = None
 
     def __str__(self) -> str:
         return self.name

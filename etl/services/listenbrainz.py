@@ -15,34 +15,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import parse_qs, urlsplit
 
-from etl.services.contract import Answer, Kind, Service, found, gone
+from etl.services.contract import Answer, Kind, found, gone
 from etl.services.errors import AppError, GarbledError, IncompleteError
-from etl.services.portions import look_up_lists
+from etl.services.open_service import MBID, OpenService
 from etl.services.statuses import complaint_of, json_value, raise_for_status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import requests
 
-    from etl.services.politeness.gate import Gate
     from etl.services.settings import ServiceSettings
-    from etl.services.state import ServiceState
 
 KINDS: Final = (
     Kind(
         "artist",
         "artist_mbid",
-        "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+        MBID,
         songs="songs_with_artist_mbid",
         gives="tags",
     ),
 )
 BATCH_SIZE: Final = 50
-DEFAULT_RATE: Final = 1.0
-"""Requests per second; the limit is told with every answer and was always well above."""
-
-_SERVER: Final = "https://api.listenbrainz.org"
 
 
 def configured(settings: ServiceSettings) -> ListenBrainz:
@@ -53,35 +47,15 @@ def configured(settings: ServiceSettings) -> ListenBrainz:
 unidentified = configured
 
 
-class ListenBrainz(Service):
-    """ListenBrainz as anyone may ask it, without a token.
-
-    Parameters
-    ----------
-    settings
-        Where and how often.
-    """
+class ListenBrainz(OpenService):
+    """ListenBrainz as anyone may ask it, without a token; the limit is told with every answer."""
 
     name: ClassVar[str] = "listenbrainz"
     title: ClassVar[str] = "ListenBrainz"
     kinds: ClassVar[tuple[Kind, ...]] = KINDS
-
-    def __init__(self, settings: ServiceSettings) -> None:
-        self.account = settings.account or "anyone"
-        self.rates = settings.rates(DEFAULT_RATE)
-        self._url = f"{(settings.url or _SERVER).rstrip('/').removesuffix('/1')}/1/metadata/artist/"
-
-    def portions(self, state: ServiceState) -> tuple[int, ...]:
-        """Say how many MBIDs a request may hold."""
-        del state
-        return (BATCH_SIZE,)
-
-    def connect(self, gate: Gate) -> None:
-        """Build the session."""
-        from etl.services.politeness.session import PoliteSession  # noqa: PLC0415 - estimates send nothing
-
-        super().connect(gate)
-        self._session = PoliteSession(gate, self.judge, connections=self.connections)
+    server = "https://api.listenbrainz.org"
+    root = "/1"
+    batch_size = BATCH_SIZE
 
     def judge(self, response: requests.Response) -> list[Answer]:
         """Say what an answer means: an Answer for each MBID that was asked about."""
@@ -103,13 +77,11 @@ class ListenBrainz(Service):
             gone(KINDS[0], item, "the artist is not known") for item in ids if item not in by_id
         ]
 
-    def look_up(self, kind: Kind, ids: Sequence[str]) -> Iterator[list[Answer]]:
-        """Ask for the tags of artists; see :meth:`etl.services.contract.Service.look_up`."""
-        yield from look_up_lists(self.gate, kind, ids, self._ask)
-
-    def _ask(self, ids: Sequence[str]) -> list[Answer]:
-        answers: list[Answer] = self._session.request(
-            "GET", f"{self._url}?artist_mbids={','.join(ids)}&inc=tag"
+    def ask(self, kind: Kind, ids: Sequence[str]) -> list[Answer]:
+        """Ask for the tags of artists."""
+        del kind
+        answers: list[Answer] = self.session.request(
+            "GET", f"{self.base}/metadata/artist/?artist_mbids={','.join(ids)}&inc=tag"
         ).json()
         return answers
 

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from etl.music.spotify_ids import SPOTIFY_ID
 from etl.runtime.errors import EtlError, ExitCode
-from etl.services.contract import Answer, Kind, Service, found, gone
+from etl.services.contract import Answer, Kind, found, gone
 from etl.services.errors import (
     AppError,
     GarbledError,
@@ -25,24 +25,19 @@ from etl.services.errors import (
     NotFoundError,
     RateLimitedError,
 )
-from etl.services.portions import look_up_lists
+from etl.services.open_service import OpenService
 from etl.services.statuses import complaint_of, json_object, raise_for_status, retry_after
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import requests
 
-    from etl.services.politeness.gate import Gate
     from etl.services.settings import ServiceSettings
-    from etl.services.state import ServiceState
 
 KINDS: Final = (Kind("artist", "spotify_artist_id", SPOTIFY_ID, answered_by="spotify"),)
 BATCH_SIZE: Final = 100
-DEFAULT_RATE: Final = 1.0
-"""Requests per second [2]_."""
 
-_SERVER: Final = "https://musicbrainz.org"
 _ADDRESS: Final = "https://open.spotify.com/artist/"
 
 
@@ -54,6 +49,12 @@ def configured(settings: ServiceSettings) -> MusicBrainz:
     EtlError
         Without a contact: MusicBrainz blocks those whom it cannot write to.
     """
+    check_contact(settings)
+    return MusicBrainz(settings)
+
+
+def check_contact(settings: ServiceSettings) -> None:
+    """Refuse to ask MusicBrainz itself without saying whom it can write to."""
     if settings.url is None and settings.contact is None:
         raise EtlError(
             "MusicBrainz wants to know whom to write to.",
@@ -61,7 +62,6 @@ def configured(settings: ServiceSettings) -> MusicBrainz:
             "or a page of yours; it becomes part of the User-Agent.",
             exit_code=ExitCode.USAGE,
         )
-    return MusicBrainz(settings)
 
 
 def unidentified(settings: ServiceSettings) -> MusicBrainz:
@@ -69,39 +69,19 @@ def unidentified(settings: ServiceSettings) -> MusicBrainz:
     return MusicBrainz(settings)
 
 
-class MusicBrainz(Service):
-    """MusicBrainz, which knows no accounts: its limits are for whoever asks.
-
-    Parameters
-    ----------
-    settings
-        Where and how often.
-    """
+class MusicBrainz(OpenService):
+    """MusicBrainz, which knows no accounts: its limits are for whoever asks."""
 
     name: ClassVar[str] = "musicbrainz"
     title: ClassVar[str] = "MusicBrainz"
     kinds: ClassVar[tuple[Kind, ...]] = KINDS
-
-    def __init__(self, settings: ServiceSettings) -> None:
-        self.account = settings.account or "anyone"
-        self.rates = settings.rates(DEFAULT_RATE)
-        self._url = f"{(settings.url or _SERVER).rstrip('/').removesuffix('/ws/2')}/ws/2/url"
-
-    def portions(self, state: ServiceState) -> tuple[int, ...]:
-        """Say how many addresses a request may hold."""
-        del state
-        return (BATCH_SIZE,)
-
-    def connect(self, gate: Gate) -> None:
-        """Build the session."""
-        from etl.services.politeness.session import PoliteSession  # noqa: PLC0415 - estimates send nothing
-
-        super().connect(gate)
-        self._session = PoliteSession(gate, self.judge, connections=self.connections)
+    server = "https://musicbrainz.org"
+    root = "/ws/2"
+    batch_size = BATCH_SIZE
 
     def judge(self, response: requests.Response) -> list[Answer]:
         """Say what an answer means: an Answer for each address that was asked about."""
-        _raise_for_status(response)
+        raise_for_musicbrainz(response)
         body = json_object(response)
         entries = body.get("urls", [body] if "resource" in body else None)
         if not isinstance(entries, list):
@@ -120,16 +100,13 @@ class MusicBrainz(Service):
             gone(KINDS[0], item_id, "the address is not known") for item_id in ids if item_id not in by_id
         ]
 
-    def look_up(self, kind: Kind, ids: Sequence[str]) -> Iterator[list[Answer]]:
-        """Ask for artists; see :meth:`etl.services.contract.Service.look_up`."""
-        yield from look_up_lists(self.gate, kind, ids, self._ask)
-
-    def _ask(self, ids: Sequence[str]) -> list[Answer]:
+    def ask(self, kind: Kind, ids: Sequence[str]) -> list[Answer]:
+        """Ask for the artists of addresses."""
         resources = "&".join(f"resource={_ADDRESS}{item}" for item in ids)
         try:
-            response = self._session.request("GET", f"{self._url}?{resources}&inc=artist-rels&fmt=json")
+            response = self.session.request("GET", f"{self.base}/url?{resources}&inc=artist-rels&fmt=json")
         except NotFoundError as error:
-            return [gone(KINDS[0], item, str(error), is_certain=False) for item in ids]
+            return [gone(kind, item, str(error), is_certain=False) for item in ids]
         answers: list[Answer] = response.json()
         return answers
 
@@ -170,7 +147,7 @@ def _id_in(address: object) -> str | None:
     return match[1] if match else None
 
 
-def _raise_for_status(response: requests.Response) -> None:
+def raise_for_musicbrainz(response: requests.Response) -> None:
     """Raise what MusicBrainz complains about: ``{"error": "...", "help": "..."}`` with any status."""
     complaint = complaint_of(response)
     if complaint is None:

@@ -36,9 +36,6 @@ _PRIORITY: Final[Mapping[str, str]] = {
 PRIORITY_KEYS: Final = tuple(_PRIORITY)
 """What songs can be preferred by."""
 
-# An id is settled when there is nothing to ask about it now.
-_SETTLED: Final = f"(failures >= {MAX_FAILURES} OR (status <> 'error' AND NOT refresh_wanted))"
-
 _OLDER: Final = "fetched_at <= now() - to_seconds($seconds)"
 
 
@@ -77,6 +74,8 @@ def wanted_ids(
     service: str,
     kind: Kind,
     priority: Mapping[str, Sequence[str]] | None = None,
+    *,
+    anew: bool = False,
 ) -> pl.DataFrame:
     """List the valid ids of the current set that are still to be asked about, the most valuable first.
 
@@ -88,6 +87,8 @@ def wanted_ids(
         Who is asked about what.
     priority
         Values by key of ``PRIORITY_KEYS``: songs that have one of the values for every key are preferred.
+    anew
+        List the settled ones as well.
 
     Returns
     -------
@@ -97,7 +98,7 @@ def wanted_ids(
     predicate, parameters = _predicate(priority or {})
     wanted: pl.DataFrame = connection.sql(
         f"SELECT {kind.column} AS id, count(*) AS songs, count(*) FILTER (WHERE {predicate}) AS preferred "
-        f"FROM {kind.songs} WHERE {_is_open(service, kind)} "
+        f"FROM {kind.songs} WHERE {_is_valid(kind) if anew else _is_open(service, kind)} "
         "GROUP BY ALL ORDER BY preferred DESC, songs DESC, id",
         params=parameters,
     ).pl()
@@ -106,8 +107,15 @@ def wanted_ids(
 
 def _is_open(service: str, kind: Kind) -> str:
     """Condition on a song that its id of a kind is valid and not settled."""
-    settled = f"SELECT id FROM {table(service, kind)} WHERE {_SETTLED}{_found_elsewhere(kind)}"
+    settled = f"SELECT id FROM {table(service, kind)} WHERE {_is_settled(kind)}{_found_elsewhere(kind)}"
     return f"({_is_valid(kind)} AND {kind.column} NOT IN ({settled}))"
+
+
+def _is_settled(kind: Kind) -> str:
+    """Condition on an answer that there is nothing to ask about its id now."""
+    days = kind.gone_days
+    is_old = "" if days is None else f" AND (status <> 'gone' OR fetched_at > now() - INTERVAL {days} DAY)"
+    return f"(failures >= {MAX_FAILURES} OR (status <> 'error' AND NOT refresh_wanted{is_old}))"
 
 
 def _found_elsewhere(kind: Kind) -> str:
@@ -205,6 +213,21 @@ def write_answers(
         )
 
 
+def ask_again(service: str, kinds: Sequence[Kind]) -> Write:
+    """Have all that was answered, well or not, asked for again; it stays in use until then."""
+    return Write(
+        "etl.store.answers:mark_for_asking", values={"tables": [table(service, kind) for kind in kinds]}
+    )
+
+
+def mark_for_asking(
+    connection: duckdb.DuckDBPyConnection, _frames: Mapping[str, pl.DataFrame], values: Mapping[str, Any]
+) -> None:
+    """Write what :func:`ask_again` says."""
+    for name in values["tables"]:
+        connection.execute(f"UPDATE {name} SET refresh_wanted = true, failures = 0")
+
+
 def suspected_ids(
     connection: duckdb.DuckDBPyConnection, service: str, kinds: Sequence[Kind]
 ) -> set[tuple[Kind, str]]:
@@ -235,7 +258,7 @@ def well_known_id(
 
 def answered_ids(connection: duckdb.DuckDBPyConnection, service: str, kinds: Sequence[Kind]) -> int:
     """Count the ids about which there is nothing to ask now."""
-    counts = [f"(SELECT count(*) FROM {table(service, kind)} WHERE {_SETTLED})" for kind in kinds]
+    counts = [f"(SELECT count(*) FROM {table(service, kind)} WHERE {_is_settled(kind)})" for kind in kinds]
     total: int = connection.execute(f"SELECT {' + '.join(counts)}").fetchall()[0][0]
     return total
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from etl.store.frames import insert
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     import duckdb
     import polars as pl
+
+QUESTIONS: Final = "questions_of_library"
+"""Table that :func:`gather_questions` makes."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,44 @@ class GenreNeighbour:
     by_user: bool
 
 
+def gather_questions(connection: duckdb.DuckDBPyConnection) -> None:
+    """Put what services can be asked into a table of the connection: the view is slow to plan."""
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {QUESTIONS} AS FROM library_questions")
+
+
 def raw_tags(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
-    """Read the distinct raw tags of songs and tracks, as ``raw``."""
-    tags: pl.DataFrame = connection.sql("SELECT DISTINCT raw FROM raw_genres ORDER BY raw").pl()
+    """Read the distinct raw tags of songs and tracks, as ``raw``; those of doubtful names among them."""
+    tags: pl.DataFrame = connection.sql(
+        "SELECT raw FROM raw_genres UNION SELECT unnest(tags) FROM genre_answers "
+        "WHERE id IN (SELECT unnest([artist_name, artist_mbid]) FROM library_artists WHERE doubt IS NOT NULL)"
+        " ORDER BY raw"
+    ).pl()
     return tags
+
+
+def claims(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Read which genres files and services give to artists who are known by name only, doubted or not.
+
+    Returns
+    -------
+    DataFrame
+        ``artist_name``, ``name`` (of the genre), ``is_own`` (whether files say so); ordered.
+    """
+    found: pl.DataFrame = connection.sql(
+        "WITH who AS (SELECT DISTINCT artists.artist_name, answers.mbid FROM library_artists AS artists "
+        "LEFT JOIN musicbrainz_named_artists AS answers ON answers.id = artists.artist_name "
+        "WHERE artists.basis = 'name' AND coalesce(answers.artists, 1) = 1), "
+        "said AS (SELECT kind, id, unnest(tags) AS raw, unnest(are_genres) AS is_genre FROM genre_answers "
+        "WHERE status IN ('found', 'ambiguous')) "
+        "SELECT DISTINCT artist_name, genre_tags.name, false AS is_own FROM ("
+        "SELECT artist_name, raw, is_genre FROM who JOIN said ON said.id = artist_name WHERE kind = 'name' "
+        "UNION ALL SELECT artist_name, raw, is_genre FROM who JOIN said ON said.id = mbid "
+        "WHERE kind = 'artist') JOIN genre_tags USING (raw) "
+        "WHERE genre_tags.kind = 'genre' AND (is_genre OR genre_tags.in_vocabulary) "
+        "UNION ALL SELECT DISTINCT artist_name, name, true FROM library_artists "
+        "JOIN track_genres USING (track_id) WHERE basis = 'name' AND source = 'file' ORDER BY ALL"
+    ).pl()
+    return found
 
 
 def genres_of_items(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
@@ -66,23 +103,14 @@ def genres_of_tracks(connection: duckdb.DuckDBPyConnection, item: str) -> pl.Dat
     return pairs
 
 
-def replace_tags(
+def replace_tables(
     connection: duckdb.DuckDBPyConnection, frames: Mapping[str, pl.DataFrame], values: Mapping[str, Any]
 ) -> None:
-    """Put the meanings of all tags (``tags``) and their genres (``genres``) in place of those stored."""
+    """Put frames in place of what is stored, by table: ``genre_tags``, ``genres`` ..."""
     del values
-    for table, frame in (("genre_tags", frames["tags"]), ("genres", frames["genres"])):
+    for table, frame in frames.items():
         connection.execute(f"DELETE FROM {table}")
         insert(connection, table, frame)
-
-
-def replace_similarity(
-    connection: duckdb.DuckDBPyConnection, frames: Mapping[str, pl.DataFrame], values: Mapping[str, Any]
-) -> None:
-    """Put ``pairs`` in place of those stored."""
-    del values
-    connection.execute("DELETE FROM genre_similarity")
-    insert(connection, "genre_similarity", frames["pairs"])
 
 
 def similarity(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
@@ -136,11 +164,65 @@ def genre_keys(connection: duckdb.DuckDBPyConnection, name: str, most: int = 5) 
     return rows
 
 
-def coverage(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
-    """Count items by source: ``item``, ``source``, ``tagged`` (with a raw tag), ``with_genre``."""
+def genre_tracks(
+    connection: duckdb.DuckDBPyConnection, name: str, most: int = 5
+) -> list[tuple[str | None, str | None]]:
+    """Read artists and titles of a genre's tracks, those that weigh most first, artists apart."""
+    rows: list[tuple[str | None, str | None]] = connection.execute(
+        "SELECT artist, title FROM (SELECT track_id, max(weight) AS weight FROM track_genres WHERE name = ? "
+        "GROUP BY track_id) JOIN library USING (track_id) "
+        "ORDER BY weight DESC, row_number() OVER (PARTITION BY artist ORDER BY weight DESC, title, track_id)"
+        ", artist, title LIMIT ?",
+        [name, most],
+    ).fetchall()
+    return rows
+
+
+def genre_songs(connection: duckdb.DuckDBPyConnection, name: str, most: int = 5) -> list[str]:
+    """Read ids of a genre's songs, those that weigh most first."""
+    rows = connection.execute(
+        "SELECT id FROM song_genres WHERE name = ? ORDER BY weight DESC, id LIMIT ?", [name, most]
+    ).fetchall()
+    return [song for (song,) in rows]
+
+
+def genre_progressions(
+    connection: duckdb.DuckDBPyConnection, name: str, most: int = 5
+) -> list[tuple[str, int]]:
+    """Count the songs of a genre that have its commonest progressions of four known chords."""
+    rows: list[tuple[str, int]] = connection.execute(
+        "WITH tokens AS (SELECT song_id, list_transform(numeral_ids, lambda id: names[id + 1]) AS numerals "
+        "FROM song_tokens JOIN song_genres USING (song_id), "
+        "(SELECT list(numeral ORDER BY numeral_id) AS names FROM numerals) "
+        "WHERE song_genres.name = ? AND len(numeral_ids) >= 4) "
+        "SELECT progression, count(*) AS songs FROM (SELECT unnest(list_distinct(list_transform("
+        "range(1, len(numerals) - 2), lambda i: array_to_string(numerals[i:i + 3], ' ')))) AS progression "
+        "FROM tokens) WHERE NOT contains(progression, '?') "
+        "GROUP BY ALL ORDER BY songs DESC, progression LIMIT ?",
+        [name, most],
+    ).fetchall()
+    return rows
+
+
+def answers(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Count what services have said: ``source``, ``kind``, ``status``, ``number``; ordered."""
     counts: pl.DataFrame = connection.sql(
-        "SELECT item, source, count(DISTINCT coalesce(song_id::VARCHAR, track_id)) AS tagged, "
-        "count(DISTINCT coalesce(song_id::VARCHAR, track_id)) FILTER (kind = 'genre') AS with_genre "
+        "SELECT source, kind, status, count(*) AS number FROM genre_answers GROUP BY ALL ORDER BY ALL"
+    ).pl()
+    return counts
+
+
+def coverage(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Count items by who says so: ``item``, ``source``, ``about``, ``tagged``, ``with_genre``.
+
+    ``about`` is what the tag was given to: the item itself, its album or its artist.
+    """
+    counts: pl.DataFrame = connection.sql(
+        "SELECT item, source, "
+        "CASE WHEN weight = 1 THEN item WHEN weight > 0.5 THEN 'album' ELSE 'artist' END AS about, "
+        "count(DISTINCT coalesce(song_id::VARCHAR, track_id)) AS tagged, "
+        "count(DISTINCT coalesce(song_id::VARCHAR, track_id)) "
+        "FILTER (kind = 'genre' AND (is_sure OR in_vocabulary)) AS with_genre "
         "FROM raw_genres LEFT JOIN genre_tags USING (raw) GROUP BY ALL ORDER BY ALL"
     ).pl()
     return counts

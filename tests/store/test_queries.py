@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from collections import Counter
+from itertools import combinations
 from typing import Any
 
 import duckdb
@@ -35,6 +36,7 @@ EXTRA = (
 REQUIRED = {
     "songs-with-progression": {"progression": "I IV V"},
     "similar-songs": {"id": "up"},
+    "genres-sharing-progressions": {"least": "1"},
 }
 
 
@@ -46,6 +48,8 @@ def built(tmp_path_factory):
     (folder / "songs.csv").write_text("\n".join([HEADER, *sample[1:121], *EXTRA]) + "\n", encoding="utf-8")
     arguments = ["build", "data3", str(folder / "songs.csv"), "-o", str(folder / "data3.csv")]
     result = CliRunner().invoke(app, [*arguments, "--db", str(folder / "music.duckdb")])
+    assert result.exit_code == 0, result.output
+    result = CliRunner().invoke(app, ["genres", "fetch", "--db", str(folder / "music.duckdb")])
     assert result.exit_code == 0, result.output
     return folder
 
@@ -260,9 +264,35 @@ def test_unknown_symbols_come_with_counts_and_an_example(ask):
     assert (row["symbol"], row["occurrences"], row["songs"], row["example_id"]) == ("Cs/", 2, 1, "unknown")
 
 
+def test_genres_share_the_progressions_that_songs_of_both_have(ask, built, songs):
+    """Of four known chords, in two songs of each genre at least."""
+    with read_store(built / "music.duckdb") as connection:
+        named = connection.execute("SELECT id, name FROM song_genres").fetchall()
+    by_id = {song["id"]: numerals_of(song) for song in songs}
+    counts: dict[str, Counter[tuple[str, ...]]] = {}
+    for song, genre in named:
+        chords = by_id[song]
+        found = {tuple(chords[at : at + 4]) for at in range(len(chords) - 3)}
+        counts.setdefault(genre, Counter()).update(each for each in found if "?" not in each)
+    used = {genre: {each for each, n in counter.items() if n >= 2} for genre, counter in counts.items()}
+    expected = {
+        (a, b, len(used[a] & used[b]), round(100 * len(used[a] & used[b]) / len(used[a] | used[b]), 2))
+        for a, b in combinations(sorted(used), 2)
+        if used[a] & used[b]
+    }
+    rows = ask("genres-sharing-progressions", least="2", limit="1000")
+    assert expected
+    assert {(row["genre"], row["other"], row["shared"], row["share_pct"]) for row in rows} == expected
+    other = max(expected)[1]
+    one = ask("genres-sharing-progressions", least="2", genre=other)
+    assert {row["genre"] for row in one} == {other}
+    for row in one:
+        assert tuple(row["commonest"].split(" ")) in used[other] & used[row["other"]]
+
+
 def test_runs_come_with_their_throughput(ask, songs):
     """The history has the build, its counts and its items a second."""
-    (row,) = ask("runs")
+    (row,) = (row for row in ask("runs") if row["command"] != "genres fetch")
     assert (row["command"], row["status"], row["items_out"]) == ("build data3", "done", len(songs))
     assert row["items_per_s"] > 0
 

@@ -15,6 +15,8 @@ from etl.pipelines.audio.describe_tracks import SonicResult, describe_tracks
 from etl.pipelines.audio.difference import ScanOptions, compare
 from etl.pipelines.audio.pending import read_pending
 from etl.pipelines.audio.scan import ScanResult, count, scan
+from etl.pipelines.genres.ask import GenrePlan, GenreQuestions, plan_questions
+from etl.pipelines.genres.fetch import STAGES as GENRE_STAGES, FetchResult, fetch_into
 from etl.runtime.disk.targets import check_writable
 from etl.runtime.errors import EtlError
 from etl.runtime.limits import LIMITS, Limits
@@ -41,12 +43,14 @@ class LibraryStage(StrEnum):
     """The stages of a run, in their order."""
 
     SCAN = "scan"
+    GENRES = "genres"
     SONIC = "sonic"
     ARTIFACTS = "artifacts"
 
 
 _WATCHED = {
     LibraryStage.SCAN: (Stage("scan", "files"),),
+    LibraryStage.GENRES: GENRE_STAGES,
     LibraryStage.SONIC: (Stage("hash", "files"), Stage("sonic", "tracks")),
     LibraryStage.ARTIFACTS: (Stage("artifacts", "tracks"),),
 }
@@ -67,7 +71,8 @@ class LibraryRequest:
     force
         Do again what is done, and try again what failed.
     limit
-        Stop after this many files, in reading and in describing.
+        Stop after this many files, in reading and in describing, and in asking after so many artists and
+        albums.
     workers
         Processes.
     follow_links, exclude, allow_gone
@@ -107,13 +112,14 @@ class LibraryResult:
 
     Attributes
     ----------
-    scan, sonic, artifacts
+    scan, genres, sonic, artifacts
         By stage.
     status
         How the library stands afterwards.
     """
 
     scan: ScanResult | None
+    genres: FetchResult | None
     sonic: SonicResult | None
     artifacts: ArtifactsResult | None
     status: LibraryStatus
@@ -127,6 +133,8 @@ class LibraryPlan:
     ----------
     scan
         What it would find.
+    genres
+        What services would be asked about the tracks that are known so far.
     tracks
         How many of the tracks that are known so far it would describe, at most; a scan may find more.
     output
@@ -136,6 +144,7 @@ class LibraryPlan:
     """
 
     scan: ScanResult | None
+    genres: GenrePlan | None
     tracks: int | None
     output: Path | None
     status: LibraryStatus
@@ -183,11 +192,12 @@ def run_library(database: Path, request: LibraryRequest, renderers: Sequence[Ren
             with store.reading() as connection:
                 check_known(connection, [request.artifacts.output])
         scanned = _scan(store, watch, request) if LibraryStage.SCAN in stages else None
+        fetched = _fetch(store, watch, database, request) if LibraryStage.GENRES in stages else None
         described = _describe(store, watch, request) if LibraryStage.SONIC in stages else None
         written = _write(store, watch, request) if LibraryStage.ARTIFACTS in stages else None
         with store.reading() as connection:
             status = library_status(connection, version_of(request.mode))
-    return LibraryResult(scanned, described, written, status)
+    return LibraryResult(scanned, fetched, described, written, status)
 
 
 def _check_store(database: Path) -> None:
@@ -204,6 +214,14 @@ def _scan(store: BurstWriter, watch: Watch, request: LibraryRequest) -> ScanResu
         request.scan_options,
         most_at_once=request.limits.burst_items,
     )
+
+
+def _questions(request: LibraryRequest) -> GenreQuestions:
+    return GenreQuestions(force=request.force, limit=request.limit)
+
+
+def _fetch(store: BurstWriter, watch: Watch, database: Path, request: LibraryRequest) -> FetchResult:
+    return fetch_into(store, watch, database, _questions(request))
 
 
 def _describe(store: BurstWriter, watch: Watch, request: LibraryRequest) -> SonicResult:
@@ -246,13 +264,15 @@ def plan_library(database: Path, request: LibraryRequest) -> LibraryPlan:
         known, remembered = known_files(connection), known_roots(connection)
         pending = read_pending(connection, request.mode, force=request.force)
         status = library_status(connection, version_of(request.mode))
-    found = tracks = None
+    found = tracks = genres = None
     if LibraryStage.SCAN in request.stages:
         found = count(compare(known, remembered, request.sources, request.scan_options))
     if LibraryStage.SONIC in request.stages:
         tracks = pending.at_most if request.limit is None else min(pending.at_most, request.limit)
+    if LibraryStage.GENRES in request.stages and database.exists():
+        genres = plan_questions(database, _questions(request))
     output = request.artifacts.output if LibraryStage.ARTIFACTS in request.stages else None
-    return LibraryPlan(found, tracks, output, status)
+    return LibraryPlan(found, genres, tracks, output, status)
 
 
 @contextmanager

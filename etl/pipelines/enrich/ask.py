@@ -71,6 +71,7 @@ def look_up_all(
     *,
     stop: threading.Event,
     tick: Callable[[], None],
+    connections: int | None = None,
 ) -> ServiceError | None:
     """Look ids up and store the answers.
 
@@ -87,6 +88,8 @@ def look_up_all(
         Ends the run when set; answers under way are waited for briefly.
     tick
         Called in this thread several times a second.
+    connections
+        Requests at a time at most; None for as many as the rates can use.
 
     Returns
     -------
@@ -97,10 +100,10 @@ def look_up_all(
     inbox: queue.SimpleQueue[_Delivery | None] = queue.SimpleQueue()
     plan = _Plan(parts)
     askers = _Askers(service, plan, inbox)
-    for number in range(service.connections):
+    working, last_call = min(service.connections, connections or service.connections), None
+    for number in range(working):
         # Daemons: a request that hangs must not keep a stopped process alive.
         threading.Thread(target=askers.work, name=f"lookup-{number}", daemon=True).start()
-    working, last_call = service.connections, None
     try:
         while working and (last_call is None or time.monotonic() < last_call):
             deliveries, ended = _collect(inbox)

@@ -1,4 +1,4 @@
-"""Bring the genres of a store up to date: read raw tags, normalize each once, compare genres, store.
+"""Bring the genres of a store up to date: read raw tags, normalize each once, doubt, compare, store.
 
 The user's vocabulary (``genres.yaml``) and corrections (``genre_similarity.yaml``) lie beside the store, and
 win.
@@ -14,23 +14,22 @@ import polars as pl
 from scipy import sparse
 
 from etl.exports.genre_similarity import changed_pairs, write_similarity
+from etl.genres.identity import far_names
 from etl.genres.normalize import normalized
 from etl.genres.similarity import genre_similarity
 from etl.pipelines.genres.vocabularies import vocabulary_of
-from etl.runtime.errors import EtlError
-from etl.runtime.watch.progress import Stage, Watch
+from etl.runtime.watch.progress import Stage
 from etl.store import genres as stored
-from etl.store.bursts import writing
 from etl.store.writes import Write
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from etl.genres.vocabulary import Vocabulary
-    from etl.runtime.watch.progress import Renderer
+    from etl.runtime.watch.progress import Watch
+    from etl.store.bursts import BurstWriter
 
-_STAGES: Final = (Stage("read", "tags"), Stage("normalize", "tags"), Stage("compare", "genres"))
+STAGES: Final = (Stage("read", "tags"), Stage("normalize", "tags"), Stage("compare", "genres"))
 
 
 @dataclass(frozen=True)
@@ -66,44 +65,41 @@ def similarity_path(database: Path) -> Path:
     return database.absolute().parent / "genre_similarity.yaml"
 
 
-def refresh_genres(database: Path, renderers: Sequence[Renderer] = ()) -> GenresResult:
-    """Read, normalize and compare the genres of all songs and tracks of a store.
+def refresh_genres(store: BurstWriter, watch: Watch, database: Path) -> GenresResult | None:
+    """Read, normalize and compare the genres of all songs and tracks; None where there is no tag.
+
+    Parameters
+    ----------
+    store, watch
+        Of the run.
+    database
+        The store; the user's files lie beside it.
 
     Raises
     ------
     EtlError
-        If the store has no tags, another run writes to it, or one of the user's files is not of its form.
+        If one of the user's files is not of its form.
     """
     vocabulary = vocabulary_of(database)
     corrections = changed_pairs(similarity_path(database))
-    with (
-        Watch("etl genres fetch", _STAGES, renderers) as watch,
-        writing(database, "genres fetch", {}) as store,
-    ):
-        with watch.timed("read"), store.reading() as connection:
-            raw = stored.raw_tags(connection)["raw"]
-        watch.advance("read", done=raw.len())
-        if raw.is_empty():
-            raise EtlError(
-                "the store has neither songs nor tracks with a genre.",
-                "Run `etl build data3 songs.csv` or `etl library run ~/Music` first.",
-            )
-        with watch.timed("normalize"):
-            tags = normalized(raw, vocabulary)
-            names = tags.filter(pl.col("kind") == "genre")["name"].unique().sort()
-            frames = {"tags": tags, "genres": _with_parents(names, vocabulary)}
-            store.put(Write("etl.store.genres:replace_tags", frames))
-            store.flush()
-        watch.advance("normalize", done=raw.len())
-        with watch.timed("compare"):
-            with store.reading() as connection:
-                items = stored.genres_of_items(connection)
-            pairs = _corrected(
-                genre_similarity(_matrix(items, names), names.to_list(), vocabulary), corrections
-            )
-            store.put(Write("etl.store.genres:replace_similarity", {"pairs": pairs}))
-        watch.advance("compare", done=names.len())
-        store.run.items_in, store.run.items_out = raw.len(), names.len()
+    with watch.timed("read"), store.reading() as connection:
+        raw = stored.raw_tags(connection)["raw"]
+    watch.advance("read", done=raw.len())
+    if raw.is_empty():
+        return None
+    with watch.timed("normalize"):
+        is_known = (pl.col("kind") == "genre") & pl.col("name").is_in(list(vocabulary.parents))
+        tags = normalized(raw, vocabulary).with_columns(is_known.alias("in_vocabulary"))
+        _replace(store, genre_tags=tags)
+        _replace(store, genre_doubts=_doubts(store, vocabulary))
+    watch.advance("normalize", done=raw.len())
+    with watch.timed("compare"):
+        with store.reading() as connection:
+            items = stored.genres_of_items(connection)
+        names = items["name"].unique().sort()
+        pairs = _corrected(genre_similarity(_matrix(items, names), names.to_list(), vocabulary), corrections)
+        _replace(store, genres=_with_parents(names, vocabulary), genre_similarity=pairs)
+    watch.advance("compare", done=names.len())
     write_similarity(pairs, similarity_path(database))
     kinds = tags.group_by("kind").agg(pl.col("raw").n_unique())
     by_kind = dict(kinds.iter_rows())
@@ -118,6 +114,25 @@ def refresh_genres(database: Path, renderers: Sequence[Renderer] = ()) -> Genres
         pairs=pairs.height,
         by_user=int(pairs["by_user"].sum()),
         similarity=similarity_path(database),
+    )
+
+
+def _replace(store: BurstWriter, **frames: pl.DataFrame) -> None:
+    store.put(Write("etl.store.genres:replace_tables", frames))
+
+
+def _doubts(store: BurstWriter, vocabulary: Vocabulary) -> pl.DataFrame:
+    """Find the names under which services tell of somebody else."""
+    with store.reading() as connection:
+        claims = stored.claims(connection)
+    own, said = (
+        dict(claims.filter(pl.col("is_own") == is_own).group_by("artist_name").agg("name").iter_rows())
+        for is_own in (True, False)
+    )
+    far = far_names(own, said, vocabulary)
+    return pl.DataFrame(
+        {"name": far, "reason": ["far from the genres of the files"] * len(far)},
+        schema={"name": pl.String, "reason": pl.String},
     )
 
 

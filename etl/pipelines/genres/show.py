@@ -38,6 +38,10 @@ class GenreCard:
         What is near, with the terms.
     keys
         The commonest keys of its songs, with their number.
+    progressions
+        The commonest progressions of four chords, with the number of songs that have them.
+    some_tracks, some_songs
+        Artist and title of a few tracks, ids of a few songs.
     """
 
     name: str
@@ -47,6 +51,9 @@ class GenreCard:
     spellings: list[str]
     neighbours: list[GenreNeighbour]
     keys: list[tuple[str, int]]
+    progressions: list[tuple[str, int]]
+    some_tracks: list[tuple[str | None, str | None]]
+    some_songs: list[str]
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,9 @@ class GenreStats:
     Attributes
     ----------
     coverage
-        By kind of item and source: items with a tag, and with a genre.
+        By kind of item, source and what was tagged: items with a tag, and with a genre.
+    answers
+        Artists and albums that services were asked about, by source, kind and what became of them.
     top
         The commonest genres.
     rejects
@@ -66,6 +75,7 @@ class GenreStats:
     """
 
     coverage: pl.DataFrame
+    answers: pl.DataFrame
     top: pl.DataFrame
     rejects: pl.DataFrame
     orphans: int
@@ -97,6 +107,9 @@ def show_genre(database: Path, name: str) -> GenreCard:
             stored.spellings_of(connection, canonical),
             stored.neighbours(connection, canonical),
             stored.genre_keys(connection, canonical),
+            stored.genre_progressions(connection, canonical),
+            stored.genre_tracks(connection, canonical),
+            stored.genre_songs(connection, canonical),
         )
 
 
@@ -105,6 +118,7 @@ def genre_stats(database: Path, most: int) -> GenreStats:
     with read_store(database) as connection:
         return GenreStats(
             stored.coverage(connection),
+            stored.answers(connection),
             stored.top_genres(connection, most),
             stored.rejects(connection),
             stored.orphans(connection),

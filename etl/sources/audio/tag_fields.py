@@ -57,6 +57,7 @@ MULTIPLE: Final = frozenset(
         "musicbrainz_recordingid",
         "musicbrainz_albumid",
         "musicbrainz_artistid",
+        "musicbrainz_releasegroupid",
     )
 )
 """Fields that may have several values."""
@@ -76,6 +77,9 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "musicbrainz_albumid": ("musicbrainz_albumid", "musicbrainz album id", "musicbrainz/album id"),
     "musicbrainz_artistid": ("musicbrainz_artistid", "musicbrainz artist id", "musicbrainz/artist id"),
+    "musicbrainz_releasegroupid": (
+        "musicbrainz_releasegroupid", "musicbrainz release group id", "musicbrainz/release group id",
+    ),
     "key": ("key", "initial_key", "initialkey", "initial key", "wm/initialkey"),
     "track": ("track", "tracknumber", "_track", "wm/tracknumber"),
     "track_total": ("track_total", "tracktotal", "totaltracks", "total tracks"),

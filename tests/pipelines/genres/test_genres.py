@@ -11,7 +11,7 @@ import pytest
 from scipy import sparse
 
 from etl.pipelines.genres.export import export_genres
-from etl.pipelines.genres.refresh import refresh_genres
+from etl.pipelines.genres.fetch import fetch_genres
 from etl.pipelines.genres.show import genre_stats, show_genre
 from etl.runtime.errors import EtlError, ExitCode
 from etl.store.database import open_store, read_store
@@ -21,6 +21,8 @@ from tests.support.tracks import write_track
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from etl.pipelines.genres.refresh import GenresResult
 
 SONGS = (
     "id,chords,genres,main_genre\n"
@@ -43,6 +45,14 @@ def database(tmp_path: Path) -> Path:
     return path
 
 
+def refresh_genres(database: Path) -> GenresResult:
+    """Bring the genres up to date; no service can be asked."""
+    result = fetch_genres(database)
+    assert all(source.skipped for source in result.sources)
+    assert result.genres is not None
+    return result.genres
+
+
 def genres_by_song(database: Path) -> dict[str, list[str]]:
     """Read view ``song_genres``."""
     with read_store(database) as connection:
@@ -62,7 +72,7 @@ def test_songs_have_their_genres_by_one_name_each(database: Path) -> None:
     }
     assert (result.genres, result.unknown, result.facets, result.rejects) == (9, 0, 1, 1)
     stats = genre_stats(database, 2)
-    assert stats.coverage.rows() == [("song", "genres", 5, 5), ("song", "main_genre", 4, 4)]
+    assert stats.coverage.rows() == [("song", "genres", "song", 5, 5), ("song", "main_genre", "song", 4, 4)]
     assert stats.top["name"].to_list() == ["alternative rock", "indie pop"]
 
 
@@ -124,6 +134,8 @@ def test_genre_is_shown_by_any_spelling(database: Path) -> None:
     card = show_genre(database, "Alt. Rock")
     assert (card.name, card.songs, card.spellings) == ("alternative rock", 2, ["alt rock"])
     assert sum(count for _, count in card.keys) == 2
+    assert card.some_songs == ["b", "e"]
+    assert card.progressions == [("I IV V I", 2)]
     with pytest.raises(EtlError, match="'polka'"):
         show_genre(database, "polka")
     with pytest.raises(EtlError) as caught:

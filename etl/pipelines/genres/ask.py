@@ -1,0 +1,362 @@
+"""Ask services for the genres of the artists and albums of a library: once each, by MBID where files have it.
+
+A service that cannot be asked (no key, no contact, no network, too many requests) is passed over with its
+reason, and the others go on. Whatever was answered is in the store before the next question goes out.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from etl.pipelines.enrich.ask import look_up_all
+from etl.pipelines.enrich.estimate import daily_quota, seconds_for
+from etl.pipelines.enrich.filing import Filing, fitting
+from etl.pipelines.enrich.state import StoredState
+from etl.runtime.errors import EtlError
+from etl.runtime.watch.progress import Stage
+from etl.runtime.work.signals import stop_on_signals
+from etl.services.catalog import GENRE_SOURCES, genre_source, unidentified_source
+from etl.services.errors import AppError, ParkedError, StoppedError
+from etl.services.musicbrainz_genres import NAMED_ARTIST
+from etl.services.politeness.breaker import Breaker
+from etl.services.politeness.gate import QUOTA_KEY, Gate
+from etl.services.politeness.rates import Permits
+from etl.services.settings import ServiceSettings, limits_path, service_settings
+from etl.services.state import MemoryState
+from etl.store import service_state
+from etl.store.answers import answer_schema, ask_again, wanted_ids
+from etl.store.database import read_store
+from etl.store.genres import QUESTIONS, gather_questions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    import duckdb
+
+    from etl.pipelines.enrich.filing import Key
+    from etl.runtime.watch.progress import Watch
+    from etl.services.contract import Answer, Kind, Service
+    from etl.services.errors import ServiceError
+    from etl.store.bursts import BurstWriter
+    from etl.store.writes import Write
+
+STAGES: Final = tuple(Stage(name, "artists and albums") for name in GENRE_SOURCES)
+"""One for each service."""
+
+NONE_DAYS: Final = 90
+"""After so many days what a service did not know is asked about again; what it knew is kept."""
+
+_NOTABLE_PAUSE: Final = 1.0  # seconds; shorter pauses are not worth a word
+
+
+@dataclass(frozen=True)
+class GenreQuestions:
+    """What to ask.
+
+    Attributes
+    ----------
+    force
+        Ask again about what has been answered.
+    limit
+        Artists and albums that each service is asked about at most; None for all.
+    workers
+        Requests at a time at most; None for as many as the rates of a service can use.
+    settings
+        Gives what the user has set for a service.
+    limits_file
+        Record of the requests of all runs, whichever their store.
+    """
+
+    force: bool = False
+    limit: int | None = None
+    workers: int | None = None
+    settings: Callable[[str], ServiceSettings] = service_settings
+    limits_file: Path = field(default_factory=limits_path)
+
+
+@dataclass(frozen=True)
+class SourceResult:
+    """What came of asking a service.
+
+    Attributes
+    ----------
+    source
+        Its title.
+    found, none, errors
+        Artists and albums by what became of them; of those found some may be of several artists of a name.
+    requests
+        Sent, retries included.
+    skipped, hint
+        Why it was not asked (any further), and what can be done; empty if it was asked to the end.
+    """
+
+    source: str
+    found: int = 0
+    none: int = 0
+    errors: int = 0
+    requests: int = 0
+    skipped: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class SourcePlan:
+    """What a service is to be asked.
+
+    Attributes
+    ----------
+    source
+        Its title.
+    ids
+        Artists and albums to ask about, by kind.
+    requests, seconds
+        How many requests that takes without retries, and how long at the service's rates.
+    skipped
+        Why it will not be asked now; empty if it will.
+    """
+
+    source: str
+    ids: Mapping[str, int]
+    requests: int
+    seconds: float
+    skipped: str
+
+
+@dataclass(frozen=True)
+class GenrePlan:
+    """What services are to be asked, one after the other.
+
+    Attributes
+    ----------
+    sources
+        Each service.
+    requests, seconds
+        Of all that will be asked.
+    """
+
+    sources: tuple[SourcePlan, ...]
+
+    @property
+    def requests(self) -> int:
+        """Requests to send."""
+        return sum(source.requests for source in self.sources if not source.skipped)
+
+    @property
+    def seconds(self) -> float:
+        """How long that takes."""
+        return sum(source.seconds for source in self.sources if not source.skipped)
+
+
+def ask_sources(store: BurstWriter, watch: Watch, questions: GenreQuestions) -> list[SourceResult]:
+    """Ask all services what is open; each that has something to be asked has a result.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        After SIGINT or SIGTERM, when all that was answered is stored.
+    """
+    stop = threading.Event()
+    results = []
+    with stop_on_signals(stop):
+        for name in GENRE_SOURCES:
+            settings = questions.settings(name)
+            with store.reading() as connection:
+                open_ids = _open_ids(connection, name, anew=questions.force)
+            if not any(open_ids.values()):
+                continue
+            try:
+                service = genre_source(name, settings)
+            except EtlError as error:
+                title = unidentified_source(name, settings).title
+                results.append(SourceResult(title, skipped=str(error.args[0]), hint=error.hint))
+                continue
+            if questions.force:
+                store.put(ask_again(name, service.kinds))
+            asking = _Asking(store, watch, service, questions=questions, settings=settings, stop=stop)
+            results.append(asking.ask(open_ids))
+    watch.waiting_for(None)
+    return results
+
+
+class _Asking:
+    """The questions to one service."""
+
+    def __init__(
+        self,
+        store: BurstWriter,
+        watch: Watch,
+        service: Service,
+        *,
+        questions: GenreQuestions,
+        settings: ServiceSettings,
+        stop: threading.Event,
+    ) -> None:
+        self._store = store
+        self._watch = watch
+        self._service = service
+        self._questions = questions
+        self._settings = settings
+        self._stop = stop
+        self._counts = {"found": 0, "gone": 0, "error": 0}
+        self._asked: set[Key] = set()
+
+    def ask(self, open_ids: Mapping[Kind, Sequence[str]]) -> SourceResult:
+        service, gone, ended = self._service, -1, None
+        known = StoredState(service)
+        with (
+            Permits(self._questions.limits_file, service) as permits,
+            known.kept_in(self._store),
+        ):
+            gate = Gate(
+                service.title,
+                permits,
+                known,
+                self._stop,
+                patience=self._settings.patience,
+                contact=self._settings.contact,
+            )
+            service.connect(gate)
+            # What is not known asks further questions: parts of a name after the whole, names after MBIDs.
+            while ended is None and self._counts["gone"] > gone and (parts := self._next_parts(open_ids)):
+                gone = self._counts["gone"]
+                ended = self._ask(gate, parts)
+                if self._counts["gone"] > gone:
+                    with self._store.reading() as connection:
+                        open_ids = _open_ids(connection, service.name)
+        if isinstance(ended, StoppedError):
+            raise KeyboardInterrupt
+        return SourceResult(
+            service.title,
+            self._counts["found"],
+            self._counts["gone"],
+            self._counts["error"],
+            gate.traffic.requests,
+            skipped=str(ended) if ended else "",
+            hint=_hint(ended),
+        )
+
+    def _next_parts(self, open_ids: Mapping[Kind, Sequence[str]]) -> list[tuple[Kind, list[str]]]:
+        """Take what was not asked about before, within the limit."""
+        limit = self._questions.limit
+        parts = []
+        for kind in self._service.kinds:
+            left = None if limit is None else limit - len(self._asked)
+            fresh = (item for item in open_ids[kind] if (kind, item) not in self._asked)
+            ids = list(islice(fresh, left))
+            parts.append((kind, ids))
+            self._asked.update((kind, item) for item in ids)
+        self._watch.total(self._service.name, len(self._asked))
+        return [(kind, ids) for kind, ids in parts if ids]
+
+    def _ask(self, gate: Gate, parts: Sequence[tuple[Kind, Sequence[str]]]) -> ServiceError | None:
+        filing = Filing()
+        with self._store.reading() as connection:
+            schemas = {
+                kind: answer_schema(connection, self._service.name, kind) for kind in self._service.kinds
+            }
+
+        def keep(answers: list[Answer]) -> None:
+            self._keep(*fitting(self._service.name, answers, schemas))
+
+        def decide(answers: list[Answer]) -> Iterable[Key]:
+            ready, again = filing.file(answers, gate.traffic.successes)
+            keep(ready)
+            return again
+
+        def tick() -> None:
+            if (pause := gate.pause) >= _NOTABLE_PAUSE:
+                self._watch.waiting_for(self._service.title, until=time.time() + pause)
+            else:
+                self._watch.waiting_for(None)
+
+        with self._watch.timed(self._service.name):
+            ended = look_up_all(
+                self._service,
+                parts,
+                decide,
+                stop=self._stop,
+                tick=tick,
+                connections=self._questions.workers,
+            )
+            keep(filing.rest(ended))
+        return ended
+
+    def _keep(self, answers: list[Answer], writes: list[Write]) -> None:
+        if not answers:
+            return
+        self._store.put(*writes, items=len(answers))
+        self._store.keep()
+        for answer in answers:
+            self._counts[answer.status] += 1
+        errors = sum(answer.status == "error" for answer in answers)
+        self._watch.advance(self._service.name, done=len(answers), errors=errors)
+
+
+def plan_questions(database: Path, questions: GenreQuestions) -> GenrePlan:
+    """Count what services would be asked now, and how long that takes; nothing is sent or written.
+
+    Artists whose MBID MusicBrainz has still to tell count for the services that are asked by it, too.
+
+    Raises
+    ------
+    EtlError
+        If there is no store.
+    """
+    plans = []
+    with read_store(database) as connection:
+        names = 0
+        for name in GENRE_SOURCES:
+            settings = questions.settings(name)
+            service, why = unidentified_source(name, settings), ""
+            try:
+                service = genre_source(name, settings)
+            except EtlError as error:
+                why = str(error.args[0])
+            open_ids = _open_ids(connection, name, anew=questions.force)
+            ids = {kind.name: len(found) for kind, found in open_ids.items()}
+            if name == "musicbrainz":
+                names = 0 if why else len(_open_ids(connection, name)[NAMED_ARTIST])
+            elif names:
+                ids["artist"] += names
+            if questions.limit is not None:
+                ids = _at_most(ids, questions.limit)
+            known = MemoryState(**service_state.values(connection, name, service.account))
+            if (until := Breaker(service.title, known).parked_until()) is not None and not why:
+                why = str(ParkedError(service.title, until, "it has asked for a rest"))
+            portion = service.portions(known)[0]
+            requests = sum(-(-number // portion) for number in ids.values())
+            quota = daily_quota(service.rates, known.get(QUOTA_KEY))
+            seconds = seconds_for(requests, service.rates.per_second, quota)
+            plans.append(SourcePlan(service.title, ids, requests, seconds, why if requests else ""))
+    return GenrePlan(tuple(plans))
+
+
+def _at_most(ids: Mapping[str, int], limit: int) -> dict[str, int]:
+    taken = {}
+    for kind, number in ids.items():
+        taken[kind] = min(number, limit)
+        limit -= taken[kind]
+    return taken
+
+
+def _open_ids(
+    connection: duckdb.DuckDBPyConnection, name: str, *, anew: bool = False
+) -> dict[Kind, list[str]]:
+    """Give what is to be asked of a service by kind, what stands on most tracks first."""
+    service = unidentified_source(name, ServiceSettings())
+    kinds = {kind: replace(kind, songs=QUESTIONS, gone_days=NONE_DAYS) for kind in service.kinds}
+    gather_questions(connection)
+    return {
+        kind: wanted_ids(connection, name, asked, anew=anew)["id"].to_list() for kind, asked in kinds.items()
+    }
+
+
+def _hint(ended: ServiceError | None) -> str:
+    if isinstance(ended, AppError):
+        return ended.hint
+    return "What was answered is kept; run the same command later." if ended else ""
