@@ -9,24 +9,11 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from etl.playlists.choose import Curve, Rules, choose, curve_places
-from etl.playlists.order_kernel import path_cost, rules_broken
+from etl.playlists.order_kernel import path_cost, times_near, times_over
 from etl.playlists.transitions import TERMS, Tracks, transition_costs, transition_terms
+from tests.support.transitions import least_cost, library, nobody
 
 NONE = 1_000_000
-
-
-def library(size: int, seed: int) -> np.ndarray:
-    """Give costs between tracks that lie in six dimensions and end elsewhere than they begin."""
-    rng = np.random.default_rng(seed)
-    starts = rng.normal(size=(size, 6))
-    ends = starts + rng.normal(size=(size, 6)) / 2
-    distances = np.linalg.norm(ends[:, None] - starts, axis=2)
-    return np.asarray(distances / distances.max(), np.float32)
-
-
-def nobody(size: int) -> np.ndarray:
-    """Name no artist, album or recording."""
-    return np.full((3, size), -1, np.int64)
 
 
 def cost(order, edges, places) -> float:
@@ -82,9 +69,10 @@ def test_rules_are_kept_where_they_can_be(
     edges, places = library(pool, seed), np.tile(rng.random(pool, np.float32), (size, 1))
     found = choose(edges, places, labels, rules)
     assert len(set(found.order.tolist())) == size
-    assert found.broken == rules_broken(found.order, labels, rules.gap, np.array([per_artist, NONE, 1]))
+    assert found.near == times_near(found.order, labels, rules.gap)
+    assert found.over == times_over(found.order, labels, np.array([per_artist, NONE, 1]))
     if size <= artists:
-        assert found.broken == 0
+        assert found.near == found.over == 0
         for at, track in enumerate(found.order):
             assert labels[0, track] not in labels[0, found.order[max(0, at - rules.gap) : at]]
 
@@ -132,7 +120,7 @@ def test_terms_lie_between_0_and_1_and_what_is_unknown_costs_a_half() -> None:
         assert costs.min() >= 0
         assert costs.max() <= 1
     assert terms["tempo"][0].tolist() == pytest.approx([0, 0, 1, 0, 0.5], abs=1e-4)
-    assert terms["key"][0].tolist() == pytest.approx([0, 0, 1, 1 / 6, 0.5])
+    assert terms["key"][0].tolist() == pytest.approx([0, 1 / 6, 1, 1 / 6, 0.5])
     assert terms["level"][0].tolist() == pytest.approx([0, 0, 0.5, 1, 0.5])
     assert terms["genre"][0].tolist() == pytest.approx([0.25] * known + [0.5])
     even = transition_costs(terms, dict.fromkeys(TERMS, 2.0))

@@ -105,6 +105,7 @@ def describe_tracks(
     limits: Limits,
     force: bool = False,
     limit: int | None = None,
+    seconds: float | None = None,
 ) -> SonicResult:
     """Describe every track whose content has no description of this version and mode.
 
@@ -124,6 +125,8 @@ def describe_tracks(
         Describe again what is done, and try again what failed.
     limit
         Describe so many recordings at most.
+    seconds
+        Begin none after so many; None for no end.
 
     Raises
     ------
@@ -131,10 +134,11 @@ def describe_tracks(
         On Ctrl-C or SIGTERM, once all that is finished has been put into the store.
     """
     stop = threading.Event()
+    until = None if seconds is None else time.monotonic() + seconds
     with watch.timed("sonic"), stop_on_signals(stop):
         with store.reading() as connection:
             pending = read_pending(connection, mode, force=force)
-        found = PendingRecordings(pending, limit, store=store, watch=watch, stop=stop)
+        found = PendingRecordings(pending, limit, until=until, store=store, watch=watch, stop=stop)
         outcomes = _Outcomes(store, watch, version_of(mode), limits)
         recordings = iter(found)
         first = next(recordings, None)

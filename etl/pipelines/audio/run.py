@@ -67,6 +67,8 @@ class LibraryRequest:
         Do again what is done, and try again what failed.
     limit
         Stop after this many files, in reading and in describing.
+    seconds
+        Begin to describe no track after so many; None for no end.
     workers
         Processes.
     follow_links, exclude, allow_gone
@@ -80,6 +82,7 @@ class LibraryRequest:
     artifacts: ArtifactsRequest
     force: bool = False
     limit: int | None = None
+    seconds: float | None = None
     workers: int = 1
     follow_links: bool = False
     exclude: tuple[str, ...] = ()
@@ -211,6 +214,7 @@ def _describe(store: BurstWriter, watch: Watch, request: LibraryRequest) -> Soni
         limits=request.limits,
         force=request.force,
         limit=request.limit,
+        seconds=request.seconds,
     )
 
 
