@@ -70,7 +70,12 @@ def kept_lines(kept: Sequence[KeptPlaylist]) -> str:
 
 def shown_lines(shown: ShownPlaylist) -> str:
     """Word a kept list, with a line of bars for each of its curves."""
-    curves = {"energy": shown.energy, "key": shown.key, "bpm": shown.bpm, "edge": shown.edge}
+    curves: dict[str, Sequence[float | None]] = {
+        "energy": shown.energy,
+        "key": shown.key,
+        "bpm": shown.bpm,
+        "edge": shown.edge,
+    }
     drawn = [f"{name:<6}  {sparkline(values)}  {_range(values)}".rstrip() for name, values in curves.items()]
     kept = shown.playlist
     return "\n".join(

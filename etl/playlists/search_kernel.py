@@ -129,7 +129,7 @@ def improve(
 
 
 @kernel
-def _random(state: NDArray[np.uint64], below: int) -> np.int64:
+def _random(state: NDArray[np.uint64], below: int) -> int:
     """Give a number from 0 to ``below`` - 1 (xorshift64*)."""
     word = state[0]
     word ^= word >> np.uint64(12)
@@ -137,7 +137,7 @@ def _random(state: NDArray[np.uint64], below: int) -> np.int64:
     word ^= word >> np.uint64(27)
     state[0] = word
     drawn = ((word * np.uint64(2685821657736338717)) >> np.uint64(33)) % np.uint64(below)
-    return np.int64(drawn)
+    return int(np.int64(drawn))
 
 
 @kernel

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from etl.pipelines.playlists.request import Basis, Missed
-from etl.playlists.choose import Curve
+from etl.playlists.choose import PLACE_WEIGHT, Curve
 from etl.playlists.order_kernel import path_cost, times_near, times_over
 from etl.playlists.transitions import UNKNOWN
 
@@ -44,13 +44,17 @@ def missed_candidates(
     if not request.named:
         return missed
     near = np.argsort(places.min(axis=0), kind="stable")[: len(chosen)].tolist()
-    cost = choice.mean + choice.dearest + choice.place
+    places = np.float32(PLACE_WEIGHT) * places
+    cost = choice.mean + choice.dearest + PLACE_WEIGHT * choice.place
     caps = np.array([request.per_artist or len(chosen), request.per_album or len(chosen), 1], np.int64)
     for track in near:
         if track in chosen or len(missed) == 2 * _TOLD:
             continue
         best, reasons = np.inf, set()
         for at in range(request.first is not None, len(chosen) - (request.last is not None)):
+            artist = pool.labels[0, track]
+            if artist >= 0 and artist == pool.labels[0, choice.order[at]]:
+                continue  # in place of another of its artist it breaks nothing
             order = choice.order.copy()
             order[at] = track
             if times_near(order, pool.labels, gap) > choice.near:
@@ -61,8 +65,8 @@ def missed_candidates(
                 best = min(best, sum(path_cost(order, pool.costs, places)))
         if best < np.inf:
             missed.append(_missed(pool.rows[track], "dearer", max(best - cost, 0.0)))
-        elif reasons:
-            missed.append(_missed(pool.rows[track], max(reasons)))
+        else:
+            missed.append(_missed(pool.rows[track], min(reasons, default="gap")))
     return missed
 
 
