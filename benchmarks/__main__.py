@@ -46,6 +46,7 @@ SCRIPTS = {
     "audio_accuracy": Script("benchmarks.audio_accuracy", quick="7"),
     "audio_accuracy_2": Script("benchmarks.audio_accuracy", "105 2", quick="7 2"),
     "audio_integrity": Script("benchmarks.audio_integrity", "7", quick="1"),
+    "playlists": Script("benchmarks.playlists", quick="2 2 2000"),
     "audio_scan": Script("benchmarks.audio_scan", quick="100"),
     "fresh_cache": Script("tests.robustness.fresh_cache", "10", quick="1"),
     "audio_resume": Script("tests.robustness.audio_resume", quick="4 11 1"),

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from etl.cli.options import AsJson, Database
-from etl.cli.output import show
-from etl.cli.tables import one_line, table
+from etl.cli.output import show as print_result
+from etl.cli.playlist_summary import drawn_line, kept_lines, made_lines, shown_lines
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.settings import database_path
+from etl.runtime.work.cores import default_workers
 
-if TYPE_CHECKING:
-    from etl.exports.playlist import PlaylistEntry
-    from etl.pipelines.playlists.make import Playlist
-
-app = typer.Typer(help="Playlists of described tracks: chosen and ordered together.", no_args_is_help=True)
+app = typer.Typer(
+    help="Playlists of described tracks, or of chord songs: chosen and ordered together.",
+    no_args_is_help=True,
+)
 
 
 class Presets(StrEnum):
@@ -38,12 +40,74 @@ class Curves(StrEnum):
     WAVE = "wave"
 
 
-@app.callback()
-def _group() -> None:
-    """Keep `make` a command of its own."""
+class Bases(StrEnum):
+    """What a list goes by."""
+
+    SOUND = "sound"
+    HARMONY = "harmony"
 
 
-@app.command(epilog="Example: etl playlist make --seed 'Anna - Blue' --count 30 --preset dj -o blue.m3u8")
+def parse_seconds(text: str) -> tuple[float, float]:
+    """Read least and most seconds.
+
+    Raises
+    ------
+    typer.BadParameter
+        If it is not that.
+
+    Examples
+    --------
+    >>> parse_seconds("60-900"), parse_seconds("60-")
+    ((60.0, 900.0), (60.0, inf))
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)?", text.strip())
+    least, most = (float(match[1]), float(match[2] or "inf")) if match else (1.0, 0.0)
+    if least > most:
+        raise typer.BadParameter(f"`{text}` is not a range of seconds. Write it like 60-900.")
+    return least, most
+
+
+def parse_map(text: str) -> tuple[str, str]:
+    r"""Read what the beginning of paths becomes.
+
+    Raises
+    ------
+    typer.BadParameter
+        If it is not that.
+
+    Examples
+    --------
+    >>> parse_map(r"/music=Z:\Music")
+    ('/music', 'Z:\\Music')
+    """
+    ours, equals, theirs = text.partition("=")
+    if not (ours and equals and theirs):
+        raise typer.BadParameter(rf"`{text}` is not a mapping. Write it like /music=Z:\Music.")
+    return ours, theirs
+
+
+def parse_day(text: str) -> date:
+    """Read a day.
+
+    Raises
+    ------
+    typer.BadParameter
+        If it is not one.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"`{text}` is not a day. Write it like 2026-12-24.") from None
+
+
+KeptList = Annotated[str, typer.Argument(metavar="LIST", help="`last`, or a number of `etl playlist list`.")]
+
+
+@app.command(
+    epilog="Examples: etl playlist make --seed 'Anna - Blue' --count 30 -o blue.m3u8; "
+    "etl playlist make --from 'Moon River' --to 'Night Train' --minutes 90 --avoid last:5; "
+    "etl playlist make --by harmony --seed 1234 -o like.json"
+)
 def make(
     seed: Annotated[
         list[str] | None,
@@ -52,84 +116,183 @@ def make(
     artist: Annotated[str | None, typer.Option(help="Only tracks by this artist.")] = None,
     first: Annotated[str | None, typer.Option("--from", help="The track to begin with.")] = None,
     last: Annotated[str | None, typer.Option("--to", help="The track to end with.")] = None,
-    count: Annotated[int, typer.Option("--count", "-n", min=1, max=1000, help="How many tracks.")] = 50,
+    count: Annotated[
+        int | None,
+        typer.Option(
+            "--count",
+            "-n",
+            min=1,
+            max=1000,
+            show_default="50",
+            help="How many tracks; with --minutes as many as fit.",
+        ),
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=1, max=6000, help="How long the list takes, within a minute.")
+    ] = None,
+    by: Annotated[
+        Bases, typer.Option(help="Tracks by their sound, or chord songs by their harmony.")
+    ] = Bases.SOUND,
     where: Annotated[
-        str | None, typer.Option(help="SQL condition over path, artist, genre, year, bpm, key_name ...")
+        str | None,
+        typer.Option(
+            help="SQL condition over path, artist, genre, year, bpm, key_name ... (songs: `song_overview`)."
+        ),
     ] = None,
     curve: Annotated[Curves, typer.Option(help="How loudness goes along the list.")] = Curves.FLAT,
     avoid: Annotated[
-        list[Path] | None, typer.Option(help="Take nothing from this playlist; repeat for more.")
+        list[str] | None,
+        typer.Option(
+            metavar="LIST", help="Take nothing from this playlist, `last:5`, or number; repeat for more."
+        ),
     ] = None,
     preset: Annotated[Presets, typer.Option(help="What counts in a transition.")] = Presets.BALANCED,
     gap: Annotated[int, typer.Option(min=0, help="Tracks of others between two of one artist.")] = 8,
     per_artist: Annotated[
         int | None, typer.Option(min=1, help="At most this many tracks of one artist.")
     ] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Show every term of every transition.")] = False,
+    per_album: Annotated[
+        int | None, typer.Option(min=1, help="At most this many tracks of one album.")
+    ] = None,
+    duration: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            parser=parse_seconds,
+            metavar="MIN-MAX",
+            help="Seconds that a track may take.",
+            show_default="10-1800",
+        ),
+    ] = None,
+    confidence: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Leave out tracks whose tempo or key is less certain than this."),
+    ] = None,
+    exclude_genre: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Leave out a genre and its kinds; repeat for more."),
+    ] = None,
+    day: Annotated[
+        date | None,
+        typer.Option(
+            parser=parse_day,
+            metavar="DATE",
+            help="Leave out words of seasons that are not on.",
+            show_default="today",
+        ),
+    ] = None,
+    analyze_seconds: Annotated[
+        float | None,
+        typer.Option(min=0, help="First describe tracks that have no description yet, for about this long."),
+    ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain", help="Show every term of every transition, and why others are not in the list."
+        ),
+    ] = False,
     absolute: Annotated[bool, typer.Option("--absolute", help="Write whole paths.")] = False,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map", metavar="OURS=THEIRS", help=r"Write paths for another machine: /music=Z:\Music."
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Write an .m3u8, .json or .csv; `-` is standard output."),
+        typer.Option("--output", "-o", help="Write an .m3u8, .jspf, .json or .csv; `-` is standard output."),
     ] = None,
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a playlist; the same library and options give the same list."""
-    from etl.pipelines.playlists.make import PlaylistRequest, make_playlist
+    """Make a playlist, and keep it; the same library and options give the same list."""
+    from etl.pipelines.playlists.make import make_playlist
+    from etl.pipelines.playlists.request import Basis, PlaylistRequest, Quality
     from etl.playlists.choose import Curve
 
-    check_name(output, ".m3u8", ".json", ".csv", ways={})
+    check_name(output, ".m3u8", ".jspf", ".json", ".csv", ways={})
+    quality = Quality(
+        seconds=duration or Quality.seconds,
+        confidence=confidence,
+        excluded_genres=tuple(exclude_genre or ()),
+        day=day or date.today(),  # noqa: DTZ011 - the season where the user is
+    )
     request = PlaylistRequest(
         seeds=tuple(seed or ()),
         artist=artist,
         first=first,
         last=last,
         count=count,
+        minutes=minutes,
         where=where,
         curve=Curve(curve),
         avoid=tuple(avoid or ()),
         preset=preset.value,
-        # All tracks of one artist cannot lie apart.
-        gap=0 if artist else gap,
+        gap=gap,
         per_artist=per_artist,
+        per_album=per_album,
+        quality=quality,
+        basis=Basis(by),
         output=output,
         absolute=absolute,
+        maps=tuple(parse_map(each) for each in map_ or ()),
+        force=force,
     )
+    analyzed = None
+    if analyze_seconds is not None:
+        analyzed = _analyze(database_path(db), analyze_seconds)
     made = make_playlist(database_path(db), request)
-    show(
-        made, lambda found: _lines(found, explain=explain), as_json=as_json, aside=is_standard_output(output)
+    print_result(
+        made,
+        lambda found: made_lines(found, gap=gap, explain=explain, analyzed=analyzed),
+        as_json=as_json,
+        aside=is_standard_output(output),
     )
 
 
-def _lines(made: Playlist, *, explain: bool) -> str:
-    minutes = sum(track.duration_s or 0 for track in made.tracks) / 60
-    lines = [_table(made.tracks, explain=explain), ""]
-    lines.append(
-        f"{len(made.tracks):,} tracks, {minutes:.0f} minutes; transitions {made.mean:.2f} on average, "
-        f"{made.dearest:.2f} at most"
+def _analyze(database: Path, seconds: float) -> int:
+    """Describe tracks for some time; give how many."""
+    from etl.pipelines.audio.artifacts import ArtifactsRequest
+    from etl.pipelines.audio.run import LibraryRequest, LibraryStage, run_library
+    from etl.runtime.watch.renderers import renderers
+
+    request = LibraryRequest(
+        sources=(),
+        stages=(LibraryStage.SONIC,),
+        artifacts=ArtifactsRequest(Path()),
+        seconds=seconds,
+        workers=default_workers(),
     )
-    lines += [f"{option} left out {count:,} tracks" for option, count in made.left_out.items()]
-    if made.broken:
-        lines.append(f"{made.broken:,} times an artist had to come nearer or oftener than asked")
-    lines += [f"changed nothing: {option}" for option in made.unused]
-    if made.output is not None:
-        lines.append(f"written: {made.output}")
-    return "\n".join(lines)
+    sonic = run_library(database, request, renderers(database)).sonic
+    return 0 if sonic is None else sonic.described
 
 
-def _table(tracks: list[PlaylistEntry], *, explain: bool) -> str:
-    terms = list(next((track.terms for track in tracks if track.terms), {})) if explain else []
-    rows = [
-        (
-            number,
-            one_line(" - ".join(text for text in (track.artist, track.title) if text) or track.path),
-            "" if track.bpm is None else f"{track.bpm:.0f}",
-            track.camelot or "",
-            "" if track.loudness_lufs is None else f"{track.loudness_lufs:.1f}",
-            "" if track.transition is None else f"{track.transition:.2f}",
-            *("" if track.terms is None else f"{track.terms[term]:.2f}" for term in terms),
-        )
-        for number, track in enumerate(tracks, 1)
-    ]
-    columns = ("", "track", "bpm", "key", "LUFS", "transition", *terms)
-    return table(columns, rows, right=[True, False, True, False, True, *[True] * (1 + len(terms))])
+@app.command("list", epilog="Example: etl playlist list")
+def list_kept(db: Database = None, as_json: AsJson = False) -> None:
+    """List the playlists that were made, newest first."""
+    from etl.pipelines.playlists.kept import list_playlists
+
+    print_result(list_playlists(database_path(db)), kept_lines, as_json=as_json)
+
+
+@app.command(epilog="Example: etl playlist show last")
+def show(playlist: KeptList = "last", db: Database = None, as_json: AsJson = False) -> None:
+    """Show a playlist that was made, with its curves of energy, key, tempo and transitions."""
+    from etl.pipelines.playlists.kept import show_playlist
+
+    print_result(show_playlist(database_path(db), playlist), shown_lines, as_json=as_json)
+
+
+@app.command(epilog="Example: etl playlist plot last -o list.png")
+def plot(
+    output: Annotated[Path, typer.Option("--output", "-o", help="The PNG to write; `-` is standard output.")],
+    playlist: KeptList = "last",
+    db: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw energy, key, tempo and transitions of a playlist that was made; needs the extra `plot`."""
+    from etl.pipelines.playlists.kept import draw_playlist
+
+    check_name(output, ".png", ways={})
+    picture = draw_playlist(database_path(db), playlist, output)
+    print_result(picture, drawn_line, as_json=as_json, aside=is_standard_output(output))

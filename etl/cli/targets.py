@@ -17,7 +17,7 @@ _FORMATS: Final[Mapping[str, str]] = MappingProxyType(
         ".csv": "CSV", ".tsv": "tab-separated text", ".json": "JSON", ".jsonl": "JSON lines",
         ".parquet": "Parquet", ".npz": "NPZ", ".npy": "NPY", ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG",
         ".svg": "SVG", ".pdf": "PDF", ".html": "HTML", ".yaml": "YAML", ".xlsx": "Excel", ".duckdb": "DuckDB",
-        ".db": "a database", ".m3u8": "M3U8", ".xml": "XML",
+        ".db": "a database", ".m3u8": "M3U8", ".jspf": "JSPF", ".xml": "XML",
         ".gz": "gzip", ".zst": "zstd", ".bz2": "bzip2", ".xz": "xz", ".zip": "ZIP",
     }
 )  # fmt: skip

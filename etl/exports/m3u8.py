@@ -16,7 +16,7 @@ if TYPE_CHECKING:
         """What a playlist says of a track."""
 
         @property
-        def path(self) -> str:
+        def path(self) -> str | None:
             """Its file."""
 
         @property
@@ -42,12 +42,13 @@ def write_m3u8(tracks: Iterable[ListedTrack], path: Path) -> None:
     """
     lines = ["#EXTM3U"]
     for track in tracks:
-        if not track.path.isprintable() and any(mark in track.path for mark in "\r\n"):
+        listed = track.path or ""
+        if not listed.isprintable() and any(mark in listed for mark in "\r\n"):
             raise EtlError(
-                f"{track.path!r} has a line break in its name, which a playlist cannot hold.",
+                f"{listed!r} has a line break in its name, which a playlist cannot hold.",
                 "Rename the file.",
             )
         name = " - ".join(text for text in (track.artist, track.title) if text)
-        lines += [f"#EXTINF:{round(track.duration_s or -1)},{name}", track.path]
+        lines += [f"#EXTINF:{round(track.duration_s or -1)},{name}", listed]
     with atomic_file(path) as file:
         file.write("".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape"))

@@ -17,6 +17,7 @@ from etl.runtime.disk.files import atomic_file
 from etl.runtime.errors import EtlError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import polars as pl
@@ -120,6 +121,33 @@ def plot_overview(tracks: pl.DataFrame, target: Path, *, color: Coloring) -> NDA
     axes.legend(fontsize="small", title=str(color))
     _save(figure, target)
     return positions
+
+
+def plot_playlist(curves: Mapping[str, Sequence[float | None]], target: Path, *, title: str) -> None:
+    """Draw curves along a list, one below the other, with gaps where nothing is known.
+
+    Parameters
+    ----------
+    curves
+        A value a track, by what it is.
+    target
+        The PNG.
+    title
+        Of the picture.
+
+    Raises
+    ------
+    EtlError
+        If matplotlib is missing.
+    """
+    figure, panels = _figure(len(curves), (10, 8))
+    for axes, (name, values) in zip(panels, curves.items(), strict=True):
+        known = np.array([np.nan if value is None else value for value in values], np.float64)
+        axes.plot(np.arange(1, len(known) + 1), known, marker=".")
+        axes.set(ylabel=name, xlim=(0, len(known) + 1))
+    panels[0].set_title(title)
+    panels[-1].set_xlabel("track")
+    _save(figure, target)
 
 
 def _figure(rows: int, size: tuple[float, float]) -> tuple[Any, Any]:

@@ -86,7 +86,9 @@ def likeness_space(features: Floats, order: Sequence[str]) -> LikenessSpace:
     return LikenessSpace(features, np.sort(sample))
 
 
-def similar(space: LikenessSpace, seeds: Sequence[int], count: int) -> tuple[Indices, Doubles]:
+def similar(
+    space: LikenessSpace, seeds: Sequence[int], count: int, *, among: NDArray[np.bool_] | None = None
+) -> tuple[Indices, Doubles]:
     """Find the recordings most like all of some: by the mean of the mutual proximities to each.
 
     Parameters
@@ -97,6 +99,8 @@ def similar(space: LikenessSpace, seeds: Sequence[int], count: int) -> tuple[Ind
         Rows, one or more.
     count
         How many to find, at most; seeds are not among them.
+    among
+        Shape (n,): which recordings may be found; all where it is None.
 
     Returns
     -------
@@ -108,8 +112,10 @@ def similar(space: LikenessSpace, seeds: Sequence[int], count: int) -> tuple[Ind
     means, deviations = _typical_distances(space, np.array(seeds))
     farther = np.stack([_farther(*each) for each in zip(distances, means, deviations, strict=True)])
     limits = farther.mean(axis=0)
-    limits[seeds] = -1.0
-    order = np.argsort(-limits, kind="stable")[: len(limits) - len(seeds)]
+    may_be = np.ones(len(limits), np.bool_) if among is None else among.copy()
+    may_be[seeds] = False
+    limits[~may_be] = -1.0
+    order = np.argsort(-limits, kind="stable")[: np.count_nonzero(may_be)]
     found = np.zeros(0)
     for start in range(0, len(order), _BLOCK):
         if len(found) >= count and np.partition(found, -count)[-count] > limits[order[start]]:
@@ -124,6 +130,16 @@ def similar(space: LikenessSpace, seeds: Sequence[int], count: int) -> tuple[Ind
     rows = order[: len(found)]
     best = np.lexsort((rows, -found))[:count]
     return rows[best], found[best]
+
+
+def likeness_to(space: LikenessSpace, seed: int, rows: Indices) -> Doubles:
+    """Give the mutual proximity of some recordings to one: 0 to 1, and 1 for itself; shape of ``rows``."""
+    distances = distances_from(space, seed)[rows]
+    (mean,), (deviation,) = _typical_distances(space, np.array([seed]))
+    means, deviations = _typical_distances(space, rows)
+    likeness = _farther(distances, mean, deviation) * _farther(distances, means, deviations)
+    likeness[rows == seed] = 1.0
+    return likeness
 
 
 def distances_from(space: LikenessSpace, row: int) -> Doubles:

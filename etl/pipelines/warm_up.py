@@ -135,7 +135,7 @@ def _audio(folder: Path) -> None:
     for mode in Mode:
         describe_file(Recording("", str(path), mode))
     costs = np.random.default_rng(0).random((9, 9), np.float32)
-    choose(costs, costs[:6], np.full((3, 9), -1), Rules())
+    choose(costs, costs[:6].copy(), np.full((3, 9), -1), Rules())
 
 
 _FAMILIES: Final[dict[str, Callable[[Path], None]]] = {"midi": _midi, "chords": _chords, "audio": _audio}

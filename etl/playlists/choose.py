@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from etl.playlists.order_kernel import improve, path_cost, rules_broken
+from etl.playlists.order_kernel import path_cost, times_near, times_over
+from etl.playlists.search_kernel import improve
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,9 +20,26 @@ if TYPE_CHECKING:
 GAP: Final = 8
 """Tracks of others between two of one artist."""
 
+BAND: Final = 0.15
+"""Largest distance of a level from the curve, in shares of the tracks."""
+
+PLACE_WEIGHT: Final = 1.3
+"""What a place weighs against the mean transition. At 1 fifty of five hundred tracks would be 5.4 % farther
+from the seed than the fifty nearest (`python -m benchmarks.playlists`)."""
+
+_LONG: Final = 60
+_TIMES_WITHOUT: Final = 4
+"""How often a list of more tracks than that is sought without its dearest transition, which may take more
+changes than a shake makes."""
+
+_OUTSIDE: Final = 10.0
+"""What a place outside the band costs: more than any list."""
+
 _SEED: Final = 1
-_KICKS: Final = 600
-"""Shakes of the search, over the length of the list: more for short lists, which they cost little."""
+_LENGTHS: Final = (10, 50, 100, 1000)
+_KICKS: Final = (300, 40, 300, 60)
+"""Shakes of the search for lists of these lengths. Short ones cost little; fifty tracks stay below 30 ms; a
+hundred come within 2 % of the best that is known (`python -m benchmarks.playlists`)."""
 
 
 class Curve(StrEnum):
@@ -43,11 +61,14 @@ class Rules:
         Tracks of others between two of one artist.
     per_artist, per_album
         Most tracks of one.
+    window
+        Least and most seconds of all tracks together.
     """
 
     gap: int = GAP
     per_artist: int = 1_000_000
     per_album: int = 1_000_000
+    window: tuple[float, float] = (0.0, 1e12)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,16 +80,19 @@ class Choice:
     order
         Numbers of the tracks.
     mean, dearest, place
-        Of the transitions, and of what was wanted at each place.
-    broken
-        Rules that could not be kept.
+        Of the transitions, and of what was wanted at each place; 0 to 1, what lies outside a curve more.
+    near
+        Pairs of tracks of one artist that are nearer than asked.
+    over
+        Tracks beyond what one artist, album or recording may have.
     """
 
     order: Indices
     mean: float
     dearest: float
     place: float
-    broken: int
+    near: int
+    over: int
 
 
 def choose(
@@ -79,6 +103,7 @@ def choose(
     *,
     first: int | None = None,
     last: int | None = None,
+    seconds: NDArray[np.float64] | None = None,
     kicks: int | None = None,
 ) -> Choice:
     """Choose as many tracks as there are places, and order them.
@@ -95,6 +120,8 @@ def choose(
         What else must hold.
     first, last
         Tracks that must stand there.
+    seconds
+        Shape (n,): length of each track; not needed where the list may last any time.
     kicks
         How often the search is shaken; by default by the length.
 
@@ -106,15 +133,31 @@ def choose(
     [0, 2, 1]
     """
     size = places.shape[0]
+    labels = np.stack([np.unique(kind, return_inverse=True)[1] - (kind < 0).any() for kind in labels])
     caps = np.array([rules.per_artist, rules.per_album, 1], np.int64)
-    order = _first_order(edges, places, labels, rules.gap, caps, ends=(first, last))
-    fixed = np.zeros(size, np.bool_)
-    fixed[0], fixed[-1] = first is not None, last is not None
+    weighed = np.float32(PLACE_WEIGHT) * places
+    order = _first_order(edges, weighed, labels, rules.gap, caps, ends=(first, last))
+    free = (int(first is not None), size - (last is not None))
+    lengths = np.zeros(edges.shape[0]) if seconds is None else seconds
+    shakes = int(np.interp(size, _LENGTHS, _KICKS)) if kicks is None else kicks
+
+    def improved(order: Indices, edges: Floats, shakes: int) -> Indices:
+        return improve(
+            order, edges, weighed, labels, rules.gap, caps, lengths, rules.window, free, shakes, _SEED
+        )
+
     if size > 1:
-        shakes = max(4, _KICKS // size) if kicks is None else kicks
-        order = improve(order, edges, places, labels, rules.gap, caps, fixed, shakes, _SEED)
+        order = improved(order, edges, shakes)
+    for _ in range(_TIMES_WITHOUT if size > _LONG else 0):
+        dearest = path_cost(order, edges, weighed)[1]
+        without = improved(order, np.where(edges >= dearest, edges + 1, edges), shakes)
+        other = improved(without, edges, shakes // 4)
+        if sum(path_cost(other, edges, weighed)) >= sum(path_cost(order, edges, weighed)):
+            break
+        order = other
     mean, dearest, place = path_cost(order, edges, places)
-    return Choice(order, mean, dearest, place, rules_broken(order, labels, rules.gap, caps))
+    near, over = times_near(order, labels, rules.gap), times_over(order, labels, caps)
+    return Choice(order, mean, dearest, place, near, over)
 
 
 def curve_places(level: Floats, size: int, curve: Curve) -> Floats:
@@ -132,8 +175,8 @@ def curve_places(level: Floats, size: int, curve: Curve) -> Floats:
     Returns
     -------
     ndarray
-        Shape (m, n), float32, 0 to 1: the difference of the rank among the tracks, 0 the softest, 1 the
-        loudest, to what is wanted there.
+        Shape (m, n), float32: the difference of the rank among the tracks, 0 the softest, 1 the loudest, to
+        what is wanted there; more than any list costs where it is beyond the band.
     """
     where = np.linspace(0, 1, size)
     wanted = {
@@ -146,7 +189,38 @@ def curve_places(level: Floats, size: int, curve: Curve) -> Floats:
     known = ~np.isnan(level)
     rank = np.full(len(level), 0.5)
     rank[known] = np.argsort(np.argsort(level[known], kind="stable")) / max(int(known.sum()) - 1, 1)
-    return np.asarray(np.abs(wanted[:, None] - rank), np.float32)
+    away = np.abs(wanted[:, None] - rank)
+    return np.asarray(away + _OUTSIDE * (away > BAND), np.float32)
+
+
+def widest_gap(artists: Indices, size: int, gap: int) -> int:
+    """Give the largest gap, ``gap`` at most, that a list can keep.
+
+    With a gap of g, of each g + 1 neighbors one at most is of an artist: an artist has at most as many tracks
+    as there are such groups, and in the group that is cut short there is room for so many only.
+
+    Parameters
+    ----------
+    artists
+        Shape (n,): artist of each track of the pool, -1 for nobody.
+    size
+        Tracks of the list.
+    gap
+        What was asked for.
+
+    Examples
+    --------
+    >>> widest_gap(np.array([0, 0, 0, 1, 1, 2, 2]), 6, 8)
+    2
+    """
+    counts = np.bincount(artists[artists >= 0]) if (artists >= 0).any() else np.zeros(1, np.int64)
+    nobody = int((artists < 0).sum())
+    for kept in range(gap, 0, -1):
+        groups, rest = divmod(size, kept + 1)
+        most = int(np.minimum(counts, groups).sum()) + min(rest, int((counts > groups).sum()))
+        if most + nobody >= size:
+            return kept
+    return 0
 
 
 def _first_order(
@@ -161,30 +235,33 @@ def _first_order(
     """Take the cheapest next track that keeps the rules, else the cheapest."""
     first, last = ends
     size, pool = places.shape
-    free = np.ones(pool, np.bool_)
+    free = np.zeros(pool)
     order: list[int] = []
-    to_come = [] if last is None else [last]
-    free[to_come] = False
+    taken, heard_at = (
+        np.zeros((3, pool + 1), np.int64),
+        np.full(pool + 1, -gap - 2),
+    )  # the last row is nobody's
+
+    def take(track: int, at: int) -> None:
+        free[track] = np.inf
+        taken[np.arange(3), labels[:, track]] += 1
+        heard_at[labels[0, track]] = at
+        taken[:, -1], heard_at[-1] = 0, -gap - 2
+
+    if last is not None:
+        take(last, -gap - 2)
     for at in range(size):
         if at == 0 and first is not None:
             chosen = first
         elif at == size - 1 and last is not None:
             chosen = last
         else:
-            costs = places[at] + (edges[order[-1]] if order else np.float32(0))
-            costs = costs + np.where(
-                _is_barred(order + to_come, labels, order[max(0, at - gap) :], caps), 10, 0
-            )
-            costs[~free] = np.inf
+            costs = free + places[at] + (edges[order[-1]] if order else np.float32(0))
+            costs += 1e2 * (at - heard_at[labels[0]] <= gap)
+            for kind, most in enumerate(caps):
+                costs += 1e4 * (taken[kind, labels[kind]] >= most)
             chosen = int(np.argmin(costs))
-        free[chosen] = False
         order.append(chosen)
+        if chosen != last:
+            take(chosen, at)
     return np.array(order, np.int64)
-
-
-def _is_barred(taken: list[int], labels: Indices, near: list[int], caps: Indices) -> NDArray[np.bool_]:
-    barred: NDArray[np.bool_] = np.isin(labels[0], labels[0, near]) & (labels[0] >= 0)
-    for kind, most in enumerate(caps):
-        names, counts = np.unique(labels[kind, taken], return_counts=True)
-        barred |= np.isin(labels[kind], names[counts >= most]) & (labels[kind] >= 0)
-    return barred

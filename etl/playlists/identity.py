@@ -1,8 +1,10 @@
 """Who and what tracks are: artists, albums and recordings as numbers, for the rules of a list.
 
 Two tracks are one recording when they share the hash of their sound, an ISRC, a MusicBrainz recording, or
-artist and title without the words that tell versions apart (*live*, *remaster*, *radio edit*): a list does
-not play a song twice.
+artist and title without the words that tell versions apart (*live*, *remaster*, *radio edit*), or when they
+sound the same: a list does not play a song twice. A thousandth of all pairs is nearer than its quantile, in a
+large library many for each track, and most of them are two songs of a kind; so length, tempo and key have to
+agree as well, unless the two are nearer than only copies are.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    Floats = NDArray[np.float32]
+
 _VERSION: Final = re.compile(
     r"[\(\[][^\)\]]*\b(?:live|remaster(?:ed)?|mix|remix|edit|version|mono|stereo|demo|acoustic|instrumental"
     r"|bonus|deluxe|take|explicit|clean|reprise|edition)\b[^\)\]]*[\)\]]"
@@ -25,6 +29,15 @@ _VERSION: Final = re.compile(
     re.IGNORECASE,
 )
 _GUESTS: Final = re.compile(r"\s*[\(\[]?\b(?:feat\.?|ft\.?|featuring|with)\s.*$", re.IGNORECASE)
+_NEAR: Final = 0.001
+"""Quantile of the distances of any two tracks; what is nearer may be one recording."""
+
+_COPIED: Final = 0.05
+"""Share of the median distance; what is nearer are copies, whatever else is known of them."""
+
+_SECONDS_APART: Final = 2.0
+_TEMPO_APART: Final = 0.02
+_BLOCK: Final = 512
 _NOBODY: Final = frozenset({"", "variousartists", "various", "va", "unknownartist", "unknown"})
 
 
@@ -51,13 +64,15 @@ def folded_title(title: str | None) -> str:
     return _letters(_GUESTS.sub("", _VERSION.sub("", title or ""))) or _letters(title or "")
 
 
-def labels(rows: Sequence[dict[str, Any]]) -> NDArray[np.int64]:
+def labels(rows: Sequence[dict[str, Any]], alike: Iterable[tuple[int, int]] = ()) -> NDArray[np.int64]:
     """Give artists, albums and recordings numbers.
 
     Parameters
     ----------
     rows
         ``artist``, ``album``, ``title``, ``content_hash``, ``isrc``, ``musicbrainz_recordingid``.
+    alike
+        Pairs of rows that sound the same, see :func:`same_sound`.
 
     Returns
     -------
@@ -67,10 +82,55 @@ def labels(rows: Sequence[dict[str, Any]]) -> NDArray[np.int64]:
     artists = [folded_artist(row["artist"]) for row in rows]
     albums = [f"{artist}\n{_letters(row['album'] or '')}" for artist, row in zip(artists, rows, strict=True)]
     named = [album if row["album"] else "" for album, row in zip(albums, rows, strict=True)]
-    return np.stack([_numbered(artists), _numbered(named), _recordings(rows, artists)])
+    return np.stack([_numbered(artists), _numbered(named), _recordings(rows, artists, alike)])
 
 
-def _recordings(rows: Sequence[dict[str, Any]], artists: Sequence[str]) -> NDArray[np.int64]:
+def same_sound(
+    points: Floats, strangers: Floats, seconds: Floats, bpm: Floats, key: NDArray[np.int8]
+) -> list[tuple[int, int]]:
+    """Find pairs of tracks that are versions of one recording by their sound.
+
+    Parameters
+    ----------
+    points
+        Shape (n, d), float32: features in standard deviations.
+    strangers
+        Shape (s, d): tracks that stand for the collection.
+    seconds, bpm
+        Shape (n,): length and tempo, NaN for none.
+    key
+        Shape (n,): key, -1 for none.
+    """
+    apart = _distances(strangers, strangers)[np.triu_indices(len(strangers), 1)]
+    if not apart.size:
+        return []
+    near, copied = float(np.quantile(apart, _NEAR)), _COPIED * float(np.median(apart))
+    pairs: list[tuple[int, int]] = []
+    tempo = np.nan_to_num(np.log(bpm), nan=-99.0)
+    for start in range(0, len(points), _BLOCK):
+        found = _distances(points[start : start + _BLOCK], points)
+        one, other = np.nonzero(found <= max(near, copied))
+        distances = found[one, other]
+        one = one + start
+        agree = (
+            (np.abs(seconds[one] - seconds[other]) <= _SECONDS_APART)
+            & (np.abs(tempo[one] - tempo[other]) <= _TEMPO_APART)
+            & (key[one] == key[other])
+            & (distances <= near)
+        )
+        same = (one < other) & (agree | (distances <= copied))
+        pairs += zip(one[same].tolist(), other[same].tolist(), strict=True)
+    return pairs
+
+
+def _distances(one: Floats, other: Floats) -> Floats:
+    squares = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1) - 2 * (one @ other.T)
+    return np.asarray(np.sqrt(np.maximum(squares, 0)), np.float32)
+
+
+def _recordings(
+    rows: Sequence[dict[str, Any]], artists: Sequence[str], alike: Iterable[tuple[int, int]]
+) -> NDArray[np.int64]:
     """Join tracks that share any of their keys."""
     parent = list(range(len(rows)))
 
@@ -89,6 +149,8 @@ def _recordings(rows: Sequence[dict[str, Any]], artists: Sequence[str]) -> NDArr
             keys.append(("name", artist, title))
         for key in keys:
             parent[root(number)] = root(first.setdefault(key, number))
+    for one, other in alike:
+        parent[root(one)] = root(other)
     return np.array([root(number) for number in range(len(rows))], np.int64)
 
 

@@ -3,7 +3,7 @@
 ========  ============================================================================================
 timbre    distance from the end of the one to the start of the other, over twice the usual one
 tempo     octaves between the tempos, folded over half and double, over the largest possible (a half)
-key       steps on the circle of fifths with its inner ring (Camelot's wheel), over the six possible
+key       steps on Camelot's wheel, one of them for another mode, over six
 genre     1 less the similarity of the nearest two of their genres
 level     difference in loudness, over 12 LU
 ========  ============================================================================================
@@ -15,6 +15,7 @@ nothing is gained by not knowing; so does a track without genres or loudness.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -31,6 +32,7 @@ UNKNOWN: Final = 0.5
 """Cost of a term about which nothing is known."""
 
 _LARGEST_STEP_LU: Final = 12.0
+_BLOCK: Final = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,9 +62,14 @@ class Tracks:
     lufs: Floats
     genre_distance: Floats
 
+    @cached_property
+    def usual_distance(self) -> float:
+        """Median distance from the end of one to the start of another; of the first few hundred ends."""
+        return float(np.median(_distances(self, slice(0, _BLOCK)))) or 1.0
 
-def transition_terms(tracks: Tracks) -> dict[str, Floats]:
-    """Give each term for each pair: shape (n, n), from the row's track to the column's.
+
+def transition_terms(tracks: Tracks, rows: slice = slice(None)) -> dict[str, Floats]:
+    """Give each term for each pair: shape (n, n), from the row's track to the column's; or for some rows.
 
     Examples
     --------
@@ -71,14 +78,14 @@ def transition_terms(tracks: Tracks) -> dict[str, Floats]:
     ...     np.int8([0, 21]), np.ones(2, np.float32), np.float32([-10, -16]), np.zeros((2, 2), np.float32),
     ... )  # fmt: skip
     >>> {term: round(float(costs[0, 1]), 2) for term, costs in transition_terms(two).items()}
-    {'timbre': 0.0, 'tempo': 0.0, 'key': 0.0, 'genre': 0.0, 'level': 0.5}
+    {'timbre': 0.0, 'tempo': 0.0, 'key': 0.17, 'genre': 0.0, 'level': 0.5}
     """
-    level = np.abs(tracks.lufs[:, None] - tracks.lufs) / np.float32(_LARGEST_STEP_LU)
+    level = np.abs(tracks.lufs[rows, None] - tracks.lufs) / np.float32(_LARGEST_STEP_LU)
     return {
-        "timbre": _timbre(tracks.starts, tracks.ends),
-        "tempo": _doubted(_tempo(tracks.bpm), tracks.bpm_confidence),
-        "key": _doubted(_key(tracks.key), tracks.key_confidence),
-        "genre": np.nan_to_num(tracks.genre_distance, nan=UNKNOWN),
+        "timbre": np.minimum(_distances(tracks, rows) / (2 * tracks.usual_distance), 1),
+        "tempo": _doubted(_tempo(tracks.bpm, rows), tracks.bpm_confidence, rows),
+        "key": key_costs(tracks.key, tracks.key_confidence, rows),
+        "genre": np.nan_to_num(tracks.genre_distance[rows], nan=UNKNOWN),
         "level": np.nan_to_num(np.minimum(level, 1), nan=UNKNOWN),
     }
 
@@ -86,38 +93,61 @@ def transition_terms(tracks: Tracks) -> dict[str, Floats]:
 def transition_costs(terms: Mapping[str, Floats], weights: Mapping[str, float]) -> Floats:
     """Add the terms up, each with its weight over their sum."""
     total = sum(weights.values())
-    costs = sum(np.float32(weights[term] / total) * terms[term] for term in TERMS)
+    costs = sum(np.float32(weight / total) * terms[term] for term, weight in weights.items())
     return np.asarray(costs, np.float32)
 
 
-def _timbre(starts: Floats, ends: Floats) -> Floats:
+def costs_of_all(tracks: Tracks, weights: Mapping[str, float]) -> Floats:
+    """Give the cost of each transition, shape (n, n), with the terms of a few hundred rows at a time."""
+    size = len(tracks.starts)
+    costs = np.empty((size, size), np.float32)
+    for start in range(0, size, _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        costs[rows] = transition_costs(transition_terms(tracks, rows), weights)
+    return costs
+
+
+def key_costs(key: NDArray[np.int8], confidence: Floats, rows: slice) -> Floats:
+    """Give the term of the key for each pair, or for some rows.
+
+    Parameters
+    ----------
+    key, confidence
+        As in :class:`Tracks`.
+    rows
+        From which tracks.
+    """
+    return _doubted(_key(key, rows), confidence, rows)
+
+
+def _distances(tracks: Tracks, rows: slice) -> Floats:
+    ends, starts = tracks.ends[rows], tracks.starts
     squares = (ends**2).sum(axis=1)[:, None] + (starts**2).sum(axis=1) - 2 * (ends @ starts.T)
-    distances = np.sqrt(np.maximum(squares, 0))
-    usual = float(np.median(distances)) or 1.0
-    return np.asarray(np.minimum(distances / (2 * usual), 1), np.float32)
+    return np.asarray(np.sqrt(np.maximum(squares, 0)), np.float32)
 
 
-def _tempo(bpm: Floats) -> Floats:
+def _tempo(bpm: Floats, rows: slice) -> Floats:
     octaves = np.log2(np.where(bpm > 0, bpm, np.nan))
-    apart = np.abs(octaves[:, None] - octaves) % 1
+    apart = np.abs(octaves[rows, None] - octaves) % 1
     return np.asarray(2 * np.minimum(apart, 1 - apart), np.float32)
 
 
-def _key(key: NDArray[np.int8]) -> Floats:
-    """Count steps on Camelot's wheel: along the ring, and one more across it for another mode."""
+def _key(key: NDArray[np.int8], rows: slice) -> Floats:
+    """Count steps on Camelot's wheel: along the ring, and one across it for another mode."""
     minor = key >= 12
     # A minor key stands beside its relative major, three semitones up.
     major = np.where(minor, key - 12 + 3, key) % 12
     place = major.astype(np.int32) * 7 % 12
-    apart = np.abs(place[:, None] - place)
-    steps = np.minimum(apart, 12 - apart) + (minor[:, None] != minor) * (apart != 0)
+    apart = np.abs(place[rows, None] - place)
+    steps = np.minimum(apart, 12 - apart) + (minor[rows, None] != minor)
     costs: Floats = np.asarray(np.minimum(steps / 6, 1), np.float32)
-    unknown = (key < 0)[:, None] | (key < 0)
+    unknown = (key < 0)[rows, None] | (key < 0)
     costs[unknown] = np.nan
     return costs
 
 
-def _doubted(costs: Floats, confidence: Floats) -> Floats:
-    certainty = np.sqrt(np.clip(confidence, 0, 1)[:, None] * np.clip(confidence, 0, 1)).astype(np.float32)
+def _doubted(costs: Floats, confidence: Floats, rows: slice) -> Floats:
+    sure = np.clip(np.nan_to_num(confidence), 0, 1)
+    certainty = np.sqrt(sure[rows, None] * sure).astype(np.float32)
     known = np.nan_to_num(costs, nan=UNKNOWN)
     return np.asarray(certainty * known + (1 - certainty) * UNKNOWN, np.float32)

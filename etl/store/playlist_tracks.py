@@ -1,13 +1,14 @@
-"""Tracks for playlists: what transitions go by, of those that a condition lets through."""
+"""Candidates for lists: tracks and chord songs, what filters say of each, and what transitions go by."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from etl.audio.integrity import SILENT_SHARE
 from etl.runtime.errors import EtlError, ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import duckdb
     import polars as pl
@@ -17,9 +18,43 @@ _COLUMNS: Final = (
     "bpm_confidence, key, key_confidence, key_name, camelot, loudness_lufs"
 )
 
+_FILTERS: Final = {
+    "duration": "duration_s BETWEEN $shortest_s AND $longest_s",
+    "integrity": "NOT coalesce(is_cut, false) AND coalesce(damaged_packets, 0) = 0 "
+    "AND coalesce(not_finite_share, 0) = 0 AND coalesce(checksum_matches, true) "
+    f"AND coalesce(silent_share, 0) < {SILENT_SHARE}",
+    "confidence": "bpm_confidence >= $confidence AND key_confidence >= $confidence",
+    "genres": "track_id NOT IN (SELECT track_id FROM track_genres WHERE list_contains($genres, name)) "
+    "AND NOT list_contains($genres_folded, lower(coalesce(genre, '')))",
+    "season": "NOT regexp_matches(lower(strip_accents(concat_ws(' ', title, album, genre))), $season)",
+}
+"""What holds of tracks that a filter lets through, by its name."""
 
-def candidates(connection: duckdb.DuckDBPyConnection, version: str, where: str | None) -> pl.DataFrame:
-    """Read the described tracks that a condition lets through, by id, with ``vector_whole``.
+
+def library_for_lists(
+    connection: duckdb.DuckDBPyConnection,
+    version: str,
+    where: str | None,
+    filters: Mapping[str, Mapping[str, Any]],
+) -> pl.DataFrame:
+    """Read every described track in one pass, by id, and what each filter says of it.
+
+    Parameters
+    ----------
+    connection
+        The store, open for reading only: the condition is of the user.
+    version
+        Of the descriptions.
+    where
+        SQL condition over the columns of view ``described_tracks``.
+    filters
+        Values of the parameters of each filter that is wanted.
+
+    Returns
+    -------
+    DataFrame
+        ``track_id``, ``content_hash``, ``path``, ``artist``, ``vector_whole``; ``where`` if there is one and
+        a column for each filter: whether it lets the track through.
 
     Raises
     ------
@@ -28,14 +63,19 @@ def candidates(connection: duckdb.DuckDBPyConnection, version: str, where: str |
     """
     import duckdb  # noqa: PLC0415 - the connection has loaded it
 
-    condition = f"AND ({where})" if where else ""
+    said = "".join(f', coalesce({_FILTERS[name]}, false) AS "{name}"' for name in filters)
+    values = {name: value for given in filters.values() for name, value in given.items()}
+    # On a line of its own: a condition may end in a comment.
+    condition = f', coalesce((\n{where}\n), false) AS "where"' if where else ""
     try:
         found: pl.DataFrame = connection.sql(
-            f"SELECT {_COLUMNS}, vector_whole FROM described_tracks "
-            f"WHERE version = $version {condition} ORDER BY track_id",
-            params={"version": version},
+            f"SELECT track_id, content_hash, path, artist, vector_whole{said}{condition} "
+            "FROM described_tracks WHERE version = $version ORDER BY track_id",
+            params={"version": version, **values},
         ).pl()
     except duckdb.Error as error:
+        if not where:
+            raise
         raise EtlError(
             f"--where is not a condition over the view `described_tracks`: {str(error).splitlines()[0]}",
             "Such as: genre = 'Rock' AND bpm BETWEEN 90 AND 110",
@@ -44,10 +84,12 @@ def candidates(connection: duckdb.DuckDBPyConnection, version: str, where: str |
     return found
 
 
-def ends_of(connection: duckdb.DuckDBPyConnection, version: str, track_ids: Sequence[str]) -> pl.DataFrame:
-    """Read ``vector_start`` and ``vector_end`` of some tracks, by id."""
+def tracks_for_lists(
+    connection: duckdb.DuckDBPyConnection, version: str, track_ids: Sequence[str]
+) -> pl.DataFrame:
+    """Read what identity, transitions and lists go by, with ``vector_start`` and ``vector_end``, by id."""
     found: pl.DataFrame = connection.sql(
-        "SELECT track_id, vector_start, vector_end FROM described_tracks "
+        f"SELECT {_COLUMNS}, vector_start, vector_end FROM described_tracks "
         "WHERE version = $version AND track_id IN (SELECT unnest($ids)) ORDER BY track_id",
         params={"version": version, "ids": list(track_ids)},
     ).pl()
@@ -62,3 +104,14 @@ def genres_of(connection: duckdb.DuckDBPyConnection, track_ids: Sequence[str]) -
         params={"ids": list(track_ids)},
     ).pl()
     return found
+
+
+def genres_below(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -> list[str]:
+    """Give genres, whatever the case of their names, with all that are kinds of them; ordered."""
+    rows = connection.execute(
+        "WITH RECURSIVE below AS (SELECT name FROM genres WHERE list_contains($names, lower(name)) "
+        "UNION SELECT genres.name FROM genres JOIN below ON list_contains(genres.parents, below.name)) "
+        "SELECT name FROM below ORDER BY name",
+        {"names": [name.lower() for name in names]},
+    ).fetchall()
+    return [name for (name,) in rows]

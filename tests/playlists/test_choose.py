@@ -8,25 +8,24 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from etl.playlists.choose import Curve, Rules, choose, curve_places
-from etl.playlists.order_kernel import path_cost, rules_broken
+from etl.playlists.choose import Curve, Rules, choose, curve_places, widest_gap
+from etl.playlists.order_kernel import (
+    EXCHANGED,
+    MOVED,
+    REVERSED,
+    SURVEY_ROWS,
+    TURNED,
+    cost_after,
+    make_move,
+    path_cost,
+    survey,
+    times_near,
+    times_over,
+)
 from etl.playlists.transitions import TERMS, Tracks, transition_costs, transition_terms
+from tests.support.transitions import least_cost, library, nobody
 
 NONE = 1_000_000
-
-
-def library(size: int, seed: int) -> np.ndarray:
-    """Give costs between tracks that lie in six dimensions and end elsewhere than they begin."""
-    rng = np.random.default_rng(seed)
-    starts = rng.normal(size=(size, 6))
-    ends = starts + rng.normal(size=(size, 6)) / 2
-    distances = np.linalg.norm(ends[:, None] - starts, axis=2)
-    return np.asarray(distances / distances.max(), np.float32)
-
-
-def nobody(size: int) -> np.ndarray:
-    """Name no artist, album or recording."""
-    return np.full((3, size), -1, np.int64)
 
 
 def cost(order, edges, places) -> float:
@@ -82,9 +81,10 @@ def test_rules_are_kept_where_they_can_be(
     edges, places = library(pool, seed), np.tile(rng.random(pool, np.float32), (size, 1))
     found = choose(edges, places, labels, rules)
     assert len(set(found.order.tolist())) == size
-    assert found.broken == rules_broken(found.order, labels, rules.gap, np.array([per_artist, NONE, 1]))
+    assert found.near == times_near(found.order, labels, rules.gap)
+    assert found.over == times_over(found.order, labels, np.array([per_artist, NONE, 1]))
     if size <= artists:
-        assert found.broken == 0
+        assert found.near == found.over == 0
         for at, track in enumerate(found.order):
             assert labels[0, track] not in labels[0, found.order[max(0, at - rules.gap) : at]]
 
@@ -132,8 +132,72 @@ def test_terms_lie_between_0_and_1_and_what_is_unknown_costs_a_half() -> None:
         assert costs.min() >= 0
         assert costs.max() <= 1
     assert terms["tempo"][0].tolist() == pytest.approx([0, 0, 1, 0, 0.5], abs=1e-4)
-    assert terms["key"][0].tolist() == pytest.approx([0, 0, 1, 1 / 6, 0.5])
+    assert terms["key"][0].tolist() == pytest.approx([0, 1 / 6, 1, 1 / 6, 0.5])
     assert terms["level"][0].tolist() == pytest.approx([0, 0, 0.5, 1, 0.5])
     assert terms["genre"][0].tolist() == pytest.approx([0.25] * known + [0.5])
     even = transition_costs(terms, dict.fromkeys(TERMS, 2.0))
     assert even == pytest.approx(sum(terms.values()) / len(TERMS), abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_ten_tracks_are_in_the_best_order(seed: int) -> None:
+    """Compared with dynamic programming over all of them."""
+    edges = library(10, 50 + seed)
+    found = choose(edges, np.zeros((10, 10), np.float32), nobody(10), Rules())
+    assert found.mean + found.dearest == pytest.approx(least_cost(edges), abs=1e-6)
+
+
+def test_cost_of_every_move_is_that_of_the_order_it_makes() -> None:
+    """Each kind of move at each position, with places that differ and with places that do not."""
+    rng = np.random.default_rng(8)
+    edges, order = rng.random((12, 12), np.float32), rng.permutation(12)[:9].astype(np.int64)
+    for shifting in (False, True):
+        places = rng.random((9, 12), np.float32) if shifting else np.tile(rng.random(12, np.float32), (9, 1))
+        sums, dearest, made = np.zeros((SURVEY_ROWS, 10)), np.zeros(8, np.int64), order.copy()
+        place = survey(order, edges, places, shifting, sums, dearest)[2]
+        moves = [
+            (kind, i, length, j)
+            for kind in (MOVED, TURNED)
+            for length in (1, 2, 3)
+            for i in range(10 - length)
+            for j in range(10)
+            if not i <= j <= i + length
+        ]
+        moves += [
+            (kind, i, 0, j) for kind in (EXCHANGED, REVERSED) for i in range(9) for j in range(i + 1, 9)
+        ]
+        for move in moves:
+            make_move(*move, order, made)
+            assert sorted(made) == sorted(order)
+            given = cost_after(*move, order, edges, places, shifting, sums, dearest, place)
+            assert given == pytest.approx(sum(path_cost(made, edges, places)), abs=1e-6), move
+
+
+@given(
+    artists=st.lists(st.integers(-1, 3), min_size=1, max_size=7),
+    size=st.integers(1, 5),
+    gap=st.integers(0, 4),
+)
+def test_widest_gap_is_that_of_some_order(artists: list[int], size: int, gap: int) -> None:
+    """An order keeps it, and none keeps a wider one, of all there are."""
+    labels = np.array([artists, [-1] * len(artists), [-1] * len(artists)], np.int64)
+    size = min(size, len(artists))
+    kept = [
+        max(g for g in range(gap + 1) if not _near(labels[0, list(order)].tolist(), g))
+        for order in permutations(range(len(artists)), size)
+    ]
+    assert widest_gap(labels[0], size, gap) == max(kept)
+
+
+def _near(artists: list[int], gap: int) -> bool:
+    return any(artist >= 0 and artist in artists[max(0, at - gap) : at] for at, artist in enumerate(artists))
+
+
+def test_list_takes_the_time_it_should() -> None:
+    """Twenty of two hundred tracks within a minute of an hour, though the nearest take far less."""
+    rng = np.random.default_rng(4)
+    seconds = rng.uniform(60, 400, 200)
+    places = np.tile((seconds / 400).astype(np.float32), (20, 1))
+    rules = Rules(window=(3540.0, 3660.0))
+    found = choose(library(200, 2), places, nobody(200), rules, seconds=seconds)
+    assert 3540 <= seconds[found.order].sum() <= 3660

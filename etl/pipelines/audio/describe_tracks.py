@@ -110,6 +110,7 @@ def describe_tracks(
     force: bool = False,
     limit: int | None = None,
     cluster: Cluster | None = None,
+    seconds: float | None = None,
 ) -> SonicResult:
     """Describe every track whose content has no description of this version and mode.
 
@@ -131,6 +132,8 @@ def describe_tracks(
         Describe so many recordings at most.
     cluster
         Whose workers describe, instead of processes of this machine.
+    seconds
+        Begin none after so many; None for no end.
 
     Raises
     ------
@@ -140,10 +143,11 @@ def describe_tracks(
         On Ctrl-C or SIGTERM, once all that is finished has been put into the store.
     """
     stop = threading.Event()
+    until = None if seconds is None else time.monotonic() + seconds
     with watch.timed("sonic"), stop_on_signals(stop):
         with store.reading() as connection:
             pending = read_pending(connection, mode, force=force)
-        found = PendingRecordings(pending, limit, store=store, watch=watch, stop=stop)
+        found = PendingRecordings(pending, limit, until=until, store=store, watch=watch, stop=stop)
         outcomes = _Outcomes(store, watch, version_of(mode), limits)
         recordings = iter(found)
         first = next(recordings, None)

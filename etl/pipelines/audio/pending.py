@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -88,6 +89,8 @@ class PendingRecordings:
         What there is to look at.
     limit
         Recordings to give, at most.
+    until
+        When the last is given, by the monotonic clock; None for no such time.
     store
         Hashes go there. It may be in use on other threads.
     watch
@@ -104,12 +107,20 @@ class PendingRecordings:
     """
 
     def __init__(
-        self, pending: Pending, limit: int | None, *, store: BurstWriter, watch: Watch, stop: threading.Event
+        self,
+        pending: Pending,
+        limit: int | None,
+        *,
+        until: float | None = None,
+        store: BurstWriter,
+        watch: Watch,
+        stop: threading.Event,
     ) -> None:
         self.settled = len(pending.known) - len(pending.items)
         self.unreadable: list[tuple[str, str]] = []
         self._pending = pending
         self._limit = limit
+        self._until = math.inf if until is None else until
         self._store = store
         self._watch = watch
         self._stop = stop
@@ -120,7 +131,7 @@ class PendingRecordings:
         fresh = self._fresh()
         for number, (item, path) in enumerate(fresh, start=1):
             yield Recording(item, path, self._pending.mode)
-            if number == self._limit:
+            if number == self._limit or time.monotonic() >= self._until:
                 fresh.close()
 
     def _fresh(self) -> Generator[tuple[str, str]]:

@@ -73,6 +73,8 @@ class LibraryRequest:
     limit
         Stop after this many files, in reading and in describing, and in asking after so many artists and
         albums.
+    seconds
+        Begin to describe no track after so many; None for no end.
     workers
         Processes.
     follow_links, exclude, allow_gone
@@ -88,6 +90,7 @@ class LibraryRequest:
     artifacts: ArtifactsRequest
     force: bool = False
     limit: int | None = None
+    seconds: float | None = None
     workers: int = 1
     follow_links: bool = False
     exclude: tuple[str, ...] = ()
@@ -234,6 +237,7 @@ def _describe(store: BurstWriter, watch: Watch, request: LibraryRequest) -> Soni
         force=request.force,
         limit=request.limit,
         cluster=request.cluster,
+        seconds=request.seconds,
     )
 
 

@@ -1,341 +1,261 @@
-"""Make a playlist: candidates near the seeds, rules, choice and order together, a file.
+"""Make a playlist: candidates near the seeds, rules, choice and order together, a file, a place in the store.
 
-Tracks are candidates when they are described, the condition lets them through and no list to avoid has them;
+Tracks are candidates when they are described, every filter lets them through and no list to avoid has them;
 the best of them by likeness to the seeds (forty times as many as are wanted) go into the search.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
-import yaml
 
-from etl.audio.features import TIMBRE, Mode, version_of
-from etl.exports.playlist import PlaylistEntry, read_paths, write_playlist
-from etl.music.likeness import likeness_space, similar
-from etl.pipelines.audio.similar import track_meant
-from etl.playlists.choose import GAP, Curve, Rules, choose, curve_places
-from etl.playlists.identity import folded_artist, labels
-from etl.playlists.transitions import TERMS, Tracks, transition_costs, transition_terms
+from etl.exports.playlist import check_format, check_new, write_playlist
+from etl.pipelines.playlists.avoid import Avoided, avoided_tracks
+from etl.pipelines.playlists.explain import missed_candidates, unused_options
+from etl.pipelines.playlists.harmony import harmony_pool
+from etl.pipelines.playlists.request import COUNT, Basis, Playlist, PlaylistRequest
+from etl.pipelines.playlists.sound import sound_pool
+from etl.playlists.choose import Choice, Rules, choose, curve_places, widest_gap
+from etl.playlists.listed import PlaylistEntry
 from etl.runtime.errors import EtlError, ExitCode
-from etl.runtime.resources import resource
 from etl.store.database import read_store
-from etl.store.genres import similarity
 from etl.store.kept_files import check_known, check_outputs
-from etl.store.playlist_tracks import candidates, ends_of, genres_of
+from etl.store.playlists import TRACK_SCHEMA, keep_playlist
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-    import duckdb
     from numpy.typing import NDArray
+
+    from etl.pipelines.playlists.pool import Pool
 
     Floats = NDArray[np.float32]
 
-_POOL: Final = 40
-"""Candidates for each track that is wanted."""
+_USUAL_S: Final = 210.0
+"""Length of a track, for a first guess of how many a time takes."""
 
-_MOST_CANDIDATES: Final = 4000
+_TIME_OFF_S: Final = 60.0
+"""How far the time of a list may be from what was asked for."""
 
-
-@dataclass(frozen=True)
-class PlaylistRequest:
-    """What list to make.
-
-    Attributes
-    ----------
-    seeds
-        Tracks that it should sound like: ids, paths, titles or `artist - title`.
-    artist
-        Only tracks by this one.
-    first, last
-        Tracks that it begins and ends with.
-    count
-        How many tracks.
-    where
-        SQL condition over the columns of view ``described_tracks``.
-    curve
-        How loudness goes.
-    avoid
-        Playlists whose tracks are not taken.
-    preset
-        Which weights the terms have.
-    gap
-        Tracks of others between two of one artist.
-    per_artist
-        Most tracks of one artist, None for any number.
-    mode
-        Descriptions to go by.
-    output
-        M3U8, JSON or CSV by its ending; None for none.
-    absolute
-        Write whole paths where they would be relative to the list.
-    """
-
-    seeds: tuple[str, ...] = ()
-    artist: str | None = None
-    first: str | None = None
-    last: str | None = None
-    count: int = 50
-    where: str | None = None
-    curve: Curve = Curve.FLAT
-    avoid: tuple[Path, ...] = ()
-    preset: str = "balanced"
-    gap: int = GAP
-    per_artist: int | None = None
-    mode: Mode = Mode.BEAT
-    output: Path | None = None
-    absolute: bool = False
-
-
-@dataclass(frozen=True)
-class Playlist:
-    """A list.
-
-    Attributes
-    ----------
-    tracks
-        In order, each with the transition to it.
-    mean, dearest
-        Of the transitions, 0 to 1.
-    left_out
-        How many tracks each filter has left out.
-    broken
-        Rules that could not be kept (an artist nearer than asked, a recording twice).
-    unused
-        Options that changed nothing.
-    output
-        The file, or None.
-    """
-
-    tracks: list[PlaylistEntry]
-    mean: float
-    dearest: float
-    left_out: dict[str, int]
-    broken: int
-    unused: list[str] = field(default_factory=list)
-    output: Path | None = None
-
-
-def presets() -> dict[str, dict[str, float]]:
-    """Read the weights of the terms, by preset."""
-    text = resource("playlists/presets.yaml").read_text(encoding="utf-8")
-    read: dict[str, dict[str, str]] = yaml.load(text, Loader=yaml.CBaseLoader)
-    return {name: {term: float(weight) for term, weight in terms.items()} for name, terms in read.items()}
+_OTHER_COUNTS: Final = (0, -1, 1, -2, 2, -3, 3)
+"""Tracks more or less that are tried until a list takes the time that it should."""
 
 
 def make_playlist(database: Path, request: PlaylistRequest) -> Playlist:
-    """Choose and order tracks, and write them.
+    """Choose and order tracks, write them, and keep the list.
 
     Raises
     ------
     EtlError
         If a name means no track, or too few tracks are left; the message says which filter left how many.
+        If the file is there already, or cannot be written.
     """
     check_outputs([request.output], database=database)
-    version = version_of(request.mode)
+    check_new(request.output, force=request.force)
+    check_format(request.output, has_paths=request.basis is Basis.SOUND)
     with read_store(database) as connection:
         check_known(connection, [request.output])
-        named = {
-            name: track_meant(connection, version, name)["track_id"]
-            for name in (*request.seeds, request.first, request.last)
-            if name is not None
-        }
-        _check_ends(request, named)
-        pool, left_out = _candidates(connection, version, request, set(named.values()))
-        pool, places = _near(pool, request, named)
-        rows = pool.drop("vector_whole").to_dicts()
-        costs, terms = _costs(connection, version, pool, presets()[request.preset])
-    numbers = {row["track_id"]: number for number, row in enumerate(rows)}
-    places = places + curve_places(_column(pool, "loudness_lufs"), request.count, request.curve)
-    rules = Rules(request.gap, request.per_artist or request.count, request.count)
-    found = choose(
-        costs,
-        places.astype(np.float32),
-        labels(rows),
-        rules,
-        first=None if request.first is None else numbers[named[request.first]],
-        last=None if request.last is None else numbers[named[request.last]],
-    )
-    tracks = _entries(rows, found.order.tolist(), costs, terms)
+        avoided = avoided_tracks(connection, request.avoid, request.maps)
+        read_pool = sound_pool if request.basis is Basis.SOUND else harmony_pool
+        pool = read_pool(connection, request, avoided, _first_guess(request))
+    if request.artist is not None:  # all tracks of one artist cannot lie apart
+        request = replace(request, gap=0)
+    choice, gap, places = _search(pool, request)
+    made = _as_playlist(pool, request, choice, gap, places=places, avoided=avoided)
     if request.output is not None:
-        write_playlist(tracks, request.output, absolute=request.absolute)
-    return Playlist(
-        tracks, found.mean, found.dearest, left_out, found.broken, _unused(request, pool), request.output
-    )
+        write_playlist(
+            made.tracks,
+            request.output,
+            absolute=request.absolute,
+            maps=request.maps,
+            title=", ".join(request.named) or request.artist or "etl playlist",
+            summary={
+                "mean": round(made.mean, 4),
+                "dearest": round(made.dearest, 4),
+                "preset": request.preset,
+            },
+        )
+    with suppress(EtlError):  # a store that can only be read gives lists, too
+        return replace(made, number=_keep(database, request, made))
+    return made
 
 
-def _check_ends(request: PlaylistRequest, named: Mapping[str, str]) -> None:
-    ends = [named[name] for name in (request.first, request.last) if name is not None]
-    if len(ends) > len(set(ends)) or len(ends) > request.count:
+def _first_guess(request: PlaylistRequest) -> int:
+    if request.count is not None:
+        return request.count
+    return COUNT if request.minutes is None else max(1, round(request.minutes * 60 / _USUAL_S))
+
+
+def _search(pool: Pool, request: PlaylistRequest) -> tuple[Choice, int, Floats]:
+    """Choose tracks; where only a time is asked for, as many as take it."""
+    if request.minutes is None or request.count is not None:
+        return _choose(pool, request, _first_guess(request))
+    lengths = np.array([row["duration_s"] or np.nan for row in pool.rows])
+    usual = float(np.nanmedian(lengths)) if not np.isnan(lengths).all() else _USUAL_S
+    guess = round(request.minutes * 60 / usual)
+    ends = len({name for name in (request.first, request.last) if name is not None})
+    counts = [guess + more for more in _OTHER_COUNTS if max(ends, 1) <= guess + more <= len(pool.rows)]
+    if not counts:
+        counts = [min(max(guess, ends, 1), len(pool.rows))]
+    best: tuple[Choice, int, Floats] | None = None
+    least = np.inf
+    for count in counts:
+        found = _choose(pool, request, count)
+        off = _seconds_off(pool, request, found[0])
+        if off < least:
+            best, least = found, off
+        if least <= _TIME_OFF_S:
+            break
+    if best is None:  # no length is known
+        return _choose(pool, request, counts[0])
+    return best
+
+
+def _seconds_off(pool: Pool, request: PlaylistRequest, choice: Choice) -> float:
+    total: float = sum(pool.rows[track]["duration_s"] or 0.0 for track in choice.order.tolist())
+    return abs(total - 60 * (request.minutes or 0))
+
+
+def _choose(pool: Pool, request: PlaylistRequest, count: int) -> tuple[Choice, int, Floats]:
+    """Choose so many tracks, with the widest gap between tracks of an artist that can be kept."""
+    _check_caps(pool, request, count)
+    first, last = (None if name is None else pool.named[name] for name in (request.first, request.last))
+    if first is not None and first == last:
         raise EtlError(
-            "a list cannot begin and end with the same track.",
-            "Give --from and --to different tracks, and a --count of 2 at least.",
+            "the first and the last track are versions of one recording.",
+            "Give --from and --to different ones.",
             exit_code=ExitCode.USAGE,
         )
-
-
-def _candidates(
-    connection: duckdb.DuckDBPyConnection, version: str, request: PlaylistRequest, named: set[str]
-) -> tuple[pl.DataFrame, dict[str, int]]:
-    """Read the tracks that may be in the list; those that were named always may."""
-    everything = candidates(connection, version, None)
-    kept = candidates(connection, version, request.where) if request.where else everything
-    left_out = {"--where": everything.height - kept.height} if request.where else {}
-    ids = set(kept["track_id"])
-    if request.artist is not None:
-        wanted = folded_artist(request.artist)
-        of_artist = {
-            track_id
-            for track_id, name in kept.select("track_id", "artist").iter_rows()
-            if folded_artist(name) == wanted
-        }
-        left_out["--artist"] = len(ids - of_artist)
-        ids &= of_artist
-    if request.avoid:
-        avoided = {path for playlist in request.avoid for path in read_paths(playlist)}
-        known = set(kept.filter(kept["path"].is_in(list(avoided)))["track_id"])
-        left_out["--avoid"] = len(ids & known)
-        ids -= known
-    ids |= named
-    pool = everything.filter(everything["track_id"].is_in(list(ids)))
-    if pool.height < request.count:
-        filters = "".join(f"; {option} left out {count:,}" for option, count in left_out.items())
-        raise EtlError(
-            f"{pool.height:,} of {everything.height:,} described tracks may be in the list, "
-            f"and {request.count:,} are wanted{filters}.",
-            "Ask for fewer with --count, loosen the filters, or describe more with `etl library sonic`.",
-            exit_code=ExitCode.FAILURE,
+    places = pool.unlike(count) + curve_places(levels(pool), count, request.curve)
+    window = (0.0, 1e12)
+    if request.minutes is not None:
+        window = (60 * request.minutes - _TIME_OFF_S, 60 * request.minutes + _TIME_OFF_S)
+    gap = widest_gap(pool.labels[0], count, request.gap)
+    while True:
+        rules = Rules(gap, request.per_artist or count, request.per_album or count, window)
+        choice = choose(
+            pool.costs,
+            places,
+            pool.labels,
+            rules,
+            first=first,
+            last=last,
+            seconds=np.array([row["duration_s"] or 0.0 for row in pool.rows]),
         )
-    return pool, left_out
+        if not choice.near or not gap:
+            break
+        gap -= 1
+    if choice.over:
+        raise _too_few(pool, request, count, f"{count - choice.over:,}")
+    return choice, gap, places
 
 
-def _near(
-    pool: pl.DataFrame, request: PlaylistRequest, named: Mapping[str, str]
-) -> tuple[pl.DataFrame, Floats]:
-    """Keep the candidates most like what is asked for, and say what each costs at each place."""
-    features = np.ascontiguousarray(pool["vector_whole"].to_numpy()[:, TIMBRE], dtype=np.float32)
-    space = likeness_space(features, pool["content_hash"].to_list())
-    numbers = {track_id: number for number, track_id in enumerate(pool["track_id"])}
-    seeds = [numbers[named[name]] for name in request.seeds]
-    ends = [None if name is None else numbers[named[name]] for name in (request.first, request.last)]
-    unlike = np.zeros((request.count, pool.height), np.float32)
-    if seeds:
-        unlike += _unlikeness(space, seeds)
-    elif any(end is not None for end in ends):
-        # Without seeds a list goes from the sound of its first track to that of its last.
-        weights = np.linspace(1, 0, request.count, dtype=np.float32)[:, None]
-        for end, weight in zip(ends, (weights, 1 - weights), strict=True):
-            if end is not None:
-                unlike += weight * _unlikeness(space, [end])
-    most = min(pool.height, _POOL * request.count, _MOST_CANDIDATES)
-    must = [*seeds, *(end for end in ends if end is not None)]
-    rank = unlike.min(axis=0)
-    rank[must] = -1
-    kept = np.sort(np.argsort(rank, kind="stable")[:most])
-    return pool[kept.tolist()], unlike[:, kept]
+def _check_caps(pool: Pool, request: PlaylistRequest, count: int) -> None:
+    """Refuse more tracks than artists and albums may have."""
+    for kind, most in enumerate((request.per_artist, request.per_album)):
+        labels = pool.labels[kind]
+        if most is not None:
+            known = np.unique(labels[labels >= 0], return_counts=True)[1]
+            possible = int(np.minimum(known, most).sum() + (labels < 0).sum())
+            if possible < count:
+                raise _too_few(pool, request, count, f"{possible:,}")
 
 
-def _unlikeness(space: Any, seeds: Sequence[int]) -> Floats:
-    """Give 1 less the likeness of every track to some; 0 for themselves."""
-    rows, likeness = similar(space, seeds, len(space.points))
-    unlike = np.ones(len(space.points), np.float32)
-    unlike[rows] = 1 - likeness
-    unlike[list(seeds)] = 0
-    return unlike
-
-
-def _costs(
-    connection: duckdb.DuckDBPyConnection, version: str, pool: pl.DataFrame, weights: Mapping[str, float]
-) -> tuple[Floats, dict[str, Floats]]:
-    sound = ends_of(connection, version, pool["track_id"].to_list())
-    whole = pool["vector_whole"].to_numpy()[:, TIMBRE]
-    middle, spread = whole.mean(axis=0), whole.std(axis=0)
-    scale = np.where(spread > 0, spread, np.inf)
-    starts, ends = (
-        np.asarray((sound[name].to_numpy()[:, TIMBRE] - middle) / scale, np.float32)
-        for name in ("vector_start", "vector_end")
+def _too_few(pool: Pool, request: PlaylistRequest, count: int, possible: str) -> EtlError:
+    caps = {"--per-artist": request.per_artist, "--per-album": request.per_album}
+    given = " and ".join(f"{option} {most}" for option, most in caps.items() if most is not None)
+    filters = "".join(f"; {option} left out {number:,}" for option, number in pool.left_out.items())
+    return EtlError(
+        f"{possible} of {len(pool.rows):,} candidates can be in one list with {given or 'these rules'}, "
+        f"and {count:,} are wanted{filters}.",
+        "Ask for fewer with --count, or for more of an artist.",
+        exit_code=ExitCode.FAILURE,
     )
-    tracks = Tracks(
-        starts=starts,
-        ends=ends,
-        bpm=_column(pool, "bpm"),
-        bpm_confidence=_column(pool, "bpm_confidence"),
-        key=pool["key"].fill_null(-1).to_numpy().astype(np.int8),
-        key_confidence=_column(pool, "key_confidence"),
-        lufs=_column(pool, "loudness_lufs"),
-        genre_distance=_genre_distances(connection, pool["track_id"].to_list()),
+
+
+def levels(pool: Pool) -> Floats:
+    """Give the loudness of the candidates, NaN where it is not known."""
+    values = [row["loudness_lufs"] for row in pool.rows]
+    return np.array([np.nan if value is None else value for value in values], np.float32)
+
+
+def _as_playlist(
+    pool: Pool, request: PlaylistRequest, choice: Choice, gap: int, *, places: Floats, avoided: Avoided
+) -> Playlist:
+    order = choice.order.tolist()
+    size = len(order)
+    unlike = pool.unlike(size)[np.arange(size), order]
+    made = Playlist(
+        tracks=_entries(pool, order),
+        mean=choice.mean,
+        dearest=choice.dearest,
+        unlike=float(unlike.mean()),
+        left_out=pool.left_out,
+        versions=len(pool.versions),
+        gap=gap,
+        broken=choice.near,
+        outside=int((places[np.arange(size), order] > 2).sum()),
+        output=request.output,
     )
-    terms = transition_terms(tracks)
-    return transition_costs(terms, weights), terms
-
-
-def _genre_distances(connection: duckdb.DuckDBPyConnection, track_ids: list[str]) -> Floats:
-    """Give 1 less the similarity of the nearest two genres of each pair; NaN where one has none."""
-    pairs = genres_of(connection, track_ids)
-    names = pairs["name"].unique().sort().to_list()
-    number = {name: position for position, name in enumerate(names)}
-    near = np.eye(len(names), dtype=np.float32)
-    for a, b, weight in similarity(connection).select("a", "b", "weight").iter_rows():
-        if a in number and b in number:
-            near[number[a], number[b]] = near[number[b], number[a]] = weight
-    place = {track_id: position for position, track_id in enumerate(track_ids)}
-    nearest = np.full((len(track_ids), len(names)), -1, np.float32)
-    has: list[list[int]] = [[] for _ in track_ids]
-    for track_id, name in pairs.iter_rows():
-        has[place[track_id]].append(number[name])
-    for track, genres in enumerate(has):
-        if genres:
-            nearest[track] = near[genres].max(axis=0)
-    distance = np.full((len(track_ids), len(track_ids)), np.nan, np.float32)
-    tagged = np.array([bool(genres) for genres in has])
-    for track, genres in enumerate(has):
-        if genres:
-            distance[tagged, track] = 1 - nearest[tagged][:, genres].max(axis=1)
-    return distance
-
-
-def _column(pool: pl.DataFrame, name: str) -> Floats:
-    values = pool[name].cast(pl.Float32).fill_null(float("nan"))
-    return np.asarray(values.to_numpy(), np.float32)
-
-
-def _entries(
-    rows: Sequence[dict[str, Any]], order: Sequence[int], costs: Floats, terms: Mapping[str, Floats]
-) -> list[PlaylistEntry]:
-    names = (
-        "track_id",
-        "path",
-        "artist",
-        "title",
-        "duration_s",
-        "bpm",
-        "key_name",
-        "camelot",
-        "loudness_lufs",
+    return replace(
+        made,
+        missed=missed_candidates(pool, request, choice, gap, places),
+        unused=unused_options(pool, request, made, avoided),
     )
+
+
+_COLUMNS: Final = (
+    "track_id", "path", "artist", "title", "album", "duration_s", "bpm", "key_name", "camelot",
+    "loudness_lufs", "isrc", "musicbrainz_recordingid",
+)  # fmt: skip
+
+
+def _entries(pool: Pool, order: Sequence[int]) -> list[PlaylistEntry]:
     entries = []
     for at, track in enumerate(order):
-        before = order[at - 1] if at else None
-        told = (
-            None if before is None else {term: round(float(terms[term][before, track]), 3) for term in TERMS}
-        )
-        cost = None if before is None else round(float(costs[before, track]), 3)
-        entries.append(
-            PlaylistEntry(**{name: rows[track][name] for name in names}, transition=cost, terms=told)
-        )
+        known: dict[str, Any] = {name: pool.rows[track].get(name) for name in _COLUMNS}
+        if at:
+            before = order[at - 1]
+            told = {term: round(float(costs[track]), 3) for term, costs in pool.terms(before).items()}
+            known |= {"transition": round(float(pool.costs[before, track]), 3), "terms": told}
+        entries.append(PlaylistEntry(**known))
     return entries
 
 
-def _unused(request: PlaylistRequest, pool: pl.DataFrame) -> list[str]:
-    """Name the options that could not change anything."""
-    unused = []
-    if request.curve is not Curve.FLAT and pool["loudness_lufs"].null_count() == pool.height:
-        unused.append("--curve: no track has a loudness; describe them again with `etl library sonic`")
-    if request.avoid and not any(read_paths(playlist) for playlist in request.avoid):
-        unused.append("--avoid: the lists are empty")
-    return unused
+def _keep(database: Path, request: PlaylistRequest, made: Playlist) -> int | None:
+    """Keep the list in the store."""
+    terms = next((list(track.terms) for track in made.tracks if track.terms), [])
+    rows: list[dict[str, Any]] = [
+        {name: getattr(track, name) for name in TRACK_SCHEMA if name != "terms"}
+        | {"terms": list((track.terms or {}).values())}
+        for track in made.tracks
+    ]
+    asked = {
+        name: getattr(request, name)
+        for name in ("seeds", "artist", "first", "last", "count", "minutes", "where")
+    }
+    asked |= {"curve": request.curve.value, "avoid": request.avoid, "gap": request.gap}
+    return keep_playlist(
+        database,
+        {
+            "made_at": datetime.now(UTC).isoformat(),
+            "basis": request.basis.value,
+            "request": json.dumps({name: value for name, value in asked.items() if value not in (None, ())}),
+            "preset": request.preset,
+            "output": None if request.output is None else str(request.output.absolute()),
+            "tracks": len(made.tracks),
+            "seconds": made.seconds if all(track.duration_s for track in made.tracks) else None,
+            "mean": made.mean,
+            "dearest": made.dearest,
+            "unlike": made.unlike,
+            "terms": terms,
+        },
+        pl.DataFrame(rows, schema=TRACK_SCHEMA),
+    )

@@ -1,0 +1,167 @@
+"""What is said of playlists: of one that was made, of those that are kept, of one with its curves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from etl.cli.tables import one_line, table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from etl.pipelines.playlists.kept import KeptPlaylist, PlaylistPicture, ShownPlaylist
+    from etl.pipelines.playlists.request import Missed, Playlist
+    from etl.playlists.listed import PlaylistEntry
+
+_BARS: Final = "▁▂▃▄▅▆▇█"
+
+
+def made_lines(made: Playlist, *, gap: int, explain: bool, analyzed: int | None) -> str:
+    """Word a list that was made."""
+    lines = [_tracks(made.tracks, explain=explain), ""]
+    if explain and made.missed:
+        lines += ["near, but not in the list:", *map(_missed, made.missed), ""]
+    if analyzed is not None:
+        lines.append(f"{analyzed:,} tracks were described first")
+    lines.append(
+        f"{len(made.tracks):,} tracks, {_total(made.tracks)}transitions {_two(made.mean, made.dearest)}"
+    )
+    lines += [f"{option} left out {count:,} tracks" for option, count in made.left_out.items() if count]
+    if made.versions:
+        lines.append(f"{made.versions:,} candidates were other versions of candidates")
+    artists = len({track.artist for track in made.tracks})
+    if made.gap < gap and artists > 1:
+        lines.append(
+            f"relaxed: {made.gap} tracks of others between two of one artist, not {gap}; there are too few"
+        )
+    if made.broken:
+        lines.append(f"relaxed: {made.broken:,} times an artist is nearer than asked")
+    if made.outside:
+        lines.append(f"relaxed: {made.outside:,} tracks lie off the curve")
+    lines += [f"changed nothing: {option}" for option in made.unused]
+    if made.output is not None:
+        lines.append(f"written: {made.output}")
+    if made.number is not None:
+        lines.append(f"kept as list {made.number}")
+    return "\n".join(lines)
+
+
+def kept_lines(kept: Sequence[KeptPlaylist]) -> str:
+    """Word the lists that are kept."""
+    if not kept:
+        return "no list is kept yet; `etl playlist make` makes one"
+    rows = [
+        (
+            each.number,
+            f"{each.made_at:%Y-%m-%d %H:%M}",
+            each.basis,
+            each.count,
+            None if each.seconds is None else f"{each.seconds / 60:.0f}",
+            f"{each.mean:.2f}",
+            f"{each.dearest:.2f}",
+            one_line(_asked(each)),
+            each.output,
+        )
+        for each in kept
+    ]
+    columns = ("list", "made (UTC)", "by", "tracks", "minutes", "mean", "dearest", "asked for", "file")
+    return table(columns, rows, right=[True, False, False, True, True, True, True, False, False])
+
+
+def shown_lines(shown: ShownPlaylist) -> str:
+    """Word a kept list, with a line of bars for each of its curves."""
+    curves: dict[str, Sequence[float | None]] = {
+        "energy": shown.energy,
+        "key": shown.key,
+        "bpm": shown.bpm,
+        "edge": shown.edge,
+    }
+    drawn = [f"{name:<6}  {sparkline(values)}  {_range(values)}".rstrip() for name, values in curves.items()]
+    kept = shown.playlist
+    return "\n".join(
+        [
+            f"list {kept.number}, made {kept.made_at:%Y-%m-%d %H:%M} UTC by {kept.basis}, {kept.preset}",
+            *([asked] if (asked := _asked(kept)) else []),
+            "",
+            _tracks(shown.tracks, explain=False),
+            "",
+            *drawn,
+            "",
+            f"{kept.count:,} tracks, {_total(shown.tracks)}transitions {_two(kept.mean, kept.dearest)}",
+        ]
+    )
+
+
+def drawn_line(picture: PlaylistPicture) -> str:
+    """Word a picture."""
+    return f"list {picture.number} in {picture.output}"
+
+
+def sparkline(values: Sequence[float | None]) -> str:
+    """Draw values as bars from the least to the greatest; a dot where nothing is known.
+
+    Examples
+    --------
+    >>> sparkline([1, 2, None, 8])
+    '▁▂·█'
+    """
+    known = [value for value in values if value is not None]
+    least, most = min(known, default=0), max(known, default=0)
+    steps = (len(_BARS) - 1) / ((most - least) or 1)
+    return "".join("·" if value is None else _BARS[round((value - least) * steps)] for value in values)
+
+
+def _range(values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    return f"{min(known):.4g} to {max(known):.4g}" if known else ""
+
+
+def _two(mean: float, dearest: float) -> str:
+    return f"{mean:.2f} on average, {dearest:.2f} at most"
+
+
+def _total(tracks: Sequence[PlaylistEntry]) -> str:
+    seconds = sum(track.duration_s or 0 for track in tracks)
+    return f"{seconds / 60:.0f} minutes; " if seconds else ""
+
+
+def _asked(kept: KeptPlaylist) -> str:
+    told = {"seeds": "like", "first": "from", "last": "to"}
+    words = []
+    for name, value in kept.request.items():
+        if name in {"seeds", "artist", "first", "last", "where", "minutes"}:
+            text = ", ".join(value) if isinstance(value, list) else str(value)
+            words.append(f"{told.get(name, name)} {text}")
+    return "; ".join(words)
+
+
+def _name(artist: str | None, title: str | None, other: str) -> str:
+    return one_line(" - ".join(text for text in (artist, title) if text) or other)
+
+
+def _missed(missed: Missed) -> str:
+    reasons = {
+        "version": "another version of a track in the list",
+        "gap": "its artist is too near at every place",
+        "cap": "enough tracks of its artist or album are in the list",
+        "dearer": f"the list would be dearer by {missed.by or 0:.3f} at its best place",
+    }
+    return f"  {_name(missed.artist, missed.title, missed.track_id)}: {reasons[missed.reason]}"
+
+
+def _tracks(tracks: Sequence[PlaylistEntry], *, explain: bool) -> str:
+    terms = list(next((track.terms for track in tracks if track.terms), {})) if explain else []
+    rows = [
+        (
+            number,
+            _name(track.artist, track.title, track.path or track.track_id),
+            "" if track.bpm is None else f"{track.bpm:.0f}",
+            track.camelot or track.key_name or "",
+            "" if track.loudness_lufs is None else f"{track.loudness_lufs:.1f}",
+            "" if track.transition is None else f"{track.transition:.2f}",
+            *("" if track.terms is None else f"{track.terms[term]:.2f}" for term in terms),
+        )
+        for number, track in enumerate(tracks, 1)
+    ]
+    columns = ("", "track", "bpm", "key", "LUFS", "transition", *terms)
+    return table(columns, rows, right=[True, False, True, False, True, *[True] * (1 + len(terms))])

@@ -1,0 +1,256 @@
+"""Candidates by sound: one pass over the described tracks, filters, the most alike, one version of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from etl.audio.features import TIMBRE, version_of
+from etl.music.likeness import likeness_space, likeness_to, similar
+from etl.pipelines.audio.similar import track_meant
+from etl.pipelines.playlists.pool import (
+    MOST_CANDIDATES,
+    POOL,
+    Pool,
+    check_ends,
+    check_enough,
+    interpolated,
+    one_of_each,
+    track_genre_distances,
+)
+from etl.pipelines.playlists.request import presets
+from etl.playlists.identity import folded_artist, labels, same_sound
+from etl.playlists.season import is_of_a_season, out_of_season
+from etl.playlists.transitions import Tracks, costs_of_all, transition_terms
+from etl.store.playlist_tracks import genres_below, library_for_lists, tracks_for_lists
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import duckdb
+    from numpy.typing import NDArray
+
+    from etl.music.likeness import LikenessSpace
+    from etl.pipelines.playlists.avoid import Avoided
+    from etl.pipelines.playlists.request import PlaylistRequest
+
+    Floats = NDArray[np.float32]
+
+_WHAT = "described tracks"
+
+
+def sound_pool(
+    connection: duckdb.DuckDBPyConnection, request: PlaylistRequest, avoided: Avoided, wanted: int
+) -> Pool:
+    """Read the candidates for a list of tracks.
+
+    Parameters
+    ----------
+    connection
+        The store.
+    request
+        What is asked for.
+    avoided
+        What is not to be taken.
+    wanted
+        Tracks that the list is to have; a first guess where a time is asked for.
+
+    Raises
+    ------
+    EtlError
+        If a name means no track, a condition is not one, or too few tracks are left.
+    """
+    version = version_of(request.mode)
+    meant = {name: track_meant(connection, version, name) for name in request.named}
+    ids = {name: row["track_id"] for name, row in meant.items()}
+    check_ends(request, ids)
+    library = library_for_lists(connection, version, request.where, _filters(connection, request, meant))
+    vectors = np.ascontiguousarray(library["vector_whole"].to_numpy()[:, TIMBRE], dtype=np.float32)
+    library = library.drop("vector_whole")
+    kept, left_out = _filtered(library, request, avoided, set(ids.values()))
+    check_enough(int(kept.sum()), wanted, library.height, left_out, versions=0, of=_WHAT)
+    space = likeness_space(vectors, library["content_hash"].to_list())
+    places = {
+        track_id: row for row, track_id in enumerate(library["track_id"]) if track_id in set(ids.values())
+    }
+    at_names = {name: places[each] for name, each in ids.items()}
+    rows, like = _near(space, request, at_names, kept, wanted=wanted, library=library)
+    # Other versions of what is to be avoided are to be avoided, too.
+    heard = np.setdiff1d(np.flatnonzero(_is_avoided(library, avoided)), rows)
+    near, rows = rows, np.concatenate([rows, heard])
+    track_ids = library["track_id"][rows.tolist()].to_list()
+    listed = tracks_for_lists(connection, version, track_ids)
+    listed = listed[_places_of(listed["track_id"].to_list(), track_ids)]
+    at_places = interpolated(request, like) if like else None
+    rank = np.zeros(len(near), np.float32) if at_places is None else at_places(max(wanted, 2)).min(axis=0)
+    is_named = np.isin(track_ids, list(ids.values()))
+    rank[is_named[: len(near)]] = -1
+    told = listed.drop("vector_start", "vector_end").to_dicts()
+    bpm, seconds = column(listed, "bpm"), column(listed, "duration_s")
+    key = listed["key"].fill_null(-1).to_numpy().astype(np.int8)
+    alike = same_sound(space.points[rows], space.points[space.sample], seconds, bpm, key)
+    known_as = labels(told, alike)
+    is_fresh = is_named[: len(near)] | ~np.isin(known_as[2, : len(near)], known_as[2, len(near) :])
+    if len(heard):
+        left_out["--avoid"] += int((~is_fresh).sum())
+    best, others = one_of_each(known_as[2, : len(near)], rank, is_fresh)
+    check_enough(len(best), wanted, library.height, left_out, versions=len(others), of=_WHAT)
+    number = {row: at for at, row in enumerate(best.tolist())}
+    chosen = listed[best.tolist()]
+    tracks = _tracks(connection, chosen)
+    kept_row = {
+        track_ids[row]: number[others.get(row, row)] for row in np.flatnonzero(is_named[: len(near)]).tolist()
+    }
+    return Pool(
+        rows=[told[row] for row in best.tolist()],
+        named={name: kept_row[each] for name, each in ids.items()},
+        unlike=_places(at_places, best),
+        costs=costs_of_all(tracks, presets()[request.preset]),
+        terms=lambda track: {
+            term: costs[0] for term, costs in transition_terms(tracks, slice(track, track + 1)).items()
+        },
+        labels=known_as[:, best],
+        left_out=left_out,
+        versions=[(told[row], number[version_kept]) for row, version_kept in others.items()],
+    )
+
+
+def _filters(
+    connection: duckdb.DuckDBPyConnection, request: PlaylistRequest, meant: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Give the filters that are wanted, with the values of their parameters."""
+    quality = request.quality
+    wanted: dict[str, dict[str, Any]] = {
+        "duration": {"shortest_s": quality.seconds[0], "longest_s": quality.seconds[1]},
+        "integrity": {},
+    }
+    if quality.confidence is not None:
+        wanted["confidence"] = {"confidence": quality.confidence}
+    if quality.excluded_genres:
+        folded = [name.lower() for name in quality.excluded_genres]
+        wanted["genres"] = {"genres": genres_below(connection, folded), "genres_folded": folded}
+    titles = (f"{row['title']} {row['album']}".lower() for row in meant.values())
+    if quality.day is not None and not any(map(is_of_a_season, titles)):  # else it is what is asked for
+        wanted["season"] = {"season": out_of_season(quality.day)}
+    return wanted
+
+
+_OPTIONS = {
+    "where": "--where",
+    "duration": "--duration",
+    "confidence": "--confidence",
+    "genres": "--exclude-genre",
+    "integrity": "integrity",
+    "season": "season",
+}
+_ALWAYS = frozenset({"duration", "integrity", "season"})
+
+
+def _filtered(
+    library: pl.DataFrame, request: PlaylistRequest, avoided: Avoided, named: set[str]
+) -> tuple[NDArray[np.bool_], dict[str, int]]:
+    """Say which tracks may be in the list, and how many each filter has left out; those named always may."""
+    kept = np.ones(library.height, np.bool_)
+    left_out: dict[str, int] = {}
+
+    def leave(option: str, passes: NDArray[np.bool_], *, always: bool = False) -> None:
+        gone = int((kept & ~passes).sum())
+        kept[~passes] = False
+        if gone or not always:
+            left_out[option] = gone
+
+    for name, option in _OPTIONS.items():
+        if name in library.columns:
+            leave(option, library[name].to_numpy(), always=name in _ALWAYS)
+    if request.artist is not None:
+        wanted = folded_artist(request.artist)
+        names = [name for name in library["artist"].unique().to_list() if folded_artist(name) == wanted]
+        leave("--artist", library["artist"].is_in(names).fill_null(value=False).to_numpy())
+    if request.avoid:
+        leave("--avoid", ~_is_avoided(library, avoided))
+    kept |= library["track_id"].is_in(list(named)).to_numpy()
+    return kept, left_out
+
+
+def _is_avoided(library: pl.DataFrame, avoided: Avoided) -> NDArray[np.bool_]:
+    is_avoided = library["track_id"].is_in(list(avoided.track_ids))
+    found: NDArray[np.bool_] = (is_avoided | library["path"].is_in(list(avoided.paths))).to_numpy()
+    return found
+
+
+def _places_of(track_ids: Sequence[str], wanted: Sequence[str]) -> list[int]:
+    place = {track_id: at for at, track_id in enumerate(track_ids)}
+    return [place[track_id] for track_id in wanted]
+
+
+def _near(
+    space: LikenessSpace,
+    request: PlaylistRequest,
+    named: Mapping[str, int],
+    kept: NDArray[np.bool_],
+    *,
+    wanted: int,
+    library: pl.DataFrame,
+) -> tuple[NDArray[np.int64], dict[str, Floats]]:
+    """Give the rows of the candidates most like what is asked for, and how like each is to what was named."""
+    most = min(POOL * wanted, MOST_CANDIDATES)
+    seeds = [named[name] for name in request.seeds]
+    ends = {name: named[name] for name in (request.first, request.last) if name is not None}
+    if seeds:
+        found, likeness = similar(space, seeds, most, among=kept)
+        rows = np.union1d(found, list(named.values()))
+        like = np.zeros(len(space.points), np.float32)
+        like[found] = likeness
+        like[list(ends.values())] = [_likeness(space, seeds, row) for row in ends.values()]
+        like[seeds] = 1
+        return rows, {"": like[rows]}
+    if ends:
+        share = max(most // (2 * len(ends)), 1)
+        parts = [similar(space, [row], share, among=kept)[0] for row in ends.values()]
+        parts.append(similar(space, list(ends.values()), share, among=kept)[0])
+        rows = np.unique(np.concatenate([*parts, np.array(list(ends.values()), np.intp)]))
+        return rows, {name: likeness_to(space, row, rows).astype(np.float32) for name, row in ends.items()}
+    hashes = library["content_hash"].to_list()  # as good as drawn by lot, and the same each time
+    rows = np.array(sorted(np.flatnonzero(kept).tolist(), key=hashes.__getitem__)[:most], np.int64)
+    return np.sort(rows), {}
+
+
+def _likeness(space: LikenessSpace, seeds: Sequence[int], row: int) -> float:
+    return float(np.mean([likeness_to(space, seed, np.array([row]))[0] for seed in seeds]))
+
+
+def _places(at_places: Any, best: NDArray[np.int64]) -> Any:
+    def places(count: int) -> Floats:
+        if at_places is None:
+            return np.zeros((count, len(best)), np.float32)
+        found: Floats = at_places(count)[:, best]
+        return found
+
+    return places
+
+
+def _tracks(connection: duckdb.DuckDBPyConnection, chosen: pl.DataFrame) -> Tracks:
+    """Give the columns that transitions go by; sound in standard deviations of all starts and ends."""
+    sound = {name: chosen[name].to_numpy()[:, TIMBRE] for name in ("vector_start", "vector_end")}
+    both = np.concatenate(list(sound.values()))
+    middle, spread = both.mean(axis=0), both.std(axis=0)
+    scale = np.where(spread > 0, spread, np.inf)
+    starts, ends = (np.asarray((each - middle) / scale, np.float32) for each in sound.values())
+    return Tracks(
+        starts=starts,
+        ends=ends,
+        bpm=column(chosen, "bpm"),
+        bpm_confidence=column(chosen, "bpm_confidence"),
+        key=chosen["key"].fill_null(-1).to_numpy().astype(np.int8),
+        key_confidence=column(chosen, "key_confidence"),
+        lufs=column(chosen, "loudness_lufs"),
+        genre_distance=track_genre_distances(connection, chosen["track_id"].to_list()),
+    )
+
+
+def column(rows: pl.DataFrame, name: str) -> Floats:
+    """Give a column of numbers, NaN for what is not known."""
+    values = rows[name].cast(pl.Float32).fill_null(float("nan"))
+    return np.asarray(values.to_numpy(), np.float32)
