@@ -319,8 +319,9 @@ def _run(sources: list[Path], library: Path, stages: list[str], options: _Common
     result = run_midi(request, renderers(request.database, log_json=options.log_json))
     if not options.log_json:
         show(result, _done, as_json=options.as_json)
-    if not result.unchanged and result.rejected >= result.read:
-        typer.echo(f"etl: no MIDI files that can be read in {', '.join(map(str, sources))}", err=True)
+    if result.silent:
+        nothing = f"no MIDI files that can be read in {', '.join(map(one_line, result.silent))}"
+        typer.echo(f"etl: {nothing}; `etl midi stats --query unreadable` says why", err=True)
         raise typer.Exit(ExitCode.FAILURE)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from etl.runtime.limits import LIMITS, Limits
 from etl.runtime.work.cores import default_workers
+from etl.sources.folders.midi import is_of
 from etl.sources.folders.walk import shown
 from etl.store.midi import ANALYZE, IMPORT, SANITIZE, SPLIT
 
@@ -162,6 +163,8 @@ class MidiResult:
         Files split from others.
     rejected, rejects
         What was refused, in all and by category.
+    silent
+        Sources that gave no MIDI file that could be read; none where a limit was set, which may cut them off.
     elapsed_s
         Wall seconds.
     stage_s
@@ -178,6 +181,12 @@ class MidiResult:
     parts: int = 0
     rejected: int = 0
     rejects: dict[str, int] = field(default_factory=dict)
+    silent: list[str] = field(default_factory=list)
     elapsed_s: float = 0.0
     stage_s: dict[str, float] = field(default_factory=dict)
     cpu_share: float = 0.0
+
+    def heard(self, path: str) -> None:
+        """Take note that a MIDI file was found and could be read."""
+        if self.silent:
+            self.silent = [source for source in self.silent if not is_of(path, source)]

@@ -23,7 +23,7 @@ from etl.runtime.work.crew import crew
 from etl.runtime.work.memory import without_cycle_collection
 from etl.runtime.work.prefetch import prefetched
 from etl.sources.archives.limits import Refusal
-from etl.sources.folders.midi import find_midi
+from etl.sources.folders.midi import find_midi, places_of
 from etl.sources.folders.walk import check_sources
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _update(request: MidiRun, store: BurstWriter, members: Crew, watch: Watch) -
     from etl.store.midi import count_files, done_stamps, mark_seen  # noqa: PLC0415 - it needs the store
     from etl.store.midi_renames import unfinished_renames  # noqa: PLC0415
 
-    result = MidiResult(store.run.run_id)
+    result = MidiResult(store.run.run_id, silent=places_of(request.sources) if request.limit is None else [])
     done = set[str]()
     with store.reading() as connection:
         unfinished = unfinished_renames(connection, before=result.run_id)
@@ -171,6 +171,7 @@ def _changes(request: MidiRun, done: set[str], result: MidiResult, watch: Watch)
             is_done = found.stamp in done
             if is_done:
                 done.remove(found.stamp)
+                result.heard(found.path)
             if not found.is_archive:
                 result.found += 1
                 result.unchanged += is_done

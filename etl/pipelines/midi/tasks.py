@@ -91,15 +91,21 @@ class Batches:
                 yield Entry(change.path, name, change.location, change.size, change.mtime_ns)
 
     def _members(self, found: Found) -> Iterator[Entry | Refusal | str]:
-        """Give the members of an archive and, if that was all there is in it, its key."""
+        """Give the members of an archive and, if that was all there is in it, its key.
+
+        Of one that is a source it is told where nothing came out, and it is read again the next time.
+        """
         pattern = self._request.pattern
         limits = self._request.limits.archives
+        silent = found.path in self._request.places
         try:
             with open_file(found.location) as stream:
                 for member in read_archive(stream, found.path, found.size, limits=limits):
                     if isinstance(member, Refusal):
+                        silent = False
                         yield member
                     elif pattern == "*" or fnmatch.fnmatch(member.path, pattern):
+                        silent = False
                         self.in_archives += 1
                         self._watch.advance(FIND, done=1)
                         size = len(member.blob)
@@ -107,7 +113,13 @@ class Batches:
         except OSError as error:
             yield Refusal(found.path, "unreadable", error.strerror or str(error))
             return
-        if pattern == "*":
+        if silent:
+            yield Refusal(
+                found.path,
+                "nothing",
+                "no MIDI files in it" if pattern == "*" else "no MIDI files in it match",
+            )
+        elif pattern == "*":
             yield found.stamp
 
 

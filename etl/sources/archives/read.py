@@ -15,6 +15,7 @@ import stat
 import tarfile
 import zipfile
 import zlib
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, Final, cast
 
 from etl.midi.text import decode_text
@@ -28,7 +29,10 @@ from etl.sources.archives.limits import (
     Member,
     Refusal,
     archive_kind,
+    is_archive_name,
     is_wanted,
+    no_archive,
+    not_read,
     too_large,
     unsafe_name,
 )
@@ -70,9 +74,21 @@ def read_archive(
     ------
     Member or Refusal
         In the order of the archive. Damage, caps and encryption are refusals, never errors; what was read
-        before them stands.
+        before them stands. Members of one name are kept apart by a number in their paths.
     """
-    yield from _read(stream, path, Budget(limits, size), depth=1)
+    taken = set[str]()
+    for found in _read(stream, path, Budget(limits, size), depth=1):
+        yield _distinct(found, taken) if isinstance(found, Member) else found
+
+
+def _distinct(member: Member, taken: set[str]) -> Member:
+    """Give a member a path of its own: ``a.zip!loops/(2)/x.mid`` for the second ``a.zip!loops/x.mid``."""
+    path, number = member.path, 1
+    while path in taken:
+        number += 1
+        path = f"{member.path.removesuffix(member.name)}({number})/{member.name}"
+    taken.add(path)
+    return member if number == 1 else replace(member, path=path)
 
 
 def _read(stream: IO[bytes], path: str, budget: Budget, depth: int) -> Iterator[Member | Refusal]:
@@ -80,6 +96,8 @@ def _read(stream: IO[bytes], path: str, budget: Budget, depth: int) -> Iterator[
         yield Refusal(path, "nested", f"archives nested deeper than {budget.limits.depth}")
         return
     kind = archive_kind(stream.read(_TAR_BLOCK))
+    if kind is None and zipfile.is_zipfile(stream):  # one that unpacks itself
+        kind = "zip"
     stream.seek(0)
     reader = {"zip": _read_zip, "7z": _read_7z, "rar": _read_rar}.get(kind or "", _read_stream)
     try:
@@ -111,6 +129,10 @@ def _member(
         yield from _read(io.BytesIO(content), whole, budget, depth + 1)
     elif name.lower().endswith(MIDI_ENDINGS) or content[:4] == b"MThd":
         yield Member(whole, content, re.split(r"[\\/]", name)[-1])
+    elif refusal := not_read(whole):
+        yield refusal
+    elif is_archive_name(name):
+        yield no_archive(whole, content[:_TAR_BLOCK])
 
 
 def _limited_read(stream: Any, budget: Budget) -> bytes | None:
