@@ -39,6 +39,7 @@ from etl.pipelines.midi.worker import process_batch
 from etl.sources.audio.payload import audio_payload
 from etl.sources.audio.tags import TAG_VERSION, read_tags, tag_values, tags_frame
 from etl.store.midi import ANALYZE, IMPORT, SANITIZE, SPLIT
+from etl.store.midi_results import FACTS
 from tests.support import audio_pieces
 from tests.support.chord_songs import sample, written
 from tests.support.places import DATA
@@ -121,9 +122,9 @@ def midi_result(tmp_path: Path) -> Result:
 
 
 def midi_import(tmp_path: Path) -> str:
-    """Files, parts and tags."""
+    """Files, parts, tags, texts, maps and signatures."""
     done = midi_result(tmp_path)
-    return digest(done.files, done.parts, done.tags)
+    return digest(done.files, done.parts, done.tags, *(done.facts[name] for name in FACTS))
 
 
 def midi_analysis(tmp_path: Path) -> str:

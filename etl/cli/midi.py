@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from etl.cli import midi_forget
+from etl.cli.midi_summary import done, planned
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
 from etl.cli.tables import one_line
@@ -23,11 +25,11 @@ if TYPE_CHECKING:
     from etl.exports.drive import Exported
     from etl.pipelines.midi.export import MidiExport
     from etl.pipelines.midi.rename_journal import Renames, Undone
-    from etl.pipelines.midi.request import MidiPlan, MidiResult
 
 app = typer.Typer(
     help="MIDI library: import, analyze, sanitize, split, find, rename, export.", no_args_is_help=True
 )
+app.add_typer(midi_forget.app)
 
 
 class Device(StrEnum):
@@ -62,6 +64,9 @@ Workers = Annotated[int | None, typer.Option(min=0, help="Processes; default: al
 Limit = Annotated[int | None, typer.Option(min=1, help="Stop after this many files.")]
 Filter = Annotated[str, typer.Option("--filter", help="Only paths that match this glob.")]
 Force = Annotated[bool, typer.Option("--force", help="Redo finished work.")]
+AllowGone = Annotated[
+    bool, typer.Option("--allow-gone", help="Go on where over half of the files of a folder are gone.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done without doing it.")]
 LogJson = Annotated[bool, typer.Option("--log-json", help="Show the state as JSON lines on standard output.")]
 
@@ -78,6 +83,7 @@ class _Common:
     limit: int | None
     pattern: str
     force: bool
+    allow_gone: bool
     dry_run: bool
     log_json: bool
     as_json: bool
@@ -93,12 +99,13 @@ def run(
     limit: Limit = None,
     pattern: Filter = "*",
     force: Force = False,
+    allow_gone: AllowGone = False,
     dry_run: DryRun = False,
     log_json: LogJson = False,
     as_json: AsJson = False,
 ) -> None:
     """Read, analyze, copy with safe names and split whatever is new; every file is read once."""
-    options = _Common(db, workers, limit, pattern, force, dry_run, log_json, as_json)
+    options = _Common(db, workers, limit, pattern, force, allow_gone, dry_run, log_json, as_json)
     _run(sources, library, stages.split(","), options)
 
 
@@ -110,12 +117,13 @@ def import_(
     limit: Limit = None,
     pattern: Filter = "*",
     force: Force = False,
+    allow_gone: AllowGone = False,
     dry_run: DryRun = False,
     log_json: LogJson = False,
     as_json: AsJson = False,
 ) -> None:
     """Read, hash, parse and tag what is new; no analysis and no copies."""
-    options = _Common(db, workers, limit, pattern, force, dry_run, log_json, as_json)
+    options = _Common(db, workers, limit, pattern, force, allow_gone, dry_run, log_json, as_json)
     _run(sources, LIBRARY, ["import"], options)
 
 
@@ -127,12 +135,13 @@ def analyze(
     limit: Limit = None,
     pattern: Filter = "*",
     force: Force = False,
+    allow_gone: AllowGone = False,
     dry_run: DryRun = False,
     log_json: LogJson = False,
     as_json: AsJson = False,
 ) -> None:
     """Find tempo, metre, key, drums, chords and category of what has none, importing it first if need be."""
-    options = _Common(db, workers, limit, pattern, force, dry_run, log_json, as_json)
+    options = _Common(db, workers, limit, pattern, force, allow_gone, dry_run, log_json, as_json)
     _run(sources, LIBRARY, ["analyze"], options)
 
 
@@ -148,6 +157,7 @@ def sanitize(
     limit: Limit = None,
     pattern: Filter = "*",
     force: Force = False,
+    allow_gone: AllowGone = False,
     dry_run: DryRun = False,
     log_json: LogJson = False,
     as_json: AsJson = False,
@@ -161,7 +171,7 @@ def sanitize(
         )
         show(renames, _renamed, as_json=as_json)
         return
-    options = _Common(db, workers, limit, pattern, force, dry_run, log_json, as_json)
+    options = _Common(db, workers, limit, pattern, force, allow_gone, dry_run, log_json, as_json)
     _run(sources, library, ["sanitize"], options)
 
 
@@ -174,12 +184,13 @@ def split(
     limit: Limit = None,
     pattern: Filter = "*",
     force: Force = False,
+    allow_gone: AllowGone = False,
     dry_run: DryRun = False,
     log_json: LogJson = False,
     as_json: AsJson = False,
 ) -> None:
     """Cut files with several parts into one file per track and channel, in the library."""
-    options = _Common(db, workers, limit, pattern, force, dry_run, log_json, as_json)
+    options = _Common(db, workers, limit, pattern, force, allow_gone, dry_run, log_json, as_json)
     _run(sources, library, ["split"], options)
 
 
@@ -239,7 +250,7 @@ def export(
     ways = {".npz": "--npz", ".parquet": "--parquet"}
     check_name(npz, ".npz", ways=ways)
     check_name(parquet, ".parquet", ways=ways)
-    done = export_midi(
+    exported = export_midi(
         database_path(db),
         library,
         target=export_to,
@@ -250,7 +261,7 @@ def export(
         renderers=renderers(),
     )
     aside = is_standard_output(npz) or is_standard_output(parquet)
-    show(done, lambda done: _exported(done, dry_run=dry_run), as_json=as_json, aside=aside)
+    show(exported, lambda done: _exported(done, dry_run=dry_run), as_json=as_json, aside=aside)
 
 
 @app.command(epilog="Example: etl midi find --bpm 118-124 --key Am --category bass --tag house")
@@ -311,42 +322,19 @@ def _run(sources: list[Path], library: Path, stages: list[str], options: _Common
         limit=options.limit,
         pattern=options.pattern,
         force=options.force,
+        allow_gone=options.allow_gone,
         workers=default_workers() if options.workers is None else options.workers,
     )
     if options.dry_run:
-        show(plan_midi(request), _planned, as_json=options.as_json)
+        show(plan_midi(request), planned, as_json=options.as_json)
         return
     result = run_midi(request, renderers(request.database, log_json=options.log_json))
     if not options.log_json:
-        show(result, _done, as_json=options.as_json)
+        show(result, done, as_json=options.as_json)
     if result.silent:
         nothing = f"no MIDI files that can be read in {', '.join(map(one_line, result.silent))}"
         typer.echo(f"etl: {nothing}; `etl midi stats --query unreadable` says why", err=True)
         raise typer.Exit(ExitCode.FAILURE)
-
-
-def _planned(plan: MidiPlan) -> str:
-    lines = [
-        f"{plan.files:,} MIDI files and {plan.archives:,} archives to read, {plan.bytes / 2**20:,.1f} MB",
-        f"{plan.unchanged:,} files unchanged; nothing was written",
-        f"stages: {', '.join(sorted(plan.stages))}; store: {plan.database}; library: {plan.library}",
-    ]
-    rejects = (f"would be rejected, {name}: {count:,}" for name, count in sorted(plan.rejects.items()))
-    return "\n".join([*lines, *rejects])
-
-
-def _done(result: MidiResult) -> str:
-    counts = (
-        f"{result.found:,} files found: {result.unchanged:,} unchanged, {result.read:,} read, "
-        f"{result.new:,} new, {result.rejected:,} rejected; {result.parts:,} parts split"
-    )
-    speed = (
-        f"{result.elapsed_s:.1f} s, {result.read / max(result.elapsed_s, 1e-9):,.0f} files/s read; "
-        f"CPU use of all cores {result.cpu_share:.0%}"
-    )
-    stages = ", ".join(f"{name} {spent:.1f}" for name, spent in sorted(result.stage_s.items()))
-    rejects = (f"rejected, {name}: {count:,}" for name, count in sorted(result.rejects.items()))
-    return "\n".join([counts, speed, f"seconds by stage: {stages}", *rejects])
 
 
 def _renamed(renames: Renames) -> str:

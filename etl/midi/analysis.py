@@ -15,6 +15,7 @@ from etl.midi.names import part_names
 from etl.midi.roles import role_chances, role_columns
 from etl.midi.stats_kernel import DRUM_CLASSES, FILE_STATS, PART, file_stats, part_stats
 from etl.midi.tempo import metre_columns, tempo_columns
+from etl.midi.texts import file_encodings
 from etl.music.keys import KEY_NAMES
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def survey(batch: MidiBatch, names: pl.DataFrame | None = None) -> Analysis:
     records = np.empty(len(batch.notes), PART)
     records = records[: part_stats(batch.files, batch.notes, batch.note_offsets, records)]
     chances = role_chances(records)
-    names_of_parts = part_names(batch, records)
+    encodings = file_encodings(batch)
+    names_of_parts = part_names(batch, records, [encoding.name for encoding in encodings])
     scores = drum_scores(records, chances, names_of_parts)
     mark_drums(batch, records, scores)
     parts = part_columns(records, names_of_parts, scores, chances)
@@ -59,6 +61,8 @@ def survey(batch: MidiBatch, names: pl.DataFrame | None = None) -> Analysis:
         .join(tempo_columns(batch, names), on="file", how="left", maintain_order="left")
         .join(_part_summary(parts), on="file", how="left", maintain_order="left")
         .with_columns(
+            text_encoding=pl.Series([encoding.name for encoding in encodings], dtype=pl.String),
+            text_encoding_guessed=pl.Series([encoding.is_guess for encoding in encodings], dtype=pl.Boolean),
             programs=pl.col("programs").fill_null([]),
             drum_score=pl.col("drum_score").fill_null(0.0),
             parts=pl.col("parts").fill_null(0),

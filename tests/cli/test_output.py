@@ -69,6 +69,7 @@ CASES = {
     "midi stats": ("midi", "stats"),
     "midi rename": ("midi", "rename", "--dry-run"),
     "midi undo": ("midi", "undo", "4"),
+    "midi forget": ("midi", "forget", "--dry-run"),
     "midi export": ("midi", "export", "--parquet", "midi.parquet"),
     "cache info": ("cache", "info"),
     "cache clear": ("cache", "clear", "--kind", "audio", "--unused"),

@@ -10,6 +10,7 @@ import polars as pl
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from etl.midi.encodings import Encoding
     from etl.sources.archives.limits import Refusal
 
 _PIECES: Final = 16  # a file takes forty times as long by itself as among many
@@ -22,7 +23,8 @@ SPLIT: Final = {"sha256": pl.String, "track": pl.Int32, "channel": pl.Int16, "su
 class Entry:
     """A MIDI file to read: from ``location`` on disk, or ``blob`` if it came out of an archive.
 
-    ``path`` says where it was found, ``name`` is the last part of that.
+    ``path`` says where it was found, ``name`` is the last part of that; ``archive`` is the path of the
+    archive on disk that it is in, ``encoding`` that of the names there.
     """
 
     path: str
@@ -31,6 +33,8 @@ class Entry:
     size: int
     mtime_ns: int
     blob: bytes | None = None
+    archive: str | None = None
+    encoding: Encoding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,10 @@ class Batch:
 
 @dataclass(slots=True)
 class Result:
-    """What a batch gives: frames keyed by ``sha256``, and the worker's seconds by stage."""
+    """What a batch gives: frames keyed by ``sha256``, and the worker's seconds by stage.
+
+    ``facts`` are what import finds out besides, by the name of the table.
+    """
 
     paths: pl.DataFrame
     files: pl.DataFrame
@@ -87,6 +94,7 @@ class Result:
     split: pl.DataFrame
     rejects: pl.DataFrame
     seconds: dict[str, float] = field(default_factory=dict)
+    facts: dict[str, pl.DataFrame] = field(default_factory=dict)
 
 
 def pieces(batch: Batch) -> list[Batch]:

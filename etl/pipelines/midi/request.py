@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ANALYSIS_VERSION: Final = "4"
 """Goes up when the analysis changes, so that files are analysed again."""
 
-VERSIONS: Final = {IMPORT: "3", ANALYZE: ANALYSIS_VERSION, SANITIZE: "2", SPLIT: "1"}
+VERSIONS: Final = {IMPORT: "4", ANALYZE: ANALYSIS_VERSION, SANITIZE: "2", SPLIT: "1"}
 """Version of each ledger task; that of import goes up when the reader or the tags change."""
 
 
@@ -79,6 +79,8 @@ class MidiRun:
         Only paths that match this glob.
     force
         Redo finished work.
+    allow_gone
+        Whether over half of the files of a folder may be gone.
     workers
         Processes; 0 works in this one.
     limits
@@ -92,6 +94,7 @@ class MidiRun:
     limit: int | None = None
     pattern: str = "*"
     force: bool = False
+    allow_gone: bool = False
     workers: int = field(default_factory=default_workers)
     limits: Limits = LIMITS
 
@@ -161,6 +164,8 @@ class MidiResult:
         Different contents that the store had not.
     parts
         Files split from others.
+    gone
+        Files and archives that the store had, and that are no more.
     rejected, rejects
         What was refused, in all and by category.
     silent
@@ -179,6 +184,7 @@ class MidiResult:
     read: int = 0
     new: int = 0
     parts: int = 0
+    gone: int = 0
     rejected: int = 0
     rejects: dict[str, int] = field(default_factory=dict)
     silent: list[str] = field(default_factory=list)

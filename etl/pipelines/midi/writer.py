@@ -103,6 +103,7 @@ class Writer:
             "midi_paths": found.paths.drop("name"),
             "midi_tracks": found.parts,
             "midi_tags": found.tags,
+            **found.facts,
         }
         if Stage.ANALYZE in self._request.stages:
             frames["midi_analysis"] = found.analysis

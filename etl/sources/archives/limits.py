@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
+    from etl.midi.encodings import Encoding
     from etl.runtime.limits import ArchiveLimits
 
 MIDI_ENDINGS: Final = (".mid", ".midi", ".kar", ".rmi", ".smf")
@@ -53,11 +54,12 @@ def archive_kind(head: bytes) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A MIDI file out of an archive; ``name`` is its own, without folders."""
+    """A MIDI file out of an archive; ``name`` is its own, without folders, read in ``encoding``."""
 
     path: str
     blob: bytes
     name: str
+    encoding: Encoding | None = None
 
 
 class CapError(Exception):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import itertools
 import lzma
 import re
 import stat
@@ -18,6 +19,7 @@ import zlib
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, Final, cast
 
+from etl.midi.encodings import Encoding, find_encoding
 from etl.midi.text import decode_text
 from etl.runtime.limits import LIMITS, ArchiveLimits
 from etl.sources.archives.limits import (
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _TAR_BLOCK = 512
+_UTF_8: Final = 0x800  # a flag of members of zips: their names are
+_DECLARED: Final = Encoding("utf-8", is_guess=False)
 _READ_ERRORS: Final = (
     OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile,
     NotImplementedError, RuntimeError, ValueError, IndexError, KeyError, TypeError, AttributeError,
@@ -119,7 +123,13 @@ def _reason(error: Exception) -> str:
 
 
 def _member(
-    name: str, content: bytes | None, path: str, budget: Budget, depth: int
+    name: str,
+    content: bytes | None,
+    path: str,
+    budget: Budget,
+    depth: int,
+    *,
+    encoding: Encoding | None = None,
 ) -> Iterator[Member | Refusal]:
     """Hand over one member that was read, or go into it; None is one that passed the size cap."""
     whole = f"{path}{SEPARATOR}{name}"
@@ -128,7 +138,7 @@ def _member(
     elif archive_kind(content[:_TAR_BLOCK]):
         yield from _read(io.BytesIO(content), whole, budget, depth + 1)
     elif name.lower().endswith(MIDI_ENDINGS) or content[:4] == b"MThd":
-        yield Member(whole, content, re.split(r"[\\/]", name)[-1])
+        yield Member(whole, content, re.split(r"[\\/]", name)[-1], encoding)
     elif refusal := not_read(whole):
         yield refusal
     elif is_archive_name(name):
@@ -144,11 +154,13 @@ def _limited_read(stream: Any, budget: Budget) -> bytes | None:
 
 def _read_zip(stream: IO[bytes], path: str, budget: Budget, depth: int) -> Iterator[Member | Refusal]:
     with zipfile.ZipFile(stream) as archive:
-        for info in archive.infolist():
+        entries = archive.infolist()
+        encoding = find_encoding(map(_raw_name, itertools.islice(entries, budget.limits.members)))
+        for info in entries:
             budget.count_member()
             name = info.orig_filename
-            if not info.flag_bits & 0x800:
-                name = decode_text(name.encode("cp437", "replace")) if "\0" not in name else name
+            if not info.flag_bits & _UTF_8:
+                name = decode_text(_raw_name(info), encoding.name) if "\0" not in name else name
             if info.is_dir():
                 continue
             if refusal := _refused_entry(info, name, path):
@@ -168,7 +180,13 @@ def _read_zip(stream: IO[bytes], path: str, budget: Budget, depth: int) -> Itera
             except _READ_ERRORS as error:
                 yield Refusal(f"{path}{SEPARATOR}{name}", "damaged", _reason(error))
                 continue
-            yield from _member(name, content, path, budget, depth)
+            in_utf_8 = _DECLARED if info.flag_bits & _UTF_8 else encoding
+            yield from _member(name, content, path, budget, depth, encoding=in_utf_8)
+
+
+def _raw_name(info: zipfile.ZipInfo) -> bytes:
+    """Give a member's name as it is in the zip; nothing where the zip says that it is UTF-8."""
+    return b"" if info.flag_bits & _UTF_8 else info.orig_filename.encode("cp437", "replace")
 
 
 def _refused_entry(info: zipfile.ZipInfo, name: str, path: str) -> Refusal | None:
@@ -217,7 +235,9 @@ def _read_stream(stream: IO[bytes], path: str, budget: Budget, depth: int) -> It
     with tarfile.open(fileobj=counted, mode="r|", encoding="utf-8", errors="surrogateescape") as archive:
         for info in archive:
             budget.count_member()
-            name = decode_text(info.name.encode("utf-8", "surrogateescape"))
+            raw = info.name.encode("utf-8", "surrogateescape")
+            encoding = find_encoding([raw])
+            name = decode_text(raw, encoding.name)
             whole = f"{path}{SEPARATOR}{name}"
             problem = unsafe_name(name)
             if info.isdir():
@@ -229,7 +249,7 @@ def _read_stream(stream: IO[bytes], path: str, budget: Budget, depth: int) -> It
             elif info.size > budget.limits.member_bytes:
                 yield too_large(whole, budget.limits)
             elif (member := archive.extractfile(info)) is not None:
-                yield from _member(name, member.read(), path, budget, depth)
+                yield from _member(name, member.read(), path, budget, depth, encoding=encoding)
 
 
 def _read_7z(stream: IO[bytes], path: str, budget: Budget, depth: int) -> Iterator[Member | Refusal]:
