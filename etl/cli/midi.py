@@ -10,6 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from etl.cli import midi_forget
+from etl.cli.midi_models import (
+    Notes,
+    PianoRoll,
+    TableFormat,
+    Tables,
+    TablesFormat,
+    Tokens,
+    note_options,
+    write_tables,
+)
 from etl.cli.midi_summary import done, planned
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
@@ -232,6 +242,11 @@ def export(
     ] = Device.BOTH,
     npz: Annotated[Path | None, typer.Option(help="Write matrices for machine learning.")] = None,
     parquet: Annotated[Path | None, typer.Option(help="Write the analysis, one row per file.")] = None,
+    notes: Notes = False,
+    piano_roll: PianoRoll = False,
+    tokens: Tokens = None,
+    tables: Tables = None,
+    tables_format: TablesFormat = TableFormat.PARQUET,
     db: Database = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -241,10 +256,11 @@ def export(
     from etl.pipelines.midi.export import export_midi
     from etl.runtime.watch.renderers import renderers
 
-    if not (export_to or npz or parquet):
+    further = note_options(npz, tokens, notes=notes, piano_roll=piano_roll)
+    if not (export_to or npz or parquet or tables):
         raise EtlError(
             "nowhere to export to.",
-            "Pass --export-to DIR, --npz FILE or --parquet FILE.",
+            "Pass --export-to DIR, --npz FILE, --parquet FILE or --tables DIR.",
             exit_code=ExitCode.USAGE,
         )
     ways = {".npz": "--npz", ".parquet": "--parquet"}
@@ -257,9 +273,11 @@ def export(
         drive_format=DriveFormat(device),
         npz=npz,
         parquet=parquet,
+        notes=further,
         dry_run=dry_run,
         renderers=renderers(),
     )
+    exported.tables.extend(write_tables(database_path(db), tables, tables_format, dry_run=dry_run))
     aside = is_standard_output(npz) or is_standard_output(parquet)
     show(exported, lambda done: _exported(done, dry_run=dry_run), as_json=as_json, aside=aside)
 

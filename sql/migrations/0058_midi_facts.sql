@@ -8,6 +8,9 @@ UPDATE midi_paths SET archive = split_part(path, '!', 1) WHERE location IS NULL;
 ALTER TABLE midi_files ADD COLUMN text_encoding VARCHAR;
 ALTER TABLE midi_files ADD COLUMN text_encoding_guessed BOOLEAN;
 
+ALTER TABLE midi_analysis ADD COLUMN keys VARCHAR[];
+ALTER TABLE midi_analysis ADD COLUMN key_beats INTEGER[];
+
 CREATE TABLE midi_texts (
     sha256 VARCHAR NOT NULL,
     ordinal INTEGER NOT NULL,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-ANALYSIS_VERSION: Final = "4"
+ANALYSIS_VERSION: Final = "5"
 """Goes up when the analysis changes, so that files are analysed again."""
 
 VERSIONS: Final = {IMPORT: "4", ANALYZE: ANALYSIS_VERSION, SANITIZE: "2", SPLIT: "1"}
