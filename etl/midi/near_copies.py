@@ -19,7 +19,7 @@ from scipy.sparse.csgraph import connected_components
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SIMILAR: Final = 0.6
+SIMILAR: Final = 0.5
 """Smallest share of shingles that near copies have in common: see docs/accuracy.md."""
 
 FEWEST: Final = 12.0

@@ -42,9 +42,7 @@ def file_encodings(batch: MidiBatch) -> list[Encoding]:
     """Find the encoding of all text of each file, as `etl.midi.encodings.find_encoding`."""
     found = [Encoding("ascii", is_guess=False)] * len(batch.files)
     texts = _texts(batch)
-    odd = np.zeros(len(batch.data) + 1, np.int64)
-    np.cumsum((batch.data > 127) | (batch.data == 0), out=odd[1:])
-    beyond = texts[odd[texts["offset"] + texts["length"]] > odd[texts["offset"]]]
+    beyond = texts[_beyond_ascii(batch.data, texts["offset"], np.minimum(texts["length"], MOST_BYTES))]
     by_file: dict[int, list[bytes]] = {}
     for file, start, length in zip(
         *(beyond[name].tolist() for name in ("file", "offset", "length")), strict=True
@@ -99,6 +97,18 @@ def text_rows(batch: MidiBatch, encodings: Sequence[str]) -> pl.DataFrame:
             "text": pl.Series(words, dtype=pl.String),
         }
     )
+
+
+def _beyond_ascii(
+    data: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Say which stretches of bytes hold one beyond ASCII, or a zero."""
+    ends = np.cumsum(lengths)
+    firsts = ends - lengths
+    inside = data[np.repeat(starts - firsts, lengths) + np.arange(lengths.sum())]
+    found = np.zeros(len(inside) + 1, np.int64)
+    np.cumsum((inside > 127) | (inside == 0), out=found[1:])
+    return np.asarray(found[ends] > found[firsts])
 
 
 def _texts(batch: MidiBatch) -> NDArray[Any]:

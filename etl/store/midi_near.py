@@ -26,12 +26,13 @@ def write_near(
     import polars as pl  # noqa: PLC0415
 
     from etl.midi.near_copies import near_copies  # noqa: PLC0415
+    from etl.midi.shingles import HASHES  # noqa: PLC0415
 
     rows: pl.DataFrame = connection.sql(
         "SELECT sha256, notes, signature, note_hash FROM midi_signatures JOIN midi_files USING (sha256) "
         "ORDER BY sha256"
     ).pl()
-    signatures = rows["signature"].explode().to_numpy().astype(np.uint32).reshape(rows.height, -1)
+    signatures = rows["signature"].explode().to_numpy().astype(np.uint32).reshape(-1, HASHES)
     hashes = rows["note_hash"].rank("dense").cast(pl.Int64).fill_null(-1).to_numpy()
     found = near_copies(signatures, rows["notes"].to_numpy(), hashes)
     digests = rows["sha256"]

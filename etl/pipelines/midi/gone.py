@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _ESCAPED = re.compile(rb"\\x([89a-f][0-9a-f])")
 
 
-def put_gone(request: MidiRun, store: BurstWriter, unmet: Collection[str], archives: Collection[str]) -> int:
+def put_gone(request: MidiRun, store: BurstWriter, met: Collection[str], archives: Collection[str]) -> int:
     """Mark what is gone: of files that a run has not met those that are not there.
 
     What was passed over, left out or cut off by a limit is there, and stays.
@@ -28,8 +28,8 @@ def put_gone(request: MidiRun, store: BurstWriter, unmet: Collection[str], archi
         The run.
     store
         The store.
-    unmet
-        Files and archives that the store has at the sources, and that were not found.
+    met
+        Paths of the files and archives that were found.
     archives
         Archives that were read whole: what they no longer hold is gone too.
 
@@ -43,8 +43,10 @@ def put_gone(request: MidiRun, store: BurstWriter, unmet: Collection[str], archi
     EtlError
         If over half of what a place held is gone, and that is not allowed; then nothing is marked.
     """
-    from etl.store.midi_gone import mark_gone  # noqa: PLC0415 - most runs meet all they know
+    from etl.store.midi_gone import mark_gone, present_files  # noqa: PLC0415 - most runs meet all they know
 
+    with store.reading() as connection:
+        unmet = present_files(connection, request.places) - set(met)
     gone = {path for path in unmet if _is_gone(path)}
     if gone and not request.allow_gone:
         with store.reading() as connection:

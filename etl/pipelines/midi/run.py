@@ -124,14 +124,14 @@ def _found(request: MidiRun) -> Iterator[Found | Refusal]:
 
 def _update(request: MidiRun, store: BurstWriter, members: Crew, watch: Watch) -> MidiResult:
     from etl.store.midi import count_files, done_stamps, mark_seen  # noqa: PLC0415 - it needs the store
-    from etl.store.midi_gone import present_files  # noqa: PLC0415
+    from etl.store.midi_gone import count_present  # noqa: PLC0415
     from etl.store.midi_renames import unfinished_renames  # noqa: PLC0415
 
     result = MidiResult(store.run.run_id, silent=places_of(request.sources) if request.limit is None else [])
     done = set[str]()
     archives: list[str] = []
     with store.reading() as connection:
-        unmet = present_files(connection, request.places)
+        present = count_present(connection, request.places)
         unfinished = unfinished_renames(connection, before=result.run_id)
         known = count_files(connection)
         if not request.force:
@@ -140,7 +140,8 @@ def _update(request: MidiRun, store: BurstWriter, members: Crew, watch: Watch) -
         from etl.pipelines.midi.rename_journal import recover_renames  # noqa: PLC0415 - for a killed rename
 
         recover_renames(store, run_id)
-    with _ahead(request, _changes(request, done, unmet, result, watch)) as lists:
+    finished, met = len(done), set[str]()
+    with _ahead(request, _changes(request, done, met, result, watch)) as lists:
         changes = itertools.chain.from_iterable(lists)
         first = next(changes, None)
         if first is not None:
@@ -148,10 +149,10 @@ def _update(request: MidiRun, store: BurstWriter, members: Crew, watch: Watch) -
             archives = _work(request, everything, store, members, watch=watch, result=result)
     if result.unchanged:
         store.put(mark_seen(store.run.run_id, request.tasks, request.places, but=done))
-    if unmet or archives:
+    if done or archives or finished != present:  # else all that is known was met
         from etl.pipelines.midi.gone import put_gone  # noqa: PLC0415 - most runs meet all they know
 
-        result.gone = put_gone(request, store, unmet, archives)
+        result.gone = put_gone(request, store, met, archives)
     if result.read:
         from etl.pipelines.midi.gone import put_places  # noqa: PLC0415 - the same
         from etl.store.midi_near import find_near  # noqa: PLC0415
@@ -174,11 +175,11 @@ def _ahead(
 
 
 def _changes(
-    request: MidiRun, done: set[str], unmet: set[str], result: MidiResult, watch: Watch
+    request: MidiRun, done: set[str], met: set[str], result: MidiResult, watch: Watch
 ) -> Iterator[Found | Refusal]:
     """Give what is new, changed, lacks a stage, or was refused.
 
-    What is unchanged is taken out of ``done``, and what is there out of ``unmet``.
+    What is unchanged is taken out of ``done``; the paths of all that is there are added to ``met``.
     """
     files = archives = 0
     with watch.timed(FIND):
@@ -186,7 +187,7 @@ def _changes(
             if isinstance(found, Refusal):
                 yield found
                 continue
-            unmet.discard(found.path)
+            met.add(found.path)
             is_done = found.stamp in done
             if is_done:
                 done.remove(found.stamp)

@@ -80,19 +80,23 @@ def read_archive(
         In the order of the archive. Damage, caps and encryption are refusals, never errors; what was read
         before them stands. Members of one name are kept apart by a number in their paths.
     """
-    taken = set[str]()
+    taken: dict[str, int] = {}
     for found in _read(stream, path, Budget(limits, size), depth=1):
         yield _distinct(found, taken) if isinstance(found, Member) else found
 
 
-def _distinct(member: Member, taken: set[str]) -> Member:
-    """Give a member a path of its own: ``a.zip!loops/(2)/x.mid`` for the second ``a.zip!loops/x.mid``."""
-    path, number = member.path, 1
+def _distinct(member: Member, taken: dict[str, int]) -> Member:
+    """Give a member a path of its own: ``a.zip!loops/(2)/x.mid`` for the second ``a.zip!loops/x.mid``.
+
+    ``taken`` holds the paths, and the last number that was given for each.
+    """
+    path, number = member.path, taken.get(member.path, 0)
     while path in taken:
         number += 1
         path = f"{member.path.removesuffix(member.name)}({number})/{member.name}"
-    taken.add(path)
-    return member if number == 1 else replace(member, path=path)
+    taken[member.path] = max(number, 1)
+    taken.setdefault(path, 1)
+    return member if path == member.path else replace(member, path=path)
 
 
 def _read(stream: IO[bytes], path: str, budget: Budget, depth: int) -> Iterator[Member | Refusal]:

@@ -66,7 +66,8 @@ def test_what_has_changed_is_read(top: Path, change: str):
 def test_what_is_gone_is_not_found(top: Path):
     """It stays in the store, last seen by an earlier run."""
     (top / "in" / "b.mid").unlink()
-    assert run(top, stages=IMPORT).found == 2
+    done = run(top, stages=IMPORT)
+    assert (done.found, done.gone) == (2, 1)
     assert rows(top, "SELECT last_run FROM midi_paths WHERE path LIKE '%b.mid'") == [(1,)]
 
 

@@ -123,3 +123,11 @@ def test_forget_takes_what_is_gone_out_of_the_store(top: Path):
     assert rows(top, "SELECT count(*) FROM midi_paths WHERE archive IS NOT NULL") == [(0,)]
     assert run(top, stages=STAGES, workers=0).read == 2
     run_here("midi", "forget", top / "nowhere", "--yes", *options, expect=1)
+
+
+def test_a_library_of_silence_can_be_forgotten(tmp_path: Path):
+    """Files without notes have no signatures, and no near copies to be found anew."""
+    put(tmp_path, {"a.mid": midi_bytes([[]]), "b.mid": song(60)})
+    run(tmp_path, stages=STAGES, workers=0)
+    run_here("midi", "forget", tmp_path / "in", "--yes", "--db", tmp_path / "m.duckdb")
+    assert rows(tmp_path, "SELECT count(*) FROM midi_files") == [(0,)]
