@@ -54,6 +54,8 @@ SCRIPTS = {
     "midi_run": Script("benchmarks.midi_run", quick="100 1"),
     "midi_run_30000": Script("benchmarks.midi_run", "30000 1", quick="100 1"),
     "midi_split": Script("benchmarks.midi_split", quick="50 1"),
+    "midi_near": Script("benchmarks.midi_near", quick="200"),
+    "midi_names": Script("benchmarks.midi_names", quick="10"),
     "midi_accuracy": Script("benchmarks.midi_accuracy", "--cross-validate"),
     "midi_fuzz": Script("tests.robustness.midi_fuzz", quick="100"),
     "midi_bombs": Script("tests.robustness.midi_bombs", quick="16"),

@@ -39,6 +39,7 @@ from etl.pipelines.midi.worker import process_batch
 from etl.sources.audio.payload import audio_payload
 from etl.sources.audio.tags import TAG_VERSION, read_tags, tag_values, tags_frame
 from etl.store.midi import ANALYZE, IMPORT, SANITIZE, SPLIT
+from etl.store.midi_results import FACTS
 from tests.support import audio_pieces
 from tests.support.chord_songs import sample, written
 from tests.support.places import DATA
@@ -121,9 +122,9 @@ def midi_result(tmp_path: Path) -> Result:
 
 
 def midi_import(tmp_path: Path) -> str:
-    """Files, parts and tags."""
+    """Files, parts, tags, texts, maps and signatures."""
     done = midi_result(tmp_path)
-    return digest(done.files, done.parts, done.tags)
+    return digest(done.files, done.parts, done.tags, *(done.facts[name] for name in FACTS))
 
 
 def midi_analysis(tmp_path: Path) -> str:
@@ -200,8 +201,8 @@ GUARDED: Final[dict[str, tuple[object, str]]] = {
     "etl.chords.keys.KEY_VERSIONS[trained]": (2, "ef6635508151f589"),
     "etl.chords.keys.KEY_VERSIONS[krumhansl]": (2, "5b0bdc34dc26ac7f"),
     "etl.chords.section_keys.SECTION_KEYS_VERSION": (2, "9f4d8b5e251a557f"),
-    "etl.pipelines.midi.request.VERSIONS[import]": ("3", "5791b091ca4a570c"),
-    "etl.pipelines.midi.request.VERSIONS[analyze]": ("4", "adc7cee2f6c6b37a"),
+    "etl.pipelines.midi.request.VERSIONS[import]": ("4", "d20d343be2b109cf"),
+    "etl.pipelines.midi.request.VERSIONS[analyze]": ("5", "af4ad6bf2a83d87c"),
     "etl.pipelines.midi.request.VERSIONS[split]": ("1", "03926703bffa20b8"),
     "etl.pipelines.midi.request.VERSIONS[sanitize]": ("2", "0da0f386d4fe464e"),
     "etl.audio.sonic.FEATURE_VERSION": (3, "f663c5166ca00423"),

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl.cli import midi_roll
+from etl.cli import midi_forget, midi_roll
+from etl.cli.midi_models import (
+    Notes,
+    PianoRoll,
+    TableFormat,
+    Tables,
+    TablesFormat,
+    Tokens,
+    note_options,
+    write_tables,
+)
+from etl.cli.midi_summary import done, planned
 from etl.cli.options import AsJson, ClusterAt, Database, Maps, parse_cluster
 from etl.cli.output import show
 from etl.cli.tables import one_line
@@ -24,10 +35,10 @@ if TYPE_CHECKING:
     from etl.exports.drive import Exported
     from etl.pipelines.midi.export import MidiExport
     from etl.pipelines.midi.rename_journal import Renames, Undone
-    from etl.pipelines.midi.request import MidiPlan, MidiResult
     from etl.runtime.work.cluster.address import Cluster
 
 app = typer.Typer(help="Import, analyze, split, find, rename and export MIDI files.", no_args_is_help=True)
+app.add_typer(midi_forget.app)
 app.add_typer(midi_roll.app)
 
 
@@ -63,6 +74,9 @@ Workers = Annotated[int | None, typer.Option(min=0, help="Processes; default: al
 Limit = Annotated[int | None, typer.Option(min=1, help="Stop after this many files.")]
 Filter = Annotated[str, typer.Option("--filter", help="Only paths that match this glob.")]
 Force = Annotated[bool, typer.Option("--force", help="Redo finished work.")]
+AllowGone = Annotated[
+    bool, typer.Option("--allow-gone", help="Go on where over half of the files of a folder are gone.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done without doing it.")]
 LogJson = Annotated[bool, typer.Option("--log-json", help="Show the state as JSON lines on standard output.")]
 
@@ -79,6 +93,7 @@ class _Common:
     limit: int | None
     pattern: str
     force: bool
+    allow_gone: bool
     dry_run: bool
     log_json: bool
     as_json: bool
@@ -102,6 +117,7 @@ def run(
     limit: Limit = None,
     pattern: Filter = "*",
     force: Force = False,
+    allow_gone: AllowGone = False,
     dry_run: DryRun = False,
     log_json: LogJson = False,
     cluster: ClusterAt = None,
@@ -109,9 +125,8 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Read, analyze, copy with safe names and split whatever is new; every file is read once."""
-    options = _Common(
-        db, workers, limit, pattern, force, dry_run, log_json, as_json, parse_cluster(cluster, maps)
-    )
+    at = parse_cluster(cluster, maps)
+    options = _Common(db, workers, limit, pattern, force, allow_gone, dry_run, log_json, as_json, at)
     _run(sources, library, stages.split(","), options)
 
 
@@ -123,12 +138,13 @@ def import_(
     limit: Limit = None,
     pattern: Filter = "*",
     force: Force = False,
+    allow_gone: AllowGone = False,
     dry_run: DryRun = False,
     log_json: LogJson = False,
     as_json: AsJson = False,
 ) -> None:
     """Read, hash, parse and tag what is new; no analysis and no copies."""
-    options = _Common(db, workers, limit, pattern, force, dry_run, log_json, as_json)
+    options = _Common(db, workers, limit, pattern, force, allow_gone, dry_run, log_json, as_json)
     _run(sources, LIBRARY, ["import"], options)
 
 
@@ -140,12 +156,13 @@ def analyze(
     limit: Limit = None,
     pattern: Filter = "*",
     force: Force = False,
+    allow_gone: AllowGone = False,
     dry_run: DryRun = False,
     log_json: LogJson = False,
     as_json: AsJson = False,
 ) -> None:
     """Find tempo, metre, key, drums, chords and category of what has none, importing it first if need be."""
-    options = _Common(db, workers, limit, pattern, force, dry_run, log_json, as_json)
+    options = _Common(db, workers, limit, pattern, force, allow_gone, dry_run, log_json, as_json)
     _run(sources, LIBRARY, ["analyze"], options)
 
 
@@ -161,6 +178,7 @@ def sanitize(
     limit: Limit = None,
     pattern: Filter = "*",
     force: Force = False,
+    allow_gone: AllowGone = False,
     dry_run: DryRun = False,
     log_json: LogJson = False,
     as_json: AsJson = False,
@@ -174,7 +192,7 @@ def sanitize(
         )
         show(renames, _renamed, as_json=as_json)
         return
-    options = _Common(db, workers, limit, pattern, force, dry_run, log_json, as_json)
+    options = _Common(db, workers, limit, pattern, force, allow_gone, dry_run, log_json, as_json)
     _run(sources, library, ["sanitize"], options)
 
 
@@ -187,12 +205,13 @@ def split(
     limit: Limit = None,
     pattern: Filter = "*",
     force: Force = False,
+    allow_gone: AllowGone = False,
     dry_run: DryRun = False,
     log_json: LogJson = False,
     as_json: AsJson = False,
 ) -> None:
     """Cut files with several parts into one file per track and channel, in the library."""
-    options = _Common(db, workers, limit, pattern, force, dry_run, log_json, as_json)
+    options = _Common(db, workers, limit, pattern, force, allow_gone, dry_run, log_json, as_json)
     _run(sources, library, ["split"], options)
 
 
@@ -234,6 +253,11 @@ def export(
     ] = Device.BOTH,
     npz: Annotated[Path | None, typer.Option(help="Write matrices for machine learning.")] = None,
     parquet: Annotated[Path | None, typer.Option(help="Write the analysis, one row per file.")] = None,
+    notes: Notes = False,
+    piano_roll: PianoRoll = False,
+    tokens: Tokens = None,
+    tables: Tables = None,
+    tables_format: TablesFormat = TableFormat.PARQUET,
     db: Database = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -243,27 +267,30 @@ def export(
     from etl.pipelines.midi.export import export_midi
     from etl.runtime.watch.renderers import renderers
 
-    if not (export_to or npz or parquet):
+    further = note_options(npz, tokens, notes=notes, piano_roll=piano_roll)
+    if not (export_to or npz or parquet or tables):
         raise EtlError(
             "nowhere to export to.",
-            "Pass --export-to DIR, --npz FILE or --parquet FILE.",
+            "Pass --export-to DIR, --npz FILE, --parquet FILE or --tables DIR.",
             exit_code=ExitCode.USAGE,
         )
     ways = {".npz": "--npz", ".parquet": "--parquet"}
     check_name(npz, ".npz", ways=ways)
     check_name(parquet, ".parquet", ways=ways)
-    done = export_midi(
+    exported = export_midi(
         database_path(db),
         library,
         target=export_to,
         drive_format=DriveFormat(device),
         npz=npz,
         parquet=parquet,
+        notes=further,
         dry_run=dry_run,
         renderers=renderers(),
     )
+    exported.tables.extend(write_tables(database_path(db), tables, tables_format, dry_run=dry_run))
     aside = is_standard_output(npz) or is_standard_output(parquet)
-    show(done, lambda done: _exported(done, dry_run=dry_run), as_json=as_json, aside=aside)
+    show(exported, lambda done: _exported(done, dry_run=dry_run), as_json=as_json, aside=aside)
 
 
 @app.command(epilog="Example: etl midi find --bpm 118-124 --key Am --category bass --tag house")
@@ -324,42 +351,20 @@ def _run(sources: list[Path], library: Path, stages: list[str], options: _Common
         limit=options.limit,
         pattern=options.pattern,
         force=options.force,
+        allow_gone=options.allow_gone,
         workers=default_workers() if options.workers is None else options.workers,
         cluster=options.cluster,
     )
     if options.dry_run:
-        show(plan_midi(request), _planned, as_json=options.as_json)
+        show(plan_midi(request), planned, as_json=options.as_json)
         return
     result = run_midi(request, renderers(request.database, log_json=options.log_json))
     if not options.log_json:
-        show(result, _done, as_json=options.as_json)
-    if not result.unchanged and result.rejected >= result.read:
-        typer.echo(f"etl: no MIDI files that can be read in {', '.join(map(str, sources))}", err=True)
+        show(result, done, as_json=options.as_json)
+    if result.silent:
+        nothing = f"no MIDI files that can be read in {', '.join(map(one_line, result.silent))}"
+        typer.echo(f"etl: {nothing}; `etl midi stats --query unreadable` says why", err=True)
         raise typer.Exit(ExitCode.FAILURE)
-
-
-def _planned(plan: MidiPlan) -> str:
-    lines = [
-        f"{plan.files:,} MIDI files and {plan.archives:,} archives to read, {plan.bytes / 2**20:,.1f} MB",
-        f"{plan.unchanged:,} files unchanged; nothing was written",
-        f"stages: {', '.join(sorted(plan.stages))}; store: {plan.database}; library: {plan.library}",
-    ]
-    rejects = (f"would be rejected, {name}: {count:,}" for name, count in sorted(plan.rejects.items()))
-    return "\n".join([*lines, *rejects])
-
-
-def _done(result: MidiResult) -> str:
-    counts = (
-        f"{result.found:,} files found: {result.unchanged:,} unchanged, {result.read:,} read, "
-        f"{result.new:,} new, {result.rejected:,} rejected; {result.parts:,} parts split"
-    )
-    speed = (
-        f"{result.elapsed_s:.1f} s, {result.read / max(result.elapsed_s, 1e-9):,.0f} files/s read; "
-        f"CPU use of all cores {result.cpu_share:.0%}"
-    )
-    stages = ", ".join(f"{name} {spent:.1f}" for name, spent in sorted(result.stage_s.items()))
-    rejects = (f"rejected, {name}: {count:,}" for name, count in sorted(result.rejects.items()))
-    return "\n".join([counts, speed, f"seconds by stage: {stages}", *rejects])
 
 
 def _renamed(renames: Renames) -> str:

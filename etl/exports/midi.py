@@ -15,6 +15,7 @@ from etl.music.keys import KEY_INDEX, NO_KEY
 from etl.runtime.disk.files import atomic_path
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 _FIGURES: Final = (
@@ -37,7 +38,9 @@ _ARRAYS: Final = {
 }
 
 
-def write_midi_npz(frame: pl.DataFrame, target: Path, *, analysis: str) -> int:
+def write_midi_npz(
+    frame: pl.DataFrame, target: Path, *, analysis: str, add: Callable[[Path], None] | None = None
+) -> int:
     """Write one row per different MIDI file; loads with ``allow_pickle=False``.
 
     The file holds ``ids`` (N,) content hashes; ``key`` (N,) int8 as in `etl.music.keys`, -1 none;
@@ -56,6 +59,8 @@ def write_midi_npz(frame: pl.DataFrame, target: Path, *, analysis: str) -> int:
         The file.
     analysis
         Version of the analysis, for the manifest.
+    add
+        Adds further arrays to the file before it is in its place.
 
     Returns
     -------
@@ -95,6 +100,9 @@ def write_midi_npz(frame: pl.DataFrame, target: Path, *, analysis: str) -> int:
             vocabulary=np.array(vocabulary.to_list(), dtype=np.str_),
             manifest=np.array(json.dumps(manifest)),
         )
+        if add is not None:
+            file.flush()
+            add(temporary)
     return frame.height
 
 

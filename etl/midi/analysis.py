@@ -10,12 +10,13 @@ import polars as pl
 from etl.midi.arrays import repair_names
 from etl.midi.chords import chord_labels, chord_segments, find_beats, spell_chords
 from etl.midi.drums import CATEGORY_SCORE, TAG_SCORE, drum_scores, mark_drums
-from etl.midi.keys import find_keys, weigh_key_evidence
+from etl.midi.keys import Keys, find_keys, weigh_key_evidence
 from etl.midi.names import part_names
 from etl.midi.roles import role_chances, role_columns
 from etl.midi.stats_kernel import DRUM_CLASSES, FILE_STATS, PART, file_stats, part_stats
 from etl.midi.tempo import metre_columns, tempo_columns
-from etl.music.keys import KEY_NAMES
+from etl.midi.texts import file_encodings
+from etl.music.keys import KEY_NAMES, NO_KEY
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,7 +51,8 @@ def survey(batch: MidiBatch, names: pl.DataFrame | None = None) -> Analysis:
     records = np.empty(len(batch.notes), PART)
     records = records[: part_stats(batch.files, batch.notes, batch.note_offsets, records)]
     chances = role_chances(records)
-    names_of_parts = part_names(batch, records)
+    encodings = file_encodings(batch)
+    names_of_parts = part_names(batch, records, [encoding.name for encoding in encodings])
     scores = drum_scores(records, chances, names_of_parts)
     mark_drums(batch, records, scores)
     parts = part_columns(records, names_of_parts, scores, chances)
@@ -59,6 +61,8 @@ def survey(batch: MidiBatch, names: pl.DataFrame | None = None) -> Analysis:
         .join(tempo_columns(batch, names), on="file", how="left", maintain_order="left")
         .join(_part_summary(parts), on="file", how="left", maintain_order="left")
         .with_columns(
+            text_encoding=pl.Series([encoding.name for encoding in encodings], dtype=pl.String),
+            text_encoding_guessed=pl.Series([encoding.is_guess for encoding in encodings], dtype=pl.Boolean),
             programs=pl.col("programs").fill_null([]),
             drum_score=pl.col("drum_score").fill_null(0.0),
             parts=pl.col("parts").fill_null(0),
@@ -108,6 +112,7 @@ def analyze(
             other_key=pl.Series(
                 [KEY_NAMES[key] if key >= 0 else None for key in keys.other_key], dtype=pl.String
             ),
+            **_key_lists(keys),
             pitch_class_profile=pl.Series(_profiles(keys.totals), dtype=pl.Array(pl.Float32, 12)),
             chords=pl.col("chords").fill_null([]),
             chord_beats=pl.col("chord_beats").fill_null([]),
@@ -223,6 +228,25 @@ def _chord_lists(segments: pl.DataFrame) -> pl.DataFrame:
             distinct_chords=pl.col("symbol").n_unique(),
         )
     )
+
+
+def _key_lists(keys: Keys) -> dict[str, pl.Series]:
+    """List the keys of each file in the order of the music, and the beats at which they begin."""
+    names, beats = [], []
+    for key, other, beat, first in zip(
+        keys.key.tolist(),
+        keys.other_key.tolist(),
+        keys.change_beat.tolist(),
+        keys.other_first.tolist(),
+        strict=True,
+    ):
+        found = [key] if other in {key, NO_KEY} else [other, key] if first else [key, other]
+        names.append([KEY_NAMES[each] for each in found if each >= 0])
+        beats.append([0, beat][: len(names[-1])])
+    return {
+        "keys": pl.Series(names, dtype=pl.List(pl.String)),
+        "key_beats": pl.Series(beats, dtype=pl.List(pl.Int32)),
+    }
 
 
 def _profiles(totals: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -83,14 +83,16 @@ class Keys(NamedTuple):
 
     ``key`` is the longest, ``posterior`` (files, 24) float64 what the scores make of the part it is the key
     of, ``change_beat`` the beat at which the key changes (-1: it does not) and ``other_key`` that of the
-    shorter part. ``is_loop``: shorter than 8 bars or of fewer than four pitch classes, so that the key is a
-    phrase's, not a piece's. ``totals`` (files, 12) are the beats sounded by pitch class.
+    shorter part; ``other_first`` says that this part comes first. ``is_loop``: shorter than 8 bars or of
+    fewer than four pitch classes, so that the key is a phrase's, not a piece's. ``totals`` (files, 12) are
+    the beats sounded by pitch class.
     """
 
     key: NDArray[np.int8]
     posterior: NDArray[np.float64]
     change_beat: NDArray[np.int32]
     other_key: NDArray[np.int8]
+    other_first: NDArray[np.bool_]
     is_loop: NDArray[np.bool_]
     totals: NDArray[np.float64]
 
@@ -131,6 +133,7 @@ def find_keys(batch: MidiBatch, beats: Beats, labels: NDArray[np.int16]) -> Keys
         posterior=posterior,
         change_beat=np.where(changes, cuts, -1).astype(np.int32),
         other_key=np.where(changes, np.where(early_longer, late_key, early_key), NO_KEY).astype(np.int8),
+        other_first=changes & ~early_longer,
         is_loop=(lengths < _LOOP_BEATS) | ((totals > 0).sum(axis=1) < _FEWEST_CLASSES),
         totals=totals,
     )

@@ -15,6 +15,8 @@ import numpy as np
 from etl.midi.text import decode_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from etl.midi.arrays import MidiBatch
@@ -23,7 +25,7 @@ _TRACK_NAME, _INSTRUMENT_NAME, _CHANNEL_PREFIX = 0x03, 0x04, 0x20
 _WHOLE_TRACK: Final = -1
 
 
-def part_names(batch: MidiBatch, parts: NDArray[Any]) -> list[str | None]:
+def part_names(batch: MidiBatch, parts: NDArray[Any], encodings: Sequence[str]) -> list[str | None]:
     """Give the name of each part: that of its channel, else the first of its track.
 
     Parameters
@@ -32,6 +34,8 @@ def part_names(batch: MidiBatch, parts: NDArray[Any]) -> list[str | None]:
         Parsed files.
     parts
         `etl.midi.stats_kernel.PART` records.
+    encodings
+        Name of the encoding of each file.
     """
     events = batch.events
     metas = events["status"] == 0xFF
@@ -40,10 +44,11 @@ def part_names(batch: MidiBatch, parts: NDArray[Any]) -> list[str | None]:
     for file, track, offset, length in _rows(events[is_name]):
         found.setdefault((file, track, _WHOLE_TRACK), batch.data[offset : offset + length].tobytes())
     found |= _channel_names(batch, events, is_name)
-    texts = {text: decode_text(text) for text in set(found.values())}
+    pairs = {(encodings[place[0]], text) for place, text in found.items()}
+    texts = {(encoding, text): decode_text(text, encoding) for encoding, text in pairs}
     places = zip(*(parts[field].tolist() for field in ("file", "track", "channel")), strict=True)
-    names = (found.get(place, found.get((*place[:2], _WHOLE_TRACK))) for place in places)
-    return [None if name is None else texts[name] for name in names]
+    names = ((place[0], found.get(place, found.get((*place[:2], _WHOLE_TRACK)))) for place in places)
+    return [None if name is None else texts[encodings[file], name] for file, name in names]
 
 
 def _rows(events: NDArray[Any]) -> Any:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-_LONE_ACCENTS: Final = re.compile(rb"(?:[\x00-\x7f]|[\xa0-\xff](?![\x80-\xff]))*")
+from etl.midi.encodings import decode, find_encoding
 
-
+_CONTROLS: Final = dict.fromkeys((*range(32), *range(127, 160)), " ")
 _PERCENT_ENCODED: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 
 
@@ -27,23 +26,13 @@ def plain_name(name: str) -> str:
     return name if "\ufffd" in decoded else decoded
 
 
-def decode_text(raw: bytes) -> str:
-    r"""Decode bytes as UTF-8, else Shift-JIS, else Latin-1; control characters become spaces.
-
-    Where every letter beyond ASCII stands alone it is an accent of Latin-1, also if with the letter behind it
-    it could be Shift-JIS.
+def decode_text(raw: bytes, encoding: str | None = None) -> str:
+    r"""Decode a name in an encoding, or the one that it seems to be in; control characters become spaces.
 
     Examples
     --------
     >>> decode_text(b"Caf\xc3\xa9"), decode_text(b"\xe9lan"), decode_text("ドラム".encode("shift_jis"))
     ('Café', 'élan', 'ドラム')
     """
-    for encoding in ("utf-8",) if _LONE_ACCENTS.fullmatch(raw) else ("utf-8", "shift_jis"):
-        try:
-            text = raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        break
-    else:
-        text = raw.decode("latin-1")
-    return "".join(" " if unicodedata.category(mark) == "Cc" else mark for mark in text).strip()
+    text = decode(raw, encoding or find_encoding([raw]).name)
+    return text.translate(_CONTROLS).strip()

@@ -73,7 +73,7 @@ def write_seen(
 ) -> None:
     """Write what :func:`mark_seen` says."""
     connection.execute(
-        "UPDATE midi_paths SET last_run = $run_id WHERE path IN (SELECT path "
+        "UPDATE midi_paths SET last_run = $run_id, gone_at = NULL WHERE path IN (SELECT path "
         f"FROM ({_STAMPS}) ANTI JOIN (SELECT unnest(CAST($missing AS VARCHAR[])) AS stamp) USING (stamp))",
         dict(values),
     )

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 _MOST_TAGS: Final = 3
+_THERE: Final = "sha256 IN (SELECT sha256 FROM midi_paths WHERE gone_at IS NULL)"
+"""SQL condition: the content is at a path that is not gone."""
 
 
 @dataclass
@@ -90,7 +92,7 @@ def analysed_files(connection: duckdb.DuckDBPyConnection) -> list[LibraryFile]:
         "SELECT library.sha256, folder, library.name, category, category_reason, key, chords, "
         "size_bytes, list_contains(repairs, 'junk_before_header') FROM midi_library AS library "
         "JOIN midi_analysis USING (sha256) JOIN midi_files USING (sha256) "
-        "WHERE track IS NULL AND notes > 0 ORDER BY library.name"
+        f"WHERE track IS NULL AND notes > 0 AND {_THERE} ORDER BY library.name"
     ).fetchall()
     return [LibraryFile(*row) for row in rows]
 
@@ -98,19 +100,20 @@ def analysed_files(connection: duckdb.DuckDBPyConnection) -> list[LibraryFile]:
 def count_unanalysed(connection: duckdb.DuckDBPyConnection) -> int:
     """Count the copies that have no analysis."""
     count: int = connection.execute(
-        "SELECT count(*) FROM midi_library ANTI JOIN midi_analysis USING (sha256) WHERE track IS NULL"
+        "SELECT count(*) FROM midi_library ANTI JOIN midi_analysis USING (sha256) "
+        f"WHERE track IS NULL AND {_THERE}"
     ).fetchall()[0][0]
     return count
 
 
 def has_analysis(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether any MIDI file has been analysed."""
-    return bool(connection.execute("SELECT 1 FROM midi_analysis LIMIT 1").fetchall())
+    return bool(connection.execute(f"SELECT 1 FROM midi_analysis WHERE {_THERE} LIMIT 1").fetchall())
 
 
 def analysis_rows(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
-    """Give the table ``midi_analysis``, by content hash."""
-    rows: pl.DataFrame = connection.sql("SELECT * FROM midi_analysis ORDER BY sha256").pl()
+    """Give the table ``midi_analysis``, by content hash; what is gone is left out."""
+    rows: pl.DataFrame = connection.sql(f"SELECT * FROM midi_analysis WHERE {_THERE} ORDER BY sha256").pl()
     return rows
 
 

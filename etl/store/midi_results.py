@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     import duckdb
 
-TABLES: Final = {IMPORT: ("midi_files", "midi_tracks", "midi_tags"), ANALYZE: ("midi_analysis",)}
+FACTS: Final = ("midi_texts", "midi_tempos", "midi_metres", "midi_key_signatures", "midi_signatures")
+TABLES: Final = {IMPORT: ("midi_files", "midi_tracks", "midi_tags", *FACTS), ANALYZE: ("midi_analysis",)}
 """Which tables each task fills."""
 
 _KEYS: Final = {
@@ -24,6 +25,8 @@ _KEYS: Final = {
     "midi_tracks": ("sha256", "track", "channel"),
     "midi_tags": ("sha256", "tag", "kind", "source"),
     "midi_analysis": ("sha256",),
+    "midi_signatures": ("sha256",),
+    **dict.fromkeys(FACTS[:-1], ("sha256", "ordinal")),
 }
 """What is there once, however often a content was found."""
 
@@ -41,7 +44,7 @@ def store_batch(
     Parameters
     ----------
     frames
-        ``midi_files``, ``midi_tracks``, ``midi_tags``, ``midi_analysis`` (if that was asked for) and
+        ``midi_files``, ``midi_tracks``, ``midi_tags``, `FACTS`, ``midi_analysis`` (if that was asked for) and
         ``midi_library`` (new copies and parts; the files are in their places), each with the columns of its
         table; ``midi_paths`` without its runs.
     run_id
@@ -108,6 +111,7 @@ def _without(rows: pl.DataFrame, digests: list[str]) -> pl.DataFrame:
 
 def _add_paths(connection: duckdb.DuckDBPyConnection, paths: pl.DataFrame, run_id: int) -> None:
     updates = [f"{name} = excluded.{name}" for name in (*paths.columns, "last_run") if name != "path"]
+    updates.append("gone_at = NULL")
     run = pl.lit(run_id, pl.Int64)
     insert(
         connection,

@@ -1,11 +1,18 @@
 -- title: MIDI library
--- description: The library in one row: paths, different files, near duplicates, parts, hours of music.
+-- description: The library in one row: paths, different files, near duplicates, parts, hours of music. Paths that are
+-- gone are counted apart, and what only they had is left out.
+WITH present AS (SELECT DISTINCT sha256 FROM midi_paths WHERE gone_at IS NULL)
 SELECT
-    (SELECT count(*) FROM midi_paths) AS paths,
-    (SELECT count(*) FROM midi_files WHERE valid) AS different_files,
-    (SELECT count(*) FROM midi_files WHERE NOT valid) AS unreadable_files,
-    (SELECT count(note_hash) - count(DISTINCT note_hash) FROM midi_files) AS near_duplicates,
-    (SELECT count(*) FROM midi_tracks) AS parts,
-    (SELECT count(*) FROM midi_library) AS library_files,
-    (SELECT round(sum(seconds) / 3600, 1) FROM midi_analysis) AS hours,
-    (SELECT sum(notes) FROM midi_analysis) AS notes
+    (SELECT count(*) FROM midi_paths WHERE gone_at IS NULL) AS paths,
+    (SELECT count(*) FROM midi_files SEMI JOIN present USING (sha256) WHERE valid) AS different_files,
+    (SELECT count(*) FROM midi_files SEMI JOIN present USING (sha256) WHERE NOT valid) AS unreadable_files,
+    (
+        SELECT count(*) - count(DISTINCT fullest)
+        FROM midi_near
+        SEMI JOIN present USING (sha256)
+    ) AS near_duplicates,
+    (SELECT count(*) FROM midi_tracks SEMI JOIN present USING (sha256)) AS parts,
+    (SELECT count(*) FROM midi_library SEMI JOIN present USING (sha256)) AS library_files,
+    (SELECT round(sum(seconds) / 3600, 1) FROM midi_analysis SEMI JOIN present USING (sha256)) AS hours,
+    (SELECT sum(notes) FROM midi_analysis SEMI JOIN present USING (sha256)) AS notes,
+    (SELECT count(*) FROM midi_paths WHERE gone_at IS NOT NULL) AS gone

@@ -18,12 +18,14 @@ from typer.testing import CliRunner, Result
 
 from etl.chords.keys import KeyMethod
 from etl.chords.romantext import RomanStyle
-from etl.cli import build, evaluate, library, midi, options, query
+from etl.cli import build, evaluate, library, midi, midi_models, options, query
 from etl.cli.main import app
 from etl.cli.output import json_document, plain
 from etl.exports.pictures import Coloring
 from etl.exports.sonic import Normalization
 from etl.midi.mpc import DriveFormat
+from etl.pipelines.midi.export_facts import TableFormat
+from etl.pipelines.midi.export_notes import Tokens
 from etl.store.queries import Format, named_queries
 from tests.support.midi_oracle import midi_bytes
 from tests.support.tracks import write_track
@@ -75,6 +77,7 @@ CASES = {
     "midi stats": ("midi", "stats"),
     "midi rename": ("midi", "rename", "--dry-run"),
     "midi undo": ("midi", "undo", "4"),
+    "midi forget": ("midi", "forget", "--dry-run"),
     "midi export": ("midi", "export", "--parquet", "midi.parquet"),
     "cache info": ("cache", "info"),
     "cache clear": ("cache", "clear", "--kind", "audio", "--unused"),
@@ -209,6 +212,8 @@ def test_choices_of_the_command_line_are_those_of_the_analysis():
     assert {*KeyMethod} == {*build.KeyMethods}
     assert {*RomanStyle} == {*options.RomanStyles}
     assert {*DriveFormat} == {*midi.Device}
+    assert {*TableFormat} == {*midi_models.TableFormat}
+    assert {*Tokens} == {*midi_models.Tokenizer}
     assert {f"midi-{name}" for name in midi.LibraryQuery} == {
         name for name in named_queries() if name.startswith("midi-")
     }

@@ -8,7 +8,6 @@ that is gone.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,13 +15,13 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from etl.pipelines.audio.moves import Moves
-from etl.runtime.disk.drives import drive_of, is_below, mounted_drives
-from etl.runtime.errors import EtlError
+from etl.runtime.disk.drives import is_below
 from etl.sources.audio.files import FILE_SCHEMA, FoundFiles, find_files, located
 from etl.sources.audio.tags import TAG_VERSION
+from etl.sources.folders.losses import Loss, below, lost_places, refusal, with_drives
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,7 @@ def compare(
     moves.pair(lambda old, new: place(old) == place(new))
     lost = _lost_places(known, missing, moves.old_paths, places, found)
     if lost and not options.allow_gone:
-        raise _refusal(lost, remembered)
+        raise refusal(lost, remembered, what="track", kept="Nothing was changed.")
     if len(set(places)) > 1:
         sound = {place(path) for path in known["path"]}
         moves.pair(lambda old, new: place(old) not in lost and place(new) in sound)
@@ -145,7 +144,7 @@ def compare(
         gone=gone["path"],
         returned=back["path"],
         problems=pl.DataFrame(found.problems, {"path": pl.String, "problem": pl.String}, orient="row"),
-        places=_placed(places, [root for root in roots if root.is_dir()]),
+        places=with_drives(places, [root for root in roots if root.is_dir()]),
         links=tuple(found.links),
     )
 
@@ -174,17 +173,7 @@ def _with_what_is_known(files: pl.DataFrame, known: pl.DataFrame, *, force: bool
 def _missing(known: pl.DataFrame, found: FoundFiles, roots: Sequence[Path]) -> pl.DataFrame:
     """Keep the known files that should have been found and were not; of other places a scan says nothing."""
     missing = known.join(found.files, on="path", how="anti", maintain_order="left")
-    return missing.filter(
-        (_is_below(roots) & ~_is_below(found.unlisted)) | pl.col("path").is_in(found.absent)
-    )
-
-
-def _is_below(places: Iterable[Path | str]) -> pl.Expr:
-    expressions = [
-        (pl.col("path") == str(place)) | pl.col("path").str.starts_with(str(place).rstrip(os.sep) + os.sep)
-        for place in places
-    ]
-    return pl.any_horizontal(expressions) if expressions else pl.lit(value=False)
+    return missing.filter((below(roots) & ~below(found.unlisted)) | pl.col("path").is_in(found.absent))
 
 
 def _below(remembered: pl.Series, roots: Sequence[Path]) -> Iterator[str]:
@@ -197,57 +186,19 @@ def _place_finder(places: Collection[str]) -> Callable[[str], str | None]:
     return lambda path: next((place for place in by_length if is_below(path, place)), None)
 
 
-def _placed(places: Iterable[str], folders: Sequence[Path]) -> pl.DataFrame:
-    """Say on which drives the folders are that were looked through."""
-    drives = mounted_drives()
-    looked = {place for place in places if any(is_below(place, str(folder)) for folder in folders)}
-    rows = [(place, *(drive_of(Path(place), drives) or (None, None))) for place in sorted(looked)]
-    return pl.DataFrame(rows, dict.fromkeys(("path", "mount_point", "device"), pl.String), orient="row")
-
-
-@dataclass(frozen=True)
-class _Loss:
-    held: int
-    left: int
-
-
 def _lost_places(
     known: pl.DataFrame,
     missing: pl.DataFrame,
     moved: Collection[str],
     places: Iterable[str],
     found: FoundFiles,
-) -> dict[str | None, _Loss]:
-    """Find the places of which over half of the tracks are gone, rather than left out of the scan."""
+) -> dict[str, Loss]:
+    """Find the places of which over half of the tracks are gone."""
     tracks = known.filter("is_track", ~pl.col("is_gone"))
     gone = missing.filter("is_track", ~pl.col("is_gone"), ~pl.col("path").is_in(list(moved)))
-    lost: dict[str | None, _Loss] = {}
-    if gone.is_empty():
-        return lost
     listed = pl.col("path").is_in([*found.absent, *found.files["path"]])
-    for place in dict.fromkeys(places):
-        here = _is_below([place])
-        if Path(place).is_file():  # an inventory
-            here = listed
-        held, lacking = tracks.filter(here), gone.filter(here)
-        if 2 * lacking.height > held.height:
-            left = held.height - sum(not os.path.lexists(path) for path in lacking["path"])
-            if 2 * left < held.height:
-                lost[place] = _Loss(held.height, left)
-    return lost
 
+    def here(place: str) -> pl.Expr:
+        return listed if Path(place).is_file() else below([place])  # a file is an inventory
 
-def _refusal(lost: Mapping[str | None, _Loss], remembered: pl.DataFrame) -> EtlError:
-    place, loss = next(iter(lost.items()))
-    others = f" ({len(lost) - 1} more places are like that)" if len(lost) > 1 else ""
-    mounts = {path: (mount, device) for path, mount, device in remembered.iter_rows()}
-    then = mounts.get(str(place), (None, None))
-    now = drive_of(Path(str(place)), mounted_drives())
-    hint = "If a drive is not mounted, mount it."
-    if then[0] is not None and (now is None or now.mount_point != then[0]):
-        hint = f"It was on {then[1]}, mounted at {then[0]}, which is not mounted now: mount it."
-    tracks = "1 track" if loss.held == 1 else f"{loss.held:,} tracks"
-    return EtlError(
-        f"{place} held {tracks}; {loss.left:,} of them are left{others}. Nothing was changed.",
-        f"{hint} If the tracks are gone for good, add --allow-gone.",
-    )
+    return lost_places(tracks, gone, places, here)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from etl.pipelines.midi.export_notes import NoteOptions
     from etl.runtime.watch.progress import Renderer
 
 _DEFAULT_CATEGORY: Final = "Loops"
@@ -69,6 +70,7 @@ def export_midi(
     drive_format: DriveFormat = DriveFormat.BOTH,
     npz: Path | None = None,
     parquet: Path | None = None,
+    notes: NoteOptions | None = None,
     dry_run: bool = False,
     renderers: Sequence[Renderer] = (),
 ) -> MidiExport:
@@ -87,9 +89,12 @@ def export_midi(
         drive = export_drive(library, database, target, drive_format, dry_run=dry_run, renderers=renderers)
     if dry_run:
         return MidiExport(target, drive, [WrittenTable(path, None) for path in (npz, parquet) if path])
-    return MidiExport(
-        target, drive, export_tables(database, npz=npz, parquet=parquet) if npz or parquet else []
+    if not (npz or parquet):
+        return MidiExport(target, drive, [])
+    tables = export_tables(
+        database, npz=npz, parquet=parquet, notes=notes, library=library, renderers=renderers
     )
+    return MidiExport(target, drive, tables)
 
 
 def export_drive(
@@ -142,9 +147,15 @@ def export_drive(
 
 
 def export_tables(
-    database: Path, *, npz: Path | None = None, parquet: Path | None = None
+    database: Path,
+    *,
+    npz: Path | None = None,
+    parquet: Path | None = None,
+    notes: NoteOptions | None = None,
+    library: Path | None = None,
+    renderers: Sequence[Renderer] = (),
 ) -> list[WrittenTable]:
-    """Write matrices and tables of the library.
+    """Write matrices and tables of the library, with the notes of its files if they are wanted.
 
     Raises
     ------
@@ -158,9 +169,13 @@ def export_tables(
             raise EtlError(f"{database} has no analysed MIDI files.", "Run `etl midi analyze SOURCE`.")
         written = []
         if npz:
-            written.append(
-                WrittenTable(npz, write_midi_npz(analysis_rows(connection), npz, analysis=ANALYSIS_VERSION))
-            )
+            add = None
+            if notes is not None and library is not None:
+                from etl.pipelines.midi.export_notes import notes_to_add  # noqa: PLC0415 - it compiles
+
+                add = notes_to_add(connection, library, npz, notes, renderers)
+            rows = write_midi_npz(analysis_rows(connection), npz, analysis=ANALYSIS_VERSION, add=add)
+            written.append(WrittenTable(npz, rows))
         if parquet:
             written.append(WrittenTable(parquet, write_midi_parquet(analysed_with_tags(connection), parquet)))
     return written

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from etl.midi.encodings import Encoding
     from etl.sources.archives.limits import Refusal
 
 _PIECES: Final = 16  # a file takes forty times as long by itself as among many
@@ -23,7 +24,8 @@ SPLIT: Final = {"sha256": pl.String, "track": pl.Int32, "channel": pl.Int16, "su
 class Entry:
     """A MIDI file to read: from ``location`` on disk, or ``blob`` if it came out of an archive.
 
-    ``path`` says where it was found, ``name`` is the last part of that.
+    ``path`` says where it was found, ``name`` is the last part of that; ``archive`` is the path of the
+    archive on disk that it is in, ``encoding`` that of the names there.
     """
 
     path: str
@@ -32,6 +34,8 @@ class Entry:
     size: int
     mtime_ns: int
     blob: bytes | None = None
+    archive: str | None = None
+    encoding: Encoding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,10 @@ class Batch:
 
 @dataclass(slots=True)
 class Result:
-    """What a batch gives: frames keyed by ``sha256``, and the worker's seconds by stage."""
+    """What a batch gives: frames keyed by ``sha256``, and the worker's seconds by stage.
+
+    ``facts`` are what import finds out besides, by the name of the table.
+    """
 
     paths: pl.DataFrame
     files: pl.DataFrame
@@ -88,6 +95,7 @@ class Result:
     split: pl.DataFrame
     rejects: pl.DataFrame
     seconds: dict[str, float] = field(default_factory=dict)
+    facts: dict[str, pl.DataFrame] = field(default_factory=dict)
 
 
 def pieces(batch: Batch) -> list[Batch]:

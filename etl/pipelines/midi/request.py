@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from etl.runtime.limits import LIMITS, Limits
 from etl.runtime.work.cores import default_workers
+from etl.sources.folders.midi import is_of
 from etl.sources.folders.walk import shown
 from etl.store.midi import ANALYZE, IMPORT, SANITIZE, SPLIT
 
@@ -17,10 +18,10 @@ if TYPE_CHECKING:
 
     from etl.runtime.work.cluster.address import Cluster
 
-ANALYSIS_VERSION: Final = "4"
+ANALYSIS_VERSION: Final = "5"
 """Goes up when the analysis changes, so that files are analysed again."""
 
-VERSIONS: Final = {IMPORT: "3", ANALYZE: ANALYSIS_VERSION, SANITIZE: "2", SPLIT: "1"}
+VERSIONS: Final = {IMPORT: "4", ANALYZE: ANALYSIS_VERSION, SANITIZE: "2", SPLIT: "1"}
 """Version of each ledger task; that of import goes up when the reader or the tags change."""
 
 
@@ -80,6 +81,8 @@ class MidiRun:
         Only paths that match this glob.
     force
         Redo finished work.
+    allow_gone
+        Whether over half of the files of a folder may be gone.
     workers
         Processes; 0 works in this one.
     limits
@@ -95,6 +98,7 @@ class MidiRun:
     limit: int | None = None
     pattern: str = "*"
     force: bool = False
+    allow_gone: bool = False
     workers: int = field(default_factory=default_workers)
     limits: Limits = LIMITS
     cluster: Cluster | None = None
@@ -165,8 +169,12 @@ class MidiResult:
         Different contents that the store had not.
     parts
         Files split from others.
+    gone
+        Files and archives that the store had, and that are no more.
     rejected, rejects
         What was refused, in all and by category.
+    silent
+        Sources that gave no MIDI file that could be read; none where a limit was set, which may cut them off.
     elapsed_s
         Wall seconds.
     stage_s
@@ -181,8 +189,15 @@ class MidiResult:
     read: int = 0
     new: int = 0
     parts: int = 0
+    gone: int = 0
     rejected: int = 0
     rejects: dict[str, int] = field(default_factory=dict)
+    silent: list[str] = field(default_factory=list)
     elapsed_s: float = 0.0
     stage_s: dict[str, float] = field(default_factory=dict)
     cpu_share: float = 0.0
+
+    def heard(self, path: str) -> None:
+        """Take note that a MIDI file was found and could be read."""
+        if self.silent:
+            self.silent = [source for source in self.silent if not is_of(path, source)]

@@ -27,7 +27,7 @@ from etl.runtime.work.crew import crew
 from etl.runtime.work.memory import without_cycle_collection
 from etl.runtime.work.prefetch import prefetched
 from etl.sources.archives.limits import Refusal
-from etl.sources.folders.midi import find_midi
+from etl.sources.folders.midi import find_midi, places_of
 from etl.sources.folders.walk import check_sources
 
 if TYPE_CHECKING:
@@ -132,11 +132,14 @@ def _found(request: MidiRun) -> Iterator[Found | Refusal]:
 
 def _update(request: MidiRun, store: BurstWriter, members: Crew, watch: Watch) -> MidiResult:
     from etl.store.midi import count_files, done_stamps, mark_seen  # noqa: PLC0415 - it needs the store
+    from etl.store.midi_gone import count_present  # noqa: PLC0415
     from etl.store.midi_renames import unfinished_renames  # noqa: PLC0415
 
-    result = MidiResult(store.run.run_id)
+    result = MidiResult(store.run.run_id, silent=places_of(request.sources) if request.limit is None else [])
     done = set[str]()
+    archives: list[str] = []
     with store.reading() as connection:
+        present = count_present(connection, request.places)
         unfinished = unfinished_renames(connection, before=result.run_id)
         known = count_files(connection)
         if not request.force:
@@ -145,14 +148,25 @@ def _update(request: MidiRun, store: BurstWriter, members: Crew, watch: Watch) -
         from etl.pipelines.midi.rename_journal import recover_renames  # noqa: PLC0415 - for a killed rename
 
         recover_renames(store, run_id)
-    with _ahead(request, _changes(request, done, result, watch)) as lists:
+    finished, met = len(done), set[str]()
+    with _ahead(request, _changes(request, done, met, result, watch)) as lists:
         changes = itertools.chain.from_iterable(lists)
         first = next(changes, None)
         if first is not None:
-            _work(request, itertools.chain([first], changes), store, members, watch=watch, result=result)
+            everything = itertools.chain([first], changes)
+            archives = _work(request, everything, store, members, watch=watch, result=result)
     if result.unchanged:
         store.put(mark_seen(store.run.run_id, request.tasks, request.places, but=done))
+    if done or archives or finished != present:  # else all that is known was met
+        from etl.pipelines.midi.gone import put_gone  # noqa: PLC0415 - most runs meet all they know
+
+        result.gone = put_gone(request, store, met, archives)
     if result.read:
+        from etl.pipelines.midi.gone import put_places  # noqa: PLC0415 - the same
+        from etl.store.midi_near import find_near  # noqa: PLC0415
+
+        put_places(request, store)
+        store.put(find_near())
         with store.reading() as connection:
             result.new = count_files(connection) - known
     store.run.items_in, store.run.items_out = result.found, result.read
@@ -168,17 +182,24 @@ def _ahead(
     return prefetched(changes, waiting=_AHEAD) if request.limit is None else nullcontext([changes])
 
 
-def _changes(request: MidiRun, done: set[str], result: MidiResult, watch: Watch) -> Iterator[Found | Refusal]:
-    """Give what is new, changed, lacks a stage, or was refused; take what is unchanged out of ``done``."""
+def _changes(
+    request: MidiRun, done: set[str], met: set[str], result: MidiResult, watch: Watch
+) -> Iterator[Found | Refusal]:
+    """Give what is new, changed, lacks a stage, or was refused.
+
+    What is unchanged is taken out of ``done``; the paths of all that is there are added to ``met``.
+    """
     files = archives = 0
     with watch.timed(FIND):
         for found in _found(request):
             if isinstance(found, Refusal):
                 yield found
                 continue
+            met.add(found.path)
             is_done = found.stamp in done
             if is_done:
                 done.remove(found.stamp)
+                result.heard(found.path)
             if not found.is_archive:
                 result.found += 1
                 result.unchanged += is_done
@@ -199,8 +220,8 @@ def _work(
     *,
     watch: Watch,
     result: MidiResult,
-) -> None:
-    """Read what has changed, and store what comes of it."""
+) -> list[str]:
+    """Read what has changed, and store what comes of it; give the archives that were read whole."""
     from etl.pipelines.midi.messages import Wanted, pieces, placed  # noqa: PLC0415 - without work it is not needed
     from etl.pipelines.midi.shelf import Shelf  # noqa: PLC0415
     from etl.pipelines.midi.tasks import Batches  # noqa: PLC0415
@@ -245,6 +266,7 @@ def _work(
             writer.take(outcome)
         writer.take_rest(batches.rest)
     result.found += batches.in_archives
+    return batches.archives
 
 
 def _starting(watch: Watch, result: MidiResult) -> Callable[[], None]:

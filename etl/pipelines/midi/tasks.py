@@ -41,6 +41,8 @@ class Batches:
         How many files were handed out.
     in_archives
         How many files were found in archives.
+    archives
+        Those that were read whole.
     """
 
     def __init__(self, request: MidiRun, changes: Iterable[Found | Refusal], watch: Watch) -> None:
@@ -50,6 +52,7 @@ class Batches:
         self.rest = Batch()
         self.files = 0
         self.in_archives = 0
+        self.archives: list[str] = []
 
     def __iter__(self) -> Iterator[Batch]:
         limits = self._request.limits
@@ -91,23 +94,47 @@ class Batches:
                 yield Entry(change.path, name, change.location, change.size, change.mtime_ns)
 
     def _members(self, found: Found) -> Iterator[Entry | Refusal | str]:
-        """Give the members of an archive and, if that was all there is in it, its key."""
+        """Give the members of an archive and, if that was all there is in it, its key.
+
+        Of one that is a source it is told where nothing came out, and it is read again the next time.
+        """
         pattern = self._request.pattern
         limits = self._request.limits.archives
+        silent, whole = found.path in self._request.places, True
         try:
             with open_file(found.location) as stream:
                 for member in read_archive(stream, found.path, found.size, limits=limits):
                     if isinstance(member, Refusal):
+                        silent = False
+                        whole = whole and member.path != found.path
                         yield member
                     elif pattern == "*" or fnmatch.fnmatch(member.path, pattern):
+                        silent = False
                         self.in_archives += 1
                         self._watch.advance(FIND, done=1)
                         size = len(member.blob)
-                        yield Entry(member.path, member.name, None, size, found.mtime_ns, member.blob)
+                        yield Entry(
+                            member.path,
+                            member.name,
+                            None,
+                            size,
+                            found.mtime_ns,
+                            member.blob,
+                            found.path,
+                            member.encoding,
+                        )
         except OSError as error:
             yield Refusal(found.path, "unreadable", error.strerror or str(error))
             return
-        if pattern == "*":
+        if silent:
+            yield Refusal(
+                found.path,
+                "nothing",
+                "no MIDI files in it" if pattern == "*" else "no MIDI files in it match",
+            )
+        elif pattern == "*":
+            if whole:
+                self.archives.append(found.path)
             yield found.stamp
 
 

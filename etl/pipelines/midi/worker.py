@@ -13,18 +13,22 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
 from etl.midi.analysis import Analysis, analyze, survey
 from etl.midi.categories import categorize
 from etl.midi.containers import plain_midi
+from etl.midi.encodings import find_encoding
 from etl.midi.file_names import with_name_figures
 from etl.midi.reader import read_files
+from etl.midi.shingles import HASHES, signatures
 from etl.midi.split import TooMuchError, split_file
 from etl.midi.tags import find_tags, name_tags
 from etl.midi.text import decode_text, plain_name
+from etl.midi.texts import text_rows
+from etl.midi.times import key_signature_rows, metre_rows, tempo_rows
 from etl.pipelines.midi.messages import REJECTS, SPLIT, Batch, Entry, Result, Wanted, failed, part_key
 from etl.sources.folders.walk import open_file
 
@@ -33,12 +37,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from etl.midi.arrays import MidiBatch
+    from etl.midi.encodings import Encoding
 
 _REFUSED: Final = {name: kind for name, kind in REJECTS.items() if name != "path"}
-_OF_FILES: Final = ("format", "division", "tracks", "repairs", "note_hash")
+_OF_FILES: Final = (
+    "format", "division", "tracks", "repairs", "note_hash", "text_encoding", "text_encoding_guessed",
+)  # fmt: skip
 _PATHS: Final = {
     "path": pl.String, "location": pl.String, "size_bytes": pl.Int64, "mtime_ns": pl.Int64,
-    "sha256": pl.String, "name": pl.String, "folder": pl.String,
+    "sha256": pl.String, "name": pl.String, "folder": pl.String, "archive": pl.String,
+    "name_encoding": pl.String, "name_encoding_guessed": pl.Boolean,
 }  # fmt: skip
 
 
@@ -78,11 +86,15 @@ def process_batch(batch: Batch, wanted: Wanted) -> Result:
 def _merged(early: Result, late: Result) -> Result:
     frames = ("paths", "files", "analysis", "parts", "tags", "split", "rejects")
     joined = {name: pl.concat([getattr(early, name), getattr(late, name)], how="diagonal") for name in frames}
+    facts = {
+        name: pl.concat([frame, late.facts[name]]) if name in late.facts else frame
+        for name, frame in {**late.facts, **early.facts}.items()
+    }
     seconds = {
         stage: early.seconds.get(stage, 0.0) + late.seconds.get(stage, 0.0)
         for stage in {**early.seconds, **late.seconds}
     }
-    return Result(seconds=seconds, **joined)
+    return Result(seconds=seconds, facts=facts, **joined)
 
 
 def _process(found: Batch, wanted: Wanted, clock: _Clock) -> Result:
@@ -123,6 +135,7 @@ def _process(found: Batch, wanted: Wanted, clock: _Clock) -> Result:
         split=pl.DataFrame(schema=SPLIT),
         rejects=pl.DataFrame(rejects, schema=REJECTS, orient="row"),
         seconds=clock.seconds,
+        facts=_facts(batch, counted.files, keys),
     )
     if wanted.analyze:
         with clock("analyze"):
@@ -140,9 +153,7 @@ def _process(found: Batch, wanted: Wanted, clock: _Clock) -> Result:
 
 def _read(
     entries: Sequence[Entry], wanted: Wanted
-) -> tuple[
-    list[tuple[str, str | None, int, int, str, str, str]], dict[str, bytes], list[tuple[str, str, str, str]]
-]:
+) -> tuple[list[tuple[Any, ...]], dict[str, bytes], list[tuple[str, str, str, str]]]:
     """Read and hash files: rows of `_PATHS`, different contents by hash, rejects."""
     rows, blobs, rejects = [], {}, []
     for entry in entries:
@@ -155,7 +166,10 @@ def _read(
         blobs[digest] = blob
         on_disk = entry.path if entry.blob is None else None
         folder = _below(entry.path.removesuffix(entry.name), wanted.roots)
-        rows.append((entry.path, on_disk, len(blob), entry.mtime_ns, digest, _name(entry), folder))
+        name, encoding = _name(entry)
+        rows.append(
+            (entry.path, on_disk, len(blob), entry.mtime_ns, digest, name, folder, entry.archive, *encoding)
+        )
     return rows, blobs, rejects
 
 
@@ -164,11 +178,36 @@ def _below(path: str, roots: tuple[str, ...]) -> str:
     return next((path[len(root) :] for root in roots if path.startswith(root)), path)
 
 
-def _name(entry: Entry) -> str:
-    """Name a file as text, in whatever encoding the name on disk is."""
+def _name(entry: Entry) -> tuple[str, Encoding]:
+    """Name a file as text, in whatever encoding the name on disk is, and say which that is."""
     if entry.location is None:
-        return plain_name(entry.name)
-    return plain_name(decode_text(os.fsencode(os.path.basename(entry.location))))  # noqa: PTH119 - once per file
+        return plain_name(entry.name), entry.encoding or find_encoding([entry.name.encode()])
+    raw = os.fsencode(os.path.basename(entry.location))  # noqa: PTH119 - once per file
+    encoding = find_encoding([raw])
+    return plain_name(decode_text(raw, encoding.name)), encoding
+
+
+def _facts(batch: MidiBatch, files: pl.DataFrame, keys: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Give rows of the tables that say what files hold beside notes, and the signatures of the notes."""
+    encodings = files["text_encoding"].to_list()
+    ragged = {
+        "midi_texts": text_rows(batch, encodings),
+        "midi_tempos": tempo_rows(batch),
+        "midi_metres": metre_rows(batch),
+        "midi_key_signatures": key_signature_rows(batch),
+    }
+    numbered = {
+        name: rows.with_columns(ordinal=pl.int_range(pl.len(), dtype=pl.Int32).over("file"))
+        for name, rows in ragged.items()
+    }
+    signed = files.select(
+        "file", "notes", signature=pl.Series(signatures(batch), dtype=pl.Array(pl.UInt32, HASHES))
+    )
+    numbered["midi_signatures"] = signed.filter(pl.col("notes") > 0)
+    return {
+        name: rows.join(keys, on="file", maintain_order="left").drop("file")
+        for name, rows in numbered.items()
+    }
 
 
 def _file_rows(files: pl.DataFrame, sizes: pl.Series) -> pl.DataFrame:

@@ -94,11 +94,16 @@ class Writer:
     def _results(self, found: Result | None) -> Iterator[Write]:
         if found is None or not found.files.width:
             return
+        if self._result.silent:
+            valid = found.files.filter("valid").select("sha256")
+            for path in found.paths.join(valid, on="sha256", how="semi")["path"]:
+                self._result.heard(path)
         frames = {
             "midi_files": found.files,
             "midi_paths": found.paths.drop("name"),
             "midi_tracks": found.parts,
             "midi_tags": found.tags,
+            **found.facts,
         }
         if Stage.ANALYZE in self._request.stages:
             frames["midi_analysis"] = found.analysis

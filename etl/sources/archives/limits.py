@@ -7,15 +7,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
+    from etl.midi.encodings import Encoding
     from etl.runtime.limits import ArchiveLimits
 
 MIDI_ENDINGS: Final = (".mid", ".midi", ".kar", ".rmi", ".smf")
+NOT_READ: Final = {
+    ".xmf": "an XMF container (songs with their sounds), which is not read",
+    ".mxmf": "a Mobile XMF container (songs with their sounds), which is not read",
+    ".xmi": "a Miles XMIDI file, whose notes have lengths in place of ends, which is not read",
+    ".midi2": "a MIDI 2.0 clip of universal packets, which is not read",
+}
+"""Relatives of the Standard MIDI File, by their endings."""
+
 SEPARATOR: Final = "!"
 """Between an archive's path and a member's in it."""
 
 _ARCHIVE_ENDINGS: Final = (
     ".zip", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".7z", ".rar",
 )  # fmt: skip
+_MARKUP: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|head|body|\?xml)", re.IGNORECASE)
 _DRIVE: Final = re.compile(r"^[A-Za-z]:")
 _TAR_MAGIC_AT: Final = 257
 
@@ -44,11 +54,12 @@ def archive_kind(head: bytes) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A MIDI file out of an archive; ``name`` is its own, without folders."""
+    """A MIDI file out of an archive; ``name`` is its own, without folders, read in ``encoding``."""
 
     path: str
     blob: bytes
     name: str
+    encoding: Encoding | None = None
 
 
 class CapError(Exception):
@@ -124,5 +135,20 @@ def is_archive_name(name: str) -> bool:
 
 
 def is_wanted(name: str) -> bool:
-    """Whether a member's name is that of a MIDI file or an archive."""
-    return name.lower().endswith((*MIDI_ENDINGS, *_ARCHIVE_ENDINGS))
+    """Whether a member's name is that of a MIDI file, of a relative that is to be refused, or an archive."""
+    return name.lower().endswith((*MIDI_ENDINGS, *NOT_READ, *_ARCHIVE_ENDINGS))
+
+
+def not_read(path: str) -> Refusal | None:
+    """Refuse a relative of the Standard MIDI File by the ending of its name; None for all others."""
+    ending = path[path.rfind(".") :].lower()
+    return Refusal(path, "unsupported", NOT_READ[ending]) if ending in NOT_READ else None
+
+
+def no_archive(path: str, head: bytes) -> Refusal:
+    """Say what a file is that calls itself an archive and is none, by its first bytes."""
+    if not head:
+        return Refusal(path, "damaged", "an archive by its name, but an empty file")
+    if _MARKUP.match(head):
+        return Refusal(path, "damaged", "an archive by its name, but a web page: the download failed")
+    return Refusal(path, "damaged", "an archive by its name, but not by its first bytes")

@@ -9,14 +9,17 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import itertools
 import lzma
 import re
 import stat
 import tarfile
 import zipfile
 import zlib
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, Final, cast
 
+from etl.midi.encodings import Encoding, find_encoding
 from etl.midi.text import decode_text
 from etl.runtime.limits import LIMITS, ArchiveLimits
 from etl.sources.archives.limits import (
@@ -28,7 +31,10 @@ from etl.sources.archives.limits import (
     Member,
     Refusal,
     archive_kind,
+    is_archive_name,
     is_wanted,
+    no_archive,
+    not_read,
     too_large,
     unsafe_name,
 )
@@ -37,6 +43,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _TAR_BLOCK = 512
+_UTF_8: Final = 0x800  # a flag of members of zips: their names are
+_DECLARED: Final = Encoding("utf-8", is_guess=False)
 _READ_ERRORS: Final = (
     OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile,
     NotImplementedError, RuntimeError, ValueError, IndexError, KeyError, TypeError, AttributeError,
@@ -70,9 +78,25 @@ def read_archive(
     ------
     Member or Refusal
         In the order of the archive. Damage, caps and encryption are refusals, never errors; what was read
-        before them stands.
+        before them stands. Members of one name are kept apart by a number in their paths.
     """
-    yield from _read(stream, path, Budget(limits, size), depth=1)
+    taken: dict[str, int] = {}
+    for found in _read(stream, path, Budget(limits, size), depth=1):
+        yield _distinct(found, taken) if isinstance(found, Member) else found
+
+
+def _distinct(member: Member, taken: dict[str, int]) -> Member:
+    """Give a member a path of its own: ``a.zip!loops/(2)/x.mid`` for the second ``a.zip!loops/x.mid``.
+
+    ``taken`` holds the paths, and the last number that was given for each.
+    """
+    path, number = member.path, taken.get(member.path, 0)
+    while path in taken:
+        number += 1
+        path = f"{member.path.removesuffix(member.name)}({number})/{member.name}"
+    taken[member.path] = max(number, 1)
+    taken.setdefault(path, 1)
+    return member if path == member.path else replace(member, path=path)
 
 
 def _read(stream: IO[bytes], path: str, budget: Budget, depth: int) -> Iterator[Member | Refusal]:
@@ -80,6 +104,8 @@ def _read(stream: IO[bytes], path: str, budget: Budget, depth: int) -> Iterator[
         yield Refusal(path, "nested", f"archives nested deeper than {budget.limits.depth}")
         return
     kind = archive_kind(stream.read(_TAR_BLOCK))
+    if kind is None and zipfile.is_zipfile(stream):  # one that unpacks itself
+        kind = "zip"
     stream.seek(0)
     reader = {"zip": _read_zip, "7z": _read_7z, "rar": _read_rar}.get(kind or "", _read_stream)
     try:
@@ -101,7 +127,13 @@ def _reason(error: Exception) -> str:
 
 
 def _member(
-    name: str, content: bytes | None, path: str, budget: Budget, depth: int
+    name: str,
+    content: bytes | None,
+    path: str,
+    budget: Budget,
+    depth: int,
+    *,
+    encoding: Encoding | None = None,
 ) -> Iterator[Member | Refusal]:
     """Hand over one member that was read, or go into it; None is one that passed the size cap."""
     whole = f"{path}{SEPARATOR}{name}"
@@ -110,7 +142,11 @@ def _member(
     elif archive_kind(content[:_TAR_BLOCK]):
         yield from _read(io.BytesIO(content), whole, budget, depth + 1)
     elif name.lower().endswith(MIDI_ENDINGS) or content[:4] == b"MThd":
-        yield Member(whole, content, re.split(r"[\\/]", name)[-1])
+        yield Member(whole, content, re.split(r"[\\/]", name)[-1], encoding)
+    elif refusal := not_read(whole):
+        yield refusal
+    elif is_archive_name(name):
+        yield no_archive(whole, content[:_TAR_BLOCK])
 
 
 def _limited_read(stream: Any, budget: Budget) -> bytes | None:
@@ -122,11 +158,13 @@ def _limited_read(stream: Any, budget: Budget) -> bytes | None:
 
 def _read_zip(stream: IO[bytes], path: str, budget: Budget, depth: int) -> Iterator[Member | Refusal]:
     with zipfile.ZipFile(stream) as archive:
-        for info in archive.infolist():
+        entries = archive.infolist()
+        encoding = find_encoding(map(_raw_name, itertools.islice(entries, budget.limits.members)))
+        for info in entries:
             budget.count_member()
             name = info.orig_filename
-            if not info.flag_bits & 0x800:
-                name = decode_text(name.encode("cp437", "replace")) if "\0" not in name else name
+            if not info.flag_bits & _UTF_8:
+                name = decode_text(_raw_name(info), encoding.name) if "\0" not in name else name
             if info.is_dir():
                 continue
             if refusal := _refused_entry(info, name, path):
@@ -146,7 +184,13 @@ def _read_zip(stream: IO[bytes], path: str, budget: Budget, depth: int) -> Itera
             except _READ_ERRORS as error:
                 yield Refusal(f"{path}{SEPARATOR}{name}", "damaged", _reason(error))
                 continue
-            yield from _member(name, content, path, budget, depth)
+            in_utf_8 = _DECLARED if info.flag_bits & _UTF_8 else encoding
+            yield from _member(name, content, path, budget, depth, encoding=in_utf_8)
+
+
+def _raw_name(info: zipfile.ZipInfo) -> bytes:
+    """Give a member's name as it is in the zip; nothing where the zip says that it is UTF-8."""
+    return b"" if info.flag_bits & _UTF_8 else info.orig_filename.encode("cp437", "replace")
 
 
 def _refused_entry(info: zipfile.ZipInfo, name: str, path: str) -> Refusal | None:
@@ -195,7 +239,9 @@ def _read_stream(stream: IO[bytes], path: str, budget: Budget, depth: int) -> It
     with tarfile.open(fileobj=counted, mode="r|", encoding="utf-8", errors="surrogateescape") as archive:
         for info in archive:
             budget.count_member()
-            name = decode_text(info.name.encode("utf-8", "surrogateescape"))
+            raw = info.name.encode("utf-8", "surrogateescape")
+            encoding = find_encoding([raw])
+            name = decode_text(raw, encoding.name)
             whole = f"{path}{SEPARATOR}{name}"
             problem = unsafe_name(name)
             if info.isdir():
@@ -207,7 +253,7 @@ def _read_stream(stream: IO[bytes], path: str, budget: Budget, depth: int) -> It
             elif info.size > budget.limits.member_bytes:
                 yield too_large(whole, budget.limits)
             elif (member := archive.extractfile(info)) is not None:
-                yield from _member(name, member.read(), path, budget, depth)
+                yield from _member(name, member.read(), path, budget, depth, encoding=encoding)
 
 
 def _read_7z(stream: IO[bytes], path: str, budget: Budget, depth: int) -> Iterator[Member | Refusal]:

@@ -18,6 +18,7 @@ from etl.pipelines.midi import request as midi_request
 from etl.pipelines.midi.request import Stage
 from etl.sources.folders.midi import Found, find_midi
 from tests.pipelines.midi.test_run import SONG, put, rows, run
+from tests.support.command_line import run_here
 from tests.support.places import ROOT
 
 IMPORT = [Stage.IMPORT]
@@ -65,7 +66,8 @@ def test_what_has_changed_is_read(top: Path, change: str):
 def test_what_is_gone_is_not_found(top: Path):
     """It stays in the store, last seen by an earlier run."""
     (top / "in" / "b.mid").unlink()
-    assert run(top, stages=IMPORT).found == 2
+    done = run(top, stages=IMPORT)
+    assert (done.found, done.gone) == (2, 1)
     assert rows(top, "SELECT last_run FROM midi_paths WHERE path LIKE '%b.mid'") == [(1,)]
 
 
@@ -158,3 +160,19 @@ def test_a_stop_while_the_workers_start_is_no_traceback(tmp_path: Path):
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
     assert "Traceback" not in said
+
+
+def test_sources_that_give_nothing_end_with_one(tmp_path: Path):
+    """Each is told of, also beside one that gives much; an archive that is known already gives something."""
+    for name, member in (("none.zip", "read.me"), ("some.zip", "a.mid")):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr(member, SONG if member == "a.mid" else b"text")
+    (tmp_path / "page.mid").write_bytes(b"<html>")
+    names = [str(tmp_path / name) for name in ("some.zip", "none.zip", "page.mid")]
+    options = ("--workers", "0", "--db", tmp_path / "m.duckdb")
+    for _ in range(2):
+        said = run_here("midi", "import", names[0], names[1], *options, expect=1)
+        assert f"no MIDI files that can be read in {names[1]};" in said
+    said = run_here("midi", "import", *names, *options, expect=1)
+    assert f"in {names[1]}, {names[2]};" in said
+    assert run_here("midi", "import", names[0], *options)

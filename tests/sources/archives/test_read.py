@@ -7,6 +7,7 @@ import gzip
 import io
 import random
 import tarfile
+import warnings
 import zipfile
 
 import py7zr
@@ -184,3 +185,33 @@ def test_each_cap_is_given(kind, cap):
     members, refused = read(blob, limits=limits)
     assert set(members) <= {"a!first.mid"}
     assert refused == expected
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar.gz"])
+def test_members_of_one_name_are_kept_apart(kind):
+    """Both are read; the second has a number in its path, and each keeps its own name."""
+    members = [("loops/x.mid", SONG), ("loops/x.mid", SONG + b"2"), ("y.mid", SONG), ("loops/x.mid", b"MThd")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zipfile warns of what this is about
+        blob = MAKERS[kind](members)
+    found = [each for each in read_archive(io.BytesIO(blob), "a", len(blob)) if isinstance(each, Member)]
+    assert [(each.path, each.name, each.blob) for each in found] == [
+        ("a!loops/x.mid", "x.mid", SONG),
+        ("a!loops/(2)/x.mid", "x.mid", SONG + b"2"),
+        ("a!y.mid", "y.mid", SONG),
+        ("a!loops/(3)/x.mid", "x.mid", b"MThd"),
+    ]
+
+
+def test_relatives_of_midi_and_false_archives_are_refused():
+    """What a member calls itself and is not is told, in place of being passed over."""
+    members = [("a.xmf", b"XMF_1.00"), ("b.zip", b"<html>"), ("c.gz", b""), ("d.txt", b"text")]
+    assert read(zipped(members)) == (
+        {},
+        {"a!a.xmf": "unsupported", "a!b.zip": "damaged", "a!c.gz": "damaged"},
+    )
+
+
+def test_a_zip_that_unpacks_itself_is_read():
+    """The program before the archive does not matter."""
+    assert read(b"MZ" + bytes(900) + zipped([("x.mid", SONG)])) == ({"a!x.mid": SONG}, {})

@@ -68,7 +68,8 @@ def test_the_library_is_no_find(tmp_path: Path) -> None:
     """Our own copies are passed by, unless they are what is asked for."""
     (tmp_path / "library").mkdir()
     (tmp_path / "library" / "copy.mid").write_bytes(SONG)
-    assert list(find_midi([tmp_path], library=tmp_path / "library")) == []
+    (refusal,) = find_midi([tmp_path], library=tmp_path / "library")
+    assert refusal == Refusal(str(tmp_path), "nothing", "no MIDI files and no archives")
     assert len(list(find_midi([tmp_path / "library"], library=tmp_path / "library"))) == 1
 
 
@@ -93,3 +94,43 @@ def test_a_file_that_only_calls_itself_an_archive_is_refused(tmp_path: Path) -> 
         ("c.rar", "unreadable"),
     ]
     assert not [entry for entry in entries if isinstance(entry, Found)]
+
+
+def test_what_is_named_and_gives_nothing_is_refused_with_the_reason(tmp_path: Path) -> None:
+    """Relatives of the MIDI file, web pages called zip, empty archives, other files, empty folders."""
+    contents = {
+        "a.xmf": b"XMF_1.00", "b.MXMF": b"x", "c.xmi": b"FORM", "d.midi2": b"SMF2CLIP", "e.txt": b"text",
+        "f.zip": b"\r\n<!DOCTYPE html><html>", "g.zip": b"", "h.zip": b"other", "i.exe": b"MZ" + bytes(600),
+    }  # fmt: skip
+    (tmp_path / "empty").mkdir()
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "j.exe").write_bytes(b"MZ" + bytes(600) + zipped())
+    (tmp_path / "link").symlink_to(tmp_path / "music")
+    (tmp_path / "music").mkdir()
+    (tmp_path / "music" / "a.mid").write_bytes(SONG)
+    sources = [tmp_path / name for name in (*contents, "empty", "j.exe", "music", "link")]
+    entries = list(find_midi(sources))
+    refused = {Path(each.path).name: each for each in entries if isinstance(each, Refusal)}
+    categories = {name: each.category for name, each in refused.items()}
+    assert categories == {
+        "a.xmf": "unsupported", "b.MXMF": "unsupported", "c.xmi": "unsupported", "d.midi2": "unsupported",
+        "e.txt": "nothing", "f.zip": "damaged", "g.zip": "damaged", "h.zip": "damaged", "i.exe": "nothing",
+        "empty": "nothing",
+    }  # fmt: skip
+    assert "web page" in refused["f.zip"].reason
+    assert "empty file" in refused["g.zip"].reason
+    assert [Path(each.path).name for each in entries if isinstance(each, Found)] == ["j.exe", "a.mid"]
+
+
+def test_below_a_source_other_files_are_passed_over(tmp_path: Path) -> None:
+    """Only what is named must give something; a filter that nothing matches is told."""
+    (tmp_path / "a.txt").write_bytes(b"text")
+    (tmp_path / "b.mid").write_bytes(SONG)
+    assert [type(each) for each in find_midi([tmp_path])] == [Found]
+    (refusal,) = find_midi([tmp_path], pattern="*drum*")
+    assert isinstance(refusal, Refusal)
+    assert (refusal.path, refusal.reason) == (
+        str(tmp_path),
+        "no MIDI files that match *drum* and no archives",
+    )

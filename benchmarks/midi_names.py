@@ -1,0 +1,57 @@
+"""Names in an unsaid encoding: how many made-up files of one, three and eight names are read.
+
+python -m benchmarks.midi_names [FILES=200]
+
+Names of parts, whose letters the finder knows to be frequent, and titles of songs, which it was not told.
+"""
+
+from __future__ import annotations
+
+import random
+
+from etl.midi.encodings import decode, find_encoding
+from tests.support.figures import show, sizes
+
+PARTS = {
+    "cp1251": "Ударные|Бас|Гитара соло|Мелодия|Фортепиано|Скрипка|Ритм-гитара|Струнные|Аккордеон|Флейта",
+    "gb18030": "鼓|贝斯|电吉他|主旋律|钢琴|小提琴|人声|合唱|弦乐|小号|萨克斯|二胡|古筝|笛子|伴奏|打击乐",
+    "big5": "鼓組|貝斯|電吉他|主旋律|鋼琴|小提琴|人聲|合唱|弦樂|小號|二胡|古箏|笛子|伴奏|打擊樂",
+    "euc_kr": "드럼|베이스|기타 솔로|멜로디|피아노|바이올린|보컬|합창|스트링|트럼펫|색소폰|오르간|플루트",
+    "euc_jp": "ドラム|ベース|ギターソロ|メロディー|ピアノ|バイオリン|合唱|三味線|琴|尺八|伴奏|打楽器",
+    "shift_jis": "ドラム|ベース|ギターソロ|メロディー|ピアノ|バイオリン|合唱|三味線|琴|尺八|伴奏|ﾄﾞﾗﾑ",
+    "latin-1": "Schlagzeug|Baß|Flöte|Mélodie|Violão|Percussão|Acordeón|Blåsare|Säckpipa|Hörner",
+}
+TITLES = {
+    "cp1251": "Белые розы|Ты неси меня река|День Победы|Очи чёрные|Мурка|Кукушка|Группа крови|Катюша",
+    "gb18030": "朋友别哭|吻别|同桌的你|千千阙歌|光辉岁月|海阔天空|童话|老鼠爱大米|真的爱你|水手",
+    "big5": "朋友別哭|吻別|同桌的你|千千闋歌|光輝歲月|海闊天空|童話|龍的傳人|真的愛你|水手",
+    "euc_kr": "사랑의 미로|돌아와요 부산항에|그대에게|만남|비처럼 음악처럼|이별|거위의 꿈|아리랑",
+    "euc_jp": "津軽海峡冬景色|北国の春|赤とんぼ|荒城の月|涙そうそう|千本桜|昴|天城越え",
+    "shift_jis": "津軽海峡冬景色|北国の春|赤とんぼ|荒城の月|涙そうそう|千本桜|昴|天城越え",
+    "latin-1": "Für Elise|À la claire fontaine|Corazón espinado|Garçon|Größe|Noël|L'été|Coração|Où êtes-vous",
+}
+
+
+def share_read(names: list[str], encoding: str, count: int, files: int) -> float:
+    """Give the share of files of so many names, all of which are read as they were written."""
+    draw = random.Random(count)
+    right = 0
+    for _ in range(files):
+        texts = draw.sample(names, count)
+        raws = [text.encode(encoding) for text in texts]
+        found = find_encoding(raws).name
+        right += [decode(raw, found) for raw in raws] == texts
+    return right / files
+
+
+def main(files: int) -> None:
+    """Measure and print."""
+    for what, of in (("parts", PARTS), ("titles", TITLES)):
+        for encoding, names in of.items():
+            shares = [share_read(names.split("|"), encoding, count, files) for count in (1, 3, 8)]
+            figure = ", ".join(f"{share:.0%}" for share in shares)
+            show({encoding: f"{figure} of files of 1, 3, 8"}, what)
+
+
+if __name__ == "__main__":
+    main(*sizes(200))

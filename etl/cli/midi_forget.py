@@ -1,0 +1,69 @@
+"""`etl midi forget`: take out of the store what is gone from the disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from etl.cli.options import AsJson, Database
+from etl.cli.output import show
+from etl.cli.tables import table
+from etl.runtime.errors import EtlError
+from etl.runtime.settings import database_path
+
+if TYPE_CHECKING:
+    from etl.store.midi_gone import ForgottenMidi
+
+app = typer.Typer()
+
+
+@app.command(epilog="Examples: etl midi forget --dry-run | etl midi forget ~/midi/old.zip --yes")
+def forget(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Files, archives and folders, which need not be gone; default: all that is gone."
+        ),
+    ] = None,
+    db: Database = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be deleted without deleting it.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete files that are gone from the store; copies in the library's folder and sources stay."""
+    from etl.sources.folders.walk import shown
+    from etl.store.database import open_store, read_store
+    from etl.store.midi_gone import forget_midi, rows_of_midi
+
+    database = database_path(db)
+    places = [shown(str(path.absolute())) for path in paths or ()]
+    with read_store(database) as connection:
+        found = rows_of_midi(connection, places)
+    if places and not found.rows["midi_paths"]:
+        named = ", ".join(map(str, paths or ()))
+        raise EtlError(f"{database} has no MIDI files of {named}.", "`etl midi find` lists what it has.")
+    if found.rows["midi_paths"] and not dry_run:
+        if not yes:
+            question = f"Delete {found.rows['midi_paths']:,} paths and {found.rows['midi_files']:,} files"
+            typer.confirm(f"{question} from {database}?", abort=True, err=True)
+        with open_store(database) as connection:
+            found = forget_midi(connection, places)
+    show(found, lambda result: _described(result, dry_run=dry_run), as_json=as_json)
+
+
+def _described(found: ForgottenMidi, *, dry_run: bool) -> str:
+    if not found.rows["midi_paths"]:
+        return "nothing is gone"
+    rows = [(name, f"{rows:,}") for name, rows in found.rows.items()]
+    lines = [
+        f"{'would be deleted' if dry_run else 'deleted'}:",
+        "",
+        table(("table", "rows"), rows, right=[False, True]),
+    ]
+    if found.library:
+        lines.append(f"{len(found.library):,} copies and parts stay in the folder of the library")
+    return "\n".join(lines)

@@ -1,0 +1,47 @@
+"""Near copies among the MIDI files of the store, found anew whenever files came or went."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from etl.store.frames import insert
+from etl.store.writes import Write
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import duckdb
+
+
+def find_near() -> Write:
+    """Find near copies among all files that are in the store by then."""
+    return Write("etl.store.midi_near:write_near")
+
+
+def write_near(
+    connection: duckdb.DuckDBPyConnection, _frames: Mapping[str, object], _values: Mapping[str, Any]
+) -> None:
+    """Write what :func:`find_near` says."""
+    import numpy as np  # noqa: PLC0415 - runs without changes have no use for it
+    import polars as pl  # noqa: PLC0415
+
+    from etl.midi.near_copies import near_copies  # noqa: PLC0415
+    from etl.midi.shingles import HASHES  # noqa: PLC0415
+
+    rows: pl.DataFrame = connection.sql(
+        "SELECT sha256, notes, signature, note_hash FROM midi_signatures JOIN midi_files USING (sha256) "
+        "ORDER BY sha256"
+    ).pl()
+    signatures = rows["signature"].explode().to_numpy().astype(np.uint32).reshape(-1, HASHES)
+    hashes = rows["note_hash"].rank("dense").cast(pl.Int64).fill_null(-1).to_numpy()
+    found = near_copies(signatures, rows["notes"].to_numpy(), hashes)
+    digests = rows["sha256"]
+    connection.execute("DELETE FROM midi_near")
+    near = pl.DataFrame(
+        {
+            "sha256": digests.gather(found.rows),
+            "fullest": digests.gather(found.fullest),
+            "similarity": pl.Series(found.similarity, dtype=pl.Float64).round(4),
+        }
+    )
+    insert(connection, "midi_near", near)
