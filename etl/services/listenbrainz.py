@@ -63,7 +63,7 @@ class ListenBrainz(Service):
     """
 
     name: ClassVar[str] = "listenbrainz"
-    title: ClassVar[str] = "ListenBrainz"
+    title = "ListenBrainz"
     kinds: ClassVar[tuple[Kind, ...]] = KINDS
 
     def __init__(self, settings: ServiceSettings) -> None:

@@ -79,7 +79,7 @@ class MusicBrainz(Service):
     """
 
     name: ClassVar[str] = "musicbrainz"
-    title: ClassVar[str] = "MusicBrainz"
+    title = "MusicBrainz"
     kinds: ClassVar[tuple[Kind, ...]] = KINDS
 
     def __init__(self, settings: ServiceSettings) -> None:
