@@ -113,7 +113,9 @@ _ENDS: Final = (
 )  # fmt: skip
 """Words that longer ones begin or end with: ``fanbass``, ``drumx``."""
 
-_WEAK: Final = frozenset("hit metal wood tin glass click clicks tick can bottle bell rise fall break 808 909".split())
+_WEAK: Final = frozenset(
+    "hit metal wood tin glass click clicks tick can bottle bell rise fall break 808 909".split()
+)
 """Words that say something only where no other does."""
 
 
@@ -212,7 +214,9 @@ def _abbreviated(text: str, tokens: list[str], *, loose: bool) -> str | None:
         if kind is None:
             continue
         is_alone = len(letters) == 1
-        is_capital = len(token) > 1 and re.search(rf"(?<![A-Za-z]){token.upper()}(?![A-Za-z])", text) is not None
+        is_capital = (
+            len(token) > 1 and re.search(rf"(?<![A-Za-z]){token.upper()}(?![A-Za-z])", text) is not None
+        )
         if loose or is_alone or is_capital or len(token) > _RISKY or token in {"bd", "sd", "hh"}:
             if kind == "hat" and token == "hc" and "mc" in ABBREVIATIONS and re.search(r"808|909", text):
                 return "percussion"

@@ -165,4 +165,6 @@ def _typed(kind: str, text: str | None) -> Any:
 
 
 def _bad(name: str, problem: str) -> EtlError:
-    return EtlError(f"the task `{name}` is not valid: {problem}.", "Fix the file.", exit_code=ExitCode.BAD_DATA)
+    return EtlError(
+        f"the task `{name}` is not valid: {problem}.", "Fix the file.", exit_code=ExitCode.BAD_DATA
+    )

@@ -33,6 +33,7 @@ _GROUPS: Final = (
     "midi",
     "genres",
     "playlist",
+    "batch",
 )
 
 

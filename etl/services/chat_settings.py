@@ -15,7 +15,11 @@ DEFAULT_URL: Final = "https://openrouter.ai/api/v1"
 PATIENCE: Final = Patience(read=180.0, answer=300.0, longest_wait=120.0, failures=12)
 """A model may think for minutes before its first byte. A request that failed is not repeated as it is."""
 
-_PROVIDERS: Final = {"openrouter.ai": "openrouter", "api.openai.com": "openai", "api.anthropic.com": "anthropic"}
+_PROVIDERS: Final = {
+    "openrouter.ai": "openrouter",
+    "api.openai.com": "openai",
+    "api.anthropic.com": "anthropic",
+}
 _KEYS: Final = {
     "openrouter": "OPENROUTER_API_KEY",
     "openai": "OPENAI_API_KEY",
@@ -77,8 +81,8 @@ class ChatSettings:
         ) / 1e6
 
 
-def chat_settings(**options: Any) -> ChatSettings:
-    """Read the settings; options that are not None win.
+def chat_settings(*, needs_key: bool = True, **options: Any) -> ChatSettings:
+    """Read the settings; options that are not None win. An estimate needs no key, and no model.
 
     Raises
     ------
@@ -102,7 +106,7 @@ def chat_settings(**options: Any) -> ChatSettings:
         raise EtlError(
             "the key holds characters that cannot be right.", "Copy it again.", exit_code=ExitCode.USAGE
         )
-    if provider in _KEYS and not key:
+    if needs_key and provider in _KEYS and not key:
         raise EtlError(
             f"there is no key for {parts.hostname}.",
             f"Set ETL_CHAT_KEY or {_KEYS[provider]}, or write key under [chat] in {config_path()}. Without a key, "
@@ -110,7 +114,7 @@ def chat_settings(**options: Any) -> ChatSettings:
             exit_code=ExitCode.USAGE,
         )
     model = options.pop("model", None) or _text("model") or ""
-    if not model:
+    if needs_key and not model:
         raise EtlError(
             "no model is named.",
             "Pass --model, set ETL_CHAT_MODEL, or write model under [chat].",

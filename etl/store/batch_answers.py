@@ -14,7 +14,7 @@ from etl.store.ledger import record_entries
 from etl.store.writes import Write
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 ANSWER_SCHEMA: Final[dict[str, Any]] = {
     "content_hash": pl.String,
@@ -46,6 +46,22 @@ def put_answers(
     """Keep answers (columns of :data:`ANSWER_SCHEMA`) and their state, in one transaction."""
     values = {"task": task, "version": version, "engine": engine, "request_id": request_id}
     return Write("etl.store.batch_answers:write_answers", {"answers": answers}, values, adds_up=True)
+
+
+def put_reply(
+    answers: Sequence[Sequence[Any]], *, task: str, version: str, request_id: str | None
+) -> Write:
+    """Keep the few answers of one request, as rows: flushed sooner than a frame."""
+    values = {"task": task, "version": version, "engine": "model", "request_id": request_id}
+    return Write("etl.store.batch_answers:write_reply", values={**values, "rows": answers})
+
+
+def write_reply(
+    connection: duckdb.DuckDBPyConnection, _frames: Mapping[str, object], values: Mapping[str, Any]
+) -> None:
+    """Write what :func:`put_reply` says."""
+    answers = pl.DataFrame(values["rows"], ANSWER_SCHEMA, orient="row")
+    write_answers(connection, {"answers": answers}, values)
 
 
 def write_answers(
@@ -102,7 +118,10 @@ def write_sounds(
             pl.lit(ledger_task("local")).alias("task"),
             pl.col("version").cast(pl.String),
             pl.col("content_hash").alias("item"),
-            pl.when(pl.col("error").is_null()).then(pl.lit("done")).otherwise(pl.lit("failed")).alias("status"),
+            pl.when(pl.col("error").is_null())
+            .then(pl.lit("done"))
+            .otherwise(pl.lit("failed"))
+            .alias("status"),
             "error",
         ),
     )
@@ -118,7 +137,9 @@ def known_sounds(connection: duckdb.DuckDBPyConnection, job: str, version: int) 
     return found.cast(SOUND_SCHEMA)
 
 
-def local_rows(connection: duckdb.DuckDBPyConnection, sql: str, items: pl.DataFrame, task: str) -> pl.DataFrame:
+def local_rows(
+    connection: duckdb.DuckDBPyConnection, sql: str, items: pl.DataFrame, task: str
+) -> pl.DataFrame:
     """Run a task's ``local.sql`` over the table ``items``.
 
     Parameters

@@ -186,6 +186,15 @@ def open_items(connection: duckdb.DuckDBPyConnection, job: str, stage: BatchStag
     return found
 
 
+def finished(connection: duckdb.DuckDBPyConnection, stage: BatchStage) -> set[str]:
+    """Give the contents that are done, failed or skipped in a stage."""
+    rows = connection.execute(
+        "SELECT item FROM ledger WHERE task = ? AND version = ? AND status IN ('done', 'failed', 'skipped')",
+        [ledger_task(stage.task), stage.version],
+    ).fetchall()
+    return {item for (item,) in rows}
+
+
 def stage_counts(connection: duckdb.DuckDBPyConnection, job: str) -> tuple[StageCounts, ...]:
     """Count the items of a job by stage and state."""
     rows = connection.execute(

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
-from etl.store.frames import insert
 from etl.store.writes import Write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import duckdb
-
-_NUMBERS = {"prompt_tokens": pl.Int64, "completion_tokens": pl.Int64, "cost": pl.Float64}
-
 
 @dataclass(frozen=True)
 class SentCounts:
@@ -45,14 +38,21 @@ def put_request(
     request_id: str, *, job: str, task: str, version: str, account: str, model: str, items: int,
     tokens: int, cost: float, at: float,
 ) -> Write:  # fmt: skip
-    """Keep a request that is about to leave; ``at`` is in seconds since the epoch."""
-    row = {
-        "request_id": request_id, "job": job, "task": task, "version": version, "account": account,
-        "model": model, "items": items, "tokens": tokens, "cost": cost,
-        "sent_at": datetime.fromtimestamp(at, tz=UTC),
-    }  # fmt: skip
-    frame = pl.DataFrame([row]).cast({"items": pl.Int32, "cost": pl.Float64})
-    return Write("etl.store.batch_requests:write_rows", {"batch_requests": frame})
+    """Keep a request that is about to leave; ``at`` is in seconds since the epoch.
+
+    It is values, not a frame, which takes a tenth of the time to flush to the disk.
+    """
+    row = [request_id, job, task, version, account, model, items, tokens, cost, at]
+    return Write("etl.store.batch_requests:write_request", values={"row": row})
+
+
+def write_request(
+    connection: duckdb.DuckDBPyConnection, _frames: Mapping[str, object], values: Mapping[str, Any]
+) -> None:
+    """Write what :func:`put_request` says."""
+    connection.execute(
+        "INSERT INTO batch_requests VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, to_timestamp(?))", values["row"]
+    )
 
 
 def put_outcome(
@@ -67,28 +67,17 @@ def put_outcome(
     cost: float | None = None,
 ) -> Write:
     """Keep what became of a request."""
-    row = {
-        "request_id": request_id,
-        "status": status,
-        "category": category,
-        "reason": reason,
-        "prompt_tokens": prompt_tokens,
-        "completion_tokens": completion_tokens,
-        "cost": cost,
-        "ended_at": datetime.fromtimestamp(at, tz=UTC),
-    }
-    return Write(
-        "etl.store.batch_requests:write_rows", {"batch_outcomes": pl.DataFrame([row], schema_overrides=_NUMBERS)}
-    )
+    row = [request_id, status, category, reason, prompt_tokens, completion_tokens, cost, at]
+    return Write("etl.store.batch_requests:write_outcome", values={"row": row})
 
 
-def write_rows(
-    connection: duckdb.DuckDBPyConnection, frames: Mapping[str, pl.DataFrame], values: Mapping[str, Any]
+def write_outcome(
+    connection: duckdb.DuckDBPyConnection, _frames: Mapping[str, object], values: Mapping[str, Any]
 ) -> None:
-    """Write what :func:`put_request` and :func:`put_outcome` say."""
-    del values
-    for table, frame in frames.items():
-        insert(connection, table, frame)
+    """Write what :func:`put_outcome` says."""
+    connection.execute(
+        "INSERT INTO batch_outcomes VALUES (?, ?, ?, ?, ?, ?, ?, to_timestamp(?))", values["row"]
+    )
 
 
 def mark_unknown(job: str) -> Write:

@@ -11,18 +11,16 @@ its failure: else the service, or the way to it, is at fault.
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter, deque
 from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
-import polars as pl
-
 from etl.batch.plan import shared_out
 from etl.batch.questions import messages, most_tokens, response_format, tokens_of
 from etl.batch.replies import MISSING, confidence_of, parse_reply
-from etl.pipelines.batch.request import Engine
 from etl.runtime.errors import EtlError
 from etl.services.chat import FormatRefusedError
 from etl.services.errors import (
@@ -37,7 +35,7 @@ from etl.services.errors import (
     StoppedError,
 )
 from etl.services.politeness.rates import Cost
-from etl.store.batch_answers import ANSWER_SCHEMA, put_answers
+from etl.store.batch_answers import put_reply
 from etl.store.batch_requests import put_outcome, put_request
 
 if TYPE_CHECKING:
@@ -149,7 +147,8 @@ class Asker:
         self._again: list[Item] = []
         self._tries: Counter[str] = Counter()
         self._held: list[tuple[Item, str]] = []
-        self._successes = self._done = self._failed = 0
+        self._done = self._failed = 0
+        self._left_at = -math.inf
         chat.is_plain = bool(chat.gate.state.get(f"{PLAIN_KEY} {chat.model}"))
 
     def ask(self, portions: Sequence[Sequence[Item]]) -> None:
@@ -181,9 +180,7 @@ class Asker:
             self._hold(portion.items[0], told)
         elif told.is_cut and len(portion.items) > 1:
             half = len(portion.items) // 2  # as it is, it would be cut again
-            self._queue.extendleft(
-                _Portion(part) for part in (portion.items[half:], portion.items[:half])
-            )
+            self._queue.extendleft(_Portion(part) for part in (portion.items[half:], portion.items[:half]))
         elif failures < TRIES:
             self._queue.insert(1, _Portion(portion.items, failures))
         else:
@@ -256,6 +253,7 @@ class Asker:
                 )
             )  # fmt: skip
             self._store.keep()
+            self._wait_for_pace()
             is_sent = True
 
         try:
@@ -284,6 +282,14 @@ class Asker:
             self._told(0, 0)
             raise
         return self._take(request_id, reply, items, price)
+
+    def _wait_for_pace(self) -> None:
+        """Keep requests apart as they leave, and not only as they are permitted: storing one takes a while."""
+        gate = self._chat.gate
+        wait = self._left_at + self._chat.rates.interval - gate.clock.monotonic()
+        if wait > 0 and gate.stop.wait(wait):
+            raise StoppedError("The run is ending.")
+        self._left_at = gate.clock.monotonic()
 
     def _take(self, request_id: str, reply: Reply, items: Sequence[Item], price: float) -> _Told:
         """Store what a reply says, in one transaction with the states of its items."""
@@ -319,7 +325,6 @@ class Asker:
         )
         self._keep([*good, *failed], outcome, request_id=request_id)
         if has_said:
-            self._successes += 1
             self._blame()
         self._told(len(good) + len(failed), len(failed))
         self._check_failures()
@@ -358,12 +363,8 @@ class Asker:
         writes = list(others)
         if answers:
             writes.append(
-                put_answers(
-                    pl.DataFrame(answers, ANSWER_SCHEMA, orient="row"),
-                    task=self._task.name,
-                    version=self._stage.version,
-                    engine=Engine.MODEL,
-                    request_id=request_id,
+                put_reply(
+                    answers, task=self._task.name, version=self._stage.version, request_id=request_id
                 )
             )
         self._store.put(*writes, items=max(1, len(answers)))

@@ -59,7 +59,9 @@ class Facts:
         Whether answers of earlier stages are wanted.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, job: str, *, with_answers: bool = False) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, job: str, *, with_answers: bool = False
+    ) -> None:
         sounds = known_sounds(connection, job, SOUND_VERSION)
         self._sounds = {row[0]: row[1:] for row in sounds.select("content_hash", *_MEASURED).iter_rows()}
         self._answers: dict[int, dict[str, Any]] = {}
@@ -93,10 +95,14 @@ def _column(values: list[Any]) -> list[Any]:
     kinds = {type(value) for value in values if value is not None}
     if kinds <= {int, float} or len(kinds) <= 1:
         return values
-    return [None if value is None else value if isinstance(value, str) else json.dumps(value) for value in values]
+    return [
+        None if value is None else value if isinstance(value, str) else json.dumps(value) for value in values
+    ]
 
 
 def job_facts(connection: duckdb.DuckDBPyConnection, job: str) -> pl.DataFrame:
     """Give the facts of all ready items of a job as a table."""
-    ready = items(connection, job).filter((pl.col("status") == "ready") & pl.col("content_hash").is_not_null())
+    ready = items(connection, job).filter(
+        (pl.col("status") == "ready") & pl.col("content_hash").is_not_null()
+    )
     return Facts(connection, job).table(ready.select("item", "content_hash", "fields"))

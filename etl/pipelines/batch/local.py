@@ -136,9 +136,7 @@ def skip_unmeant(store: BurstWriter, request: BatchRequest) -> None:
         status=pl.when(pl.col("why").is_null()).then(pl.lit(READY)).otherwise(pl.lit(SKIPPED)),
         reason=pl.col("why"),
     ).select(*ITEM_SCHEMA)
-    changed = now.filter(
-        (now["status"] != known["status"]) | now["reason"].ne_missing(known["reason"])
-    )
+    changed = now.filter((now["status"] != known["status"]) | now["reason"].ne_missing(known["reason"]))
     if not changed.is_empty():
         store.put(put_items(request.job, changed), items=changed.height)
 
@@ -161,11 +159,11 @@ def answer_locally(
     if answers:
         frame = pl.DataFrame(answers, ANSWER_SCHEMA, orient="row")
         store.put(
-            put_answers(frame, task=stage.task, version=stage.version, engine=Engine.LOCAL), items=len(answers)
+            put_answers(frame, task=stage.task, version=stage.version, engine=Engine.LOCAL),
+            items=len(answers),
         )
-    failed = sum(answer[1] == "failed" for answer in answers)
-    watch.advance(LOCAL, errors=0, work=0)
-    watch.figures(**{f"{stage.task}_local": len(answers) - failed})
+    done = sum(answer[1] == "done" for answer in answers)
+    watch.figures(**{f"{stage.task}_local": done})
 
 
 _Answer = tuple[str, str, str | None, str | None, float | None]
@@ -175,7 +173,7 @@ def _from_name(facts: Facts, item: int, content_hash: str, fields: str) -> _Answ
     known = facts.of(item, content_hash, fields)
     named = name_category(str(known.get("name", "")), str(known.get("folder") or ""))
     if named is None:
-        return content_hash, "failed", "the name does not say", None, None
+        return content_hash, "skipped", "the name does not say", None, None
     answer = {"category": named.category, "kind": named.kind, "confidence": named.confidence}
     return content_hash, "done", None, json.dumps(answer), named.confidence
 
@@ -186,7 +184,7 @@ def _from_sql(task: Task, asked: pl.DataFrame, rows: pl.DataFrame) -> list[_Answ
     for item, content_hash, _ in asked.iter_rows():
         answer = {name: by_item.get(item, {}).get(name) for name in task.answer.fields}
         if all(value is None for value in answer.values()):
-            made.append((content_hash, "failed", "local.sql does not say", None, None))
+            made.append((content_hash, "skipped", "local.sql does not say", None, None))
         elif rule := valid_answer(task, answer):
             made.append((content_hash, "failed", rule, None, None))
         else:

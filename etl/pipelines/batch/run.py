@@ -228,9 +228,7 @@ class _Runner:
                 if not (request.is_resumed or self.has_rested):
                     found = found_items(connection, request, known)
             writes = [
-                put_job(
-                    request.job, request.kind, request.source, request.options.as_json(), self._stages
-                ),
+                put_job(request.job, request.kind, request.source, request.options.as_json(), self._stages),
                 mark_unknown(request.job),
             ]
             if not found.equals(known):

@@ -23,7 +23,9 @@ PARAMETERS: Final = {"temperature": 0}
 
 def shipped_tasks() -> dict[str, Path]:
     """Give the tasks that come with the package, by name."""
-    return {path.name: path for path in sorted(resource("batch/tasks").iterdir()) if (path / PROMPT).is_file()}
+    return {
+        path.name: path for path in sorted(resource("batch/tasks").iterdir()) if (path / PROMPT).is_file()
+    }
 
 
 def load_tasks(names: Sequence[str]) -> list[Task]:

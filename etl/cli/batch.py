@@ -1,0 +1,450 @@
+"""`etl batch`: many items described locally and by a language model, under its limits, for as long as it takes."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from etl.cli.options import AsJson, Database
+from etl.cli.output import show
+from etl.cli.targets import check_name, is_standard_output
+from etl.runtime.errors import EtlError, ExitCode
+from etl.runtime.settings import database_path
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from etl.pipelines.batch.request import BatchOptions, BatchRequest
+    from etl.pipelines.batch.run import BatchResult
+    from etl.services.chat_settings import ChatSettings
+
+app = typer.Typer(
+    help="Describe many samples, songs or rows with a language model, under its limits, for days.",
+    no_args_is_help=True,
+)
+
+
+class Engines(StrEnum):
+    """Who answers."""
+
+    LOCAL = "local"
+    MODEL = "model"
+
+
+class Strategies(StrEnum):
+    """How a job is gone about."""
+
+    SEQUENTIAL = "sequential"
+    BATCHED = "batched"
+    CHECKPOINTS = "checkpoints"
+    STAGED = "staged"
+
+
+class Priorities(StrEnum):
+    """Which open job goes first."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+class Layouts(StrEnum):
+    """What an export is made of."""
+
+    FILE = "file"
+    FOLDERS = "folders"
+
+
+def parse_batch_size(text: str) -> int:
+    """Read ``auto`` (0) or a number of items."""
+    if text.strip().lower() == "auto":
+        return 0
+    if not text.strip().isdigit() or not 1 <= int(text) <= 1000:
+        raise typer.BadParameter(f"`{text}` is not a batch size. Write `auto` or a number from 1 to 1000.")
+    return int(text)
+
+
+Source = Annotated[
+    str | None,
+    typer.Argument(
+        help="A folder of samples, or a CSV or Parquet file of rows.", metavar="[SOURCE]", show_default=False
+    ),
+]
+Sql = Annotated[str | None, typer.Option("--sql", help="Take the rows of this query of the store as items.")]
+Name = Annotated[str | None, typer.Option("--name", help="Name of the job; default: that of the source.")]
+Tasks = Annotated[
+    str,
+    typer.Option(
+        "--tasks",
+        help="Tasks in order, separated by commas: local, vibe, genre, groove, category, compatibility, or folders.",
+    ),
+]
+Engine = Annotated[Engines, typer.Option("--engine", help="Whether a model is asked.")]
+Model = Annotated[str | None, typer.Option("--model", help="Name of the model at its provider.")]
+Filter = Annotated[
+    str | None, typer.Option("--filter", help="Only files whose name fits this glob, e.g. '*.wav'.")
+]
+Where = Annotated[str | None, typer.Option("--where", help="Only items for which this SQL condition holds.")]
+MinDuration = Annotated[
+    float, typer.Option("--min-duration", min=0.0, help="Skip sounds shorter than N seconds.", metavar="N")
+]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(
+        "--batch-size",
+        parser=parse_batch_size,
+        metavar="N|auto",
+        help="Items in a request; auto: as few as end within --days. Default: what the task says.",
+        show_default=False,
+    ),
+]
+Days = Annotated[int, typer.Option("--days", min=1, help="UTC days in which --batch-size auto should end.")]
+Strategy = Annotated[
+    Strategies | None,
+    typer.Option(
+        "--strategy", help="How to go about it; default: by the number of items.", show_default=False
+    ),
+]
+Rpm = Annotated[
+    float | None, typer.Option("--rpm", min=0.001, help="Requests a minute, evenly apart.", metavar="N")
+]
+PerDay = Annotated[int | None, typer.Option("--per-day", min=1, help="Requests a UTC day.", metavar="N")]
+MaxCost = Annotated[
+    float | None, typer.Option("--max-cost", min=0.0, help="Most that the job may cost, by the prices set.")
+]
+Overnight = Annotated[
+    bool, typer.Option("--overnight", help="Spread the requests of a day over the whole day.")
+]
+Priority = Annotated[
+    Priorities, typer.Option("--priority", help="Which open job `etl batch resume` takes first.")
+]
+Parallel = Annotated[
+    int | None,
+    typer.Option(
+        "--parallel-local", min=0, metavar="N", help="Processes for local work; default: by the strategy.",
+        show_default=False,
+    ),
+]  # fmt: skip
+Checkpoint = Annotated[
+    int | None,
+    typer.Option(
+        "--checkpoint-interval", min=0, metavar="N", show_default=False,
+        help="Merge results into the store every N items; default: by the strategy.",
+    ),
+]  # fmt: skip
+Threshold = Annotated[
+    float,
+    typer.Option(
+        "--error-threshold", min=0.0, max=1.0, help="Stop when this share of 20 or more items has failed."
+    ),
+]
+Wait = Annotated[
+    bool, typer.Option("--wait", help="Wait out rate limits and used-up days, and continue automatically.")
+]
+LogJson = Annotated[bool, typer.Option("--log-json", help="Show the state as JSON lines on standard output.")]
+Job = Annotated[str | None, typer.Argument(help="Name of the job; not needed where there is one.")]
+
+
+@app.command(
+    epilog="Examples: etl batch process samples --engine local | etl batch process samples --tasks vibe "
+    '--model openai/gpt-oss-20b:free --rpm 5 --per-day 50 --wait | etl batch process --sql "SELECT track_id AS '
+    'name, artist, title, year FROM library WHERE genre IS NULL" --tasks genre'
+)
+def process(
+    source: Source = None,
+    sql: Sql = None,
+    name: Name = None,
+    tasks: Tasks = "local",
+    engine: Engine = Engines.MODEL,
+    model: Model = None,
+    pattern: Filter = None,
+    where: Where = None,
+    min_duration: MinDuration = 0.0,
+    batch_size: BatchSize = None,
+    days: Days = 1,
+    strategy: Strategy = None,
+    rpm: Rpm = None,
+    per_day: PerDay = None,
+    max_cost: MaxCost = None,
+    overnight: Overnight = False,
+    priority: Priority = Priorities.MEDIUM,
+    parallel_local: Parallel = None,
+    checkpoint_interval: Checkpoint = None,
+    error_threshold: Threshold = 0.1,
+    wait: Wait = False,
+    db: Database = None,
+    log_json: LogJson = False,
+    as_json: AsJson = False,
+) -> None:
+    """Describe items: measure and name them locally, then ask the model what is not known yet.
+
+    What is answered is stored at once and never asked again. Stopped, killed or parked, the same command or
+    `etl batch resume` continues.
+    """
+    options = _options(
+        tasks, engine, model, pattern, where, min_duration, batch_size, days, strategy, rpm, per_day, max_cost,
+        overnight, priority, parallel_local, checkpoint_interval, error_threshold,
+    )  # fmt: skip
+    request, settings = _new_request(database_path(db), source, sql, name, options, wait=wait)
+    _run([(request, settings)], log_json=log_json, as_json=as_json)
+
+
+@app.command(epilog="Examples: etl batch resume | etl batch resume my-samples --wait")
+def resume(
+    job: Job = None,
+    wait: Wait = False,
+    db: Database = None,
+    log_json: LogJson = False,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with a job, or with all open ones, the most urgent first, as they were begun."""
+    from etl.pipelines.batch.jobs import resumed
+
+    requests = resumed(database_path(db), job, wait=wait, command=_this_command())
+    _run([(request, _settings(request.options)) for request in requests], log_json=log_json, as_json=as_json)
+
+
+@app.command(
+    epilog="Example: etl batch estimate samples --tasks vibe --model x:free --batch-size auto --days 2"
+)
+def estimate(
+    source: Source = None,
+    sql: Sql = None,
+    name: Name = None,
+    tasks: Tasks = "vibe",
+    model: Model = None,
+    pattern: Filter = None,
+    batch_size: BatchSize = None,
+    days: Days = 1,
+    strategy: Strategy = None,
+    rpm: Rpm = None,
+    per_day: PerDay = None,
+    overnight: Overnight = False,
+    show_plan: Annotated[
+        bool, typer.Option("--show-plan", help="Name the items of the first requests.")
+    ] = False,
+    db: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say how many requests a job takes, how long, and what it costs; nothing is sent."""
+    from etl.cli.batch_summary import plan_lines
+    from etl.pipelines.batch.estimate import estimate as estimated
+
+    options = _options(
+        tasks, Engines.MODEL, model, pattern, None, 0.0, batch_size, days, strategy, rpm, per_day, None,
+        overnight, Priorities.MEDIUM, None, None, 0.1,
+    )  # fmt: skip
+    request, settings = _new_request(database_path(db), source, sql, name, options, needs_key=False)
+    show(estimated(request, settings, shown=5 if show_plan else 0), plan_lines, as_json=as_json)
+
+
+@app.command(epilog="Example: etl batch status my-samples --json")
+def status(job: Job = None, db: Database = None, as_json: AsJson = False) -> None:
+    """Show how a job stands: items by stage and state, requests, errors by class, why items were skipped."""
+    from etl.cli.batch_summary import status_lines
+    from etl.pipelines.batch.jobs import job_status
+
+    show(job_status(database_path(db), job), status_lines, as_json=as_json)
+
+
+@app.command("list", epilog="Example: etl batch list")
+def list_all(db: Database = None, as_json: AsJson = False) -> None:
+    """List the jobs of a store."""
+    from etl.cli.batch_summary import list_lines
+    from etl.pipelines.batch.jobs import list_jobs
+
+    show(list_jobs(database_path(db)), list_lines, as_json=as_json)
+
+
+@app.command(epilog="Example: etl batch retry my-samples")
+def retry(job: Job = None, db: Database = None, as_json: AsJson = False) -> None:
+    """Have failed items asked again by the next run; what is answered stays."""
+    from etl.pipelines.batch.jobs import retry_failed
+
+    show(
+        retry_failed(database_path(db), job),
+        lambda made: (
+            f"{made.items:,} failed items of `{made.job}` are open again; run: etl batch resume {made.job}"
+        ),
+        as_json=as_json,
+    )
+
+
+@app.command(epilog="Example: etl batch cancel my-samples")
+def cancel(job: Job = None, db: Database = None, as_json: AsJson = False) -> None:
+    """Take a job out of those that `etl batch resume` continues; answers stay."""
+    from etl.pipelines.batch.jobs import cancel_job
+
+    show(
+        cancel_job(database_path(db), job),
+        lambda made: f"`{made.job}` is cancelled with {made.items:,} items open; its answers stay",
+        as_json=as_json,
+    )
+
+
+@app.command(
+    epilog="Examples: etl batch export my-samples -o samples.csv | etl batch export --layout folders -o results"
+)
+def export(
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            help="A .csv, .json, .jsonl, .parquet or .m3u8; with --layout folders, a folder.",
+        ),
+    ],
+    job: Job = None,
+    layout: Annotated[
+        Layouts, typer.Option("--layout", help="One file, or a folder of them.")
+    ] = Layouts.FILE,
+    force: Annotated[
+        bool, typer.Option("--force", help="Set aside a folder that holds other files.")
+    ] = False,
+    db: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the results: a row for each item, with its state and the best answer of each task."""
+    from etl.exports.batch import ENDINGS
+    from etl.pipelines.batch.export import export_job
+
+    is_folder = layout is Layouts.FOLDERS
+    if not is_folder:
+        check_name(output, *ENDINGS, ways={})
+    ending = output.suffix.lower()
+    made = export_job(
+        database_path(db),
+        job,
+        output,
+        ending if ending in ENDINGS else ".jsonl",
+        as_folder=is_folder,
+        force=force,
+    )
+    show(
+        made,
+        lambda made: f"{made.items:,} items, {made.done:,} of them done, in {made.output}",
+        as_json=as_json,
+        aside=is_standard_output(output),
+    )
+
+
+def _options(
+    tasks: str, engine: Engines, model: str | None, pattern: str | None, where: str | None, min_duration: float,
+    batch_size: int | None, days: int, strategy: Strategies | None, rpm: float | None, per_day: int | None,
+    max_cost: float | None, overnight: bool, priority: Priorities, parallel_local: int | None,
+    checkpoint_interval: int | None, error_threshold: float,
+) -> BatchOptions:  # fmt: skip
+    from etl.batch.plan import Strategy as Chosen
+    from etl.pipelines.batch.request import BatchOptions, Engine as Who, Priority as Urgency
+
+    names = tuple(dict.fromkeys(part.strip() for part in tasks.split(",") if part.strip()))
+    if not names:
+        raise EtlError("--tasks names no task.", "Such as: --tasks local,vibe", exit_code=ExitCode.USAGE)
+    return BatchOptions(
+        tasks=names,
+        # Nothing but local work needs no model.
+        engine=Who.LOCAL if set(names) == {"local"} else Who(engine),
+        pattern=pattern,
+        where=where,
+        min_duration_s=min_duration,
+        batch_size=batch_size,
+        days=days,
+        strategy=None if strategy is None else Chosen(strategy),
+        priority=Urgency(priority),
+        parallel_local=parallel_local,
+        checkpoint_interval=checkpoint_interval,
+        error_threshold=error_threshold,
+        max_cost=max_cost,
+        model=model,
+        per_minute=rpm,
+        per_day=per_day,
+        overnight=overnight or None,
+    )
+
+
+def _new_request(
+    database: Path,
+    source: str | None,
+    sql: str | None,
+    name: str | None,
+    options: BatchOptions,
+    *,
+    wait: bool = False,
+    needs_key: bool = True,
+) -> tuple[BatchRequest, ChatSettings | None]:
+    from etl.pipelines.batch.jobs import check_same_source, job_name
+    from etl.pipelines.batch.request import BatchRequest, Kind
+
+    if (source is None) == (sql is None):
+        raise EtlError(
+            "say what the items are: one of SOURCE and --sql.",
+            "Such as: etl batch process samples",
+            exit_code=ExitCode.USAGE,
+        )
+    kind, meant = Kind.QUERY, sql or ""
+    if source is not None:
+        path = Path(source)
+        if not path.exists():
+            raise EtlError(
+                f"there is no {source}.", "Give a folder, a CSV or a Parquet file.", exit_code=ExitCode.USAGE
+            )
+        kind, meant = (Kind.FILES if path.is_dir() else Kind.ROWS), str(path.resolve())
+    job = name or job_name(meant, kind)
+    check_same_source(database, job, kind, meant)
+    request = BatchRequest(
+        database=database,
+        job=job,
+        kind=kind,
+        source=meant,
+        options=options,
+        command=_this_command(),
+        wait=wait,
+    )
+    return request, _settings(options, needs_key=needs_key)
+
+
+def _settings(options: BatchOptions, *, needs_key: bool = True) -> ChatSettings | None:
+    """Read where and how the model is asked; None where it is not."""
+    from etl.pipelines.batch.request import Engine as Who
+    from etl.services.chat_settings import chat_settings
+
+    if options.engine is Who.LOCAL:
+        return None
+    given: dict[str, Any] = {
+        "model": options.model,
+        "per_minute": options.per_minute,
+        "per_day": options.per_day,
+        "overnight": options.overnight,
+    }
+    return chat_settings(needs_key=needs_key, **given)
+
+
+def _this_command() -> str:
+    return shlex.join(["etl", *sys.argv[1:]])
+
+
+def _run(
+    requests: Sequence[tuple[BatchRequest, ChatSettings | None]], *, log_json: bool, as_json: bool
+) -> None:
+    from etl.cli.batch_summary import result_lines
+    from etl.pipelines.batch.run import process as run
+    from etl.runtime.watch.renderers import renderers
+
+    results: list[BatchResult] = [
+        run(request, settings, renderers(request.database, log_json=log_json))
+        for request, settings in requests
+    ]
+    if not log_json:
+        shown: Any = results[0] if len(results) == 1 else results
+        show(
+            shown,
+            lambda found: "\n\n".join(map(result_lines, found if isinstance(found, list) else [found])),
+            as_json=as_json,
+        )
+    if any(stage.failed for result in results for stage in result.stages):
+        raise typer.Exit(ExitCode.FAILURE)
