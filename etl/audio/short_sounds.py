@@ -2,15 +2,15 @@
 
 Conventions
 -----------
-Signals are mono at 22,050 Hz, full scale ±1. Levels are of all channels at the file's own rate, in dB relative to a
-full scale of 1, so that a full square wave has an RMS of 0.
+Signals are mono at 22,050 Hz, full scale ±1. Levels are of all channels at the file's own rate, in dB
+relative to a full scale of 1, so that a full square wave has an RMS of 0.
 
 References
 ----------
-.. [1] de Cheveigné and Kawahara, "YIN, a fundamental frequency estimator for speech and music", JASA 111(4), 2002,
-   eqs. 7 and 8: the cumulative mean normalized difference, whose smallest value is 0 for a periodic sound.
-.. [2] Bello et al., "A tutorial on onset detection in music signals", IEEE Transactions on Speech and Audio Processing
-   13(5), 2005: peaks of the log-energy rise.
+.. [1] de Cheveigné and Kawahara, "YIN, a fundamental frequency estimator for speech and music", JASA 111(4),
+   2002, eqs. 7 and 8: the cumulative mean normalized difference, which is 0 at the period of a sound.
+.. [2] Bello et al., "A tutorial on onset detection in music signals", IEEE Transactions on Speech and Audio
+   Processing 13(5), 2005: peaks of the log-energy rise.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def _onsets(energy: NDArray[np.float64]) -> int:
     rises = (level - before >= _RISE_DB) & (level >= level.max() - _QUIET_DB)
     apart = max(1, round(_APART_S * SAMPLE_RATE / _HOP))
     count, last = 0, -apart
-    for frame in np.flatnonzero(rises):
+    for frame in np.flatnonzero(rises).tolist():
         if frame - last >= apart:
             count += 1
         last = frame  # a rise that goes on is one

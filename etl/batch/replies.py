@@ -1,8 +1,8 @@
 """What came back: the right part of an answer, whatever is wrong with the rest.
 
-Models add fences and remarks, cut off, leave items out, invent some, number one twice, change the order, or leave the
-vocabulary. Each item is judged by itself, by the task's table schema: good ones are kept, others have the rule that
-they broke.
+Models add fences and remarks, cut off, leave items out, invent some, number one twice, change the order, or
+leave the vocabulary. Each item is judged by itself, by the task's table schema: good ones are kept, others
+have the rule that they broke.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def parse_reply(task: Task, text: str, items: int) -> Parsed:
     >>> from etl.batch.task import read_task
     >>> schema = {"fields": [{"name": "mood", "description": "mood", "constraints": {"enum": ["dark"]}}]}
     >>> task = read_task("t", {"prompt.md": "Say.", "answer.json": json.dumps(schema)})
-    >>> said = parse_reply(task, '{"items": [{"item": 2, "mood": "dark"}, {"item": 1, "mood": "red"}, {"it', 3)
+    >>> said = parse_reply(task, '{"items": [{"item": 2, "mood": "dark"}, {"item": 1, "mood": "red"}, {', 3)
     >>> said.good, said.broken
     ({2: {'mood': 'dark'}}, {1: 'mood.enum', 3: 'missing'})
     """
@@ -116,8 +116,7 @@ def _judged(
         else:
             answers[number] = answer
     if answers:
-        for number, rule in _rules_broken(task, answers).items():
-            broken[number] = rule
+        broken |= _rules_broken(task, answers)
     return {number: answer for number, answer in answers.items() if number not in broken}, broken
 
 
@@ -133,13 +132,18 @@ def _type_rule(spec: Mapping[str, Any], value: Any) -> str:
         return f"{name}.required" if spec.get("constraints", {}).get("required") else ""
     if not isinstance(value, _TYPES[kind]) or (isinstance(value, bool) and kind != "boolean"):
         return f"{name}.type"
-    if kind != "array":
-        return ""
+    return _list_rule(spec, value) if isinstance(value, list) else ""
+
+
+def _list_rule(spec: Mapping[str, Any], listed: list[Any]) -> str:
+    name = spec["name"]
     bounds = spec.get("constraints", {})
-    if len(value) < bounds.get("minLength", 0) or len(value) > bounds.get("maxLength", len(value)):
-        return f"{name}.{'minLength' if len(value) < bounds.get('minLength', 0) else 'maxLength'}"
-    part = {"name": name, **spec["arrayItem"]}
-    return next((rule for each in value if (rule := _type_rule(part, each))), "")
+    if len(listed) < bounds.get("minLength", 0):
+        return f"{name}.minLength"
+    if len(listed) > bounds.get("maxLength", len(listed)):
+        return f"{name}.maxLength"
+    part = {"name": name, "constraints": {"required": True}, **spec["arrayItem"]}
+    return next((rule for each in listed if (rule := _type_rule(part, each))), "")
 
 
 def _rules_broken(task: Task, answers: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:

@@ -1,9 +1,9 @@
 """A task for a model: what it is told, what its answer may hold, examples, and SQL that answers without it.
 
-A task is a folder of four files. ``prompt.md`` is said first. ``answer.json`` is a Table Schema whose fields are
-those of an answer; arrays say with ``arrayItem`` what they hold. ``examples.csv`` has the columns of some inputs and
-of all fields. ``local.sql``, if there is one, gives rows of ``item`` and fields of the answer from the table ``items``.
-Of ``answer.json`` we also read
+A task is a folder of four files. ``prompt.md`` is said first. ``answer.json`` is a Table Schema whose fields
+are those of an answer; arrays say with ``arrayItem`` what they hold. ``examples.csv`` has the columns of some
+inputs and of all fields. ``local.sql``, if there is one, gives rows of ``item`` and fields of the answer from
+the table ``items``. Of ``answer.json`` these are also read:
 
 - ``inputs``: the facts of an item that are shown, where it has them;
 - ``itemsPerCall``: how many items a request holds where nothing else is said;

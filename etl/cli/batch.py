@@ -1,4 +1,4 @@
-"""`etl batch`: many items described locally and by a language model, under its limits, for as long as it takes."""
+"""`etl batch`: many items described locally and by a language model, under its limits, for days."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ Tasks = Annotated[
     str,
     typer.Option(
         "--tasks",
-        help="Tasks in order, separated by commas: local, vibe, genre, groove, category, compatibility, or folders.",
+        help="Tasks in order, with commas: local, vibe, genre, groove, category, compatibility, or folders.",
     ),
 ]
 Engine = Annotated[Engines, typer.Option("--engine", help="Whether a model is asked.")]
@@ -152,8 +152,8 @@ Job = Annotated[str | None, typer.Argument(help="Name of the job; not needed whe
 
 @app.command(
     epilog="Examples: etl batch process samples --engine local | etl batch process samples --tasks vibe "
-    '--model openai/gpt-oss-20b:free --rpm 5 --per-day 50 --wait | etl batch process --sql "SELECT track_id AS '
-    'name, artist, title, year FROM library WHERE genre IS NULL" --tasks genre'
+    "--model openai/gpt-oss-20b:free --rpm 5 --per-day 50 --wait | etl batch process --tasks genre --sql "
+    '"SELECT track_id AS name, artist, title, year FROM library WHERE genre IS NULL"'
 )
 def process(
     source: Source = None,
@@ -187,8 +187,10 @@ def process(
     `etl batch resume` continues.
     """
     options = _options(
-        tasks, engine, model, pattern, where, min_duration, batch_size, days, strategy, rpm, per_day, max_cost,
-        overnight, priority, parallel_local, checkpoint_interval, error_threshold,
+        tasks, engine, model=model, pattern=pattern, where=where, min_duration_s=min_duration,
+        batch_size=batch_size, days=days, strategy=strategy, per_minute=rpm, per_day=per_day,
+        max_cost=max_cost, overnight=overnight or None, priority=priority, parallel_local=parallel_local,
+        checkpoint_interval=checkpoint_interval, error_threshold=error_threshold,
     )  # fmt: skip
     request, settings = _new_request(database_path(db), source, sql, name, options, wait=wait)
     _run([(request, settings)], log_json=log_json, as_json=as_json)
@@ -236,8 +238,8 @@ def estimate(
     from etl.pipelines.batch.estimate import estimate as estimated
 
     options = _options(
-        tasks, Engines.MODEL, model, pattern, None, 0.0, batch_size, days, strategy, rpm, per_day, None,
-        overnight, Priorities.MEDIUM, None, None, 0.1,
+        tasks, Engines.MODEL, model=model, pattern=pattern, batch_size=batch_size, days=days,
+        strategy=strategy, per_minute=rpm, per_day=per_day, overnight=overnight or None,
     )  # fmt: skip
     request, settings = _new_request(database_path(db), source, sql, name, options, needs_key=False)
     show(estimated(request, settings, shown=5 if show_plan else 0), plan_lines, as_json=as_json)
@@ -288,7 +290,7 @@ def cancel(job: Job = None, db: Database = None, as_json: AsJson = False) -> Non
 
 
 @app.command(
-    epilog="Examples: etl batch export my-samples -o samples.csv | etl batch export --layout folders -o results"
+    epilog="Examples: etl batch export my-samples -o samples.csv | etl batch export --layout folders -o done"
 )
 def export(
     output: Annotated[
@@ -333,38 +335,53 @@ def export(
     )
 
 
-def _options(
-    tasks: str, engine: Engines, model: str | None, pattern: str | None, where: str | None, min_duration: float,
-    batch_size: int | None, days: int, strategy: Strategies | None, rpm: float | None, per_day: int | None,
-    max_cost: float | None, overnight: bool, priority: Priorities, parallel_local: int | None,
-    checkpoint_interval: int | None, error_threshold: float,
-) -> BatchOptions:  # fmt: skip
-    from etl.batch.plan import Strategy as Chosen
+@app.command(epilog="Example: etl batch evaluate category --truth labels.csv --engine local")
+def evaluate(
+    task: Annotated[str, typer.Argument(help="Name of a task, or its folder.")],
+    truth: Annotated[
+        Path, typer.Option("--truth", help="CSV or Parquet: facts of items, and fields of the answer.")
+    ],
+    engine: Annotated[
+        Engines, typer.Option("--engine", help="Also ask the model, or the local engine alone.")
+    ] = Engines.LOCAL,
+    model: Model = None,
+    batch_size: BatchSize = None,
+    rpm: Rpm = None,
+    per_day: PerDay = None,
+    max_cost: MaxCost = None,
+    wait: Wait = False,
+    db: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare answers with a truth: accuracy, confusions and calibration of both engines.
+
+    What a model has answered once is not asked again.
+    """
+    from etl.cli.batch_summary import evaluation_lines
+    from etl.pipelines.batch.evaluate import evaluate as evaluated
+    from etl.runtime.watch.renderers import renderers
+
+    options = _options(
+        task, engine, model=model, batch_size=batch_size, per_minute=rpm, per_day=per_day,
+        max_cost=max_cost, priority=Priorities.LOW, parallel_local=0, error_threshold=1.0,
+    )  # fmt: skip
+    name = f"evaluate-{Path(task).name}-{truth.stem}"
+    request, settings = _new_request(database_path(db), str(truth), None, name, options, wait=wait)
+    show(evaluated(request, truth, settings, renderers(request.database)), evaluation_lines, as_json=as_json)
+
+
+def _options(tasks: str, engine: Engines, **chosen: Any) -> BatchOptions:
+    from etl.batch.plan import Strategy as Way
     from etl.pipelines.batch.request import BatchOptions, Engine as Who, Priority as Urgency
 
     names = tuple(dict.fromkeys(part.strip() for part in tasks.split(",") if part.strip()))
     if not names:
         raise EtlError("--tasks names no task.", "Such as: --tasks local,vibe", exit_code=ExitCode.USAGE)
-    return BatchOptions(
-        tasks=names,
-        # Nothing but local work needs no model.
-        engine=Who.LOCAL if set(names) == {"local"} else Who(engine),
-        pattern=pattern,
-        where=where,
-        min_duration_s=min_duration,
-        batch_size=batch_size,
-        days=days,
-        strategy=None if strategy is None else Chosen(strategy),
-        priority=Urgency(priority),
-        parallel_local=parallel_local,
-        checkpoint_interval=checkpoint_interval,
-        error_threshold=error_threshold,
-        max_cost=max_cost,
-        model=model,
-        per_minute=rpm,
-        per_day=per_day,
-        overnight=overnight or None,
-    )
+    for name, kind in (("strategy", Way), ("priority", Urgency)):
+        if chosen.get(name) is not None:
+            chosen[name] = kind(chosen[name])
+    # Nothing but local work needs no model.
+    return BatchOptions(tasks=names, engine=Who.LOCAL if set(names) == {"local"} else Who(engine), **chosen)
 
 
 def _new_request(

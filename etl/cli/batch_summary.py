@@ -10,6 +10,7 @@ from etl.runtime.watch.format import duration
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from etl.pipelines.batch.evaluate import BatchEvaluation
     from etl.pipelines.batch.jobs import JobLine, JobStatus
     from etl.pipelines.batch.plan import BatchPlan
     from etl.pipelines.batch.run import BatchResult
@@ -38,8 +39,8 @@ def result_lines(result: BatchResult) -> str:
 def status_lines(status: JobStatus) -> str:
     """Say how a job stands."""
     lines = [
-        f"{status.job} ({status.status}): {status.items:,} items of {one_line(status.source)}, "
-        f"{status.skipped:,} skipped",
+        f"{status.job} ({status.status}): {status.items:,} items, {status.skipped:,} skipped",
+        f"source: {one_line(status.source)}",
         _stages(status.stages),
         *_requests(status.requests),
     ]
@@ -78,7 +79,7 @@ def plan_lines(plan: BatchPlan) -> str:
     lines = [f"{plan.job}: {plan.items:,} items, {plan.skipped:,} skipped, strategy {plan.strategy}"]
     if plan.to_measure:
         lines.append(
-            f"{plan.to_measure:,} files are not read yet; what is corrupt, too short or there twice takes no request"
+            f"{plan.to_measure:,} files are not read yet; corrupt, short and equal ones take no request"
         )
     rows = [
         (
@@ -105,6 +106,37 @@ def plan_lines(plan: BatchPlan) -> str:
         for number, names in enumerate(stage.first, 1)
     ]
     return "\n".join(lines)
+
+
+def evaluation_lines(evaluation: BatchEvaluation) -> str:
+    """Say how right a task is answered."""
+    parts = [f"{evaluation.task}: {evaluation.items:,} items with a truth"]
+    for field in evaluation.fields:
+        engines = [(name, found) for name, found in (("local", field.local), ("model", field.model)) if found]
+        rows = [
+            (
+                field.field, name, f"{found.answered:,}", f"{found.share_answered:.1%}",
+                f"{found.share_right:.1%}",
+                "" if found.calibration_error is None else f"{found.calibration_error:.3f}",
+            )
+            for name, found in engines
+        ]  # fmt: skip
+        if not rows:
+            parts.append(f"{field.field}: no engine has an answer")
+            continue
+        columns = ("field", "engine", "answered", "of all", "right of these", "calibration error")
+        parts.append(table(columns, rows, right=[False, False, *[True] * 4]))
+        for name, found in engines:
+            wrong = ", ".join(f"{true} as {said} {number:,}" for true, said, number in found.confusions[:6])
+            if wrong:
+                parts.append(f"{name} takes {wrong}")
+        if field.model_is_better is not None:
+            verdict = "is better" if field.model_is_better else "is not better than the local engine"
+            parts.append(
+                f"the model {verdict}: {field.model_only:,} items only it has right, {field.local_only:,} "
+                "only the local engine"
+            )
+    return "\n".join(parts)
 
 
 def _stages(stages: Sequence[StageCounts]) -> str:

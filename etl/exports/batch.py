@@ -1,4 +1,4 @@
-"""Results of batch jobs as files: a table in CSV, JSON, JSON lines or Parquet, a playlist, or a folder of it all."""
+"""Results of batch jobs as files: CSV, JSON, JSON lines, Parquet, a playlist, or a folder of it all."""
 
 from __future__ import annotations
 

@@ -2,11 +2,13 @@
 
 References
 ----------
-.. [1] OpenAI API, "Chat completions": ``POST /chat/completions`` with ``model``, ``messages``, ``response_format``;
-   ``choices[0].message.content``, ``finish_reason`` (``stop``, ``length``, ``content_filter``), ``usage``.
-.. [2] OpenRouter, "Errors", 2026: ``{"error": {"code", "message", "metadata"}}``, also with a status of 200; a 402
-   whose ``limit_source`` is ``openrouter_in_flight_budget`` passes, any other needs credit; 403 for what moderation
-   refuses; ``finish_reason`` ``error``. ``GET /key`` tells whether an account is on the free tier.
+.. [1] OpenAI API, "Chat completions": ``POST /chat/completions`` with ``model``, ``messages``,
+   ``response_format``; ``choices[0].message.content``, ``finish_reason`` (``stop``, ``length``,
+   ``content_filter``), ``usage``.
+.. [2] OpenRouter, "Errors", 2026: ``{"error": {"code", "message", "metadata"}}``, also with a status of 200;
+   a 402 whose ``limit_source`` is ``openrouter_in_flight_budget`` passes, any other needs credit; 403 for
+   what moderation refuses; ``finish_reason`` ``error``. ``GET /key`` says whether an account is on the free
+   tier.
 .. [3] Anthropic API, "Errors": 529 for an overloaded service.
 """
 
@@ -45,10 +47,10 @@ if TYPE_CHECKING:
 FREE_PER_MINUTE: Final = 20
 FREE_PER_DAY: Final = 50
 PAID_PER_DAY: Final = 1000
-"""Requests to OpenRouter's models that end in ``:free``: a minute, and a UTC day before and after credit was bought."""
+"""Requests to OpenRouter's free models: a minute, and a UTC day before and after credit was bought."""
 
 JITTER_S: Final = 0.05
-"""Seconds by which requests are further apart than they need be, for one may be on its way longer than the next."""
+"""Seconds that requests are further apart than they need be: one may be on its way longer than the next."""
 
 _IN_FLIGHT: Final = "openrouter_in_flight_budget"
 _NO_CREDIT: Final = "Add credit to the account, or choose a free model; then run the same command again."
@@ -208,23 +210,19 @@ def _reply(response: requests.Response, choice: Mapping[str, Any], usage: object
         raise RefusedError(f"the model refuses: {_short(message.get('refusal') or reason)}")
     text = message.get("content")
     if isinstance(text, list):  # in parts
-        text = "".join(part["text"] for part in text if isinstance(part, dict) and _is_text(part.get("text")))
+        parts = [part.get("text") for part in text if isinstance(part, dict)]
+        text = "".join(part for part in parts if isinstance(part, str))
     is_cut = reason in _TRUNCATED
-    if not _is_text(text) or not (text.strip() or is_cut):
-        if is_cut:
-            text = ""
-        else:
-            raise GarbledError("the answer is empty")
+    if text is None and is_cut:
+        text = ""
+    if not isinstance(text, str) or not (text.strip() or is_cut):
+        raise GarbledError("the answer is empty")
     counts = usage if isinstance(usage, dict) else {}
     tokens = [counts.get(key) for key in ("prompt_tokens", "completion_tokens")]
     prompt, completion = [count if type(count) is int and 0 <= count < 1 << 40 else None for count in tokens]
     cost = counts.get("cost")
     is_cost = isinstance(cost, int | float) and not isinstance(cost, bool) and 0 <= cost < 1e9
     return Reply(text, is_cut, prompt, completion, float(cost) if is_cost and cost is not None else None)
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
 
 
 def _judge_key(response: requests.Response) -> Mapping[str, Any]:
@@ -250,7 +248,7 @@ def _error_of(response: requests.Response) -> Mapping[str, Any] | None:
     return error if isinstance(error, dict) and error else None
 
 
-def _raise_error(  # noqa: C901 - a status and its reason each
+def _raise_error(  # noqa: C901, PLR0912 - a status and its reason each
     response: requests.Response, status: int, error: Mapping[str, Any] | None
 ) -> None:
     """Raise what a status and the error in the body mean."""

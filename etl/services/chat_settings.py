@@ -1,4 +1,4 @@
-"""Which model is asked, where, and within which limits: options, environment, or ``[chat]`` of the configuration."""
+"""Which model is asked, where, within which limits: by options, environment, or ``[chat]`` of the config."""
 
 from __future__ import annotations
 
@@ -109,8 +109,8 @@ def chat_settings(*, needs_key: bool = True, **options: Any) -> ChatSettings:
     if needs_key and provider in _KEYS and not key:
         raise EtlError(
             f"there is no key for {parts.hostname}.",
-            f"Set ETL_CHAT_KEY or {_KEYS[provider]}, or write key under [chat] in {config_path()}. Without a key, "
-            "use --engine local, or a local server with ETL_CHAT_URL.",
+            f"Set ETL_CHAT_KEY or {_KEYS[provider]}, or write key under [chat] in {config_path()}. "
+            "Without a key, use --engine local, or a local server with ETL_CHAT_URL.",
             exit_code=ExitCode.USAGE,
         )
     model = options.pop("model", None) or _text("model") or ""
@@ -154,7 +154,8 @@ def _number(name: str, *, least: float | None = None) -> float | None:
     is_right = math.isfinite(value) and (value > 0 if least is None else value >= least)
     if not is_right:
         raise EtlError(
-            f"{name} is {text!r}; it must be a number {'above 0' if least is None else f'from {least:g} on'}.",
+            f"{name} is {text!r}; it must be a number "
+            f"{'above 0' if least is None else f'from {least:g} on'}.",
             f"Correct ETL_CHAT_{name.upper()} or {name} under [chat].",
             exit_code=ExitCode.USAGE,
         )

@@ -48,9 +48,7 @@ def put_answers(
     return Write("etl.store.batch_answers:write_answers", {"answers": answers}, values, adds_up=True)
 
 
-def put_reply(
-    answers: Sequence[Sequence[Any]], *, task: str, version: str, request_id: str | None
-) -> Write:
+def put_reply(answers: Sequence[Sequence[Any]], *, task: str, version: str, request_id: str | None) -> Write:
     """Keep the few answers of one request, as rows: flushed sooner than a frame."""
     values = {"task": task, "version": version, "engine": "model", "request_id": request_id}
     return Write("etl.store.batch_answers:write_reply", values={**values, "rows": answers})
@@ -134,7 +132,7 @@ def known_sounds(connection: duckdb.DuckDBPyConnection, job: str, version: int) 
         "(SELECT content_hash FROM batch_items WHERE job = $job) ORDER BY content_hash",
         params={"job": job, "version": version},
     ).pl()
-    return found.cast(SOUND_SCHEMA)
+    return found.select(pl.col(name).cast(kind) for name, kind in SOUND_SCHEMA.items())
 
 
 def local_rows(

@@ -164,7 +164,7 @@ def items(connection: duckdb.DuckDBPyConnection, job: str) -> pl.DataFrame:
         f"SELECT {', '.join(ITEM_SCHEMA)} FROM batch_items WHERE job = $job ORDER BY item",
         params={"job": job},
     ).pl()
-    return found.cast(ITEM_SCHEMA)
+    return found.select(pl.col(name).cast(kind) for name, kind in ITEM_SCHEMA.items())
 
 
 def open_items(connection: duckdb.DuckDBPyConnection, job: str, stage: BatchStage) -> pl.DataFrame:
@@ -212,8 +212,8 @@ def stage_counts(connection: duckdb.DuckDBPyConnection, job: str) -> tuple[Stage
 def reasons(connection: duckdb.DuckDBPyConnection, job: str) -> tuple[tuple[str, str, str, int], ...]:
     """Count why items are skipped or failed: task (empty where skipped), state, reason, items; most first."""
     rows = connection.execute(
-        "SELECT '' AS task, status, reason, count(*) FROM batch_items WHERE job = $job AND status = 'skipped' "
-        "GROUP BY ALL UNION ALL "
+        "SELECT '' AS task, status, reason, count(*) FROM batch_items "
+        "WHERE job = $job AND status = 'skipped' GROUP BY ALL UNION ALL "
         "SELECT task, status, reason, count(*) FROM batch_results WHERE job = $job AND status = 'failed' "
         "GROUP BY ALL ORDER BY 4 DESC, ALL",
         {"job": job},

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
+
 @dataclass(frozen=True)
 class SentCounts:
     """Requests of a job.
@@ -105,7 +106,8 @@ def sent_counts(connection: duckdb.DuckDBPyConnection, job: str) -> SentCounts:
         "coalesce(sum(CASE WHEN prompt_tokens IS NULL AND completion_tokens IS NULL THEN tokens "
         "ELSE coalesce(prompt_tokens, 0) + coalesce(completion_tokens, 0) END) "
         "FILTER (status IS DISTINCT FROM 'failed'), 0)::BIGINT, "
-        "coalesce(sum(coalesce(outcomes.cost, requests.cost)) FILTER (status IS DISTINCT FROM 'failed'), 0.0) "
+        "coalesce(sum(coalesce(outcomes.cost, requests.cost)) "
+        "FILTER (status IS DISTINCT FROM 'failed'), 0.0) "
         "FROM batch_requests AS requests LEFT JOIN batch_outcomes AS outcomes USING (request_id) "
         "WHERE job = ?",
         [job],

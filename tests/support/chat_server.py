@@ -1,7 +1,7 @@
 """A server on the loopback that speaks chat completions, with every fault that services are known for.
 
-It answers from the schema that it is sent: what it says about an item follows from its facts alone, so that answers
-are the same whichever items go together.
+It answers from the schema that it is sent: what it says about an item follows from its facts alone, so that
+answers are the same whichever items go together.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ class ChatServer(Loopback):
     clock
         By which arrivals are noted.
     script
-        Called with the number of a request, from 1, and its items; what it gives is served in place of the answer.
+        Called with the number of a request, from 1, and its items; what it gives is served in place of the
+        answer.
     poison
         Names that make a request fail with status 500.
     spoken

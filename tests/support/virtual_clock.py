@@ -1,4 +1,4 @@
-"""A clock on which waiting takes no time: days of it are run through in a test, by server and limits alike."""
+"""A clock on which waiting takes no time: a test runs through days of it, server and limits alike."""
 
 from __future__ import annotations
 

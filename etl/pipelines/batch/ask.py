@@ -1,11 +1,11 @@
 """Ask a model about the items of a stage, and let nothing go on before what was said is stored.
 
-A request is in the store before it leaves, its answers and the states of its items in one transaction when they have
-come. So a process that is killed loses at most the one request that was under way, and that is known.
+A request is in the store before it leaves; its answers and the states of its items come in one transaction.
+So a process that is killed loses at most the one request that was under way, and that is known.
 
-A request that fails is put behind the next one. Where it fails again, halves of it show which item is to blame; what
-a half has cleared is asked together with the rest. An item is blamed only once something else has come through after
-its failure: else the service, or the way to it, is at fault.
+A request that fails is put behind the next one. Where it fails again, halves of it show which item is to
+blame; what a half has cleared is asked together with the rest. An item is blamed only once something else has
+come through after its failure: else the service, or the way to it, is at fault.
 """
 
 from __future__ import annotations
@@ -284,7 +284,7 @@ class Asker:
         return self._take(request_id, reply, items, price)
 
     def _wait_for_pace(self) -> None:
-        """Keep requests apart as they leave, and not only as they are permitted: storing one takes a while."""
+        """Keep requests apart as they leave, not only as they are permitted: storing one takes a while."""
         gate = self._chat.gate
         wait = self._left_at + self._chat.rates.interval - gate.clock.monotonic()
         if wait > 0 and gate.stop.wait(wait):
@@ -363,9 +363,7 @@ class Asker:
         writes = list(others)
         if answers:
             writes.append(
-                put_reply(
-                    answers, task=self._task.name, version=self._stage.version, request_id=request_id
-                )
+                put_reply(answers, task=self._task.name, version=self._stage.version, request_id=request_id)
             )
         self._store.put(*writes, items=max(1, len(answers)))
         self._store.keep()
@@ -376,6 +374,6 @@ class Asker:
         if self._done >= FEWEST and self._failed > self._threshold * self._done:
             raise TooManyFailuresError(
                 f"{self._failed:,} of {self._done:,} items failed in task `{self._task.name}`.",
-                f"See why with `etl batch status {self._job}`; `etl batch retry` asks again, --error-threshold allows "
-                "more.",
+                f"See why with `etl batch status {self._job}`. `etl batch retry` asks again; "
+                "--error-threshold allows more.",
             )

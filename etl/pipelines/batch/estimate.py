@@ -77,7 +77,7 @@ def estimate(request: BatchRequest, settings: ChatSettings | None, *, shown: int
 
 
 def _waiting(rows: list[tuple[int, str | None, str]], facts: Facts, settled: set[str]) -> Iterator[Item]:
-    """Give the items that are still to ask about: each content once, files that are not read yet by themselves."""
+    """Give what is still to ask about: each content once, files that are not read yet by themselves."""
     seen = set(settled)
     for item, content_hash, fields in rows:
         if content_hash is not None:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import duckdb
-    import polars as pl
 
     from etl.store.batch_jobs import BatchJob
 

@@ -83,7 +83,7 @@ class Facts:
         return facts | self._answers.get(item, {})
 
     def table(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Give facts of items (``item``, ``content_hash``, ``fields``) as a table; of other kinds, as text."""
+        """Give facts of items (``item``, ``content_hash``, ``fields``) as a table; other kinds as text."""
         facts = [{"item": item, **self.of(item, *rest)} for item, *rest in rows.iter_rows()]
         names = dict.fromkeys(name for each in facts for name in each)
         return pl.DataFrame(

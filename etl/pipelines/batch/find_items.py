@@ -1,4 +1,4 @@
-"""The items of a job: files of a folder, rows of a table, rows of a query; what is left out keeps its reason."""
+"""The items of a job: files, rows of a table or of a query; what is left out keeps its reason."""
 
 from __future__ import annotations
 
@@ -20,8 +20,6 @@ from etl.store.batch_answers import rows_of_query
 from etl.store.batch_jobs import ITEM_SCHEMA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     import duckdb
 
     from etl.pipelines.batch.request import BatchRequest
@@ -49,8 +47,8 @@ def found_items(
     Returns
     -------
     DataFrame
-        Columns of :data:`etl.store.batch_jobs.ITEM_SCHEMA`. A file that is ready and has no hash is still to be
-        measured. Items that are no longer there are skipped.
+        Columns of :data:`etl.store.batch_jobs.ITEM_SCHEMA`. A file that is ready and has no hash is still to
+        be measured. Items that are no longer there are skipped.
 
     Raises
     ------
@@ -60,9 +58,9 @@ def found_items(
     if request.kind is Kind.FILES:
         found = _files(request, known)
     elif request.kind is Kind.ROWS:
-        found = _rows(_table(Path(request.source)))
+        found = rows_as_items(read_table(Path(request.source)).drop(request.hidden, strict=False))
     else:
-        found = _rows(rows_of_query(connection, request.source))
+        found = rows_as_items(rows_of_query(connection, request.source))
     if found.is_empty() and known.is_empty():
         raise EtlError(f"{request.source} holds no items.", "Check the source.")
     return _placed(found, known)
@@ -103,31 +101,36 @@ def _matches(place: Path, pattern: str) -> bool:
     return fnmatch.fnmatchcase(text.casefold(), pattern.casefold())
 
 
-def _table(path: Path) -> pl.DataFrame:
+def read_table(path: Path) -> pl.DataFrame:
+    """Read a CSV, all of it text, or a Parquet file.
+
+    Raises
+    ------
+    EtlError
+        If it is neither.
+    """
     try:
         if path.suffix.lower() == ".parquet":
             return pl.read_parquet(path)
         return pl.read_csv(path, infer_schema=False)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise EtlError(
-            f"cannot read the table {path}: {error}", "Give a folder, a CSV or a Parquet file."
+            f"cannot read the table {path}: {str(error).splitlines()[0]}",
+            "Give a folder, a CSV or a Parquet file.",
+            exit_code=ExitCode.BAD_DATA,
         ) from error
 
 
-def rows_as_items(facts: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
-    """Make items of rows: named by their first naming column, else by their number."""
+def rows_as_items(table: pl.DataFrame) -> pl.DataFrame:
+    """Make items of rows, in order: named by their first naming column, else by their number."""
     rows = []
-    for number, each in enumerate(facts, 1):
+    for number, each in enumerate(table.iter_rows(named=True), 1):
         shown = {key: _plain(value) for key, value in each.items() if value is not None}
         name = next((str(shown[key]) for key in _NAMES if shown.get(key) not in {None, ""}), str(number))
         text = json.dumps(shown, ensure_ascii=False, sort_keys=True)
         rows.append((name, text_hash(text), text, None, None, READY, None))
     schema = {name: kind for name, kind in ITEM_SCHEMA.items() if name != "item"}
     return pl.DataFrame(rows, schema=schema, orient="row")
-
-
-def _rows(table: pl.DataFrame) -> pl.DataFrame:
-    return rows_as_items(table.iter_rows(named=True))
 
 
 def _plain(value: Any) -> Any:
@@ -146,7 +149,7 @@ def _plain(value: Any) -> Any:
 
 
 def _placed(found: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    """Number new items after those that are known; of rows with one name each is an item."""
+    """Give new items the positions after those that are known; of rows with one name each is an item."""
     counted = [
         frame.with_columns(nth=pl.int_range(pl.len()).over("name")) for frame in (found, known.drop("item"))
     ]
@@ -163,4 +166,5 @@ def _placed(found: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     gone = known.filter(~pl.col("item").is_in(placed["item"].to_list())).with_columns(
         status=pl.lit(SKIPPED), reason=pl.lit("no longer there")
     )
-    return pl.concat([placed.select(*ITEM_SCHEMA), gone.select(*ITEM_SCHEMA)]).sort("item").cast(ITEM_SCHEMA)
+    every = pl.concat([placed.select(*ITEM_SCHEMA), gone.select(*ITEM_SCHEMA)]).sort("item")
+    return every.select(pl.col(name).cast(kind) for name, kind in ITEM_SCHEMA.items())

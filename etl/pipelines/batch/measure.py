@@ -1,4 +1,4 @@
-"""Hash and measure one file, the work of a process of its own: a hostile file costs its process and nothing else."""
+"""Hash and measure one file, the work of a process of its own: a hostile file costs no more than that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is ahead of a job: items, requests, tokens, time and cost at the limits that are known; nothing is sent."""
+"""What is ahead of a job: items, requests, tokens, time and cost at the limits that are known."""
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from etl.batch.plan import Strategy
@@ -14,6 +13,7 @@ from etl.services.settings import limits_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 LOCAL: Final = "local"
 """The task that measures files; every job of files has it."""
@@ -137,6 +137,8 @@ class BatchRequest:
         The command line that goes on with the work; told to the user when the service is parked.
     wait
         Sleep while the service is parked and go on, in place of ending.
+    hidden
+        Columns of a table that are not part of its items: what is to be found out.
     is_resumed
         Whether the items are those of the store, and the source is not looked through again.
     limits_file
@@ -154,6 +156,7 @@ class BatchRequest:
     options: BatchOptions
     command: str = "etl batch resume"
     wait: bool = False
+    hidden: tuple[str, ...] = ()
     is_resumed: bool = False
     limits_file: Path = field(default_factory=limits_path)
     limits: Limits = LIMITS

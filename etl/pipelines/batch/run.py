@@ -1,7 +1,7 @@
-"""Do a batch job: find the items, measure and answer locally, ask the model; park when told to, and lose nothing.
+"""Do a batch job: find the items, answer locally, ask the model; park when told to, and lose nothing.
 
-Whatever ends a run (the last item, a budget, a rate limit, a signal, a kill), what was answered is in the store, and
-the next run goes on from there. The store is open only for moments.
+Whatever ends a run (the last item, a budget, a rate limit, a signal, a kill), what was answered is in the
+store, and the next run goes on from there. The store is open only for moments.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from etl.batch.plan import APPROACHES, Strategy
+from etl.batch.plan import APPROACHES
 from etl.pipelines.batch.ask import Asker, Spent
 from etl.pipelines.batch.find_items import READY, found_items
 from etl.pipelines.batch.local import answer_locally, measure_files, skip_unmeant
@@ -129,7 +129,7 @@ def process(
     with ExitStack() as stack:
         stack.enter_context(stop_on_signals(stop))
         watch = stack.enter_context(Watch("etl batch process", watched, [*renderers, log]))
-        runner = _Runner(request, tasks, stages, settings, watch, stop)
+        runner = _Runner(request, tasks, stages, settings=settings, watch=watch, stop=stop)
         if settings is not None:
             runner.connect(stack)
         while True:
@@ -162,6 +162,7 @@ class _Runner:
         request: BatchRequest,
         tasks: Sequence[Task],
         stages: Sequence[BatchStage],
+        *,
         settings: ChatSettings | None,
         watch: Watch,
         stop: threading.Event,

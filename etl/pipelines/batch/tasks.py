@@ -56,7 +56,7 @@ def load_task(name: str) -> Task:
     if not folder.is_dir():
         raise EtlError(
             f"there is no task `{name}`.",
-            f"Choose one of {LOCAL}, {', '.join(shipped)}, or give the path of a folder with {PROMPT} and {ANSWER}.",
+            f"Choose one of {LOCAL}, {', '.join(shipped)}, or give a folder with {PROMPT} and {ANSWER}.",
             exit_code=ExitCode.USAGE,
         )
     texts = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -42,7 +43,8 @@ class Batch:
     def rows(self, names: list[str]) -> Path:
         """Write a table of items."""
         path = self.folder / "rows.csv"
-        path.write_text("name\n" + "".join(f'"{name}"\n' for name in names), encoding="utf-8")
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([["name"], *([name] for name in names)])
         return path
 
     def task(self, name: str = "mood", **schema: Any) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 
@@ -57,10 +58,12 @@ def test_a_used_up_day_parks_the_run_and_says_when_to_come_back(batch: Batch) ->
 def test_overnight_spreads_the_requests_of_a_day(batch: Batch) -> None:
     """With 24 a day one goes each hour."""
     batch.run(
-        batch.rows([f"n{index}" for index in range(5)]), batch_size=1, settings={"per_day": 24, "overnight": True}
+        batch.rows([f"n{index}" for index in range(5)]),
+        batch_size=1,
+        settings={"per_day": 24, "overnight": True},
     )
     arrivals = batch.server.arrivals
-    gaps = [later - earlier for earlier, later in zip(arrivals, arrivals[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(arrivals)]
     assert gaps == pytest.approx([3600.0] * 4, abs=1.0)
 
 
