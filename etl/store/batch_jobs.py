@@ -215,7 +215,7 @@ def reasons(connection: duckdb.DuckDBPyConnection, job: str) -> tuple[tuple[str,
         "SELECT '' AS task, status, reason, count(*) FROM batch_items "
         "WHERE job = $job AND status = 'skipped' GROUP BY ALL UNION ALL "
         "SELECT task, status, reason, count(*) FROM batch_results WHERE job = $job AND status = 'failed' "
-        "GROUP BY ALL ORDER BY 4 DESC, ALL",
+        "GROUP BY ALL ORDER BY 4 DESC, 1, 3",
         {"job": job},
     ).fetchall()
     return tuple(rows)
