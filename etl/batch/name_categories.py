@@ -67,9 +67,13 @@ _PHRASES: Final = (
 _FILLERS: Final = frozenset(
     """
     open closed close pedal acoustic electro electronic analog analogue loop loops hard soft low high mid big
-    small short long dry wet hit hits sample samples deep punchy fat dirty clean the my new old room
+    small short long dry wet hit hits sample samples deep punchy fat dirty clean the my new old room foot
+    brush brushes ghost hi lo stereo mono slack roll
     """.split()  # noqa: SIM905
 )
+_FIRST: Final = frozenset("bd sd sn hh hho hhc hhp cra crs".split())  # noqa: SIM905
+"""Abbreviations that decide where they come first, whatever follows: ``bd_boom``."""
+
 _RISKY: Final = 2  # letters; abbreviations of so many are also words, keys and initials
 
 
@@ -110,7 +114,9 @@ def _words() -> dict[str, str]:
 _WORDS: Final = _words()
 _SHORT: Final = {letters: kind for kind, listed in ABBREVIATIONS.items() for letters in listed.split()}
 _PARTS: Final = sorted(
-    {*(word for word in _WORDS if len(word) > 2), *_FILLERS, "hh", "bd", "drum"}, key=len, reverse=True
+    {*(word for word in _WORDS if len(word) > 2), *_FILLERS, "hh", "bd", "drum", "drums"},
+    key=len,
+    reverse=True,
 )
 _ENDS: Final = (
     "kick", "snare", "hihat", "clap", "cymbal", "crash", "drum", "perc", "bass", "vocal", "synth", "guitar",
@@ -119,7 +125,7 @@ _ENDS: Final = (
 """Words that longer ones begin or end with: ``fanbass``, ``drumx``."""
 
 _WEAK: Final = frozenset(
-    "hit metal wood tin glass click clicks tick can bottle bell rise fall break 808 909".split()  # noqa: SIM905
+    "hit click clicks tick bell rise fall break ambi 808 909".split()  # noqa: SIM905
 )
 """Words that say something only where no other does."""
 
@@ -164,6 +170,8 @@ def _made(kind: str, confidence: float) -> NameCategory:
 def _said(text: str, *, loose: bool) -> tuple[str, bool, bool] | None:
     """Give the kind that a text says, whether by a whole word, and whether by weak ones alone."""
     tokens = _tokens(text)
+    if tokens and tokens[0] in _FIRST:
+        return _SHORT[tokens[0]], False, False
     whole: list[tuple[str, str]] = []
     for token in tokens:
         whole += [(part, _WORDS[part]) for part in _glued(token) if part in _WORDS]

@@ -54,7 +54,7 @@ ROLES: Final[Mapping[str, str]] = {
 
 MORE_SOUNDS: Final[Mapping[str, str]] = {
     "kick": "kik kck bassdrums subkick",
-    "snare": "snr sidestick rim rims snap snaps fingersnap",
+    "snare": "flam flams snr sidestick rim rims snap snaps fingersnap",
     "clap": "clap claps handclap handclaps clp",
     "hat": "chh ohh phh hhc hho hihatopen hihatclosed openhat closedhat pedalhat hhopen hhclosed",
     "cymbal": "cym cymb rides crashes gong gongs crsh",
@@ -64,15 +64,15 @@ MORE_SOUNDS: Final[Mapping[str, str]] = {
         "tamb tambourin tambourines shakers shk shake cowbells block woodblock woodblocks cajon "
         "darbuka tabla tablas djembes castanet castanets vibraslap cuica surdo pandeiro udu stick "
         "sticks taiko timpani timp whistle rattle sleighbells jinglebells jingle chimes windchime "
-        "ganza bongoes tumba quinto cng bng caxixi afoxe metal wood tin glass click clicks tick can "
+        "ganza bongoes tumba quinto cng bng caxixi afoxe click clicks tick can "
         "bottle hit"
     ),
     "drums": (
         "breaks breakbeats breakbeat amen drumbreak drumming percloop toploop toploops rhythm snarl "
         "topper tops drm drumfill drumloops beatbox"
     ),
-    "bass": ("bassloop bassloops reese 303 tb303 acid contrabass doublebass upright bassguitar bs sine"),
-    "piano": "grand upright wurlitzer wurli clavichord pno epno",
+    "bass": ("bassloop bassloops reese 303 tb303 acid contrabass doublebass bassguitar bs sine"),
+    "piano": "grand wurlitzer wurli clavichord pno epno",
     "keys": (
         "harmonium melodica organs hammond celesta harmonica concertina bandoneon toypiano clavinova cembalo"
     ),
@@ -102,7 +102,7 @@ MORE_SOUNDS: Final[Mapping[str, str]] = {
     "melody": "mel hook tune",
     "chords": "chrd chrds stabs",
     "fx": (
-        "swoosh whoosh laser lasers zap explosion explosions boom booms siren sirens glitch glitches "
+        "swoosh whoosh woosh ambi explode applause crowd metronome ping warp laser lasers zap explosion explosions boom booms siren sirens glitch glitches "
         "static vinyl crackle scratch scratches scratching rewind reverse reversed transition "
         "transitions uplifters downlifters downer upper rise rises riser fall falls impacts hits "
         "subdrop subdrops foley ambience ambiance field rain wind thunder water ocean birds bird "
@@ -120,7 +120,7 @@ ABBREVIATIONS: Final[Mapping[str, str]] = {
     "clap": "cp clp hcp",
     "hat": "hh oh ch ph hc ho hp hho hhc hhp hat",
     "tom": "ht lt mt tt tm ft",
-    "cymbal": "cr cy cc rc rd rb cym crs",
+    "cymbal": "cra cr cy cc rc rd rb cym crs",
     "percussion": "lc mc cb cl ma pc pr tb cg sh cab shkr cow per prc",
     "bass": "bs",
     "guitar": "gt",
