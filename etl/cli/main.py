@@ -43,6 +43,9 @@ PANELS: Final[Mapping[str, Mapping[str, str]]] = {
         "genres": "Genres of songs and tracks: names, what is near, matrices.",
         "playlist": "Playlists of described tracks: chosen and ordered together.",
     },
+    "Batch jobs": {
+        "batch": "Describe many samples, songs or rows with a language model.",
+    },
     "Store": {
         "query": "Ask the store: a shipped query by its name, or SQL.",
         "report": "Report the quality of a build; a page of charts.",

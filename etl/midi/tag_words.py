@@ -6,6 +6,8 @@ from typing import Final
 
 import polars as pl
 
+from etl.music.sound_words import INSTRUMENTS, ROLES
+
 # Spellings of several words, made one before names are cut into words.
 _JOINED: Final = {
     "drum and bass": "dnb",
@@ -31,38 +33,8 @@ _JOINED: Final = {
 
 # tag: the words that stand for it, by kind.
 _VOCABULARY: Final = {
-    "instrument": {
-        "kick": "kick kicks bd bassdrum kik",
-        "snare": "snare snares sd rimshot clap claps",
-        "hat": "hat hats hihat hihats hh oh ch",
-        "cymbal": "cymbal cymbals crash ride splash china",
-        "tom": "tom toms",
-        "percussion": "perc percs percussion conga congas bongo bongos shaker tambourine cowbell djembe",
-        "drums": "drum drums drumkit kit beat beats breakbeat drumloop",
-        "bass": "bass bassline basses sub subbass 808",
-        "piano": "piano pianos rhodes epiano",
-        "keys": "keys keyboard clav clavinet organ harpsichord accordion",
-        "guitar": "guitar guitars gtr strum banjo ukulele",
-        "strings": "strings string violin viola cello ensemble orchestra",
-        "brass": "brass trumpet trombone horn horns tuba",
-        "woodwind": "sax saxophone flute clarinet oboe recorder woodwind",
-        "synth": "synth synths saw supersaw moog",
-        "lead": "lead leads solo topline",
-        "pad": "pad pads drone",
-        "pluck": "pluck plucks",
-        "arpeggio": "arp arps arpeggio arpeggios sequence seq",
-        "voice": "vocal vocals vox voice choir",
-        "mallet": "marimba vibraphone vibes xylophone glockenspiel bell bells mallet",
-    },
-    "role": {
-        "melody": "melody melodies melodic riff riffs",
-        "chords": "chord chords",
-        "progression": "progression progressions prog progs cadence",
-        "loop": "loop loops groove grooves pattern patterns",
-        "fx": "fx sfx effect effects riser risers sweep impact uplifter downlifter noise",
-        "oneshot": "oneshot oneshots hit stab stabs",
-        "fill": "fill fills",
-    },
+    "instrument": INSTRUMENTS,
+    "role": ROLES,
     "structure": {
         "intro": "intro",
         "verse": "verse vrs",

@@ -123,7 +123,7 @@ def _storable(value: Any) -> Any:
     return joined.replace("\0", "\ufffd")
 
 
-class Service(ABC):
+class Client(ABC):
     """A service as one account may use it; nothing is sent before it is connected to a gate.
 
     Attributes
@@ -132,8 +132,6 @@ class Service(ABC):
         Names its tables, settings and records: lower-case letters and underscores.
     title
         Its name for people.
-    kinds
-        What it can be asked about, the most valuable first; all of one view of songs.
     account
         Stands for the credentials without giving them away; limits and parking are kept per account.
     rates
@@ -143,12 +141,47 @@ class Service(ABC):
     """
 
     name: ClassVar[str]
-    title: ClassVar[str]
-    kinds: ClassVar[tuple[Kind, ...]]
+    title: str
     account: str
     rates: Rates
 
     gate: Gate
+
+    def connect(self, gate: Gate) -> None:
+        """Send every request through this gate, by a polite session."""
+        self.gate = gate
+
+    @abstractmethod
+    def judge(self, response: requests.Response) -> Any:
+        """Say what an answer means, before anything counts it as a success.
+
+        Parameters
+        ----------
+        response
+            Complete, its body within the caps, whatever its status.
+
+        Returns
+        -------
+        Any
+            What the look-up needs of the answer; client libraries get it from ``response.json()``.
+
+        Raises
+        ------
+        ServiceError
+            For everything else; the class says whose trouble it is (:mod:`etl.services.errors`).
+        """
+
+
+class Service(Client):
+    """A service that is asked about ids.
+
+    Attributes
+    ----------
+    kinds
+        What it can be asked about, the most valuable first; all of one view of songs.
+    """
+
+    kinds: ClassVar[tuple[Kind, ...]]
 
     def portions(self, state: ServiceState) -> tuple[int, ...]:
         """Say how many ids a request may hold: what is possible as far as is known, the largest first.
@@ -176,30 +209,6 @@ class Service(ABC):
     def connections(self) -> int:
         """Connections that the rates can use."""
         return max(1, math.ceil(min(self.rates.per_second * _SECONDS_PER_ANSWER, _MOST_CONNECTIONS)))
-
-    def connect(self, gate: Gate) -> None:
-        """Send every request through this gate, by a polite session."""
-        self.gate = gate
-
-    @abstractmethod
-    def judge(self, response: requests.Response) -> Any:
-        """Say what an answer means, before anything counts it as a success.
-
-        Parameters
-        ----------
-        response
-            Complete, its body within the caps, whatever its status.
-
-        Returns
-        -------
-        Any
-            What the look-up needs of the answer; client libraries get it from ``response.json()``.
-
-        Raises
-        ------
-        ServiceError
-            For everything else; the class says whose trouble it is (:mod:`etl.services.errors`).
-        """
 
     @abstractmethod
     def look_up(self, kind: Kind, ids: Sequence[str]) -> Iterator[list[Answer]]:

@@ -139,6 +139,12 @@ class RejectedError(ItemError):
     category = "rejected"
 
 
+class RefusedError(ItemError):
+    """A model, or who moderates it, will not answer what it was asked."""
+
+    category = "refused"
+
+
 class ForbiddenError(ServiceError):
     """The service does not let this app do that."""
 

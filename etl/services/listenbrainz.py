@@ -51,7 +51,7 @@ class ListenBrainz(OpenService):
     """ListenBrainz as anyone may ask it, without a token; the limit is told with every answer."""
 
     name: ClassVar[str] = "listenbrainz"
-    title: ClassVar[str] = "ListenBrainz"
+    title = "ListenBrainz"
     kinds: ClassVar[tuple[Kind, ...]] = KINDS
     server = "https://api.listenbrainz.org"
     root = "/1"

@@ -73,7 +73,7 @@ class MusicBrainz(OpenService):
     """MusicBrainz, which knows no accounts: its limits are for whoever asks."""
 
     name: ClassVar[str] = "musicbrainz"
-    title: ClassVar[str] = "MusicBrainz"
+    title = "MusicBrainz"
     kinds: ClassVar[tuple[Kind, ...]] = KINDS
     server = "https://musicbrainz.org"
     root = "/ws/2"

@@ -91,7 +91,7 @@ class Spotify(Service):
     """
 
     name: ClassVar[str] = "spotify"
-    title: ClassVar[str] = "Spotify"
+    title = "Spotify"
     kinds: ClassVar[tuple[Kind, ...]] = KINDS
 
     def __init__(self, credentials: Credentials, settings: ServiceSettings) -> None:

@@ -16,14 +16,16 @@ import pytest
 import typer.main
 from typer.testing import CliRunner, Result
 
+from etl.batch.plan import Strategy
 from etl.chords.keys import KeyMethod
 from etl.chords.romantext import RomanStyle
-from etl.cli import build, evaluate, library, midi, midi_models, options, query
+from etl.cli import batch_options, build, evaluate, library, midi, midi_models, options, query
 from etl.cli.main import app
 from etl.cli.output import json_document, plain
 from etl.exports.pictures import Coloring
 from etl.exports.sonic import Normalization
 from etl.midi.mpc import DriveFormat
+from etl.pipelines.batch.request import Engine, Priority
 from etl.pipelines.midi.export_facts import TableFormat
 from etl.pipelines.midi.export_notes import Tokens
 from etl.store.queries import Format, named_queries
@@ -67,6 +69,15 @@ CASES = {
     "playlist list": ("playlist", "list"),
     "playlist show": ("playlist", "show", "last"),
     "playlist plot": ("playlist", "plot", "last", "-o", "list.png"),
+    "batch process": ("batch", "process", "music", "--parallel-local", "0"),
+    "batch resume": ("batch", "resume", "music"),
+    "batch estimate": ("batch", "estimate", "music", "--per-day", "50", "--show-plan"),
+    "batch status": ("batch", "status", "music"),
+    "batch list": ("batch", "list"),
+    "batch retry": ("batch", "retry", "music"),
+    "batch cancel": ("batch", "cancel", "music"),
+    "batch export": ("batch", "export", "music", "-o", "batch.csv"),
+    "batch evaluate": ("batch", "evaluate", "category", "--truth", "labels.csv"),
     "midi run": ("midi", "run", "song.mid", "--workers", "0"),
     "midi import": ("midi", "import", "song.mid", "--dry-run"),
     "midi analyze": ("midi", "analyze", "song.mid"),
@@ -136,8 +147,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert taken.exit_code == 0, taken.output
     renamed = run(path, "midi", "rename", "--template", "{bpm}", "--json")
     assert json.loads(renamed.stdout)["run_id"] == 4
+    (path / "labels.csv").write_text("name,category\nBD01.wav,drums\n", encoding="utf-8")
     written = run(path, "library", "write-tags", "--replaygain", "--write", "--json")
     assert json.loads(written.stdout)["run_id"] == 5
+    measured = run(path, "batch", "process", "music", "--parallel-local", "0")
+    assert measured.exit_code == 0, measured.output
     return path
 
 
@@ -214,6 +228,9 @@ def test_choices_of_the_command_line_are_those_of_the_analysis():
     assert {*DriveFormat} == {*midi.Device}
     assert {*TableFormat} == {*midi_models.TableFormat}
     assert {*Tokens} == {*midi_models.Tokenizer}
+    assert {*Strategy} == {*batch_options.Strategies}
+    assert {*Priority} == {*batch_options.Priorities}
+    assert {*Engine} == {*batch_options.Engines}
     assert {f"midi-{name}" for name in midi.LibraryQuery} == {
         name for name in named_queries() if name.startswith("midi-")
     }

@@ -20,6 +20,7 @@ class Arrival:
     path: str
     headers: Mapping[str, str]
     port: int
+    body: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,12 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: Loopback
 
+    def do_POST(self) -> None:
+        self.do_GET()
+
     def do_GET(self) -> None:
-        arrival = Arrival(self.path, dict(self.headers), self.client_address[1])
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        arrival = Arrival(self.path, dict(self.headers), self.client_address[1], body)
         self.server.requests.append(arrival)
         reply = self.server.reply(arrival)
         headers = {"Content-Type": "application/json", "Content-Length": str(len(reply.body))}

@@ -11,7 +11,7 @@ from etl.store import service_state
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from etl.services.contract import Service
+    from etl.services.contract import Client
     from etl.store.bursts import BurstWriter
 
 
@@ -21,7 +21,7 @@ class StoredState:
     Between two runs the values of the last one hold; what threads report then is written by the next.
     """
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Client) -> None:
         self._key = (service.name, service.account)
         self._values: dict[str, Any] = {}
         self._late: dict[str, Any] = {}

@@ -7,10 +7,10 @@ budget of the run. All waiting happens here, in one thread at a time, and ends a
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from etl.runtime.clock import CLOCK, Clock
 from etl.services.errors import (
     AppError,
     BudgetSpentError,
@@ -83,6 +83,8 @@ class Gate:
         How long things may take.
     contact
         Who sends the requests, such as an address or a page; part of the User-Agent.
+    clock
+        By which pauses and the breaker go.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class Gate:
         budget: int | None = None,
         patience: Patience | None = None,
         contact: str | None = None,
+        clock: Clock = CLOCK,
     ) -> None:
         self.title = title
         self.permits = permits
@@ -103,7 +106,8 @@ class Gate:
         self.budget = budget
         self.patience = patience or Patience()
         self.contact = contact
-        self.breaker = Breaker(title, state)
+        self.clock = clock
+        self.breaker = Breaker(title, state, threshold=self.patience.failures, clock=clock.time)
         self.delay = AdaptiveDelay(self.patience.first_delay, self.patience.longest_delay)
         self.traffic = Traffic()
         self._one_at_a_time = threading.Lock()
@@ -120,7 +124,7 @@ class Gate:
     @property
     def pause(self) -> float:
         """Seconds that the service has asked to be left alone for from now on; 0 for none."""
-        return max(0.0, self._paused_until - time.monotonic())
+        return max(0.0, self._paused_until - self.clock.monotonic())
 
     def admit(self, cost: Cost | None = None) -> None:
         """Wait until a look-up may be sent, and count it.
@@ -150,7 +154,7 @@ class Gate:
                 self.breaker.abandon_probe()
                 raise
             self.traffic.requests += 1
-            self._last_sent = time.monotonic()
+            self._last_sent = self.clock.monotonic()
 
     def admit_token_request(self) -> None:
         """Wait until an access token may be asked for; tokens count neither for budget nor rates."""
@@ -186,7 +190,7 @@ class Gate:
         if seconds > self.patience.longest_wait:
             self.breaker.open("no requests are left", RateLimitedError.category, seconds=seconds)
         with self._tally:
-            self._paused_until = max(self._paused_until, time.monotonic() + seconds)
+            self._paused_until = max(self._paused_until, self.clock.monotonic() + seconds)
 
     def failed(self, error: ServiceError) -> None:
         """Report a failure: slow down, keep the pause that was asked for, count towards the breaker.
@@ -215,7 +219,7 @@ class Gate:
             elif not isinstance(error, InternalError):  # which may be the fault of an item
                 self.delay.slow_down()
             if isinstance(error, RateLimitedError) and error.retry_after is not None:
-                self._paused_until = max(self._paused_until, time.monotonic() + error.retry_after)
+                self._paused_until = max(self._paused_until, self.clock.monotonic() + error.retry_after)
         # Where nothing has ever come through, the way is wrong, and asking further shows nothing new.
         is_way = isinstance(error, WayError) and not self.has_succeeded
         self.breaker.failed(str(error), error.category, threshold=self.patience.attempts if is_way else None)
@@ -241,7 +245,7 @@ class Gate:
             self.breaker.raise_if_open()
 
     def _seconds_to_wait(self) -> float:
-        return max(self._paused_until, self._last_sent + self.delay.seconds) - time.monotonic()
+        return max(self._paused_until, self._last_sent + self.delay.seconds) - self.clock.monotonic()
 
     def _sleep(self, seconds: float) -> None:
         if self.stop.wait(seconds) if seconds > 0 else self.stop.is_set():

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Self
 
+from etl.runtime.clock import CLOCK, Clock
 from etl.runtime.errors import EtlError, ExitCode
 from etl.services.errors import ParkedError, StoppedError
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from etl.services.contract import Service
+    from etl.services.contract import Client
 
 DAY: Final = 86_400.0
 _CLOCK_SLACK: Final = 1.0
@@ -134,9 +135,12 @@ class Permits:
         The SQLite file; it is made when missing, and ``None`` keeps the record in memory.
     service
         Its name, account and rates; one file holds the records of all services.
+    clock
+        What time it is, unless :meth:`acquire` is told otherwise.
     """
 
-    def __init__(self, path: Path | None, service: Service) -> None:
+    def __init__(self, path: Path | None, service: Client, *, clock: Clock = CLOCK) -> None:
+        self._clock = clock
         self.rates = service.rates
         self._title = service.title
         self._path = path
@@ -150,7 +154,7 @@ class Permits:
         *,
         cost: Cost | None = None,
         longest_wait: float = math.inf,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         """Wait for a permit.
 
@@ -172,6 +176,7 @@ class Permits:
         ParkedError
             When the next permit is further away than ``longest_wait``.
         """
+        clock = clock or self._clock.time
         while (refused := self.refusal(clock(), cost or Cost())) is not None:
             wait = refused.until - clock()
             # The pace of the rates themselves is kept, however slow; only a used-up day is not sat out.
@@ -216,7 +221,17 @@ class Permits:
         with self._lock:
             return int(
                 self._connection.execute(
-                    f"SELECT count(*) FROM permits WHERE {_OURS}", [*self._key, time.time() - DAY]
+                    f"SELECT count(*) FROM permits WHERE {_OURS}", [*self._key, self._clock.time() - DAY]
+                ).fetchone()[0]
+            )
+
+    def sent_utc_day(self) -> int:
+        """Count the requests since midnight UTC."""
+        start = Window.UTC_DAY.start(self._clock.time())
+        with self._lock:
+            return int(
+                self._connection.execute(
+                    f"SELECT count(*) FROM permits WHERE {_OURS}", [*self._key, start]
                 ).fetchone()[0]
             )
 

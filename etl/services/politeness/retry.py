@@ -41,6 +41,8 @@ class Patience:
     ----------
     attempts
         Times that a request is sent before its failure counts.
+    failures
+        Failures in a row after which the service is left alone for a while.
     first_pause, longest_pause, jitter
         Seconds between attempts: doubling from the first to the longest, plus at most the jitter.
     first_delay, longest_delay
@@ -57,6 +59,7 @@ class Patience:
     """
 
     attempts: int = 6
+    failures: int = 20
     first_pause: float = 0.2
     longest_pause: float = 10.0
     jitter: float = 0.5

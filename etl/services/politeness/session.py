@@ -68,7 +68,13 @@ class PoliteSession(requests.Session):
             self.mount(scheme, HTTPAdapter(pool_maxsize=connections, max_retries=0))
 
     def request(
-        self, method: str | bytes, url: str | bytes, *args: Any, cost: Cost | None = None, **options: Any
+        self,
+        method: str | bytes,
+        url: str | bytes,
+        *args: Any,
+        cost: Cost | None = None,
+        admitted: Callable[[], None] | None = None,
+        **options: Any,
     ) -> requests.Response:
         """Send a request and return its answer when the judge approves.
 
@@ -78,6 +84,8 @@ class PoliteSession(requests.Session):
             As :meth:`requests.Session.request` takes them; time-outs and redirects are the session's own.
         cost
             What the request costs, where the rates count more than requests.
+        admitted
+            Called when the request may go, right before it does.
 
         Raises
         ------
@@ -90,6 +98,8 @@ class PoliteSession(requests.Session):
         else:
             gate.admit(cost)
         try:
+            if admitted is not None:
+                admitted()
             response = self._judged(method, url, *args, **options)
         except (ItemError, AppError) as error:
             gate.answered(error)

@@ -77,7 +77,7 @@ class Almanac(Service):
     """The whole of a second service."""
 
     name: ClassVar[str] = "almanac"
-    title: ClassVar[str] = "Almanac"
+    title = "Almanac"
     kinds: ClassVar[tuple[Kind, ...]] = (ARTIST,)
     account = "key-1"
 

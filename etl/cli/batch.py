@@ -1,0 +1,373 @@
+"""`etl batch`: many items described locally and by a language model, under its limits, for days."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from etl.cli.batch_options import (
+    BatchSize,
+    Checkpoint,
+    Days,
+    Engine,
+    Engines,
+    Filter,
+    Job,
+    Layouts,
+    LogJson,
+    MaxCost,
+    MinDuration,
+    Model,
+    Name,
+    Overnight,
+    Parallel,
+    PerDay,
+    Priorities,
+    Priority,
+    Rpm,
+    Source,
+    Sql,
+    Strategy,
+    Tasks,
+    Threshold,
+    Wait,
+    Where,
+)
+from etl.cli.options import AsJson, Database
+from etl.cli.output import show
+from etl.cli.targets import check_name, is_standard_output
+from etl.runtime.errors import EtlError, ExitCode
+from etl.runtime.settings import database_path
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from etl.pipelines.batch.request import BatchOptions, BatchRequest
+    from etl.pipelines.batch.run import BatchResult
+    from etl.services.chat_settings import ChatSettings
+
+app = typer.Typer(
+    help="Describe many samples, songs or rows with a language model. Under its limits, for days; nothing is lost.",
+    no_args_is_help=True,
+)
+
+
+@app.command(
+    epilog="Examples: etl batch process samples --engine local | etl batch process samples --tasks vibe "
+    "--model openai/gpt-oss-20b:free --rpm 5 --per-day 50 --wait | etl batch process --tasks genre --sql "
+    '"SELECT track_id AS name, artist, title, year FROM library WHERE genre IS NULL"'
+)
+def process(
+    source: Source = None,
+    sql: Sql = None,
+    name: Name = None,
+    tasks: Tasks = "local",
+    engine: Engine = Engines.MODEL,
+    model: Model = None,
+    pattern: Filter = None,
+    where: Where = None,
+    min_duration: MinDuration = 0.0,
+    batch_size: BatchSize = None,
+    days: Days = 1,
+    strategy: Strategy = None,
+    rpm: Rpm = None,
+    per_day: PerDay = None,
+    max_cost: MaxCost = None,
+    overnight: Overnight = False,
+    priority: Priority = Priorities.MEDIUM,
+    parallel_local: Parallel = None,
+    checkpoint_interval: Checkpoint = None,
+    error_threshold: Threshold = 0.1,
+    wait: Wait = False,
+    db: Database = None,
+    log_json: LogJson = False,
+    as_json: AsJson = False,
+) -> None:
+    """Describe items: measure and name them locally, then ask the model what is not known yet.
+
+    What is answered is stored at once and never asked again. Stopped, killed or parked, the same command or
+    `etl batch resume` continues.
+    """
+    options = _options(
+        tasks, engine, model=model, pattern=pattern, where=where, min_duration_s=min_duration,
+        batch_size=batch_size, days=days, strategy=strategy, per_minute=rpm, per_day=per_day,
+        max_cost=max_cost, overnight=overnight or None, priority=priority, parallel_local=parallel_local,
+        checkpoint_interval=checkpoint_interval, error_threshold=error_threshold,
+    )  # fmt: skip
+    request, settings = _new_request(database_path(db), source, sql, name, options, wait=wait)
+    _run([(request, settings)], log_json=log_json, as_json=as_json)
+
+
+@app.command(epilog="Examples: etl batch resume | etl batch resume my-samples --wait")
+def resume(
+    job: Job = None,
+    wait: Wait = False,
+    db: Database = None,
+    log_json: LogJson = False,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with a job, or with all open ones, the most urgent first, as they were begun."""
+    from etl.pipelines.batch.jobs import resumed
+
+    requests = resumed(database_path(db), job, wait=wait, command=_this_command())
+    _run([(request, _settings(request.options)) for request in requests], log_json=log_json, as_json=as_json)
+
+
+@app.command(
+    epilog="Example: etl batch estimate samples --tasks vibe --model x:free --batch-size auto --days 2"
+)
+def estimate(
+    source: Source = None,
+    sql: Sql = None,
+    name: Name = None,
+    tasks: Tasks = "vibe",
+    model: Model = None,
+    pattern: Filter = None,
+    batch_size: BatchSize = None,
+    days: Days = 1,
+    strategy: Strategy = None,
+    rpm: Rpm = None,
+    per_day: PerDay = None,
+    overnight: Overnight = False,
+    show_plan: Annotated[
+        bool, typer.Option("--show-plan", help="Name the items of the first requests.")
+    ] = False,
+    db: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say how many requests a job takes, how long, and what it costs; nothing is sent."""
+    from etl.cli.batch_summary import plan_lines
+    from etl.pipelines.batch.estimate import estimate as estimated
+
+    options = _options(
+        tasks, Engines.MODEL, model=model, pattern=pattern, batch_size=batch_size, days=days,
+        strategy=strategy, per_minute=rpm, per_day=per_day, overnight=overnight or None,
+    )  # fmt: skip
+    request, settings = _new_request(database_path(db), source, sql, name, options, needs_key=False)
+    show(estimated(request, settings, shown=5 if show_plan else 0), plan_lines, as_json=as_json)
+
+
+@app.command(epilog="Example: etl batch status my-samples --json")
+def status(job: Job = None, db: Database = None, as_json: AsJson = False) -> None:
+    """Show how a job stands: items by stage and state, requests, errors by class, why items were skipped."""
+    from etl.cli.batch_summary import status_lines
+    from etl.pipelines.batch.jobs import job_status
+
+    show(job_status(database_path(db), job), status_lines, as_json=as_json)
+
+
+@app.command("list", epilog="Example: etl batch list")
+def list_all(db: Database = None, as_json: AsJson = False) -> None:
+    """List the jobs of a store."""
+    from etl.cli.batch_summary import list_lines
+    from etl.pipelines.batch.jobs import list_jobs
+
+    show(list_jobs(database_path(db)), list_lines, as_json=as_json)
+
+
+@app.command(epilog="Example: etl batch retry my-samples")
+def retry(job: Job = None, db: Database = None, as_json: AsJson = False) -> None:
+    """Have failed items asked again by the next run; what is answered stays."""
+    from etl.pipelines.batch.jobs import retry_failed
+
+    show(
+        retry_failed(database_path(db), job),
+        lambda made: (
+            f"{made.items:,} failed items of `{made.job}` are open again; run: etl batch resume {made.job}"
+        ),
+        as_json=as_json,
+    )
+
+
+@app.command(epilog="Example: etl batch cancel my-samples")
+def cancel(job: Job = None, db: Database = None, as_json: AsJson = False) -> None:
+    """Take a job out of those that `etl batch resume` continues; answers stay."""
+    from etl.pipelines.batch.jobs import cancel_job
+
+    show(
+        cancel_job(database_path(db), job),
+        lambda made: f"`{made.job}` is cancelled with {made.items:,} items open; its answers stay",
+        as_json=as_json,
+    )
+
+
+@app.command(
+    epilog="Examples: etl batch export my-samples -o samples.csv | etl batch export --layout folders -o done"
+)
+def export(
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            help="A .csv, .json, .jsonl, .parquet or .m3u8; with --layout folders, a folder.",
+        ),
+    ],
+    job: Job = None,
+    layout: Annotated[
+        Layouts, typer.Option("--layout", help="One file, or a folder of them.")
+    ] = Layouts.FILE,
+    force: Annotated[
+        bool, typer.Option("--force", help="Set aside a folder that holds other files.")
+    ] = False,
+    db: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the results: a row for each item, with its state and the best answer of each task."""
+    from etl.exports.batch import ENDINGS
+    from etl.pipelines.batch.export import export_job
+
+    is_folder = layout is Layouts.FOLDERS
+    if not is_folder:
+        check_name(output, *ENDINGS, ways={})
+    ending = output.suffix.lower()
+    made = export_job(
+        database_path(db),
+        job,
+        output,
+        ending if ending in ENDINGS else ".jsonl",
+        as_folder=is_folder,
+        force=force,
+    )
+    show(
+        made,
+        lambda made: f"{made.items:,} items, {made.done:,} of them done, in {made.output}",
+        as_json=as_json,
+        aside=is_standard_output(output),
+    )
+
+
+@app.command(epilog="Example: etl batch evaluate category --truth labels.csv --engine local")
+def evaluate(
+    task: Annotated[str, typer.Argument(help="Name of a task, or its folder.")],
+    truth: Annotated[
+        Path, typer.Option("--truth", help="CSV or Parquet: facts of items, and fields of the answer.")
+    ],
+    engine: Annotated[
+        Engines, typer.Option("--engine", help="Also ask the model, or the local engine alone.")
+    ] = Engines.LOCAL,
+    model: Model = None,
+    batch_size: BatchSize = None,
+    rpm: Rpm = None,
+    per_day: PerDay = None,
+    max_cost: MaxCost = None,
+    wait: Wait = False,
+    db: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare answers with a truth: accuracy, confusions and calibration of both engines.
+
+    What a model has answered once is not asked again.
+    """
+    from etl.cli.batch_summary import evaluation_lines
+    from etl.pipelines.batch.evaluate import evaluate as evaluated
+    from etl.runtime.watch.renderers import renderers
+
+    options = _options(
+        task, engine, model=model, batch_size=batch_size, per_minute=rpm, per_day=per_day,
+        max_cost=max_cost, priority=Priorities.LOW, parallel_local=0, error_threshold=1.0,
+    )  # fmt: skip
+    name = f"evaluate-{Path(task).name}-{truth.stem}"
+    request, settings = _new_request(database_path(db), str(truth), None, name, options, wait=wait)
+    show(evaluated(request, truth, settings, renderers(request.database)), evaluation_lines, as_json=as_json)
+
+
+def _options(tasks: str, engine: Engines, **chosen: Any) -> BatchOptions:
+    from etl.batch.plan import Strategy as Way
+    from etl.pipelines.batch.request import BatchOptions, Engine as Who, Priority as Urgency
+
+    names = tuple(dict.fromkeys(part.strip() for part in tasks.split(",") if part.strip()))
+    if not names:
+        raise EtlError("--tasks names no task.", "Such as: --tasks local,vibe", exit_code=ExitCode.USAGE)
+    for name, kind in (("strategy", Way), ("priority", Urgency)):
+        if chosen.get(name) is not None:
+            chosen[name] = kind(chosen[name])
+    # Nothing but local work needs no model.
+    return BatchOptions(tasks=names, engine=Who.LOCAL if set(names) == {"local"} else Who(engine), **chosen)
+
+
+def _new_request(
+    database: Path,
+    source: str | None,
+    sql: str | None,
+    name: str | None,
+    options: BatchOptions,
+    *,
+    wait: bool = False,
+    needs_key: bool = True,
+) -> tuple[BatchRequest, ChatSettings | None]:
+    from etl.pipelines.batch.jobs import check_same_source, job_name
+    from etl.pipelines.batch.request import BatchRequest, Kind
+
+    if (source is None) == (sql is None):
+        raise EtlError(
+            "say what the items are: one of SOURCE and --sql.",
+            "Such as: etl batch process samples",
+            exit_code=ExitCode.USAGE,
+        )
+    kind, meant = Kind.QUERY, sql or ""
+    if source is not None:
+        path = Path(source)
+        if not path.exists():
+            raise EtlError(
+                f"there is no {source}.", "Give a folder, a CSV or a Parquet file.", exit_code=ExitCode.USAGE
+            )
+        kind, meant = (Kind.FILES if path.is_dir() else Kind.ROWS), str(path.resolve())
+    job = name or job_name(meant, kind)
+    check_same_source(database, job, kind, meant)
+    request = BatchRequest(
+        database=database,
+        job=job,
+        kind=kind,
+        source=meant,
+        options=options,
+        command=_this_command(),
+        wait=wait,
+    )
+    return request, _settings(options, needs_key=needs_key)
+
+
+def _settings(options: BatchOptions, *, needs_key: bool = True) -> ChatSettings | None:
+    """Read where and how the model is asked; None where it is not."""
+    from etl.pipelines.batch.request import Engine as Who
+    from etl.services.chat_settings import chat_settings
+
+    if options.engine is Who.LOCAL:
+        return None
+    given: dict[str, Any] = {
+        "model": options.model,
+        "per_minute": options.per_minute,
+        "per_day": options.per_day,
+        "overnight": options.overnight,
+    }
+    return chat_settings(needs_key=needs_key, **given)
+
+
+def _this_command() -> str:
+    return shlex.join(["etl", *sys.argv[1:]])
+
+
+def _run(
+    requests: Sequence[tuple[BatchRequest, ChatSettings | None]], *, log_json: bool, as_json: bool
+) -> None:
+    from etl.cli.batch_summary import result_lines
+    from etl.pipelines.batch.run import process as run
+    from etl.runtime.watch.renderers import renderers
+
+    results: list[BatchResult] = [
+        run(request, settings, renderers(request.database, log_json=log_json))
+        for request, settings in requests
+    ]
+    if not log_json:
+        shown: Any = results[0] if len(results) == 1 else results
+        show(
+            shown,
+            lambda found: "\n\n".join(map(result_lines, found if isinstance(found, list) else [found])),
+            as_json=as_json,
+        )
+    if any(stage.failed for result in results for stage in result.stages):
+        raise typer.Exit(ExitCode.FAILURE)

@@ -1,0 +1,131 @@
+"""Words for sounds and parts, as makers of MIDI files and of samples write them: one vocabulary for both.
+
+MIDI files take `INSTRUMENTS` and `ROLES`, which make their tags. Names of samples are shorter and odder: they
+also take `MORE_SOUNDS` and, where nothing else speaks against it, `ABBREVIATIONS`, as on drum machines.
+
+References
+----------
+.. [1] Roland TR-808 and TR-909, front panels: BD, SD, LT, MT, HT, LC, MC, HC, RS, CL, CP, MA, CB, CY, OH, CH,
+   CC, RC.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+INSTRUMENTS: Final[Mapping[str, str]] = {
+    "kick": "kick kicks bd bassdrum kik",
+    "snare": "snare snares sd rimshot clap claps",
+    "hat": "hat hats hihat hihats hh oh ch",
+    "cymbal": "cymbal cymbals crash ride splash china",
+    "tom": "tom toms",
+    "percussion": "perc percs percussion conga congas bongo bongos shaker tambourine cowbell djembe",
+    "drums": "drum drums drumkit kit beat beats breakbeat drumloop",
+    "bass": "bass bassline basses sub subbass 808",
+    "piano": "piano pianos rhodes epiano",
+    "keys": "keys keyboard clav clavinet organ harpsichord accordion",
+    "guitar": "guitar guitars gtr strum banjo ukulele",
+    "strings": "strings string violin viola cello ensemble orchestra",
+    "brass": "brass trumpet trombone horn horns tuba",
+    "woodwind": "sax saxophone flute clarinet oboe recorder woodwind",
+    "synth": "synth synths saw supersaw moog",
+    "lead": "lead leads solo topline",
+    "pad": "pad pads drone",
+    "pluck": "pluck plucks",
+    "arpeggio": "arp arps arpeggio arpeggios sequence seq",
+    "voice": "vocal vocals vox voice choir",
+    "mallet": "marimba vibraphone vibes xylophone glockenspiel bell bells mallet",
+}
+"""Tag of an instrument: the words that stand for it."""
+
+ROLES: Final[Mapping[str, str]] = {
+    "melody": "melody melodies melodic riff riffs",
+    "chords": "chord chords",
+    "progression": "progression progressions prog progs cadence",
+    "loop": "loop loops groove grooves pattern patterns",
+    "fx": "fx sfx effect effects riser risers sweep impact uplifter downlifter noise",
+    "oneshot": "oneshot oneshots hit stab stabs",
+    "fill": "fill fills",
+}
+"""Tag of what a part does: the words that stand for it."""
+
+MORE_SOUNDS: Final[Mapping[str, str]] = {
+    "kick": "kik kck bassdrums subkick",
+    "snare": "flam flams snr sidestick rim rims snap snaps fingersnap",
+    "clap": "clap claps handclap handclaps clp",
+    "hat": "chh ohh phh hhc hho hihatopen hihatclosed openhat closedhat pedalhat hhopen hhclosed",
+    "cymbal": "cym cymb rides crashes gong gongs crsh",
+    "tom": "rototom floortom tomtom lotom hitom midtom tm",
+    "percussion": (
+        "bell cabasa cabassa clave claves maraca maracas guiro agogo timbale timbales triangle tambo "
+        "tamb tambourin tambourines shakers shk shake cowbells block woodblock woodblocks cajon "
+        "darbuka tabla tablas djembes castanet castanets vibraslap cuica surdo pandeiro udu stick "
+        "sticks taiko timpani timp whistle rattle sleighbells jinglebells jingle chimes windchime "
+        "ganza bongoes tumba quinto cng bng caxixi afoxe click clicks tick can "
+        "bottle hit"
+    ),
+    "drums": (
+        "breaks breakbeats breakbeat amen drumbreak drumming percloop toploop toploops rhythm snarl "
+        "topper tops drm drumfill drumloops beatbox"
+    ),
+    "bass": ("bassloop bassloops reese 303 tb303 acid contrabass doublebass bassguitar bs sine"),
+    "piano": "grand wurlitzer wurli clavichord pno epno",
+    "keys": (
+        "harmonium melodica organs hammond celesta harmonica concertina bandoneon toypiano clavinova cembalo"
+    ),
+    "guitar": "guit guitars gtrs mandolin strat telecaster lute sitar koto oud bouzouki ukelele",
+    "strings": "str strs vln vla vc pizz pizzicato fiddle contrabasses violins violas cellos celli",
+    "brass": "trumpets trombones saxhorn flugelhorn tpt cornet",
+    "woodwind": (
+        "saxes flutes clarinets oboes bassoon piccolo panflute shakuhachi whistles tenorsax altosax bagpipe"
+    ),
+    "synth": (
+        "syn snth synthesizer square sawtooth juno jupiter prophet dx7 chiptune chip reso wobble saws "
+        "detuned polysynth synthloop synthloops"
+    ),
+    "lead": "ld",
+    "pad": "atmo atmos drones soundscape",
+    "pluck": "plk plucked harp harps kalimba",
+    "arpeggio": "arpegio",
+    "voice": (
+        "vocals vocs vx vocalchop vocalchops acapella acappella accapella choirs sing singing singer "
+        "sings spoken speech talk chant chants shout shouts scream screams adlib adlibs male female "
+        "yeah hey breath laugh laughs mouth rapper phrase vocoder vocode word words numbers alphabet "
+        "aah ooh aahs oohs vocalise human people"
+    ),
+    "mallet": (
+        "vibraphones xylo glock tubular musicbox handpan steeldrum steeldrums steelpan gamelan crotale"
+    ),
+    "melody": "mel hook tune",
+    "chords": "chrd chrds stabs",
+    "fx": (
+        "swoosh whoosh woosh ambi explode applause crowd metronome ping warp laser lasers zap explosion explosions boom booms siren sirens glitch glitches "
+        "static vinyl crackle scratch scratches scratching rewind reverse reversed transition "
+        "transitions uplifters downlifters downer upper rise rises riser fall falls impacts hits "
+        "subdrop subdrops foley ambience ambiance field rain wind thunder water ocean birds bird "
+        "crowd gun gunshot shot bomb alarm phone beep beeps blip blips buzz hum noises noisy radio tv "
+        "door engine car train animal dog robot alien space ufo windup atmospheric footsteps machine "
+        "insect industrial break_glass bubble bubbles lazer fire bang crash_fx electrical wash sweeps "
+        "sweeper"
+    ),
+}
+"""Words in names of samples that are not in those of MIDI parts, or not as surely."""
+
+ABBREVIATIONS: Final[Mapping[str, str]] = {
+    "kick": "bd kd kk kc k bdrum",
+    "snare": "sd sn rs rm ss sr snr",
+    "clap": "cp clp hcp",
+    "hat": "hh oh ch ph hc ho hp hho hhc hhp hat",
+    "tom": "ht lt mt tt tm ft",
+    "cymbal": "cra cr cy cc rc rd rb cym crs",
+    "percussion": "lc mc cb cl ma pc pr tb cg sh cab shkr cow per prc",
+    "bass": "bs",
+    "guitar": "gt",
+    "piano": "pn",
+    "strings": "st",
+    "voice": "vx",
+}
+"""Kind of sound: the letters that stand for it, alone or before a number, in names of one-shots [1]_."""

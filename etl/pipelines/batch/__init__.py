@@ -1,0 +1,1 @@
+"""Batch jobs: many items described by a local engine and by a language model, under its limits, for days."""

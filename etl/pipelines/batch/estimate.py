@@ -1,0 +1,98 @@
+"""What a job takes, before it is begun or while it is open; nothing is sent and nothing is stored."""
+
+from __future__ import annotations
+
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+import duckdb
+import polars as pl
+
+from etl.batch.plan import Pace
+from etl.pipelines.batch.facts import Facts, Item
+from etl.pipelines.batch.find_items import READY, found_items
+from etl.pipelines.batch.plan import BatchPlan, asked_stages, pace_of, plan_stage, strategy_of
+from etl.pipelines.batch.tasks import load_tasks, stages_of
+from etl.services.chat import Chat
+from etl.store.batch_jobs import finished, items
+from etl.store.database import migrate, read_store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from etl.pipelines.batch.request import BatchRequest
+    from etl.services.chat_settings import ChatSettings
+
+
+def estimate(request: BatchRequest, settings: ChatSettings | None, *, shown: int = 0) -> BatchPlan:
+    """Plan a job.
+
+    Parameters
+    ----------
+    request
+        What would be done.
+    settings
+        The model; None for the local engine alone.
+    shown
+        Requests of each stage whose items are named.
+
+    Raises
+    ------
+    EtlError
+        If there is no such source or task.
+    """
+    tasks = load_tasks(request.options.tasks)
+    stages = asked_stages(
+        stages_of(tasks, request.kind, request.options.engine, settings.model if settings else None)
+    )
+    with _store_or_empty(request.database) as connection:
+        known = items(connection, request.job)
+        found = known if request.is_resumed else found_items(connection, request, known)
+        facts = Facts(connection, request.job)
+        settled = {stage: finished(connection, stage) for stage in stages}
+    ready = found.filter(pl.col("status") == READY)
+    rows = list(ready.select("item", "content_hash", "fields").iter_rows())
+    strategy = strategy_of(request.options, found.height)
+    pace, planned = Pace(now=request.clock.time()), []
+    if settings is not None:
+        pace = pace_of(Chat(settings), request.limits_file, request.clock)
+        named = {task.name: task for task in tasks}
+        planned = [
+            plan_stage(
+                list(_waiting(rows, facts, settled[stage])), stage, named[stage.task], request.options,
+                strategy=strategy, pace=pace, settings=settings, shown=shown,
+            )
+            for stage in stages
+        ]  # fmt: skip
+    return BatchPlan(
+        job=request.job,
+        strategy=strategy,
+        items=found.height,
+        skipped=found.height - ready.height,
+        to_measure=int(ready["content_hash"].null_count()),
+        stages=tuple(planned),
+        pace=pace,
+    )
+
+
+def _waiting(rows: list[tuple[int, str | None, str]], facts: Facts, settled: set[str]) -> Iterator[Item]:
+    """Give what is still to ask about: each content once, files that are not read yet by themselves."""
+    seen = set(settled)
+    for item, content_hash, fields in rows:
+        if content_hash is not None:
+            if content_hash in seen:
+                continue
+            seen.add(content_hash)
+        yield Item(item, content_hash or "", facts.of(item, content_hash, fields))
+
+
+@contextmanager
+def _store_or_empty(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    if database.exists():
+        with read_store(database) as connection:
+            yield connection
+    else:
+        with closing(duckdb.connect()) as connection:
+            migrate(connection, database)
+            yield connection

@@ -1,0 +1,278 @@
+"""The jobs of a store: how they stand, and what is done with them besides the work itself."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from etl.pipelines.batch.request import BatchOptions, BatchRequest, Kind, Priority
+from etl.runtime.errors import EtlError, ExitCode
+from etl.runtime.watch.status_file import RunningRun, running
+from etl.store.batch_jobs import (
+    BatchJob,
+    StageCounts,
+    forget_failures,
+    items,
+    jobs,
+    reasons,
+    set_status,
+    stage_counts,
+)
+from etl.store.batch_requests import SentCounts, error_counts, sent_counts
+from etl.store.bursts import writing
+from etl.store.database import read_store
+from etl.store.service_state import ParkedService, parked_services
+
+if TYPE_CHECKING:
+    import duckdb
+
+_ORDER = {Priority.HIGH: 0, Priority.MEDIUM: 1, Priority.LOW: 2}
+
+
+@dataclass(frozen=True)
+class JobStatus:
+    """How a job stands.
+
+    Attributes
+    ----------
+    job, source, status
+        Its name, where its items come from, ``open`` or ``cancelled``.
+    items, skipped
+        How many, and how many of them are not worked on.
+    stages
+        How items stand in each.
+    requests, errors
+        Requests of the job, and those that gave nothing, by class.
+    reasons
+        Why items are skipped or failed: task, state, reason, items.
+    parked
+        Services that may not be asked before a time that is still to come.
+    running
+        The runs over the store that other processes are at.
+    """
+
+    job: str
+    source: str
+    status: str
+    items: int
+    skipped: int
+    stages: tuple[StageCounts, ...]
+    requests: SentCounts
+    errors: dict[str, int]
+    reasons: tuple[tuple[str, str, str, int], ...]
+    parked: tuple[ParkedService, ...]
+    running: tuple[RunningRun, ...]
+
+
+@dataclass(frozen=True)
+class JobLine:
+    """A job in the list of all.
+
+    Attributes
+    ----------
+    job, kind, source, status, priority
+        As of :class:`etl.store.batch_jobs.BatchJob`.
+    items
+        How many.
+    open
+        Items that are still to do in some stage.
+    """
+
+    job: str
+    kind: str
+    source: str
+    status: str
+    priority: str
+    items: int
+    open: int
+
+
+@dataclass(frozen=True)
+class JobChange:
+    """What became of a job: how many items are to be done again, and its status."""
+
+    job: str
+    status: str
+    items: int
+
+
+def job_name(source: str, kind: Kind) -> str:
+    """Name a job after its source: the folder or the file; letters, digits, dots and dashes.
+
+    Examples
+    --------
+    >>> job_name("/music/My Samples (2024)/", Kind.FILES), job_name("SELECT 1", Kind.QUERY)
+    ('my-samples-2024', 'query')
+    """
+    if kind is Kind.QUERY:
+        return "query"
+    path = Path(os.path.abspath(source))  # noqa: PTH100 - links stay
+    name = re.sub(r"[^\w.]+", "-", path.name if kind is Kind.FILES else path.stem).strip("-.").lower()
+    return name[:60] or "job"
+
+
+def find_job(connection: duckdb.DuckDBPyConnection, name: str | None) -> BatchJob:
+    """Find the job of a name; without one, the only one that there is.
+
+    Raises
+    ------
+    EtlError
+        If there is none, or the name is needed.
+    """
+    known = jobs(connection)
+    meant = [job for job in known if name is None or job.job == name]
+    if len(meant) == 1:
+        return meant[0]
+    listed = ", ".join(job.job for job in known)
+    problem = f"there is no batch job `{name}`." if name else "there is no batch job."
+    if len(meant) > 1:
+        problem = "there are several batch jobs."
+    hint = f"Name one of: {listed}." if known else "Begin one with `etl batch process FOLDER`."
+    raise EtlError(problem, hint, exit_code=ExitCode.USAGE)
+
+
+def check_same_source(database: Path, job: str, kind: Kind, source: str) -> None:
+    """Refuse to mix the items of two sources under one name.
+
+    Raises
+    ------
+    EtlError
+        If there is a job of this name with another source.
+    """
+    if not database.exists():
+        return
+    with read_store(database) as connection:
+        other = next((each for each in jobs(connection) if each.job == job), None)
+    if other is not None and (other.kind, other.source) != (kind, source):
+        raise EtlError(
+            f"there is a job `{job}` already, of {other.source}.",
+            "Pass another --name.",
+            exit_code=ExitCode.USAGE,
+        )
+
+
+def resumed(database: Path, name: str | None, **others: Any) -> list[BatchRequest]:
+    """Give the request of a job; without a name, those of all open jobs, the most urgent first.
+
+    Raises
+    ------
+    EtlError
+        If there is none.
+    """
+    check_store(database)
+    with read_store(database) as connection:
+        if name is not None:
+            chosen = [find_job(connection, name)]
+        else:
+            chosen = [job for job in jobs(connection) if job.status == "open"]
+    if not chosen:
+        raise EtlError(
+            "there is no open batch job.",
+            "Begin one with `etl batch process FOLDER`.",
+            exit_code=ExitCode.USAGE,
+        )
+    requests = [
+        BatchRequest(
+            database,
+            job.job,
+            Kind(job.kind),
+            job.source,
+            BatchOptions.of(job.request),
+            is_resumed=True,
+            **others,
+        )
+        for job in chosen
+    ]
+    return sorted(requests, key=lambda request: _ORDER[request.options.priority])
+
+
+def job_status(database: Path, name: str | None) -> JobStatus:
+    """Say how a job stands.
+
+    Raises
+    ------
+    EtlError
+        If there is no such job.
+    """
+    check_store(database)
+    with read_store(database) as connection:
+        job = find_job(connection, name)
+        known = items(connection, job.job)
+        return JobStatus(
+            job=job.job,
+            source=job.source,
+            status=job.status,
+            items=known.height,
+            skipped=known.filter(known["status"] == "skipped").height,
+            stages=stage_counts(connection, job.job),
+            requests=sent_counts(connection, job.job),
+            errors=error_counts(connection, job.job),
+            reasons=reasons(connection, job.job),
+            parked=parked_services(connection),
+            running=tuple(running(database)),
+        )
+
+
+def list_jobs(database: Path) -> list[JobLine]:
+    """List all jobs of a store, the oldest first."""
+    check_store(database)
+    with read_store(database) as connection:
+        return [
+            JobLine(
+                job.job, job.kind, job.source, job.status, BatchOptions.of(job.request).priority.value,
+                items(connection, job.job).height,
+                max((stage.open for stage in stage_counts(connection, job.job)), default=0),
+            )
+            for job in jobs(connection)
+        ]  # fmt: skip
+
+
+def retry_failed(database: Path, name: str | None) -> JobChange:
+    """Have what failed in a job asked again by the next run.
+
+    Raises
+    ------
+    EtlError
+        If there is no such job, or a run is at work.
+    """
+    check_store(database)
+    with writing(database, "batch retry", {"job": name}) as store:
+        with store.reading() as connection:
+            job = find_job(connection, name).job
+            failed = sum(stage.failed for stage in stage_counts(connection, job))
+        store.put(forget_failures(job), set_status(job, "open"))
+    return JobChange(job, "open", failed)
+
+
+def cancel_job(database: Path, name: str | None) -> JobChange:
+    """Take a job out of those that `etl batch resume` goes on with; what was answered stays.
+
+    Raises
+    ------
+    EtlError
+        If there is no such job, or a run is at work.
+    """
+    check_store(database)
+    with writing(database, "batch cancel", {"job": name}) as store:
+        with store.reading() as connection:
+            job = find_job(connection, name).job
+            left = max((stage.open for stage in stage_counts(connection, job)), default=0)
+        store.put(set_status(job, "cancelled"))
+    return JobChange(job, "cancelled", left)
+
+
+def check_store(database: Path) -> None:
+    """Refuse to make a store where there is nothing to look at.
+
+    Raises
+    ------
+    EtlError
+        If there is none.
+    """
+    if not database.exists():
+        raise EtlError(
+            f"there is no store at {database}.", "Begin with `etl batch process FOLDER`, or pass --db."
+        )
