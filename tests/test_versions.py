@@ -29,7 +29,7 @@ from etl.chords.analysis import ANALYSIS_VERSION, analyze
 from etl.chords.key_model import trained_model
 from etl.chords.keys import KEY_VERSIONS, KeyMethod
 from etl.chords.section_keys import SECTION_KEYS_VERSION
-from etl.midi import categories, chords as midi_chords, drums, keys as midi_keys, roles, tempo
+from etl.midi import categories, chords as midi_chords, drums, keys as midi_keys, parts, roles, tempo
 from etl.midi.sanitize import safe_stems
 from etl.music import key_profiles
 from etl.pipelines.audio.describe import as_row
@@ -127,10 +127,12 @@ def midi_import(tmp_path: Path) -> str:
 
 
 def midi_analysis(tmp_path: Path) -> str:
-    """Tempo, metre, key, chords, categories."""
+    """Tempo, metre, key, chords, categories; those of parts."""
     done = midi_result(tmp_path)
     return digest(
-        done.analysis, constants(midi_keys, midi_chords, drums, roles, tempo, categories, key_profiles)
+        done.analysis,
+        done.part_analysis,
+        constants(midi_keys, midi_chords, drums, roles, tempo, categories, key_profiles, parts),
     )
 
 
@@ -201,7 +203,7 @@ GUARDED: Final[dict[str, tuple[object, str]]] = {
     "etl.chords.keys.KEY_VERSIONS[krumhansl]": (2, "5b0bdc34dc26ac7f"),
     "etl.chords.section_keys.SECTION_KEYS_VERSION": (2, "9f4d8b5e251a557f"),
     "etl.pipelines.midi.request.VERSIONS[import]": ("3", "5791b091ca4a570c"),
-    "etl.pipelines.midi.request.VERSIONS[analyze]": ("4", "adc7cee2f6c6b37a"),
+    "etl.pipelines.midi.request.VERSIONS[analyze]": ("5", "3641bc8668323e68"),
     "etl.pipelines.midi.request.VERSIONS[split]": ("1", "03926703bffa20b8"),
     "etl.pipelines.midi.request.VERSIONS[sanitize]": ("2", "0da0f386d4fe464e"),
     "etl.audio.sonic.FEATURE_VERSION": (3, "f663c5166ca00423"),

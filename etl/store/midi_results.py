@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
     import duckdb
 
-TABLES: Final = {IMPORT: ("midi_files", "midi_tracks", "midi_tags"), ANALYZE: ("midi_analysis",)}
+TABLES: Final = {
+    IMPORT: ("midi_files", "midi_tracks", "midi_tags"),
+    ANALYZE: ("midi_analysis", "midi_part_analysis"),
+}
 """Which tables each task fills."""
 
 _KEYS: Final = {
@@ -24,6 +27,7 @@ _KEYS: Final = {
     "midi_tracks": ("sha256", "track", "channel"),
     "midi_tags": ("sha256", "tag", "kind", "source"),
     "midi_analysis": ("sha256",),
+    "midi_part_analysis": ("sha256", "track", "channel"),
 }
 """What is there once, however often a content was found."""
 
@@ -41,7 +45,8 @@ def store_batch(
     Parameters
     ----------
     frames
-        ``midi_files``, ``midi_tracks``, ``midi_tags``, ``midi_analysis`` (if that was asked for) and
+        ``midi_files``, ``midi_tracks``, ``midi_tags``, ``midi_analysis`` and ``midi_part_analysis`` (if these
+        were asked for) and
         ``midi_library`` (new copies and parts; the files are in their places), each with the columns of its
         table; ``midi_paths`` without its runs.
     run_id

@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 
 from etl.chords.keys import KeyMethod
 from etl.chords.romantext import RomanStyle
-from etl.cli import build, evaluate, library, midi, options, query
+from etl.cli import build, evaluate, library, midi, midi_options, options, query
 from etl.cli.main import app
 from etl.cli.output import json_document, plain
 from etl.exports.pictures import Coloring
@@ -202,7 +202,7 @@ def test_choices_of_the_command_line_are_those_of_the_analysis():
     assert {*Coloring} == {*library.Color}
     assert {*KeyMethod} == {*build.KeyMethods}
     assert {*RomanStyle} == {*options.RomanStyles}
-    assert {*DriveFormat} == {*midi.Device}
+    assert {*DriveFormat} == {*midi_options.Device}
     assert {f"midi-{name}" for name in midi.LibraryQuery} == {
         name for name in named_queries() if name.startswith("midi-")
     }

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-ANALYSIS_VERSION: Final = "4"
+    from etl.pipelines.midi.export import MidiExport
+    from etl.pipelines.midi.rename_journal import Renames
+
+ANALYSIS_VERSION: Final = "5"
 """Goes up when the analysis changes, so that files are analysed again."""
 
 VERSIONS: Final = {IMPORT: "3", ANALYZE: ANALYSIS_VERSION, SANITIZE: "2", SPLIT: "1"}
@@ -34,6 +37,14 @@ class Stage(StrEnum):
     ANALYZE = "analyze"
     SANITIZE = "sanitize"
     SPLIT = "split"
+
+
+class PartsWanted(StrEnum):
+    """Whether renames and exports are about parts: them alone, them and whole files, or whole files alone."""
+
+    ONLY = "only"
+    ALSO = "also"
+    NO = "no"
 
 
 _NEEDS: Final = {
@@ -168,6 +179,8 @@ class MidiResult:
         Seconds by stage; those of several processes add up.
     cpu_share
         Average share of all cores in use, 0-1.
+    renames, export
+        What was renamed and exported after it, if that was asked for.
     """
 
     run_id: int = 0
@@ -181,3 +194,5 @@ class MidiResult:
     elapsed_s: float = 0.0
     stage_s: dict[str, float] = field(default_factory=dict)
     cpu_share: float = 0.0
+    renames: Renames | None = None
+    export: MidiExport | None = None
