@@ -29,7 +29,7 @@ from etl.chords.analysis import ANALYSIS_VERSION, analyze
 from etl.chords.key_model import trained_model
 from etl.chords.keys import KEY_VERSIONS, KeyMethod
 from etl.chords.section_keys import SECTION_KEYS_VERSION
-from etl.midi import categories, chords as midi_chords, drums, keys as midi_keys, roles, tempo
+from etl.midi import categories, chords as midi_chords, drums, keys as midi_keys, parts, roles, tempo
 from etl.midi.sanitize import safe_stems
 from etl.music import key_profiles
 from etl.pipelines.audio.describe import as_row
@@ -128,10 +128,12 @@ def midi_import(tmp_path: Path) -> str:
 
 
 def midi_analysis(tmp_path: Path) -> str:
-    """Tempo, metre, key, chords, categories."""
+    """Tempo, metre, key, chords, categories; those of parts."""
     done = midi_result(tmp_path)
     return digest(
-        done.analysis, constants(midi_keys, midi_chords, drums, roles, tempo, categories, key_profiles)
+        done.analysis,
+        done.part_analysis,
+        constants(midi_keys, midi_chords, drums, roles, tempo, categories, key_profiles, parts),
     )
 
 

@@ -37,6 +37,7 @@ from etl.cli.batch_options import (
     Wait,
     Where,
 )
+from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
 from etl.cli.targets import check_name, is_standard_output
@@ -51,15 +52,18 @@ if TYPE_CHECKING:
     from etl.services.chat_settings import ChatSettings
 
 app = typer.Typer(
-    help="Describe many samples, songs or rows with a language model. Under its limits, for days; nothing is lost.",
+    help="Describe many samples, songs or rows with a language model.",
     no_args_is_help=True,
 )
 
 
 @app.command(
-    epilog="Examples: etl batch process samples --engine local | etl batch process samples --tasks vibe "
-    "--model openai/gpt-oss-20b:free --rpm 5 --per-day 50 --wait | etl batch process --tasks genre --sql "
-    '"SELECT track_id AS name, artist, title, year FROM library WHERE genre IS NULL"'
+    epilog=examples(
+        "etl batch process samples --engine local",
+        "etl batch process samples --tasks vibe --model openai/gpt-oss-20b:free --rpm 5 --per-day 50 --wait",
+        "etl batch process --tasks genre "
+        '--sql "SELECT track_id AS name, artist, title, year FROM library WHERE genre IS NULL"',
+    )
 )
 def process(
     source: Source = None,
@@ -102,7 +106,7 @@ def process(
     _run([(request, settings)], log_json=log_json, as_json=as_json)
 
 
-@app.command(epilog="Examples: etl batch resume | etl batch resume my-samples --wait")
+@app.command(epilog=examples("etl batch resume", "etl batch resume my-samples --wait"))
 def resume(
     job: Job = None,
     wait: Wait = False,
@@ -196,7 +200,7 @@ def cancel(job: Job = None, db: Database = None, as_json: AsJson = False) -> Non
 
 
 @app.command(
-    epilog="Examples: etl batch export my-samples -o samples.csv | etl batch export --layout folders -o done"
+    epilog=examples("etl batch export my-samples -o samples.csv", "etl batch export --layout folders -o done")
 )
 def export(
     output: Annotated[

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
 from etl.cli.tables import one_line, table
@@ -31,8 +32,11 @@ class Items(StrEnum):
 
 
 @app.command(
-    epilog="Examples: etl genres fetch --estimate | etl genres fetch --limit 500 | "
-    "etl genres fetch --db data/music.duckdb"
+    epilog=examples(
+        "etl genres fetch --estimate",
+        "etl genres fetch --limit 500",
+        "etl genres fetch --db data/music.duckdb",
+    )
 )
 def fetch(
     estimate: Annotated[

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
 from etl.cli.tables import table
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 
-@app.command(epilog="Examples: etl midi forget --dry-run | etl midi forget ~/midi/old.zip --yes")
+@app.command(epilog=examples("etl midi forget --dry-run", "etl midi forget ~/midi/old.zip --yes"))
 def forget(
     paths: Annotated[
         list[Path] | None,

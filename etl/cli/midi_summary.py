@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from etl.cli.midi_rename import renamed
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from etl.exports.drive import Exported
+    from etl.pipelines.midi.export import MidiExport
     from etl.pipelines.midi.request import MidiPlan, MidiResult
 
 
@@ -34,4 +40,35 @@ def done(result: MidiResult) -> str:
     )
     stages = ", ".join(f"{name} {spent:.1f}" for name, spent in sorted(result.stage_s.items()))
     rejects = (f"rejected, {name}: {count:,}" for name, count in sorted(result.rejects.items()))
-    return "\n".join([counts, speed, f"seconds by stage: {stages}", *rejects])
+    lines = [counts, speed, f"seconds by stage: {stages}", *rejects]
+    if result.renames is not None:
+        lines.append(renamed(result.renames))
+    if result.export is not None:
+        lines.append(exported_lines(result.export, dry_run=False))
+    return "\n".join(lines)
+
+
+def exported_lines(done: MidiExport, *, dry_run: bool) -> str:
+    """Say what was copied to a drive and written as tables, or would be."""
+    lines = [] if done.drive is None else _copied(done.drive, done.target, dry_run=dry_run)
+    for table in done.tables:
+        rows = "" if table.rows is None else f", {table.rows:,} rows"
+        lines.append(f"{'would write' if dry_run else 'written:'} {table.path}{rows}")
+    return "\n".join(lines)
+
+
+def _copied(done: Exported, target: Path | None, *, dry_run: bool) -> list[str]:
+    copied = f"{done.copied:,} files ({done.bytes / 2**20:,.1f} MB) to {target}"
+    others = f"{done.unchanged:,} unchanged, {done.removed:,} no longer wanted"
+    lines = [f"{'would copy' if dry_run else 'copied'} {copied}; {others}"]
+    for count, what in (
+        (done.kept, "changed on the drive and kept, as NAME_kept_N where replaced"),
+        (
+            done.damaged,
+            "left out: the library has lost or changed them; `etl midi run --force` brings back the lost",
+        ),
+        (done.unanalysed, "left out: not analyzed; run `etl midi analyze SOURCE`"),
+    ):
+        if count:
+            lines.append(f"{count:,} files {what}")
+    return lines

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show as print_result
 from etl.cli.playlist_summary import drawn_line, kept_lines, made_lines, shown_lines
@@ -104,9 +105,11 @@ KeptList = Annotated[str, typer.Argument(metavar="LIST", help="`last`, or a numb
 
 
 @app.command(
-    epilog="Examples: etl playlist make --seed 'Anna - Blue' --count 30 -o blue.m3u8; "
-    "etl playlist make --from 'Moon River' --to 'Night Train' --minutes 90 --avoid last:5; "
-    "etl playlist make --by harmony --seed 1234 -o like.json"
+    epilog=examples(
+        "etl playlist make --seed 'Anna - Blue' --count 30 -o blue.m3u8",
+        "etl playlist make --from 'Moon River' --to 'Night Train' --minutes 90 --avoid last:5",
+        "etl playlist make --by harmony --seed 1234 -o like.json",
+    )
 )
 def make(
     seed: Annotated[

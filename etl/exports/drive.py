@@ -14,13 +14,20 @@ import os
 import re
 import shutil
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import etl
-from etl.midi.mpc import CATEGORY_FOLDERS, EMPTY_FOLDERS, METADATA_FOLDER, ROOT_FOLDERS, DriveFormat
+from etl.midi.mpc import (
+    CATEGORY_FOLDERS,
+    EMPTY_FOLDERS,
+    METADATA_FOLDER,
+    PROGRESSIONS_AT_ROOT,
+    ROOT_FOLDERS,
+    DriveFormat,
+)
 from etl.runtime.disk.files import atomic_path
 from etl.runtime.disk.staging import sync_filesystem
 from etl.runtime.disk.targets import write_error
@@ -32,12 +39,34 @@ if TYPE_CHECKING:
 
     from etl.runtime.watch.progress import Watch
 
-SCHEMA_NAME: Final = "midi_drive/1"
+SCHEMA_NAME: Final = "midi_drive/2"
 _USUAL_CLUSTER: Final = 1 << 15  # FAT32 of 32 GB and more, where the system does not say
 _INDEX, _PLAN = "file_index.json", "export_plan.json"
-_OURS: Final = re.compile(
-    rf"(?:{'|'.join(ROOT_FOLDERS[DriveFormat.BOTH])})(?:/(?!\.{{1,2}}(?:/|$))[A-Za-z0-9._-]+)+"
-)
+_ROOTS: Final = "|".join((*ROOT_FOLDERS[DriveFormat.BOTH], PROGRESSIONS_AT_ROOT))
+_OURS: Final = re.compile(rf"(?:{_ROOTS})(?:/(?!\.{{1,2}}(?:/|$))[A-Za-z0-9._-]+)+")
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a file on the drive is: for the index.
+
+    Attributes
+    ----------
+    category, reason
+        Its category, and why it has that.
+    bpm, key, tags
+        As it is on the drive.
+    name, source
+        What the file was called where it was found, and where that was.
+    """
+
+    category: str
+    reason: str
+    bpm: float | None = None
+    key: str | None = None
+    tags: tuple[str, ...] = ()
+    name: str | None = None
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +76,7 @@ class Wanted:
     target: str
     sha256: str
     size: int
-    category: str
-    reason: str
+    about: About
     source: Path | None
     content: bytes | None = None
 
@@ -334,7 +362,7 @@ def write_metadata(
     """Write the categories, the log of this export and the index; the index last."""
     counts: dict[str, int] = {}
     for entry, _ in there:
-        counts[entry.category] = counts.get(entry.category, 0) + 1
+        counts[entry.about.category] = counts.get(entry.about.category, 0) + 1
     head = {
         "schema": SCHEMA_NAME,
         "made_by": f"music-etl {etl.__version__}",
@@ -350,8 +378,7 @@ def write_metadata(
             "path": entry.target,
             "sha256": digest,
             "bytes": (drive / entry.target).stat().st_size,
-            "category": entry.category,
-            "reason": entry.reason,
+            **asdict(entry.about),
         }
         for entry, digest in there
     ]

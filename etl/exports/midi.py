@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
 
 import etl
+from etl.exports.midi_parts import PART_ARRAYS, part_arrays
 from etl.midi.categories import CATEGORIES
 from etl.midi.stats_kernel import DRUM_CLASSES
 from etl.music.keys import KEY_INDEX, NO_KEY
@@ -39,7 +40,12 @@ _ARRAYS: Final = {
 
 
 def write_midi_npz(
-    frame: pl.DataFrame, target: Path, *, analysis: str, add: Callable[[Path], None] | None = None
+    frame: pl.DataFrame,
+    target: Path,
+    *,
+    analysis: str,
+    parts: pl.DataFrame | None = None,
+    add: Callable[[Path], None] | None = None,
 ) -> int:
     """Write one row per different MIDI file; loads with ``allow_pickle=False``.
 
@@ -61,6 +67,8 @@ def write_midi_npz(
         Version of the analysis, for the manifest.
     add
         Adds further arrays to the file before it is in its place.
+    parts
+        Rows of the view ``midi_parts``: the arrays of `etl.exports.midi_parts` are written too.
 
     Returns
     -------
@@ -77,8 +85,11 @@ def write_midi_npz(
         "analysis": analysis,
         "source": "midi_analysis",
         "rows": frame.height,
-        "arrays": _ARRAYS,
+        "arrays": _ARRAYS if parts is None else _ARRAYS | PART_ARRAYS,
     }
+    of_parts: dict[str, Any] = {}
+    if parts is not None:
+        of_parts = part_arrays(parts, frame["sha256"].to_list())
     with atomic_path(target) as temporary, temporary.open("wb") as file:
         np.savez_compressed(
             file,
@@ -99,6 +110,7 @@ def write_midi_npz(
             token_offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
             vocabulary=np.array(vocabulary.to_list(), dtype=np.str_),
             manifest=np.array(json.dumps(manifest)),
+            **of_parts,
         )
         if add is not None:
             file.flush()
@@ -111,7 +123,7 @@ def _matrix(column: pl.Series, width: int) -> np.ndarray[tuple[int, int], np.dty
 
 
 def write_midi_parquet(frame: pl.DataFrame, target: Path) -> int:
-    """Write analysed files with their tags; give the rows."""
+    """Write analysed files, or parts, with their tags; give the rows."""
     with atomic_path(target) as temporary:
         frame.write_parquet(temporary)
     return frame.height

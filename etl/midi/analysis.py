@@ -12,6 +12,7 @@ from etl.midi.chords import chord_labels, chord_segments, find_beats, spell_chor
 from etl.midi.drums import CATEGORY_SCORE, TAG_SCORE, drum_scores, mark_drums
 from etl.midi.keys import Keys, find_keys, weigh_key_evidence
 from etl.midi.names import part_names
+from etl.midi.parts import hash_texts, part_figures
 from etl.midi.roles import role_chances, role_columns
 from etl.midi.stats_kernel import DRUM_CLASSES, FILE_STATS, PART, file_stats, part_stats
 from etl.midi.tempo import metre_columns, tempo_columns
@@ -25,10 +26,14 @@ if TYPE_CHECKING:
 
 
 class Analysis(NamedTuple):
-    """``files`` has a row per file, in order; ``parts`` a row per track and channel with notes."""
+    """``files`` has a row per file, in order; ``parts`` a row per track and channel with notes.
+
+    ``records`` are the `etl.midi.stats_kernel.PART` records of the parts, in their order.
+    """
 
     files: pl.DataFrame
     parts: pl.DataFrame
+    records: NDArray[Any]
 
 
 def survey(batch: MidiBatch, names: pl.DataFrame | None = None) -> Analysis:
@@ -69,7 +74,7 @@ def survey(batch: MidiBatch, names: pl.DataFrame | None = None) -> Analysis:
             **{f"{name}_share": pl.col(f"{name}_share").fill_null(0.0) for name in DRUM_CLASSES},
         )
     )
-    return Analysis(files, parts)
+    return Analysis(files, parts, records)
 
 
 def analyze(
@@ -92,7 +97,7 @@ def analyze(
         Columns as described in ``schemas/midi_analysis.json`` and ``schemas/midi_tracks.json``; both have
         ``file``, the index in the batch.
     """
-    counted, parts = surveyed or survey(batch, names)
+    counted, parts, records = surveyed or survey(batch, names)
     beats = find_beats(batch)
     labels = chord_labels(beats)
     keys, sources = weigh_key_evidence(batch, find_keys(batch, beats, labels), names)
@@ -119,7 +124,8 @@ def analyze(
             distinct_chords=pl.col("distinct_chords").fill_null(0),
         )
     )
-    return Analysis(files, parts)
+    figures = part_figures(records, parts, keys.posterior, files)
+    return Analysis(files, pl.concat([parts, figures], how="horizontal"), records)
 
 
 def _file_columns(batch: MidiBatch) -> pl.DataFrame:
@@ -152,9 +158,7 @@ def _file_columns(batch: MidiBatch) -> pl.DataFrame:
         }
     ).with_columns(
         repairs=pl.Series([warnings[int(bits)] for bits in records["warnings"]], dtype=pl.List(pl.String)),
-        note_hash=pl.Series(
-            [f"{high:016x}{low:016x}" for high, low in stats["note_hash"].tolist()], dtype=pl.String
-        ),
+        note_hash=hash_texts(stats["note_hash"]),
     )
     silent, unpitched = pl.col("notes") == 0, pl.col("notes") == pl.col("drum_notes")
     return frame.with_columns(

@@ -175,21 +175,23 @@ def chord_path(
     qualities = len(sizes)
     chords = qualities * 12
     scores = np.empty(chords + 1)
-    best = np.empty(chords + 1)
-    # Twice over, so that root + interval needs no modulo.
-    levels = np.empty(24)
-    lowest = np.empty(24)
-    gains = np.empty((qualities, 4))
-    for quality in range(qualities):
-        for place in range(4):
-            weight = weights[0] if place == 0 else (weights[2] if place == 3 else weights[1])
-            gains[quality, place] = weight + weights[3]
+    highest = np.empty(12)
+    # What each pitch class adds as root, as third or fifth, and as fourth note; the latter twice over, so
+    # that root + interval needs no modulo.
+    roots, inner, fourths = np.empty(12), np.empty(24), np.empty(24)
+    levels = np.empty(12)
+    root_gain, inner_gain, fourth_gain = (
+        weights[0] + weights[3],
+        weights[1] + weights[3],
+        weights[2] + weights[3],
+    )
     root_bass, chord_bass = weights[4] - weights[6], weights[5] - weights[6]
     for file in range(len(beat_offsets) - 1):
         first, last = beat_offsets[file], beat_offsets[file + 1]
         if last == first:
             continue
-        back = np.empty((last - first, chords + 1), np.int16)
+        best = np.empty((last - first, chords + 1))  # score of the best path to each chord of each beat
+        tops = np.empty(last - first, np.int64)
         for beat in range(first, last):
             total = 0.0
             sounding = 0.0
@@ -203,39 +205,62 @@ def chord_path(
             if not silent:
                 bass = 0.0
                 for pc in range(12):
-                    levels[pc] /= total
-                    levels[pc + 12] = levels[pc]
-                    lowest[pc] = lowest[pc + 12] = basses[beat, pc]
-                    bass += basses[beat, pc]
+                    level, low = levels[pc] / total, basses[beat, pc]
+                    roots[pc] = level * root_gain + low * root_bass
+                    inner[pc] = inner[pc + 12] = level * inner_gain + low * chord_bass
+                    fourths[pc] = fourths[pc + 12] = level * fourth_gain + low * chord_bass
+                    bass += low
                 for quality in range(qualities):
                     base = biases[quality] - weights[3] + bass * weights[6]
                     of_quality = scores[quality * 12 : quality * 12 + 12]
-                    gain = gains[quality, 0]
+                    second, third = intervals[quality, 1], intervals[quality, 2]
+                    one, other = inner[second : second + 12], inner[third : third + 12]
                     for root in range(12):
-                        of_quality[root] = base + levels[root] * gain + lowest[root] * root_bass
-                    for place in range(1, sizes[quality]):
-                        # All roots in step, which takes the vector instructions of the processor.
-                        shift, gain = intervals[quality, place], gains[quality, place]
-                        level, low = levels[shift : shift + 12], lowest[shift : shift + 12]
+                        of_quality[root] = base + roots[root] + one[root] + other[root]
+                    if sizes[quality] > 3:
+                        last_note = intervals[quality, 3]
+                        one = fourths[last_note : last_note + 12]
                         for root in range(12):
-                            of_quality[root] += level[root] * gain + low[root] * chord_bass
+                            of_quality[root] += one[root]
+            # By hand and in step: for `best[:] = scores` numba compiles strings, `argmax` goes one by one.
+            row = best[beat - first]
             if beat == first:
-                # By hand: for `best[:] = scores` numba compiles strings, for two seconds.
                 for chord in range(chords + 1):
-                    best[chord] = scores[chord]
-                continue
-            top = best.argmax()
-            change = best[top] - weights[8]
-            before = back[beat - first]
-            for chord in range(chords + 1):
-                is_change = change > best[chord]
-                before[chord] = top if is_change else chord
-                best[chord] = (change if is_change else best[chord]) + scores[chord]
-        chord = int(best.argmax())
+                    row[chord] = scores[chord]
+            else:
+                before = best[beat - first - 1]
+                change = before[tops[beat - first - 1]] - weights[8]
+                for chord in range(chords + 1):
+                    stay = before[chord]  # `max` would look for what is no number
+                    row[chord] = (change if change > stay else stay) + scores[chord]  # noqa: FURB136
+            tops[beat - first] = _highest(row, qualities, highest)
+        chord = tops[last - 1 - first]
         for beat in range(last - 1, first - 1, -1):
             labels[beat] = chord
             if beat > first:
-                chord = int(back[beat - first, chord])
+                before = best[beat - first - 1]
+                top = tops[beat - first - 1]
+                if before[top] - weights[8] > before[chord]:
+                    chord = top
+
+
+@kernel
+def _highest(row: NDArray[np.float64], qualities: int, highest: NDArray[np.float64]) -> int:
+    """Find the first of the highest scores of a beat; ``highest`` is room for twelve."""
+    for root in range(12):
+        highest[root] = row[root]
+    for quality in range(1, qualities):
+        of_quality = row[quality * 12 : quality * 12 + 12]
+        for root in range(12):
+            if of_quality[root] > highest[root]:  # noqa: PLR1730 - as above
+                highest[root] = of_quality[root]
+    top = row[qualities * 12]
+    for root in range(12):
+        top = max(top, highest[root])
+    place = 0
+    while row[place] < top:
+        place += 1
+    return place
 
 
 @kernel
@@ -331,17 +356,25 @@ def likeliest_cuts(
         cuts[file] = -1
         totals[file] = 0.0
         whole[:] = 0.0
+        of_beats = np.zeros((last - first, 24))
         for beat in range(first, last):
-            _add_likelihood(profiles[beat], chances, whole)
+            row = of_beats[beat - first]
+            _add_likelihood(profiles[beat], chances, row)
+            for key in range(24):
+                whole[key] += row[key]
         gain = least_gain + whole.max()
         early[:] = 0.0
         for beat in range(first, last - shortest):
-            _add_likelihood(profiles[beat], chances, early)
+            row = of_beats[beat - first]
+            for key in range(24):
+                early[key] += row[key]
+            if beat - first + 1 < shortest:
+                continue
             before, after = early[0], whole[0] - early[0]
             for key in range(1, 24):
                 before = max(before, early[key])
                 after = max(after, whole[key] - early[key])
-            if beat - first + 1 >= shortest and before + after > gain:
+            if before + after > gain:
                 gain = before + after
                 cuts[file] = beat - first + 1
         for beat in range(first, last):

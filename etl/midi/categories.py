@@ -24,7 +24,10 @@ _TAG_CATEGORIES: Final = (
 )  # fmt: skip
 _DRUM_TAGS: Final = frozenset({"kick", "snare", "hat", "cymbal", "tom", "percussion", "drums"})
 _FEWEST_CHORDS: Final = 3
+_MOST_BARS: Final = 16
+"""A progression is as long at most; what is longer, and of several parts, is a whole piece."""
 _POLYPHONIC: Final = 2.0
+_TRIADS: Final = 2.5
 _CHORDAL: Final = 1.5
 _ROLE_CATEGORIES: Final = (("drums", "Drums"), ("bass", "Bass"), ("melody", "Melody"), ("chords", "Chords"))
 _MELODY_POLYPHONY: Final = 1.2
@@ -36,7 +39,8 @@ def categorize(files: pl.DataFrame, tags: pl.DataFrame) -> pl.DataFrame:
     The notes decide first for drums (above 0.9; one class with 80 % of the hits makes a granular category),
     then, for a file of one part, names and other tags, then what the notes are like: harmony, role and
     polyphony. A name cannot make drums of what its notes show is pitched, nor the other way round; the title
-    of a song says nothing of what it is.
+    of a song says nothing of what it is. A progression has sixteen bars at most; a longer file of several
+    parts is a whole piece, whose parts have categories of their own.
 
     Parameters
     ----------
@@ -57,6 +61,8 @@ def categorize(files: pl.DataFrame, tags: pl.DataFrame) -> pl.DataFrame:
     )
     is_drum = pl.col("drum_score") > CATEGORY_SCORE
     chords = pl.col("distinct_chords") >= _FEWEST_CHORDS
+    plays_chords = pl.col("role").is_in(["chords"]).fill_null(value=True)
+    is_short = (pl.col("bars") <= _MOST_BARS).fill_null(value=False)
     rules = [
         (
             is_drum & (share >= _DOMINANT),
@@ -72,11 +78,20 @@ def categorize(files: pl.DataFrame, tags: pl.DataFrame) -> pl.DataFrame:
         (
             chords
             & (pl.col("mean_polyphony") >= _POLYPHONIC)
-            & pl.col("role").is_in(["chords"]).fill_null(value=True),
+            & (plays_chords | (pl.col("mean_polyphony") >= _TRIADS))
+            & is_short,
             pl.lit("Progressions"),
             pl.format(
-                "{} different chords, polyphony {}", "distinct_chords", pl.col("mean_polyphony").round(1)
+                "{} different chords in {} bars, polyphony {}",
+                "distinct_chords",
+                "bars",
+                pl.col("mean_polyphony").round(1),
             ),
+        ),
+        (
+            (pl.col("parts") > 1) & ~is_short,
+            pl.lit("Loops"),
+            pl.format("a whole piece of {} parts", "parts"),
         ),
         *(
             (

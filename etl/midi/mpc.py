@@ -13,10 +13,25 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from etl.midi.chords import QUALITY_NOTES
-from etl.music.pitch_classes import SHARP_NAMES, note_pitch_class
+from etl.music.pitch_classes import CHORDONOMICON_SHARP_NAMES, SHARP_NAMES, note_pitch_class
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+class Layout(StrEnum):
+    """By what files are sorted into folders: category, the pack they come from, or their first letter."""
+
+    CATEGORY = "category"
+    PACK = "pack"
+    LETTER = "letter"
+
+
+class ProgressionPlace(StrEnum):
+    """Where progression files are: beside their MIDI file on the device's folder, or at the drive's root."""
+
+    DEVICE = "device"
+    ROOT = "root"
 
 
 class DriveFormat(StrEnum):
@@ -49,6 +64,10 @@ CATEGORY_FOLDERS: Final = {
     "Loops": "SAMPLES/Loops",
 }
 """Folder of each of `etl.midi.categories.CATEGORIES`, below the root folder."""
+
+PROGRESSIONS_AT_ROOT: Final = "Progressions"
+PACKS_FOLDER: Final = "SAMPLES/Packs"
+LETTERS_FOLDER: Final = "SAMPLES/Letters"
 
 EMPTY_FOLDERS: Final = ("Patterns", "Programs")
 METADATA_FOLDER: Final = "METADATA"
@@ -129,11 +148,32 @@ def progression(name: str, key: str, chords: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def transposed(symbol: str, semitones: int) -> str:
+    """Move a chord symbol up, spelt with sharps.
+
+    Examples
+    --------
+    >>> transposed("Bbmin7/Db", 2), transposed("Csus4", 1)
+    ('Cmin7/Ds', 'Cssus4')
+    """
+    chord, slash, bass = symbol.partition("/")
+    root, suffix = _root_and_suffix(chord)
+
+    def moved(note: str) -> str:
+        return CHORDONOMICON_SHARP_NAMES[(note_pitch_class(note) + semitones) % 12]
+
+    return moved(root) + suffix + slash + (moved(bass) if bass else "")
+
+
+def _root_and_suffix(chord: str) -> tuple[str, str]:
+    length = 2 if len(chord) > 1 and _is_accidental(chord[1:]) else 1
+    return chord[:length], chord[length:]
+
+
 def _pad(symbol: str) -> tuple[str, list[int]]:
     """Give a chord's lead-sheet name and its notes: the bass below, the chord from its root at C3 up."""
     chord, _, bass = symbol.partition("/")
-    length = 2 if len(chord) > 1 and _is_accidental(chord[1:]) else 1
-    root, suffix = chord[:length], chord[length:]
+    root, suffix = _root_and_suffix(chord)
     start = _LOWEST_ROOT + note_pitch_class(root)
     lowest = note_pitch_class(bass) if bass else note_pitch_class(root)
     label = (

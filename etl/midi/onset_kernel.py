@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import factorial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -25,6 +26,9 @@ BEAT_SHARE: Final = 0.1
 HALF_SHARE: Final = 0.2
 QUARTER_SHARE: Final = 0.7
 
+
+_SINE: Final = tuple((-1) ** n / factorial(2 * n + 1) for n in range(8))
+_COSINE: Final = tuple((-1) ** n / factorial(2 * n) for n in range(8))
 
 GRID_BINS: Final = 96  # of a beat
 GRID_APART: Final = 24  # onsets closer than this part of a beat are one
@@ -111,6 +115,7 @@ def onset_tempo(
     """
     onsets = np.empty(MOST_ONSETS)
     strengths = np.empty(MOST_ONSETS)
+    phasors = np.empty((6, MOST_ONSETS))
     for file in range(len(wanted)):
         if not wanted[file]:
             continue
@@ -132,14 +137,14 @@ def onset_tempo(
         bpm = SLOWEST
         for _ in range(STEPS):
             octaves = np.log2(bpm / PRIOR_BPM) / PRIOR_OCTAVES
-            score = _coherence(onsets, strengths, count, bpm) * np.exp(-0.5 * octaves * octaves)
+            score = _coherence(onsets, strengths, count, bpm, phasors) * np.exp(-0.5 * octaves * octaves)
             if score > best:
                 best, best_bpm = score, bpm
             bpm *= ratio
         centre, step = best_bpm, best_bpm * (ratio - 1.0) / FINE_STEPS
         top = -1.0
         for fine in range(-FINE_STEPS, FINE_STEPS + 1):
-            coherence = _coherence(onsets, strengths, count, centre + fine * step)
+            coherence = _coherence(onsets, strengths, count, centre + fine * step, phasors)
             if coherence > top:
                 top = coherence
                 best_bpm = centre + fine * step
@@ -148,37 +153,77 @@ def onset_tempo(
 
 
 @kernel
-def _coherence(onsets: NDArray[np.float64], strengths: NDArray[np.float64], count: int, bpm: float) -> float:
+def _coherence(
+    onsets: NDArray[np.float64],
+    strengths: NDArray[np.float64],
+    count: int,
+    bpm: float,
+    phasors: NDArray[np.float64],
+) -> float:
     """Give the mean agreement of onset intervals with the beat and its half and quarter, at most 1.
 
     The cosine of an interval is the real part of one onset's phasor times the conjugate of the other's, so
-    that all pairs within the window are one product with a running sum.
+    that all pairs within the window are one product with a running sum. ``phasors`` is room for those of
+    beats, halves and quarters, times the strength: cosines, then sines, (6, onsets).
     """
     beat = 60.0 / bpm
-    phasors = np.empty((count, 3), np.complex128)  # in beats, halves and quarters, times the strength
-    for i in range(count):
-        angle = 2.0 * np.pi * onsets[i] / beat
-        by_beat = complex(np.cos(angle), np.sin(angle))
-        by_half = by_beat * by_beat
-        phasors[i, 0] = strengths[i] * by_beat
-        phasors[i, 1] = strengths[i] * by_half
-        phasors[i, 2] = strengths[i] * by_half * by_half
-    beats = halves = quarters = 0j  # sums over the onsets after the one at hand, up to four beats
+    _phasors(onsets, strengths, count, 1.0 / beat, phasors)
+    sums = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)  # over the onsets after the one at hand, up to four beats
     strength = total = weights = 0.0
     end = 0
     for i in range(count):
+        beat_x, half_x, quarter_x, beat_y, half_y, quarter_y = sums
         while end < count and onsets[end] - onsets[i] <= WINDOW * beat:
-            beats += phasors[end, 0]
-            halves += phasors[end, 1]
-            quarters += phasors[end, 2]
+            beat_x += phasors[0, end]
+            half_x += phasors[1, end]
+            quarter_x += phasors[2, end]
+            beat_y += phasors[3, end]
+            half_y += phasors[4, end]
+            quarter_y += phasors[5, end]
             strength += strengths[end]
             end += 1
-        beats -= phasors[i, 0]
-        halves -= phasors[i, 1]
-        quarters -= phasors[i, 2]
+        beat_x -= phasors[0, i]
+        half_x -= phasors[1, i]
+        quarter_x -= phasors[2, i]
+        beat_y -= phasors[3, i]
+        half_y -= phasors[4, i]
+        quarter_y -= phasors[5, i]
         strength -= strengths[i]
         weights += strengths[i] * strength
-        total += BEAT_SHARE * (beats * phasors[i, 0].conjugate()).real
-        total += HALF_SHARE * (halves * phasors[i, 1].conjugate()).real
-        total += QUARTER_SHARE * (quarters * phasors[i, 2].conjugate()).real
+        total += BEAT_SHARE * (beat_x * phasors[0, i] + beat_y * phasors[3, i])
+        total += HALF_SHARE * (half_x * phasors[1, i] + half_y * phasors[4, i])
+        total += QUARTER_SHARE * (quarter_x * phasors[2, i] + quarter_y * phasors[5, i])
+        sums = (beat_x, half_x, quarter_x, beat_y, half_y, quarter_y)
     return total / weights if weights > 0 else 0.0
+
+
+@kernel
+def _phasors(
+    onsets: NDArray[np.float64],
+    strengths: NDArray[np.float64],
+    count: int,
+    per_second: float,
+    phasors: NDArray[np.float64],
+) -> None:
+    """Fill in the phasors of onsets, all in step: series [1]_ of half the angle, then doubled thrice.
+
+    References
+    ----------
+    .. [1] Abramowitz and Stegun, "Handbook of mathematical functions", 4.3.65 and 4.3.66; to the fourteenth
+       power they err by less than 1e-8 up to a right angle.
+    """
+    for i in range(count):
+        turns = onsets[i] * per_second
+        half = np.pi * (turns - np.floor(turns + 0.5))
+        square = half * half
+        sine, cosine = _SINE[-1], _COSINE[-1]
+        for power in range(len(_SINE) - 2, -1, -1):
+            sine = sine * square + _SINE[power]
+            cosine = cosine * square + _COSINE[power]
+        sine *= half
+        x, y = cosine * cosine - sine * sine, 2.0 * sine * cosine
+        phasors[0, i], phasors[3, i] = strengths[i] * x, strengths[i] * y
+        x, y = x * x - y * y, 2.0 * x * y
+        phasors[1, i], phasors[4, i] = strengths[i] * x, strengths[i] * y
+        x, y = x * x - y * y, 2.0 * x * y
+        phasors[2, i], phasors[5, i] = strengths[i] * x, strengths[i] * y

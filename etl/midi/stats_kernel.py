@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 HASH_GRID: Final = 960  # steps of a beat that the note hash tells apart
 
 ONSETS_APART: Final = 16  # of a quarter
+EDGES_APART: Final = 48
+MOST_MOVES: Final = 16  # of an end, on average, before another way to sort is the faster
 STEP: Final = 2  # semitones
 LEAP: Final = 5
 
@@ -50,6 +52,7 @@ PART: Final = np.dtype(
         ("velocity_sum", np.int64),
         ("beats", np.float64),
         ("covered_beats", np.float64),
+        ("note_hash", np.uint64, (2,)),
         ("polyphony", np.int32),
         ("distinct", np.int32),
         ("onsets", np.int32),
@@ -63,6 +66,8 @@ PART: Final = np.dtype(
         ("drum", np.uint8),
         ("pitch_min", np.uint8),
         ("pitch_max", np.uint8),
+        ("first_pitch", np.uint8),
+        ("last_pitch", np.uint8),
     ],
     align=True,
 )
@@ -70,7 +75,8 @@ PART: Final = np.dtype(
 notes by `DRUM_CLASS_OF`; ``pitch_class`` is seconds by pitch class; ``polyphony`` the most notes at once;
 ``beats`` how long all notes last, in quarters, ``covered_beats`` how long any sounds. Notes that begin within
 a 16th of a quarter are one of ``onsets``; from one onset's top pitch to the next it is a repeat, a step (up
-to two semitones), a leap (from a fourth on) or none of these."""
+to two semitones), a leap (from a fourth on) or none of these. ``first_pitch`` and ``last_pitch`` are the
+lowest of those that begin first and of those that end last; ``note_hash`` is as in `FILE_STATS`."""
 
 FILE_STATS: Final = np.dtype(
     [
@@ -189,7 +195,12 @@ def _part(notes: NDArray[Any], members: NDArray[np.int64], division: int, part: 
     _count_interval(part, top_before, top)
     part.beats, part.covered_beats = sounding / division, covered / division
     part.distinct = seen.sum()
-    ends.sort()
+    _edges(notes, members, division, part)
+    part.note_hash[:] = 0
+    first_tick = opening.start_tick + 0
+    for i in range(len(members)):
+        _add_note(notes[members[i]], first_tick, division, part.note_hash)
+    _sort(ends)
     ended = 0
     part.polyphony = 0
     for i in range(len(members)):
@@ -197,6 +208,37 @@ def _part(notes: NDArray[Any], members: NDArray[np.int64], division: int, part: 
         while ended < i and ends[ended] <= start:
             ended += 1
         part.polyphony = max(part.polyphony, i + 1 - ended)
+
+
+@kernel
+def _sort(ends: NDArray[np.int64]) -> None:
+    """Sort ends of notes, which begin in order, by insertion, as long as few are far from their places."""
+    moves = MOST_MOVES * len(ends)
+    for i in range(1, len(ends)):
+        end = ends[i]
+        place = i
+        while place > 0 and ends[place - 1] > end:
+            ends[place] = ends[place - 1]
+            place -= 1
+        ends[place] = end
+        moves -= i - place
+        if moves < 0:
+            ends.sort()
+            return
+
+
+@kernel
+def _edges(notes: NDArray[Any], members: NDArray[np.int64], division: int, part: Any) -> None:
+    """Find the lowest pitches that begin first and end last, within a 48th of a quarter."""
+    slack = max(1, division // EDGES_APART)
+    lowest_first, lowest_last = 127, 127
+    for i in range(len(members)):
+        note = notes[members[i]]
+        if note.start_tick <= part.start_tick + slack:
+            lowest_first = min(lowest_first, signed(note.pitch))
+        if note.end_tick >= part.end_tick - slack:
+            lowest_last = min(lowest_last, signed(note.pitch))
+    part.first_pitch, part.last_pitch = lowest_first, lowest_last
 
 
 @kernel
@@ -251,7 +293,7 @@ def _file(notes: NDArray[Any], first: int, last: int, stats: Any) -> None:
     if covered > 0:
         stats.mean_polyphony = sounding / covered
     ends = ends[:pitched]
-    ends.sort()
+    _sort(ends)
     ended = 0
     begun = 0
     for i in range(first, last):
@@ -265,20 +307,26 @@ def _file(notes: NDArray[Any], first: int, last: int, stats: Any) -> None:
 
 @kernel
 def _hash(notes: NDArray[Any], first: int, last: int, division: int, sums: NDArray[np.uint64]) -> None:
-    """Sum a mixed word per note, so that the order of notes at one tick does not matter (splitmix64 [1]_).
+    """Hash the notes of one file."""
+    sums[:] = 0
+    for i in range(first, last):
+        _add_note(notes[i], notes[first].start_tick, division, sums)
+
+
+@kernel
+def _add_note(note: Any, first_tick: int, division: int, sums: NDArray[np.uint64]) -> None:
+    """Add a mixed word to a hash, so that the order of notes at one tick does not matter (splitmix64 [1]_).
 
     References
     ----------
     .. [1] Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
     """
-    sums[:] = 0
-    for i in range(first, last):
-        start = (notes[i].start_tick - notes[first].start_tick) * HASH_GRID // division
-        length = (notes[i].end_tick - notes[i].start_tick) * HASH_GRID // division
-        word = np.uint64(start) * np.uint64(0x9E3779B97F4A7C15)
-        word ^= np.uint64(length) * np.uint64(0xC2B2AE3D27D4EB4F) + np.uint64(notes[i].pitch)
-        for half in range(2):
-            word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-            word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-            word ^= word >> np.uint64(31)
-            sums[half] += word
+    start = (note.start_tick - first_tick) * HASH_GRID // division
+    length = (note.end_tick - note.start_tick) * HASH_GRID // division
+    word = np.uint64(start) * np.uint64(0x9E3779B97F4A7C15)
+    word ^= np.uint64(length) * np.uint64(0xC2B2AE3D27D4EB4F) + np.uint64(note.pitch)
+    for half in range(2):
+        word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        word ^= word >> np.uint64(31)
+        sums[half] += word

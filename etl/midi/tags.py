@@ -53,26 +53,6 @@ def find_tags(names: pl.DataFrame, files: pl.DataFrame, parts: pl.DataFrame) -> 
         ``file: i32``, ``tag``, ``kind`` (instrument, role, structure, genre or tempo), ``source`` (name,
         folder, track, program, notes or tempo), ``confidence: f64``; a tag once per file and source.
     """
-    tracks = _words("track", TRACK_CONFIDENCE, parts.select("file", "name"))
-    pitched = parts.lazy().filter(pl.col("drum_score") <= TAG_SCORE)
-    # Program 0 is what files without any program have, so it says nothing.
-    programs = (
-        pitched.filter(pl.col("program") > 0)
-        .join(program_families().lazy(), on="program", maintain_order="left")
-        .select(
-            "file", "tag", kind=pl.lit("instrument"), source=pl.lit("program"),
-            confidence=pl.lit(PROGRAM_CONFIDENCE),
-        )
-        .unique(maintain_order=True)
-    )  # fmt: skip
-    drums = (
-        files.lazy()
-        .filter(pl.col("drum_score") > TAG_SCORE)
-        .select(
-            "file", tag=pl.lit("drums"), kind=pl.lit("instrument"), source=pl.lit("notes"),
-            confidence=pl.col("drum_score").round(4),
-        )
-    )  # fmt: skip
     band = pl.coalesce(
         *(pl.when(pl.col("bpm") < bound).then(pl.lit(name)) for name, bound in _TEMPO_BANDS),
         pl.lit(_FASTEST_BAND),
@@ -87,7 +67,7 @@ def find_tags(names: pl.DataFrame, files: pl.DataFrame, parts: pl.DataFrame) -> 
         )
     )  # fmt: skip
     return (
-        pl.concat([*_of_names(names), tracks, programs, drums, tempo])
+        pl.concat([*_of_names(names), *_of_parts(parts), _drums(files), tempo])
         .sort("file", "tag", "source", "confidence")
         .collect(engine="in-memory")
     )
@@ -96,6 +76,48 @@ def find_tags(names: pl.DataFrame, files: pl.DataFrame, parts: pl.DataFrame) -> 
 def name_tags(names: pl.DataFrame) -> pl.DataFrame:
     """Collect the tags that names and folders give, as `find_tags` does: of the other places of a file."""
     return pl.concat(_of_names(names)).unique(maintain_order=True).collect(engine="in-memory")
+
+
+def part_tags(parts: pl.DataFrame) -> pl.DataFrame:
+    """Collect the tags that parts have by name, program and notes.
+
+    Parameters
+    ----------
+    parts
+        ``file``, a number of the part, with its ``name``, ``program`` and ``drum_score``.
+
+    Returns
+    -------
+    DataFrame
+        As from `find_tags`, of each part.
+    """
+    return pl.concat([*_of_parts(parts), _drums(parts)]).collect(engine="in-memory")
+
+
+def _of_parts(parts: pl.DataFrame) -> list[pl.LazyFrame]:
+    # Program 0 is what files without any program have, so it says nothing.
+    programs = (
+        parts.lazy()
+        .filter(pl.col("drum_score") <= TAG_SCORE, pl.col("program") > 0)
+        .join(program_families().lazy(), on="program", maintain_order="left")
+        .select(
+            "file", "tag", kind=pl.lit("instrument"), source=pl.lit("program"),
+            confidence=pl.lit(PROGRAM_CONFIDENCE),
+        )
+        .unique(maintain_order=True)
+    )  # fmt: skip
+    return [_words("track", TRACK_CONFIDENCE, parts.select("file", "name")), programs]
+
+
+def _drums(rows: pl.DataFrame) -> pl.LazyFrame:
+    return (
+        rows.lazy()
+        .filter(pl.col("drum_score") > TAG_SCORE)
+        .select(
+            "file", tag=pl.lit("drums"), kind=pl.lit("instrument"), source=pl.lit("notes"),
+            confidence=pl.col("drum_score").round(4),
+        )
+    )  # fmt: skip
 
 
 def _of_names(names: pl.DataFrame) -> list[pl.LazyFrame]:

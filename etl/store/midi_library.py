@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from etl.store.midi import SPLIT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     import duckdb
     import polars as pl
 
@@ -60,41 +58,81 @@ def library_names(
 
 
 @dataclass(frozen=True)
-class LibraryFile:
-    """A copy that has been analysed.
+class LibraryPiece:
+    """A copy, or a part, that has been analysed.
 
     Attributes
     ----------
     sha256, size_bytes
         Of the file as it was found.
+    track, channel
+        Of a part; None for a copy.
     folder, name
-        Where its copy is, within the library.
-    category, category_reason, key, chords
-        What it is.
+        Where it is, within the library.
+    category, category_reason, key, bpm, bars, chords, tags
+        What it is; the chords are those of the file.
+    parts
+        How many the file has.
+    is_drums
+        Whether all of it is drums.
     was_wrapped
         Whether the copy is not the file as it was found, but what was wrapped in it.
+    title
+        What the file was called, or the track of a part.
+    path
+        Where the file was found first.
     """
 
     sha256: str
+    track: int | None
+    channel: int | None
     folder: str
     name: str
     category: str | None
     category_reason: str | None
     key: str | None
+    bpm: float | None
+    bars: int | None
     chords: list[str]
+    tags: list[str]
+    parts: int
+    is_drums: bool
     size_bytes: int
     was_wrapped: bool
+    title: str | None
+    path: str
 
 
-def analysed_files(connection: duckdb.DuckDBPyConnection) -> list[LibraryFile]:
+_FIRST_PATHS: Final = (
+    "(SELECT sha256, min(path) AS path FROM midi_paths WHERE gone_at IS NULL GROUP BY sha256)"
+)
+
+
+def analysed_files(connection: duckdb.DuckDBPyConnection) -> list[LibraryPiece]:
     """List the copies that have notes and an analysis, by name."""
     rows = connection.execute(
-        "SELECT library.sha256, folder, library.name, category, category_reason, key, chords, "
-        "size_bytes, list_contains(repairs, 'junk_before_header') FROM midi_library AS library "
-        "JOIN midi_analysis USING (sha256) JOIN midi_files USING (sha256) "
-        f"WHERE track IS NULL AND notes > 0 AND {_THERE} ORDER BY library.name"
+        "SELECT library.sha256, NULL, NULL, folder, library.name, category, category_reason, key, bpm, bars, "
+        "chords, coalesce(tags, []), parts, drum_notes = notes, size_bytes, "
+        "list_contains(repairs, 'junk_before_header'), regexp_extract(path, '[^/!]+$'), path "
+        "FROM midi_library AS library JOIN midi_analysis USING (sha256) JOIN midi_files USING (sha256) "
+        f"JOIN {_FIRST_PATHS} USING (sha256) LEFT JOIN ("
+        "  SELECT sha256, list_sort(list(DISTINCT tag)) AS tags FROM midi_tags GROUP BY sha256"
+        f") USING (sha256) WHERE track IS NULL AND notes > 0 AND {_THERE} ORDER BY library.name"
     ).fetchall()
-    return [LibraryFile(*row) for row in rows]
+    return [LibraryPiece(*row) for row in rows]
+
+
+def analysed_parts(connection: duckdb.DuckDBPyConnection) -> list[LibraryPiece]:
+    """List the parts that are in the library and have an analysis, by name."""
+    rows = connection.execute(
+        "SELECT library.sha256, track, channel, folder, library.name, part.category, part.category_reason, "
+        "part.key, bpm, part.bars, chords, part.tags, parts, tracks.drum_score > 0.9, 0, false, "
+        "tracks.name, path "
+        "FROM midi_library AS library JOIN midi_part_analysis AS part USING (sha256, track, channel) "
+        "JOIN midi_tracks AS tracks USING (sha256, track, channel) JOIN midi_analysis USING (sha256) "
+        f"JOIN {_FIRST_PATHS} USING (sha256) WHERE {_THERE} ORDER BY library.name"
+    ).fetchall()
+    return [LibraryPiece(*row) for row in rows]
 
 
 def count_unanalysed(connection: duckdb.DuckDBPyConnection) -> int:
@@ -117,12 +155,28 @@ def analysis_rows(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     return rows
 
 
-def analysed_with_tags(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
-    """Give the view ``midi`` (analysis, first path, name in the library) of analysed files, with tags."""
+def analysed_with_tags(connection: duckdb.DuckDBPyConnection, *, with_parts: bool) -> pl.DataFrame:
+    """Give the view ``midi`` (analysis, first path, name in the library) of analysed files, with tags.
+
+    With parts, ``part_list`` has a structure for each: the columns of :func:`part_rows` that are its own.
+    """
+    own = (
+        ", (SELECT list(struct_pack(track, channel, program, name, role, role_confidence, notes, start_tick, "
+        "end_tick, pitch_min, pitch_max, polyphony, mean_polyphony, drum_score, bars, note_hash, key, "
+        "key_confidence, category, tags) ORDER BY track, channel) FROM midi_parts AS p "
+        "WHERE p.sha256 = midi.sha256) AS part_list"
+    )
     rows: pl.DataFrame = connection.sql(
         "SELECT midi.*, (SELECT list_sort(list(DISTINCT tag)) FROM midi_tags AS t "
-        "WHERE t.sha256 = midi.sha256) AS tags FROM midi WHERE seconds IS NOT NULL ORDER BY sha256"
+        f"WHERE t.sha256 = midi.sha256) AS tags{own if with_parts else ''} "
+        "FROM midi WHERE seconds IS NOT NULL ORDER BY sha256"
     ).pl()
+    return rows
+
+
+def part_rows(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Give the view ``midi_parts``: each part with its analysis, and what it has of its file."""
+    rows: pl.DataFrame = connection.sql("SELECT * FROM midi_parts ORDER BY sha256, track, channel").pl()
     return rows
 
 
@@ -141,58 +195,14 @@ def figures_for_names(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     return rows
 
 
-def library_parts(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int, int, str, str]]:
-    """List the parts: content hash, track, channel, folder and name."""
-    return connection.execute(
-        "SELECT sha256, track, channel, folder, name FROM midi_library WHERE track IS NOT NULL ORDER BY ALL"
-    ).fetchall()
-
-
-def find_files(
-    connection: duckdb.DuckDBPyConnection,
-    *,
-    bpm: tuple[float, float] | None,
-    key: str | None,
-    categories: Sequence[str] | None,
-    tags: Sequence[Sequence[str]],
-    limit: int,
-) -> pl.DataFrame:
-    """List files that fit all conditions, surest key and tempo first.
-
-    Parameters
-    ----------
-    connection
-        The store.
-    bpm
-        Lowest and highest tempo.
-    key
-        Name of the key.
-    categories
-        The file is in one of them.
-    tags
-        The file has one tag of each of these groups.
-    limit
-        The most rows.
-
-    Returns
-    -------
-    DataFrame
-        ``path``, ``library_name``, ``bpm``, ``key``, ``category``, ``seconds``, ``tags``.
-    """
-    conditions: Mapping[str, Sequence[Any] | None] = {
-        "bpm BETWEEN ? AND ?": bpm,
-        "key = ?": None if key is None else [key],
-        "list_contains(?, category)": None if categories is None else [categories],
-    }
-    chosen = [(condition, values) for condition, values in conditions.items() if values is not None]
-    chosen += [("sha256 IN (SELECT sha256 FROM midi_tags WHERE list_contains(?, tag))", [group])
-               for group in tags]  # fmt: skip
-    where = " AND ".join(["true", *(condition for condition, _ in chosen)])
-    found: pl.DataFrame = connection.sql(
-        "SELECT path, library_name, bpm, key, category, seconds, "
-        "(SELECT list_sort(list(DISTINCT tag)) FROM midi_tags AS t WHERE t.sha256 = midi.sha256) AS tags "
-        f"FROM midi WHERE {where} "
-        "ORDER BY key_confidence * bpm_confidence DESC NULLS LAST, path LIMIT ?",
-        params=[*(value for _, values in chosen for value in values), limit],
+def parts_for_names(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Give what parts may be named by, as `figures_for_names`; with program and drum score."""
+    rows: pl.DataFrame = connection.sql(
+        "SELECT sha256, track, channel, folder, library.name, program, tracks.drum_score, bpm, part.key, "
+        "part.category, part.bars, part.tags[:?] AS tags "
+        "FROM midi_library AS library JOIN midi_tracks AS tracks USING (sha256, track, channel) "
+        "LEFT JOIN midi_part_analysis AS part USING (sha256, track, channel) "
+        "LEFT JOIN midi_analysis USING (sha256) ORDER BY sha256, track, channel",
+        params=[_MOST_TAGS],
     ).pl()
-    return found
+    return rows

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     import duckdb
 
 FACTS: Final = ("midi_texts", "midi_tempos", "midi_metres", "midi_key_signatures", "midi_signatures")
-TABLES: Final = {IMPORT: ("midi_files", "midi_tracks", "midi_tags", *FACTS), ANALYZE: ("midi_analysis",)}
+TABLES: Final = {
+    IMPORT: ("midi_files", "midi_tracks", "midi_tags", *FACTS),
+    ANALYZE: ("midi_analysis", "midi_part_analysis"),
+}
 """Which tables each task fills."""
 
 _KEYS: Final = {
@@ -27,6 +30,7 @@ _KEYS: Final = {
     "midi_analysis": ("sha256",),
     "midi_signatures": ("sha256",),
     **dict.fromkeys(FACTS[:-1], ("sha256", "ordinal")),
+    "midi_part_analysis": ("sha256", "track", "channel"),
 }
 """What is there once, however often a content was found."""
 
@@ -44,7 +48,8 @@ def store_batch(
     Parameters
     ----------
     frames
-        ``midi_files``, ``midi_tracks``, ``midi_tags``, `FACTS`, ``midi_analysis`` (if that was asked for) and
+        ``midi_files``, ``midi_tracks``, ``midi_tags``, `FACTS`, ``midi_analysis`` and ``midi_part_analysis``
+        (if these were asked for) and
         ``midi_library`` (new copies and parts; the files are in their places), each with the columns of its
         table; ``midi_paths`` without its runs.
     run_id

@@ -19,7 +19,7 @@ from typer.testing import CliRunner, Result
 from etl.batch.plan import Strategy
 from etl.chords.keys import KeyMethod
 from etl.chords.romantext import RomanStyle
-from etl.cli import batch_options, build, evaluate, library, midi, midi_models, options, query
+from etl.cli import batch_options, build, evaluate, library, midi, midi_models, midi_options, options, query
 from etl.cli.main import app
 from etl.cli.output import json_document, plain
 from etl.exports.pictures import Coloring
@@ -225,7 +225,7 @@ def test_choices_of_the_command_line_are_those_of_the_analysis():
     assert {*Coloring} == {*library.Color}
     assert {*KeyMethod} == {*build.KeyMethods}
     assert {*RomanStyle} == {*options.RomanStyles}
-    assert {*DriveFormat} == {*midi.Device}
+    assert {*DriveFormat} == {*midi_options.Device}
     assert {*TableFormat} == {*midi_models.TableFormat}
     assert {*Tokens} == {*midi_models.Tokenizer}
     assert {*Strategy} == {*batch_options.Strategies}

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from etl.cli.midi import app
 from etl.exports import drive as midi_drive
 from etl.midi.mpc import DriveFormat, subfolders
+from etl.pipelines.midi.drive_files import DriveOptions, Patterns
 from etl.pipelines.midi.export import export_drive
 from etl.pipelines.midi.request import MidiRun, Stage
 from etl.pipelines.midi.run import run_midi
@@ -56,6 +57,7 @@ def fill(top: Path, count: int = 6, **options) -> None:
 def export(top: Path, drive: Path | None = None, **options):
     """Export for the MPC."""
     target = drive or top / "drive"
+    options.setdefault("options", DriveOptions(patterns=Patterns.NO))
     return export_drive(top / "library", top / "m.duckdb", target, DriveFormat.MPC_ONE, **options)
 
 
@@ -298,6 +300,6 @@ def test_targets_are_checked_before_the_drive_is_written(top: Path):
     assert isinstance(result.exception, EtlError)
     assert not (top / "other").exists()
     said = CliRunner().invoke(app, words(top, "other", "--npz", str(top / "m.npz"), "--dry-run")).output
-    assert "would copy 12 files" in said
+    assert "would copy 18 files" in said
     assert "would write" in said
     assert not (top / "m.npz").exists()

@@ -123,8 +123,8 @@ def test_no_word_stands_for_two_tags_of_a_kind():
     assert WORDS.select("word", "kind").is_unique().all()
 
 
-def test_drum_performances_are_drums_and_songs_are_progressions():
-    """Notes decide: all grooves land in drum categories, all songs (tracks named MELODY) in Progressions."""
+def test_drum_performances_are_drums_and_songs_are_whole_pieces():
+    """Notes decide: all grooves land in drum categories; songs of several parts are no progressions."""
     blobs, stems = [], []
     for name in ("groove.zip", "pop909.zip"):
         with zipfile.ZipFile((DATA / "midi") / name) as archive:
@@ -139,7 +139,7 @@ def test_drum_performances_are_drums_and_songs_are_progressions():
     tags = find_tags(names, analysis.files, analysis.parts)
     found = categorize(analysis.files, tags)
     for stem, category, reason in zip(stems, found["category"], found["category_reason"], strict=True):
-        assert category.startswith("Drum") if stem.startswith("groove") else category == "Progressions"
+        assert category.startswith("Drum") if stem.startswith("groove") else category == "Loops"
         assert reason
     assert tags.filter(pl.col("tag") == "drums", pl.col("source") == "notes").height == 20
 

@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
-from etl.exports.drive import Exported, Wanted, update_drive
+from etl.exports.drive import Exported, update_drive
 from etl.exports.midi import write_midi_npz, write_midi_parquet
-from etl.midi.mpc import CATEGORY_FOLDERS, ROOT_FOLDERS, DriveFormat, progression, subfolders
-from etl.pipelines.midi.request import ANALYSIS_VERSION
-from etl.runtime.disk.targets import check_writable
+from etl.midi.mpc import DriveFormat
+from etl.pipelines.midi.drive_files import PREPARE, DriveOptions, files_for_drive
+from etl.pipelines.midi.find import with_instrument
+from etl.pipelines.midi.request import ANALYSIS_VERSION, PartsWanted
+from etl.runtime.disk.targets import check_mounted, check_writable
 from etl.runtime.errors import EtlError
 from etl.runtime.limits import LIMITS, Limits
 from etl.runtime.watch.progress import Stage, Watch
 from etl.store.database import read_store
 from etl.store.kept_files import check_known, check_outputs
 from etl.store.midi_library import (
-    LibraryFile,
     analysed_files,
+    analysed_parts,
     analysed_with_tags,
     analysis_rows,
     count_unanalysed,
     has_analysis,
+    part_rows,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Sequence
 
     from etl.pipelines.midi.export_notes import NoteOptions
     from etl.runtime.watch.progress import Renderer
-
-_DEFAULT_CATEGORY: Final = "Loops"
-_MIDI, _PROGRESSION = ".mid", ".progression"
 
 
 @dataclass(frozen=True)
@@ -68,6 +67,7 @@ def export_midi(
     *,
     target: Path | None = None,
     drive_format: DriveFormat = DriveFormat.BOTH,
+    options: DriveOptions | None = None,
     npz: Path | None = None,
     parquet: Path | None = None,
     notes: NoteOptions | None = None,
@@ -86,13 +86,21 @@ def export_midi(
         check_writable(table)
     drive = None
     if target is not None:
-        drive = export_drive(library, database, target, drive_format, dry_run=dry_run, renderers=renderers)
+        drive = export_drive(
+            library, database, target, drive_format, options=options, dry_run=dry_run, renderers=renderers
+        )
     if dry_run:
         return MidiExport(target, drive, [WrittenTable(path, None) for path in (npz, parquet) if path])
     if not (npz or parquet):
         return MidiExport(target, drive, [])
     tables = export_tables(
-        database, npz=npz, parquet=parquet, notes=notes, library=library, renderers=renderers
+        database,
+        npz=npz,
+        parquet=parquet,
+        parts=(options or DriveOptions()).parts,
+        notes=notes,
+        library=library,
+        renderers=renderers,
     )
     return MidiExport(target, drive, tables)
 
@@ -103,6 +111,7 @@ def export_drive(
     drive: Path,
     drive_format: DriveFormat,
     *,
+    options: DriveOptions | None = None,
     dry_run: bool = False,
     renderers: Sequence[Renderer] = (),
     limits: Limits = LIMITS,
@@ -118,6 +127,8 @@ def export_drive(
         The library and the store.
     drive, drive_format
         The folder to write to, and the device that it is for.
+    options
+        How it is filled.
     dry_run
         Give what would be done, and do nothing.
     renderers
@@ -128,10 +139,13 @@ def export_drive(
     Raises
     ------
     EtlError
-        If there is nothing to export, or as `etl.exports.drive.update_drive`.
+        If there is nothing to export, the drive is not mounted, or as `etl.exports.drive.update_drive`.
     """
+    options = options or DriveOptions()
+    check_mounted(drive)
     with read_store(database) as connection:
         files, unanalysed = analysed_files(connection), count_unanalysed(connection)
+        parts = [] if options.parts is PartsWanted.NO else analysed_parts(connection)
     if unanalysed and not files:
         raise EtlError(f"the files of {library} are not analysed.", "Run `etl midi analyze SOURCE`.")
     if not any((library / file.folder / file.name).is_file() for file in files):
@@ -139,8 +153,16 @@ def export_drive(
             f"there is nothing in the library {library}.",
             "Pass --library DIR, or fill it with `etl midi run`.",
         )
-    wanted = list(_wanted(library, files, drive_format))
-    with Watch("etl midi export", [Stage("copy", "files")], renderers) as watch:
+    if options.parts is PartsWanted.ONLY:
+        files = [file for file in files if file.parts == 1]  # it is its part
+    stages = [Stage(PREPARE, "files"), Stage("copy", "files")]
+    with (
+        Watch("etl midi export", stages, renderers) as watch,
+        TemporaryDirectory(prefix="etl-export-", ignore_cleanup_errors=True) as kept,
+    ):
+        wanted = list(
+            files_for_drive(library, [*files, *parts], drive_format, options, kept=Path(kept), watch=watch)
+        )
         done = update_drive(drive, wanted, drive_format, watch=watch, dry_run=dry_run, limits=limits)
     done.unanalysed = unanalysed
     return done
@@ -154,8 +176,12 @@ def export_tables(
     notes: NoteOptions | None = None,
     library: Path | None = None,
     renderers: Sequence[Renderer] = (),
+    parts: PartsWanted = PartsWanted.ALSO,
 ) -> list[WrittenTable]:
     """Write matrices and tables of the library, with the notes of its files if they are wanted.
+
+    Matrices of parts stand beside those of files; a table has a row for each file, with a list of its parts,
+    or a row for each part.
 
     Raises
     ------
@@ -168,47 +194,19 @@ def export_tables(
         if not has_analysis(connection):
             raise EtlError(f"{database} has no analysed MIDI files.", "Run `etl midi analyze SOURCE`.")
         written = []
+        of_parts = None if parts is PartsWanted.NO else with_instrument(part_rows(connection))
         if npz:
             add = None
             if notes is not None and library is not None:
                 from etl.pipelines.midi.export_notes import notes_to_add  # noqa: PLC0415 - it compiles
 
                 add = notes_to_add(connection, library, npz, notes, renderers)
-            rows = write_midi_npz(analysis_rows(connection), npz, analysis=ANALYSIS_VERSION, add=add)
+            files = analysis_rows(connection)
+            rows = write_midi_npz(files, npz, analysis=ANALYSIS_VERSION, parts=of_parts, add=add)
             written.append(WrittenTable(npz, rows))
         if parquet:
-            written.append(WrittenTable(parquet, write_midi_parquet(analysed_with_tags(connection), parquet)))
+            table = of_parts
+            if table is None or parts is PartsWanted.ALSO:
+                table = analysed_with_tags(connection, with_parts=parts is PartsWanted.ALSO)
+            written.append(WrittenTable(parquet, write_midi_parquet(table, parquet)))
     return written
-
-
-def _wanted(library: Path, files: list[LibraryFile], drive_format: DriveFormat) -> Iterator[Wanted]:
-    by_category: dict[str, list[str]] = {}
-    for file in files:
-        by_category.setdefault(file.category or _DEFAULT_CATEGORY, []).append(file.name)
-    shelves = {category: subfolders(names) for category, names in by_category.items()}
-    for file in files:
-        source = library / file.folder / file.name
-        category, reason = file.category or _DEFAULT_CATEGORY, file.category_reason or ""
-        copied, size = file.sha256, file.size_bytes
-        if file.was_wrapped:
-            copied, size = _plain(source, copied, size)
-        place = f"{CATEGORY_FOLDERS[category]}/{shelves[category][file.name]}".rstrip("/")
-        stem = file.name.removesuffix(_MIDI)
-        chart = b""
-        if category == "Progressions" and file.key:
-            chart = json.dumps(progression(stem, file.key, file.chords), indent=2).encode()
-        for root in ROOT_FOLDERS[drive_format]:
-            yield Wanted(f"{root}/{place}/{file.name}", copied, size, category, reason, source)
-            if chart:
-                target = f"{root}/{place}/{stem}{_PROGRESSION}"
-                chart_hash = hashlib.sha256(chart).hexdigest()
-                yield Wanted(target, chart_hash, len(chart), category, "made from the chords", None, chart)
-
-
-def _plain(source: Path, digest: str, size: int) -> tuple[str, int]:
-    """Hash and size of a copy that is not the file as it was found, but what was wrapped in it."""
-    try:
-        content = source.read_bytes()
-    except OSError:
-        return digest, size
-    return hashlib.sha256(content).hexdigest(), len(content)

@@ -1,116 +1,72 @@
-"""Ask the MIDI library: files by tempo, key, category and tag, and the named queries."""
+"""Ask the MIDI library: files and parts by what they are, and the named queries."""
 
 from __future__ import annotations
 
-import re
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from etl.midi.categories import CATEGORIES
-from etl.midi.file_names import parse_key
-from etl.midi.tag_words import WORDS, tags_of
-from etl.midi.tags import TAGS
+import polars as pl
+
+from etl.midi.drums import TAG_SCORE
+from etl.midi.instruments import DRUMS, PROGRAM_NAMES
+from etl.pipelines.midi.conditions import read_conditions
 from etl.runtime.errors import EtlError, ExitCode
-from etl.store import midi_library
+from etl.store import midi_find
 from etl.store.database import read_store
 from etl.store.queries import named_queries
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import polars as pl
-
 _PREFIX: Final = "midi-"
-_NUMBER: Final = r"\s*([0-9]+(?:\.[0-9]+)?)\s*"
-_TEMPO: Final = re.compile(rf"{_NUMBER}(?:-{_NUMBER})?")
 
 
-def find_files(
-    database: Path,
-    *,
-    bpm: str | None = None,
-    key: str | None = None,
-    category: str | None = None,
-    tags: tuple[str, ...] = (),
-    limit: int = 50,
-) -> pl.DataFrame:
+def find_files(database: Path, *, limit: int = 50, **asked: Any) -> pl.DataFrame:
     """List files that fit all conditions, surest key and tempo first.
 
     Parameters
     ----------
     database
         The store.
-    bpm
-        ``120`` (within half a beat per minute) or ``118-124``.
-    key
-        As a person types it: ``Am``, ``F# minor``.
-    category
-        A category or its start, in any case: ``bass``, ``drum``.
-    tags
-        Tags that a file must all have, or words that stand for one: ``house``, ``deep house``.
     limit
         The most rows.
+    **asked
+        As `etl.pipelines.midi.conditions.read_conditions` takes it.
 
     Returns
     -------
     DataFrame
-        ``path``, ``library_name``, ``bpm``, ``key``, ``category``, ``seconds``, ``tags``.
+        As `etl.store.midi_find.find_files`.
 
     Raises
     ------
     EtlError
-        If a tempo, key, category or tag cannot be read.
+        If a condition cannot be read.
     """
-    tempo = None if bpm is None else _tempo_range(bpm)
-    name = None if key is None else _key(key)
-    categories = None if category is None else _categories(category)
-    groups = [_tags(tag) for tag in tags]
+    wanted = read_conditions(**asked)
     with read_store(database) as connection:
-        return midi_library.find_files(
-            connection, bpm=tempo, key=name, categories=categories, tags=groups, limit=limit
-        )
+        return midi_find.find_files(connection, wanted, limit=limit)
 
 
-def _usage(message: str, hint: str) -> EtlError:
-    return EtlError(message, hint, exit_code=ExitCode.USAGE)
+def find_parts(database: Path, *, limit: int = 50, **asked: Any) -> pl.DataFrame:
+    """List parts that fit all conditions, as :func:`find_files` lists files.
+
+    Returns
+    -------
+    DataFrame
+        As `etl.store.midi_find.find_parts`, with ``instrument``, the name of the program or ``drums``.
+    """
+    wanted = read_conditions(**asked)
+    with read_store(database) as connection:
+        found = midi_find.find_parts(connection, wanted, limit=limit)
+    return with_instrument(found)
 
 
-def _tempo_range(text: str) -> tuple[float, float]:
-    match = _TEMPO.fullmatch(text)
-    if match is None:
-        raise _usage(f"`{text}` is not a tempo.", "Write it like 120 or 118-124.")
-    if match[2] is None:
-        return float(match[1]) - 0.5, float(match[1]) + 0.5
-    low, high = float(match[1]), float(match[2])
-    if low > high:
-        raise _usage(f"`{text}` runs from high to low.", f"Write {match[2]}-{match[1]}.")
-    return low, high
-
-
-def _key(text: str) -> str:
-    name = parse_key(text)
-    if name is None:
-        raise _usage(f"`{text}` is not a key.", "Write it like Am, 'F# minor' or Bb.")
-    return name
-
-
-def _categories(text: str) -> list[str]:
-    chosen = [name for name in CATEGORIES if text and name.lower().startswith(text.lower())]
-    if not chosen:
-        raise _usage(f"no category starts with `{text}`.", f"Choose one of: {', '.join(CATEGORIES)}.")
-    return chosen
-
-
-def _tags(text: str) -> list[str]:
-    """Give the tags that a word stands for: itself, or what its words are tagged as."""
-    if text.lower() in TAGS:
-        return [text.lower()]
-    chosen = sorted(tags_of(text))
-    if not chosen:
-        alike = get_close_matches(text.lower(), [*TAGS, *WORDS["word"]])
-        hint = f"Did you mean: {', '.join(dict.fromkeys(alike))}?" if alike else ""
-        raise _usage(f"unknown tag `{text}`.", hint or f"Choose one of: {', '.join(sorted(TAGS))}.")
-    return chosen
+def with_instrument(parts: pl.DataFrame) -> pl.DataFrame:
+    """Add ``instrument``: the name of the program, or drums."""
+    names = pl.col("program").replace_strict(dict(enumerate(PROGRAM_NAMES)), return_dtype=pl.String)
+    return parts.with_columns(
+        instrument=pl.when(pl.col("drum_score") > TAG_SCORE).then(pl.lit(DRUMS)).otherwise(names)
+    )
 
 
 def library_query(database: Path, name: str) -> pl.DataFrame:
@@ -127,7 +83,11 @@ def library_query(database: Path, name: str) -> pl.DataFrame:
         if query.startswith(_PREFIX)
     }
     if name not in queries:
-        raise _usage(f"no query `{name}`.", f"Choose one of: {', '.join(sorted(queries))}.")
+        raise EtlError(
+            f"no query `{name}`.",
+            f"Choose one of: {', '.join(sorted(queries))}.",
+            exit_code=ExitCode.USAGE,
+        )
     with read_store(database) as connection:
         answer: pl.DataFrame = connection.sql(queries[name].sql).pl()
     return answer

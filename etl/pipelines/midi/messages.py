@@ -91,6 +91,7 @@ class Result:
     files: pl.DataFrame
     analysis: pl.DataFrame
     parts: pl.DataFrame
+    part_analysis: pl.DataFrame
     tags: pl.DataFrame
     split: pl.DataFrame
     rejects: pl.DataFrame
@@ -138,6 +139,7 @@ def failed(batch: Batch, stage: str, category: str, reason: str) -> Result:
         files=empty,
         analysis=empty,
         parts=empty,
+        part_analysis=empty,
         tags=empty,
         split=empty,
         rejects=pl.DataFrame(rejects, schema=REJECTS, orient="row"),

@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from etl.midi.instruments import instrument
 from etl.midi.sanitize import distinct_names, safe_stems
+from etl.midi.split import part_suffix
 from etl.midi.text import decode_text, plain_name
 from etl.pipelines.midi.rename_journal import Rename, Renames, carry_out
+from etl.pipelines.midi.request import PartsWanted
 from etl.runtime.errors import EtlError
 from etl.sources.folders.midi import Found, find_midi
 from etl.sources.folders.walk import check_sources, shown
 from etl.store.database import read_store
-from etl.store.midi_library import figures_for_names, library_parts
+from etl.store.midi_library import figures_for_names, parts_for_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +29,7 @@ _FIELDS: Final = frozenset({"bpm", "key", "tags", "category", "bars", "name"})
 _ENDING: Final = ".mid"
 _MIDI_ENDING: Final = re.compile(r"\.midi?$", re.IGNORECASE)
 _TOO_WIDE: Final = re.compile(r"[0-9]{3}|[{]")
+_NO_PART: Final = (pl.lit(None, pl.Int32).alias("track"), pl.lit(None, pl.Int16).alias("channel"))
 _WRAPPED: Final = ".rmi"  # a RIFF file with a MIDI file in it, and no MIDI file
 
 
@@ -71,8 +75,26 @@ def _safe_names(folder: Path, paths: list[Path]) -> Iterator[Rename]:
         yield Rename(str(path), str(folder / name))
 
 
-def rename_library(library: Path, database: Path, *, template: str, dry_run: bool = False) -> Renames:
-    """Rename the library's files by what they are, and the parts split from them likewise.
+def rename_library(
+    library: Path,
+    database: Path,
+    *,
+    template: str,
+    parts: PartsWanted = PartsWanted.ALSO,
+    dry_run: bool = False,
+) -> Renames:
+    """Rename the library's files, and the parts split from them, by what they are.
+
+    Parameters
+    ----------
+    library, database
+        The library and the store.
+    template
+        With fields in braces: bpm, key, tags, category, bars, name.
+    parts
+        Whether parts are named by what each of them is, or, for `PartsWanted.NO`, after their file.
+    dry_run
+        Give what would be done, and do nothing.
 
     Raises
     ------
@@ -80,18 +102,35 @@ def rename_library(library: Path, database: Path, *, template: str, dry_run: boo
         If the template cannot be read, has an unknown field or none, nothing has been analysed, or a file
         cannot be renamed; then none is.
     """
-    stem = _stem_template(template)
+    stem = check_template(template)
     if not library.is_dir():
         raise EtlError(
             f"there is no library at {library}.", "Pass --library DIR, or fill it: `etl midi run`."
         )
     library = library.absolute()  # the journal must find the files from any folder
     with read_store(database) as connection:
-        rows, parts = figures_for_names(connection), library_parts(connection)
-    if rows.is_empty():
+        files, of_files = figures_for_names(connection), parts_for_names(connection)
+    if files.is_empty():
         raise EtlError(
             f"the files of {library} are not analysed, or there are none.", "Run `etl midi analyze SOURCE`."
         )
+    plan: list[Rename] = []
+    taken = set(files["name"].str.to_lowercase())
+    if parts is not PartsWanted.ONLY:
+        plan += _by_template(library, files.with_columns(_NO_PART), stem, set())
+        taken = {Path(entry.new).name.lower() for entry in plan}
+    if parts is PartsWanted.NO:
+        plan += _after_files(library, of_files, plan)
+    else:
+        analysed = of_files.filter(pl.col("category").is_not_null())
+        named = analysed.with_columns(tags=_tags_or_instrument(analysed))
+        plan += _by_template(library, named, stem, taken)  # on a drive they may lie side by side
+    there = [entry for entry in plan if entry.old != entry.new and os.path.lexists(entry.old)]
+    return carry_out(database, "midi rename", there, dry_run=dry_run)
+
+
+def _by_template(library: Path, rows: pl.DataFrame, stem: str, taken: set[str]) -> list[Rename]:
+    """Name files or parts by what they are; ``taken`` are names of others, in lower case."""
     values = rows.select(
         bpm=pl.col("bpm").round(0).cast(pl.Int64).cast(pl.String).fill_null("no"),
         key=pl.col("key").str.replace(" Major", "maj").str.replace(" Minor", "min").fill_null("nokey"),
@@ -103,25 +142,45 @@ def rename_library(library: Path, database: Path, *, template: str, dry_run: boo
     names = [stem.format(**row) for row in values.iter_rows(named=True)]
     stems = pl.DataFrame({"stem": names}, schema={"stem": pl.String}).select(safe_stems(pl.col("stem")))
     ours = set(rows.select(pl.col("folder") + "/" + pl.col("name")).to_series())
-    final = _final_names(
-        rows["name"].to_list(), stems["stem"].to_list(), _foreign_names(library, set(rows["folder"]), ours)
+    others = taken | _foreign_names(library, set(rows["folder"]), ours)
+    final = _final_names(rows["name"].to_list(), stems["stem"].to_list(), others)
+    places = rows.select("sha256", "track", "channel", "folder", "name").rows()
+    return [
+        Rename(str(library / folder / old), str(library / folder / new), digest, track, channel)
+        for (digest, track, channel, folder, old), new in zip(places, final, strict=True)
+    ]
+
+
+def _after_files(library: Path, parts: pl.DataFrame, files: list[Rename]) -> Iterator[Rename]:
+    """Name parts as their file is named, with the end of their name that says which part it is."""
+    stems = {entry.sha256: Path(entry.new).name.removesuffix(_ENDING) for entry in files}
+    columns = ("sha256", "track", "channel", "folder", "name", "program", "drum_score")
+    for digest, track, channel, folder, name, program, drum_score in parts.select(columns).iter_rows():
+        if digest not in stems:
+            continue
+        # Tracks and channels are counted from 1 in names.
+        number = name.rfind(f"_t{track + 1:02d}_ch{channel + 1:02d}_")
+        end = name[number:] if number >= 0 else part_suffix(track, channel, program, drum_score) + _ENDING
+        new = str(library / folder / (stems[digest] + end))
+        yield Rename(str(library / folder / name), new, digest, track, channel)
+
+
+def _tags_or_instrument(parts: pl.DataFrame) -> pl.Series:
+    """Give the tags of parts, and the instrument of those that have none."""
+    rows = parts.select("tags", "program", "drum_score").iter_rows()
+    return pl.Series(
+        [tags or [instrument(program, score)] for tags, program, score in rows], dtype=pl.List(pl.String)
     )
-    places = list(zip(*rows.select("sha256", "folder", "name"), final, strict=True))
-    new_names = {digest: new.removesuffix(_ENDING) for digest, _, _, new in places}
-    plan = [Rename(str(library / folder / old), str(library / folder / new), digest)
-            for digest, folder, old, new in places]  # fmt: skip
-    for digest, track, channel, folder, name in parts:
-        if digest in new_names:
-            # Tracks and channels are counted from 1 in names.
-            suffix = name[name.rindex(f"_t{track + 1:02d}_ch{channel + 1:02d}_") :]
-            new = str(library / folder / (new_names[digest] + suffix))
-            plan.append(Rename(str(library / folder / name), new, digest, track, channel))
-    there = [entry for entry in plan if entry.old != entry.new and os.path.lexists(entry.old)]
-    return carry_out(database, "midi rename", there, dry_run=dry_run)
 
 
-def _stem_template(template: str) -> str:
-    """Take the ending off a template; `EtlError` where it cannot be filled in."""
+def check_template(template: str) -> str:
+    """Take the ending off a template of names.
+
+    Raises
+    ------
+    EtlError
+        If it cannot be filled in.
+    """
     hint = f"Available fields: {', '.join('{' + name + '}' for name in sorted(_FIELDS))}."
     stem = _MIDI_ENDING.sub("", template)
     try:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from etl.pipelines.midi.export import MidiExport
+    from etl.pipelines.midi.rename_journal import Renames
     from etl.runtime.work.cluster.address import Cluster
 
 ANALYSIS_VERSION: Final = "5"
@@ -37,6 +39,14 @@ class Stage(StrEnum):
     ANALYZE = "analyze"
     SANITIZE = "sanitize"
     SPLIT = "split"
+
+
+class PartsWanted(StrEnum):
+    """Whether renames and exports are about parts: them alone, them and whole files, or whole files alone."""
+
+    ONLY = "only"
+    ALSO = "also"
+    NO = "no"
 
 
 _NEEDS: Final = {
@@ -181,6 +191,8 @@ class MidiResult:
         Seconds by stage; those of several processes add up.
     cpu_share
         Average share of all cores in use, 0-1.
+    renames, export
+        What was renamed and exported after it, if that was asked for.
     """
 
     run_id: int = 0
@@ -196,6 +208,8 @@ class MidiResult:
     elapsed_s: float = 0.0
     stage_s: dict[str, float] = field(default_factory=dict)
     cpu_share: float = 0.0
+    renames: Renames | None = None
+    export: MidiExport | None = None
 
     def heard(self, path: str) -> None:
         """Take note that a MIDI file was found and could be read."""

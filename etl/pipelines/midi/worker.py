@@ -22,6 +22,7 @@ from etl.midi.categories import categorize
 from etl.midi.containers import plain_midi
 from etl.midi.encodings import find_encoding
 from etl.midi.file_names import with_name_figures
+from etl.midi.parts import with_categories
 from etl.midi.reader import read_files
 from etl.midi.shingles import HASHES, signatures
 from etl.midi.split import TooMuchError, split_file
@@ -84,7 +85,7 @@ def process_batch(batch: Batch, wanted: Wanted) -> Result:
 
 
 def _merged(early: Result, late: Result) -> Result:
-    frames = ("paths", "files", "analysis", "parts", "tags", "split", "rejects")
+    frames = ("paths", "files", "analysis", "parts", "part_analysis", "tags", "split", "rejects")
     joined = {name: pl.concat([getattr(early, name), getattr(late, name)], how="diagonal") for name in frames}
     facts = {
         name: pl.concat([frame, late.facts[name]]) if name in late.facts else frame
@@ -128,6 +129,7 @@ def _process(found: Batch, wanted: Wanted, clock: _Clock) -> Result:
         files=files,
         analysis=pl.DataFrame(),
         parts=counted.parts.join(keys, on="file", maintain_order="left").drop("file"),
+        part_analysis=pl.DataFrame(),
         tags=pl.concat([tags, others])
         .unique(maintain_order=True)
         .join(keys, on="file", maintain_order="left")
@@ -139,7 +141,7 @@ def _process(found: Batch, wanted: Wanted, clock: _Clock) -> Result:
     )
     if wanted.analyze:
         with clock("analyze"):
-            result.analysis = _analysis_rows(batch, counted, first, tags, keys)
+            result.analysis, result.part_analysis = _analysis_rows(batch, counted, first, tags, keys)
     if wanted.incoming:
         with clock("sanitize"):
             for digest in files.filter("valid")["sha256"]:
@@ -222,14 +224,15 @@ def _file_rows(files: pl.DataFrame, sizes: pl.Series) -> pl.DataFrame:
 
 def _analysis_rows(
     batch: MidiBatch, counted: Analysis, names: pl.DataFrame, tags: pl.DataFrame, keys: pl.DataFrame
-) -> pl.DataFrame:
-    """Give rows of ``midi_analysis``."""
-    files = analyze(batch, counted, names).files
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Give rows of ``midi_analysis`` and of ``midi_parts``."""
+    found = analyze(batch, counted, names)
+    files = found.files.join(categorize(found.files, tags), on="file", maintain_order="left")
+    parts = with_categories(found.parts, files)
+    figures = [name for name in parts.columns if name not in counted.parts.columns]
     return (
-        files.join(categorize(files, tags), on="file", maintain_order="left")
-        .join(keys, on="file", maintain_order="left")
-        .filter("valid")
-        .drop("file", "valid", *_OF_FILES)
+        files.join(keys, on="file", maintain_order="left").filter("valid").drop("file", "valid", *_OF_FILES),
+        parts.join(keys, on="file", maintain_order="left").select("sha256", "track", "channel", *figures),
     )
 
 

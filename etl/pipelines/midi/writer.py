@@ -107,6 +107,7 @@ class Writer:
         }
         if Stage.ANALYZE in self._request.stages:
             frames["midi_analysis"] = found.analysis
+            frames["midi_part_analysis"] = found.part_analysis
         if self._shelf is not None:
             valid = found.files.filter("valid").select("sha256")
             firsts = found.paths.unique("sha256", keep="first", maintain_order=True).join(

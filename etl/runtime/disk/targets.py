@@ -50,16 +50,32 @@ def make_parents(target: Path) -> None:
     parent = target.parent
     if parent.is_dir():
         return
-    there = Path(os.path.abspath(parent))  # noqa: PTH100 -- as it was given
+    check_mounted(parent)
+    parent.mkdir(parents=True, exist_ok=True)
+
+
+def check_mounted(folder: Path) -> None:
+    """Refuse a folder that is not there, or is empty, where a drive would have to be mounted first.
+
+    Raises
+    ------
+    EtlError
+        If the folder is on a drive that is not there.
+    """
+    there = Path(os.path.abspath(folder))  # noqa: PTH100 -- as it was given
+    if there.is_dir():
+        is_place = there.parent in _DRIVES or there.parent.parent in _DRIVES[::2]
+        if not is_place or there.is_mount() or any(there.iterdir()):
+            return
+        there = there.parent
     while not there.exists() and there != there.parent:
         there = there.parent
     if (there in _DRIVES or there.parent in _DRIVES[::2]) and not there.is_mount():
         raise EtlError(
-            f"there is no {parent}.",
+            f"there is no {folder}." if not folder.exists() else f"{folder} is empty.",
             "Is the drive mounted? No folder is made in its place.",
             exit_code=ExitCode.CANNOT_WRITE,
         )
-    parent.mkdir(parents=True, exist_ok=True)
 
 
 def check_distinct(

@@ -183,7 +183,7 @@ def test_files_are_found_by_what_they_are(library: Path):
     assert grooves.height > 3
     assert grooves["bpm"].is_between(90, 120).all()
     assert grooves["category"].str.starts_with("Drum").all()
-    songs = find_files(library / "m.duckdb", category="progressions", limit=100)
+    songs = find_files(library / "m.duckdb", category="loops", limit=100)
     key = songs["key"][0]
     short = key.replace(" Major", "").replace(" Minor", "m")
     assert set(find_files(library / "m.duckdb", key=short)["key"]) == {key}
@@ -245,14 +245,8 @@ def test_a_drive_holds_the_library_sorted(library: Path, tmp_path: Path):
     assert {entry["path"]: entry["sha256"] for entry in index["files"]}.items() <= files.items()
     for root in ("MPC_Documents", "Force_Documents"):
         assert any(name.startswith(f"{root}/SAMPLES/Drums/") for name in files)
-        assert any(
-            name.startswith(f"{root}/Progressions/") and name.endswith(".progression") for name in files
-        )
+        assert any(name.startswith(f"{root}/SAMPLES/Melody/") for name in files)
         assert (drive / root / "Programs").is_dir()
-    progression = json.loads(next(drive.glob("MPC_Documents/Progressions/*.progression")).read_text())[
-        "progression"
-    ]
-    assert set(progression) == {"name", "rootNote", "scale", "recordingOctave", "chords"}
     counts = json.loads((drive / "METADATA" / "categories.json").read_text())["categories"]
     assert sum(row["files"] for row in counts) == len(index["files"])
 
@@ -438,7 +432,7 @@ def test_the_command_line_does_it_all(tmp_path: Path):
     )  # fmt: skip
     assert "39 files found" in run.stdout
     assert not list((tmp_path / "temporary").iterdir())  # sockets of the server of workers
-    assert "progressions" in command("midi", "find", "--category", "progressions", "--limit", "3").lower()
+    assert "Loops" in command("midi", "find", "--category", "loops", "--limit", "3")
     assert "near_duplicates" in command("midi", "stats")
     assert "files would be renamed" in command("midi", "rename", "--dry-run")
     assert "copied" in command("midi", "export", "--export-to", "drive", "--format", "mpc-one")
