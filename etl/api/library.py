@@ -281,7 +281,8 @@ class Library:
         >>> made.select("title").to_series().sort().to_list()
         ['Song 1', 'Song 2', 'Song 3']
         """
-        from etl.pipelines.playlists.make import PlaylistRequest, make_playlist
+        from etl.pipelines.playlists.make import make_playlist
+        from etl.pipelines.playlists.request import PlaylistRequest
 
         seeds = (seed,) if isinstance(seed, str) else tuple(seed)
         try:
