@@ -46,7 +46,7 @@ def test_estimate_of_a_large_library(world: World, monkeypatch: pytest.MonkeyPat
     ]
     assert "Last.fm: 2,100 artists to ask; skipped: there is no key for Last.fm" in said
     plan = json.loads(
-        run_here("genres", "fetch", "--dry-run", "--limit", 10, "--json", "--db", world.database)
+        run_here("genres", "fetch", "--dry-run", "--limit", "10", "--json", "--db", world.database)
     )
     assert [source["requests"] for source in plan["sources"]] == [10, 1, 10]
 
