@@ -186,6 +186,7 @@ def tags(folder: Path) -> str:
     flac.update(
         title="BjÃ¶rk", artist=["A", "B"], date="1999-05", tracknumber="A1", replaygain_track_gain="-8,1 dB",
         bpm="128", initialkey="Am", genre="Rock; Dub", compilation="1", label="L", composer="C",
+        musicbrainz_releasegroupid="F5093C06-23E3-404F-AEAA-40F72885EE3A",
     )  # fmt: skip
     flac.save()
     wav.add_tags()
@@ -208,7 +209,7 @@ GUARDED: Final[dict[str, tuple[object, str]]] = {
     "etl.pipelines.midi.request.VERSIONS[split]": ("1", "03926703bffa20b8"),
     "etl.pipelines.midi.request.VERSIONS[sanitize]": ("2", "0da0f386d4fe464e"),
     "etl.audio.sonic.FEATURE_VERSION": (3, "f663c5166ca00423"),
-    "etl.sources.audio.tags.TAG_VERSION": (2, "f64b5d52dff70566"),
+    "etl.sources.audio.tags.TAG_VERSION": (2, "9260591f46d29f73"),
 }
 """Version and hash of its output, by the version's name."""
 

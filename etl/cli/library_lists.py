@@ -39,6 +39,12 @@ def similar(
     windowed: Annotated[
         bool, typer.Option("--windowed", help="Go by the descriptions of windows instead of beats.")
     ] = False,
+    genres: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="Share of the likeness that is nearness of genres; the rest is sound."
+        ),
+    ] = 0.0,
     output: Playlist = None,
     db: Database = None,
     as_json: AsJson = False,
@@ -49,7 +55,7 @@ def similar(
 
     check_name(output, ".m3u8", ways={})
     mode = Mode.WINDOW if windowed else Mode.BEAT
-    request = SimilarRequest(tuple(tracks), limit, per_artist, mode, output)
+    request = SimilarRequest(tuple(tracks), limit, per_artist, mode, output, genres)
     found = similar_tracks(database_path(db), request)
     show(found, _similar_lines, as_json=as_json, aside=is_standard_output(output))
 

@@ -102,9 +102,7 @@ def judge_entity(kind: Kind, item_id: str, entity: Mapping[str, Any]) -> Answer:
     """Turn what is known about an artist, a release group or a release into an Answer."""
     group = entity.get("release-group")
     group = group if isinstance(group, dict) else {}
-    value: dict[str, Any] = {
-        **tags_of(entity, group if kind == RELEASE else {}),
-    }
+    value: dict[str, Any] = tags_of(entity, group if kind == RELEASE else {})
     if kind == ARTIST:
         value["name"] = name if isinstance(name := entity.get("name"), str) else ""
     if kind == RELEASE and isinstance(mbid := group.get("id"), str):

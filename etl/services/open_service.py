@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from etl.services.contract import Answer, Kind, Service
 from etl.services.portions import look_up_lists
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from etl.services.settings import ServiceSettings
     from etl.services.state import ServiceState
 
-MBID: str = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+MBID: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 """What MusicBrainz and those that build on it name things by."""
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from etl.store.frames import insert
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import duckdb
     import polars as pl
@@ -162,6 +162,29 @@ def genre_keys(connection: duckdb.DuckDBPyConnection, name: str, most: int = 5) 
         [name, most],
     ).fetchall()
     return rows
+
+
+def genre_likeness(
+    connection: duckdb.DuckDBPyConnection, seeds: Sequence[str], track_ids: Sequence[str]
+) -> dict[str, float]:
+    """Read how near the genres of tracks are to those of some seeds.
+
+    Returns
+    -------
+    dict
+        By track id, the similarity of its nearest genre to any of the seeds', 0 to 1; tracks without a genre
+        are left out, and all are where the seeds have none.
+    """
+    rows = connection.execute(
+        "WITH own AS (SELECT DISTINCT name FROM track_genres WHERE track_id IN (SELECT unnest($seeds))), "
+        "near AS (SELECT name, max(weight) AS weight FROM (SELECT name, 1.0 AS weight FROM own "
+        "UNION ALL SELECT b, weight FROM genre_similarity WHERE a IN (FROM own) "
+        "UNION ALL SELECT a, weight FROM genre_similarity WHERE b IN (FROM own)) GROUP BY name) "
+        "SELECT track_id, max(coalesce(near.weight, 0)) FROM track_genres LEFT JOIN near USING (name) "
+        "WHERE track_id IN (SELECT unnest($ids)) AND EXISTS (FROM own) GROUP BY track_id",
+        {"seeds": list(seeds), "ids": list(track_ids)},
+    ).fetchall()
+    return dict(rows)
 
 
 def genre_tracks(

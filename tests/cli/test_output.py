@@ -60,7 +60,6 @@ CASES = {
     "enrich spotify": ("enrich", "spotify", "--estimate"),
     "enrich musicbrainz": ("enrich", "musicbrainz", "--estimate"),
     "genres fetch": ("genres", "fetch"),
-    "genres fetch --estimate": ("genres", "fetch", "--estimate"),
     "genres show": ("genres", "show", "Pop"),
     "genres stats": ("genres", "stats"),
     "genres export": ("genres", "export", "-o", "genres.npz", "--of", "songs"),

@@ -11,6 +11,7 @@ from etl.exports.m3u8 import write_m3u8
 from etl.music.likeness import likeness_space, similar
 from etl.runtime.errors import EtlError, ExitCode
 from etl.store.database import read_store
+from etl.store.genres import genre_likeness
 from etl.store.kept_files import check_known, check_outputs
 from etl.store.track_lists import listed_tracks, sound_vectors, tracks_named
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     import polars as pl
 
 _NAMED_AT_MOST: Final = 3
+_POOL: Final = 10
+"""So many times as many tracks as by sound alone are looked at where genres count."""
+
+_UNKNOWN: Final = 0.5  # nearness of genres where a track has none
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,8 @@ class SimilarRequest:
         Descriptions to go by.
     output
         M3U8 to write; None for none.
+    genres
+        Share of the likeness, 0 to 1, that is the nearness of genres; the rest is sound.
     """
 
     tracks: tuple[str, ...]
@@ -46,6 +53,7 @@ class SimilarRequest:
     per_artist: int | None = None
     mode: Mode = Mode.BEAT
     output: Path | None = None
+    genres: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -111,16 +119,32 @@ def similar_tracks(database: Path, request: SimilarRequest) -> SimilarTracks:
         places = {track_id: row for row, track_id in enumerate(sound.track_ids)}
         rows = [places[seed["track_id"]] for seed in seeds]
         wanted, chosen = 2 * request.limit + 20, []
+        if request.genres:  # which move tracks up from farther away
+            wanted *= _POOL
         while True:
-            found, likeness = similar(space, rows, wanted)
-            tracks = listed_tracks(connection, version, [sound.track_ids[row] for row in found])
-            chosen = _each_once(tracks, likeness.tolist(), seeds, request)
+            found, by_sound = similar(space, rows, wanted)
+            ids = [sound.track_ids[row] for row in found]
+            likeness = dict(zip(ids, by_sound.tolist(), strict=True))
+            if request.genres:
+                near = genre_likeness(connection, [seed["track_id"] for seed in seeds], ids)
+                likeness = _mixed(likeness, near, request.genres)
+            tracks = listed_tracks(connection, version, list(likeness))
+            chosen = _each_once(tracks, list(likeness.values()), seeds, request)
             if len(chosen) == request.limit or len(found) < wanted:
                 break
             wanted *= 4
     if request.output is not None:
         write_m3u8(chosen, request.output)
     return SimilarTracks([as_listed(seed) for seed in seeds], chosen, request.output)
+
+
+def _mixed(by_sound: dict[str, float], by_genre: dict[str, float], share: float) -> dict[str, float]:
+    """Mix likeness of sound with that of genres, most alike first; nothing is gained by not knowing."""
+    mixed = {
+        track: (1 - share) * sound + share * by_genre.get(track, _UNKNOWN)
+        for track, sound in by_sound.items()
+    }
+    return dict(sorted(mixed.items(), key=lambda each: -each[1]))
 
 
 def track_meant(connection: duckdb.DuckDBPyConnection, version: str, name: str) -> dict[str, Any]:

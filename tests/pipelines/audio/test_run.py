@@ -202,7 +202,7 @@ def test_a_plan_says_what_a_run_does_and_does_nothing(music):
     assert plan.scan is not None
     assert (plan.scan.new, plan.scan.unchanged, plan.tracks, plan.status.pending) == (0, 9, 7, 7)
     only = plan_library(store_of(music), request(music, LibraryStage.SONIC, limit=2))
-    assert only == LibraryPlan(None, 2, None, plan.status)
+    assert only == LibraryPlan(None, None, 2, None, plan.status)
 
 
 def test_an_unwritable_target_is_known_at_the_start(music):

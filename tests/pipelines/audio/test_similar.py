@@ -191,3 +191,24 @@ def test_a_playlist_never_takes_the_place_of_a_track(database, tmp_path):
     with pytest.raises(EtlError, match="source of the store"):
         similar_tracks(database, SimilarRequest(("id00",), output=track))
     assert track.read_bytes() == b"sound"
+
+
+def test_genres_count_for_the_share_that_is_asked_for(database):
+    """A far track of a near genre comes first, one of a far genre last; by sound alone nothing changes."""
+    with open_store(database) as connection:
+        for track, genre in (("id00", "Dub"), ("id07", "Reggae"), ("id06", "Opera")):
+            connection.execute("INSERT INTO track_tags VALUES (?, 'genre', 1, ?)", [track, genre])
+            connection.execute(
+                "INSERT INTO genre_tags VALUES ($g, 0, lower($g), 'genre', NULL, true)", {"g": genre}
+            )
+        connection.execute("INSERT INTO genre_similarity VALUES ('dub', 'reggae', 0, 0, 0, 0, 0, 0.9, false)")
+    orders = [
+        [
+            track.track_id
+            for track in similar_tracks(database, SimilarRequest(("id00",), 40, genres=share)).tracks
+        ]
+        for share in (0.0, 1.0)
+    ]
+    assert orders[0].index("id06") < orders[0].index("id07")
+    assert (orders[1][0], orders[1][-1]) == ("id07", "id06")
+    assert sorted(orders[0]) == sorted(orders[1])

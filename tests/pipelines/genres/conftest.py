@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -41,50 +42,39 @@ class World:
     musicbrainz: MusicBrainzGenreServer
     listenbrainz: ListenBrainzServer
     lastfm: LastFmServer
+    _tracks: list[tuple[str, str | None, str | None]] = field(default_factory=list)
+    _tags: list[tuple[str, str, int, str]] = field(default_factory=list)
+    _number: int = 0
 
     def track(
         self, artist: str | None = None, genre: str | None = None, times: int = 1, **tags: str | list[str]
     ) -> None:
         """Tag tracks; further fields are those of MusicBrainz without their prefix."""
-        with open_store(self.database) as connection:
-            for _ in range(times):
-                (number,) = connection.execute("SELECT count(*) FROM files").fetchall()[0]
-                track = f"t{number}"
-                connection.execute(
-                    "INSERT INTO files (path, track_id, size_bytes, mtime_ns, first_seen) "
-                    "VALUES ($t, $t, 1, 1, now())",
-                    {"t": track},
-                )
-                connection.execute(
-                    "INSERT INTO tracks (track_id, artist, genre) VALUES (?, ?, ?)", [track, artist, genre]
-                )
-                for name, values in tags.items():
-                    connection.executemany(
-                        "INSERT INTO track_tags VALUES (?, ?, ?, ?)",
-                        [
-                            [track, f"musicbrainz_{name}", place, value]
-                            for place, value in enumerate([values] if isinstance(values, str) else values, 1)
-                        ],
-                    )
+        for _ in range(times):
+            track, self._number = f"t{self._number}", self._number + 1
+            self._tracks.append((track, artist, genre))
+            self._tags += [
+                (track, f"musicbrainz_{name}", place, value)
+                for name, values in tags.items()
+                for place, value in enumerate([values] if isinstance(values, str) else values, 1)
+            ]
 
-    def tag_many(self, tracks: list[dict[str, str]]) -> None:
-        """Put many tracks that have nothing but tags of MusicBrainz."""
-        frame = pl.DataFrame(tracks).with_row_index("track_id")
-        tags = frame.unpivot(index="track_id", variable_name="field").select(
-            pl.format("t{}", "track_id").alias("track_id"),
-            pl.format("musicbrainz_{}", "field").alias("field"),
-            pl.lit(1).alias("position"),
-            "value",
-        )
-        with open_store(self.database) as connection:
-            insert(connection, "track_tags", tags)
-            for table, more in (
-                ("tracks", ""),
-                ("files", ", track_id AS path, 1 AS size_bytes, 1 AS mtime_ns, now() AS first_seen"),
-            ):
-                connection.execute(
-                    f"INSERT INTO {table} BY NAME SELECT DISTINCT track_id{more} FROM track_tags"
-                )
+    def written(self) -> Path:
+        """Give the store, with all tracks in it."""
+        if self._tracks:
+            tracks = pl.DataFrame(
+                self._tracks, schema=dict.fromkeys(("track_id", "artist", "genre"), pl.String), orient="row"
+            )
+            files = tracks.select(
+                "track_id", path="track_id", size_bytes=1, mtime_ns=1, first_seen=datetime.now(UTC)
+            )
+            tags = pl.DataFrame(self._tags, schema=["track_id", "field", "position", "value"], orient="row")
+            with open_store(self.database) as connection:
+                for table, frame in (("files", files), ("tracks", tracks), ("track_tags", tags)):
+                    if frame.height:
+                        insert(connection, table, frame)
+            self._tracks, self._tags = [], []
+        return self.database
 
     def server(self, name: str) -> Loopback:
         """Give the server of a service."""
@@ -101,20 +91,20 @@ class World:
 
     def fetch(self, **options: Any) -> FetchResult:
         """Ask."""
-        return fetch_genres(self.database, self.questions(**options))
+        return fetch_genres(self.written(), self.questions(**options))
 
     def ask(self, **options: Any) -> list[SourceResult]:
         """Ask, and compare nothing."""
-        with Watch("ask", STAGES) as watch, writing(self.database, "ask", {}) as store:
+        with Watch("ask", STAGES) as watch, writing(self.written(), "ask", {}) as store:
             return ask_sources(store, watch, self.questions(**options))
 
     def ask_as_set(self) -> None:
         """Ask at the rates that the environment sets."""
-        fetch_genres(self.database, GenreQuestions())
+        fetch_genres(self.written(), GenreQuestions())
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Query the store."""
-        with read_store(self.database) as connection:
+        with read_store(self.written()) as connection:
             return connection.execute(sql).fetchall()
 
     def requests(self) -> tuple[int, int, int]:

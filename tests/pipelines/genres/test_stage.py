@@ -34,19 +34,16 @@ def test_estimate_of_a_large_library(world: World, monkeypatch: pytest.MonkeyPat
     """2,100 artists and 4,000 albums are 6,100 requests to MusicBrainz, one a second: 1.7 hours."""
     monkeypatch.setenv("ETL_CONTACT", "someone@example.org")
     monkeypatch.delenv("LASTFM_API_KEY")
-    albums = [
-        {"artistid": mbid_of(f"artist {n % 2100}"), "releasegroupid": mbid_of(f"album {n}")}
-        for n in range(4000)
-    ]
-    world.tag_many(albums)
-    said = run_here("genres", "fetch", "--estimate", "--db", world.database)
+    for n in range(4000):
+        world.track(artistid=mbid_of(f"artist {n % 2100}"), releasegroupid=mbid_of(f"album {n}"))
+    said = run_here("genres", "fetch", "--estimate", "--db", world.written())
     assert said.splitlines()[:2] == [
         "MusicBrainz: 2,100 artists and 4,000 albums to ask, 6,100 requests, 1 h 41 min",
         "ListenBrainz: 2,100 artists to ask, 42 requests, 42 s",
     ]
     assert "Last.fm: 2,100 artists to ask; skipped: there is no key for Last.fm" in said
     plan = json.loads(
-        run_here("genres", "fetch", "--dry-run", "--limit", 10, "--json", "--db", world.database)
+        run_here("genres", "fetch", "--dry-run", "--limit", "10", "--json", "--db", world.written())
     )
     assert [source["requests"] for source in plan["sources"]] == [10, 1, 10]
 
@@ -56,16 +53,16 @@ def test_genres_are_a_stage_of_the_library(world: World, monkeypatch: pytest.Mon
     serve(world, monkeypatch)
     world.track("x", "Pop", artistid=mbid_of("x"))
     world.musicbrainz.genres = {mbid_of("x"): {"art pop": 1}}
-    request = tracks.request(world.database.parent / "music", LibraryStage.GENRES)
-    plan = plan_library(world.database, request)
+    request = tracks.request(world.written().parent / "music", LibraryStage.GENRES)
+    plan = plan_library(world.written(), request)
     assert plan.genres is not None
     assert (plan.genres.requests, world.requests()) == (3, (0, 0, 0))
-    result = run_library(world.database, request)
+    result = run_library(world.written(), request)
     assert result.genres is not None
     assert result.genres.genres is not None
     assert world.requests() == (1, 1, 1)
     assert ("art pop",) in world.rows("SELECT name FROM track_genres")
-    said = run_here("library", "run", "--stages", "genres", "--db", world.database)
+    said = run_here("library", "run", "--stages", "genres", "--db", world.written())
     assert "pairs of near genres" in said
 
 
@@ -76,7 +73,7 @@ def test_killed_run_goes_on_at_the_same_pace(world: World, monkeypatch: pytest.M
     for each in range(number):
         world.track("x", "Pop", artistid=mbid_of(str(each)))
         world.musicbrainz.genres[mbid_of(str(each))] = {"pop": 1}
-    command = etl("genres", "fetch", "--db", world.database)
+    command = etl("genres", "fetch", "--db", world.written())
     process = subprocess.Popen(
         command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
