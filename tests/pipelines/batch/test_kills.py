@@ -1,4 +1,4 @@
-"""SIGKILL at any moment loses nothing and repeats one request; `tests/robustness/batch_kills.py` kills more."""
+"""SIGKILL loses nothing and repeats one request; `tests/robustness/batch_kills.py` kills oftener."""
 
 from __future__ import annotations
 
