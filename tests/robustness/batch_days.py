@@ -1,6 +1,6 @@
 """Three days of a batch job on a clock that skips: `python -m tests.robustness.batch_days`.
 
-604 files, 12 of them filtered and 4 corrupt, at 5 a request, 5 requests a minute and 50 a UTC day. Ends with 1
+604 files, 12 of them filtered and 4 corrupt, at 5 a request, 5 requests a minute, 50 a UTC day. Ends with 1
 where a limit was passed, or more requests were sent than need be.
 """
 
