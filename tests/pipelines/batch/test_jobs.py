@@ -47,14 +47,16 @@ def test_a_folder_from_samples_to_files(server: ChatServer, tmp_path: Path) -> N
     samples = tmp_path / "Samples"
     write_samples(samples / "Kicks", 6)
     (samples / "broken.wav").write_bytes(b"RIFF")
+    (samples / "Kicks" / "kick_0005.wav").rename(samples / 'q"7 {}].wav')  # whose name says nothing
     server.poison = {"kick_0004.wav"}
     words = ("process", samples, "--tasks", "local,vibe,groove", "--parallel-local", "0")
     done = batch(*words, "--min-duration", "0.01", expect=1)
     stages = {(each["task"], each["engine"]): each for each in done["stages"]}
     assert (stages["vibe", "model"]["done"], stages["vibe", "model"]["failed"]) == (5, 1)
     assert stages["groove", "local"]["done"] == 6
-    assert stages["category", "local"]["done"] == 6
+    assert stages["category", "local"]["done"] == 5
     assert stages["vibe", "model"]["skipped"] == 1
+    assert {each["open"] for each in done["stages"]} == {0}
     stands = batch("status", "samples")
     assert stands["errors"]["server"] >= 2
     assert {why[1] for why in stands["reasons"]} == {"skipped", "failed"}
@@ -74,7 +76,7 @@ def test_a_folder_from_samples_to_files(server: ChatServer, tmp_path: Path) -> N
     assert whole["vibe_mood"]
     assert 1 <= int(whole["vibe_energy"]) <= 10
     assert pl.read_parquet(tmp_path / "out.parquet")["vibe_tags"].dtype == pl.List(pl.String)
-    assert (tmp_path / "out.m3u8").read_text(encoding="utf-8").count("Samples/Kicks/kick_") == 6
+    assert (tmp_path / "out.m3u8").read_text(encoding="utf-8").count("Samples/Kicks/kick_") == 5
     batch("export", "samples", "--layout", "folders", "-o", tmp_path / "layout")
     assert {path.name for path in (tmp_path / "layout").iterdir()} == {
         "manifest.json", "checkpoints.json", "results.jsonl", "errors.jsonl",
