@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,8 +22,10 @@ import soundfile as sf
 from etl.audio import beats, constantq, key as audio_key, meter, periodicity, spectral, tempo_level
 from etl.audio.features import FEATURE_VERSION, Mode
 from etl.audio.loudness import measure_loudness
+from etl.audio.short_sounds import SOUND_VERSION, measure
 from etl.audio.signal import SAMPLE_RATE
 from etl.audio.sonic import describe
+from etl.batch.name_categories import CATEGORY_VERSION, name_category
 from etl.chords import key_model, keys as chord_keys
 from etl.chords.analysis import ANALYSIS_VERSION, analyze
 from etl.chords.key_model import trained_model
@@ -42,6 +44,7 @@ from etl.store.midi import ANALYZE, IMPORT, SANITIZE, SPLIT
 from etl.store.midi_results import FACTS
 from tests.support import audio_pieces
 from tests.support.chord_songs import sample, written
+from tests.support.command_line import ROOT
 from tests.support.places import DATA
 
 if TYPE_CHECKING:
@@ -199,6 +202,21 @@ def tags(folder: Path) -> str:
     return digest(tags_frame(rows).drop(*stream), tag_values(rows, pl.Series(["a", "b"])), hashes)
 
 
+def short_sounds() -> str:
+    """Measurements of clicks, a tone and noise."""
+    time = np.arange(SAMPLE_RATE) / SAMPLE_RATE
+    noise = np.random.default_rng(7).normal(0, 0.2, SAMPLE_RATE).astype(np.float32)
+    signals = (noise * (time % 0.25 < 0.02), np.sin(440 * np.pi * time).astype(np.float32), noise)
+    return digest(pl.DataFrame([asdict(measure(signal)) for signal in signals]))
+
+
+def sample_names() -> str:
+    """Categories of names."""
+    names = pl.read_csv(ROOT / "tests" / "data" / "sample_names" / "names.csv", infer_schema=False)
+    said = [name_category(name, folder) for folder, name in names.select("folder", "name").iter_rows()]
+    return digest(names.with_columns(said=pl.Series([repr(each) for each in said])))
+
+
 GUARDED: Final[dict[str, tuple[object, str]]] = {
     "etl.chords.analysis.ANALYSIS_VERSION": (2, "c30289c56234dfc8"),
     "etl.chords.keys.KEY_VERSIONS[trained]": (2, "ef6635508151f589"),
@@ -210,6 +228,8 @@ GUARDED: Final[dict[str, tuple[object, str]]] = {
     "etl.pipelines.midi.request.VERSIONS[sanitize]": ("2", "0da0f386d4fe464e"),
     "etl.audio.sonic.FEATURE_VERSION": (3, "f663c5166ca00423"),
     "etl.sources.audio.tags.TAG_VERSION": (2, "9260591f46d29f73"),
+    "etl.audio.short_sounds.SOUND_VERSION": (1, "3b3cc70e04989075"),
+    "etl.batch.name_categories.CATEGORY_VERSION": (1, "299c1f81b0b62481"),
 }
 """Version and hash of its output, by the version's name."""
 
@@ -228,6 +248,8 @@ CURRENT: Final[dict[str, tuple[object, Callable[..., str]]]] = {
     "etl.pipelines.midi.request.VERSIONS[sanitize]": (VERSIONS[SANITIZE], midi_names),
     "etl.audio.sonic.FEATURE_VERSION": (FEATURE_VERSION, sound),
     "etl.sources.audio.tags.TAG_VERSION": (TAG_VERSION, tags),
+    "etl.audio.short_sounds.SOUND_VERSION": (SOUND_VERSION, short_sounds),
+    "etl.batch.name_categories.CATEGORY_VERSION": (CATEGORY_VERSION, sample_names),
 }  # fmt: skip
 
 

@@ -44,21 +44,18 @@ class Approach:
         Items after which results are merged into the store and a line is said; 0 for none.
     parallel
         Whether local work may take all processors.
-    by_stage
-        Whether each stage is finished for all items before the next begins, the shortest queue first.
     """
 
     by_category: bool
     checkpoint: int
     parallel: bool
-    by_stage: bool
 
 
 APPROACHES: Final = {
-    Strategy.SEQUENTIAL: Approach(by_category=False, checkpoint=0, parallel=False, by_stage=False),
-    Strategy.BATCHED: Approach(by_category=True, checkpoint=0, parallel=False, by_stage=False),
-    Strategy.CHECKPOINTS: Approach(by_category=True, checkpoint=50, parallel=True, by_stage=False),
-    Strategy.STAGED: Approach(by_category=True, checkpoint=50, parallel=True, by_stage=True),
+    Strategy.SEQUENTIAL: Approach(by_category=False, checkpoint=0, parallel=False),
+    Strategy.BATCHED: Approach(by_category=True, checkpoint=0, parallel=False),
+    Strategy.CHECKPOINTS: Approach(by_category=True, checkpoint=50, parallel=True),
+    Strategy.STAGED: Approach(by_category=True, checkpoint=500, parallel=True),
 }
 _LARGEST: Final = ((Strategy.SEQUENTIAL, 100), (Strategy.BATCHED, 500), (Strategy.CHECKPOINTS, 5000))
 

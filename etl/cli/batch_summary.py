@@ -156,9 +156,11 @@ def _requests(counts: SentCounts) -> list[str]:
         return []
     unknown = f", {counts.unknown:,} without an answer that may have been paid for" if counts.unknown else ""
     cost = f", cost {counts.cost:.4g}" if counts.cost else ""
-    return [
-        f"{counts.sent:,} requests, {counts.answered:,} answered{unknown}; {counts.tokens:,} tokens{cost}"
-    ]
+    return [f"{_counted(counts.sent)}, {counts.answered:,} answered{unknown}; {counts.tokens:,} tokens{cost}"]
+
+
+def _counted(requests: int) -> str:
+    return "1 request" if requests == 1 else f"{requests:,} requests"
 
 
 def _errors(errors: dict[str, int]) -> str:

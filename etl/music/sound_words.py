@@ -102,7 +102,8 @@ MORE_SOUNDS: Final[Mapping[str, str]] = {
     "melody": "mel hook tune",
     "chords": "chrd chrds stabs",
     "fx": (
-        "swoosh whoosh woosh ambi explode applause crowd metronome ping warp laser lasers zap explosion explosions boom booms siren sirens glitch glitches "
+        "swoosh whoosh woosh ambi explode applause crowd metronome ping warp laser lasers zap "
+        "explosion explosions boom booms siren sirens glitch glitches "
         "static vinyl crackle scratch scratches scratching rewind reverse reversed transition "
         "transitions uplifters downlifters downer upper rise rises riser fall falls impacts hits "
         "subdrop subdrops foley ambience ambiance field rain wind thunder water ocean birds bird "

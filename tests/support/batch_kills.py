@@ -109,7 +109,7 @@ def _here(words: Any, settings: dict[str, str]) -> str:
 
 def _exported(folder: Path, name: str, settings: dict[str, str]) -> list[bytes]:
     found = []
-    for ending in ("csv", "jsonl", "json"):
+    for ending in ("csv", "jsonl"):
         target = folder / f"{name}.{ending}"
         _here(("batch", "export", "-o", target, "--db", folder / f"{name}.duckdb"), settings)
         found.append(target.read_bytes())

@@ -29,7 +29,7 @@ def error(status: int, message: str, *, http: int | None = None, **details: Any)
 
 def said(text: object, *, finish: str = "stop", **choice: Any) -> Reply:
     """Answer with a text, or with JSON."""
-    content = text if isinstance(text, str) or text is None else json.dumps(text)
+    content = text if isinstance(text, str | None | list) else json.dumps(text)
     message = {"role": "assistant", "content": content}
     body = {
         "id": "x",

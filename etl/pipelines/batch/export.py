@@ -137,7 +137,8 @@ def _state(item: dict[str, Any], stages: list[dict[str, Any]]) -> dict[str, Any]
         if any(stage["status"] == "done" for stage in each):
             continue
         is_open = is_open or any(stage["status"] == "open" for stage in each)
-        why += [f"{task}: {stage['reason']}" for stage in each if stage["reason"]]
+        # Where the local engine does not say, that is no failure.
+        why += [f"{task}: {stage['reason']}" for stage in each if stage["status"] == "failed"]
     if is_open:
         return {"status": "open", "reason": None}
     return {"status": "failed" if why else "done", "reason": "; ".join(why) or None}

@@ -41,6 +41,12 @@ class Item:
     facts: Mapping[str, Any]
 
     @property
+    def name(self) -> str:
+        """What it is called."""
+        known = (self.facts.get(key) for key in ("name", "title", "id"))
+        return str(next((each for each in known if each), self.item))
+
+    @property
     def group(self) -> str:
         """What items have in common that go together."""
         return f"{self.facts.get('category', '')} {self.facts.get('kind', '')}"

@@ -125,7 +125,7 @@ def rows_as_items(table: pl.DataFrame) -> pl.DataFrame:
     """Make items of rows, in order: named by their first naming column, else by their number."""
     rows = []
     for number, each in enumerate(table.iter_rows(named=True), 1):
-        shown = {key: _plain(value) for key, value in each.items() if value is not None}
+        shown = {key: plain_value(value) for key, value in each.items() if value is not None}
         name = next((str(shown[key]) for key in _NAMES if shown.get(key) not in {None, ""}), str(number))
         text = json.dumps(shown, ensure_ascii=False, sort_keys=True)
         rows.append((name, text_hash(text), text, None, None, READY, None))
@@ -133,7 +133,7 @@ def rows_as_items(table: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
     """Give a value of a table as JSON has it."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
@@ -144,7 +144,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime | date):
         return value.isoformat()
     if isinstance(value, list):
-        return [_plain(each) for each in value]
+        return [plain_value(each) for each in value]
     return value if isinstance(value, bool | int) else str(value)
 
 

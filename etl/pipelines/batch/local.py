@@ -11,7 +11,7 @@ from etl.audio.short_sounds import SOUND_VERSION
 from etl.batch.name_categories import name_category
 from etl.batch.replies import confidence_of, valid_answer
 from etl.pipelines.batch.facts import Facts
-from etl.pipelines.batch.find_items import READY, SKIPPED
+from etl.pipelines.batch.find_items import READY, SKIPPED, plain_value
 from etl.pipelines.batch.measure import SampleFile
 from etl.pipelines.batch.request import CATEGORY, LOCAL, Engine
 from etl.runtime.work.crew import crew
@@ -182,7 +182,11 @@ def _from_sql(task: Task, asked: pl.DataFrame, rows: pl.DataFrame) -> list[_Answ
     by_item = {row["item"]: row for row in rows.iter_rows(named=True)}
     made: list[_Answer] = []
     for item, content_hash, _ in asked.iter_rows():
-        answer = {name: by_item.get(item, {}).get(name) for name in task.answer.fields}
+        found = by_item.get(item, {})
+        answer = {
+            name: plain_value(found[name]) if found.get(name) is not None else None
+            for name in task.answer.fields
+        }
         if all(value is None for value in answer.values()):
             made.append((content_hash, "skipped", "local.sql does not say", None, None))
         elif rule := valid_answer(task, answer):

@@ -177,7 +177,7 @@ def plan_stage(
         calls=len(parts),
         tokens=prompt + answer,
         cost=settings.price(prompt, answer),
-        first=tuple(tuple(str(item.facts.get("name", item.item)) for item in part) for part in parts[:shown]),
+        first=tuple(tuple(item.name for item in part) for part in parts[:shown]),
     )
 
 

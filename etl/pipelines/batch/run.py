@@ -213,6 +213,7 @@ class _Runner:
         except StoppedError:
             raise KeyboardInterrupt from None
         finally:
+            self._watch.waiting_for(None)
             store.put(keep_progress(store.run.run_id, self._watch.snapshot().as_json()))
         result = self._result(store)
         store.run.items_in = result.items
@@ -320,6 +321,7 @@ class _Runner:
             error_threshold=request.options.error_threshold,
             told=lambda done, failed: self._tell(store, stage.task, done, failed, budget),
         )  # fmt: skip
+        self._watch.waiting_for(f"{chat.title} ({chat.model})")
         with self._watch.timed(stage.task):
             asker.ask(shared(waiting, most, self._strategy))
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _MOST_BYTES: Final = 1 << 20
+_TAKEN: Final = (LOCAL, "find")  # stages of every job
 PARAMETERS: Final = {"temperature": 0}
 """What else an answer depends on."""
 
@@ -37,6 +38,10 @@ def load_tasks(names: Sequence[str]) -> list[Task]:
         If there is no such task, two have one name, or one is not as it should be.
     """
     tasks = [load_task(name) for name in names if name != LOCAL]
+    if any(task.name in _TAKEN for task in tasks):
+        raise EtlError(
+            f"a task cannot be called {' or '.join(_TAKEN)}.", "Rename its folder.", exit_code=ExitCode.USAGE
+        )
     for number, task in enumerate(tasks):
         if task.name in {other.name for other in tasks[:number]}:
             raise EtlError(f"the task `{task.name}` is named twice.", exit_code=ExitCode.USAGE)
