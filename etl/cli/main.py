@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 from typer.main import get_group
 
 import etl
-from etl.cli import demo, query, status, validate, warm_up
+from etl.cli import demo, doctor, query, status, validate, warm_up
 from etl.runtime.errors import EtlError, ExitCode
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ _GROUPS: Final = (
     "midi",
     "genres",
     "playlist",
+    "config",
 )
 
 
@@ -70,6 +71,7 @@ app = typer.Typer(
 app.command(epilog="Example: etl demo tryout")(demo.demo)
 app.command(epilog="Example: etl status --db data/music.duckdb")(status.status)
 app.command(epilog="Example: etl validate data3.csv --schema data3")(validate.validate)
+app.command(epilog="Example: etl doctor --db data/music.duckdb")(doctor.doctor)
 app.command(epilog=query.EXAMPLES)(query.query)
 app.command(epilog="Example: etl warm-up --workers 2")(warm_up.warm_up)
 
