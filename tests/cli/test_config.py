@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def test_without_a_file_the_store_has_its_default(config):
+@pytest.mark.usefixtures("config")
+def test_without_a_file_the_store_has_its_default():
     """Which is a path from the folder at hand."""
     found = shown()["store.database"]
     assert (found["value"], found["source"]) == (str(Path("data/music.duckdb")), "default")
@@ -100,21 +101,19 @@ def test_the_template_sets_what_its_comments_name():
     }
 
 
-def _settings_read() -> Iterator[tuple[str, ...]]:
-    """Give the arguments of every call of `setting` in the package, None where they are worked out."""
+def _keys_read() -> Iterator[str]:
+    """Give the key in every call of `setting` in the package."""
     for path in (ROOT / "etl").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "setting":
-                yield tuple(
-                    getattr(each, "value", None) if isinstance(each, ast.Constant) else ""
-                    for each in node.args
-                )
+                keys = [each.value for each in node.args[2:] if isinstance(each, ast.Constant)]
+                yield from map(str, keys)
 
 
 def test_every_setting_that_is_read_is_listed():
     """One that nobody can find is none."""
     known = {each.key for each in SETTINGS}
-    read = {arguments[2] for arguments in _settings_read() if len(arguments) == 3 and arguments[2]}
+    read = set(_keys_read())
     assert read
     assert read <= known
     page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
