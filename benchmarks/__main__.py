@@ -48,6 +48,7 @@ SCRIPTS = {
     "audio_integrity": Script("benchmarks.audio_integrity", "7", quick="1"),
     "playlists": Script("benchmarks.playlists", quick="2 2 2000"),
     "audio_scan": Script("benchmarks.audio_scan", quick="100"),
+    "cluster_driver": Script("benchmarks.cluster_driver", "5000 1000", quick="50 10"),
     "fresh_cache": Script("tests.robustness.fresh_cache", "10", quick="1"),
     "audio_resume": Script("tests.robustness.audio_resume", quick="4 11 1"),
     "midi_parse": Script("benchmarks.midi_parse", quick="1"),

@@ -11,7 +11,14 @@ import typer
 
 from etl.cli import library_lists, library_tags
 from etl.cli.groups import examples
-from etl.cli.library_summary import artifacts_line, finding_lines, plan_lines, result_lines, status_lines
+from etl.cli.library_summary import (
+    artifacts_line,
+    finding_lines,
+    plan_lines,
+    result_lines,
+    status_lines,
+    warn_of_memory,
+)
 from etl.cli.options import AsJson, ClusterAt, Database, Maps, parse_cluster
 from etl.cli.output import show
 from etl.cli.targets import check_name, is_standard_output
@@ -22,7 +29,7 @@ from etl.runtime.work.cores import default_workers
 if TYPE_CHECKING:
     from etl.audio.features import Mode
     from etl.pipelines.audio.artifacts import ArtifactsRequest
-    from etl.pipelines.audio.run import LibraryRequest, LibraryResult, LibraryStage
+    from etl.pipelines.audio.run import LibraryResult, LibraryStage
     from etl.runtime.work.cluster.address import Cluster
     from etl.store.sonic_features import LibraryStatus
 
@@ -123,7 +130,7 @@ def run(
     if stats_only:
         return stats(windowed=windowed, db=db, as_json=as_json)
     default = "scan,sonic,artifacts" if sources else "sonic,artifacts"
-    chosen = _parse_stages(default if stages is None else stages)
+    chosen = _parse_stages(stages if stages is not None else default)
     if "scan" in chosen and not sources:
         raise EtlError("nothing to scan.", "Give folders or inventories.", exit_code=ExitCode.USAGE)
     look = _Look(follow_links, tuple(exclude or ()), allow_gone)
@@ -234,8 +241,7 @@ def check(
     from etl.pipelines.audio.check import check_integrity, check_library
 
     database = database_path(db)
-    where = parse_cluster(cluster, maps)
-    if where is not None:
+    if (where := parse_cluster(cluster, maps)) is not None:
         if not integrity:
             raise EtlError("--cluster examines tracks.", "Pass --integrity too.", exit_code=ExitCode.USAGE)
         _examine(database, where)
@@ -339,7 +345,7 @@ def _run(
         plan = plan_library(database, request)
         show(plan, lambda found: with_status(plan_lines(found), found.status), as_json=options.as_json)
     else:
-        _warn_of_memory(request)
+        warn_of_memory(request)
         result = run_library(database, request, renderers(database))
         show(
             result,
@@ -348,20 +354,6 @@ def _run(
             aside=is_standard_output(output),
         )
         _check_yield(result, sources)
-
-
-def _warn_of_memory(request: LibraryRequest) -> None:
-    """Say so where the workers of this machine may need more memory than is free."""
-    import psutil
-
-    free = psutil.virtual_memory().available
-    needed = request.workers * request.limits.worker_bytes
-    if "sonic" in request.stages and request.cluster is None and needed > free:
-        typer.echo(
-            f"etl: {request.workers} workers may need {needed / 1e9:.1f} GB; {free / 1e9:.1f} GB are free; "
-            "choose fewer with --workers",
-            err=True,
-        )
 
 
 def _check_yield(result: LibraryResult, sources: list[Path]) -> None:

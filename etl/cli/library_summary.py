@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import typer
+
 from etl.cli.genres import fetch_lines
 from etl.runtime.watch.format import duration
 
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
     from etl.pipelines.audio.artifacts import ArtifactsResult
     from etl.pipelines.audio.check import Finding
     from etl.pipelines.audio.describe_tracks import SonicResult
-    from etl.pipelines.audio.run import LibraryPlan, LibraryResult
+    from etl.pipelines.audio.run import LibraryPlan, LibraryRequest, LibraryResult
     from etl.pipelines.audio.scan import ScanResult
     from etl.store.sonic_features import LibraryStatus
 
@@ -35,6 +37,20 @@ def result_lines(result: LibraryResult) -> list[str]:
     if result.artifacts is not None:
         lines.append(f"artifacts: {artifacts_line(result.artifacts)}")
     return lines
+
+
+def warn_of_memory(request: LibraryRequest) -> None:
+    """Say so where the workers of this machine may need more memory than is free."""
+    import psutil
+
+    free = psutil.virtual_memory().available
+    needed = request.workers * request.limits.worker_bytes
+    if "sonic" in request.stages and request.cluster is None and needed > free:
+        typer.echo(
+            f"etl: {request.workers} workers may need {needed / 1e9:.1f} GB; {free / 1e9:.1f} GB are free; "
+            "choose fewer with --workers",
+            err=True,
+        )
 
 
 def plan_lines(plan: LibraryPlan) -> list[str]:

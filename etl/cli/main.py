@@ -53,6 +53,8 @@ PANELS: Final[Mapping[str, Mapping[str, str]]] = {
         "db": "Inspect and maintain the store.",
         "cache": "Inspect and clear kept answers and descriptions.",
         "warm-up": "Compile ahead what the first runs would compile.",
+        "config": "Show and begin the configuration file.",
+        "doctor": "Check what this installation has and lacks.",
     },
 }
 """Commands by what a person wants, each with the first sentence of its help: none is imported for it."""

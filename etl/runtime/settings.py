@@ -34,6 +34,17 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise EtlError(f"cannot read the configuration {path}: {error}", "Fix or remove it.") from error
 
 
+def configuration() -> dict[str, Any]:
+    """Read the configuration file: tables by name; empty where there is none.
+
+    Raises
+    ------
+    EtlError
+        If it cannot be read.
+    """
+    return _read_config(config_path())
+
+
 def setting(variable: str, table: str, name: str) -> str | None:
     """Read one setting: the environment variable, else ``name`` in ``[table]`` of the configuration file."""
     from_environment = os.environ.get(variable)

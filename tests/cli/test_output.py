@@ -109,6 +109,10 @@ CASES = {
     "library compare-tags": ("library", "compare-tags"),
     "library plot": ("library", "plot", "Song 1", "-o", "song.png"),
     "status": ("status",),
+    "doctor": ("doctor",),
+    "config show": ("config", "show"),
+    "config path": ("config", "path"),
+    "config init": ("config", "init"),
     "warm-up": ("warm-up", "--workers", "1"),
     "demo": ("demo", "try"),
 }
@@ -159,7 +163,10 @@ def run(folder: Path, *arguments: str) -> Result:
     before = Path.cwd()
     os.chdir(folder)
     try:
-        environment = {"ETL_DB": str(folder / "music.duckdb")}
+        environment = {
+            "ETL_DB": str(folder / "music.duckdb"),
+            "ETL_CONFIG": str(folder / "config.toml"),
+        }
         return CliRunner().invoke(app, arguments, env=environment, standalone_mode=False)
     finally:
         os.chdir(before)

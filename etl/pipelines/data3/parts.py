@@ -98,8 +98,8 @@ class PartsBuild:
     @property
     def version(self) -> str:
         """What the parts depend on beside their inputs."""
-        columns = f"{self.chords_column}.{self.id_column}"
-        return f"{self.of_part(Part('', '', '', ''), Path()).version}.{self.style}.{columns}"
+        whole = self.of_part(Part("", "", "", ""), Path()).version
+        return f"{whole}.{self.style}.{self.chords_column}.{self.id_column}"
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Part:
     source
         The input.
     csv, parquet, rejects
-        Files to write; that of rejects, if there are some.
+        Files to write; the last if there are some.
     """
 
     source: str
@@ -369,11 +369,9 @@ class _List:
             ) from error
 
     def _write(self) -> None:
-        text = json.dumps(
-            {"files": self._files, "done": [asdict(each) for each in self.done.values()]}, indent=1
-        )
+        done = [asdict(each) for each in self.done.values()]
         with atomic_file(self._path) as file:
-            file.write(text.encode())
+            file.write(json.dumps({"files": self._files, "done": done}, indent=1).encode())
 
 
 def _state(source: str) -> tuple[int, int]:

@@ -1,0 +1,63 @@
+"""`etl config`: what is set, where, and by whom."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from etl.cli.options import AsJson
+from etl.cli.output import show
+from etl.cli.tables import table
+from etl.runtime.errors import ExitCode
+
+if TYPE_CHECKING:
+    from etl.pipelines.configuration import Configuration, SettingValue
+
+app = typer.Typer(help="Show and begin the configuration file.", no_args_is_help=True)
+
+
+@app.command("show", epilog="Example: etl config show --json")
+def show_(as_json: AsJson = False) -> int:
+    """List every setting, its value and where that is from; secrets are not shown.
+
+    Names in the file that are no settings are listed too, and the exit code is 1 then.
+    """
+    from etl.pipelines.configuration import read_configuration
+
+    found = read_configuration()
+    show(found, _settings, as_json=as_json)
+    return ExitCode.FAILURE if found.unknown else ExitCode.OK
+
+
+@app.command(epilog="Example: etl config path --json")
+def path(as_json: AsJson = False) -> None:
+    """Print where the configuration file is, or would be; ETL_CONFIG names another one."""
+    from etl.pipelines.configuration import config_file
+
+    show(config_file(), lambda found: str(found.path), as_json=as_json)
+
+
+@app.command(epilog="Example: etl config init && nano $(etl config path)")
+def init(as_json: AsJson = False) -> None:
+    """Write a configuration file that holds every setting, each commented out."""
+    from etl.pipelines.configuration import write_template
+
+    show(write_template(), lambda written: f"written: {written.path}", as_json=as_json)
+
+
+def _settings(found: Configuration) -> str:
+    rows = [(each.name, _shown(each), each.source) for each in found.settings]
+    missing = "" if found.is_there else " (not there; `etl config init` writes one)"
+    lines = [table(("setting", "value", "from"), rows), f"file: {found.path}{missing}"]
+    lines += [
+        f"no setting: {each.name}" + (f"; is it {each.nearest}?" if each.nearest else "")
+        for each in found.unknown
+    ]
+    return "\n".join(lines)
+
+
+def _shown(each: SettingValue) -> str:
+    if each.is_secret and each.source != "not set":
+        return "(not shown)"
+    return each.value or ""
