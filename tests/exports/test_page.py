@@ -53,7 +53,8 @@ def page_of(text: str) -> bytes:
     ]
     table = Table(("name", "count"), [(text, 1)])
     figures = [Figure(f"f{place}", text, text, table, chart) for place, chart in enumerate(charts)]
-    figures += playlist_figures(1, text, [(text, text, text, 1, text, "8B", -9, None)], [("a.ogg", text)])
+    track = (text, text, text, 1, text, "8B", -9, None)
+    figures += playlist_figures(1, text, [track], [text], [("a.ogg", text)])
     return document(text, [Section("one", text, text, figures)])
 
 

@@ -147,7 +147,7 @@ def circle_of_fifths(counts: Sequence[float]) -> Chart:
     for place, pitch_class in enumerate(FIFTHS):
         for key, inner, outer, label in (
             (pitch_class, 104, 142, 154),
-            (12 + (pitch_class + 9) % 12, 70, 101, 54),
+            (12 + (pitch_class + 9) % 12, 74, 102, 58),
         ):
             start, end = (math.radians(30 * (place - 0.5 + edge)) for edge in (0.015, 0.985))
             corners = [

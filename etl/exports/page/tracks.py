@@ -100,7 +100,11 @@ def genre_figure(
 
 
 def playlist_figures(
-    number: int, request: str, tracks: Sequence[tuple[object, ...]], sounds: Sequence[tuple[str, str]]
+    number: int,
+    request: str,
+    tracks: Sequence[tuple[object, ...]],
+    names: Sequence[str],
+    sounds: Sequence[tuple[str, str]],
 ) -> list[Figure]:
     """Show loudness and key along a playlist.
 
@@ -110,10 +114,11 @@ def playlist_figures(
         Of the playlist.
     tracks
         Artist, title, path, bpm, key, Camelot, LUFS and transition of each.
+    names
+        What each is called.
     sounds
-        Relative path and name of each.
+        Relative path and name of those that are recordings.
     """
-    names = [name for _, name in sounds]
     lufs = [None if row[6] is None else float(str(row[6])) for row in tracks]
     wheel = [None if row[5] is None else float(str(row[5])[:-1]) for row in tracks]
     rows = [

@@ -6,10 +6,11 @@ follow keep.
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from etl.exports.page import common, songs as song_words, tracks as track_words
 from etl.exports.page.document import Figure, Section, document
@@ -231,11 +232,13 @@ class _Reader:
         figures = []
         for number, request, _, _ in others.last_playlists(self.connection, _PLAYLISTS):
             tracks = others.tracks_of_playlist(self.connection, number)
+            names = [_called(artist, title, path) for artist, title, path, *_ in tracks]
             sounds = [
-                (_address(path, self.output), _called(artist, title, path))
-                for artist, title, path, *_ in tracks
+                (_address(row[2], self.output), name)
+                for row, name in zip(tracks, names, strict=True)
+                if row[2] is not None
             ]
-            figures += track_words.playlist_figures(number, request, tracks, sounds)
+            figures += track_words.playlist_figures(number, _asked_for(request), tracks, names, sounds)
         return Section("playlists", "Playlists", track_words.playlist_summary(), figures)
 
     def _runs(self) -> Section | None:
@@ -249,16 +252,26 @@ class _Reader:
         return Section("runs", "Runs and rejects", track_words.run_summary(len(runs)), figures)
 
 
+def _asked_for(request: str) -> str:
+    """Word a request, which is kept as JSON."""
+    options: dict[str, Any] = json.loads(request)
+    values = {
+        name: ", ".join(map(str, value)) if isinstance(value, list) else value
+        for name, value in options.items()
+    }
+    return ", ".join(f"{name} {value}" for name, value in values.items())
+
+
 def _called(artist: str | None, title: str | None, path: str | None) -> str:
     return " - ".join(text for text in (artist, title) if text) or Path(path or "").name
 
 
-def _address(path: str | None, output: Path) -> str:
+def _address(path: str, output: Path) -> str:
     """Give the address of a recording from the page, so that both may move together."""
     from urllib.parse import quote  # noqa: PLC0415 - a page without playlists needs none
 
     try:
-        relative = os.path.relpath(path or "", output.absolute().parent)
+        relative = os.path.relpath(path, output.absolute().parent)
     except ValueError:  # on another drive
-        relative = path or ""
+        relative = path
     return quote(relative.replace(os.sep, "/").encode("utf-8", "surrogateescape"))
