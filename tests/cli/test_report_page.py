@@ -129,11 +129,16 @@ def test_a_condition_is_about_what_has_its_columns(store):
     assert b'<section id="chords">' not in output.read_bytes()
 
 
-@pytest.mark.parametrize("where", ["no_such_column = 1", "1 = = 2", "1); DROP TABLE songs; --"])
+@pytest.mark.parametrize(
+    "where",
+    ["no_such_column = 1", "1 = = 2", "1); DROP TABLE songs; --", "1); COPY songs TO 'none.html'; --"],
+)
 def test_a_condition_that_is_none_is_refused(store, where):
     """With what would be one; nothing is written."""
     output = store.with_name("none.html")
+    where = where.replace("none.html", str(output.with_suffix(".csv")))
     said = run_here("report", "page", "-o", output, "--db", store, "--where", where, expect=2)
+    assert not output.with_suffix(".csv").exists()
     assert "--where is not a condition" in said
     assert not output.exists()
 

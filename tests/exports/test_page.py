@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 from collections import Counter
 from html.parser import HTMLParser
@@ -9,6 +10,7 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given, settings, strategies
 
+from etl.exports.page import charts, text, tracks
 from etl.exports.page.charts import bars, circle_of_fifths, columns, graph, heat, number, scatter, steps
 from etl.exports.page.document import MOST_BYTES, Figure, Section, Table, document
 from etl.exports.page.text import escaped, shortened, width
@@ -121,6 +123,13 @@ def test_charts_of_nothing_are_charts():
         assert "nan" not in chart.marks
     assert "nan" not in steps([None], ["a"]).marks
     assert "nan" not in scatter([(1, 1, "a")], [0]).marks
+
+
+@pytest.mark.parametrize("module", [charts, text, tracks])
+def test_examples_run(module):
+    """Those of the docstrings."""
+    failed, tried = doctest.testmod(module)
+    assert (failed, tried > 0) == (0, True)
 
 
 @given(strategies.floats(-1e9, 1e9))

@@ -59,12 +59,12 @@ def map_figure(
 
 
 def spread(positions: Sequence[tuple[float, float]], most: int) -> list[int]:
-    """Choose points far from one another, one that is farthest from the middle first.
+    """Choose points far from the middle and from one another, the farthest first.
 
     Examples
     --------
     >>> spread([(0, 0), (1, 0), (9, 0), (-8, 0)], 3)
-    [2, 3, 1]
+    [2, 3, 0]
     """
     middle = tuple(math.fsum(axis) / len(positions) for axis in zip(*positions, strict=True))
     far = [math.dist(each, middle) for each in positions]

@@ -18,16 +18,19 @@ from etl.music.keys import KEY_INDEX
 from etl.pipelines.report.names import PAGE_SECTIONS, PageSection
 from etl.runtime.disk.files import atomic_file
 from etl.runtime.errors import EtlError, ExitCode
+from etl.runtime.watch.progress import Watch
 from etl.store.database import read_store
 from etl.store.figures import others, recordings, songs
 from etl.store.figures.scope import narrow, sample_songs
 from etl.store.kept_files import check_known, check_outputs
+from etl.store.queries import restrict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import duckdb
 
+    from etl.runtime.watch.progress import Renderer
     from etl.store.figures.scope import Scope
 
 _PLAYLISTS: Final = 3
@@ -78,7 +81,7 @@ class Page:
     left_out: tuple[str, ...]
 
 
-def make_page(database: Path, request: PageRequest) -> Page:
+def make_page(database: Path, request: PageRequest, renderers: Sequence[Renderer] = ()) -> Page:
     """Write the page.
 
     Raises
@@ -88,11 +91,17 @@ def make_page(database: Path, request: PageRequest) -> Page:
     """
     check_outputs([request.output], database=database)
     wanted = request.sections or PAGE_SECTIONS
-    with read_store(database) as connection:
+    made = []
+    with Watch("etl report page", [], renderers) as watch, read_store(database) as connection:
         check_known(connection, [request.output])
+        restrict(connection, request.output)  # a condition may be anything
+        watch.waiting_for("the store")
         scope = narrow(connection, request.where)
         reader = _Reader(connection, scope, request.output)
-        made = [reader.section(name) for name in PAGE_SECTIONS if name in wanted]
+        for name in PAGE_SECTIONS:
+            if name in wanted:
+                watch.waiting_for(f"figures of {name}")
+                made.append(reader.section(name))
     sections = [section for section in made if section is not None]
     if not sections:
         raise EtlError(
