@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import pytest
@@ -13,7 +13,7 @@ from etl.pipelines.report.names import PAGE_SECTIONS
 from etl.store.database import open_store
 from etl.store.figures.scope import narrow, sample_songs
 from tests.support.chromium import PROGRAM, browser
-from tests.support.command_line import run_here
+from tests.support.command_line import ended_here, run_here
 from tests.support.whole_store import HOSTILE
 
 if TYPE_CHECKING:
@@ -95,10 +95,16 @@ def page(store) -> Path:
     return path
 
 
+def summary(*options: str | Path) -> Any:
+    """Make a page and give what is said of it; a slow machine has a line of progress beside that."""
+    ended = ended_here("report", "page", *options, "--json")
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout)
+
+
 def test_the_page_has_all_that_the_store_has(store):
     """Each section that has something to show, by name; the others are said to be empty."""
-    said = run_here("report", "page", "-o", store.with_name("all.html"), "--db", store, "--json")
-    made = json.loads(said)
+    made = summary("-o", store.with_name("all.html"), "--db", store)
     assert {*made["sections"], *made["empty"]} == {*PAGE_SECTIONS}
     assert [*made["sections"]] == [*PAGE_SECTIONS]
     assert {"keys", "keys-by-decade", "progressions", "transitions", "categories", "confidence"} <= {
@@ -119,9 +125,7 @@ def test_the_same_store_gives_the_same_bytes(store, page):
 def test_a_condition_is_about_what_has_its_columns(store):
     """The others are left out, and it is said which."""
     output = store.with_name("some.html")
-    made = json.loads(
-        run_here("report", "page", "-o", output, "--db", store, "--where", "decade = 1950", "--json")
-    )
+    made = summary("-o", output, "--db", store, "--where", "decade = 1950")
     assert (made["left_out"], {*made["sections"]}) == (["tracks", "midi"], {"chords", "playlists", "runs"})
     assert b"105 songs with" in output.read_bytes()
     text = run_here("report", "page", "-o", output, "--db", store, "--where", "bpm > 1", "--section", "audio")
