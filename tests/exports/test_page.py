@@ -105,6 +105,23 @@ def test_a_page_is_never_too_large():
     assert b"<summary>150 of 500 rows</summary>" in page
 
 
+def test_long_names_and_long_lists_make_no_large_page():
+    """A map of as many recordings as there can be, and playlists of a thousand, all with names without end."""
+    name = "x" * 5000
+    chart = scatter([(place % 40, place // 40, name) for place in range(1500)], [])
+    figures = [Figure("map", "t", "d", Table(("name",), [(name,)] * 1500), chart)]
+    track = (name, name, name, 1, "C Major", "8B", -9, None)
+    for number_of_list in range(3):
+        figures += playlist_figures(
+            number_of_list,
+            "",
+            [track] * 1000,
+            [name] * 1000,
+            [(f"{place}.ogg", name) for place in range(1000)],
+        )
+    assert len(document("long", [Section("one", "One", "", figures)])) <= MOST_BYTES
+
+
 def test_every_chart_has_a_name_and_a_description():
     """For those who do not see it."""
     page = page_of("plain").decode()

@@ -1,4 +1,4 @@
-"""The figures of recordings, genres and playlists, with their words."""
+"""The figures of recordings, MIDI files, genres, playlists and runs, with their words."""
 
 from __future__ import annotations
 
