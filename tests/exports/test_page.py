@@ -106,7 +106,7 @@ def test_a_page_is_never_too_large():
 
 
 def test_long_names_and_long_lists_make_no_large_page():
-    """A map of as many recordings as there can be, and playlists of a thousand, all with names without end."""
+    """A map of as many recordings as there can be, and lists of a thousand, all with names without end."""
     name = "x" * 5000
     chart = scatter([(place % 40, place // 40, name) for place in range(1500)], [])
     figures = [Figure("map", "t", "d", Table(("name",), [(name,)] * 1500), chart)]

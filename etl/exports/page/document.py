@@ -159,9 +159,9 @@ def _sounds(sounds: Sequence[tuple[str, str]]) -> str:
     if not sounds:
         return ""
     items = "".join(
-        f"<li><span>{escaped(shortened(name, _CELL))}</span>"
-        f'<audio controls preload="none" src="{escaped(path)}" aria-label="{escaped(shortened(name, _CELL))}"></audio></li>'
-        for path, name in sounds
+        f"<li><span>{escaped(name)}</span>"
+        f'<audio controls preload="none" src="{escaped(path)}" aria-label="{escaped(name)}"></audio></li>'
+        for path, name in ((path, shortened(name, _CELL)) for path, name in sounds)
     )
     return f"<details><summary>Listen</summary><ol>{items}</ol></details>"
 
