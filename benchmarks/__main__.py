@@ -36,6 +36,7 @@ SCRIPTS = {
     "queries": Script("benchmarks.queries", quick="500 1"),
     "rowwise_ratio": Script("benchmarks.rowwise_ratio", quick="500 20 1"),
     "keys_speed": Script("benchmarks.keys_speed", quick="500 1"),
+    "report_page": Script("benchmarks.report_page", quick="500 1"),
     "startup": Script("benchmarks.startup", quick="1"),
     "dataset_leaks": Script("benchmarks.dataset_leaks", quick="20 1"),
     "key_accuracy": Script("benchmarks.key_accuracy", quick="1"),

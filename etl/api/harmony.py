@@ -44,7 +44,7 @@ def analyze(
         - ``notation`` (str): what the chords were read in;
         - ``key`` (str): such as ``C Major``; ``No Harmony`` where there are no chords, ``Parse Error`` where
           no token is a chord;
-        - ``key_confidence`` (f32): probability of that key, 0-1;
+        - ``confidence`` (f32): probability of that key, 0-1;
         - ``numerals`` (list of str): one for each token, section tags in their place, ``?`` for what is no
           chord;
         - ``fingerprint`` (array of 12 f32): mean weight of each pitch class, C first, sum 1; zeros where
@@ -81,7 +81,7 @@ def analyze(
     return harmony.songs.select(
         pl.lit(str(spelling)).alias("notation"),
         pl.col("key_name").alias("key"),
-        "key_confidence",
+        pl.col("key_confidence").alias("confidence"),
         pl.col("numerals").list.eval(pl.element().replace_strict(range(len(numerals)), numerals)),
         pl.col("fingerprint_mean").alias("fingerprint"),
     )

@@ -25,9 +25,10 @@ def roll(
 ) -> None:
     """Draw a file as a piano roll: bars across, pitches up, a color for each part."""
     from etl.pipelines.midi.roll import draw_roll
+    from etl.runtime.watch.renderers import renderers
 
     check_name(output, ".svg", ways={})
-    show(draw_roll(file, output), _line, as_json=as_json, aside=is_standard_output(output))
+    show(draw_roll(file, output, renderers()), _line, as_json=as_json, aside=is_standard_output(output))
 
 
 def _line(made: Roll) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from etl.cli.options import AsJson, Database, Sources
+from etl.pipelines.report.names import PageSection
 from etl.runtime.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -18,17 +18,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Report the quality of a build; a page of charts.", no_args_is_help=True)
 
 _CHORDS_SHOWN = 60
-
-
-class Sections(StrEnum):
-    """Sections of the page."""
-
-    CHORDS = "chords"
-    AUDIO = "audio"
-    MIDI = "midi"
-    GENRES = "genres"
-    PLAYLISTS = "playlists"
-    RUNS = "runs"
 
 
 @app.command(name="quality", epilog="Example: etl report quality --db data/music.duckdb")
@@ -57,7 +46,7 @@ def page(
         typer.Option(help="SQL condition over songs, tracks and MIDI files: decade, genre, bpm, path ..."),
     ] = None,
     section: Annotated[
-        list[Sections] | None, typer.Option(help="Only this section; repeat for more.")
+        list[PageSection] | None, typer.Option(help="Only this section; repeat for more.")
     ] = None,
     open_it: Annotated[bool, typer.Option("--open", help="Show it in the web browser.")] = False,
     db: Database = None,
@@ -70,19 +59,19 @@ def page(
     """
     from etl.cli.output import show
     from etl.cli.targets import check_name, is_standard_output
-    from etl.pipelines.report.names import PageSection
     from etl.pipelines.report.page import PageRequest, make_page
     from etl.runtime.disk.targets import is_stream
     from etl.runtime.errors import EtlError
     from etl.runtime.settings import database_path
+    from etl.runtime.watch.renderers import renderers
 
     check_name(output, ".html", ways={})
     if open_it and is_stream(output):
         raise EtlError(
             "--open shows a file.", "Give a name, such as -o report.html.", exit_code=ExitCode.USAGE
         )
-    request = PageRequest(output, where, tuple(PageSection(each) for each in section or ()))
-    made = make_page(database_path(db), request)
+    request = PageRequest(output, where, tuple(section or ()))
+    made = make_page(database_path(db), request, renderers())
     show(made, _describe_page, as_json=as_json, aside=is_standard_output(output))
     if open_it:
         typer.launch(output.absolute().as_uri())

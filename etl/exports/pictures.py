@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,7 +12,11 @@ from etl.audio.features import TIMBRE
 from etl.audio.frames import analyse
 from etl.audio.signal import SAMPLE_RATE
 from etl.audio.spectral import HOP
+from etl.exports.page.charts import FIFTHS
+from etl.exports.page.text import shortened
+from etl.exports.page.tracks import spread
 from etl.exports.sonic import principal_components
+from etl.music.keys import KEY_NAMES
 from etl.music.pitch_classes import SHARP_NAMES
 from etl.runtime.disk.files import atomic_file
 from etl.runtime.errors import EtlError
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
 
 _POINTS: Final = 4000
 _GROUPS: Final = 12
+_NAMED: Final = 24
 
 
 class Coloring(StrEnum):
@@ -78,7 +84,9 @@ def plot_track(track: dict[str, Any], signal: NDArray[np.float32], target: Path)
 
 
 def plot_overview(tracks: pl.DataFrame, target: Path, *, color: Coloring) -> NDArray[np.float64]:
-    """Draw all tracks on the first two principal components of what likeness goes by.
+    """Draw each recording once on the first two principal components of what likeness goes by.
+
+    Some that lie apart have their names beside them.
 
     Parameters
     ----------
@@ -87,38 +95,47 @@ def plot_overview(tracks: pl.DataFrame, target: Path, *, color: Coloring) -> NDA
     target
         The PNG.
     color
-        What the colors stand for; the twelve most frequent get one each.
+        What the colors stand for: keys go round the circle of fifths, minor ones are crosses; of genres the
+        twelve most frequent get one each.
 
     Returns
     -------
     ndarray
-        The positions, (N, 2), in order of track id.
+        The positions, (N, 2), in order of track id; of several tracks with the same sound that of the first.
 
     Raises
     ------
     EtlError
         If matplotlib is missing or there are fewer than three tracks.
     """
-    vectors = tracks.sort("track_id")["vector_whole"].to_numpy()[:, TIMBRE]
+    tracks = tracks.sort("track_id").unique("content_hash", keep="first", maintain_order=True)
+    vectors = tracks["vector_whole"].to_numpy()[:, TIMBRE]
     scores, variances = principal_components(vectors.astype(np.float64))
     figure, (axes,) = _figure(1, (9, 8))
     positions = scores[:, :2]
     if positions.shape[1] < 2:
         raise EtlError("the tracks differ in one direction only.", "Describe more tracks first.")
-    labels = tracks.sort("track_id")["key_name" if color is Coloring.KEY else "genre"].fill_null("none")
-    frequent = labels.value_counts(sort=True).head(_GROUPS)[labels.name].sort()
-    shown = labels.is_in(frequent.to_list())
-    for number, label in enumerate(frequent):
-        here = positions[(labels == label).to_numpy()]
-        axes.scatter(*here.T, s=12, label=label, color=f"C{number % 10}", marker="ox"[number // 10])
-    axes.scatter(*positions[~shown.to_numpy()].T, s=6, color="lightgrey")
+    labels = tracks["key_name" if color is Coloring.KEY else "genre"].fill_null("none")
+    styles = _key_styles() if color is Coloring.KEY else _genre_styles(labels)
+    others = np.ones(len(positions), np.bool_)
+    for label, (tint, marker) in styles.items():
+        here = (labels == label).to_numpy()
+        others &= ~here
+        if here.any():
+            axes.scatter(*positions[here].T, s=14, label=label, color=tint, marker=marker)
+    axes.scatter(*positions[others].T, s=6, color="lightgrey")
+    for place in spread([(float(x), float(y)) for x, y in positions], _NAMED):
+        name = _name(tracks.row(place, named=True))
+        axes.annotate(
+            shortened(name, 30), positions[place], fontsize=7, xytext=(4, 2), textcoords="offset points"
+        )
     share = variances / variances.sum()
     axes.set(
         xlabel=f"first component ({share[0]:.0%} of variance)",
         ylabel=f"second component ({share[1]:.0%})",
-        title=f"{len(positions):,} tracks, {len(TIMBRE)} sonic features",
+        title=f"{len(positions):,} recordings, {len(TIMBRE)} sonic features",
     )
-    axes.legend(fontsize="small", title=str(color))
+    axes.legend(fontsize="x-small", title=str(color), loc="upper left", bbox_to_anchor=(1, 1))
     _save(figure, target)
     return positions
 
@@ -150,6 +167,24 @@ def plot_playlist(curves: Mapping[str, Sequence[float | None]], target: Path, *,
     _save(figure, target)
 
 
+def _key_styles() -> dict[str, tuple[Any, str]]:
+    """Give color and marker of each key in the order of the circle of fifths; relative keys share a color."""
+    from matplotlib import colormaps  # noqa: PLC0415 -- an extra, as :func:`_figure` says where it is missing
+
+    around = colormaps["hsv"]
+    majors = {KEY_NAMES[tonic]: (around(place / 12), "o") for place, tonic in enumerate(FIFTHS)}
+    minors = {
+        KEY_NAMES[12 + (tonic + 9) % 12]: (around(place / 12), "x") for place, tonic in enumerate(FIFTHS)
+    }
+    return majors | minors
+
+
+def _genre_styles(labels: pl.Series) -> dict[str, tuple[Any, str]]:
+    """Give color and marker of the most frequent genres."""
+    frequent = labels.value_counts(sort=True).head(_GROUPS)[labels.name].sort()
+    return {label: (f"C{place % 10}", "ox"[place // 10]) for place, label in enumerate(frequent)}
+
+
 def _figure(rows: int, size: tuple[float, float]) -> tuple[Any, Any]:
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 -- an extra
@@ -162,7 +197,8 @@ def _figure(rows: int, size: tuple[float, float]) -> tuple[Any, Any]:
 
 
 def _save(figure: Any, target: Path) -> None:
-    with atomic_file(target) as file:
+    with atomic_file(target) as file, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # of a script that the font lacks
         figure.savefig(file, format="png", dpi=110, metadata={"Software": "music-etl"})
 
 
@@ -173,7 +209,10 @@ def _envelope(signal: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray
 
 
 def _title(track: dict[str, Any]) -> str:
-    name = " - ".join(filter(None, (track["artist"], track["title"]))) or str(track["path"])
     facts = [f"{track['bpm']:.1f} bpm" if track["bpm"] else "", track["key_name"] or ""]
-    # A dollar sign would start a formula.
-    return f"{name}   {'  '.join(filter(None, facts))}".replace("$", r"\$")
+    return f"{_name(track)}   {'  '.join(filter(None, facts))}"
+
+
+def _name(track: dict[str, Any]) -> str:
+    name = " - ".join(filter(None, (track["artist"], track["title"]))) or str(track["path"])
+    return name.replace("$", r"\$")  # a dollar sign would start a formula

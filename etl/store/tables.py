@@ -57,10 +57,17 @@ def all_midi(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
 
 
 def all_parts(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
-    """Read the parts of the readable MIDI files, with ``path`` of the file; by path, track and channel."""
+    """Read the parts of the readable MIDI files, with ``path`` of the file; by path, track and channel.
+
+    What each is like by itself is beside it where the store keeps that.
+    """
+    keeps = connection.execute(
+        "SELECT 1 FROM duckdb_tables() WHERE table_name = 'midi_part_analysis'"
+    ).fetchall()
+    analysis = "LEFT JOIN midi_part_analysis USING (sha256, track, channel)" if keeps else ""
     return _frame(
         connection,
-        "SELECT midi.path, parts.* FROM midi_tracks AS parts JOIN midi USING (sha256) "
+        f"SELECT midi.path, parts.* FROM (FROM midi_tracks {analysis}) AS parts JOIN midi USING (sha256) "
         "ORDER BY path, sha256, track, channel",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 from collections import Counter
 from html.parser import HTMLParser
@@ -9,6 +10,7 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given, settings, strategies
 
+from etl.exports.page import charts, text, tracks
 from etl.exports.page.charts import bars, circle_of_fifths, columns, graph, heat, number, scatter, steps
 from etl.exports.page.document import MOST_BYTES, Figure, Section, Table, document
 from etl.exports.page.text import escaped, shortened, width
@@ -53,7 +55,8 @@ def page_of(text: str) -> bytes:
     ]
     table = Table(("name", "count"), [(text, 1)])
     figures = [Figure(f"f{place}", text, text, table, chart) for place, chart in enumerate(charts)]
-    figures += playlist_figures(1, text, [(text, text, text, 1, text, "8B", -9, None)], [("a.ogg", text)])
+    track = (text, text, text, 1, text, "8B", -9, None)
+    figures += playlist_figures(1, text, [track], [text], [("a.ogg", text)])
     return document(text, [Section("one", text, text, figures)])
 
 
@@ -102,6 +105,23 @@ def test_a_page_is_never_too_large():
     assert b"<summary>150 of 500 rows</summary>" in page
 
 
+def test_long_names_and_long_lists_make_no_large_page():
+    """A map of as many recordings as there can be, and lists of a thousand, all with names without end."""
+    name = "x" * 5000
+    chart = scatter([(place % 40, place // 40, name) for place in range(1500)], [])
+    figures = [Figure("map", "t", "d", Table(("name",), [(name,)] * 1500), chart)]
+    track = (name, name, name, 1, "C Major", "8B", -9, None)
+    for number_of_list in range(3):
+        figures += playlist_figures(
+            number_of_list,
+            "",
+            [track] * 1000,
+            [name] * 1000,
+            [(f"{place}.ogg", name) for place in range(1000)],
+        )
+    assert len(document("long", [Section("one", "One", "", figures)])) <= MOST_BYTES
+
+
 def test_every_chart_has_a_name_and_a_description():
     """For those who do not see it."""
     page = page_of("plain").decode()
@@ -120,6 +140,13 @@ def test_charts_of_nothing_are_charts():
         assert "nan" not in chart.marks
     assert "nan" not in steps([None], ["a"]).marks
     assert "nan" not in scatter([(1, 1, "a")], [0]).marks
+
+
+@pytest.mark.parametrize("module", [charts, text, tracks])
+def test_examples_run(module):
+    """Those of the docstrings."""
+    failed, tried = doctest.testmod(module)
+    assert (failed, tried > 0) == (0, True)
 
 
 @given(strategies.floats(-1e9, 1e9))

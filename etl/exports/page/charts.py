@@ -27,6 +27,8 @@ _LABELS: Final = 128
 _LABEL_COLUMNS: Final = 19
 _NUMBERS: Final = 52
 _CELL_COLUMNS: Final = 14
+_TOLD_COLUMNS: Final = 80
+_DOTS: Final = 200
 _PLOT: Final = 150
 
 
@@ -147,7 +149,7 @@ def circle_of_fifths(counts: Sequence[float]) -> Chart:
     for place, pitch_class in enumerate(FIFTHS):
         for key, inner, outer, label in (
             (pitch_class, 104, 142, 154),
-            (12 + (pitch_class + 9) % 12, 70, 101, 54),
+            (12 + (pitch_class + 9) % 12, 74, 102, 58),
         ):
             start, end = (math.radians(30 * (place - 0.5 + edge)) for edge in (0.015, 0.985))
             corners = [
@@ -250,6 +252,8 @@ def steps(values: Sequence[float | None], labels: Sequence[str]) -> Chart:
         x, y = 8 + place * across, 22 + (high - value) / (high - low) * 80
         line += f"{pen}{_size(x)} {_size(y)}"
         pen = "L"
+        if len(values) > _DOTS:  # they would be one on another
+            continue
         told = _told(f"{place + 1}. {label}: {number(value)}")
         dots.append(f'<circle class="m" cx="{_size(x)}" cy="{_size(y)}" r="2.5">{told}</circle>')
     return _chart(
@@ -281,7 +285,7 @@ def _text(x: float, y: float, text: str, *, anchor: str = "", kind: str = "", to
 
 def _told(text: str) -> str:
     """Say what a mark is when it is pointed at."""
-    return f"<title>{escaped(text)}</title>"
+    return f"<title>{escaped(shortened(text, _TOLD_COLUMNS))}</title>"
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, *, faint: bool = False) -> str:

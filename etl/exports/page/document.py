@@ -151,17 +151,17 @@ def _figure(figure: Figure, most_rows: int) -> str:
     wide = ' class="wide"' if figure.chart is None and len(figure.table.columns) > 3 else ""
     return (
         f'<figure id="{figure.name}"{wide}>\n<figcaption><h3>{escaped(figure.title)}</h3>'
-        f"<p>{_words(figure.description)}</p></figcaption>\n{chart}{_sounds(figure)}{folded}\n</figure>\n"
+        f"<p>{_words(figure.description)}</p></figcaption>\n{chart}{_sounds(figure.sounds[:most_rows])}{folded}\n</figure>\n"
     )
 
 
-def _sounds(figure: Figure) -> str:
-    if not figure.sounds:
+def _sounds(sounds: Sequence[tuple[str, str]]) -> str:
+    if not sounds:
         return ""
     items = "".join(
         f"<li><span>{escaped(name)}</span>"
         f'<audio controls preload="none" src="{escaped(path)}" aria-label="{escaped(name)}"></audio></li>'
-        for path, name in figure.sounds
+        for path, name in ((path, shortened(name, _CELL)) for path, name in sounds)
     )
     return f"<details><summary>Listen</summary><ol>{items}</ol></details>"
 

@@ -1,4 +1,4 @@
-"""The figures of recordings, genres and playlists, with their words."""
+"""The figures of recordings, MIDI files, genres, playlists and runs, with their words."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ def map_figure(
 
 
 def spread(positions: Sequence[tuple[float, float]], most: int) -> list[int]:
-    """Choose points far from one another, one that is farthest from the middle first.
+    """Choose points far from the middle and from one another, the farthest first.
 
     Examples
     --------
     >>> spread([(0, 0), (1, 0), (9, 0), (-8, 0)], 3)
-    [2, 3, 1]
+    [2, 3, 0]
     """
     middle = tuple(math.fsum(axis) / len(positions) for axis in zip(*positions, strict=True))
     far = [math.dist(each, middle) for each in positions]
@@ -100,7 +100,11 @@ def genre_figure(
 
 
 def playlist_figures(
-    number: int, request: str, tracks: Sequence[tuple[object, ...]], sounds: Sequence[tuple[str, str]]
+    number: int,
+    request: str,
+    tracks: Sequence[tuple[object, ...]],
+    names: Sequence[str],
+    sounds: Sequence[tuple[str, str]],
 ) -> list[Figure]:
     """Show loudness and key along a playlist.
 
@@ -110,10 +114,11 @@ def playlist_figures(
         Of the playlist.
     tracks
         Artist, title, path, bpm, key, Camelot, LUFS and transition of each.
+    names
+        What each is called.
     sounds
-        Relative path and name of each.
+        Relative path and name of those that are recordings.
     """
-    names = [name for _, name in sounds]
     lufs = [None if row[6] is None else float(str(row[6])) for row in tracks]
     wheel = [None if row[5] is None else float(str(row[5])[:-1]) for row in tracks]
     rows = [

@@ -9,12 +9,15 @@ from etl.exports.midi_roll import write_roll
 from etl.midi.text import plain_name
 from etl.pipelines.midi.read import read_midi
 from etl.runtime.errors import EtlError, ExitCode
+from etl.runtime.watch.progress import Watch
 from etl.store.kept_files import check_outputs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from etl.pipelines.midi.read import MidiFile
+    from etl.runtime.watch.progress import Renderer
 
 _MOST_NOTES: Final = 200_000
 
@@ -39,7 +42,7 @@ class Roll:
     bytes: int
 
 
-def draw_roll(path: Path, output: Path) -> Roll:
+def draw_roll(path: Path, output: Path, renderers: Sequence[Renderer] = ()) -> Roll:
     """Draw a file.
 
     Raises
@@ -48,7 +51,9 @@ def draw_roll(path: Path, output: Path) -> Roll:
         If it holds no MIDI, or more notes than a picture can show.
     """
     check_outputs([output], inputs=[path])
-    song = read_midi(path)
+    with Watch("etl midi roll", [], renderers) as watch:
+        watch.waiting_for("the notes")
+        song = read_midi(path)
     if song.notes.height > _MOST_NOTES:
         raise EtlError(
             f"{path} has {song.notes.height:,} notes; a roll shows {_MOST_NOTES:,} at most.",

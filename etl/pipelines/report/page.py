@@ -6,10 +6,11 @@ follow keep.
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from etl.exports.page import common, songs as song_words, tracks as track_words
 from etl.exports.page.document import Figure, Section, document
@@ -17,16 +18,19 @@ from etl.music.keys import KEY_INDEX
 from etl.pipelines.report.names import PAGE_SECTIONS, PageSection
 from etl.runtime.disk.files import atomic_file
 from etl.runtime.errors import EtlError, ExitCode
+from etl.runtime.watch.progress import Watch
 from etl.store.database import read_store
 from etl.store.figures import others, recordings, songs
 from etl.store.figures.scope import narrow, sample_songs
 from etl.store.kept_files import check_known, check_outputs
+from etl.store.queries import restrict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import duckdb
 
+    from etl.runtime.watch.progress import Renderer
     from etl.store.figures.scope import Scope
 
 _PLAYLISTS: Final = 3
@@ -77,7 +81,7 @@ class Page:
     left_out: tuple[str, ...]
 
 
-def make_page(database: Path, request: PageRequest) -> Page:
+def make_page(database: Path, request: PageRequest, renderers: Sequence[Renderer] = ()) -> Page:
     """Write the page.
 
     Raises
@@ -87,11 +91,17 @@ def make_page(database: Path, request: PageRequest) -> Page:
     """
     check_outputs([request.output], database=database)
     wanted = request.sections or PAGE_SECTIONS
-    with read_store(database) as connection:
+    made = []
+    with Watch("etl report page", [], renderers) as watch, read_store(database) as connection:
         check_known(connection, [request.output])
+        restrict(connection, request.output)  # a condition may be anything
+        watch.waiting_for("the store")
         scope = narrow(connection, request.where)
         reader = _Reader(connection, scope, request.output)
-        made = [reader.section(name) for name in PAGE_SECTIONS if name in wanted]
+        for name in PAGE_SECTIONS:
+            if name in wanted:
+                watch.waiting_for(f"figures of {name}")
+                made.append(reader.section(name))
     sections = [section for section in made if section is not None]
     if not sections:
         raise EtlError(
@@ -231,11 +241,13 @@ class _Reader:
         figures = []
         for number, request, _, _ in others.last_playlists(self.connection, _PLAYLISTS):
             tracks = others.tracks_of_playlist(self.connection, number)
+            names = [_called(artist, title, path) for artist, title, path, *_ in tracks]
             sounds = [
-                (_address(path, self.output), _called(artist, title, path))
-                for artist, title, path, *_ in tracks
+                (_address(row[2], self.output), name)
+                for row, name in zip(tracks, names, strict=True)
+                if row[2] is not None
             ]
-            figures += track_words.playlist_figures(number, request, tracks, sounds)
+            figures += track_words.playlist_figures(number, _asked_for(request), tracks, names, sounds)
         return Section("playlists", "Playlists", track_words.playlist_summary(), figures)
 
     def _runs(self) -> Section | None:
@@ -249,16 +261,26 @@ class _Reader:
         return Section("runs", "Runs and rejects", track_words.run_summary(len(runs)), figures)
 
 
+def _asked_for(request: str) -> str:
+    """Word a request, which is kept as JSON."""
+    options: dict[str, Any] = json.loads(request)
+    values = {
+        name: ", ".join(map(str, value)) if isinstance(value, list) else value
+        for name, value in options.items()
+    }
+    return ", ".join(f"{name} {value}" for name, value in values.items())
+
+
 def _called(artist: str | None, title: str | None, path: str | None) -> str:
     return " - ".join(text for text in (artist, title) if text) or Path(path or "").name
 
 
-def _address(path: str | None, output: Path) -> str:
+def _address(path: str, output: Path) -> str:
     """Give the address of a recording from the page, so that both may move together."""
     from urllib.parse import quote  # noqa: PLC0415 - a page without playlists needs none
 
     try:
-        relative = os.path.relpath(path or "", output.absolute().parent)
+        relative = os.path.relpath(path, output.absolute().parent)
     except ValueError:  # on another drive
-        relative = path or ""
+        relative = path
     return quote(relative.replace(os.sep, "/").encode("utf-8", "surrogateescape"))

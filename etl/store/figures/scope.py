@@ -74,10 +74,7 @@ def narrow(connection: duckdb.DuckDBPyConnection, where: str | None) -> Scope:
             left_out.append(name)
             problem = problem or str(error).splitlines()[0]
             connection.execute(f"{select} LIMIT 0")
-        except duckdb.ProgrammingError as error:
-            problem = str(error).splitlines()[0]
-            raise _not_a_condition(problem) from None
-        except duckdb.DataError as error:
+        except (duckdb.ProgrammingError, duckdb.DataError, duckdb.PermissionException) as error:
             raise _not_a_condition(str(error).splitlines()[0]) from None
     if len(left_out) == len(VIEWS):
         raise _not_a_condition(problem)
