@@ -10,11 +10,9 @@ References
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,7 +66,7 @@ def near_copies(
     if groups is not None:
         pairs = np.concatenate([pairs, _same(groups)])
     rows, fullest, similarity = [], [], []
-    for members in _components(len(notes), pairs):
+    for members in _components(pairs.tolist()):
         left = members[np.lexsort((members, -notes[members]))]
         while len(left) > 1:
             like = _similarity(signatures, np.repeat(left[:1], len(left)), left)
@@ -124,10 +122,20 @@ def _similarity(
     return shares
 
 
-def _components(count: int, pairs: NDArray[np.intp]) -> list[NDArray[Any]]:
-    """Give the files that are linked by pairs, those of two or more."""
-    links = coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
-    _, labels = connected_components(links, directed=False)
-    order = np.argsort(labels, kind="stable")
-    parts = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
-    return [part for part in parts if len(part) > 1]
+def _components(pairs: list[tuple[int, int]]) -> list[NDArray[np.intp]]:
+    """Give the files that are linked by pairs."""
+    root: dict[int, int] = {}
+
+    def find(row: int) -> int:
+        while (above := root.setdefault(row, row)) != row:
+            root[row] = root[above]
+            row = above
+        return row
+
+    for one, other in pairs:
+        lower, upper = sorted((find(one), find(other)))
+        root[upper] = lower
+    groups: dict[int, list[int]] = {}
+    for row in sorted(root):
+        groups.setdefault(find(row), []).append(row)
+    return [np.array(rows, np.intp) for rows in groups.values()]

@@ -29,6 +29,11 @@ _STAMPS: Final = (
     f"WHERE location IS NOT NULL AND sha256 IN ({_DONE_FILES})"
 )
 
+_PRESENT: Final = (
+    "SELECT coalesce(archive, path) AS file FROM midi_paths "
+    "SEMI JOIN (SELECT unnest($places) AS place) ON starts_with(path, place) WHERE gone_at IS NULL"
+)
+
 
 def done_stamps(
     connection: duckdb.DuckDBPyConnection, tasks: Mapping[str, str], places: Sequence[str]
@@ -88,3 +93,17 @@ def count_files(connection: duckdb.DuckDBPyConnection) -> int:
     """Count the different contents that are known."""
     count: int = connection.execute("SELECT count(*) FROM midi_files").fetchall()[0][0]
     return count
+
+
+def count_present(connection: duckdb.DuckDBPyConnection, places: Sequence[str]) -> int:
+    """Count what :func:`present_files` lists."""
+    count: int = connection.execute(
+        f"SELECT count(DISTINCT file) FROM ({_PRESENT})", {"places": list(places)}
+    ).fetchall()[0][0]
+    return count
+
+
+def present_files(connection: duckdb.DuckDBPyConnection, places: Sequence[str]) -> set[str]:
+    """List the files and archives on disk that the store has at some places, but for those that are gone."""
+    rows = connection.execute(f"SELECT DISTINCT file FROM ({_PRESENT})", {"places": list(places)}).fetchall()
+    return {path for (path,) in rows}

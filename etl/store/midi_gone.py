@@ -17,10 +17,6 @@ if TYPE_CHECKING:
 
     import duckdb
 
-_PRESENT: Final = (
-    "SELECT coalesce(archive, path) AS file FROM midi_paths "
-    "SEMI JOIN (SELECT unnest($places) AS place) ON starts_with(path, place) WHERE gone_at IS NULL"
-)
 _BELOW: Final = (
     "len(CAST($places AS VARCHAR[])) = 0 AND gone_at IS NOT NULL "
     "OR EXISTS (FROM (SELECT unnest(CAST($places AS VARCHAR[])) AS place) "
@@ -52,20 +48,6 @@ _ORDER: Final = (
     "midi_paths",
 )
 """In which they can be deleted: each condition looks at tables that follow."""
-
-
-def count_present(connection: duckdb.DuckDBPyConnection, places: Sequence[str]) -> int:
-    """Count what :func:`present_files` lists."""
-    count: int = connection.execute(
-        f"SELECT count(DISTINCT file) FROM ({_PRESENT})", {"places": list(places)}
-    ).fetchall()[0][0]
-    return count
-
-
-def present_files(connection: duckdb.DuckDBPyConnection, places: Sequence[str]) -> set[str]:
-    """List the files and archives on disk that the store has at some places, but for those that are gone."""
-    rows = connection.execute(f"SELECT DISTINCT file FROM ({_PRESENT})", {"places": list(places)}).fetchall()
-    return {path for (path,) in rows}
 
 
 def mark_gone(run_id: int, *, files: Collection[str], archives: Collection[str]) -> Write:

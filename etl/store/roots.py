@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from etl.store.frames import ArrowStream
 from etl.store.writes import Write
 
 if TYPE_CHECKING:
@@ -28,6 +29,6 @@ def write_roots(
     connection: duckdb.DuckDBPyConnection, frames: Mapping[str, pl.DataFrame], _values: Mapping[str, Any]
 ) -> None:
     """Write what :func:`put_roots` says."""
-    rows = frames["roots"].to_arrow()  # noqa: F841 (read by name)
+    rows = ArrowStream(frames["roots"])  # noqa: F841 (read by name)
     connection.execute("DELETE FROM roots WHERE path IN (SELECT path FROM rows)")
     connection.execute("INSERT INTO roots BY NAME SELECT *, now() AS scanned_at FROM rows")

@@ -27,6 +27,10 @@ _QUERIES = {
     "midi_tracks": "FROM midi_tracks ORDER BY ALL",
     "midi_tags": "FROM midi_tags ORDER BY ALL",
     "midi_analysis": "FROM midi_analysis ORDER BY ALL",
+    **{
+        f"midi_{name}": f"FROM midi_{name} ORDER BY ALL"
+        for name in ("texts", "tempos", "metres", "key_signatures", "signatures", "near")
+    },
     "midi_library": "FROM midi_library ORDER BY ALL",
     "ledger": "SELECT task, item, version, status FROM ledger ORDER BY ALL",
 }

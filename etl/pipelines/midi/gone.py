@@ -43,7 +43,8 @@ def put_gone(request: MidiRun, store: BurstWriter, met: Collection[str], archive
     EtlError
         If over half of what a place held is gone, and that is not allowed; then nothing is marked.
     """
-    from etl.store.midi_gone import mark_gone, present_files  # noqa: PLC0415 - most runs meet all they know
+    from etl.store.midi import present_files  # noqa: PLC0415 - most runs meet all they know
+    from etl.store.midi_gone import mark_gone  # noqa: PLC0415
 
     with store.reading() as connection:
         unmet = present_files(connection, request.places) - set(met)
@@ -90,7 +91,7 @@ def _check(connection: duckdb.DuckDBPyConnection, request: MidiRun, gone: Collec
 
     from etl.runtime.disk.drives import is_below  # noqa: PLC0415
     from etl.sources.folders.losses import lost_places, refusal  # noqa: PLC0415
-    from etl.store.midi_gone import present_files  # noqa: PLC0415
+    from etl.store.midi import present_files  # noqa: PLC0415
     from etl.store.roots import known_roots  # noqa: PLC0415
 
     folders = [str(source.absolute()) for source in request.sources if source.is_dir()]

@@ -131,8 +131,8 @@ def _found(request: MidiRun) -> Iterator[Found | Refusal]:
 
 
 def _update(request: MidiRun, store: BurstWriter, members: Crew, watch: Watch) -> MidiResult:
-    from etl.store.midi import count_files, done_stamps, mark_seen  # noqa: PLC0415 - it needs the store
-    from etl.store.midi_gone import count_present  # noqa: PLC0415
+    from etl.store.midi import count_files, count_present, done_stamps, mark_seen  # noqa: PLC0415 - it needs the store
+    from etl.store.midi_near import find_near, is_unfinished  # noqa: PLC0415
     from etl.store.midi_renames import unfinished_renames  # noqa: PLC0415
 
     result = MidiResult(store.run.run_id, silent=places_of(request.sources) if request.limit is None else [])
@@ -140,6 +140,7 @@ def _update(request: MidiRun, store: BurstWriter, members: Crew, watch: Watch) -
     archives: list[str] = []
     with store.reading() as connection:
         present = count_present(connection, request.places)
+        unsorted = is_unfinished(connection, result.run_id)
         unfinished = unfinished_renames(connection, before=result.run_id)
         known = count_files(connection)
         if not request.force:
@@ -161,12 +162,12 @@ def _update(request: MidiRun, store: BurstWriter, members: Crew, watch: Watch) -
         from etl.pipelines.midi.gone import put_gone  # noqa: PLC0415 - most runs meet all they know
 
         result.gone = put_gone(request, store, met, archives)
+    if result.read or unsorted:
+        store.put(find_near())
     if result.read:
         from etl.pipelines.midi.gone import put_places  # noqa: PLC0415 - the same
-        from etl.store.midi_near import find_near  # noqa: PLC0415
 
         put_places(request, store)
-        store.put(find_near())
         with store.reading() as connection:
             result.new = count_files(connection) - known
     store.run.items_in, store.run.items_out = result.found, result.read
