@@ -27,6 +27,7 @@ _QUERIES = {
     "midi_tracks": "FROM midi_tracks ORDER BY ALL",
     "midi_tags": "FROM midi_tags ORDER BY ALL",
     "midi_analysis": "FROM midi_analysis ORDER BY ALL",
+    "midi_part_analysis": "FROM midi_part_analysis ORDER BY ALL",
     "midi_library": "FROM midi_library ORDER BY ALL",
     "ledger": "SELECT task, item, version, status FROM ledger ORDER BY ALL",
 }
