@@ -3,9 +3,8 @@
     python -m benchmarks.midi_accuracy [--cross-validate]
 
 Keys: share of POP909 songs, and of their parts, whose key is the longest in ``key_audio.txt``. Chords: mean
-of mir_eval's
-weighted accuracies. Groove: tempo, metre, tempo from the file's name, and category. Tempo from onsets: the
-same files, and POP909, as if they gave no tempo; within 4 %, and within 4 % but for a factor of two.
+of mir_eval's weighted accuracies. Groove: tempo, metre, tempo from the name, and category. Tempo from onsets:
+the same files, and POP909, as if they gave no tempo; within 4 %, and within 4 % but for a factor of two.
 ``--cross-validate`` adds the figures of keys and chords with weights fitted to other songs (a minute).
 """
 

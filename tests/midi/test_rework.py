@@ -94,6 +94,16 @@ def test_one_tempo_takes_the_place_of_all():
         assert tempos == [480_000]
 
 
+def test_each_sequence_gets_the_tempo():
+    """In a file of type 2 the tempo holds for every track."""
+    note = [mido.Message("note_on", note=60, velocity=9), mido.Message("note_off", note=60, time=480)]
+    blob = bytearray(midi_bytes([note, note]))
+    blob[9] = 2
+    batch = read_files([changed(bytes(blob), Rework(bpm=60.0))])
+    assert batch.files["format"].tolist() == [2]
+    assert batch.notes["end_s"].tolist() == [1.0, 1.0]
+
+
 @pytest.mark.parametrize(
     ("metre", "late", "left"), [((4, 4), 4000, 160), ((3, 4), 4000, 1120), ((6, 8), 1440, 0)]
 )
