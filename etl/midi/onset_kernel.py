@@ -137,9 +137,11 @@ def onset_tempo(
         bpm = SLOWEST
         for _ in range(STEPS):
             octaves = np.log2(bpm / PRIOR_BPM) / PRIOR_OCTAVES
-            score = _coherence(onsets, strengths, count, bpm, phasors) * np.exp(-0.5 * octaves * octaves)
-            if score > best:
-                best, best_bpm = score, bpm
+            preference = np.exp(-0.5 * octaves * octaves)
+            if preference > best:  # else no coherence, which is at most 1, makes it the best
+                score = _coherence(onsets, strengths, count, bpm, phasors) * preference
+                if score > best:
+                    best, best_bpm = score, bpm
             bpm *= ratio
         centre, step = best_bpm, best_bpm * (ratio - 1.0) / FINE_STEPS
         top = -1.0

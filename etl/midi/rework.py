@@ -104,7 +104,10 @@ def rework(batch: MidiBatch, file: int, wanted: Rework, *, semitones: int) -> Mi
     if wanted.bpm is not None:
         events = events[~(is_meta & (events["kind"] == TEMPO_META))]
         tempo = round(MICROSECONDS_PER_MINUTE / wanted.bpm)
-        event = np.zeros(1, EVENT)
+        # In a file of sequences each track has tempos of its own.
+        tracks = int(record[0]["tracks"]) if record[0]["format"] == _SEQUENCES else 1
+        event = np.zeros(tracks, EVENT)
+        event["track"] = np.arange(tracks)
         event["status"], event["kind"], event["offset"], event["length"] = _META, TEMPO_META, len(data), 3
         events = np.concatenate([event, events])
         data = np.concatenate([data, np.frombuffer(tempo.to_bytes(3, "big"), np.uint8)])

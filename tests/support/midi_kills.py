@@ -31,6 +31,7 @@ _QUERIES = {
         f"midi_{name}": f"FROM midi_{name} ORDER BY ALL"
         for name in ("texts", "tempos", "metres", "key_signatures", "signatures", "near")
     },
+    "midi_part_analysis": "FROM midi_part_analysis ORDER BY ALL",
     "midi_library": "FROM midi_library ORDER BY ALL",
     "ledger": "SELECT task, item, version, status FROM ledger ORDER BY ALL",
 }

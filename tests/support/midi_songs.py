@@ -51,7 +51,8 @@ class Songs:
     def __init__(self, files: Mapping[str, bytes]) -> None:
         self.names = sorted({path.split("/")[-2] for path in files if path.endswith(".mid")})
         by_end = {"/".join(path.split("/")[-2:]): content for path, content in files.items()}
-        self.batch = read_files([by_end[f"{name}/{name}.mid"] for name in self.names])
+        self.blobs = [by_end[f"{name}/{name}.mid"] for name in self.names]
+        self.batch = read_files(self.blobs)
         self.beats = find_beats(self.batch)
         self.key_spans = [
             [(float(a), float(b), key_number(key)) for a, b, key in _rows(by_end[f"{name}/key_audio.txt"])]

@@ -49,7 +49,7 @@ PREPARE: Final = "prepare"
 _DEFAULT_CATEGORY: Final = "Loops"
 _MIDI, _PROGRESSION, _PATTERN = ".mid", ".progression", ".mpcpattern"
 _LONGEST_PATTERN: Final = 64  # bars
-_BATCH: Final = 256
+_BATCH, _BATCH_BYTES = 256, 8 << 20
 
 
 class Patterns(StrEnum):
@@ -233,19 +233,30 @@ def _folder(piece: LibraryPiece, layout: Layout) -> str:
 def _make(
     library: Path, pieces: Sequence[LibraryPiece], options: DriveOptions, kept: Path, start: int
 ) -> list[_Found]:
-    """Make changed files and patterns; nothing of what is not wanted, or whose file is lost."""
+    """Make changed files and patterns; nothing of what is not wanted, or whose file is lost or another."""
     found = [_Found(None, None)] * len(pieces)
-    todo, blobs = [], []
+    batch: dict[int, bytes] = {}
     for number, piece in enumerate(pieces):
         if options.changes or _has_pattern(piece, options.patterns):
             with suppress(OSError):
-                blobs.append((library / piece.folder / piece.name).read_bytes())
-                todo.append(number)
-    if not todo:
-        return found
-    batch = read_files(blobs, keep_all=True)
+                blob = (library / piece.folder / piece.name).read_bytes()
+                is_copy = piece.track is None and not piece.was_wrapped
+                if not is_copy or hashlib.sha256(blob).hexdigest() == piece.sha256:
+                    batch[number] = blob
+        if batch and (number == len(pieces) - 1 or sum(map(len, batch.values())) > _BATCH_BYTES):
+            for place, made in zip(batch, _made(batch, pieces, options, kept, start), strict=True):
+                found[place] = made
+            batch = {}
+    return found
+
+
+def _made(
+    blobs: dict[int, bytes], pieces: Sequence[LibraryPiece], options: DriveOptions, kept: Path, start: int
+) -> Iterator[_Found]:
+    """Parse files, given by the numbers of their pieces, and make what is wanted of each."""
+    batch = read_files(list(blobs.values()), keep_all=True)
     survey(batch)  # flags the drums of whole files
-    for file, number in enumerate(todo):
+    for file, number in enumerate(blobs):
         piece = pieces[number]
         if piece.parts == 1 or piece.track is not None:
             batch.notes_of(file)["drum"] = piece.is_drums
@@ -258,8 +269,7 @@ def _make(
         if _has_pattern(piece, options.patterns):
             content = mpc_pattern(changed.notes, int(changed.files[0]["division"]))
             pattern = _keep(kept / f"{start + number}{_PATTERN}", content)
-        found[number] = _Found(midi, pattern)
-    return found
+        yield _Found(midi, pattern)
 
 
 def _has_pattern(piece: LibraryPiece, patterns: Patterns) -> bool:

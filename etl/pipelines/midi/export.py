@@ -13,7 +13,7 @@ from etl.midi.mpc import DriveFormat
 from etl.pipelines.midi.drive_files import PREPARE, DriveOptions, files_for_drive
 from etl.pipelines.midi.find import with_instrument
 from etl.pipelines.midi.request import ANALYSIS_VERSION, PartsWanted
-from etl.runtime.disk.targets import check_mounted, check_writable
+from etl.runtime.disk.targets import check_mounted, check_writable, write_error
 from etl.runtime.errors import EtlError
 from etl.runtime.limits import LIMITS, Limits
 from etl.runtime.watch.progress import Stage, Watch
@@ -160,9 +160,14 @@ def export_drive(
         Watch("etl midi export", stages, renderers) as watch,
         TemporaryDirectory(prefix="etl-export-", ignore_cleanup_errors=True) as kept,
     ):
-        wanted = list(
-            files_for_drive(library, [*files, *parts], drive_format, options, kept=Path(kept), watch=watch)
-        )
+        try:
+            wanted = list(
+                files_for_drive(
+                    library, [*files, *parts], drive_format, options, kept=Path(kept), watch=watch
+                )
+            )
+        except OSError as error:
+            raise write_error(Path(error.filename or kept), error) from error
         done = update_drive(drive, wanted, drive_format, watch=watch, dry_run=dry_run, limits=limits)
     done.unanalysed = unanalysed
     return done

@@ -80,7 +80,10 @@ def library(tmp_path_factory) -> Path:
     return top
 
 
-TABLES = ("midi_paths", "midi_files", "midi_analysis", "midi_tracks", "midi_tags", "midi_library")
+TABLES = (
+    "midi_paths", "midi_files", "midi_analysis", "midi_part_analysis", "midi_tracks", "midi_tags",
+    "midi_library",
+)  # fmt: skip
 
 
 def tables(database: Path) -> dict[str, list[tuple]]:
