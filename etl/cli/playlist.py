@@ -208,7 +208,7 @@ def make(
     """Make a playlist, and keep it; the same library and options give the same list."""
     from etl.pipelines.playlists.make import make_playlist
     from etl.pipelines.playlists.request import Basis, PlaylistRequest, Quality
-    from etl.playlists.choose import Curve
+    from etl.playlists.rules import Curve
 
     check_name(output, ".m3u8", ".jspf", ".json", ".csv", ways={})
     quality = Quality(

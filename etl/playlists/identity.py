@@ -123,7 +123,8 @@ def same_sound(
     return pairs
 
 
-def _distances(one: Floats, other: Floats) -> Floats:
+def _distances(one: NDArray[Any], other: NDArray[Any]) -> Floats:
+    one, other = one.astype(np.float64), other.astype(np.float64)  # the same by any number of threads
     squares = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1) - 2 * (one @ other.T)
     return np.asarray(np.sqrt(np.maximum(squares, 0)), np.float32)
 

@@ -17,12 +17,11 @@ import polars as pl
 
 from etl.exports.playlist import check_format, check_new, write_playlist
 from etl.pipelines.playlists.avoid import Avoided, avoided_tracks
-from etl.pipelines.playlists.explain import missed_candidates, unused_options
 from etl.pipelines.playlists.harmony import harmony_pool
 from etl.pipelines.playlists.request import COUNT, Basis, Playlist, PlaylistRequest
-from etl.pipelines.playlists.sound import sound_pool
-from etl.playlists.choose import Choice, Rules, choose, curve_places, widest_gap
+from etl.pipelines.playlists.sound import near_tracks, sound_pool
 from etl.playlists.listed import PlaylistEntry
+from etl.playlists.rules import Rules
 from etl.runtime.errors import EtlError, ExitCode
 from etl.store.database import read_store
 from etl.store.kept_files import check_known, check_outputs
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from etl.pipelines.playlists.pool import Pool
+    from etl.playlists.choose import Choice
 
     Floats = NDArray[np.float32]
 
@@ -60,11 +60,7 @@ def make_playlist(database: Path, request: PlaylistRequest) -> Playlist:
     check_outputs([request.output], database=database)
     check_new(request.output, force=request.force)
     check_format(request.output, has_paths=request.basis is Basis.SOUND)
-    with read_store(database) as connection:
-        check_known(connection, [request.output])
-        avoided = avoided_tracks(connection, request.avoid, request.maps)
-        read_pool = sound_pool if request.basis is Basis.SOUND else harmony_pool
-        pool = read_pool(connection, request, avoided, _first_guess(request))
+    pool, avoided = _candidates(database, request)
     if request.artist is not None:  # all tracks of one artist cannot lie apart
         request = replace(request, gap=0)
     choice, gap, places = _search(pool, request)
@@ -85,6 +81,20 @@ def make_playlist(database: Path, request: PlaylistRequest) -> Playlist:
     with suppress(EtlError):  # a store that can only be read gives lists, too
         return replace(made, number=_keep(database, request, made))
     return made
+
+
+def _candidates(database: Path, request: PlaylistRequest) -> tuple[Pool, Avoided]:
+    """Read what is to be chosen from."""
+    wanted = _first_guess(request)
+    with read_store(database) as connection:
+        check_known(connection, [request.output])
+        avoided = avoided_tracks(connection, request.avoid, request.maps)
+        if request.basis is Basis.HARMONY:
+            return harmony_pool(connection, request, avoided, wanted), avoided
+        near = near_tracks(connection, request, avoided, wanted)
+    # Opened again: the database would keep in memory what it read of the whole library.
+    with read_store(database) as connection:
+        return sound_pool(connection, request, near), avoided
 
 
 def _first_guess(request: PlaylistRequest) -> int:
@@ -125,6 +135,12 @@ def _seconds_off(pool: Pool, request: PlaylistRequest, choice: Choice) -> float:
 
 def _choose(pool: Pool, request: PlaylistRequest, count: int) -> tuple[Choice, int, Floats]:
     """Choose so many tracks, with the widest gap between tracks of an artist that can be kept."""
+    from etl.playlists.choose import (  # noqa: PLC0415 - what is compiled takes memory beside the library
+        choose,
+        curve_places,
+        widest_gap,
+    )
+
     _check_caps(pool, request, count)
     first, last = (None if name is None else pool.named[name] for name in (request.first, request.last))
     if first is not None and first == last:
@@ -189,6 +205,11 @@ def levels(pool: Pool) -> Floats:
 def _as_playlist(
     pool: Pool, request: PlaylistRequest, choice: Choice, gap: int, *, places: Floats, avoided: Avoided
 ) -> Playlist:
+    from etl.pipelines.playlists.explain import (  # noqa: PLC0415 - as above
+        missed_candidates,
+        unused_options,
+    )
+
     order = choice.order.tolist()
     size = len(order)
     unlike = pool.unlike(size)[np.arange(size), order]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import yaml
 
 from etl.audio.features import Mode
-from etl.playlists.choose import GAP, Curve
+from etl.playlists.rules import GAP, Curve
 from etl.runtime.resources import resource
 
 if TYPE_CHECKING:
