@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from etl.playlists.choose import choose, curve_places, widest_gap
-from etl.playlists.order_kernel import (
+from etl.playlists.move_kernel import (
     EXCHANGED,
     MOVED,
     REVERSED,
@@ -17,11 +17,9 @@ from etl.playlists.order_kernel import (
     TURNED,
     cost_after,
     make_move,
-    path_cost,
     survey,
-    times_near,
-    times_over,
 )
+from etl.playlists.order_kernel import path_cost, times_near, times_over
 from etl.playlists.rules import Curve, Rules
 from etl.playlists.transitions import TERMS, Tracks, transition_costs, transition_terms
 from tests.support.transitions import least_cost, library, nobody

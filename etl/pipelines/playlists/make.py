@@ -7,7 +7,6 @@ the best of them by likeness to the seeds (forty times as many as are wanted) go
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -78,9 +77,10 @@ def make_playlist(database: Path, request: PlaylistRequest) -> Playlist:
                 "preset": request.preset,
             },
         )
-    with suppress(EtlError):  # a store that can only be read gives lists, too
+    try:
         return replace(made, number=_keep(database, request, made))
-    return made
+    except EtlError as error:  # a store that can only be read gives lists, too
+        return replace(made, not_kept=str(error).splitlines()[0])
 
 
 def _candidates(database: Path, request: PlaylistRequest) -> tuple[Pool, Avoided]:
@@ -103,8 +103,28 @@ def _first_guess(request: PlaylistRequest) -> int:
     return COUNT if request.minutes is None else max(1, round(request.minutes * 60 / _USUAL_S))
 
 
+def _check_time(pool: Pool, request: PlaylistRequest) -> None:
+    """Refuse a list that takes longer than all there is.
+
+    Raises
+    ------
+    EtlError
+        If it would; it says which filter left out how many.
+    """
+    together = sum(row["duration_s"] or 0.0 for row in pool.rows)
+    if request.minutes is not None and together < 60 * request.minutes - _TIME_OFF_S:
+        filters = "".join(f"; {option} left out {count:,}" for option, count in pool.left_out.items())
+        raise EtlError(
+            f"all {len(pool.rows):,} tracks that may be in the list take {together / 60:,.0f} minutes, and "
+            f"{request.minutes:,.0f} are wanted{filters}.",
+            "Ask for fewer with --minutes, or loosen the filters.",
+            exit_code=ExitCode.FAILURE,
+        )
+
+
 def _search(pool: Pool, request: PlaylistRequest) -> tuple[Choice, int, Floats]:
     """Choose tracks; where only a time is asked for, as many as take it."""
+    _check_time(pool, request)
     if request.minutes is None or request.count is not None:
         return _choose(pool, request, _first_guess(request))
     lengths = np.array([row["duration_s"] or np.nan for row in pool.rows])
@@ -131,6 +151,11 @@ def _search(pool: Pool, request: PlaylistRequest) -> tuple[Choice, int, Floats]:
 def _seconds_off(pool: Pool, request: PlaylistRequest, choice: Choice) -> float:
     total: float = sum(pool.rows[track]["duration_s"] or 0.0 for track in choice.order.tolist())
     return abs(total - 60 * (request.minutes or 0))
+
+
+def _minutes_off(pool: Pool, request: PlaylistRequest, choice: Choice) -> float:
+    off = 0.0 if request.minutes is None else _seconds_off(pool, request, choice)
+    return off / 60 if off > _TIME_OFF_S else 0.0
 
 
 def _choose(pool: Pool, request: PlaylistRequest, count: int) -> tuple[Choice, int, Floats]:
@@ -222,6 +247,7 @@ def _as_playlist(
         versions=len(pool.versions),
         gap=gap,
         broken=choice.near,
+        minutes_off=_minutes_off(pool, request, choice),
         outside=int((places[np.arange(size), order] > 2).sum()),
         output=request.output,
     )

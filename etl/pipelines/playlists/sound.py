@@ -59,8 +59,8 @@ class NearTracks:
         Shape (n, d) and (s, d): where the tracks are, and some that stand for the library.
     at_places
         Function of a number of places: what each candidate costs at each; None where nothing is asked for.
-    everything, wanted
-        How many described tracks there are, and how many the list is to have.
+    everything, wanted, least
+        How many described tracks there are, how many the list is to have, and at least.
     left_out
         Tracks that each filter has left out.
     """
@@ -73,6 +73,7 @@ class NearTracks:
     at_places: Callable[[int], Floats] | None
     everything: int
     wanted: int
+    least: int
     left_out: dict[str, int]
 
 
@@ -102,7 +103,8 @@ def near_tracks(
     check_ends(request, ids)
     library, vectors = _library(connection, request, _filters(connection, request, meant))
     kept, left_out = _filtered(library, request, avoided, set(ids.values()))
-    check_enough(int(kept.sum()), wanted, library.height, left_out, versions=0, of=_WHAT)
+    least = 1 if request.count is None and request.minutes is not None else wanted
+    check_enough(int(kept.sum()), least, library.height, left_out, versions=0, of=_WHAT)
     space = likeness_space(vectors, library["content_hash"].to_list())
     places = dict(zip(library["track_id"].to_list(), range(library.height), strict=True)) if ids else {}
     at_names = {name: places[each] for name, each in ids.items()}
@@ -119,6 +121,7 @@ def near_tracks(
         at_places=interpolated(request, like) if like else None,
         everything=library.height,
         wanted=wanted,
+        least=least,
         left_out=left_out,
     )
 
@@ -149,7 +152,7 @@ def sound_pool(connection: duckdb.DuckDBPyConnection, request: PlaylistRequest, 
     if near < len(track_ids):
         left_out["--avoid"] += int((~is_fresh).sum())
     best, others = one_of_each(known_as[2, :near], rank, is_fresh)
-    check_enough(len(best), found.wanted, found.everything, left_out, versions=len(others), of=_WHAT)
+    check_enough(len(best), found.least, found.everything, left_out, versions=len(others), of=_WHAT)
     number = {row: at for at, row in enumerate(best.tolist())}
     tracks = _tracks(connection, listed[best.tolist()])
     kept_row = {track_ids[row]: number[others.get(row, row)] for row in np.flatnonzero(is_named).tolist()}

@@ -58,6 +58,11 @@ def test_time_is_kept_within_a_minute(stored: Path) -> None:
     both = make_playlist(stored, PlaylistRequest(seeds=("id060",), minutes=50, count=12, gap=2))
     assert len(both.tracks) == 12
     assert both.seconds == pytest.approx(50 * 60, abs=61)
+    few = make_playlist(stored, PlaylistRequest(where="track_id < 'id003'", minutes=4))
+    assert len(few.tracks) == 1
+    assert few.minutes_off == 0
+    with pytest.raises(EtlError, match="take 10 minutes, and 60 are wanted; --where left out"):
+        make_playlist(stored, PlaylistRequest(where="track_id < 'id003'", minutes=60))
 
 
 def test_options_that_changed_nothing_are_said(stored: Path) -> None:
