@@ -291,7 +291,7 @@ def plot(
     as_json: AsJson = False,
 ) -> None:
     """Draw energy, key, tempo and transitions of a playlist that was made; needs the extra `plot`."""
-    from etl.pipelines.playlists.kept import draw_playlist
+    from etl.pipelines.playlists.draw import draw_playlist
 
     check_name(output, ".png", ways={})
     picture = draw_playlist(database_path(db), playlist, output)

@@ -9,7 +9,8 @@ from etl.cli.tables import one_line, table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from etl.pipelines.playlists.kept import KeptPlaylist, PlaylistPicture, ShownPlaylist
+    from etl.pipelines.playlists.draw import PlaylistPicture
+    from etl.pipelines.playlists.kept import KeptPlaylist, ShownPlaylist
     from etl.pipelines.playlists.request import Missed, Playlist
     from etl.playlists.listed import PlaylistEntry
 
