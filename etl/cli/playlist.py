@@ -155,13 +155,8 @@ def make(
         int | None, typer.Option(min=1, help="At most this many tracks of one album.")
     ] = None,
     duration: Annotated[
-        tuple[float, float] | None,
-        typer.Option(
-            parser=parse_seconds,
-            metavar="MIN-MAX",
-            help="Seconds that a track may take.",
-            show_default="10-1800",
-        ),
+        str | None,
+        typer.Option(metavar="MIN-MAX", help="Seconds that a track may take.", show_default="10-1800"),
     ] = None,
     confidence: Annotated[
         float | None,
@@ -212,7 +207,7 @@ def make(
 
     check_name(output, ".m3u8", ".jspf", ".json", ".csv", ways={})
     quality = Quality(
-        seconds=duration or Quality.seconds,
+        seconds=parse_seconds(duration) if duration else Quality.seconds,
         confidence=confidence,
         excluded_genres=tuple(exclude_genre or ()),
         day=day or date.today(),  # noqa: DTZ011 - the season where the user is
