@@ -22,8 +22,9 @@ import duckdb
 import numpy as np
 
 from benchmarks.audio_likeness import fill
-from etl.playlists.choose import Rules, choose
+from etl.playlists.choose import choose
 from etl.playlists.order_kernel import path_cost
+from etl.playlists.rules import Rules
 from tests.support.figures import show, sizes
 from tests.support.transitions import least_cost, library, nearest_next, nobody
 

@@ -51,6 +51,10 @@ FINGERPRINT: Final = tuple(
 SEGMENTS: Final = ("whole", "start", "middle", "end")
 
 
+SILENT_SHARE: Final = 0.5
+"""From this share of silence on a recording is taken for faulty."""
+
+
 class Mode(StrEnum):
     """What the statistics run over."""
 

@@ -33,10 +33,9 @@ if TYPE_CHECKING:
 
 SILENCE_DB: Final = -70.0
 CLIPPED_RUN: Final = 3
-SILENT_SHARE: Final = 0.5
 CLIPPED_SHARE: Final = 1e-3
 OPPOSITE_DB: Final = -20.0
-"""From here on a share of silence, a share of clipped samples, and a mono level are faults."""
+"""From here on a share of clipped samples and a mono level are faults."""
 
 CUTOFF_DROP_DB: Final = 15.0
 """Least fall of the spectrum at a cut-off; set on the pieces of ``benchmarks.audio_integrity``."""

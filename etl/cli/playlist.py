@@ -158,13 +158,8 @@ def make(
         int | None, typer.Option(min=1, help="At most this many tracks of one album.")
     ] = None,
     duration: Annotated[
-        tuple[float, float] | None,
-        typer.Option(
-            parser=parse_seconds,
-            metavar="MIN-MAX",
-            help="Seconds that a track may take.",
-            show_default="10-1800",
-        ),
+        str | None,
+        typer.Option(metavar="MIN-MAX", help="Seconds that a track may take.", show_default="10-1800"),
     ] = None,
     confidence: Annotated[
         float | None,
@@ -211,11 +206,11 @@ def make(
     """Make a playlist, and keep it; the same library and options give the same list."""
     from etl.pipelines.playlists.make import make_playlist
     from etl.pipelines.playlists.request import Basis, PlaylistRequest, Quality
-    from etl.playlists.choose import Curve
+    from etl.playlists.rules import Curve
 
     check_name(output, ".m3u8", ".jspf", ".json", ".csv", ways={})
     quality = Quality(
-        seconds=duration or Quality.seconds,
+        seconds=parse_seconds(duration) if duration else Quality.seconds,
         confidence=confidence,
         excluded_genres=tuple(exclude_genre or ()),
         day=day or date.today(),  # noqa: DTZ011 - the season where the user is
@@ -294,7 +289,7 @@ def plot(
     as_json: AsJson = False,
 ) -> None:
     """Draw energy, key, tempo and transitions of a playlist that was made; needs the extra `plot`."""
-    from etl.pipelines.playlists.kept import draw_playlist
+    from etl.pipelines.playlists.draw import draw_playlist
 
     check_name(output, ".png", ways={})
     picture = draw_playlist(database_path(db), playlist, output)

@@ -9,7 +9,8 @@ from etl.cli.tables import one_line, table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from etl.pipelines.playlists.kept import KeptPlaylist, PlaylistPicture, ShownPlaylist
+    from etl.pipelines.playlists.draw import PlaylistPicture
+    from etl.pipelines.playlists.kept import KeptPlaylist, ShownPlaylist
     from etl.pipelines.playlists.request import Missed, Playlist
     from etl.playlists.listed import PlaylistEntry
 
@@ -29,21 +30,34 @@ def made_lines(made: Playlist, *, gap: int, explain: bool, analyzed: int | None)
     lines += [f"{option} left out {count:,} tracks" for option, count in made.left_out.items() if count]
     if made.versions:
         lines.append(f"{made.versions:,} candidates were other versions of candidates")
-    artists = len({track.artist for track in made.tracks})
-    if made.gap < gap and artists > 1:
-        lines.append(
-            f"relaxed: {made.gap} tracks of others between two of one artist, not {gap}; there are too few"
-        )
-    if made.broken:
-        lines.append(f"relaxed: {made.broken:,} times an artist is nearer than asked")
-    if made.outside:
-        lines.append(f"relaxed: {made.outside:,} tracks lie off the curve")
+    lines += _relaxed(made, gap)
     lines += [f"changed nothing: {option}" for option in made.unused]
     if made.output is not None:
         lines.append(f"written: {made.output}")
-    if made.number is not None:
-        lines.append(f"kept as list {made.number}")
+    lines.append(_kept(made))
     return "\n".join(lines)
+
+
+def _relaxed(made: Playlist, gap: int) -> list[str]:
+    lines = []
+    artists = len({track.artist for track in made.tracks})
+    if made.gap < gap and artists > 1:
+        lines.append(f"{made.gap} tracks of others between two of one artist, not {gap}: artists are too few")
+    if made.broken:
+        lines.append(f"{made.broken:,} times an artist is nearer than asked")
+    if made.minutes_off:
+        lines.append(f"{made.minutes_off:.1f} minutes from the time asked for; no choice was found nearer")
+    if made.outside:
+        lines.append(f"{made.outside:,} tracks lie off the curve")
+    return [f"relaxed: {line}" for line in lines]
+
+
+def _kept(made: Playlist) -> str:
+    if made.not_kept is not None:
+        return f"not kept in the store: {made.not_kept}"
+    if made.number is None:
+        return "to be kept as soon as the run that writes to the store allows it"
+    return f"kept as list {made.number}"
 
 
 def kept_lines(kept: Sequence[KeptPlaylist]) -> str:

@@ -153,7 +153,8 @@ def distances_from(space: LikenessSpace, row: int) -> Doubles:
 
 def _typical_distances(space: LikenessSpace, rows: Indices) -> tuple[Doubles, Doubles]:
     """Mean and deviation of the distances of some recordings to the others of the sample."""
-    points, sample = space.points[rows], space.points[space.sample]
+    # In double precision, since products of matrices differ in the last bits with the number of threads.
+    points, sample = space.points[rows].astype(np.float64), space.points[space.sample].astype(np.float64)
     squares = points @ (-2.0 * sample.T)
     squares += np.einsum("ij,ij->i", points, points)[:, np.newaxis]
     squares += np.einsum("ij,ij->i", sample, sample)

@@ -128,7 +128,8 @@ def _audio(folder: Path) -> None:
     from etl.audio.signal import SAMPLE_RATE  # noqa: PLC0415
     from etl.pipelines.audio.describe import clicks, describe_file  # noqa: PLC0415
     from etl.pipelines.audio.recording import Recording  # noqa: PLC0415
-    from etl.playlists.choose import Rules, choose  # noqa: PLC0415
+    from etl.playlists.choose import choose  # noqa: PLC0415
+    from etl.playlists.rules import Rules  # noqa: PLC0415
 
     path = folder / "clicks.wav"
     soundfile.write(path, clicks(), SAMPLE_RATE)

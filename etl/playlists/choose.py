@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from etl.playlists.order_kernel import path_cost, times_near, times_over
+from etl.playlists.rules import Curve
 from etl.playlists.search_kernel import improve
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from etl.playlists.rules import Rules
+
     Floats = NDArray[np.float32]
     Indices = NDArray[np.int64]
-
-GAP: Final = 8
-"""Tracks of others between two of one artist."""
 
 BAND: Final = 0.15
 """Largest distance of a level from the curve, in shares of the tracks."""
@@ -37,38 +36,9 @@ _OUTSIDE: Final = 10.0
 
 _SEED: Final = 1
 _LENGTHS: Final = (10, 50, 100, 1000)
-_KICKS: Final = (300, 40, 300, 60)
+_KICKS: Final = (300, 40, 200, 60)
 """Shakes of the search for lists of these lengths. Short ones cost little; fifty tracks stay below 30 ms; a
 hundred come within 2 % of the best that is known (`python -m benchmarks.playlists`)."""
-
-
-class Curve(StrEnum):
-    """How loud a list is from its beginning to its end."""
-
-    FLAT = "flat"
-    RISE = "rise"
-    FALL = "fall"
-    WAVE = "wave"
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What must hold.
-
-    Attributes
-    ----------
-    gap
-        Tracks of others between two of one artist.
-    per_artist, per_album
-        Most tracks of one.
-    window
-        Least and most seconds of all tracks together.
-    """
-
-    gap: int = GAP
-    per_artist: int = 1_000_000
-    per_album: int = 1_000_000
-    window: tuple[float, float] = (0.0, 1e12)
 
 
 @dataclass(frozen=True, eq=False)

@@ -55,7 +55,7 @@ class Songs:
     @cached_property
     def usual_distance(self) -> float:
         """Median distance of two; of the first few hundred with all."""
-        return float(np.median(1 - self.vectors[:_BLOCK] @ self.vectors.T)) or 1.0
+        return float(np.median(_apart(self, slice(0, _BLOCK)))) or 1.0
 
 
 def harmony_vectors(categories: Floats, fingerprints: Floats, key: NDArray[np.int8]) -> Floats:
@@ -80,7 +80,7 @@ def harmony_vectors(categories: Floats, fingerprints: Floats, key: NDArray[np.in
 
 def song_terms(songs: Songs, rows: slice = slice(None)) -> dict[str, Floats]:
     """Give each term for each pair: shape (n, n), from the row's song to the column's; or for some rows."""
-    harmony = np.clip((1 - songs.vectors[rows] @ songs.vectors.T) / (2 * songs.usual_distance), 0, 1)
+    harmony = np.clip(_apart(songs, rows) / (2 * songs.usual_distance), 0, 1)
     apart = np.abs(songs.entropy_bits[rows, None] - songs.entropy_bits) / np.float32(_LARGEST_STEP_BITS)
     return {
         "harmony": np.asarray(harmony, np.float32),
@@ -88,6 +88,12 @@ def song_terms(songs: Songs, rows: slice = slice(None)) -> dict[str, Floats]:
         "genre": np.nan_to_num(songs.genre_distance[rows], nan=UNKNOWN),
         "complexity": np.minimum(apart, 1),
     }
+
+
+def _apart(songs: Songs, rows: slice) -> Floats:
+    # In double precision, since products of matrices differ in the last bits with the number of threads.
+    vectors = songs.vectors.astype(np.float64)
+    return np.asarray(1 - vectors[rows] @ vectors.T, np.float32)
 
 
 def costs_of_songs(songs: Songs, weights: Mapping[str, float]) -> Floats:

@@ -29,6 +29,11 @@ _VERSION: Final = re.compile(
     re.IGNORECASE,
 )
 _GUESTS: Final = re.compile(r"\s*[\(\[]?\b(?:feat\.?|ft\.?|featuring|with)\s.*$", re.IGNORECASE)
+_ENSEMBLE: Final = re.compile(
+    r"\s+(?:(?:and|&)\s+(?:his|her|their|the)\s.*|(?:jazz\s+)?(?:trio|quartet|quintet|sextet|septet|octet|nonet"
+    r"|orchestra|ensemble|big band))\s*$",
+    re.IGNORECASE,
+)
 _NEAR: Final = 0.001
 """Quantile of the distances of any two tracks; what is nearer may be one recording."""
 
@@ -42,14 +47,17 @@ _NOBODY: Final = frozenset({"", "variousartists", "various", "va", "unknownartis
 
 
 def folded_artist(artist: str | None) -> str:
-    """Fold an artist's name for comparison; empty for nobody in particular.
+    """Fold an artist's name for comparison, without guests and own ensembles; empty for nobody in particular.
 
     Examples
     --------
     >>> folded_artist("The Beatles"), folded_artist("Beyoncé feat. JAY-Z"), folded_artist("Various Artists")
     ('beatles', 'beyonce', '')
+    >>> folded_artist("Bill Evans Trio"), folded_artist("Bob Marley & The Wailers")
+    ('billevans', 'bobmarley')
     """
-    text = _letters(re.sub(r"^the\s+", "", _GUESTS.sub("", artist or ""), flags=re.IGNORECASE))
+    alone = re.sub(r"^the\s+", "", _GUESTS.sub("", artist or ""), flags=re.IGNORECASE)
+    text = _letters(_ENSEMBLE.sub("", alone)) or _letters(alone)
     return "" if text in _NOBODY else text
 
 
@@ -123,7 +131,8 @@ def same_sound(
     return pairs
 
 
-def _distances(one: Floats, other: Floats) -> Floats:
+def _distances(one: NDArray[Any], other: NDArray[Any]) -> Floats:
+    one, other = one.astype(np.float64), other.astype(np.float64)  # the same by any number of threads
     squares = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1) - 2 * (one @ other.T)
     return np.asarray(np.sqrt(np.maximum(squares, 0)), np.float32)
 

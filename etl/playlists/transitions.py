@@ -121,7 +121,8 @@ def key_costs(key: NDArray[np.int8], confidence: Floats, rows: slice) -> Floats:
 
 
 def _distances(tracks: Tracks, rows: slice) -> Floats:
-    ends, starts = tracks.ends[rows], tracks.starts
+    # Products of matrices differ in the last bits with the number of threads; not so once they are float32.
+    ends, starts = tracks.ends[rows].astype(np.float64), tracks.starts.astype(np.float64)
     squares = (ends**2).sum(axis=1)[:, None] + (starts**2).sum(axis=1) - 2 * (ends @ starts.T)
     return np.asarray(np.sqrt(np.maximum(squares, 0)), np.float32)
 

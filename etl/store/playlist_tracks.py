@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from etl.audio.integrity import SILENT_SHARE
+from etl.audio.features import SILENT_SHARE
 from etl.runtime.errors import EtlError, ExitCode
 
 if TYPE_CHECKING:
@@ -36,8 +36,9 @@ def library_for_lists(
     version: str,
     where: str | None,
     filters: Mapping[str, Mapping[str, Any]],
+    columns: Sequence[str] = (),
 ) -> pl.DataFrame:
-    """Read every described track in one pass, by id, and what each filter says of it.
+    """Read every described track in one pass, in any order, and what each filter says of it.
 
     Parameters
     ----------
@@ -49,12 +50,14 @@ def library_for_lists(
         SQL condition over the columns of view ``described_tracks``.
     filters
         Values of the parameters of each filter that is wanted.
+    columns
+        Further columns of the view.
 
     Returns
     -------
     DataFrame
-        ``track_id``, ``content_hash``, ``path``, ``artist``, ``vector_whole``; ``where`` if there is one and
-        a column for each filter: whether it lets the track through.
+        ``track_id``, ``content_hash``, ``vector_whole``, further columns; ``where`` if there is a condition,
+        and a column for each filter: whether it lets the track through.
 
     Raises
     ------
@@ -65,12 +68,12 @@ def library_for_lists(
 
     said = "".join(f', coalesce({_FILTERS[name]}, false) AS "{name}"' for name in filters)
     values = {name: value for given in filters.values() for name, value in given.items()}
+    names = ("track_id", "content_hash", "vector_whole", *columns)
     # On a line of its own: a condition may end in a comment.
     condition = f', coalesce((\n{where}\n), false) AS "where"' if where else ""
     try:
         found: pl.DataFrame = connection.sql(
-            f"SELECT track_id, content_hash, path, artist, vector_whole{said}{condition} "
-            "FROM described_tracks WHERE version = $version ORDER BY track_id",
+            f"SELECT {', '.join(names)}{said}{condition} FROM described_tracks WHERE version = $version",
             params={"version": version, **values},
         ).pl()
     except duckdb.Error as error:

@@ -74,7 +74,13 @@ def test_a_file_is_replaced_only_by_force(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("x.json", b"{"), ("x.json", b"7"), ("x.jspf", b'{"playlist": 3}'), ("x.json", b"[" * 100_000)],
+    [
+        ("x.json", b"{"),
+        ("x.json", b"7"),
+        ("x.jspf", b'{"playlist": 3}'),
+        ("x.jspf", b"{}"),
+        ("x.json", b"[" * 100_000),
+    ],
 )
 def test_what_is_no_playlist_is_said(tmp_path: Path, name: str, content: bytes) -> None:
     """Hostile files are an error of the data, not of the program."""

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from etl.audio.integrity import CLIPPED_SHARE, OPPOSITE_DB, SILENT_SHARE
+from etl.audio.features import SILENT_SHARE
+from etl.audio.integrity import CLIPPED_SHARE, OPPOSITE_DB
 from etl.exports.sonic import MATRICES
 from etl.store import library
 from etl.store.database import read_store

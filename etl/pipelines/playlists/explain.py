@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from etl.pipelines.playlists.request import Basis, Missed
-from etl.playlists.choose import PLACE_WEIGHT, Curve
+from etl.playlists.choose import PLACE_WEIGHT
 from etl.playlists.order_kernel import path_cost, times_near, times_over
+from etl.playlists.rules import Curve
 from etl.playlists.transitions import UNKNOWN
 
 if TYPE_CHECKING:

@@ -149,11 +149,12 @@ def _filtered(
     return songs.filter(kept | is_named), left_out
 
 
-def _like(vectors: Floats, request: PlaylistRequest, named: dict[str, int]) -> dict[str, Floats]:
+def _like(vectors: NDArray[Any], request: PlaylistRequest, named: dict[str, int]) -> dict[str, Floats]:
     """Give how like each song is to the seeds together, or to each end: 1 less the distance."""
+    vectors = vectors.astype(np.float64)  # products of them are the same by any number of threads
     if request.seeds:
         rows = [named[name] for name in request.seeds]
         like = (vectors @ vectors[rows].T).mean(axis=1)
         like[rows] = 1
-        return {"": np.clip(like, 0, 1)}
-    return {name: np.clip(vectors @ vectors[row], 0, 1) for name, row in named.items()}
+        return {"": np.clip(like, 0, 1).astype(np.float32)}
+    return {name: np.clip(vectors @ vectors[row], 0, 1).astype(np.float32) for name, row in named.items()}

@@ -1,22 +1,21 @@
-"""Lists that are kept: which there are, one of them with its curves, and a picture of these."""
+"""Lists that are kept: which there are, and one of them with its curves."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - of a field
-from pathlib import Path  # noqa: TC003 - of a field
 from typing import TYPE_CHECKING, Any
 
-from etl.exports.pictures import plot_playlist
 from etl.pipelines.playlists.avoid import kept_numbers
 from etl.playlists.listed import PlaylistEntry
 from etl.runtime.errors import EtlError, ExitCode
 from etl.store.database import read_store
-from etl.store.kept_files import check_known, check_outputs
 from etl.store.playlists import kept_playlist, kept_playlists
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import duckdb
 
 
@@ -89,22 +88,6 @@ class ShownPlaylist:
         return [track.transition for track in self.tracks]
 
 
-@dataclass(frozen=True)
-class PlaylistPicture:
-    """A picture of a list.
-
-    Attributes
-    ----------
-    number
-        The list.
-    output
-        The PNG.
-    """
-
-    number: int
-    output: Path
-
-
 def list_playlists(database: Path) -> list[KeptPlaylist]:
     """Give all lists that are kept, newest first."""
     with read_store(database) as connection:
@@ -120,32 +103,11 @@ def show_playlist(database: Path, name: str) -> ShownPlaylist:
         If there is none.
     """
     with read_store(database) as connection:
-        return _shown(connection, name)
+        return read_shown(connection, name)
 
 
-def draw_playlist(database: Path, name: str, output: Path) -> PlaylistPicture:
-    """Draw energy, key, tempo and transitions of a list, ``last`` or by number.
-
-    Raises
-    ------
-    EtlError
-        If there is no such list, or matplotlib is missing.
-    """
-    check_outputs([output], database=database)
-    with read_store(database) as connection:
-        check_known(connection, [output])
-        shown = _shown(connection, name)
-    curves: dict[str, list[Any]] = {
-        "loudness, LUFS": shown.energy,
-        "key on the wheel": shown.key,
-        "beats per minute": shown.bpm,
-        "transition": shown.edge,
-    }
-    plot_playlist(curves, output, title=f"list {shown.playlist.number}, {len(shown.tracks)} tracks")
-    return PlaylistPicture(shown.playlist.number, output)
-
-
-def _shown(connection: duckdb.DuckDBPyConnection, name: str) -> ShownPlaylist:
+def read_shown(connection: duckdb.DuckDBPyConnection, name: str) -> ShownPlaylist:
+    """Read a list, as :func:`show_playlist`."""
     numbers = kept_numbers(connection, name)
     found = kept_playlist(connection, numbers[0]) if numbers else None
     if found is None:

@@ -7,7 +7,6 @@ the best of them by likeness to the seeds (forty times as many as are wanted) go
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -17,12 +16,11 @@ import polars as pl
 
 from etl.exports.playlist import check_format, check_new, write_playlist
 from etl.pipelines.playlists.avoid import Avoided, avoided_tracks
-from etl.pipelines.playlists.explain import missed_candidates, unused_options
 from etl.pipelines.playlists.harmony import harmony_pool
 from etl.pipelines.playlists.request import COUNT, Basis, Playlist, PlaylistRequest
-from etl.pipelines.playlists.sound import sound_pool
-from etl.playlists.choose import Choice, Rules, choose, curve_places, widest_gap
+from etl.pipelines.playlists.sound import near_tracks, sound_pool
 from etl.playlists.listed import PlaylistEntry
+from etl.playlists.rules import Rules
 from etl.runtime.errors import EtlError, ExitCode
 from etl.store.database import read_store
 from etl.store.kept_files import check_known, check_outputs
@@ -35,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from etl.pipelines.playlists.pool import Pool
+    from etl.playlists.choose import Choice
 
     Floats = NDArray[np.float32]
 
@@ -60,11 +59,7 @@ def make_playlist(database: Path, request: PlaylistRequest) -> Playlist:
     check_outputs([request.output], database=database)
     check_new(request.output, force=request.force)
     check_format(request.output, has_paths=request.basis is Basis.SOUND)
-    with read_store(database) as connection:
-        check_known(connection, [request.output])
-        avoided = avoided_tracks(connection, request.avoid, request.maps)
-        read_pool = sound_pool if request.basis is Basis.SOUND else harmony_pool
-        pool = read_pool(connection, request, avoided, _first_guess(request))
+    pool, avoided = _candidates(database, request)
     if request.artist is not None:  # all tracks of one artist cannot lie apart
         request = replace(request, gap=0)
     choice, gap, places = _search(pool, request)
@@ -82,9 +77,24 @@ def make_playlist(database: Path, request: PlaylistRequest) -> Playlist:
                 "preset": request.preset,
             },
         )
-    with suppress(EtlError):  # a store that can only be read gives lists, too
+    try:
         return replace(made, number=_keep(database, request, made))
-    return made
+    except EtlError as error:  # a store that can only be read gives lists, too
+        return replace(made, not_kept=str(error).splitlines()[0])
+
+
+def _candidates(database: Path, request: PlaylistRequest) -> tuple[Pool, Avoided]:
+    """Read what is to be chosen from."""
+    wanted = _first_guess(request)
+    with read_store(database) as connection:
+        check_known(connection, [request.output])
+        avoided = avoided_tracks(connection, request.avoid, request.maps)
+        if request.basis is Basis.HARMONY:
+            return harmony_pool(connection, request, avoided, wanted), avoided
+        near = near_tracks(connection, request, avoided, wanted)
+    # Opened again: the database would keep in memory what it read of the whole library.
+    with read_store(database) as connection:
+        return sound_pool(connection, request, near), avoided
 
 
 def _first_guess(request: PlaylistRequest) -> int:
@@ -93,8 +103,28 @@ def _first_guess(request: PlaylistRequest) -> int:
     return COUNT if request.minutes is None else max(1, round(request.minutes * 60 / _USUAL_S))
 
 
+def _check_time(pool: Pool, request: PlaylistRequest) -> None:
+    """Refuse a list that takes longer than all there is.
+
+    Raises
+    ------
+    EtlError
+        If it would; it says which filter left out how many.
+    """
+    together = sum(row["duration_s"] or 0.0 for row in pool.rows)
+    if request.minutes is not None and together < 60 * request.minutes - _TIME_OFF_S:
+        filters = "".join(f"; {option} left out {count:,}" for option, count in pool.left_out.items())
+        raise EtlError(
+            f"all {len(pool.rows):,} tracks that may be in the list take {together / 60:,.0f} minutes, and "
+            f"{request.minutes:,.0f} are wanted{filters}.",
+            "Ask for fewer with --minutes, or loosen the filters.",
+            exit_code=ExitCode.FAILURE,
+        )
+
+
 def _search(pool: Pool, request: PlaylistRequest) -> tuple[Choice, int, Floats]:
     """Choose tracks; where only a time is asked for, as many as take it."""
+    _check_time(pool, request)
     if request.minutes is None or request.count is not None:
         return _choose(pool, request, _first_guess(request))
     lengths = np.array([row["duration_s"] or np.nan for row in pool.rows])
@@ -123,8 +153,19 @@ def _seconds_off(pool: Pool, request: PlaylistRequest, choice: Choice) -> float:
     return abs(total - 60 * (request.minutes or 0))
 
 
+def _minutes_off(pool: Pool, request: PlaylistRequest, choice: Choice) -> float:
+    off = 0.0 if request.minutes is None else _seconds_off(pool, request, choice)
+    return off / 60 if off > _TIME_OFF_S else 0.0
+
+
 def _choose(pool: Pool, request: PlaylistRequest, count: int) -> tuple[Choice, int, Floats]:
     """Choose so many tracks, with the widest gap between tracks of an artist that can be kept."""
+    from etl.playlists.choose import (  # noqa: PLC0415 - what is compiled takes memory beside the library
+        choose,
+        curve_places,
+        widest_gap,
+    )
+
     _check_caps(pool, request, count)
     first, last = (None if name is None else pool.named[name] for name in (request.first, request.last))
     if first is not None and first == last:
@@ -189,6 +230,11 @@ def levels(pool: Pool) -> Floats:
 def _as_playlist(
     pool: Pool, request: PlaylistRequest, choice: Choice, gap: int, *, places: Floats, avoided: Avoided
 ) -> Playlist:
+    from etl.pipelines.playlists.explain import (  # noqa: PLC0415 - as above
+        missed_candidates,
+        unused_options,
+    )
+
     order = choice.order.tolist()
     size = len(order)
     unlike = pool.unlike(size)[np.arange(size), order]
@@ -201,6 +247,7 @@ def _as_playlist(
         versions=len(pool.versions),
         gap=gap,
         broken=choice.near,
+        minutes_off=_minutes_off(pool, request, choice),
         outside=int((places[np.arange(size), order] > 2).sum()),
         output=request.output,
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import yaml
 
 from etl.audio.features import Mode
-from etl.playlists.choose import GAP, Curve
+from etl.playlists.rules import GAP, Curve
 from etl.runtime.resources import resource
 
 if TYPE_CHECKING:
@@ -164,6 +164,8 @@ class Playlist:
         Tracks of others between two of one artist that were kept; less than asked for where those are few.
     broken
         Pairs of tracks of an artist that are nearer than that.
+    minutes_off
+        How far the list is from the time that was asked for, where it could not be within a minute; else 0.
     outside
         Places where the level is beyond the curve's band.
     missed
@@ -174,6 +176,8 @@ class Playlist:
         The file, or None.
     number
         The number under which it is kept; None while it waits for a run that writes to the store.
+    not_kept
+        Why it could not be kept, None if it could.
     """
 
     tracks: list[PlaylistEntry]
@@ -184,11 +188,13 @@ class Playlist:
     versions: int
     gap: int
     broken: int
+    minutes_off: float = 0.0
     outside: int = 0
     missed: list[Missed] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)
     output: Path | None = None
     number: int | None = None
+    not_kept: str | None = None
 
     @property
     def seconds(self) -> float:

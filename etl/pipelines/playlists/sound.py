@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from etl.playlists.transitions import Tracks, costs_of_all, transition_terms
 from etl.store.playlist_tracks import genres_below, library_for_lists, tracks_for_lists
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import duckdb
     from numpy.typing import NDArray
@@ -39,12 +40,47 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 _WHAT = "described tracks"
+_STRANGERS = 400
 
 
-def sound_pool(
+@dataclass(frozen=True, eq=False)
+class NearTracks:
+    """Candidates and what is to be avoided, before more than their sound is known.
+
+    Attributes
+    ----------
+    track_ids
+        Candidates, then what is to be avoided.
+    near
+        How many of these are candidates.
+    ids
+        Tracks that were named, by name.
+    points, strangers
+        Shape (n, d) and (s, d): where the tracks are, and some that stand for the library.
+    at_places
+        Function of a number of places: what each candidate costs at each; None where nothing is asked for.
+    everything, wanted, least
+        How many described tracks there are, how many the list is to have, and at least.
+    left_out
+        Tracks that each filter has left out.
+    """
+
+    track_ids: list[str]
+    near: int
+    ids: dict[str, str]
+    points: Floats
+    strangers: Floats
+    at_places: Callable[[int], Floats] | None
+    everything: int
+    wanted: int
+    least: int
+    left_out: dict[str, int]
+
+
+def near_tracks(
     connection: duckdb.DuckDBPyConnection, request: PlaylistRequest, avoided: Avoided, wanted: int
-) -> Pool:
-    """Read the candidates for a list of tracks.
+) -> NearTracks:
+    """Find the candidates for a list of tracks.
 
     Parameters
     ----------
@@ -62,51 +98,68 @@ def sound_pool(
     EtlError
         If a name means no track, a condition is not one, or too few tracks are left.
     """
-    version = version_of(request.mode)
-    meant = {name: track_meant(connection, version, name) for name in request.named}
+    meant = {name: track_meant(connection, version_of(request.mode), name) for name in request.named}
     ids = {name: row["track_id"] for name, row in meant.items()}
     check_ends(request, ids)
-    library = library_for_lists(connection, version, request.where, _filters(connection, request, meant))
-    vectors = np.ascontiguousarray(library["vector_whole"].to_numpy()[:, TIMBRE], dtype=np.float32)
-    library = library.drop("vector_whole")
+    library, vectors = _library(connection, request, _filters(connection, request, meant))
     kept, left_out = _filtered(library, request, avoided, set(ids.values()))
-    check_enough(int(kept.sum()), wanted, library.height, left_out, versions=0, of=_WHAT)
+    least = 1 if request.count is None and request.minutes is not None else wanted
+    check_enough(int(kept.sum()), least, library.height, left_out, versions=0, of=_WHAT)
     space = likeness_space(vectors, library["content_hash"].to_list())
-    places = {
-        track_id: row for row, track_id in enumerate(library["track_id"]) if track_id in set(ids.values())
-    }
+    places = dict(zip(library["track_id"].to_list(), range(library.height), strict=True)) if ids else {}
     at_names = {name: places[each] for name, each in ids.items()}
     rows, like = _near(space, request, at_names, kept, wanted=wanted, library=library)
     # Other versions of what is to be avoided are to be avoided, too.
     heard = np.setdiff1d(np.flatnonzero(_is_avoided(library, avoided)), rows)
-    near, rows = rows, np.concatenate([rows, heard])
-    track_ids = library["track_id"][rows.tolist()].to_list()
-    listed = tracks_for_lists(connection, version, track_ids)
+    both = np.concatenate([rows, heard])
+    return NearTracks(
+        track_ids=library["track_id"][both.tolist()].to_list(),
+        near=len(rows),
+        ids=ids,
+        points=space.points[both],
+        strangers=space.points[space.sample[:_STRANGERS]],
+        at_places=interpolated(request, like) if like else None,
+        everything=library.height,
+        wanted=wanted,
+        least=least,
+        left_out=left_out,
+    )
+
+
+def sound_pool(connection: duckdb.DuckDBPyConnection, request: PlaylistRequest, found: NearTracks) -> Pool:
+    """Read what is known of the candidates, keep one version of each recording, and work out transitions.
+
+    Raises
+    ------
+    EtlError
+        If too few recordings are left.
+    """
+    near, track_ids, left_out = found.near, found.track_ids, dict(found.left_out)
+    listed = tracks_for_lists(connection, version_of(request.mode), track_ids)
     listed = listed[_places_of(listed["track_id"].to_list(), track_ids)]
-    at_places = interpolated(request, like) if like else None
-    rank = np.zeros(len(near), np.float32) if at_places is None else at_places(max(wanted, 2)).min(axis=0)
-    is_named = np.isin(track_ids, list(ids.values()))
-    rank[is_named[: len(near)]] = -1
+    rank = np.zeros(near, np.float32)
+    if found.at_places is not None:
+        rank = found.at_places(max(found.wanted, 2)).min(axis=0)
+    is_named = np.isin(track_ids[:near], list(found.ids.values()))
+    rank[is_named] = -1
     told = listed.drop("vector_start", "vector_end").to_dicts()
-    bpm, seconds = column(listed, "bpm"), column(listed, "duration_s")
     key = listed["key"].fill_null(-1).to_numpy().astype(np.int8)
-    alike = same_sound(space.points[rows], space.points[space.sample], seconds, bpm, key)
+    alike = same_sound(
+        found.points, found.strangers, column(listed, "duration_s"), column(listed, "bpm"), key
+    )
     known_as = labels(told, alike)
-    is_fresh = is_named[: len(near)] | ~np.isin(known_as[2, : len(near)], known_as[2, len(near) :])
-    if len(heard):
+    is_fresh = is_named | ~np.isin(known_as[2, :near], known_as[2, near:])
+    if near < len(track_ids):
         left_out["--avoid"] += int((~is_fresh).sum())
-    best, others = one_of_each(known_as[2, : len(near)], rank, is_fresh)
-    check_enough(len(best), wanted, library.height, left_out, versions=len(others), of=_WHAT)
+    best, others = one_of_each(known_as[2, :near], rank, is_fresh)
+    check_enough(len(best), found.least, found.everything, left_out, versions=len(others), of=_WHAT)
     number = {row: at for at, row in enumerate(best.tolist())}
-    chosen = listed[best.tolist()]
-    tracks = _tracks(connection, chosen)
-    kept_row = {
-        track_ids[row]: number[others.get(row, row)] for row in np.flatnonzero(is_named[: len(near)]).tolist()
-    }
+    tracks = _tracks(connection, listed[best.tolist()])
+    kept_row = {track_ids[row]: number[others.get(row, row)] for row in np.flatnonzero(is_named).tolist()}
     return Pool(
         rows=[told[row] for row in best.tolist()],
-        named={name: kept_row[each] for name, each in ids.items()},
-        unlike=_places(at_places, best),
+        named={name: kept_row[each] for name, each in found.ids.items()},
+        unlike=_places(found.at_places, best),
         costs=costs_of_all(tracks, presets()[request.preset]),
         terms=lambda track: {
             term: costs[0] for term, costs in transition_terms(tracks, slice(track, track + 1)).items()
@@ -115,6 +168,19 @@ def sound_pool(
         left_out=left_out,
         versions=[(told[row], number[version_kept]) for row, version_kept in others.items()],
     )
+
+
+def _library(
+    connection: duckdb.DuckDBPyConnection,
+    request: PlaylistRequest,
+    filters: Mapping[str, Mapping[str, Any]],
+) -> tuple[pl.DataFrame, Floats]:
+    """Read all described tracks by id, and what likeness goes by; in the order of ids."""
+    columns = (["artist"] if request.artist else []) + (["path"] if request.avoid else [])
+    read = library_for_lists(connection, version_of(request.mode), request.where, filters, columns)
+    order = read["track_id"].arg_sort()  # here, since the database would hold all vectors once more
+    vectors = read["vector_whole"].to_numpy()[order.to_numpy()[:, None], np.array(TIMBRE)]
+    return read.drop("vector_whole")[order], np.asarray(vectors, np.float32)
 
 
 def _filters(
@@ -175,6 +241,8 @@ def _filtered(
 
 
 def _is_avoided(library: pl.DataFrame, avoided: Avoided) -> NDArray[np.bool_]:
+    if "path" not in library.columns:
+        return np.zeros(library.height, np.bool_)
     is_avoided = library["track_id"].is_in(list(avoided.track_ids))
     found: NDArray[np.bool_] = (is_avoided | library["path"].is_in(list(avoided.paths))).to_numpy()
     return found

@@ -71,7 +71,7 @@ def read_playlist(playlist: Path, maps: Sequence[tuple[str, str]] = ()) -> ReadP
         else:
             lines = (line.strip("\r") for line in text.split("\n"))
             found = ([line for line in lines if line.strip() and not line.startswith("#")], [])
-    except (ValueError, TypeError, AttributeError, RecursionError, csv.Error) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError, csv.Error) as error:
         raise EtlError(f"{playlist} is not a playlist: {error}.", exit_code=ExitCode.BAD_DATA) from error
     paths, ids = found
     return ReadPlaylist(tuple(os.path.normpath(folder / _unmapped(path, maps)) for path in paths), tuple(ids))

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from etl.pipelines.playlists.make import make_playlist
 from etl.pipelines.playlists.request import PlaylistRequest, Quality
-from etl.playlists.choose import Curve
+from etl.playlists.rules import Curve
 from etl.runtime.errors import EtlError
 from tests.support.playlist_store import TRACKS, store_of_tracks
 
@@ -58,6 +58,11 @@ def test_time_is_kept_within_a_minute(stored: Path) -> None:
     both = make_playlist(stored, PlaylistRequest(seeds=("id060",), minutes=50, count=12, gap=2))
     assert len(both.tracks) == 12
     assert both.seconds == pytest.approx(50 * 60, abs=61)
+    few = make_playlist(stored, PlaylistRequest(where="track_id < 'id003'", minutes=4))
+    assert len(few.tracks) == 1
+    assert few.minutes_off == 0
+    with pytest.raises(EtlError, match="take 10 minutes, and 60 are wanted; --where left out"):
+        make_playlist(stored, PlaylistRequest(where="track_id < 'id003'", minutes=60))
 
 
 def test_options_that_changed_nothing_are_said(stored: Path) -> None:
@@ -83,8 +88,8 @@ def test_gap_that_cannot_be_kept_is_relaxed_and_said(stored: Path) -> None:
 
 
 def test_near_candidates_have_a_reason(stored: Path) -> None:
-    """Tracks by the seed's artist that are nearest are kept out by the gap, or would cost more."""
-    made = make_playlist(stored, PlaylistRequest(seeds=("id060",), count=6, per_artist=1))
+    """Tracks by the seed's artist that are nearest are kept out by the cap."""
+    made = make_playlist(stored, PlaylistRequest(seeds=("id060",), count=6, gap=0, per_artist=1))
     assert {"cap"} <= {missed.reason for missed in made.missed}
     assert all((missed.by is not None) == (missed.reason == "dearer") for missed in made.missed)
 

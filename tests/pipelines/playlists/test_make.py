@@ -11,7 +11,7 @@ import pytest
 
 from etl.pipelines.playlists.make import make_playlist
 from etl.pipelines.playlists.request import PlaylistRequest, presets
-from etl.playlists.choose import Curve
+from etl.playlists.rules import Curve
 from etl.playlists.transitions import TERMS
 from etl.runtime.errors import EtlError
 from etl.sources.playlists.read import read_playlist
