@@ -69,14 +69,18 @@ def digest(*frames: pl.DataFrame) -> str:
 
 
 def constants(*modules: ModuleType) -> pl.DataFrame:
-    """Fitted numbers of modules: floats, and arrays of numbers, by value and in no order."""
+    """Fitted numbers of modules: floats, and arrays of numbers, by value and in no order.
+
+    To nine digits: some are computed, and the last bit of a power or a cosine is the processor's.
+    """
     found = []
     for name, value in ((name, value) for module in modules for name, value in vars(module).items()):
         if name.isupper() and (
             isinstance(value, float) or (isinstance(value, np.ndarray) and value.dtype.names is None)
         ):
             array = np.atleast_1d(np.asarray(value))
-            found.append(f"{array.shape} {array.astype(np.float64).tolist()}")
+            digits = [f"{number:.9g}" for number in array.astype(np.float64).ravel()]
+            found.append(f"{array.shape} {digits}")
     return pl.DataFrame({"constant": sorted(set(found))})
 
 
@@ -220,13 +224,13 @@ def sample_names() -> str:
 GUARDED: Final[dict[str, tuple[object, str]]] = {
     "etl.chords.analysis.ANALYSIS_VERSION": (2, "c30289c56234dfc8"),
     "etl.chords.keys.KEY_VERSIONS[trained]": (2, "ef6635508151f589"),
-    "etl.chords.keys.KEY_VERSIONS[krumhansl]": (2, "5b0bdc34dc26ac7f"),
+    "etl.chords.keys.KEY_VERSIONS[krumhansl]": (2, "89bface81d3c1924"),
     "etl.chords.section_keys.SECTION_KEYS_VERSION": (2, "9f4d8b5e251a557f"),
     "etl.pipelines.midi.request.VERSIONS[import]": ("4", "d20d343be2b109cf"),
-    "etl.pipelines.midi.request.VERSIONS[analyze]": ("5", "af4ad6bf2a83d87c"),
+    "etl.pipelines.midi.request.VERSIONS[analyze]": ("5", "b32bf6e01478cbeb"),
     "etl.pipelines.midi.request.VERSIONS[split]": ("1", "03926703bffa20b8"),
     "etl.pipelines.midi.request.VERSIONS[sanitize]": ("2", "0da0f386d4fe464e"),
-    "etl.audio.sonic.FEATURE_VERSION": (3, "f663c5166ca00423"),
+    "etl.audio.sonic.FEATURE_VERSION": (3, "cb8308215f186e54"),
     "etl.sources.audio.tags.TAG_VERSION": (2, "9260591f46d29f73"),
     "etl.audio.short_sounds.SOUND_VERSION": (1, "3b3cc70e04989075"),
     "etl.batch.name_categories.CATEGORY_VERSION": (1, "299c1f81b0b62481"),

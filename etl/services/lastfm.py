@@ -92,8 +92,8 @@ class LastFm(OpenService):
     """
 
     name: ClassVar[str] = "lastfm"
-    title: ClassVar[str] = "Last.fm"
-    kinds: ClassVar[tuple[Kind, ...]] = KINDS
+    title = "Last.fm"
+    kinds = KINDS
     server = "https://ws.audioscrobbler.com"
     root = "/2.0"
     requests_per_second = 4.0
