@@ -262,7 +262,8 @@ class Library:
             How many tracks.
         **options
             ``artist``, ``first``, ``last``, ``where``, ``gap``, ``preset`` and the other fields of
-            :class:`etl.pipelines.playlists.make.PlaylistRequest`.
+            :class:`etl.pipelines.playlists.request.PlaylistRequest` and of its ``Quality``: ``seconds``,
+            ``confidence``, ``excluded_genres``, ``day``.
 
         Returns
         -------
@@ -277,18 +278,22 @@ class Library:
 
         Examples
         --------
-        >>> made = etl.open("music.duckdb").playlist(seed="song 1", count=3, gap=0)
+        >>> made = etl.open("music.duckdb").playlist(seed="song 1", count=3, gap=0, seconds=(1, 600))
         >>> made.select("title").to_series().sort().to_list()
         ['Song 1', 'Song 2', 'Song 3']
         """
         from etl.pipelines.playlists.make import make_playlist
-        from etl.pipelines.playlists.request import PlaylistRequest
+        from etl.pipelines.playlists.request import PlaylistRequest, Quality
 
         seeds = (seed,) if isinstance(seed, str) else tuple(seed)
         try:
-            request = PlaylistRequest(seeds=seeds, count=count, **options)
+            quality = Quality(
+                **{name: options.pop(name) for name in Quality.__dataclass_fields__ if name in options}
+            )
+            request = PlaylistRequest(seeds=seeds, count=count, quality=quality, **options)
         except TypeError as error:
-            fields = ", ".join(name for name in PlaylistRequest.__dataclass_fields__ if name != "seeds")
+            known = {**PlaylistRequest.__dataclass_fields__, **Quality.__dataclass_fields__}
+            fields = ", ".join(name for name in known if name not in {"seeds", "quality"})
             raise EtlError(f"{error}.", f"There are: {fields}.", exit_code=ExitCode.USAGE) from None
         return _rows(make_playlist(self.path, request).tracks)
 

@@ -164,7 +164,7 @@ def status(job: Job = None, db: Database = None, as_json: AsJson = False) -> Non
     show(job_status(database_path(db), job), status_lines, as_json=as_json)
 
 
-@app.command("list", epilog="Example: etl batch list")
+@app.command("list", epilog="Example: etl batch list --json")
 def list_all(db: Database = None, as_json: AsJson = False) -> None:
     """List the jobs of a store."""
     from etl.cli.batch_summary import list_lines

@@ -41,7 +41,7 @@ PANELS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "Genres and playlists": {
         "genres": "Genres of songs and tracks: names, what is near, matrices.",
-        "playlist": "Playlists of described tracks: chosen and ordered together.",
+        "playlist": "Choose and order tracks, or chord songs, together.",
     },
     "Batch jobs": {
         "batch": "Describe many samples, songs or rows with a language model.",

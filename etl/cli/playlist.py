@@ -19,7 +19,7 @@ from etl.runtime.settings import database_path
 from etl.runtime.work.cores import default_workers
 
 app = typer.Typer(
-    help="Playlists of described tracks, or of chord songs: chosen and ordered together.",
+    help="Choose and order tracks, or chord songs, together.",
     no_args_is_help=True,
 )
 
@@ -265,7 +265,7 @@ def _analyze(database: Path, seconds: float) -> int:
     return 0 if sonic is None else sonic.described
 
 
-@app.command("list", epilog="Example: etl playlist list")
+@app.command("list", epilog="Example: etl playlist list --json")
 def list_kept(db: Database = None, as_json: AsJson = False) -> None:
     """List the playlists that were made, newest first."""
     from etl.pipelines.playlists.kept import list_playlists

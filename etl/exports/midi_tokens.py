@@ -74,7 +74,7 @@ def score(batch: MidiBatch, file: int) -> Any:
     import symusic  # noqa: PLC0415 - as above
 
     record = batch.files[file]
-    made = symusic.Score(int(record["division"]))
+    made: Any = symusic.Score(int(record["division"]))
     notes = batch.notes_of(file)
     notes = notes[notes["end_tick"] > notes["start_tick"]]
     programs = np.where(notes["program"] == 255, 0, notes["program"]).astype(np.int64)
@@ -83,7 +83,7 @@ def score(batch: MidiBatch, file: int) -> Any:
     )
     for key in np.unique(keys):
         part = notes[keys == key]
-        track = symusic.Track("", int(key % 256 // 2), bool(key % 2))
+        track: Any = symusic.Track("", int(key % 256 // 2), bool(key % 2))
         track.notes = symusic.Note.from_numpy(
             part["start_tick"].astype(np.int32),
             (part["end_tick"] - part["start_tick"]).astype(np.int32),

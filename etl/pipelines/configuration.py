@@ -56,6 +56,24 @@ def _of_service(name: str) -> tuple[Setting, ...]:
     )
 
 
+_OF_CHAT: Final = tuple(
+    Setting("chat", key, f"ETL_CHAT_{key.upper()}", about, default, is_secret=key == "key")
+    for key, about, default in (
+        ("url", "address of the model's server", "OpenRouter"),
+        ("key", "its key", ""),
+        ("model", "the model", ""),
+        ("provider", "whose rules hold, where the address does not tell", ""),
+        ("account", "name of the account whose limits they are", ""),
+        ("per_minute", "most requests a minute", "the service's own"),
+        ("per_day", "most requests a UTC day", "the service's own"),
+        ("tokens_per_minute", "most tokens a minute", "the service's own"),
+        ("tokens_per_day", "most tokens a UTC day", "the service's own"),
+        ("prompt_price", "price of a million tokens sent", ""),
+        ("completion_price", "price of a million tokens answered", ""),
+        ("longest_wait", "longest wait, in seconds", "the service's own"),
+    )
+)
+
 SETTINGS: Final = (
     Setting("store", "database", "ETL_DB", "the DuckDB file", str(DEFAULT_DATABASE)),
     Setting("services", "contact", "ETL_CONTACT", "your address or page, which services are told"),
@@ -64,7 +82,9 @@ SETTINGS: Final = (
     ),
     Setting("spotify", "client_id", "SPOTIPY_CLIENT_ID", "id of the Spotify app", is_secret=True),
     Setting("spotify", "client_secret", "SPOTIPY_CLIENT_SECRET", "its secret", is_secret=True),
-    *(each for name in SERVICES for each in _of_service(name)),
+    *(each for name in (*SERVICES, "lastfm") for each in _of_service(name)),
+    Setting("lastfm", "api_key", "LASTFM_API_KEY", "the key for Last.fm", is_secret=True),
+    *_OF_CHAT,
 )
 """All settings, table by table."""
 

@@ -64,7 +64,10 @@ def journal_path(database: Path) -> Path:
 
 def waiting_bursts(database: Path) -> list[Path]:
     """Files of the bursts that wait, in order."""
-    return sorted(journal_path(database).glob("*.burst"))
+    try:
+        return sorted(journal_path(database).glob("*.burst"))
+    except FileNotFoundError:  # merged, and the folder deleted, while it was listed
+        return []
 
 
 def burst_id(path: Path) -> str:

@@ -22,6 +22,7 @@ def midi_songs(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     songs: pl.DataFrame = connection.sql(
         "SELECT sha256 AS id, array_to_string(chords, ' ') AS chords, "
         "CASE WHEN key IS NOT NULL THEN key_posterior END AS key_posterior "
-        "FROM midi WHERE len(chords) > 0 ORDER BY sha256"
+        "FROM midi_analysis WHERE len(chords) > 0 "
+        "AND sha256 IN (SELECT sha256 FROM midi_paths WHERE gone_at IS NULL) ORDER BY sha256"
     ).pl()
     return songs.with_columns(pl.col("key_posterior").cast(pl.List(pl.Float32)))

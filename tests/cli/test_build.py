@@ -18,7 +18,7 @@ from tests.support.command_line import ended_here
 def test_help_has_examples_and_exit_codes():
     """What a user needs stands in the help."""
     text = CliRunner().invoke(app, ["build", "data3", "--help"]).stdout
-    assert text.count("    etl build data3 ") == 3
+    assert text.count("    etl build data3 ") == 4
     for word in ("--dry-run", "--npz", "--force", "--limit", "--workers", "exit code is 0", "130"):
         assert word in text
 

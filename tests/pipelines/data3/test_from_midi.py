@@ -17,6 +17,12 @@ from etl.store.database import open_store
 if TYPE_CHECKING:
     from pathlib import Path
 
+PATHS = (
+    "INSERT OR REPLACE INTO midi_paths BY NAME SELECT sha256 || '.mid' AS path, 1 AS size_bytes, "
+    "1 AS mtime_ns, sha256, 1 AS first_run, 1 AS last_run FROM midi_analysis"
+)
+"""A file for each analysis."""
+
 SIMPLE: dict[str, Any] = {"VARCHAR": "x", "VARCHAR[]": [], "BOOLEAN": False}
 
 
@@ -24,6 +30,7 @@ def fill(database: Path, songs: dict[str, tuple[str, str | None, int]]) -> None:
     """Enter analyzed MIDI files: chords, key, and which key has all of the posterior."""
     with open_store(database) as connection:
         connection.execute("DELETE FROM midi_analysis")
+        connection.execute("DELETE FROM midi_paths")
         columns = connection.execute(
             "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = 'midi_analysis'"
         ).fetchall()
@@ -33,6 +40,7 @@ def fill(database: Path, songs: dict[str, tuple[str, str | None, int]]) -> None:
             row |= {"sha256": name, "chords": chords.split(), "key": key, "key_posterior": posterior}
             marks = ", ".join(f"${column}" for column in row)
             connection.execute(f"INSERT INTO midi_analysis ({', '.join(row)}) VALUES ({marks})", row)
+        connection.execute(PATHS)
 
 
 def _value(kind: str) -> Any:
@@ -105,6 +113,7 @@ def test_the_same_library_has_the_same_digest_at_every_look(chords):
             "INSERT INTO midi_analysis SELECT m.* REPLACE (printf('%064d', i) AS sha256, "
             "CASE WHEN i % 2 = 0 THEN key END AS key) FROM midi_analysis AS m, range(1, 3000) AS t (i)"
         )
+        connection.execute(PATHS)
     looks = [midi_source(chords.database, keys=True, limits=LIMITS) for _ in range(10)]
     assert len({source.content_hash for source in looks}) == 1
 
