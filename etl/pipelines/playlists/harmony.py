@@ -17,7 +17,7 @@ from etl.pipelines.playlists.pool import (
     interpolated,
     one_of_each,
 )
-from etl.pipelines.playlists.request import presets
+from etl.pipelines.playlists.request import Quality, presets
 from etl.playlists.harmony import Songs, costs_of_songs, harmony_vectors, song_terms
 from etl.playlists.identity import folded_artist, labels
 from etl.runtime.errors import EtlError, ExitCode
@@ -42,6 +42,7 @@ def harmony_pool(
         ("--minutes", request.minutes is not None),
         ("--exclude-genre", bool(request.quality.excluded_genres)),
         ("--confidence", request.quality.confidence is not None),
+        ("--duration", request.quality.seconds != Quality.seconds),
     ):
         if is_given:
             raise EtlError(

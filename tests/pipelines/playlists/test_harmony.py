@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from etl.pipelines.playlists.make import make_playlist
-from etl.pipelines.playlists.request import Basis, PlaylistRequest
+from etl.pipelines.playlists.request import Basis, PlaylistRequest, Quality
 from etl.runtime.errors import EtlError
 from tests.support.command_line import run_here
 
@@ -69,6 +69,8 @@ def test_songs_are_named_filtered_and_led(songs: Path) -> None:
         make_playlist(songs, PlaylistRequest(seeds=("nothing",), basis=Basis.HARMONY))
     with pytest.raises(EtlError, match="--minutes"):
         make_playlist(songs, PlaylistRequest(minutes=9, basis=Basis.HARMONY))
+    with pytest.raises(EtlError, match="--duration"):
+        make_playlist(songs, PlaylistRequest(quality=Quality(seconds=(1, 9)), basis=Basis.HARMONY))
     with pytest.raises(EtlError, match="--where is not a condition"):
         make_playlist(songs, PlaylistRequest(where="bpm > 3", basis=Basis.HARMONY))
     with pytest.raises(EtlError, match="of 48 chord songs"):
