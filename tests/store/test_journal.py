@@ -76,7 +76,7 @@ def test_kills_beside_notebooks_that_come_and_go(store, access):
 
 def test_the_run_itself_merges_once_the_file_is_free(store):
     """It need not end for the results to be seen."""
-    run = store.start(100_000, seconds=0.02, burst_s=0.05)
+    run = store.start(100_000, seconds=0.02, burst_s=0.5)
     with store.notebook("read"):
         until = time.monotonic() + 20
         while not waiting_bursts(store.path) and time.monotonic() < until:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
+import shutil
 import sys
+import tempfile
 import threading
 from contextlib import contextmanager
 from multiprocessing import forkserver, resource_tracker
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
 _THREAD_VARIABLES: Final = tuple(
     f"{library}_THREADS" for library in ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "NUMBA_NUM", "POLARS_MAX")
 )
+
+
+_LONGEST_FOLDER: Final = 107 - len("/pymp-12345678/listener-12345678")
 
 
 class Launcher:
@@ -61,8 +67,20 @@ class Launcher:
         resource_tracker.ensure_running()  # starting it would end the hold
         if self._is_forking:
             self._context.set_forkserver_preload(["etl.runtime.work.worker", *self._preload])
+            _keep_socket_paths_short()
             with interrupts_held():
                 forkserver.ensure_running()
+
+
+def _keep_socket_paths_short() -> None:
+    """Give multiprocessing another temporary folder where the path of a socket in its own would be too long.
+
+    A socket's path has 107 bytes at most (``sun_path``, unix(7)); Python 3.11 to 3.13 do not look.
+    """
+    config: dict[str, Any] = multiprocessing.current_process()._config  # type: ignore[attr-defined] # noqa: SLF001
+    if config.get("tempdir") is None and len(os.fsencode(tempfile.gettempdir())) > _LONGEST_FOLDER:
+        config["tempdir"] = folder = tempfile.mkdtemp(prefix="pymp-", dir="/tmp")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 
 @contextmanager
