@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 import scipy.fft
 import scipy.ndimage
-import scipy.signal
 
 from etl.audio.beat_path import beat_path
+from etl.audio.filters import hann
 from etl.audio.meter import Meter, find_meter
 from etl.audio.periodicity import FRAME_RATE, MIN_TEETH, SUPPORTED, autocorrelation, comb, pulse_clarity
 from etl.audio.signal import SAMPLE_RATE
@@ -209,7 +209,7 @@ def mean_tempogram(envelope: Floats) -> NDArray[np.float64]:
     ndarray
         Shape (344,), by lag in frames [2]_.
     """
-    window = scipy.signal.get_window("hann", _WINDOW)
+    window = hann(_WINDOW)
     n_fft = scipy.fft.next_fast_len(2 * _WINDOW - 1, real=True)
     padded = np.pad(envelope, _WINDOW // 2, mode="linear_ramp", end_values=0)
     frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[: len(envelope)]

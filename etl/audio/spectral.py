@@ -23,10 +23,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import scipy.fft
-import scipy.signal
 
 from etl.audio.features import N_BANDS
-from etl.audio.filters import chroma_filters, mel_filters, octaves
+from etl.audio.filters import chroma_filters, hann, mel_filters, octaves
 from etl.audio.signal import SAMPLE_RATE
 from etl.runtime.jit import kernel, kernel_with
 
@@ -161,7 +160,7 @@ def stft_blocks(signal: Floats, first_frame: int = 0) -> Iterator[tuple[int, NDA
     int, ndarray
         Number of the first frame, and spectra of shape (up to 128, 1025), complex128.
     """
-    window = scipy.signal.get_window("hann", N_FFT)
+    window = hann(N_FFT)
     for start in range(first_frame, n_frames(len(signal)), BLOCK):
         stop = min(start + BLOCK, n_frames(len(signal)))
         frames = framed(signal, start, stop, length=N_FFT, hop=HOP)

@@ -5,13 +5,20 @@ from __future__ import annotations
 import librosa
 import numpy as np
 import pytest
+import scipy.signal
 
 from etl.audio.beat_path import beat_path
-from etl.audio.filters import chroma_filters, mel_filters, wavelets, without_faint
+from etl.audio.filters import chroma_filters, hann, mel_filters, wavelets, without_faint
 from etl.audio.frames import tonnetz
 from etl.audio.signal import SAMPLE_RATE as SR
 
 TUNINGS = [-0.5, -0.37, 0.0, 0.01, 0.49]
+
+
+@pytest.mark.parametrize("count", [2, 3, 100, 384, 2048, 9999])
+def test_windows_are_scipys(count):
+    """Every sample, to the bit."""
+    np.testing.assert_array_equal(hann(count), scipy.signal.get_window("hann", count))
 
 
 def test_mel_filters_are_librosas():
