@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from etl.runtime.limits import Limits
 from etl.store.database import open_store, read_store
 from tests.support.empty_store import empty_store
 
@@ -111,7 +112,7 @@ class Store:
             "rejects": "SELECT source, line, stage, category, reason, raw FROM rejects ORDER BY ALL",
             "service_state": "SELECT * FROM service_state ORDER BY ALL",
         }
-        with read_store(self.path) as connection:
+        with read_store(self.path, limits=Limits(patience_s=60)) as connection:  # however busy the machine is
             return {name: connection.execute(query).fetchall() for name, query in queries.items()}
 
     def expected(self, items: int) -> dict[str, list[tuple[Any, ...]]]:
