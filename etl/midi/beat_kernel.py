@@ -231,7 +231,7 @@ def chord_path(
                 before = best[beat - first - 1]
                 change = before[tops[beat - first - 1]] - weights[8]
                 for chord in range(chords + 1):
-                    stay = before[chord]  # `max` would look for what is no number
+                    stay = before[chord]  # `max` would also look at what is not a number
                     row[chord] = (change if change > stay else stay) + scores[chord]  # noqa: FURB136
             tops[beat - first] = _highest(row, qualities, highest)
         chord = tops[last - 1 - first]

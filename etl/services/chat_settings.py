@@ -108,7 +108,7 @@ def chat_settings(*, needs_key: bool = True, **options: Any) -> ChatSettings:
         )
     if needs_key and provider in _KEYS and not key:
         raise EtlError(
-            f"there is no key for {parts.hostname}.",
+            f"no key is set for {parts.hostname}.",
             f"Set ETL_CHAT_KEY or {_KEYS[provider]}, or write key under [chat] in {config_path()}. "
             "Without a key, use --engine local, or a local server with ETL_CHAT_URL.",
             exit_code=ExitCode.USAGE,

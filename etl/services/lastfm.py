@@ -61,7 +61,7 @@ def configured(settings: ServiceSettings) -> LastFm:
     key = (setting("LASTFM_API_KEY", "lastfm", "api_key") or "").strip()
     if not key:
         raise EtlError(
-            "there is no key for Last.fm.",
+            "no key is set for Last.fm.",
             f"Set LASTFM_API_KEY, or api_key under [lastfm] in {config_path()}. A key is made at "
             "https://www.last.fm/api/account/create.",
             exit_code=ExitCode.USAGE,

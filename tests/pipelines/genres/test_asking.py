@@ -206,7 +206,7 @@ def test_source_without_key_or_contact_is_skipped_and_the_rest_goes_on(
     world.musicbrainz.genres = {BJORK: {"art pop": 1}}
     result = FetchResult(world.ask())
     assert ("art pop", "musicbrainz", 0.5) in said(world)
-    assert "Last.fm: skipped: there is no key for Last.fm. Set LASTFM_API_KEY" in fetch_lines(result)
+    assert "Last.fm: skipped: no key is set for Last.fm. Set LASTFM_API_KEY" in fetch_lines(result)
     assert world.requests() == (1, 1, 0)
 
 

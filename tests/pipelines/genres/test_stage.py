@@ -41,7 +41,7 @@ def test_estimate_of_a_large_library(world: World, monkeypatch: pytest.MonkeyPat
         "MusicBrainz: 2,100 artists and 4,000 albums to ask, 6,100 requests, 1 h 41 min",
         "ListenBrainz: 2,100 artists to ask, 42 requests, 42 s",
     ]
-    assert "Last.fm: 2,100 artists to ask; skipped: there is no key for Last.fm" in said
+    assert "Last.fm: 2,100 artists to ask; skipped: no key is set for Last.fm" in said
     plan = json.loads(
         run_here("genres", "fetch", "--dry-run", "--limit", "10", "--json", "--db", world.written())
     )
