@@ -112,7 +112,7 @@ def test_openrouter_tells_which_limits_an_account_has(is_free: bool, per_day: in
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"ETL_CHAT_MODEL": "m"}, "no key for openrouter.ai"),
+        ({"ETL_CHAT_MODEL": "m"}, "no key is set for openrouter.ai"),
         ({"ETL_CHAT_URL": "http://127.0.0.1:1"}, "no model"),
         ({"ETL_CHAT_URL": "ftp://x", "ETL_CHAT_MODEL": "m"}, "not usable"),
         ({"ETL_CHAT_URL": "https://me:secret@x/v1", "ETL_CHAT_MODEL": "m"}, "not usable"),
