@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.joinpath("docs").rglob("*.md"))]
-BLOCK = re.compile(r"^```\w*[^\n]*\n(.*?)^```$|((?:^ {4,}.*\n|^\n)+)", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```[^\n]*\n(.*?)^```$|((?:^ {4,}[^\n]*\n)+)", re.MULTILINE | re.DOTALL)
 LINE = re.compile(r"^ *(?:Example: |\$ |RUN )?((?:zcat \S+ \| )?etl [a-z-].*)$", re.MULTILINE)
 SHELL = ("|", "&&", ">")
 INLINE = re.compile(r"`(etl [^`]+)`")

@@ -7,11 +7,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.support.pages import commands, follow, same
-from tests.support.places import ROOT
+from tests.support.pages import README, TUTORIALS, commands, follow, same
 
-TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
-AGAIN = "if it is right, `python -m tests.support.pages docs/tutorials/*.md` writes it into the pages"
+AGAIN = "if it is right, `python -m tests.support.pages` writes it into the pages"
 
 
 @pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
@@ -25,7 +23,7 @@ def test_a_tutorial_works_in_an_empty_folder(path):
 def test_readme_shows_what_the_tutorials_show():
     """Each command on the first page is one of a tutorial, with the same output."""
     shown = dict(step for path in TUTORIALS for step in commands(path.read_text(encoding="utf-8")))
-    steps = commands(ROOT.joinpath("README.md").read_text(encoding="utf-8"))
+    steps = commands(README.read_text(encoding="utf-8"))
     assert len(steps) >= len(TUTORIALS)
     for command, printed in steps:
         assert same(printed, shown[command]), command

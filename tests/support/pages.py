@@ -1,12 +1,12 @@
 """Pages for users, followed to the letter: files are saved, commands run, and what they print is compared.
 
-A block of ``python title="NAME"`` is a file to save. A block of ``console`` has commands after ``$``, each with
-what it prints on standard output; ``...`` stands for what differs from machine to machine. All blocks of a page
-run in one folder, `etl` and Python in this process, the rest in a shell.
+A block of ``python title="NAME"`` is a file to save. A block of ``console`` has commands after ``$``, each
+with what it prints on standard output; ``...`` stands for what differs from machine to machine. All blocks
+of a page run in one folder, `etl` and Python in this process, the rest in a shell.
 
-    python -m tests.support.pages docs/tutorials/*.md
+    python -m tests.support.pages
 
-follows pages and writes what commands print now in place of what the page says, where the two differ.
+follows the tutorials, and writes what commands print into these and README where it is something else.
 """
 
 from __future__ import annotations
@@ -17,16 +17,19 @@ import re
 import runpy
 import shlex
 import subprocess
-import sys
-import tempfile
 from contextlib import chdir, redirect_stdout
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tests.support.command_line import ended_here
+from tests.support.places import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+README: Final = ROOT / "README.md"
+TUTORIALS: Final = sorted(ROOT.joinpath("docs", "tutorials").glob("*.md"))
 
 BLOCK: Final = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMAND: Final = re.compile(r"^\$ (.*\n)((?:(?!\$ ).*\n)*)", re.MULTILINE)
@@ -90,16 +93,25 @@ def _run(command: str, folder: Path) -> str:
     return done.stdout
 
 
-def rewrite(path: Path) -> None:
-    """Follow a page in an empty folder and write what its commands print now."""
-    page = path.read_text(encoding="utf-8")
-    with tempfile.TemporaryDirectory() as folder:
-        for step, got in list(follow(page, Path(folder))):
-            if not same(step.printed, got):
-                page = page.replace(f"$ {step.command}\n{step.printed}", f"$ {step.command}\n{got}", 1)
-    path.write_text(page, encoding="utf-8")
+def correct(page: str, printed: Mapping[str, str]) -> str:
+    """Put what commands print in place of what a page says, where the two differ."""
+    for step in commands(page):
+        got = printed.get(step.command, step.printed)
+        if not same(step.printed, got):
+            page = page.replace(f"$ {step.command}\n{step.printed}", f"$ {step.command}\n{got}", 1)
+    return page
+
+
+def main() -> None:
+    """Follow all tutorials in empty folders, and correct them and README."""
+    printed: dict[str, str] = {}
+    for path in TUTORIALS:
+        with TemporaryDirectory() as folder:
+            steps = follow(path.read_text(encoding="utf-8"), Path(folder))
+            printed |= {step.command: got for step, got in steps}
+    for path in (README, *TUTORIALS):
+        path.write_text(correct(path.read_text(encoding="utf-8"), printed), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:]:
-        rewrite(Path(name))
+    main()
