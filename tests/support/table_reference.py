@@ -27,7 +27,7 @@ _HEAD = """\
 Written by `python -m tests.support.table_reference`; do not edit.
 
 What SQL can ask for, in `etl query`, in `library.sql` and in conditions of `--where`. Views put together what
-belongs together: begin with `song_overview`, `library` and `midi`. `etl db info` says how many rows each table has.
+belongs together: begin with `song_overview`, `library` and `midi`. `etl db info` counts the rows of each table.
 """
 
 
