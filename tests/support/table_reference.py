@@ -26,8 +26,9 @@ _HEAD = """\
 
 Written by `python -m tests.support.table_reference`; do not edit.
 
-What SQL can ask for, in `etl query`, in `library.sql` and in conditions of `--where`. Views put together what
-belongs together: begin with `song_overview`, `library` and `midi`. `etl db info` counts the rows of each table.
+What SQL can ask for, in `etl query`, in `library.sql` and in conditions of `--where`. Views put together
+what belongs together: begin with `song_overview`, `library` and `midi`. `etl db info` counts the rows of
+each table.
 """
 
 
