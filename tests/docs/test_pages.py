@@ -60,3 +60,12 @@ def test_a_block_that_nobody_saves_is_refused(tmp_path):
     """A reader would not know what to do with it."""
     with pytest.raises(AssertionError, match="nobody saves"):
         list(follow("```python\nprint(1)\n```\n", tmp_path))
+
+
+def test_what_the_machine_has_configured_plays_no_part(tmp_path, monkeypatch):
+    """A contact of the developer's would have services asked, a store of theirs would be written."""
+    monkeypatch.setenv("ETL_CONTACT", "me@example.org")
+    monkeypatch.setenv("ETL_DB", str(tmp_path / "mine.duckdb"))
+    ((_, shown),) = follow("```console\n$ etl config show --json\n```\n", tmp_path)
+    assert "example.org" not in shown
+    assert "mine.duckdb" not in shown

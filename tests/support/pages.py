@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import doctest
 import io
+import os
 import re
 import runpy
 import shlex
@@ -33,6 +34,7 @@ TUTORIALS: Final = sorted(ROOT.joinpath("docs", "tutorials").glob("*.md"))
 
 BLOCK: Final = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMAND: Final = re.compile(r"^\$ (.*\n)((?:(?!\$ ).*\n)*)", re.MULTILINE)
+NO_SETTINGS: Final = {"ETL_CONFIG": os.devnull}
 HOME: Final = "/home/ann/try"
 """Where pages have the folder in which they are followed."""
 
@@ -85,12 +87,18 @@ def _run(command: str, folder: Path) -> str:
             runpy.run_path(words[0], run_name="__main__")
         return said.getvalue()
     if program == "etl":
-        done = ended_here(*words, cwd=folder)
+        done = ended_here(*words, cwd=folder, env=_without_settings())
     else:
         shell = ["/bin/sh", "-c", command]
         done = subprocess.run(shell, cwd=folder, capture_output=True, text=True, check=False)
     assert not done.returncode, (command, done)
     return done.stdout
+
+
+def _without_settings() -> dict[str, str]:
+    """Environment of somebody who has configured nothing, neither a store nor the key of a service."""
+    ours = ("ETL_", "LASTFM_", "SPOTIPY_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | NO_SETTINGS
 
 
 def correct(page: str, printed: Mapping[str, str]) -> str:
