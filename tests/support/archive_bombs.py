@@ -119,7 +119,7 @@ def make_bombs(folder: Path, size: int) -> Iterator[Path]:
 
 
 def refused(bombs: Sequence[Path], top: Path) -> dict[str, Any]:
-    """Import them by one command in an empty folder; give what was refused, by bomb, and what was left behind."""
+    """Import them by one command in an empty folder; give what was refused of each, and what was left."""
     place = top / "above" / "place"
     place.mkdir(parents=True)
     command = etl("midi", "run", *bombs, "--db", "m.duckdb", "--library", "library")
