@@ -144,17 +144,16 @@ def test_killed_at_random_moments_it_loses_at_most_the_requests_under_way(
     assert (shell.folder / "data3.csv").read_bytes() == expected
 
 
-@pytest.mark.parametrize(("connections", "kills"), [(10, 3), (16, 3)])
+@pytest.mark.parametrize("connections", [10, 16])
 def test_kills_under_mixed_faults_lose_nothing(
     server: SpotifyServer,
     tmp_path: Path,
     connections: int,
-    kills: int,
     built: Callable[[Shell, int], None],
     uninterrupted: Callable[..., tuple[bytes, int]],
 ) -> None:
     """At ten requests a second and connection, every ninth spoilt: all is found, and the CSV is the same."""
-    songs = 250
+    songs, kills = 250, 3
     expected, minimum = uninterrupted(songs, batches=False)
     shell = Shell(tmp_path / "killed", server, per_second=10 * connections)
     server.batches = False
