@@ -57,7 +57,7 @@ class Store:
 
     def kill(self, process: subprocess.Popen[str], chance: random.Random) -> None:
         """Kill a run at a random moment of one of its first bursts."""
-        for _ in range(chance.randint(1, 6)):
+        for _ in range(chance.randint(2, 12)):
             before = self.state()
             while self.state() == before and process.poll() is None:
                 time.sleep(0.001)
