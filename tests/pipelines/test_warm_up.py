@@ -12,6 +12,7 @@ import numpy as np
 import soundfile
 
 from etl.runtime.compile_folder import LOCK, writable_folder
+from tests.support.command_line import run_here
 from tests.support.places import ROOT
 
 if TYPE_CHECKING:
@@ -33,19 +34,6 @@ class Waits:
 folder, database, workers = sys.argv[1:]
 run_library(Path(database), request(Path(folder), workers=int(workers)), [Waits()])
 """
-
-
-def etl_runs(*arguments: str | Path, **environment: str) -> str:
-    """Run a command, which must end well, and give what it printed."""
-    run = subprocess.run(
-        [sys.executable, "-m", "etl", *map(str, arguments)],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    return run.stdout
 
 
 def code_files(folder: Path) -> dict[str, int]:
@@ -86,22 +74,25 @@ def clicks(folder: Path, count: int) -> None:
 
 
 def test_after_a_warm_up_no_run_compiles_anything(tmp_path):
-    """A build with all that it can write, a data set, a MIDI and a library run leave the folder as it was."""
-    assert "functions compiled in all:" in etl_runs("warm-up")
+    """A build with all that it can write, a data set, a MIDI and a library run leave the folder as it was.
+
+    What this process has loaded by then was in the folder before; workers of the last two begin with nothing.
+    """
+    assert "functions compiled in all:" in run_here("warm-up", "--workers", "2")
     folder = writable_folder()
     assert folder is not None
     before = etl_code(folder)
     assert {name.split(".")[1] for name in before} >= {"audio", "chords", "exports", "midi"}
     database = tmp_path / "music.duckdb"
-    etl_runs(
+    run_here(
         "build", "data3", SAMPLE, "-o", tmp_path / "data3.csv", "--npz", tmp_path / "data3.npz",
         "--section-keys", "--db", database,
     )  # fmt: skip
-    etl_runs("export", "dataset", tmp_path / "songs", "--db", database)
+    run_here("export", "dataset", tmp_path / "songs", "--db", database)
     a_midi_file(tmp_path / "a.mid")
-    etl_runs("midi", "run", tmp_path / "a.mid", "--library", tmp_path / "midi", "--db", database)
+    run_here("midi", "run", tmp_path / "a.mid", "--library", tmp_path / "midi", "--db", database)
     clicks(tmp_path / "music", 2)
-    etl_runs("library", "run", tmp_path / "music", "-o", tmp_path / "sonic.npz", "--db", database)
+    run_here("library", "run", tmp_path / "music", "-o", tmp_path / "sonic.npz", "--db", database)
     assert etl_code(folder) == before
 
 
@@ -125,7 +116,7 @@ def test_a_first_run_of_many_workers_leaves_a_sound_cache(tmp_path):
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         shown.append(done.stdout)
-        found.append((etl_runs(*question, "--db", database), code_files(tmp_path / "cache" / "music-etl")))
+        found.append((run_here(*question, "--db", database), code_files(tmp_path / "cache" / "music-etl")))
     assert ["compiling the analysis" in waits for waits in shown] == [True, False]
     assert found[0] == found[1]
     assert found[0][0].count(".wav") == 8
