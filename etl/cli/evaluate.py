@@ -83,6 +83,8 @@ def _scores(result: KeyEvaluation) -> pl.DataFrame:
 
 
 def _describe(result: KeyEvaluation) -> str:
+    from etl.cli.tables import frame_table
+
     lines = [f"{result.songs:,} songs compared"]
     if result.is_training_data:
         lines.append(
@@ -94,18 +96,8 @@ def _describe(result: KeyEvaluation) -> str:
     for method, scores in result.scores.items():
         measured, by_chance = result.calibration_error[method], result.by_chance[method]
         lines += [
-            f"\n{method}\n\n{_table(scores)}",
+            f"\n{method}\n\n{frame_table(scores)}",
             f"\nexpected calibration error {measured:.3f}; by chance alone {by_chance:.3f}\n",
-            _table(result.reliability[method]),
+            frame_table(result.reliability[method]),
         ]
     return "\n".join(lines)
-
-
-def _table(frame: pl.DataFrame) -> str:
-    """Align a frame; shares get three decimals."""
-    from etl.cli.tables import table
-
-    rows = [
-        [f"{value:.3f}" if isinstance(value, float) else value for value in row] for row in frame.iter_rows()
-    ]
-    return table(frame.columns, rows, right=[dtype.is_numeric() for dtype in frame.dtypes])

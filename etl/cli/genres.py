@@ -11,7 +11,7 @@ import typer
 from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
-from etl.cli.tables import one_line, table
+from etl.cli.tables import Full, one_line, table
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.settings import database_path
 
@@ -78,25 +78,29 @@ def fetch(
 def show_one(
     genre: Annotated[str, typer.Argument(help="The genre, in any spelling.")],
     most: Annotated[int, typer.Option("--limit", min=1, help="Show at most N neighbors.", metavar="N")] = 15,
+    full: Full = False,
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a genre: its neighbors with the reason, its tracks and songs, how it is spelled."""
     from etl.pipelines.genres.show import show_genre
 
-    show(show_genre(database_path(db), genre), lambda card: _card(card, most), as_json=as_json)
+    card = show_genre(database_path(db), genre)
+    show(card, lambda card: _card(card, most, full=full), as_json=as_json)
 
 
 @app.command(epilog="Example: etl genres stats --limit 50")
 def stats(
     most: Annotated[int, typer.Option("--limit", min=1, help="List at most N genres.", metavar="N")] = 20,
+    full: Full = False,
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Show how many songs and tracks have genres, the commonest ones, and what was rejected."""
     from etl.pipelines.genres.show import genre_stats
 
-    show(genre_stats(database_path(db), most), _stats_lines, as_json=as_json)
+    found = genre_stats(database_path(db), most)
+    show(found, lambda found: _stats_lines(found, full=full), as_json=as_json)
 
 
 @app.command(epilog="Example: etl genres export -o genres.npz --of songs")
@@ -167,7 +171,7 @@ def fetch_lines(result: FetchResult) -> str:
     return "\n".join(lines)
 
 
-def _card(card: GenreCard, most: int) -> str:
+def _card(card: GenreCard, most: int, *, full: bool) -> str:
     lines = [
         card.name + (f", a kind of {', '.join(card.parents)}" if card.parents else ""),
         f"{card.tracks:,} tracks, {card.songs:,} songs; spelled {', '.join(card.spellings[:8])}",
@@ -185,19 +189,16 @@ def _card(card: GenreCard, most: int) -> str:
     rows = [
         (
             near.name,
-            *(
-                f"{value:.2f}"
-                for value in (near.weight, near.first, near.second, near.words, near.parent, near.jaccard)
-            ),
+            *(near.weight, near.first, near.second, near.words, near.parent, near.jaccard),
             "yours" if near.by_user else "",
         )
         for near in card.neighbours[:most]
     ]
     columns = ("near", "weight", "same tracks", "same company", "words", "parent", "jaccard", "")
-    return "\n".join([*lines, "", table(columns, rows, right=[False, *[True] * 6, False])])
+    return "\n".join([*lines, "", table(columns, rows, right=[False, *[True] * 6, False], full=full)])
 
 
-def _stats_lines(stats: GenreStats) -> str:
+def _stats_lines(stats: GenreStats, *, full: bool) -> str:
     parts = [
         table(
             ("of", "source", "tagged is", "with a tag", "with a genre"),
@@ -206,6 +207,7 @@ def _stats_lines(stats: GenreStats) -> str:
                 for item, source, about, tagged, named in stats.coverage.iter_rows()
             ],
             right=[False, False, False, True, True],
+            full=full,
         ),
         *(
             [
@@ -216,6 +218,7 @@ def _stats_lines(stats: GenreStats) -> str:
                         for source, kind, status, number in stats.answers.iter_rows()
                     ],
                     right=[False, False, False, True],
+                    full=full,
                 )
             ]
             if stats.answers.height
@@ -228,14 +231,16 @@ def _stats_lines(stats: GenreStats) -> str:
                 for name, tracks, songs, known in stats.top.iter_rows()
             ],
             right=[False, True, True, False],
+            full=full,
         ),
         table(
             ("no genre", "reason", "tags", "such as"),
             [
-                (kind, reason or "", f"{tags:,}", ", ".join(examples)[:60])
+                (kind, reason, f"{tags:,}", ", ".join(examples))
                 for kind, reason, tags, examples in stats.rejects.iter_rows()
             ],
             right=[False, False, True, False],
+            full=full,
         ),
         f"{stats.orphans:,} genres are a kind of nothing in the vocabulary; `genres.yaml` can say of what.",
     ]

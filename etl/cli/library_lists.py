@@ -9,7 +9,7 @@ import typer
 
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
-from etl.cli.tables import one_line
+from etl.cli.tables import Full, one_line, table
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.settings import database_path
 
@@ -46,6 +46,7 @@ def similar(
         ),
     ] = 0.0,
     output: Playlist = None,
+    full: Full = False,
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
@@ -57,7 +58,8 @@ def similar(
     mode = Mode.WINDOW if windowed else Mode.BEAT
     request = SimilarRequest(tuple(tracks), limit, per_artist, mode, output, genres)
     found = similar_tracks(database_path(db), request)
-    show(found, _similar_lines, as_json=as_json, aside=is_standard_output(output))
+    aside = is_standard_output(output)
+    show(found, lambda found: _similar_lines(found, full=full), as_json=as_json, aside=aside)
 
 
 @app.command(epilog="Example: etl library find blue anna -o blue.m3u8")
@@ -65,6 +67,7 @@ def find(
     words: Annotated[list[str], typer.Argument(help="Words of artist, title, album, genre or path.")],
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="List at most this many tracks.")] = 100,
     output: Playlist = None,
+    full: Full = False,
     db: Database = None,
     as_json: AsJson = False,
 ) -> int:
@@ -73,7 +76,8 @@ def find(
 
     check_name(output, ".m3u8", ways={})
     found = find_tracks(database_path(db), words, limit=limit, output=output)
-    show(found, _found_lines, as_json=as_json, aside=is_standard_output(output))
+    aside = is_standard_output(output)
+    show(found, lambda found: _found_lines(found, full=full), as_json=as_json, aside=aside)
     return 0 if found.tracks else 1
 
 
@@ -151,37 +155,27 @@ def _shown_lines(shown: ShownFile) -> str:
     return "\n".join(lines)
 
 
-def _similar_lines(found: SimilarTracks) -> str:
+def _similar_lines(found: SimilarTracks, *, full: bool) -> str:
     seeds = "; ".join(_name(seed) for seed in found.seeds)
-    return "\n".join([f"like {seeds}:", *_track_table(found.tracks), *_written(found.output)])
+    return "\n".join([f"like {seeds}:", *_track_table(found.tracks, full=full), *_written(found.output)])
 
 
-def _found_lines(found: FoundTracks) -> str:
+def _found_lines(found: FoundTracks, *, full: bool) -> str:
     if not found.tracks:
         return "no track has these words"
-    return "\n".join([*_track_table(found.tracks), *_written(found.output)])
+    return "\n".join([*_track_table(found.tracks, full=full), *_written(found.output)])
 
 
-def _track_table(tracks: Sequence[ListedTrack]) -> list[str]:
-    from etl.cli.tables import table
-
+def _track_table(tracks: Sequence[ListedTrack], *, full: bool) -> list[str]:
     if not tracks:
         return ["no other track"]
     columns = ("like", "artist", "title", "bpm", "key", "path")
     rows = [
-        (
-            None if track.likeness is None else f"{track.likeness:.3f}",
-            track.artist,
-            track.title,
-            None if track.bpm is None else f"{track.bpm:.1f}",
-            track.key_name,
-            track.path,
-        )
-        for track in tracks
+        (track.likeness, track.artist, track.title, track.bpm, track.key_name, track.path) for track in tracks
     ]
     first = 0 if tracks[0].likeness is not None else 1
     right = (True, False, False, True, False, False)
-    return [table(columns[first:], [row[first:] for row in rows], right=right[first:])]
+    return [table(columns[first:], [row[first:] for row in rows], right=right[first:], full=full)]
 
 
 def _written(output: Path | None) -> list[str]:

@@ -8,6 +8,7 @@ import typer
 
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
+from etl.cli.tables import Full, table
 from etl.runtime.errors import ExitCode
 from etl.runtime.settings import database_path
 
@@ -33,6 +34,7 @@ def write_tags(
     write: Annotated[
         bool, typer.Option("--write", help="Write; without it, only show what would change.")
     ] = False,
+    full: Full = False,
     db: Database = None,
     as_json: AsJson = False,
 ) -> int:
@@ -43,7 +45,7 @@ def write_tags(
     database = database_path(db)
     request = WriteTagsRequest(bpm, key, replaygain, where, write)
     result = carry_out(database, request, renderers(database))
-    show(result, _written_lines, as_json=as_json)
+    show(result, lambda result: _written_lines(result, full=full), as_json=as_json)
     return ExitCode.FAILURE if write and result.skipped else ExitCode.OK
 
 
@@ -62,25 +64,26 @@ def undo_tags(
 
 
 @app.command("compare-tags", epilog="Example: etl library compare-tags --json")
-def compare_tags(where: Where = None, db: Database = None, as_json: AsJson = False) -> None:
+def compare_tags(
+    where: Where = None, full: Full = False, db: Database = None, as_json: AsJson = False
+) -> None:
     """Compare tempo and key in the tags of files with what was found in their sound."""
     from etl.pipelines.audio.compare_tags import compare_tags as compare
     from etl.runtime.watch.renderers import renderers
 
     database = database_path(db)
-    show(compare(database, where, renderers(database)), _compared_lines, as_json=as_json)
+    compared = compare(database, where, renderers(database))
+    show(compared, lambda compared: _compared_lines(compared, full=full), as_json=as_json)
 
 
-def _written_lines(result: WrittenTags) -> str:
-    from etl.cli.tables import table
-
+def _written_lines(result: WrittenTags, *, full: bool) -> str:
     lines = []
     if result.changes:
         rows = [
             (each.path, each.field, "; ".join(each.old), "; ".join(each.new))
             for each in result.changes[:_SHOWN]
         ]
-        lines.append(table(("path", "tag", "old", "new"), rows))
+        lines.append(table(("path", "tag", "old", "new"), rows, full=full))
         if len(result.changes) > _SHOWN:
             lines.append(f"... and {len(result.changes) - _SHOWN:,} more")
     lines += _skipped_lines(result.skipped)
@@ -108,16 +111,14 @@ def _skipped_lines(skipped: list[SkippedFile]) -> list[str]:
     return lines
 
 
-def _compared_lines(compared: ComparedTags) -> str:
-    from etl.cli.tables import table
-
+def _compared_lines(compared: ComparedTags, *, full: bool) -> str:
     lines = []
     if compared.differing:
         rows = [
             (each.field, each.relation, each.tag, each.found, each.path)
             for each in compared.differing[:_SHOWN]
         ]
-        lines.append(table(("tag", "is", "tag says", "sound says", "path"), rows))
+        lines.append(table(("tag", "is", "tag says", "sound says", "path"), rows, full=full))
         if len(compared.differing) > _SHOWN:
             lines.append(f"... and {len(compared.differing) - _SHOWN:,} more; --json lists all")
     for name, counts in (("bpm", compared.bpm), ("key", compared.key)):

@@ -41,15 +41,13 @@ from etl.cli.midi_rename import renamed
 from etl.cli.midi_summary import done, exported_lines, planned
 from etl.cli.options import AsJson, ClusterAt, Database, Maps, parse_cluster
 from etl.cli.output import show
-from etl.cli.tables import one_line
+from etl.cli.tables import Full, frame_table, one_line
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
 from etl.runtime.work.cores import default_workers
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from etl.pipelines.midi.delivery import Delivery
     from etl.runtime.work.cluster.address import Cluster
 
@@ -290,13 +288,15 @@ def export(
 @app.command(epilog="Example: etl midi stats --query duplicates")
 def stats(
     query: Annotated[LibraryQuery, typer.Option(help="A named query.")] = LibraryQuery.OVERVIEW,
+    full: Full = False,
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Summarize the library, or run one of its named queries."""
     from etl.pipelines.midi.find import library_query
 
-    show(library_query(database_path(db), query), _rows, as_json=as_json)
+    answer = library_query(database_path(db), query)
+    show(answer, lambda rows: frame_table(rows, full=full), as_json=as_json)
 
 
 def _run(
@@ -345,8 +345,3 @@ def _run(
         nothing = f"no MIDI files that can be read in {', '.join(map(one_line, result.silent))}"
         typer.echo(f"etl: {nothing}; `etl midi stats --query unreadable` says why", err=True)
         raise typer.Exit(ExitCode.FAILURE)
-
-
-def _rows(answer: pl.DataFrame) -> str:
-    rows = ("\t".join("" if cell is None else one_line(str(cell)) for cell in row) for row in answer.rows())
-    return "\n".join(["\t".join(answer.columns), *rows])

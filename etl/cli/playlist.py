@@ -14,6 +14,7 @@ from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show as print_result
 from etl.cli.playlist_summary import drawn_line, kept_lines, made_lines, shown_lines
+from etl.cli.tables import Full
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.settings import database_path
 from etl.runtime.work.cores import default_workers
@@ -195,6 +196,7 @@ def make(
             "--map", metavar="OURS=THEIRS", help=r"Write paths for another machine: /music=Z:\Music."
         ),
     ] = None,
+    full: Full = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     output: Annotated[
         Path | None,
@@ -242,7 +244,7 @@ def make(
     made = make_playlist(database_path(db), request)
     print_result(
         made,
-        lambda found: made_lines(found, gap=gap, explain=explain, analyzed=analyzed),
+        lambda found: made_lines(found, gap=gap, explain=explain, analyzed=analyzed, full=full),
         as_json=as_json,
         aside=is_standard_output(output),
     )
@@ -266,19 +268,23 @@ def _analyze(database: Path, seconds: float) -> int:
 
 
 @app.command("list", epilog="Example: etl playlist list --json")
-def list_kept(db: Database = None, as_json: AsJson = False) -> None:
+def list_kept(full: Full = False, db: Database = None, as_json: AsJson = False) -> None:
     """List the playlists that were made, newest first."""
     from etl.pipelines.playlists.kept import list_playlists
 
-    print_result(list_playlists(database_path(db)), kept_lines, as_json=as_json)
+    kept = list_playlists(database_path(db))
+    print_result(kept, lambda kept: kept_lines(kept, full=full), as_json=as_json)
 
 
 @app.command(epilog="Example: etl playlist show last")
-def show(playlist: KeptList = "last", db: Database = None, as_json: AsJson = False) -> None:
+def show(
+    playlist: KeptList = "last", full: Full = False, db: Database = None, as_json: AsJson = False
+) -> None:
     """Show a playlist that was made, with its curves of energy, key, tempo and transitions."""
     from etl.pipelines.playlists.kept import show_playlist
 
-    print_result(show_playlist(database_path(db), playlist), shown_lines, as_json=as_json)
+    shown = show_playlist(database_path(db), playlist)
+    print_result(shown, lambda shown: shown_lines(shown, full=full), as_json=as_json)
 
 
 @app.command(epilog="Example: etl playlist plot last -o list.png")

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 _BARS: Final = "▁▂▃▄▅▆▇█"
 
 
-def made_lines(made: Playlist, *, gap: int, explain: bool, analyzed: int | None) -> str:
+def made_lines(made: Playlist, *, gap: int, explain: bool, analyzed: int | None, full: bool) -> str:
     """Word a list that was made."""
-    lines = [_tracks(made.tracks, explain=explain), ""]
+    lines = [_tracks(made.tracks, explain=explain, full=full), ""]
     if explain and made.missed:
         lines += ["near, but not in the list:", *map(_missed, made.missed), ""]
     if analyzed is not None:
@@ -60,7 +60,7 @@ def _kept(made: Playlist) -> str:
     return f"kept as list {made.number}"
 
 
-def kept_lines(kept: Sequence[KeptPlaylist]) -> str:
+def kept_lines(kept: Sequence[KeptPlaylist], *, full: bool) -> str:
     """Word the lists that are kept."""
     if not kept:
         return "no list is kept yet; `etl playlist make` makes one"
@@ -71,18 +71,18 @@ def kept_lines(kept: Sequence[KeptPlaylist]) -> str:
             each.basis,
             each.count,
             None if each.seconds is None else f"{each.seconds / 60:.0f}",
-            f"{each.mean:.2f}",
-            f"{each.dearest:.2f}",
-            one_line(_asked(each)),
+            each.mean,
+            each.dearest,
+            _asked(each),
             each.output,
         )
         for each in kept
     ]
     columns = ("list", "made (UTC)", "by", "tracks", "minutes", "mean", "dearest", "asked for", "file")
-    return table(columns, rows, right=[True, False, False, True, True, True, True, False, False])
+    return table(columns, rows, right=[True, False, False, True, True, True, True, False, False], full=full)
 
 
-def shown_lines(shown: ShownPlaylist) -> str:
+def shown_lines(shown: ShownPlaylist, *, full: bool) -> str:
     """Word a kept list, with a line of bars for each of its curves."""
     curves: dict[str, Sequence[float | None]] = {
         "energy": shown.energy,
@@ -97,7 +97,7 @@ def shown_lines(shown: ShownPlaylist) -> str:
             f"list {kept.number}, made {kept.made_at:%Y-%m-%d %H:%M} UTC by {kept.basis}, {kept.preset}",
             *([asked] if (asked := _asked(kept)) else []),
             "",
-            _tracks(shown.tracks, explain=False),
+            _tracks(shown.tracks, explain=False, full=full),
             "",
             *drawn,
             "",
@@ -163,19 +163,20 @@ def _missed(missed: Missed) -> str:
     return f"  {_name(missed.artist, missed.title, missed.track_id)}: {reasons[missed.reason]}"
 
 
-def _tracks(tracks: Sequence[PlaylistEntry], *, explain: bool) -> str:
+def _tracks(tracks: Sequence[PlaylistEntry], *, explain: bool, full: bool) -> str:
     terms = list(next((track.terms for track in tracks if track.terms), {})) if explain else []
     rows = [
         (
             number,
             _name(track.artist, track.title, track.path or track.track_id),
-            "" if track.bpm is None else f"{track.bpm:.0f}",
-            track.camelot or track.key_name or "",
-            "" if track.loudness_lufs is None else f"{track.loudness_lufs:.1f}",
-            "" if track.transition is None else f"{track.transition:.2f}",
-            *("" if track.terms is None else f"{track.terms[term]:.2f}" for term in terms),
+            track.bpm,
+            track.camelot or track.key_name,
+            track.loudness_lufs,
+            track.transition,
+            *(None if track.terms is None else track.terms[term] for term in terms),
         )
         for number, track in enumerate(tracks, 1)
     ]
     columns = ("", "track", "bpm", "key", "LUFS", "transition", *terms)
-    return table(columns, rows, right=[True, False, True, False, True, *[True] * (1 + len(terms))])
+    right = [True, False, True, False, True, *[True] * (1 + len(terms))]
+    return table(columns, rows, right=right, full=full)

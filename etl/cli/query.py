@@ -17,6 +17,7 @@ import typer
 from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database, Sources
 from etl.cli.output import show
+from etl.cli.tables import Full, table
 from etl.runtime.errors import EtlError, ExitCode
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def query(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write to this file; `-` is standard output.")
     ] = None,
+    full: Full = False,
     source: Sources = None,
     allow_files: Annotated[
         bool, typer.Option("--allow-files", help="Let the SQL read and write other files, and attach them.")
@@ -114,7 +116,7 @@ def query(
         output=output,
     )
     if chosen is Output.TABLE:
-        _show(question)
+        _show(question, full=full)
     else:
         _write(question, queries.Format(chosen))
 
@@ -199,16 +201,16 @@ def _pairs(texts: Sequence[str]) -> dict[str, str]:
     return pairs
 
 
-def _show(question: _Question) -> None:
-    from etl.cli.tables import table
+def _show(question: _Question, *, full: bool) -> None:
     from etl.runtime.disk.files import atomic_file
     from etl.store.queries import first_rows
 
     output = question.output
     with question.asked(output or question.database) as (_, relation):
         rows = first_rows(relation, _SHOWN_ROWS + 1)
-        right = [_is_number(str(each)) for each in relation.types]
-        text = table(relation.columns, rows[:_SHOWN_ROWS], right=right)
+        kinds = [str(each) for each in relation.types]
+        values = [list(map(_value, row, kinds)) for row in rows[:_SHOWN_ROWS]]
+        text = table(relation.columns, values, right=list(map(_is_number, kinds)), full=full)
     if output:
         with atomic_file(output) as file:
             file.write(f"{text}\n".encode())
@@ -220,8 +222,17 @@ def _show(question: _Question) -> None:
         typer.echo("(no rows)", err=True)
 
 
-def _is_number(name: str) -> bool:
-    return name.startswith(("DECIMAL", "FLOAT", "DOUBLE")) or (name.endswith("INT") or name == "INTEGER")
+def _value(text: str | None, kind: str) -> str | float | None:
+    """Give a fraction as a number, to be rounded; the rest stays as the database writes it."""
+    return float(text) if text is not None and _is_fraction(kind) else text
+
+
+def _is_number(kind: str) -> bool:
+    return _is_fraction(kind) or kind.endswith("INT") or kind == "INTEGER"
+
+
+def _is_fraction(kind: str) -> bool:
+    return kind in {"FLOAT", "DOUBLE"} or (kind.startswith("DECIMAL") and not kind.endswith("]"))
 
 
 def _write(question: _Question, file_format: Format) -> None:
