@@ -21,6 +21,7 @@ from etl.cli.library_summary import (
 )
 from etl.cli.options import AsJson, ClusterAt, Database, Maps, parse_cluster
 from etl.cli.output import show
+from etl.cli.tables import one_line
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
@@ -29,6 +30,7 @@ from etl.runtime.work.cores import default_workers
 if TYPE_CHECKING:
     from etl.audio.features import Mode
     from etl.pipelines.audio.artifacts import ArtifactsRequest
+    from etl.pipelines.audio.draw import Picture
     from etl.pipelines.audio.run import LibraryResult, LibraryStage
     from etl.runtime.work.cluster.address import Cluster
     from etl.store.sonic_features import LibraryStatus
@@ -285,7 +287,12 @@ def plot(
         picture = draw_track(database, track, output)
     else:
         picture = draw_overview(database, output, color=Coloring(color))
-    show(picture, lambda drawn: str(drawn.output), as_json=as_json, aside=is_standard_output(output))
+    show(picture, _drawn_line, as_json=as_json, aside=is_standard_output(output))
+
+
+def _drawn_line(drawn: Picture) -> str:
+    what = f"{drawn.tracks:,} tracks" if drawn.track is None else one_line(drawn.track)
+    return f"{what} drawn, written: {drawn.output}"
 
 
 @dataclass(frozen=True)

@@ -104,13 +104,14 @@ def query(
         named, title = queries.named_query(sql), f"etl query {sql}"
         text, values = named.sql, named.bind(given)
     else:
-        title, text = "etl query", sql
+        named, title, text = None, "etl query", sql
         values = {name: queries.plain_value(value) for name, value in given.items()}
     question = _Question(
         title,
         database_path(db),
         text,
         values,
+        named,
         tuple(source or ()),
         allow_files=allow_files,
         output=output,
@@ -129,6 +130,7 @@ class _Question:
     database: Path
     sql: str
     values: Mapping[str, Any]
+    named: Query | None
     sources: Sequence[str]
     allow_files: bool
     output: Path | None
@@ -140,7 +142,7 @@ class _Question:
         from etl.runtime.watch.renderers import renderers
         from etl.store.database import read_store
         from etl.store.kept_files import check_known, check_outputs
-        from etl.store.queries import progress_told, restrict, select
+        from etl.store.queries import check_known_values, progress_told, restrict, select
         from etl.store.scope import use_sources
 
         check_outputs([self.output], database=self.database)
@@ -153,6 +155,8 @@ class _Question:
             watch.waiting_for("the answer")
             if self.sources:
                 use_sources(connection, self.sources)
+            if self.named is not None:
+                check_known_values(connection, self.named, self.values)
             if not self.allow_files:
                 restrict(connection, target)
             yield connection, select(connection, self.sql, self.values)

@@ -5,9 +5,9 @@
 -- is that of all n-grams of the group, in percent. Every n-gram is counted anew.
 -- param n: integer 1..8 = 4; chords in a progression
 -- param by: text nothing|genre|decade|section = nothing; what the lists are for
--- param genre: text = null; only songs of this main genre
--- param decade: integer = null; only songs of this decade, such as 1980
--- param section: text = null; only inside sections of this name, such as chorus
+-- param genre: text of songs_current.main_genre = null; only songs of this main genre
+-- param decade: integer of song_overview.decade = null; only songs of this decade, such as 1980
+-- param section: text of sections.name = null; only inside sections of this name, such as chorus
 -- param limit: integer 1..100000 = 20; progressions in each list
 WITH labelled AS NOT MATERIALIZED (
     SELECT

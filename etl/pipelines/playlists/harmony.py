@@ -21,7 +21,7 @@ from etl.pipelines.playlists.request import Quality, presets
 from etl.playlists.harmony import Songs, costs_of_songs, harmony_vectors, song_terms
 from etl.playlists.identity import folded_artist, labels
 from etl.runtime.errors import EtlError, ExitCode
-from etl.store.playlist_songs import count_songs, genres_of_songs, near_songs, songs_named
+from etl.store.playlist_songs import count_songs, genres_of_songs, near_songs, songs_like, songs_named
 
 if TYPE_CHECKING:
     import duckdb
@@ -115,11 +115,10 @@ def harmony_pool(
 def _song_meant(connection: duckdb.DuckDBPyConnection, name: str) -> int:
     found = songs_named(connection, name)
     if not found:
-        raise EtlError(
-            f"no chord song is called {name}.",
-            "Give the id of a song, its title, or `artist - title`.",
-            exit_code=ExitCode.USAGE,
-        )
+        hint = "Give the id of a song, its title, or `artist - title`."
+        if near := songs_like(connection, name):
+            hint = f"Did you mean {' or '.join(near)}?"
+        raise EtlError(f"no chord song is called {name}.", hint, exit_code=ExitCode.USAGE)
     artists = {folded_artist(artist) for _, artist, _ in found}
     if len(artists) > 1:
         names = "; ".join(f"{artist or 'unknown'} - {title}" for _, artist, title in found[:3])
