@@ -11,7 +11,7 @@ from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
 from etl.cli.tables import table
-from etl.runtime.errors import EtlError
+from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
 
 if TYPE_CHECKING:
@@ -46,7 +46,11 @@ def forget(
         found = rows_of_midi(connection, places)
     if places and not found.rows["midi_paths"]:
         named = ", ".join(map(str, paths or ()))
-        raise EtlError(f"{database} has no MIDI files of {named}.", "`etl midi find` lists what it has.")
+        raise EtlError(
+            f"{database} has no MIDI files of {named}.",
+            "`etl midi find` lists what it has.",
+            exit_code=ExitCode.USAGE,
+        )
     if found.rows["midi_paths"] and not dry_run:
         if not yes:
             question = f"Delete {found.rows['midi_paths']:,} paths and {found.rows['midi_files']:,} files"

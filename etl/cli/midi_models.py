@@ -32,7 +32,7 @@ Notes = Annotated[bool, typer.Option("--notes", help="With --npz: the notes of e
 PianoRoll = Annotated[bool, typer.Option("--piano-roll", help="With --npz: notes and piano rolls as well.")]
 Tokens = Annotated[
     Tokenizer | None,
-    typer.Option(help="With --npz: notes and tokens of MidiTok (music-etl[tokens]) as well."),
+    typer.Option(help="With --npz: notes and tokens of MidiTok as well; needs the extra `tokens`."),
 ]
 Tables = Annotated[
     Path | None,

@@ -19,7 +19,7 @@ from etl.exports.sonic import principal_components
 from etl.music.keys import KEY_NAMES
 from etl.music.pitch_classes import SHARP_NAMES
 from etl.runtime.disk.files import atomic_file
-from etl.runtime.errors import EtlError
+from etl.runtime.errors import EtlError, missing_part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -190,7 +190,7 @@ def _figure(rows: int, size: tuple[float, float]) -> tuple[Any, Any]:
         from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 -- an extra
         from matplotlib.figure import Figure  # noqa: PLC0415
     except ImportError as error:
-        raise EtlError("pictures need matplotlib.", "Install it: pip install 'music-etl[plot]'.") from error
+        raise missing_part("pictures need matplotlib", "plot") from error
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     return figure, figure.subplots(rows, squeeze=False)[:, 0]

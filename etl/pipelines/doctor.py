@@ -102,7 +102,7 @@ def _packages() -> Check:
             "packages",
             State.PROBLEM,
             f"missing: {', '.join(missing)}",
-            "Install music-etl again: pip install .",
+            "Install music-etl again: pip install . in its source folder",
         )
     main = ", ".join(f"{name} {_version(name)}" for name in ("polars", "duckdb", "numpy", "numba"))
     return Check("packages", State.OK, f"{len(names)} needed, all there; {main}")

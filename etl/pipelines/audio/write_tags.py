@@ -151,6 +151,7 @@ def undo_tags(database: Path, run_id: int) -> UndoneTags:
             raise EtlError(
                 f"run {run_id} has no tags to take back.",
                 "`etl library write-tags` says the number of its run.",
+                exit_code=ExitCode.USAGE,
             )
         undone: list[str] = []
         skipped = []

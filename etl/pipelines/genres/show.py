@@ -10,7 +10,7 @@ import polars as pl
 
 from etl.genres.normalize import normalized
 from etl.pipelines.genres.vocabularies import vocabulary_of
-from etl.runtime.errors import EtlError
+from etl.runtime.errors import EtlError, ExitCode
 from etl.store import genres as stored
 from etl.store.database import read_store
 
@@ -95,7 +95,9 @@ def show_genre(database: Path, name: str) -> GenreCard:
         known = [(each, parents) for each, parents in found if parents is not None]
         if not known:
             raise EtlError(
-                f"no song or track has the genre {name!r}.", _hint(stored.top_genres(connection, 5000), name)
+                f"no song or track has the genre {name!r}.",
+                _hint(stored.top_genres(connection, 5000), name),
+                exit_code=ExitCode.USAGE,
             )
         canonical, parents = known[0]
         tracks, songs = stored.genre_counts(connection, canonical)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from etl.runtime.errors import EtlError
+from etl.runtime.errors import EtlError, ExitCode
 from etl.sources.folders.ignored import NEVER_MUSIC
 from etl.sources.folders.walk import Aside, File, shown, walk
 
@@ -134,11 +134,15 @@ def _read_inventory(source: Path, found: FoundFiles) -> None:
         )
     except (pl.exceptions.PolarsError, OSError) as error:
         raise EtlError(
-            f"cannot read the inventory {source}: {error}", "Give a CSV or Parquet file."
+            f"cannot read the inventory {source}: {error}",
+            "Give a CSV or Parquet file.",
+            exit_code=ExitCode.BAD_DATA,
         ) from error
     if "path" not in listed.columns:
         raise EtlError(
-            f"the inventory {source} has no column `path`.", f"It has: {', '.join(listed.columns)}."
+            f"the inventory {source} has no column `path`.",
+            f"It has: {', '.join(listed.columns)}.",
+            exit_code=ExitCode.BAD_DATA,
         )
     size = pl.col("size") if "size" in listed.columns else pl.lit(None)
     listed = listed.select(pl.col("path").cast(pl.String), size=size.cast(pl.Int64, strict=False))
