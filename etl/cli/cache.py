@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from etl.cli.groups import examples
-from etl.cli.options import AsJson, Database
+from etl.cli.options import AsJson, Database, Yes, ask
 from etl.cli.output import show
 from etl.pipelines.cache_kind import CacheKind
 from etl.runtime.errors import EtlError, ExitCode
@@ -69,7 +69,7 @@ def clear(
         bool, typer.Option("--unused", help="Only descriptions that no file has needed for 30 days.")
     ] = False,
     db: Database = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Delete cached entries; they are fetched or computed again when needed."""
@@ -81,7 +81,7 @@ def clear(
         raise EtlError("--unused is for descriptions.", "Add --kind audio.", exit_code=ExitCode.USAGE)
     if not yes and not unused:
         what = "every cache" if kind is CacheKind.ALL else f"the {kind} cache"
-        typer.confirm(f"Delete {what} in {path}? Rebuilding it can take a long time.", abort=True, err=True)
+        ask(f"Delete {what} in {path}? Rebuilding it can take a long time.")
     with open_store(path) as connection:
         count = clear_cache(connection, kind, older_than_days=days, unused=unused)
     show(Entries(count), lambda deleted: f"{deleted.entries:,} entries deleted", as_json=as_json)

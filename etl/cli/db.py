@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from etl.cli.groups import examples
-from etl.cli.options import AsJson, Database
+from etl.cli.options import AsJson, Database, Yes, ask
 from etl.cli.output import show
 from etl.runtime.errors import ExitCode
 from etl.runtime.settings import database_path
@@ -115,7 +115,7 @@ def forget(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be deleted without deleting it.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Delete a source from the store: songs, harmony, tokens, section keys, rejects and ledger entries."""
@@ -129,7 +129,7 @@ def forget(
     if not dry_run:
         if not yes:
             songs = found.rows["songs"]
-            typer.confirm(f"Delete the {songs:,} songs of {found.path} from {path}?", abort=True, err=True)
+            ask(f"Delete the {songs:,} songs of {found.path} from {path}?")
         with open_store(path) as connection:
             found = forget_source(connection, found.path)
     show(found, lambda result: _describe_forgotten(result, dry_run=dry_run), as_json=as_json)

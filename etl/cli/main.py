@@ -19,7 +19,7 @@ from etl.cli.groups import Group
 from etl.runtime.errors import EtlError, ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from types import FrameType
 
 PANELS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -58,6 +58,18 @@ PANELS: Final[Mapping[str, Mapping[str, str]]] = {
     },
 }
 """Commands by what a person wants, each with the first sentence of its help: none is imported for it."""
+
+RESUMED: Final = frozenset(
+    {
+        "batch evaluate", "batch process", "batch resume", "db migrate",
+        "enrich listenbrainz", "enrich musicbrainz", "enrich spotify", "genres fetch",
+        "library run", "library scan", "library sonic", "library undo-tags", "library write-tags",
+        "midi analyze", "midi export", "midi import", "midi rename", "midi run", "midi sanitize",
+        "midi split", "midi undo", "warm-up",
+        "--analyze-seconds", "--cluster", "--enrich", "--output-dir",
+    }
+)  # fmt: skip
+"""Commands, and options of others, that keep what is finished and go on from there when they run again."""
 
 _NAMES: Final = tuple(name for panel in PANELS.values() for name in panel)
 
@@ -142,7 +154,7 @@ def run() -> None:
         error.show()  # a usage error, as click words it
         sys.exit(error.exit_code)
     if code == ExitCode.INTERRUPTED:
-        _fail("interrupted; finished work is kept. Run the same command to continue.", ExitCode.INTERRUPTED)
+        _fail(_interrupted(sys.argv[1:]), ExitCode.INTERRUPTED)
     sys.exit(code if isinstance(code, int) else ExitCode.OK)
 
 
@@ -168,6 +180,14 @@ def main() -> Never:
     sys.stderr.flush()
     atexit._run_exitfuncs()  # noqa: SLF001 -- multiprocessing deletes its temporary folder there
     os._exit(code)
+
+
+def _interrupted(words: Sequence[str]) -> str:
+    """Say what is left of a command that was interrupted."""
+    options = {word.partition("=")[0] for word in words}
+    if RESUMED & {" ".join(words[:2]), *words[:1], *options}:
+        return "interrupted; finished work is kept. Run the same command to continue."
+    return "interrupted; no file is left half written. Run the same command again."
 
 
 def _escape_what_consoles_lack() -> None:

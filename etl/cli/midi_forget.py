@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from etl.cli.groups import examples
-from etl.cli.options import AsJson, Database
+from etl.cli.options import AsJson, Database, Yes, ask
 from etl.cli.output import show
 from etl.cli.tables import table
 from etl.runtime.errors import EtlError, ExitCode
@@ -32,7 +32,7 @@ def forget(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be deleted without deleting it.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Delete files that are gone from the store; copies in the library's folder and sources stay."""
@@ -54,7 +54,7 @@ def forget(
     if found.rows["midi_paths"] and not dry_run:
         if not yes:
             question = f"Delete {found.rows['midi_paths']:,} paths and {found.rows['midi_files']:,} files"
-            typer.confirm(f"{question} from {database}?", abort=True, err=True)
+            ask(f"{question} from {database}?")
         with open_store(database) as connection:
             found = forget_midi(connection, places)
     show(found, lambda result: _described(result, dry_run=dry_run), as_json=as_json)

@@ -83,9 +83,39 @@ Maps = Annotated[
     ),
 ]
 
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
 _UNITS: Final = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+
+def ask(question: str) -> None:
+    """Ask before something is deleted; go on after `y` alone.
+
+    Raises
+    ------
+    typer.Exit
+        After `n`: nothing is changed.
+    EtlError
+        If nobody is there to answer.
+    KeyboardInterrupt
+        If the user stopped the program instead.
+    """
+    try:
+        is_wanted = typer.confirm(question, err=True)
+    except typer.Abort as ending:
+        if isinstance(ending.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from ending
+        typer.echo(err=True)
+        raise EtlError(
+            "nobody answered, so nothing was changed.",
+            "Pass --yes to delete without a question.",
+            exit_code=ExitCode.USAGE,
+        ) from ending
+    if not is_wanted:
+        typer.echo("nothing was changed", err=True)
+        raise typer.Exit(ExitCode.FAILURE)
 
 
 def parse_cluster(address: str | None, maps: list[str] | None) -> Cluster | None:

@@ -154,7 +154,7 @@ def read_burst(path: Path) -> Burst:
             if header["format"] > _FORMAT:
                 raise EtlError(
                     f"{path} was written by music-etl {header['version']}, which is newer than this.",
-                    "Install that version (`pip install .` in its source folder); the results stay until then.",
+                    "Install that version (`pip install .` in its source folder); results stay until then.",
                 )
             writes = tuple(
                 Write(
