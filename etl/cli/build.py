@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl.cli.build_parts import check_parts, run_parts
+from etl.cli.build_parts import check_inputs, run_parts
 from etl.cli.build_summary import describe, describe_plan, quality_lines
+from etl.cli.combinations import not_with, only_with
 from etl.cli.enrich import (
     Budget,
     LogJson,
@@ -108,6 +109,7 @@ after an interruption.
 """
 )
 def data3(
+    context: typer.Context,
     inputs: Annotated[
         list[str] | None,
         typer.Argument(
@@ -183,8 +185,17 @@ def data3(
     from etl.runtime.watch.renderers import renderers
 
     where = parse_cluster(cluster, maps)
-    if output_dir is None and where is not None:
-        raise EtlError("--cluster builds parts.", "Pass --output-dir too.", exit_code=ExitCode.USAGE)
+    only_with(context, "--output-dir", "--cluster")
+    not_with(
+        context, "--output-dir", "--output", "--db", "--no-db", "--npz", "--section-keys", "--limit",
+        "--dry-run", "--enrich", "--from-midi",
+    )  # fmt: skip
+    not_with(context, "--log-json", "--json")
+    only_with(context, "--enrich", "--budget", "--priority", "--wait", "--partial-every", "--partial-keep")
+    not_with(context, "--no-db", "--force", "--section-keys", "--enrich")
+    not_with(context, "--dry-run", "--log-json", "--enrich")
+    if not from_midi:
+        not_with(context, "--no-db", "--db")
     check_name(output, ".csv", ways={**SONGS, ".npz": "--npz"})
     check_name(npz, ".npz", ways={**SONGS, ".csv": "--output"})
     aside = is_standard_output(output) or is_standard_output(npz)
@@ -192,19 +203,7 @@ def data3(
     if output_dir is not None:
         from etl.pipelines.data3.parts import PartsBuild
 
-        check_parts(
-            {
-                "--output": output != Path("data3.csv"),
-                "--db": db is not None,
-                "--npz": npz is not None,
-                "--section-keys": section_keys,
-                "--limit": limit is not None,
-                "--dry-run": dry_run,
-                "--enrich": enrich,
-                "--from-midi": from_midi,
-            },
-            inputs=paths,
-        )
+        check_inputs(paths)
         parts = PartsBuild(
             inputs=paths,
             folder=output_dir,
@@ -222,8 +221,6 @@ def data3(
         return
     _check_options(
         has_input=bool(paths) or from_midi,
-        section_keys=section_keys,
-        has_store=not no_db,
         enrich=enrich,
         as_json=as_json,
         log_json=log_json,
@@ -287,8 +284,6 @@ def data3(
 def _check_options(
     *,
     has_input: bool,
-    has_store: bool,
-    section_keys: bool,
     enrich: bool,
     as_json: bool,
     log_json: bool,
@@ -304,11 +299,6 @@ def _check_options(
     problem = hint = ""
     if not has_input:
         problem, hint = "nothing to build from.", "Name a chord CSV, or pass --from-midi."
-    elif section_keys and not has_store:
-        problem = "section keys are only written to the store."
-        hint = "Leave out --no-db or --section-keys."
-    elif enrich and not has_store:
-        problem, hint = "--enrich needs a store.", "Leave out --no-db."
     elif aside and (enrich or log_json):
         problem = f"{'--enrich writes the CSV twice' if enrich else '--log-json writes there as well'}."
         hint = "Give the name of a file instead of standard output."

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from etl.cli.combinations import not_with
 from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
@@ -50,6 +51,7 @@ LogJson = Annotated[bool, typer.Option("--log-json", help="Show the state as JSO
 
 def _command(name: str) -> Callable[..., None]:
     def command(
+        context: typer.Context,
         db: Database = None,
         output: Annotated[
             Path | None, typer.Option("--output", "-o", help="Write the data3 CSV again at the end.")
@@ -71,6 +73,17 @@ def _command(name: str) -> Callable[..., None]:
         from etl.services import catalog
         from etl.services.settings import limits_path, service_settings
 
+        not_with(
+            context,
+            "--estimate",
+            "--output",
+            "--budget",
+            "--wait",
+            "--partial-every",
+            "--partial-keep",
+            "--log-json",
+        )
+        not_with(context, "--log-json", "--json")
         check_name(output, ".csv")
         if log_json and is_standard_output(output):
             raise EtlError(

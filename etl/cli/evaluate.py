@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from etl.cli.combinations import not_with
 from etl.cli.groups import examples
 from etl.cli.options import AsJson
 from etl.cli.output import show
@@ -48,6 +49,7 @@ def _group() -> None:
     )
 )
 def keys(
+    context: typer.Context,
     songs: Annotated[Path, typer.Argument(help="Chord songs: a CSV with `id`, `chords` and the key.")],
     truth: Annotated[
         Path | None, typer.Option(help="A CSV with `id` and the key, if the songs have none.")
@@ -64,6 +66,7 @@ def keys(
     from etl.chords.keys import KeyMethod
     from etl.pipelines.data3.evaluate_keys import evaluate_keys
 
+    not_with(context, "--json", "--format")
     methods = tuple(KeyMethod) if key_method is Methods.BOTH else (KeyMethod(key_method),)
     result = evaluate_keys(songs, truth=truth, key_column=key_column, methods=methods, bands=bands)
     if output is Output.CSV and not as_json:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from etl.cli.combinations import not_with
 from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
@@ -39,6 +40,7 @@ class Items(StrEnum):
     )
 )
 def fetch(
+    context: typer.Context,
     estimate: Annotated[
         bool, typer.Option("--estimate", help="Say how many requests it takes, and how long.")
     ] = False,
@@ -66,6 +68,7 @@ def fetch(
     from etl.pipelines.genres.fetch import fetch_genres
     from etl.runtime.watch.renderers import renderers
 
+    not_with(context, "--estimate", "--dry-run")
     database = database_path(db)
     questions = GenreQuestions(force, limit, workers)
     if estimate or dry_run:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl.cli import library_lists, library_tags
+from etl.cli import library_lists, library_plot, library_tags
+from etl.cli.combinations import given_options, only_beside, only_with
 from etl.cli.groups import examples
 from etl.cli.library_summary import (
     artifacts_line,
@@ -21,7 +22,6 @@ from etl.cli.library_summary import (
 )
 from etl.cli.options import AsJson, ClusterAt, Database, Maps, parse_cluster
 from etl.cli.output import show
-from etl.cli.tables import one_line
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
@@ -30,13 +30,13 @@ from etl.runtime.work.cores import default_workers
 if TYPE_CHECKING:
     from etl.audio.features import Mode
     from etl.pipelines.audio.artifacts import ArtifactsRequest
-    from etl.pipelines.audio.draw import Picture
     from etl.pipelines.audio.run import LibraryResult, LibraryStage
     from etl.runtime.work.cluster.address import Cluster
     from etl.store.sonic_features import LibraryStatus
 
 app = typer.Typer(help="Scan, describe and export a library of audio files.", no_args_is_help=True)
 app.add_typer(library_lists.app)
+app.add_typer(library_plot.app)
 app.add_typer(library_tags.app)
 
 
@@ -48,13 +48,6 @@ class Normalize(StrEnum):
     ZSCORE = "zscore"
     L2 = "l2"
     PCA = "pca"
-
-
-class Color(StrEnum):
-    """What the colors of an overview stand for."""
-
-    KEY = "key"
-    GENRE = "genre"
 
 
 Sources = Annotated[
@@ -100,6 +93,7 @@ _DEFAULT_OUTPUT = Path("data_matrices.npz")
 """
 )
 def run(
+    context: typer.Context,
     sources: Annotated[
         list[Path] | None, typer.Argument(help="Folders and inventories; without any, nothing is scanned.")
     ] = None,
@@ -129,16 +123,34 @@ def run(
     `genres` asks MusicBrainz, ListenBrainz and Last.fm as `etl genres fetch` does, which can take hours; it
     runs only where --stages names it.
     """
+    only_beside(context, "--stats", "--windowed", "--db", "--json")
     if stats_only:
         return stats(windowed=windowed, db=db, as_json=as_json)
     default = "scan,sonic,artifacts" if sources else "sonic,artifacts"
     chosen = _parse_stages(stages if stages is not None else default)
     if "scan" in chosen and not sources:
         raise EtlError("nothing to scan.", "Give folders or inventories.", exit_code=ExitCode.USAGE)
+    _check_stages(context, chosen)
     look = _Look(follow_links, tuple(exclude or ()), allow_gone)
     where = parse_cluster(cluster, maps)
     options = _Common(windowed, force, dry_run, limit, workers, db, False, as_json, where)  # noqa: FBT003 - no statistics
     return _run(sources or [], chosen, options, look=look, output=output, normalize=normalize)
+
+
+def _check_stages(context: typer.Context, chosen: tuple[LibraryStage, ...]) -> None:
+    """Refuse what is for a stage that does not run."""
+    for stage, options in (
+        ("scan", {"sources", "--follow-links", "--exclude", "--allow-gone"}),
+        ("sonic", {"--cluster"}),
+        ("artifacts", {"--output", "--normalize"}),
+    ):
+        useless = sorted(options & given_options(context))
+        if stage not in chosen and useless:
+            raise EtlError(
+                f"{useless[0]} has no effect without the stage `{stage}`.",
+                f"Add it to --stages, or leave out {useless[0]}.",
+                exit_code=ExitCode.USAGE,
+            )
 
 
 @app.command(epilog="Example: etl library scan ~/Music /mnt/archive inventory.csv")
@@ -223,6 +235,7 @@ def stats(windowed: Windowed = False, db: Database = None, as_json: AsJson = Fal
 
 @app.command(epilog=examples("etl library check && echo sound", "etl library check --integrity --json"))
 def check(
+    context: typer.Context,
     integrity: Annotated[
         bool,
         typer.Option(
@@ -243,9 +256,8 @@ def check(
     from etl.pipelines.audio.check import check_integrity, check_library
 
     database = database_path(db)
+    only_with(context, "--integrity", "--cluster")
     if (where := parse_cluster(cluster, maps)) is not None:
-        if not integrity:
-            raise EtlError("--cluster examines tracks.", "Pass --integrity too.", exit_code=ExitCode.USAGE)
         _examine(database, where)
     findings = check_library(database) + (check_integrity(database) if integrity else [])
     show(findings, finding_lines, as_json=as_json)
@@ -260,39 +272,6 @@ def _examine(database: Path, cluster: Cluster) -> None:
     artifacts = _artifacts(_DEFAULT_OUTPUT, Normalize.NONE, windowed=False)
     request = LibraryRequest((), _parse_stages("sonic"), artifacts, cluster=cluster)
     run_library(database, request, renderers(database))
-
-
-@app.command(
-    epilog=examples("etl library plot 'Song title' -o song.png", "etl library plot --overview -o map.png")
-)
-def plot(
-    track: Annotated[str | None, typer.Argument(help="Title, path or track id.")] = None,
-    overview: Annotated[bool, typer.Option("--overview", help="All tracks on a plane, by PCA.")] = False,
-    color: Annotated[Color, typer.Option(help="What the colors of the overview stand for.")] = Color.KEY,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="The PNG to write; `-` is standard output.")
-    ] = Path("plot.png"),
-    db: Database = None,
-    as_json: AsJson = False,
-) -> None:
-    """Draw a track (waveform, beats, chroma, tempo) or the whole library."""
-    from etl.exports.pictures import Coloring
-    from etl.pipelines.audio.draw import draw_overview, draw_track
-
-    if (track is None) is not overview:
-        raise EtlError("give a track, or --overview.", exit_code=ExitCode.USAGE)
-    check_name(output, ".png", ways={})
-    database = database_path(db)
-    if track is not None:
-        picture = draw_track(database, track, output)
-    else:
-        picture = draw_overview(database, output, color=Coloring(color))
-    show(picture, _drawn_line, as_json=as_json, aside=is_standard_output(output))
-
-
-def _drawn_line(drawn: Picture) -> str:
-    what = f"{drawn.tracks:,} tracks" if drawn.track is None else one_line(drawn.track)
-    return f"{what} drawn, written: {drawn.output}"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from etl.cli import midi_find, midi_forget, midi_rename, midi_roll
+from etl.cli.combinations import not_with, only_with
 from etl.cli.groups import examples
 from etl.cli.midi_models import (
     Notes,
@@ -108,6 +109,7 @@ class _Common:
     )
 )
 def run(
+    context: typer.Context,
     sources: Sources,
     library: Library = LIBRARY,
     stages: Annotated[str, typer.Option(help="Comma-separated: import, analyze, sanitize, split.")] = STAGES,
@@ -130,6 +132,11 @@ def run(
 ) -> None:
     """Read, analyze, copy with safe names and split whatever is new; then rename and export, if asked to."""
     at = parse_cluster(cluster, maps)
+    only_with(context, "--rename", "--template")
+    only_with(context, "--export-to", "--format")
+    only_with(context, "--rename or --export-to", "--parts")
+    not_with(context, "--dry-run", "--rename", "--export-to", "--cluster")
+    _check_log(context)
     options = _Common(db, workers, limit, pattern, force, allow_gone, dry_run, log_json, as_json, at)
     delivery = None
     if rename or export_to is not None:  # without these nothing heavy is imported
@@ -143,6 +150,7 @@ def run(
 
 @app.command("import", epilog="Example: etl midi import ~/midi --filter '*drums*'")
 def import_(
+    context: typer.Context,
     sources: Sources,
     db: Database = None,
     workers: Workers = None,
@@ -155,12 +163,14 @@ def import_(
     as_json: AsJson = False,
 ) -> None:
     """Read, hash, parse and tag what is new; no analysis and no copies."""
+    _check_log(context)
     options = _Common(db, workers, limit, pattern, force, allow_gone, dry_run, log_json, as_json)
     _run(sources, LIBRARY, ["import"], options)
 
 
 @app.command(epilog="Example: etl midi analyze ~/midi --force")
 def analyze(
+    context: typer.Context,
     sources: Sources,
     db: Database = None,
     workers: Workers = None,
@@ -173,12 +183,14 @@ def analyze(
     as_json: AsJson = False,
 ) -> None:
     """Find tempo, metre, key, drums, chords and category of what has none, importing it first if need be."""
+    _check_log(context)
     options = _Common(db, workers, limit, pattern, force, allow_gone, dry_run, log_json, as_json)
     _run(sources, LIBRARY, ["analyze"], options)
 
 
 @app.command(epilog="Example: etl midi sanitize ~/midi --in-place, and back: etl midi undo RUN")
 def sanitize(
+    context: typer.Context,
     sources: Sources,
     library: Library = LIBRARY,
     in_place: Annotated[
@@ -195,6 +207,7 @@ def sanitize(
     as_json: AsJson = False,
 ) -> None:
     """Copy files into the library under safe names, or rename them in place."""
+    not_with(context, "--in-place", "--workers", "--limit", "--force", "--allow-gone", "--log-json")
     if in_place:
         from etl.pipelines.midi.rename import sanitize_in_place
 
@@ -203,12 +216,14 @@ def sanitize(
         )
         show(renames, renamed, as_json=as_json)
         return
+    _check_log(context)
     options = _Common(db, workers, limit, pattern, force, allow_gone, dry_run, log_json, as_json)
     _run(sources, library, ["sanitize"], options)
 
 
 @app.command(epilog="Example: etl midi split ~/midi/song.mid --library ~/midi_library")
 def split(
+    context: typer.Context,
     sources: Sources,
     library: Library = LIBRARY,
     db: Database = None,
@@ -222,12 +237,14 @@ def split(
     as_json: AsJson = False,
 ) -> None:
     """Cut files with several parts into one file per track and channel, in the library."""
+    _check_log(context)
     options = _Common(db, workers, limit, pattern, force, allow_gone, dry_run, log_json, as_json)
     _run(sources, library, ["split"], options)
 
 
 @app.command(epilog="Example: etl midi export --export-to /media/MPC --format mpc-one --npz midi.npz")
 def export(
+    context: typer.Context,
     export_to: Drive = None,
     library: Library = LIBRARY,
     device: For = Device.BOTH,
@@ -258,7 +275,14 @@ def export(
     from etl.pipelines.midi.export import export_midi
     from etl.runtime.watch.renderers import renderers
 
-    further = note_options(npz, tokens, notes=notes, piano_roll=piano_roll)
+    only_with(
+        context, "--export-to", "--format", "--layout", "--patterns", "--progressions", "--transpose",
+        "--bpm", "--trim",
+    )  # fmt: skip
+    only_with(context, "--export-to or --npz or --parquet", "--parts")
+    only_with(context, "--npz", "--notes", "--piano-roll", "--tokens")
+    only_with(context, "--tables", "--tables-format")
+    further = note_options(tokens, notes=notes, piano_roll=piano_roll)
     if not (export_to or npz or parquet or tables):
         raise EtlError(
             "nowhere to export to.",
@@ -297,6 +321,12 @@ def stats(
 
     answer = library_query(database_path(db), query)
     show(answer, lambda rows: frame_table(rows, full=full), as_json=as_json)
+
+
+def _check_log(context: typer.Context) -> None:
+    """Refuse a log that would stand beside another document, or that nothing is written to."""
+    not_with(context, "--log-json", "--json")
+    not_with(context, "--dry-run", "--log-json")
 
 
 def _run(

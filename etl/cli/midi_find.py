@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from etl.cli.combinations import not_with
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
 from etl.cli.tables import Full, table
@@ -32,6 +33,7 @@ class Format(StrEnum):
 
 @app.command(epilog="Example: etl midi find --part --instrument bass --bpm 118-124 --key Am --bars 4-8")
 def find(
+    context: typer.Context,
     words: Annotated[list[str] | None, typer.Argument(help="Words of the name, all of them.")] = None,
     part: Annotated[bool, typer.Option("--part", help="List parts, not whole files.")] = False,
     bpm: Annotated[str | None, typer.Option(help="A tempo or a range: 118-124.")] = None,
@@ -55,6 +57,9 @@ def find(
     """List matching files or parts, most certain first; exits with 1 if there are none."""
     from etl.pipelines.midi.find import find_files, find_parts
 
+    not_with(context, "--json", "--format")
+    if format_ is Format.CSV:
+        not_with(context, "--format", "--full")
     search = find_parts if part else find_files
     frame = search(
         database_path(db),

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from etl.cli.combinations import not_with, only_with
 from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show as print_result
@@ -113,6 +114,7 @@ KeptList = Annotated[str, typer.Argument(metavar="LIST", help="`last`, or a numb
     )
 )
 def make(
+    context: typer.Context,
     seed: Annotated[
         list[str] | None,
         typer.Option(help="It should sound like this: title, `artist - title`, path or id; repeat for more."),
@@ -211,6 +213,10 @@ def make(
     from etl.playlists.rules import Curve
 
     check_name(output, ".m3u8", ".jspf", ".json", ".csv", ways={})
+    only_with(context, "--output", "--absolute", "--force")
+    only_with(context, "--output or --avoid", "--map")
+    if by is Bases.HARMONY:
+        not_with(context, "--by", "--analyze-seconds")
     quality = Quality(
         seconds=parse_seconds(duration) if duration else Quality.seconds,
         confidence=confidence,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from etl.cli.combinations import only_beside
 from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database, Sources
 from etl.cli.output import show
@@ -52,6 +53,7 @@ class Output(StrEnum):
     ),
 )
 def query(
+    context: typer.Context,
     sql: Annotated[
         str | None, typer.Argument(metavar="SQL|NAME", help="A shipped query, or SQL in quotes.")
     ] = None,
@@ -86,6 +88,7 @@ def query(
     from etl.runtime.settings import database_path
     from etl.store import queries
 
+    only_beside(context, "--list", "--json")
     if list_queries:
         shipped = list(queries.named_queries().values())
         show(shipped, lambda shipped: "\n\n".join(map(_describe, shipped)), as_json=as_json)
@@ -97,6 +100,12 @@ def query(
     if str(output) == "-":
         output = None
     chosen = _format(file_format, output, as_json=as_json)
+    if full and chosen is not Output.TABLE:
+        raise EtlError(
+            f"--full has no effect with the format {chosen}.",
+            "Leave it out.",
+            exit_code=ExitCode.USAGE,
+        )
     if sql == "-":
         sql = sys.stdin.read()
     given = _pairs(param or [])

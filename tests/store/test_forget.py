@@ -132,6 +132,7 @@ def test_it_asks_first(store):
     assert "Delete the 2 songs of" in refused.stderr
     assert refused.stderr.endswith("nothing was changed\n")
     unanswered = forget(store, "a.csv", answer="")
+    assert isinstance(unanswered.exception, EtlError)
     assert unanswered.exception.exit_code == 2
     assert "nobody answered, so nothing was changed.\nPass --yes" in str(unanswered.exception)
     assert contents(store) == before
