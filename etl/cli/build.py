@@ -25,6 +25,7 @@ from etl.cli.enrich import (
     run_enrichment,
     this_command,
 )
+from etl.cli.groups import examples
 from etl.cli.options import (
     AsJson,
     ChordsColumn,
@@ -88,25 +89,25 @@ class Built:
     enrichment: EnrichmentResult | None = None
 
 
-@app.command(
-    epilog="""Examples:
+_EXIT_CODES = """
 
-    etl build data3 chordonomicon_v2.csv --npz data3.npz
-
-    etl build data3 'parts/*.csv.gz' -o all.csv --no-db --limit 1000
-
-    etl build data3 songs.parquet --dry-run
-
-    etl build data3 'parts/*.csv.gz' --output-dir built --cluster tcp://10.0.0.1:8786
-
-    zcat songs.tsv.gz | etl build data3 - --chords-column progression
-
-Only the chords are needed; the number of the row is the id of songs without one. Refused rows are counted,
-listed and kept; the exit code is 0 all the same, or 1 if one of several inputs gave no song. In all other
-cases nothing was written: 1 if an input cannot be read or no row is good, 2 for wrong options, 65 if an input
-is damaged or not a table of chord songs, 73 if a target cannot be written, 75 if the store is in use, 130
-after an interruption.
+Only the chords are needed; songs without an id get the number of their row. Refused rows are counted, listed
+and kept; the exit code is 0 all the same, or 1 if one of several inputs gave no song. In all other cases
+nothing was written: 1 if an input cannot be read or no row is good, 2 for wrong options, 65 if an input is
+damaged or not a table of chord songs, 73 if a target cannot be written, 75 if the store is in use, 130 after
+an interruption.
 """
+
+
+@app.command(
+    epilog=examples(
+        "etl build data3 chordonomicon_v2.csv --npz data3.npz",
+        "etl build data3 'parts/*.csv.gz' -o all.csv --no-db --limit 1000",
+        "etl build data3 songs.parquet --dry-run",
+        "etl build data3 'parts/*.csv.gz' --output-dir built --cluster tcp://10.0.0.1:8786",
+        "zcat songs.tsv.gz | etl build data3 - --chords-column progression",
+    )
+    + _EXIT_CODES
 )
 def data3(
     context: typer.Context,
@@ -124,16 +125,16 @@ def data3(
     id_column: IdColumn = None,
     notation: Annotated[
         Notations,
-        typer.Option(help="What chords are spelled in; auto takes what reads most of each input."),
+        typer.Option(help="Notation of the chords; auto picks the one that reads most of each input."),
     ] = Notations.AUTO,
     db: Database = None,
-    no_db: Annotated[bool, typer.Option("--no-db", help="Write no store, only the files.")] = False,
+    no_db: Annotated[bool, typer.Option("--no-db", help="Write only the files, no store.")] = False,
     npz: Annotated[Path | None, typer.Option(help="Write matrices for machine learning as well.")] = None,
     key_method: Annotated[
         KeyMethods | None,
         typer.Option(
-            help="How keys are found from the chords. Default: trained; for MIDI files the key that their "
-            "notes gave.",
+            help="How keys are found from chords. Default: trained; for MIDI files, the key found from their "
+            "notes.",
             show_default=False,
         ),
     ] = None,
@@ -148,7 +149,7 @@ def data3(
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Analyze again what the store already has.")] = False,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Threads that analyze; default: all cores.", show_default=False)
+        int | None, typer.Option(min=1, help="Number of threads; default: all cores.", show_default=False)
     ] = None,
     memory: Memory = None,
     enrich: Annotated[
@@ -167,7 +168,7 @@ def data3(
         Path | None,
         typer.Option(
             help="Write a CSV and a Parquet file for each input into this folder, and no store; "
-            "what is there of an earlier run stays."
+            "results of earlier runs are kept."
         ),
     ] = None,
     cluster: ClusterAt = None,

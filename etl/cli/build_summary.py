@@ -67,7 +67,7 @@ _NOTATION = {"chordonomicon": "Chordonomicon", "leadsheet": "lead sheet", "harte
 _FOREIGN = {
     "german": "German names (H, Fis), which are not guessed: write B, Bb and F#",
     "solfege": "solfege (Do, Re), which is not read: write C, D",
-    "degrees": "degrees (IV, 6m), which say no chord without a key: write the chords",
+    "degrees": "degrees (IV, 6m), which name no chord without a key: write the chords",
 }
 
 

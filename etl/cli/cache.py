@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from etl.pipelines.cache import CacheProblems
 
-app = typer.Typer(help="Inspect and clear kept answers and descriptions.", no_args_is_help=True)
+app = typer.Typer(help="Inspect and clear cached answers and audio descriptions.", no_args_is_help=True)
 
 Kind = Annotated[CacheKind, typer.Option(help="Answers of a service, descriptions of audio, or all.")]
 Older = Annotated[
@@ -41,14 +41,14 @@ class Entries:
 def info(
     kind: Kind = CacheKind.ALL, older_than: Older = "0d", db: Database = None, as_json: AsJson = False
 ) -> None:
-    """Count what is kept, by kind, status and reason."""
+    """Count cached entries by kind, status and reason."""
     from etl.pipelines.cache import cache_info
     from etl.store.database import read_store
 
     days = parse_age(older_than)
     with read_store(database_path(db)) as connection:
         counts = cache_info(connection, kind, older_than_days=days)
-    nothing = "no entry is that old" if days else "nothing is kept yet"
+    nothing = "no entry is that old" if days else "nothing is cached yet"
     show(counts, lambda counts: _describe_counts(counts) or nothing, as_json=as_json)
 
 
@@ -78,7 +78,9 @@ def clear(
 
     days, path = parse_age(older_than), database_path(db)
     if unused and kind is not CacheKind.AUDIO:
-        raise EtlError("--unused is for descriptions.", "Add --kind audio.", exit_code=ExitCode.USAGE)
+        raise EtlError(
+            "--unused only applies to audio descriptions.", "Add --kind audio.", exit_code=ExitCode.USAGE
+        )
     if not yes and not unused:
         what = "every cache" if kind is CacheKind.ALL else f"the {kind} cache"
         ask(f"Delete {what} in {path}? Rebuilding it can take a long time.")
@@ -91,7 +93,7 @@ def clear(
 def verify(
     kind: Kind = CacheKind.ALL, older_than: Older = "0d", db: Database = None, as_json: AsJson = False
 ) -> int:
-    """Check answers, and read described files again; exit code 1 if one changed unseen."""
+    """Check cached answers and re-read described files; exits with 1 if one changed unnoticed."""
     from etl.pipelines.cache import verify_cache
     from etl.store.database import read_store
 
@@ -119,7 +121,7 @@ def refresh(
         typer.Option("--older-than", help="Age from which answers count as old, such as 90d or 12h."),
     ] = None,
     batches: Annotated[
-        bool, typer.Option("--batches", help="Try several ids per request again where that was refused.")
+        bool, typer.Option("--batches", help="Try several ids per request again if that was refused.")
     ] = False,
     db: Database = None,
     as_json: AsJson = False,

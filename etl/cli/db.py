@@ -60,7 +60,7 @@ def _describe_info(store: StoreInfo) -> str:
 @app.command(epilog="Example: etl db check && echo sound")
 def check(
     db: Database = None,
-    examples: Annotated[int, typer.Option(min=0, help="Violations to show of each check.")] = 3,
+    examples: Annotated[int, typer.Option(min=0, help="Violations to show for each check.")] = 3,
     deep: Annotated[
         bool, typer.Option("--deep", help="Analyze every song again, not only a sample of 5,000.")
     ] = False,
@@ -90,12 +90,12 @@ def _describe_findings(findings: list[Finding]) -> str:
             for example in finding.examples
         ]
     held = sum(not finding.violations for finding in findings)
-    return "\n".join([*lines, f"{held} of {len(findings)} checks hold"])
+    return "\n".join([*lines, f"{held} of {len(findings)} checks passed"])
 
 
 @app.command(epilog="Example: etl db migrate --db data/music.duckdb")
 def migrate(db: Database = None, as_json: AsJson = False) -> None:
-    """Bring the store's tables and views to this version; makes the store if there is none."""
+    """Bring the store's tables and views up to this version; creates the store if there is none."""
     from etl.store.database import upgrade_store
 
     show(upgrade_store(database_path(db)), _describe_upgrade, as_json=as_json)
@@ -103,13 +103,13 @@ def migrate(db: Database = None, as_json: AsJson = False) -> None:
 
 def _describe_upgrade(upgrade: Upgrade) -> str:
     numbers = ", ".join(f"{number:04}" for number in upgrade.applied)
-    return f"{upgrade.path}: {f'applied {numbers}' if numbers else 'it is up to date'}"
+    return f"{upgrade.path}: {f'applied {numbers}' if numbers else 'already up to date'}"
 
 
 @app.command(epilog=examples("etl db forget songs.csv --dry-run", "etl db forget 3 --yes"))
 def forget(
     source: Annotated[
-        str, typer.Argument(help="The path, its end, or the number of a source of `etl db info`.")
+        str, typer.Argument(help="A source: its path, the end of it, or its number in `etl db info`.")
     ],
     db: Database = None,
     dry_run: Annotated[

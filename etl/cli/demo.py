@@ -20,7 +20,9 @@ _TEXT_SHOWN = 64
 
 @app.command("demo", epilog="Example: etl demo tryout")
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Where to build; made if it does not exist.")] = Path("demo"),
+    folder: Annotated[Path, typer.Argument(help="Folder to build in; created if it does not exist.")] = Path(
+        "demo"
+    ),
     as_json: AsJson = False,
 ) -> None:
     """Build the bundled Billboard sample and show what comes out."""
@@ -48,7 +50,7 @@ def _describe(shown: Demonstration) -> str:
     lines += [
         f"\nKeys:\n\n{frame_table(shown.keys)}",
         (
-            "\nCommonest progressions of four chords (etl query progressions -p n=4):\n\n"
+            "\nMost common progressions of four chords (etl query progressions -p n=4):\n\n"
             f"{frame_table(shown.progressions)}"
         ),
         f"\nAsk your own: etl query 'SELECT * FROM song_overview LIMIT 5' --db {shown.build.database}",

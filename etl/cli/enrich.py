@@ -36,7 +36,7 @@ Priority = Annotated[
     str | None,
     typer.Option(
         "--priority",
-        help="Songs to prefer, such as genre=jazz,decade=1970; keys: genre, main_genre, rock_genre, decade.",
+        help="Songs to do first: genre=jazz,decade=1970; keys: genre, main_genre, rock_genre, decade.",
     ),
 ]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait out rate limits and continue automatically.")]
@@ -54,13 +54,13 @@ def _command(name: str) -> Callable[..., None]:
         context: typer.Context,
         db: Database = None,
         output: Annotated[
-            Path | None, typer.Option("--output", "-o", help="Write the data3 CSV again at the end.")
+            Path | None, typer.Option("--output", "-o", help="Rewrite the data3 CSV at the end.")
         ] = None,
         budget: Budget = None,
         priority: Priority = None,
         estimate: Annotated[
             bool,
-            typer.Option("--estimate", help="Say how many requests it takes, and how long."),
+            typer.Option("--estimate", help="Show how many requests it would take, and how long."),
         ] = False,
         wait: Wait = False,
         partial_every: PartialEvery = 50_000,

@@ -56,7 +56,7 @@ def keys(
     ] = None,
     key_column: Annotated[str, typer.Option(help="The column with the annotated key.")] = "key",
     key_method: Annotated[Methods, typer.Option(help="Which key finder to measure.")] = Methods.BOTH,
-    bands: Annotated[int, typer.Option(min=1, max=100, help="Equal bands of confidence.")] = 4,
+    bands: Annotated[int, typer.Option(min=1, max=100, help="Number of equal confidence bands.")] = 4,
     output: Annotated[
         Output, typer.Option("--format", help="csv has the scores of each band, by method.")
     ] = Output.TEXT,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from etl.pipelines.genres.fetch import FetchResult
     from etl.pipelines.genres.show import GenreCard, GenreStats
 
-app = typer.Typer(help="Genres of songs and tracks: names, what is near, matrices.", no_args_is_help=True)
+app = typer.Typer(help="Fetch, show and export genres of songs and tracks.", no_args_is_help=True)
 
 
 class Items(StrEnum):
@@ -42,7 +42,7 @@ class Items(StrEnum):
 def fetch(
     context: typer.Context,
     estimate: Annotated[
-        bool, typer.Option("--estimate", help="Say how many requests it takes, and how long.")
+        bool, typer.Option("--estimate", help="Show how many requests it would take, and how long.")
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be asked without asking.")
@@ -55,11 +55,11 @@ def fetch(
         int | None,
         typer.Option(min=1, help="At most N requests at a time; default: what the rates allow.", metavar="N"),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Ask again about what is known.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Ask again about known artists and albums.")] = False,
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask MusicBrainz, ListenBrainz and Last.fm for genres of the library; give all genres one name each.
+    """Fetch genres of the library from MusicBrainz, ListenBrainz and Last.fm, and unify their names.
 
     MusicBrainz needs ETL_CONTACT, Last.fm LASTFM_API_KEY; without them they are skipped. Your own names and
     aliases go into `genres.yaml` beside the store; numbers that you change in `genre_similarity.yaml` stay.
@@ -85,7 +85,7 @@ def show_one(
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a genre: its neighbors with the reason, its tracks and songs, how it is spelled."""
+    """Show a genre: its neighbors and why, its tracks and songs, and its spellings."""
     from etl.pipelines.genres.show import show_genre
 
     card = show_genre(database_path(db), genre)
@@ -99,7 +99,7 @@ def stats(
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show how many songs and tracks have genres, the commonest ones, and what was rejected."""
+    """Show how many songs and tracks have genres, the most common ones, and what was rejected."""
     from etl.pipelines.genres.show import genre_stats
 
     found = genre_stats(database_path(db), most)
@@ -113,14 +113,14 @@ def export(
         typer.Option(
             "--output",
             "-o",
-            help="An .npz of matrices, a .parquet or .csv of rows, or a .yaml of near genres.",
+            help="An .npz of matrices, a .parquet or .csv of rows, or a .yaml of similar genres.",
         ),
     ],
-    of: Annotated[Items, typer.Option(help="Whose genres.")] = Items.TRACKS,
+    of: Annotated[Items, typer.Option(help="Genres of tracks or of songs.")] = Items.TRACKS,
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write genres for models: raw, smoothed over near ones, and what each is a kind of."""
+    """Write genres for models: raw, smoothed over similar genres, and with their parent genres."""
     from etl.pipelines.genres.export import export_genres
 
     check_name(output, ".npz", ".parquet", ".csv", ".yaml", ways={})
@@ -204,7 +204,7 @@ def _card(card: GenreCard, most: int, *, full: bool) -> str:
 def _stats_lines(stats: GenreStats, *, full: bool) -> str:
     parts = [
         table(
-            ("of", "source", "tagged is", "with a tag", "with a genre"),
+            ("item", "source", "tagged", "with a tag", "with a genre"),
             [
                 (item, source, about, f"{tagged:,}", f"{named:,}")
                 for item, source, about, tagged, named in stats.coverage.iter_rows()
@@ -215,7 +215,7 @@ def _stats_lines(stats: GenreStats, *, full: bool) -> str:
         *(
             [
                 table(
-                    ("asked", "about", "became", "number"),
+                    ("service", "asked about", "answer", "count"),
                     [
                         (source, kind, status, f"{number:,}")
                         for source, kind, status, number in stats.answers.iter_rows()
@@ -237,7 +237,7 @@ def _stats_lines(stats: GenreStats, *, full: bool) -> str:
             full=full,
         ),
         table(
-            ("no genre", "reason", "tags", "such as"),
+            ("rejected as", "reason", "tags", "examples"),
             [
                 (kind, reason, f"{tags:,}", ", ".join(examples))
                 for kind, reason, tags, examples in stats.rejects.iter_rows()
@@ -245,7 +245,7 @@ def _stats_lines(stats: GenreStats, *, full: bool) -> str:
             right=[False, False, True, False],
             full=full,
         ),
-        f"{stats.orphans:,} genres are a kind of nothing in the vocabulary; `genres.yaml` can say of what.",
+        f"{stats.orphans:,} genres have no parent in the vocabulary; `genres.yaml` can give them one.",
     ]
     return "\n\n".join(parts)
 

@@ -53,27 +53,28 @@ class Normalize(StrEnum):
 Sources = Annotated[
     list[Path], typer.Argument(help="Folders, or inventories: CSV or Parquet with a column `path`.")
 ]
-Force = Annotated[bool, typer.Option("--force", help="Redo finished work, and try again what failed.")]
+Force = Annotated[bool, typer.Option("--force", help="Redo finished work, and retry what failed.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done without doing it.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Stop after this many tracks.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; default: all cores.")]
 Windowed = Annotated[
     bool,
     typer.Option(
-        "--windowed/--beat-sync", help="Three windows of 30 s, or (the default) all beats of the track."
+        "--windowed/--beat-sync",
+        help="Describe three windows of 30 s, or (the default) all beats of the track.",
     ),
 ]
-FollowLinks = Annotated[bool, typer.Option("--follow-links", help="Look into links to folders, too.")]
+FollowLinks = Annotated[bool, typer.Option("--follow-links", help="Follow links to folders.")]
 Exclude = Annotated[
     list[str] | None,
     typer.Option(
         metavar="GLOB",
-        help="Leave out files and folders of this name or path, as in .gitignore; may be repeated. "
-        "A file `.etlignore` in a folder holds such lines, too.",
+        help="Skip files and folders of this name or path, as in .gitignore; may be repeated. "
+        "A file `.etlignore` in a folder can hold such lines too.",
     ),
 ]
 AllowGone = Annotated[
-    bool, typer.Option("--allow-gone", help="Go on where over half of the tracks of a folder are gone.")
+    bool, typer.Option("--allow-gone", help="Continue even if over half of the tracks of a folder are gone.")
 ]
 Output = Annotated[
     Path, typer.Option("--output", "-o", help="The NPZ (or .parquet) to write; `-` is standard output.")
@@ -85,20 +86,22 @@ _DEFAULT_OUTPUT = Path("data_matrices.npz")
 
 
 @app.command(
-    epilog="""Examples:
-
-    etl library run ~/Music -o data_matrices.npz
-
-    etl library run /nas/music --cluster tcp://10.0.0.1:8786 --map /nas=/mnt/nas
-"""
+    epilog=examples(
+        "etl library run ~/Music -o data_matrices.npz",
+        "etl library run /nas/music --cluster tcp://10.0.0.1:8786 --map /nas=/mnt/nas",
+    )
 )
 def run(
     context: typer.Context,
     sources: Annotated[
-        list[Path] | None, typer.Argument(help="Folders and inventories; without any, nothing is scanned.")
+        list[Path] | None,
+        typer.Argument(help="Folders and inventories to scan; without any, nothing is scanned."),
     ] = None,
     stages: Annotated[
-        str | None, typer.Option(help="Which stages to run.", show_default="scan,sonic,artifacts")
+        str | None,
+        typer.Option(
+            help="Comma-separated: scan, genres, sonic, artifacts.", show_default="scan,sonic,artifacts"
+        ),
     ] = None,
     output: Output = _DEFAULT_OUTPUT,
     normalize: NormalizeBy = Normalize.ROBUST,
@@ -118,7 +121,7 @@ def run(
     maps: Maps = None,
     as_json: AsJson = False,
 ) -> None:
-    """Do the missing work of the stages: scan, genres, sonic, artifacts.
+    """Do the missing work of all stages: scan, sonic, artifacts and, if named, genres.
 
     `genres` asks MusicBrainz, ListenBrainz and Last.fm as `etl genres fetch` does, which can take hours; it
     runs only where --stages names it.
@@ -240,8 +243,8 @@ def check(
         bool,
         typer.Option(
             "--integrity",
-            help="Also name files that are cut, damaged, silent or clipped, whose channels cancel, or that "
-            "are lossless copies of lossy ones.",
+            help="Also report files that are cut off, damaged, silent or clipped, whose channels cancel out, "
+            "or that are lossless copies of lossy ones.",
         ),
     ] = False,
     db: Database = None,

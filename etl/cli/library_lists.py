@@ -34,16 +34,14 @@ def similar(
     tracks: Annotated[list[str], typer.Argument(help="Titles, `artist - title`, paths or track ids.")],
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="List at most this many tracks.")] = 50,
     per_artist: Annotated[
-        int | None, typer.Option(min=1, help="List at most this many tracks of one artist.")
+        int | None, typer.Option(min=1, help="List at most this many tracks by one artist.")
     ] = None,
     windowed: Annotated[
-        bool, typer.Option("--windowed", help="Go by the descriptions of windows instead of beats.")
+        bool, typer.Option("--windowed", help="Compare descriptions of windows instead of beats.")
     ] = False,
     genres: Annotated[
         float,
-        typer.Option(
-            min=0, max=1, help="Share of the likeness that is nearness of genres; the rest is sound."
-        ),
+        typer.Option(min=0, max=1, help="Weight of similar genres, 0 to 1; the rest is sound."),
     ] = 0.0,
     output: Playlist = None,
     full: Full = False,
@@ -71,7 +69,7 @@ def find(
     db: Database = None,
     as_json: AsJson = False,
 ) -> int:
-    """List the tracks that have all the words in their tags or path; exits with 1 if there are none."""
+    """List tracks with all these words in their tags or path; exits with 1 if there are none."""
     from etl.pipelines.audio.find import find_tracks
 
     check_name(output, ".m3u8", ways={})
@@ -83,7 +81,7 @@ def find(
 
 @app.command(epilog="Example: etl library duplicates --json")
 def duplicates(db: Database = None, as_json: AsJson = False) -> None:
-    """List the tracks that are there more than once: the same sound, or nearly the same."""
+    """List tracks that exist more than once: with the same sound, or nearly the same."""
     from etl.pipelines.audio.duplicates import find_duplicates
 
     show(find_duplicates(database_path(db)), _duplicate_lines, as_json=as_json)
@@ -138,9 +136,7 @@ def _duplicate_lines(groups: Sequence[Duplicates]) -> str:
             name = " - ".join(text for text in (copy.artist, copy.title) if text)
             lines.append(f"  {one_line(copy.path)}  {one_line(name)}".rstrip())
     extra = sum(len(group.tracks) - 1 for group in groups)
-    return "\n".join(
-        [*lines, f"{len(groups):,} recordings are there more than once, {extra:,} copies in all"]
-    )
+    return "\n".join([*lines, f"{len(groups):,} recordings exist more than once, {extra:,} copies in all"])
 
 
 def _shown_lines(shown: ShownFile) -> str:

@@ -36,7 +36,7 @@ class Color(StrEnum):
 def plot(
     context: typer.Context,
     track: Annotated[str | None, typer.Argument(help="Title, path or track id.")] = None,
-    overview: Annotated[bool, typer.Option("--overview", help="All tracks on a plane, by PCA.")] = False,
+    overview: Annotated[bool, typer.Option("--overview", help="Draw all tracks on a plane, by PCA.")] = False,
     color: Annotated[Color, typer.Option(help="What the colors of the overview stand for.")] = Color.KEY,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The PNG to write; `-` is standard output.")

@@ -103,7 +103,7 @@ def artifacts_line(made: ArtifactsResult) -> str:
     """Say what matrices were written, and what they lack."""
     waiting = f"; {made.pending:,} tracks wait for `etl library sonic`" if made.pending else ""
     if not made.tracks:
-        return f"none, for no track is described{waiting}"
+        return f"none: no track is described yet{waiting}"
     return f"{made.tracks:,} tracks, {made.features} features in {made.output}{waiting}"
 
 

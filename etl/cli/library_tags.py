@@ -32,13 +32,13 @@ def write_tags(
     ] = False,
     where: Where = None,
     write: Annotated[
-        bool, typer.Option("--write", help="Write; without it, only show what would change.")
+        bool, typer.Option("--write", help="Write the changes; without it, only show them.")
     ] = False,
     full: Full = False,
     db: Database = None,
     as_json: AsJson = False,
 ) -> int:
-    """Write tempo, key or ReplayGain into the tags of files whose sound stays as it is."""
+    """Write tempo, key or ReplayGain into tags; the sound itself is not changed."""
     from etl.pipelines.audio.write_tags import WriteTagsRequest, write_tags as carry_out
     from etl.runtime.watch.renderers import renderers
 
@@ -51,11 +51,11 @@ def write_tags(
 
 @app.command("undo-tags", epilog="Example: etl library undo-tags 12")
 def undo_tags(
-    run_id: Annotated[int, typer.Argument(help="The run, as write-tags said it.")],
+    run_id: Annotated[int, typer.Argument(help="Number of the run, as `etl library write-tags` printed it.")],
     db: Database = None,
     as_json: AsJson = False,
 ) -> int:
-    """Give the tags that a run wrote their former values."""
+    """Restore the tags that a run changed."""
     from etl.pipelines.audio.write_tags import undo_tags as take_back
 
     undone = take_back(database_path(db), run_id)
@@ -67,7 +67,7 @@ def undo_tags(
 def compare_tags(
     where: Where = None, full: Full = False, db: Database = None, as_json: AsJson = False
 ) -> None:
-    """Compare tempo and key in the tags of files with what was found in their sound."""
+    """Compare tempo and key in the tags with those found in the sound."""
     from etl.pipelines.audio.compare_tags import compare_tags as compare
     from etl.runtime.watch.renderers import renderers
 
@@ -90,9 +90,9 @@ def _written_lines(result: WrittenTags, *, full: bool) -> str:
     files = len({each.path for each in result.changes})
     if result.run_id is not None:
         undo = f"; etl library undo-tags {result.run_id} takes it back" if result.written else ""
-        lines.append(f"{result.written:,} files written, {result.unchanged:,} had it all already{undo}")
+        lines.append(f"{result.written:,} files written, {result.unchanged:,} already had them{undo}")
     else:
-        lines.append(f"{files:,} files would change, {result.unchanged:,} have it all already")
+        lines.append(f"{files:,} files would change, {result.unchanged:,} already have them")
         if files:
             lines.append("Pass --write to write.")
     return "\n".join(lines)
@@ -118,7 +118,7 @@ def _compared_lines(compared: ComparedTags, *, full: bool) -> str:
             (each.field, each.relation, each.tag, each.found, each.path)
             for each in compared.differing[:_SHOWN]
         ]
-        lines.append(table(("tag", "is", "tag says", "sound says", "path"), rows, full=full))
+        lines.append(table(("tag", "relation", "in the tag", "in the sound", "path"), rows, full=full))
         if len(compared.differing) > _SHOWN:
             lines.append(f"... and {len(compared.differing) - _SHOWN:,} more; --json lists all")
     for name, counts in (("bpm", compared.bpm), ("key", compared.key)):

@@ -40,21 +40,21 @@ PANELS: Final[Mapping[str, Mapping[str, str]]] = {
         "midi": "Import, analyze, split, find, rename and export MIDI files.",
     },
     "Genres and playlists": {
-        "genres": "Genres of songs and tracks: names, what is near, matrices.",
-        "playlist": "Choose and order tracks, or chord songs, together.",
+        "genres": "Fetch, show and export genres of songs and tracks.",
+        "playlist": "Make and show playlists of tracks or of chord songs.",
     },
     "Batch jobs": {
         "batch": "Describe many samples, songs or rows with a language model.",
     },
     "Store": {
-        "query": "Ask the store: a shipped query by its name, or SQL.",
-        "report": "Report the quality of a build; a page of charts.",
-        "status": "Show the runs at work on the store, and the last ones.",
+        "query": "Query the store: a shipped query by name, or SQL.",
+        "report": "Report the quality of a build, or write a page of charts.",
+        "status": "Show the running and the latest runs on the store.",
         "db": "Inspect and maintain the store.",
-        "cache": "Inspect and clear kept answers and descriptions.",
-        "warm-up": "Compile ahead what the first runs would compile.",
-        "config": "Show and begin the configuration file.",
-        "doctor": "Check what this installation has and lacks.",
+        "cache": "Inspect and clear cached answers and audio descriptions.",
+        "warm-up": "Compile ahead of time what the first runs would compile.",
+        "config": "Show or create the configuration file.",
+        "doctor": "Check what this installation has and what is missing.",
     },
 }
 """Commands by what a person wants, each with the first sentence of its help: none is imported for it."""

@@ -73,13 +73,16 @@ class LibraryQuery(StrEnum):
 Sources = Annotated[list[Path], typer.Argument(help="Files, folders and archives (zip, tar.*, gz, 7z, rar).")]
 Workers = Annotated[
     str | None,
-    typer.Option(help="Processes; default: all cores; 0: in this one. Of several (32,64,16) the largest."),
+    typer.Option(
+        help="Worker processes; default: all cores; 0: only this process. Of a list (32,64,16) the largest "
+        "counts."
+    ),
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="Stop after this many files.")]
 Filter = Annotated[str, typer.Option("--filter", help="Only paths that match this glob.")]
 Force = Annotated[bool, typer.Option("--force", help="Redo finished work.")]
 AllowGone = Annotated[
-    bool, typer.Option("--allow-gone", help="Go on where over half of the files of a folder are gone.")
+    bool, typer.Option("--allow-gone", help="Continue even if over half of the files of a folder are gone.")
 ]
 LogJson = Annotated[bool, typer.Option("--log-json", help="Show the state as JSON lines on standard output.")]
 
@@ -117,7 +120,9 @@ def run(
     template: Template = TEMPLATE,
     export_to: Drive = None,
     device: For = Device.BOTH,
-    parts: Annotated[Parts, typer.Option(help="Rename and export parts: alone, also, or not.")] = Parts.ALSO,
+    parts: Annotated[
+        Parts, typer.Option(help="Rename and export only parts, parts as well, or no parts.")
+    ] = Parts.ALSO,
     db: Database = None,
     workers: Workers = None,
     limit: Limit = None,
@@ -130,7 +135,7 @@ def run(
     maps: Maps = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read, analyze, copy with safe names and split whatever is new; then rename and export, if asked to."""
+    """Import, analyze, copy under safe names and split new files; then rename and export, if asked to."""
     at = parse_cluster(cluster, maps)
     only_with(context, "--rename", "--template")
     only_with(context, "--export-to", "--format")
@@ -145,7 +150,7 @@ def run(
 
         names = template if rename else None
         delivery = Delivery(names, export_to, DriveFormat(device), drive_options(parts))
-    _run(sources, library, stages.split(","), options, delivery)
+    _run(sources, library, [stage.strip() for stage in stages.split(",")], options, delivery)
 
 
 @app.command("import", epilog="Example: etl midi import ~/midi --filter '*drums*'")
@@ -162,7 +167,7 @@ def import_(
     log_json: LogJson = False,
     as_json: AsJson = False,
 ) -> None:
-    """Read, hash, parse and tag what is new; no analysis and no copies."""
+    """Read, hash, parse and tag new files; no analysis and no copies."""
     _check_log(context)
     options = _Common(db, workers, limit, pattern, force, allow_gone, dry_run, log_json, as_json)
     _run(sources, LIBRARY, ["import"], options)
@@ -182,19 +187,19 @@ def analyze(
     log_json: LogJson = False,
     as_json: AsJson = False,
 ) -> None:
-    """Find tempo, metre, key, drums, chords and category of what has none, importing it first if need be."""
+    """Find tempo, metre, key, drums, chords and category of new files, importing them first if needed."""
     _check_log(context)
     options = _Common(db, workers, limit, pattern, force, allow_gone, dry_run, log_json, as_json)
     _run(sources, LIBRARY, ["analyze"], options)
 
 
-@app.command(epilog="Example: etl midi sanitize ~/midi --in-place, and back: etl midi undo RUN")
+@app.command(epilog=examples("etl midi sanitize ~/midi --in-place", "etl midi undo 12"))
 def sanitize(
     context: typer.Context,
     sources: Sources,
     library: Library = LIBRARY,
     in_place: Annotated[
-        bool, typer.Option("--in-place", help="Rename the files themselves; `etl midi undo` takes it back.")
+        bool, typer.Option("--in-place", help="Rename the files themselves; `etl midi undo` reverts it.")
     ] = False,
     db: Database = None,
     workers: Workers = None,
@@ -248,17 +253,22 @@ def export(
     export_to: Drive = None,
     library: Library = LIBRARY,
     device: For = Device.BOTH,
-    parts: Annotated[Parts, typer.Option(help="Parts alone, with whole files, or none.")] = Parts.ALSO,
-    layout: Annotated[Layout, typer.Option(help="By what folders are made.")] = Layout.CATEGORY,
+    parts: Annotated[
+        Parts, typer.Option(help="Export only parts, parts and whole files, or no parts.")
+    ] = Parts.ALSO,
+    layout: Annotated[Layout, typer.Option(help="What to sort folders by.")] = Layout.CATEGORY,
     patterns: Annotated[
-        Patterns, typer.Option(help="Pattern files beside parts: up to 64 bars, all, none.")
+        Patterns, typer.Option(help="Pattern files for parts of up to 64 bars, for all, or for none.")
     ] = Patterns.LOOPS,
     progressions: Annotated[
-        Progressions, typer.Option(help="Progression files beside their file, or at the drive's root.")
+        Progressions,
+        typer.Option(help="Put progression files beside their MIDI file, or at the drive's root."),
     ] = Progressions.DEVICE,
-    transpose: Annotated[str | None, typer.Option(help="To this key or its relative: Am.")] = None,
-    bpm: Annotated[float | None, typer.Option(help="Set one tempo: 120.")] = None,
-    trim: Annotated[bool, typer.Option("--trim", help="Take off silent bars before the first note.")] = False,
+    transpose: Annotated[
+        str | None, typer.Option(help="Transpose to this key or its relative, e.g. Am.")
+    ] = None,
+    bpm: Annotated[float | None, typer.Option(help="Set one tempo for all files, e.g. 120.")] = None,
+    trim: Annotated[bool, typer.Option("--trim", help="Remove silent bars before the first note.")] = False,
     npz: Annotated[Path | None, typer.Option(help="Write matrices for machine learning.")] = None,
     parquet: Annotated[Path | None, typer.Option(help="Write the analysis, one row per file.")] = None,
     notes: Notes = False,
@@ -373,5 +383,5 @@ def _run(
         show(result, done, as_json=options.as_json)
     if result.silent:
         nothing = f"no MIDI files that can be read in {', '.join(map(one_line, result.silent))}"
-        typer.echo(f"etl: {nothing}; `etl midi stats --query unreadable` says why", err=True)
+        typer.echo(f"etl: {nothing}; `etl midi stats --query unreadable` shows why", err=True)
         raise typer.Exit(ExitCode.FAILURE)

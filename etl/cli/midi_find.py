@@ -34,20 +34,21 @@ class Format(StrEnum):
 @app.command(epilog="Example: etl midi find --part --instrument bass --bpm 118-124 --key Am --bars 4-8")
 def find(
     context: typer.Context,
-    words: Annotated[list[str] | None, typer.Argument(help="Words of the name, all of them.")] = None,
+    words: Annotated[list[str] | None, typer.Argument(help="Words that must all be in the name.")] = None,
     part: Annotated[bool, typer.Option("--part", help="List parts, not whole files.")] = False,
     bpm: Annotated[str | None, typer.Option(help="A tempo or a range: 118-124.")] = None,
     key: Annotated[str | None, typer.Option(help="A key: Am, 'F# minor', Bb.")] = None,
     category: Annotated[str | None, typer.Option(help="A category, or the start of one: bass, drum.")] = None,
     instrument: Annotated[
-        str | None, typer.Option(help="What the part, or one of the file, plays: piano, 'slap bass', drums.")
+        str | None,
+        typer.Option(help="Instrument of the part, or of one part of the file: piano, 'slap bass', drums."),
     ] = None,
     bars: Annotated[str | None, typer.Option(help="A number of bars or a range: 4-8.")] = None,
     metre: Annotated[str | None, typer.Option(help="A time signature: 3/4.")] = None,
     chords: Annotated[
-        str | None, typer.Option(help="Chords of the song in a row, as Roman numerals: 'I V vi IV'.")
+        str | None, typer.Option(help="Consecutive chords, as Roman numerals: 'I V vi IV'.")
     ] = None,
-    tag: Annotated[list[str] | None, typer.Option(help="A tag; may be given again.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="A tag; may be repeated.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="List at most this many.")] = 50,
     format_: Annotated[Format, typer.Option("--format", help="CSV has all columns.")] = Format.TEXT,
     full: Full = False,

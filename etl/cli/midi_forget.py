@@ -25,7 +25,7 @@ def forget(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Files, archives and folders, which need not be gone; default: all that is gone."
+            help="Files, archives and folders, whether gone or not; default: everything that is gone."
         ),
     ] = None,
     db: Database = None,
@@ -35,7 +35,7 @@ def forget(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete files that are gone from the store; copies in the library's folder and sources stay."""
+    """Remove files that no longer exist from the store; library copies and sources are not touched."""
     from etl.sources.folders.walk import shown
     from etl.store.database import open_store, read_store
     from etl.store.midi_gone import forget_midi, rows_of_midi
@@ -70,5 +70,5 @@ def _described(found: ForgottenMidi, *, dry_run: bool) -> str:
         table(("table", "rows"), rows, right=[False, True]),
     ]
     if found.library:
-        lines.append(f"{len(found.library):,} copies and parts stay in the folder of the library")
+        lines.append(f"{len(found.library):,} copies and parts stay in the library folder")
     return "\n".join(lines)

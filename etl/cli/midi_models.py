@@ -26,11 +26,11 @@ class TableFormat(StrEnum):
     CSV = "csv"
 
 
-Notes = Annotated[bool, typer.Option("--notes", help="With --npz: the notes of each file as well.")]
-PianoRoll = Annotated[bool, typer.Option("--piano-roll", help="With --npz: notes and piano rolls as well.")]
+Notes = Annotated[bool, typer.Option("--notes", help="With --npz: also the notes of each file.")]
+PianoRoll = Annotated[bool, typer.Option("--piano-roll", help="With --npz: also notes and piano rolls.")]
 Tokens = Annotated[
     Tokenizer | None,
-    typer.Option(help="With --npz: notes and tokens of MidiTok as well; needs the extra `tokens`."),
+    typer.Option(help="With --npz: also notes and tokens of MidiTok; needs the extra `tokens`."),
 ]
 Tables = Annotated[
     Path | None,

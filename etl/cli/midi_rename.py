@@ -24,13 +24,13 @@ def rename(
     library: Library = LIBRARY,
     template: Template = TEMPLATE,
     parts: Annotated[
-        Parts, typer.Option(help="Name parts by what each is, without their files, or after them.")
+        Parts, typer.Option(help="Rename only parts, parts and files, or files with parts named after them.")
     ] = Parts.ALSO,
     db: Database = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Rename the library's files and parts by what they are; `etl midi undo` takes it back."""
+    """Rename the library's files and parts after what they contain; `etl midi undo` reverts it."""
     from etl.pipelines.midi.rename import rename_library
     from etl.pipelines.midi.request import PartsWanted
 
@@ -42,11 +42,11 @@ def rename(
 
 @app.command(epilog="Example: etl midi undo 12")
 def undo(
-    run_id: Annotated[int, typer.Argument(metavar="RUN", help="The run to take back.")],
+    run_id: Annotated[int, typer.Argument(metavar="RUN", help="Number of the run to undo.")],
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take back the renames of a run, last first."""
+    """Undo the renames of a run."""
     from etl.pipelines.midi.rename_journal import undo as take_back
 
     show(take_back(database_path(db), run_id), _undone, as_json=as_json)
@@ -57,7 +57,7 @@ def renamed(renames: Renames) -> str:
     if not renames.files:
         return "nothing to rename"
     if renames.run_id is not None:
-        return f"{len(renames.files):,} files renamed; to take it back: etl midi undo {renames.run_id}"
+        return f"{len(renames.files):,} files renamed; to undo it: etl midi undo {renames.run_id}"
     names = [(one_line(file.old), one_line(Path(file.new).name)) for file in renames.files]
     width = max(len(old) for old, _ in names)
     return "\n".join(
@@ -66,5 +66,5 @@ def renamed(renames: Renames) -> str:
 
 
 def _undone(done: Undone) -> str:
-    kept = f", {done.kept:,} left: the file has gone, or another has its old name" if done.kept else ""
-    return f"{done.undone:,} renames taken back{kept}"
+    kept = f", {done.kept:,} kept: the file is gone, or another one has its old name" if done.kept else ""
+    return f"{done.undone:,} renames undone{kept}"

@@ -21,13 +21,13 @@ from etl.runtime.settings import database_path
 from etl.runtime.work.cores import default_workers
 
 app = typer.Typer(
-    help="Choose and order tracks, or chord songs, together.",
+    help="Make and show playlists of tracks or of chord songs.",
     no_args_is_help=True,
 )
 
 
 class Presets(StrEnum):
-    """What counts in a transition."""
+    """What matters in a transition."""
 
     BALANCED = "balanced"
     DJ = "dj"
@@ -35,7 +35,7 @@ class Presets(StrEnum):
 
 
 class Curves(StrEnum):
-    """How loudness goes along the list."""
+    """How loudness changes along the list."""
 
     FLAT = "flat"
     RISE = "rise"
@@ -103,7 +103,9 @@ def parse_day(text: str) -> date:
         raise typer.BadParameter(f"`{text}` is not a day. Write it like 2026-12-24.") from None
 
 
-KeptList = Annotated[str, typer.Argument(metavar="LIST", help="`last`, or a number of `etl playlist list`.")]
+KeptList = Annotated[
+    str, typer.Argument(metavar="LIST", help="`last`, or a number from `etl playlist list`.")
+]
 
 
 @app.command(
@@ -117,7 +119,7 @@ def make(
     context: typer.Context,
     seed: Annotated[
         list[str] | None,
-        typer.Option(help="It should sound like this: title, `artist - title`, path or id; repeat for more."),
+        typer.Option(help="Track to sound like: title, `artist - title`, path or id; may be repeated."),
     ] = None,
     artist: Annotated[str | None, typer.Option(help="Only tracks by this artist.")] = None,
     first: Annotated[str | None, typer.Option("--from", help="The track to begin with.")] = None,
@@ -130,11 +132,11 @@ def make(
             min=1,
             max=1000,
             show_default="50",
-            help="How many tracks; with --minutes as many as fit.",
+            help="Number of tracks; with --minutes, as many as fit.",
         ),
     ] = None,
     minutes: Annotated[
-        float | None, typer.Option(min=1, max=6000, help="How long the list takes, within a minute.")
+        float | None, typer.Option(min=1, max=6000, help="Length of the list, to within a minute.")
     ] = None,
     by: Annotated[
         Bases, typer.Option(help="Tracks by their sound, or chord songs by their harmony.")
@@ -145,24 +147,25 @@ def make(
             help="SQL condition over path, artist, genre, year, bpm, key_name ... (songs: `song_overview`)."
         ),
     ] = None,
-    curve: Annotated[Curves, typer.Option(help="How loudness goes along the list.")] = Curves.FLAT,
+    curve: Annotated[Curves, typer.Option(help="How loudness changes along the list.")] = Curves.FLAT,
     avoid: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="LIST", help="Take nothing from this playlist, `last:5`, or number; repeat for more."
+            metavar="LIST",
+            help="Use no track of this playlist: a file, `last:5` or a number; may be repeated.",
         ),
     ] = None,
-    preset: Annotated[Presets, typer.Option(help="What counts in a transition.")] = Presets.BALANCED,
-    gap: Annotated[int, typer.Option(min=0, help="Tracks of others between two of one artist.")] = 8,
+    preset: Annotated[Presets, typer.Option(help="What matters in a transition.")] = Presets.BALANCED,
+    gap: Annotated[int, typer.Option(min=0, help="Tracks by others between two by the same artist.")] = 8,
     per_artist: Annotated[
-        int | None, typer.Option(min=1, help="At most this many tracks of one artist.")
+        int | None, typer.Option(min=1, help="At most this many tracks by one artist.")
     ] = None,
     per_album: Annotated[
         int | None, typer.Option(min=1, help="At most this many tracks of one album.")
     ] = None,
     duration: Annotated[
         str | None,
-        typer.Option(metavar="MIN-MAX", help="Seconds that a track may take.", show_default="10-1800"),
+        typer.Option(metavar="MIN-MAX", help="Length of a track in seconds.", show_default="10-1800"),
     ] = None,
     confidence: Annotated[
         float | None,
@@ -170,28 +173,30 @@ def make(
     ] = None,
     exclude_genre: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Leave out a genre and its kinds; repeat for more."),
+        typer.Option(metavar="NAME", help="Leave out a genre and its subgenres; may be repeated."),
     ] = None,
     day: Annotated[
         date | None,
         typer.Option(
             parser=parse_day,
             metavar="DATE",
-            help="Leave out words of seasons that are not on.",
+            help="Leave out music for other seasons than that of this date.",
             show_default="today",
         ),
     ] = None,
     analyze_seconds: Annotated[
         float | None,
-        typer.Option(min=0, help="First describe tracks that have no description yet, for about this long."),
+        typer.Option(
+            min=0, help="First describe tracks that have no description yet, for about this many seconds."
+        ),
     ] = None,
     explain: Annotated[
         bool,
         typer.Option(
-            "--explain", help="Show every term of every transition, and why others are not in the list."
+            "--explain", help="Show every term of every transition, and why other tracks were not chosen."
         ),
     ] = False,
-    absolute: Annotated[bool, typer.Option("--absolute", help="Write whole paths.")] = False,
+    absolute: Annotated[bool, typer.Option("--absolute", help="Write absolute paths.")] = False,
     map_: Annotated[
         list[str] | None,
         typer.Option(
@@ -199,7 +204,7 @@ def make(
         ),
     ] = None,
     full: Full = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Write an .m3u8, .jspf, .json or .csv; `-` is standard output."),
@@ -207,7 +212,7 @@ def make(
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a playlist, and keep it; the same library and options give the same list."""
+    """Make a playlist and store it; the same library and options give the same list."""
     from etl.pipelines.playlists.make import make_playlist
     from etl.pipelines.playlists.request import Basis, PlaylistRequest, Quality
     from etl.playlists.rules import Curve
@@ -275,7 +280,7 @@ def _analyze(database: Path, seconds: float) -> int:
 
 @app.command("list", epilog="Example: etl playlist list --json")
 def list_kept(full: Full = False, db: Database = None, as_json: AsJson = False) -> None:
-    """List the playlists that were made, newest first."""
+    """List the stored playlists, newest first."""
     from etl.pipelines.playlists.kept import list_playlists
 
     kept = list_playlists(database_path(db))
@@ -286,7 +291,7 @@ def list_kept(full: Full = False, db: Database = None, as_json: AsJson = False) 
 def show(
     playlist: KeptList = "last", full: Full = False, db: Database = None, as_json: AsJson = False
 ) -> None:
-    """Show a playlist that was made, with its curves of energy, key, tempo and transitions."""
+    """Show a stored playlist, with its curves of energy, key, tempo and transitions."""
     from etl.pipelines.playlists.kept import show_playlist
 
     shown = show_playlist(database_path(db), playlist)
@@ -300,7 +305,7 @@ def plot(
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """Draw energy, key, tempo and transitions of a playlist that was made; needs the extra `plot`."""
+    """Draw energy, key, tempo and transitions of a stored playlist; needs the extra `plot`."""
     from etl.pipelines.playlists.draw import draw_playlist
 
     check_name(output, ".png", ways={})

@@ -21,7 +21,7 @@ def made_lines(made: Playlist, *, gap: int, explain: bool, analyzed: int | None,
     """Word a list that was made."""
     lines = [_tracks(made.tracks, explain=explain, full=full), ""]
     if explain and made.missed:
-        lines += ["near, but not in the list:", *map(_missed, made.missed), ""]
+        lines += ["close, but not chosen:", *map(_missed, made.missed), ""]
     if analyzed is not None:
         lines.append(f"{analyzed:,} tracks were described first")
     lines.append(
@@ -31,7 +31,7 @@ def made_lines(made: Playlist, *, gap: int, explain: bool, analyzed: int | None,
     if made.versions:
         lines.append(f"{made.versions:,} candidates were other versions of candidates")
     lines += _relaxed(made, gap)
-    lines += [f"changed nothing: {option}" for option in made.unused]
+    lines += [f"had no effect: {option}" for option in made.unused]
     if made.output is not None:
         lines.append(f"written: {made.output}")
     lines.append(_kept(made))
@@ -44,26 +44,26 @@ def _relaxed(made: Playlist, gap: int) -> list[str]:
     if made.gap < gap and artists > 1:
         lines.append(f"{made.gap} tracks of others between two of one artist, not {gap}: artists are too few")
     if made.broken:
-        lines.append(f"{made.broken:,} times an artist is nearer than asked")
+        lines.append(f"{made.broken:,} times tracks by one artist are closer than asked")
     if made.minutes_off:
         lines.append(f"{made.minutes_off:.1f} minutes from the time asked for; no choice was found nearer")
     if made.outside:
-        lines.append(f"{made.outside:,} tracks lie off the curve")
+        lines.append(f"{made.outside:,} tracks do not follow the curve")
     return [f"relaxed: {line}" for line in lines]
 
 
 def _kept(made: Playlist) -> str:
     if made.not_kept is not None:
-        return f"not kept in the store: {made.not_kept}"
+        return f"not stored: {made.not_kept}"
     if made.number is None:
-        return "to be kept as soon as the run that writes to the store allows it"
-    return f"kept as list {made.number}"
+        return "will be stored as soon as the run that is writing to the store allows it"
+    return f"stored as list {made.number}"
 
 
 def kept_lines(kept: Sequence[KeptPlaylist], *, full: bool) -> str:
     """Word the lists that are kept."""
     if not kept:
-        return "no list is kept yet; `etl playlist make` makes one"
+        return "no playlist is stored yet; `etl playlist make` makes one"
     rows = [
         (
             each.number,
@@ -78,7 +78,7 @@ def kept_lines(kept: Sequence[KeptPlaylist], *, full: bool) -> str:
         )
         for each in kept
     ]
-    columns = ("list", "made (UTC)", "by", "tracks", "minutes", "mean", "dearest", "asked for", "file")
+    columns = ("list", "made (UTC)", "by", "tracks", "minutes", "mean", "worst", "asked for", "file")
     return table(columns, rows, right=[True, False, False, True, True, True, True, False, False], full=full)
 
 
@@ -156,9 +156,9 @@ def _name(artist: str | None, title: str | None, other: str) -> str:
 def _missed(missed: Missed) -> str:
     reasons = {
         "version": "another version of a track in the list",
-        "gap": "its artist is too near at every place",
-        "cap": "enough tracks of its artist or album are in the list",
-        "dearer": f"the list would be dearer by {missed.by or 0:.3f} at its best place",
+        "gap": "its artist is too close at every place",
+        "cap": "the list has enough tracks of its artist or album",
+        "dearer": f"the list would cost {missed.by or 0:.3f} more with it at its best place",
     }
     return f"  {_name(missed.artist, missed.title, missed.track_id)}: {reasons[missed.reason]}"
 

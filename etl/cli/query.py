@@ -59,14 +59,14 @@ def query(
     ] = None,
     param: Annotated[
         list[str] | None,
-        typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter; may be given several times."),
+        typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter; may be repeated."),
     ] = None,
     list_queries: Annotated[bool, typer.Option("--list", help="List the shipped queries.")] = False,
     file_format: Annotated[
         Output | None,
         typer.Option(
             "--format",
-            help="How to write the rows; default: as the name of --output ends, else a table of the first "
+            help="Format of the rows; default: by the ending of --output, else a table of the first "
             f"{_SHOWN_ROWS}.",
         ),
     ] = None,
@@ -81,9 +81,9 @@ def query(
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask the store: a shipped query by its name, or SQL.
+    """Query the store: a shipped query by name, or SQL.
 
-    SQL is read from standard input where it is `-`. Nothing is changed.
+    `-` reads the SQL from standard input. The store is never changed.
     """
     from etl.runtime.settings import database_path
     from etl.store import queries
@@ -176,7 +176,11 @@ def _format(asked: Output | None, output: Path | None, *, as_json: bool) -> Outp
     from etl.runtime.disk.targets import is_stream
 
     if as_json and asked not in {None, Output.JSON}:
-        raise EtlError(f"--json is not --format {asked}.", "Leave out one of them.", exit_code=ExitCode.USAGE)
+        raise EtlError(
+            f"--json and --format {asked} contradict each other.",
+            "Leave out one of them.",
+            exit_code=ExitCode.USAGE,
+        )
     if as_json or asked is not None or output is None or is_stream(output):
         return Output.JSON if as_json else asked or Output.TABLE
     endings = {".csv": Output.CSV, ".json": Output.JSON, ".parquet": Output.PARQUET, ".txt": Output.TABLE}
@@ -258,7 +262,9 @@ def _write(question: _Question, file_format: Format) -> None:
             write_rows(connection, relation, path, file_format)
         return
     if file_format == "parquet" and sys.stdout.isatty():
-        raise EtlError("Parquet is not for the terminal.", "Pass --output FILE.", exit_code=ExitCode.USAGE)
+        raise EtlError(
+            "Parquet cannot be shown in a terminal.", "Pass --output FILE.", exit_code=ExitCode.USAGE
+        )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows"
         with question.asked(path) as (connection, relation):

@@ -39,13 +39,13 @@ def validate(
     chords_column: ChordsColumn = None,
     id_column: IdColumn = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Threads that check; default: all cores.", show_default=False)
+        int | None, typer.Option(min=1, help="Number of threads; default: all cores.", show_default=False)
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check a file against a schema.
 
-    Broken rules are counted and the bad rows go into a file; the exit code is 1 where there are any.
+    Broken rules are counted and the bad rows go into a file; the exit code is 1 if there are any.
     """
     from etl.pipelines.validate import validate as check
     from etl.runtime.watch.renderers import renderers

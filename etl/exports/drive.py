@@ -220,8 +220,8 @@ def _read_json(drive: Path, name: str, key: str) -> list[Any]:
         is_sound = False
     if not is_sound:
         raise EtlError(
-            f"the index {path} is damaged, or from something else.",
-            f"Remove {name}: files that are as in the library count as ours then, others are not touched.",
+            f"the index {path} is damaged, or was not written by an export.",
+            f"Remove {name}: files identical to the library's then count as exported, others are not touched.",
             exit_code=ExitCode.BAD_DATA,
         )
     return list(rows)

@@ -114,7 +114,7 @@ def plot_overview(tracks: pl.DataFrame, target: Path, *, color: Coloring) -> NDA
     figure, (axes,) = _figure(1, (9, 8))
     positions = scores[:, :2]
     if positions.shape[1] < 2:
-        raise EtlError("the tracks differ in one direction only.", "Describe more tracks first.")
+        raise EtlError("the tracks are too much alike to be drawn on a plane.", "Describe more tracks first.")
     labels = tracks["key_name" if color is Coloring.KEY else "genre"].fill_null("none")
     styles = _key_styles() if color is Coloring.KEY else _genre_styles(labels)
     others = np.ones(len(positions), np.bool_)

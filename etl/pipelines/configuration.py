@@ -198,7 +198,7 @@ def write_template() -> ConfigFile:
     path = config_path()
     if path.exists():
         raise EtlError(
-            f"{path} is there.",
+            f"{path} already exists.",
             "Edit it; `etl config show` lists all settings.",
             exit_code=ExitCode.CANNOT_WRITE,
         )
@@ -206,7 +206,7 @@ def write_template() -> ConfigFile:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise EtlError(
-            f"cannot make the folder {path.parent}: {error.strerror or error}.",
+            f"cannot create the folder {path.parent}: {error.strerror or error}.",
             "Set ETL_CONFIG to a file that you can write to.",
             exit_code=ExitCode.CANNOT_WRITE,
         ) from error

@@ -86,7 +86,7 @@ def count_songs(connection: duckdb.DuckDBPyConnection, where: str | None) -> int
         ).fetchall()
     except duckdb.Error as error:
         raise EtlError(
-            f"--where is not a condition over the view `song_overview`: {str(error).splitlines()[0]}",
+            f"--where is not a valid condition on the view `song_overview`: {str(error).splitlines()[0]}",
             "Such as: genre = 'rock' AND decade >= 1980",
             exit_code=ExitCode.USAGE,
         ) from None

@@ -354,7 +354,11 @@ def test_documentation_lists_the_shipped_queries(etl):
         (["SELECT 1", "-p", "x=1"], "argument count mismatch", "$NAME"),
         (["DELETE FROM songs"], "cannot change the store", "SELECT"),
         (["/* nothing */"], "returns no rows", "SELECT"),
-        (["runs", "--format", "csv", "--json"], "--json is not --format csv", "Leave out one"),
+        (
+            ["runs", "--format", "csv", "--json"],
+            "--json and --format csv contradict each other",
+            "Leave out one",
+        ),
         ([], "no query given", "--list"),
     ],
 )

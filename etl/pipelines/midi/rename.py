@@ -112,7 +112,7 @@ def rename_library(
         files, of_files = figures_for_names(connection), parts_for_names(connection)
     if files.is_empty():
         raise EtlError(
-            f"the files of {library} are not analysed, or there are none.", "Run `etl midi analyze SOURCE`."
+            f"the files of {library} are not analyzed, or there are none.", "Run `etl midi analyze SOURCE`."
         )
     plan: list[Rename] = []
     taken = set(files["name"].str.to_lowercase())

@@ -149,14 +149,14 @@ def undo(database: Path, run_id: int, *, limits: Limits = LIMITS) -> Undone:
             since, later = renamed_since(connection, run_id)
         if not count:
             raise EtlError(
-                f"run {run_id} has no renames to take back.",
+                f"run {run_id} has no renames to undo.",
                 "`etl midi rename` says the number of its run.",
                 exit_code=ExitCode.USAGE,
             )
         if since:
             raise EtlError(
                 f"{since:,} of these files have been renamed since.",
-                f"Take that back first: etl midi undo {later}",
+                f"Undo that first: etl midi undo {later}",
             )
         try:
             undone = _take_back(store, run_id)

@@ -46,7 +46,7 @@ def harmony_pool(
     ):
         if is_given:
             raise EtlError(
-                f"{option} is about audio tracks; chord songs have no such thing.",
+                f"{option} only applies to audio tracks, not to chord songs.",
                 "Leave it out, or use --where.",
                 exit_code=ExitCode.USAGE,
             )

@@ -145,7 +145,7 @@ def check_enough(
     if versions:
         filters += f"; {versions:,} are other versions of these"
     raise EtlError(
-        f"{found:,} of {everything:,} {of} may be in the list, and {wanted:,} are wanted{filters}.",
+        f"only {found:,} of {everything:,} {of} qualify, but {wanted:,} are wanted{filters}.",
         "Ask for fewer with --count, or loosen the filters.",
         exit_code=ExitCode.FAILURE,
     )

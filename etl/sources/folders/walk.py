@@ -134,7 +134,7 @@ def open_file(location: str) -> IO[bytes]:
     descriptor = os.open(location, flags)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise OSError(errno.EINVAL, "it is no file any more", location)
+        raise OSError(errno.EINVAL, "it is no longer a file", location)
     return os.fdopen(descriptor, "rb")
 
 

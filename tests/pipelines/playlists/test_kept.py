@@ -69,8 +69,8 @@ def test_list_waits_while_a_run_writes_to_the_store(stored: Path) -> None:
 
 def test_commands_list_show_and_draw(stored: Path, tmp_path: Path) -> None:
     """Each has words and JSON; a store without lists says so."""
-    assert "no list is kept yet" in run_here("playlist", "list", "--db", stored)
-    assert "no list is kept yet" in run_here("playlist", "show", "--db", stored, expect=2)
+    assert "no playlist is stored yet" in run_here("playlist", "list", "--db", stored)
+    assert "no playlist is stored yet" in run_here("playlist", "show", "--db", stored, expect=2)
     run_here("playlist", "make", "--seed", "id005", "-n", "6", "--gap", "1", "--db", stored)
     assert "like id005" in run_here("playlist", "list", "--db", stored)
     said = run_here("playlist", "show", "last", "--db", stored)

@@ -237,7 +237,7 @@ def _blamed(error: BaseException, where: str) -> EtlError:
             f"the worker {where} cannot load music-etl: {error}.", _INSTALL, exit_code=ExitCode.UNAVAILABLE
         )
     return EtlError(
-        f"the cluster at {where} does not answer any more ({text}).",
-        "What was finished is kept. See to its scheduler and workers, and run the same command again.",
+        f"the cluster at {where} no longer answers ({text}).",
+        "Finished work is kept. Check its scheduler and workers, and run the same command again.",
         exit_code=ExitCode.UNAVAILABLE,
     )
