@@ -221,7 +221,7 @@ def _read_json(drive: Path, name: str, key: str) -> list[Any]:
     if not is_sound:
         raise EtlError(
             f"the index {path} is damaged, or was not written by an export.",
-            f"Remove {name}: files identical to the library's then count as exported, others are not touched.",
+            f"Remove {name}: files identical to the library's then count as exported; others stay.",
             exit_code=ExitCode.BAD_DATA,
         )
     return list(rows)
