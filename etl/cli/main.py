@@ -191,10 +191,13 @@ def _interrupted(words: Sequence[str]) -> str:
 
 
 def _escape_what_consoles_lack() -> None:
-    """Have characters that the encoding of a console or redirection lacks written as escapes."""
+    """Have characters that the encoding of a console lacks written as escapes; Windows gets UTF-8."""
+    encoding = "utf-8" if sys.platform == "win32" else None
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")
+    if isinstance(sys.stdin, io.TextIOWrapper) and encoding:
+        sys.stdin.reconfigure(encoding=encoding)
 
 
 def _fail(message: str, code: int) -> Never:

@@ -287,7 +287,7 @@ def _copy_batch(drive: Path, batch: Sequence[Wanted], state: _State, done: Expor
             temporary.parent.mkdir(parents=True, exist_ok=True)
             staged.append((temporary, entry))
             temporary.write_bytes(content)
-        sync_filesystem(drive)
+        sync_filesystem(drive, [temporary for temporary, _ in staged])
         for temporary, entry in staged:
             if hashlib.sha256(_read_back(temporary)).hexdigest() != entry.sha256:
                 raise EtlError(
