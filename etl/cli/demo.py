@@ -50,7 +50,7 @@ def _describe(shown: Demonstration) -> str:
     lines += [
         f"\nKeys:\n\n{frame_table(shown.keys)}",
         (
-            "\nMost common progressions of four chords (etl query progressions -p n=4):\n\n"
+            "\nCommonest progressions of four chords (etl query progressions -p n=4):\n\n"
             f"{frame_table(shown.progressions)}"
         ),
         f"\nAsk your own: etl query 'SELECT * FROM song_overview LIMIT 5' --db {shown.build.database}",

@@ -194,15 +194,16 @@ def _format(asked: Output | None, output: Path | None, *, as_json: bool) -> Outp
 
 
 def _describe(named: Query) -> str:
+    width = min(_WIDTH, shutil.get_terminal_size().columns) if sys.stdout.isatty() else _WIDTH
     lines = [
         f"{named.name}: {named.title}",
-        *textwrap.wrap(named.description, _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT),
+        *textwrap.wrap(named.description, width, initial_indent=_INDENT, subsequent_indent=_INDENT),
     ]
     for parameter in named.parameters:
         default = "required" if parameter.default is None else f"default {parameter.default}"
         values = f"{'|'.join(parameter.choices)}; " if parameter.choices else ""
         text = f"--param {parameter.name}=...  {parameter.description} ({values}{default})"
-        lines += textwrap.wrap(text, _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT)
+        lines += textwrap.wrap(text, width, initial_indent=_INDENT, subsequent_indent=_INDENT)
     return "\n".join(lines)
 
 

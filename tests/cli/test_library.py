@@ -71,7 +71,7 @@ def test_dry_run_changes_nothing(etl_command, tmp_path):
         (["library", "run", "--stages", "sonic,scan"], "nothing to scan"),
         (["cache", "clear", "--kind", "all", "--unused"], "--unused is for descriptions"),
         (["library", "plot"], "give a track, or --overview"),
-        (["library", "plot", "Song"], "no described track is called Song"),
+        (["library", "plot", "Song"], "no analyzed track is called Song"),
     ],
 )
 def test_errors_say_what_was_wrong(etl_command, arguments, words):

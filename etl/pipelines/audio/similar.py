@@ -161,7 +161,7 @@ def track_meant(connection: duckdb.DuckDBPyConnection, version: str | None, name
         hint = "Give a title, `artist - title`, a path or a track id; `etl library find WORD` lists tracks."
         if near := names_like(connection, name):
             hint = f"Did you mean {' or '.join(near)}?"
-        raise EtlError(f"no described track is called {name}.", hint, exit_code=ExitCode.USAGE)
+        raise EtlError(f"no analyzed track is called {name}.", hint, exit_code=ExitCode.USAGE)
     others = [row for row in rows[1:] if not _recordings(row) & _recordings(rows[0])]
     if others:
         names = "; ".join(_name(row) for row in [rows[0], *others][:_NAMED_AT_MOST])

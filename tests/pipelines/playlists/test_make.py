@@ -83,7 +83,7 @@ def test_filters_say_what_they_leave_out(stored: Path) -> None:
         make_playlist(stored, PlaylistRequest(where="bpm > 1000", count=5))
     with pytest.raises(EtlError, match="--where is not a condition"):
         make_playlist(stored, PlaylistRequest(where="no such thing", count=5))
-    with pytest.raises(EtlError, match="no described track is called Nobody"):
+    with pytest.raises(EtlError, match="no analyzed track is called Nobody"):
         make_playlist(stored, PlaylistRequest(seeds=("Nobody knows this",), count=5))
 
 
