@@ -88,7 +88,7 @@ def query(
     from etl.runtime.settings import database_path
     from etl.store import queries
 
-    only_beside(context, "--list", "--json")
+    only_beside(context, "--list", "--db", "--json")
     if list_queries:
         shipped = list(queries.named_queries().values())
         show(shipped, lambda shipped: "\n\n".join(map(_describe, shipped)), as_json=as_json)
