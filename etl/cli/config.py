@@ -59,5 +59,5 @@ def _settings(found: Configuration, *, full: bool) -> str:
 
 def _shown(each: SettingValue) -> str:
     if each.is_secret and each.source != "not set":
-        return "(hidden)"
+        return "(not shown)"
     return each.value or ""

@@ -126,7 +126,7 @@ def run(
     `genres` asks MusicBrainz, ListenBrainz and Last.fm as `etl genres fetch` does, which can take hours; it
     runs only where --stages names it.
     """
-    only_beside(context, "--stats", "--windowed", "--db", "--json")
+    only_beside(context, "--stats", "sources", "--windowed", "--db", "--json")
     if stats_only:
         return stats(windowed=windowed, db=db, as_json=as_json)
     default = "scan,sonic,artifacts" if sources else "sonic,artifacts"

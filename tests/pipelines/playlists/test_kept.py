@@ -40,7 +40,7 @@ def test_no_track_comes_again_in_successive_lists(stored: Path) -> None:
     second = {track.track_id for track in lists[1].tracks}
     again = make_playlist(stored, PlaylistRequest(count=12, avoid=("2",), gap=2))
     assert not second & {track.track_id for track in again.tracks}
-    with pytest.raises(EtlError, match="there is no kept list 9"):
+    with pytest.raises(EtlError, match="there is no stored list 9"):
         make_playlist(stored, PlaylistRequest(count=12, avoid=("9",)))
 
 

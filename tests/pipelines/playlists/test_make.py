@@ -81,7 +81,7 @@ def test_filters_say_what_they_leave_out(stored: Path) -> None:
     assert all((track.bpm or 0) > 100 for track in made.tracks)
     with pytest.raises(EtlError, match=r"--where left out 120"):
         make_playlist(stored, PlaylistRequest(where="bpm > 1000", count=5))
-    with pytest.raises(EtlError, match="--where is not a condition"):
+    with pytest.raises(EtlError, match="--where is not a valid condition"):
         make_playlist(stored, PlaylistRequest(where="no such thing", count=5))
     with pytest.raises(EtlError, match="no analyzed track is called Nobody"):
         make_playlist(stored, PlaylistRequest(seeds=("Nobody knows this",), count=5))
