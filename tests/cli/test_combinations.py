@@ -31,7 +31,7 @@ midi sanitize x.mid --in-place --limit 1  | --limit has no effect with --in-plac
 midi export --npz x.npz --trim            | --trim has no effect without --export-to.
 midi export --parquet x.parquet --notes   | --notes has no effect without --npz.
 midi export --npz x.npz --tables-format csv | --tables-format has no effect without --tables.
-library run music --stats                 | sources has no effect with --stats.
+library run --stats --force                | --force has no effect with --stats.
 library run music --stages sonic          | sources has no effect without the stage `scan`.
 library run music --stages scan -o x.npz  | --output has no effect without the stage `artifacts`.
 library plot song --color genre           | --color has no effect without --overview.

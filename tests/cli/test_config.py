@@ -74,7 +74,7 @@ def test_misspelt_names_are_told_with_the_nearest(config):
     assert unknown == {"stor": "store", "spotify.client_secert": "spotify.client_secret", "zzz": None}
     text = ended_here("config", "show").stdout
     assert "unknown setting: spotify.client_secert; did you mean spotify.client_secret?" in text
-    assert "is it store?" in ended_here("doctor").stdout
+    assert "did you mean store?" in ended_here("doctor").stdout
 
 
 def test_a_file_is_begun_once_and_is_the_users_alone(config):
