@@ -11,6 +11,7 @@ import typer
 from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database, Yes, ask
 from etl.cli.output import show
+from etl.cli.tables import number_of, one_line
 from etl.pipelines.cache_kind import CacheKind
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
@@ -86,7 +87,7 @@ def clear(
         ask(f"Delete {what} in {path}? Rebuilding it can take a long time.")
     with open_store(path) as connection:
         count = clear_cache(connection, kind, older_than_days=days, unused=unused)
-    show(Entries(count), lambda deleted: f"{deleted.entries:,} entries deleted", as_json=as_json)
+    show(Entries(count), lambda deleted: f"{number_of(deleted.entries, 'entry')} deleted", as_json=as_json)
 
 
 @app.command(epilog="Example: etl cache verify --kind audio && echo sound")
@@ -105,13 +106,11 @@ def verify(
 
 
 def _describe_problems(problems: CacheProblems) -> str:
-    from etl.cli.tables import one_line
-
     lines = [f"{each.kind} {each.id}: {_PROBLEMS[each.problem]}" for each in problems.answers]
     for file in problems.files:
         what = file.error or "content changed since it was described; run `etl library scan --force`"
         lines.append(f"{one_line(str(file.path))}: {what}")
-    return "\n".join([*lines, f"{problems.count:,} problems"])
+    return "\n".join([*lines, number_of(problems.count, "problem")])
 
 
 @app.command(epilog="Example: etl cache refresh --older-than 90d")
@@ -144,7 +143,11 @@ def refresh(
         if batches:
             forget_batches(connection)
         count = 0 if days is None else refresh_answers(connection, older_than_days=days)
-    show(Entries(count), lambda marked: f"{marked.entries:,} ids will be requested again", as_json=as_json)
+    show(
+        Entries(count),
+        lambda marked: f"{number_of(marked.entries, 'id')} will be requested again",
+        as_json=as_json,
+    )
 
 
 def parse_age(text: str) -> float:

@@ -9,6 +9,7 @@ import typer
 from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database, Yes, ask
 from etl.cli.output import show
+from etl.cli.tables import number_of
 from etl.runtime.errors import ExitCode
 from etl.runtime.settings import database_path
 
@@ -84,7 +85,7 @@ def _describe_findings(findings: list[Finding]) -> str:
             extent = f" ({finding.computed:,} of {finding.songs:,} songs analyzed again)"
         lines.append(f"{'FAIL' if finding.violations else 'ok':4}  {finding.check}{extent}")
         if finding.violations:
-            lines.append(f"      {finding.violations:,} violations")
+            lines.append(f"      {number_of(finding.violations, 'violation')}")
         lines += [
             "      " + ", ".join(f"{name} {value}" for name, value in example.items())
             for example in finding.examples

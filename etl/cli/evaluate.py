@@ -86,9 +86,9 @@ def _scores(result: KeyEvaluation) -> pl.DataFrame:
 
 
 def _describe(result: KeyEvaluation) -> str:
-    from etl.cli.tables import frame_table
+    from etl.cli.tables import frame_table, number_of
 
-    lines = [f"{result.songs:,} songs compared"]
+    lines = [f"{number_of(result.songs, 'song')} compared"]
     if result.is_training_data:
         lines.append(
             "the trained method was trained on these very songs; see docs/accuracy.md for held-out figures"

@@ -10,7 +10,7 @@ import typer
 
 from etl.cli.options import AsJson, Database, RomanStyles, Sources, Spelling
 from etl.cli.output import show
-from etl.cli.tables import table
+from etl.cli.tables import number_of, table
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
@@ -126,7 +126,7 @@ def dataset(
 
 
 def _describe_file(export: StoredExport) -> str:
-    return f"{export.songs:,} songs written: {export.path}"
+    return f"{number_of(export.songs, 'song')} written: {export.path}"
 
 
 def _describe_dataset(written: WrittenDataset) -> str:

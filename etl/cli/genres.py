@@ -12,7 +12,7 @@ from etl.cli.combinations import not_with
 from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
-from etl.cli.tables import Full, one_line, table
+from etl.cli.tables import Full, number_of, one_line, table
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.settings import database_path
 
@@ -177,7 +177,8 @@ def fetch_lines(result: FetchResult) -> str:
 def _card(card: GenreCard, most: int, *, full: bool) -> str:
     lines = [
         card.name + (f", a kind of {', '.join(card.parents)}" if card.parents else ""),
-        f"{card.tracks:,} tracks, {card.songs:,} songs; spelled {', '.join(card.spellings[:8])}",
+        f"{number_of(card.tracks, 'track')}, {number_of(card.songs, 'song')}",
+        f"spelled {', '.join(card.spellings[:8])}",
     ]
     if card.some_tracks:
         named = (" - ".join(part for part in track if part) or "untitled" for track in card.some_tracks)
@@ -251,4 +252,4 @@ def _stats_lines(stats: GenreStats, *, full: bool) -> str:
 
 
 def _export_line(made: GenreExport) -> str:
-    return f"{made.rows:,} rows, {made.genres:,} genres in {made.output}"
+    return f"{number_of(made.rows, 'row')}, {number_of(made.genres, 'genre')} in {made.output}"

@@ -363,9 +363,9 @@ def _parse_stages(text: str) -> tuple[LibraryStage, ...]:
 
     named = {name.strip() for name in text.split(",") if name.strip()}
     unknown = sorted(named - set(LibraryStage))
-    if unknown:
+    if unknown or not named:
         raise EtlError(
-            f"unknown stage `{unknown[0]}`.",
+            f"unknown stage `{unknown[0]}`." if unknown else "--stages names no stage.",
             f"Choose one of: {', '.join(LibraryStage)}.",
             exit_code=ExitCode.USAGE,
         )

@@ -9,7 +9,7 @@ import typer
 
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
-from etl.cli.tables import Full, one_line, table
+from etl.cli.tables import Full, number_of, one_line, table
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.settings import database_path
 
@@ -122,7 +122,7 @@ def rekordbox(
     made = export_rekordbox(database_path(db), output, where)
     show(
         made,
-        lambda collection: f"{collection.tracks:,} tracks in {collection.output}",
+        lambda collection: f"{number_of(collection.tracks, 'track')} in {collection.output}",
         as_json=as_json,
         aside=is_standard_output(output),
     )

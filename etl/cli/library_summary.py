@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from etl.cli.genres import fetch_lines
+from etl.cli.tables import number_of
 from etl.runtime.watch.format import duration
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def artifacts_line(made: ArtifactsResult) -> str:
     waiting = f"; {made.pending:,} tracks wait for `etl library sonic`" if made.pending else ""
     if not made.tracks:
         return f"none: no track is described yet{waiting}"
-    return f"{made.tracks:,} tracks, {made.features} features in {made.output}{waiting}"
+    return f"{number_of(made.tracks, 'track')}, {made.features} features in {made.output}{waiting}"
 
 
 def finding_lines(findings: list[Finding]) -> str:
@@ -113,7 +114,7 @@ def finding_lines(findings: list[Finding]) -> str:
     for each in findings:
         shown = each.column or each.evidence
         lines.append(f"{each.item}: {each.fault}" + (f" ({shown})" if shown else ""))
-    return "\n".join([*lines, f"{len(findings):,} problems"])
+    return "\n".join([*lines, number_of(len(findings), "problem")])
 
 
 def status_lines(status: LibraryStatus) -> str:

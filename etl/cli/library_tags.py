@@ -8,7 +8,7 @@ import typer
 
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
-from etl.cli.tables import Full, table
+from etl.cli.tables import Full, number_of, table
 from etl.runtime.errors import ExitCode
 from etl.runtime.settings import database_path
 
@@ -90,9 +90,11 @@ def _written_lines(result: WrittenTags, *, full: bool) -> str:
     files = len({each.path for each in result.changes})
     if result.run_id is not None:
         undo = f"; etl library undo-tags {result.run_id} takes it back" if result.written else ""
-        lines.append(f"{result.written:,} files written, {result.unchanged:,} already had them{undo}")
+        lines.append(
+            f"{number_of(result.written, 'file')} written, {result.unchanged:,} already had them{undo}"
+        )
     else:
-        lines.append(f"{files:,} files would change, {result.unchanged:,} already have them")
+        lines.append(f"{number_of(files, 'file')} would change, {result.unchanged:,} already have them")
         if files:
             lines.append("Pass --write to write.")
     return "\n".join(lines)

@@ -10,7 +10,7 @@ import typer
 from etl.cli.combinations import not_with
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
-from etl.cli.tables import Full, table
+from etl.cli.tables import Full, number_of, table
 from etl.runtime.errors import ExitCode
 from etl.runtime.settings import database_path
 
@@ -81,8 +81,8 @@ def find(
     elif as_json or found.height:
         show(found, lambda found: _listed(found, _PART if part else _FILE, full=full), as_json=as_json)
     more = "the first " if frame.height > limit else ""
-    what = "parts" if part else "files"
-    typer.echo(f"{more}{found.height:,} {what}{'; --limit shows more' if more else ''}", err=True)
+    said = number_of(found.height, "part" if part else "file")
+    typer.echo(f"{more}{said}{'; --limit shows more' if more else ''}", err=True)
     return ExitCode.OK if found.height else ExitCode.FAILURE
 
 

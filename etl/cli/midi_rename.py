@@ -10,7 +10,7 @@ import typer
 from etl.cli.midi_options import LIBRARY, TEMPLATE, DryRun, Library, Parts, Template
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
-from etl.cli.tables import one_line
+from etl.cli.tables import number_of, one_line
 from etl.runtime.settings import database_path
 
 if TYPE_CHECKING:
@@ -57,14 +57,17 @@ def renamed(renames: Renames) -> str:
     if not renames.files:
         return "nothing to rename"
     if renames.run_id is not None:
-        return f"{len(renames.files):,} files renamed; to undo it: etl midi undo {renames.run_id}"
+        return f"{number_of(len(renames.files), 'file')} renamed; to undo it: etl midi undo {renames.run_id}"
     names = [(one_line(file.old), one_line(Path(file.new).name)) for file in renames.files]
     width = max(len(old) for old, _ in names)
     return "\n".join(
-        [*(f"{old:{width}}  ->  {new}" for old, new in names), f"{len(names):,} files would be renamed"]
+        [
+            *(f"{old:{width}}  ->  {new}" for old, new in names),
+            f"{number_of(len(names), 'file')} would be renamed",
+        ]
     )
 
 
 def _undone(done: Undone) -> str:
     kept = f", {done.kept:,} kept: the file is gone, or another one has its old name" if done.kept else ""
-    return f"{done.undone:,} renames undone{kept}"
+    return f"{number_of(done.undone, 'rename')} undone{kept}"

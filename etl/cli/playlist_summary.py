@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from etl.cli.tables import one_line, table
+from etl.cli.tables import number_of, one_line, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,10 +24,10 @@ def made_lines(made: Playlist, *, gap: int, explain: bool, analyzed: int | None,
         lines += ["close, but not chosen:", *map(_missed, made.missed), ""]
     if analyzed is not None:
         lines.append(f"{analyzed:,} tracks were described first")
-    lines.append(
-        f"{len(made.tracks):,} tracks, {_total(made.tracks)}transitions {_two(made.mean, made.dearest)}"
-    )
-    lines += [f"{option} left out {count:,} tracks" for option, count in made.left_out.items() if count]
+    lines.append(f"{_total(made.tracks)}; transitions {_two(made.mean, made.dearest)}")
+    lines += [
+        f"{option} left out {number_of(count, 'track')}" for option, count in made.left_out.items() if count
+    ]
     if made.versions:
         lines.append(f"{made.versions:,} candidates were other versions of candidates")
     lines += _relaxed(made, gap)
@@ -101,7 +101,7 @@ def shown_lines(shown: ShownPlaylist, *, full: bool) -> str:
             "",
             *drawn,
             "",
-            f"{kept.count:,} tracks, {_total(shown.tracks)}transitions {_two(kept.mean, kept.dearest)}",
+            f"{_total(shown.tracks)}; transitions {_two(kept.mean, kept.dearest)}",
         ]
     )
 
@@ -136,7 +136,8 @@ def _two(mean: float, dearest: float) -> str:
 
 def _total(tracks: Sequence[PlaylistEntry]) -> str:
     seconds = sum(track.duration_s or 0 for track in tracks)
-    return f"{seconds / 60:.0f} minutes; " if seconds else ""
+    minutes = f", {number_of(round(seconds / 60), 'minute')}" if seconds else ""
+    return f"{number_of(len(tracks), 'track')}{minutes}"
 
 
 def _asked(kept: KeptPlaylist) -> str:

@@ -98,6 +98,19 @@ def one_line(text: str) -> str:
     return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in text)
 
 
+def number_of(number: int, thing: str) -> str:
+    """Write a number of things.
+
+    Examples
+    --------
+    >>> number_of(1, "file"), number_of(1200, "file"), number_of(0, "entry")
+    ('1 file', '1,200 files', '0 entries')
+    """
+    if number != 1:
+        thing = f"{thing[:-1]}ies" if thing.endswith("y") else f"{thing}s"
+    return f"{number:,} {thing}"
+
+
 def _width() -> int | None:
     """Give the columns of the terminal; None where output goes elsewhere and COLUMNS does not say."""
     if os.environ.get("COLUMNS", "").isdecimal() or sys.stdout.isatty():

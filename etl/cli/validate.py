@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -75,11 +76,10 @@ def _schema(name: str) -> TableSchema:
         return load_schema(shipped[name])
     if Path(name).suffix == ".json":
         return load_schema(Path(name))
-    raise EtlError(
-        f"there is no schema `{name}`.",
-        f"Choose one of: {', '.join(shipped)}, or give a JSON file.",
-        exit_code=ExitCode.USAGE,
-    )
+    hint = "Choose data3, chordonomicon or the name of another file in schemas/, or give a JSON file."
+    if near := get_close_matches(name, shipped):
+        hint = f"Did you mean {' or '.join(near)}?"
+    raise EtlError(f"there is no schema `{name}`.", hint, exit_code=ExitCode.USAGE)
 
 
 def _describe(report: Report) -> str:

@@ -48,3 +48,19 @@ def test_an_option_that_would_be_ignored_is_an_error(monkeypatch, tmp_path, line
     words, _, said = line.partition("|")
     assert said.strip() in run_here(*words.split(), expect=2)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("library", "run", "--stages", ""), "--stages names no stage."),
+        (("validate", "x.csv", "-s", "dat3"), "Did you mean data3"),
+        (("validate", "x.csv", "-s", "zzz"), "Choose data3, chordonomicon or"),
+        (("midi", "rename", "--template", "{foo}.mid"), "has the unknown field foo."),
+        (("midi", "rename", "--template", "x.mid"), "has no field."),
+    ],
+)
+def test_a_value_that_cannot_be_is_an_error_with_a_hint(monkeypatch, tmp_path, words, said):
+    """Not an empty answer."""
+    monkeypatch.chdir(tmp_path)
+    assert said in run_here(*words, expect=2)

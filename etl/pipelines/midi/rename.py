@@ -192,8 +192,10 @@ def check_template(template: str) -> str:
         raise _unusable(template, f"cannot be read: {error}") from error
     if is_wide:
         raise _unusable(template, "has a field wider than a name can be")
-    if unknown or not fields:
-        raise _unusable(template, f"has {', '.join(unknown) or 'no field'}")
+    if unknown:
+        raise _unusable(template, f"has the unknown field {', '.join(unknown)}")
+    if not fields:
+        raise _unusable(template, "has no field")
     return stem
 
 

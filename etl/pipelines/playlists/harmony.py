@@ -11,6 +11,7 @@ from etl.pipelines.playlists.pool import (
     MOST_CANDIDATES,
     POOL,
     Pool,
+    by_artist,
     check_ends,
     check_enough,
     genre_distances,
@@ -138,9 +139,7 @@ def _filtered(
     is_named = songs["song_id"].is_in(list(named))
     kept: Any = is_named | True
     if request.artist is not None:
-        wanted = folded_artist(request.artist)
-        names = [name for name in songs["artist"].unique().to_list() if folded_artist(name) == wanted]
-        kept = songs["artist"].is_in(names).fill_null(value=False)
+        kept = by_artist(songs["artist"], request.artist)
         left_out["--artist"] = int((~kept).sum())
     if request.avoid:
         fresh = ~songs["track_id"].is_in(list(avoided.track_ids))

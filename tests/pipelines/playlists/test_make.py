@@ -87,6 +87,13 @@ def test_filters_say_what_they_leave_out(stored: Path) -> None:
         make_playlist(stored, PlaylistRequest(seeds=("Nobody knows this",), count=5))
 
 
+def test_an_artist_whom_nothing_is_by_gets_a_suggestion(stored: Path) -> None:
+    """An empty list would say that the rules are too strict."""
+    with pytest.raises(EtlError, match="no candidate is by Artst 3") as caught:
+        make_playlist(stored, PlaylistRequest(artist="Artst 3", count=8))
+    assert "Did you mean Artist 3 or" in caught.value.hint
+
+
 def test_one_artist_alone(stored: Path) -> None:
     """Only their tracks, whatever the spelling of the name."""
     made = make_playlist(stored, PlaylistRequest(artist="the ARTIST 3", count=8, gap=0))
