@@ -169,7 +169,7 @@ def test_nothing_to_name_is_said(tmp_path: Path):
     fill(tmp_path, [Stage.SANITIZE])
     with pytest.raises(EtlError, match="no library"):
         rename_library(tmp_path / "nowhere", tmp_path / "m.duckdb", template="{bpm}")
-    with pytest.raises(EtlError, match="not analysed"):
+    with pytest.raises(EtlError, match="not analyzed"):
         rename_library(tmp_path / "library", tmp_path / "m.duckdb", template="{bpm}")
 
 
