@@ -369,6 +369,7 @@ def expand(patterns: Sequence[str]) -> tuple[Path, ...]:
         found = [] if path.exists() else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 (absolute)
         matches = [path] if path.exists() else [Path(match) for match in found]
         if not matches:
-            raise EtlError(f"there is no {pattern}.", "Check the path; quote globs that etl is to expand.")
+            problem = "matches no file" if glob.has_magic(pattern) else "does not exist"
+            raise EtlError(f"{pattern} {problem}.", "Check the path; quote globs that etl is to expand.")
         paths |= dict.fromkeys(matches)
     return tuple(paths)

@@ -180,7 +180,7 @@ def describe(result: EnrichmentResult, output: Path | None) -> str:
     lines = [f"{result.answered:,} ids answered with {result.requests:,} requests: {by_status}"]
     if result.answered:
         share = result.answers["found"] / result.answered
-        lines.append(f"coverage: {share:.1%} of the ids that were asked about are known there")
+        lines.append(f"coverage: {share:.1%} of the requested ids were found")
     if not result.ids and not result.cached:
         source = "; `etl enrich musicbrainz` finds the MBIDs" if result.gives == "tags" else ""
         lines.append(f"no song has an id to ask about{source}")

@@ -29,7 +29,7 @@ def result_lines(result: LibraryResult) -> list[str]:
         )
         if result.scan.left_out:
             counted = (f"{n:,} {end or 'without an ending'}" for end, n in result.scan.left_out.items())
-            lines.append(f"  left out, no audio: {', '.join(counted)}")
+            lines.append(f"  left out, not audio: {', '.join(counted)}")
         lines += _link_lines(result.scan)
     if result.genres is not None:
         lines += [f"genres: {line}" for line in fetch_lines(result.genres).splitlines()]

@@ -76,7 +76,7 @@ _OF_CHAT: Final = tuple(
 
 SETTINGS: Final = (
     Setting("store", "database", "ETL_DB", "the DuckDB file", str(DEFAULT_DATABASE)),
-    Setting("services", "contact", "ETL_CONTACT", "your address or page, which services are told"),
+    Setting("services", "contact", "ETL_CONTACT", "your e-mail address or page, which services are sent"),
     Setting(
         "services", "limits", "ETL_LIMITS", "file that records requests", "in the user's folder for state"
     ),

@@ -85,7 +85,7 @@ def examine(database: Path) -> tuple[Check, ...]:
 def _python() -> Check:
     found = f"{platform.python_implementation()} {platform.python_version()}, {platform.platform()}"
     if sys.platform != "linux":
-        return Check("python", State.NOTE, found, "Tests run on Linux alone.")
+        return Check("python", State.NOTE, found, "Tests run on Linux only.")
     return Check("python", State.OK, found)
 
 

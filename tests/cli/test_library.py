@@ -65,7 +65,7 @@ def test_dry_run_changes_nothing(etl_command, tmp_path):
     [
         (["library", "artifacts"], "no described track"),
         (["library", "artifacts", "--where", "nonsense = 1"], "--where is not a valid condition"),
-        (["library", "scan", "nowhere"], "there is no"),
+        (["library", "scan", "nowhere"], "does not exist"),
         (["library", "run", "--stages", "sonik"], "unknown stage `sonik`"),
         (["library", "run", "--stages", "scan"], "nothing to scan"),
         (["library", "run", "--stages", "sonic,scan"], "nothing to scan"),

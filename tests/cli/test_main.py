@@ -125,7 +125,7 @@ def test_an_error_names_the_trouble_and_the_way_out_without_a_traceback(tmp_path
     """A missing input exits with 1 and two lines on standard error."""
     result = run_etl("build", "data3", "missing.csv", cwd=tmp_path)
     assert result.returncode == 1
-    assert result.stderr.startswith("etl: there is no missing.csv.\n")
+    assert result.stderr.startswith("etl: missing.csv does not exist.\n")
     assert "Traceback" not in result.stderr
     assert list(tmp_path.iterdir()) == []
 

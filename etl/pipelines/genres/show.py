@@ -132,7 +132,5 @@ def _hint(genres: pl.DataFrame, name: str) -> str:
         return "Run `etl genres fetch` first."
     near = difflib.get_close_matches(name.lower(), genres["name"].to_list(), n=3)
     return (
-        f"Did you mean {' or '.join(near)}?"
-        if near
-        else "`etl genres stats` lists the genres that are there."
+        f"Did you mean {' or '.join(near)}?" if near else "`etl genres stats` lists the genres in the store."
     )

@@ -72,7 +72,7 @@ def check_mounted(folder: Path) -> None:
         there = there.parent
     if (there in _DRIVES or there.parent in _DRIVES[::2]) and not os.path.ismount(there):
         raise EtlError(
-            f"there is no {folder}." if not folder.exists() else f"{folder} is empty.",
+            f"{folder} does not exist." if not folder.exists() else f"{folder} is empty.",
             "Is the drive mounted? No folder is made in its place.",
             exit_code=ExitCode.CANNOT_WRITE,
         )

@@ -69,7 +69,9 @@ def located(sources: Sequence[Path]) -> list[Path]:
     roots = [Path(os.path.abspath(source)) for source in sources]  # noqa: PTH100 -- links stay
     for root in roots:
         if not root.exists():
-            raise EtlError(f"there is no {root}.", "Give folders of audio, or an inventory CSV or Parquet.")
+            raise EtlError(
+                f"{root} does not exist.", "Give folders of audio, or an inventory CSV or Parquet."
+            )
     return roots
 
 

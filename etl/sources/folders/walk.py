@@ -72,7 +72,7 @@ def check_sources(sources: Iterable[Path]) -> None:
             source.stat()
         except OSError as error:
             is_gone = isinstance(error, (FileNotFoundError, NotADirectoryError))
-            problem = f"there is no {source}." if is_gone else f"cannot read {source}: {error.strerror}."
+            problem = f"{source} does not exist." if is_gone else f"cannot read {source}: {error.strerror}."
             raise EtlError(problem, "Check the path.") from error
 
 

@@ -126,5 +126,5 @@ def test_a_missing_source_is_named(tmp_path: Path) -> None:
     fill(tmp_path, "a")
     check_sources([tmp_path, tmp_path / "a"])
     for missing in (tmp_path / "x", tmp_path / "a" / "b"):
-        with pytest.raises(EtlError, match=f"there is no {missing}"):
+        with pytest.raises(EtlError, match=f"{missing} does not exist"):
             check_sources([tmp_path, missing])
