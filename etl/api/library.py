@@ -11,7 +11,7 @@ from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
 from etl.store import tables
 from etl.store.database import read_store
-from etl.store.queries import named_query, restrict, select
+from etl.store.queries import check_known_values, named_query, restrict, select
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -119,12 +119,15 @@ class Library:
                 f"frame cannot be {frame!r}.", f"Choose one of: {', '.join(_AS)}.", exit_code=ExitCode.USAGE
             )
         values: Mapping[str, Value] = parameters
+        named = None
         if query.split() == [query]:
             named = named_query(query)
             given = {name: "null" if value is None else str(value) for name, value in parameters.items()}
             query, values = named.sql, named.bind(given)
 
         def ask(connection: duckdb.DuckDBPyConnection) -> Any:
+            if named is not None:
+                check_known_values(connection, named, values)
             restrict(connection, self.path)
             return _AS[frame](select(connection, query, values))
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl.cli.build_parts import check_parts, run_parts
+from etl.cli.build_parts import check_inputs, run_parts
 from etl.cli.build_summary import describe, describe_plan, quality_lines
+from etl.cli.combinations import not_with, only_with
 from etl.cli.enrich import (
     Budget,
     LogJson,
@@ -24,6 +25,7 @@ from etl.cli.enrich import (
     run_enrichment,
     this_command,
 )
+from etl.cli.groups import examples
 from etl.cli.options import (
     AsJson,
     ChordsColumn,
@@ -87,27 +89,28 @@ class Built:
     enrichment: EnrichmentResult | None = None
 
 
-@app.command(
-    epilog="""Examples:
+_EXIT_CODES = """
 
-    etl build data3 chordonomicon_v2.csv --npz data3.npz
-
-    etl build data3 'parts/*.csv.gz' -o all.csv --no-db --limit 1000
-
-    etl build data3 songs.parquet --dry-run
-
-    etl build data3 'parts/*.csv.gz' --output-dir built --cluster tcp://10.0.0.1:8786
-
-    zcat songs.tsv.gz | etl build data3 - --chords-column progression
-
-Only the chords are needed; the number of the row is the id of songs without one. Refused rows are counted,
-listed and kept; the exit code is 0 all the same, or 1 if one of several inputs gave no song. In all other
-cases nothing was written: 1 if an input cannot be read or no row is good, 2 for wrong options, 65 if an input
-is damaged or not a table of chord songs, 73 if a target cannot be written, 75 if the store is in use, 130
-after an interruption.
+Only the chords are needed; songs without an id get the number of their row. Refused rows are counted, listed
+and kept; the exit code is 0 all the same, or 1 if one of several inputs gave no song. In all other cases
+nothing was written: 1 if an input cannot be read or no row is good, 2 for wrong options, 65 if an input is
+damaged or not a table of chord songs, 73 if a target cannot be written, 75 if the store is in use, 130 after
+an interruption.
 """
+
+
+@app.command(
+    epilog=examples(
+        "etl build data3 chordonomicon_v2.csv --npz data3.npz",
+        "etl build data3 'parts/*.csv.gz' -o all.csv --no-db --limit 1000",
+        "etl build data3 songs.parquet --dry-run",
+        "etl build data3 'parts/*.csv.gz' --output-dir built --cluster tcp://10.0.0.1:8786",
+        "zcat songs.tsv.gz | etl build data3 - --chords-column progression",
+    )
+    + _EXIT_CODES
 )
 def data3(
+    context: typer.Context,
     inputs: Annotated[
         list[str] | None,
         typer.Argument(
@@ -122,16 +125,16 @@ def data3(
     id_column: IdColumn = None,
     notation: Annotated[
         Notations,
-        typer.Option(help="What chords are spelled in; auto takes what reads most of each input."),
+        typer.Option(help="Notation of the chords; auto picks the one that reads most of each input."),
     ] = Notations.AUTO,
     db: Database = None,
-    no_db: Annotated[bool, typer.Option("--no-db", help="Write no store, only the files.")] = False,
+    no_db: Annotated[bool, typer.Option("--no-db", help="Write only the files, no store.")] = False,
     npz: Annotated[Path | None, typer.Option(help="Write matrices for machine learning as well.")] = None,
     key_method: Annotated[
         KeyMethods | None,
         typer.Option(
-            help="How keys are found from the chords. Default: trained; for MIDI files the key that their "
-            "notes gave.",
+            help="How keys are found from chords. Default: trained; for MIDI files, the key found from their "
+            "notes.",
             show_default=False,
         ),
     ] = None,
@@ -146,7 +149,7 @@ def data3(
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Analyze again what the store already has.")] = False,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Threads that analyze; default: all cores.", show_default=False)
+        int | None, typer.Option(min=1, help="Number of threads; default: all cores.", show_default=False)
     ] = None,
     memory: Memory = None,
     enrich: Annotated[
@@ -165,7 +168,7 @@ def data3(
         Path | None,
         typer.Option(
             help="Write a CSV and a Parquet file for each input into this folder, and no store; "
-            "what is there of an earlier run stays."
+            "results of earlier runs are kept."
         ),
     ] = None,
     cluster: ClusterAt = None,
@@ -183,8 +186,17 @@ def data3(
     from etl.runtime.watch.renderers import renderers
 
     where = parse_cluster(cluster, maps)
-    if output_dir is None and where is not None:
-        raise EtlError("--cluster builds parts.", "Pass --output-dir too.", exit_code=ExitCode.USAGE)
+    only_with(context, "--output-dir", "--cluster")
+    not_with(
+        context, "--output-dir", "--output", "--db", "--no-db", "--npz", "--section-keys", "--limit",
+        "--dry-run", "--enrich", "--from-midi",
+    )  # fmt: skip
+    not_with(context, "--log-json", "--json")
+    only_with(context, "--enrich", "--budget", "--priority", "--wait", "--partial-every", "--partial-keep")
+    not_with(context, "--no-db", "--force", "--section-keys", "--enrich")
+    not_with(context, "--dry-run", "--log-json", "--enrich")
+    if not from_midi:
+        not_with(context, "--no-db", "--db")
     check_name(output, ".csv", ways={**SONGS, ".npz": "--npz"})
     check_name(npz, ".npz", ways={**SONGS, ".csv": "--output"})
     aside = is_standard_output(output) or is_standard_output(npz)
@@ -192,19 +204,7 @@ def data3(
     if output_dir is not None:
         from etl.pipelines.data3.parts import PartsBuild
 
-        check_parts(
-            {
-                "--output": output != Path("data3.csv"),
-                "--db": db is not None,
-                "--npz": npz is not None,
-                "--section-keys": section_keys,
-                "--limit": limit is not None,
-                "--dry-run": dry_run,
-                "--enrich": enrich,
-                "--from-midi": from_midi,
-            },
-            inputs=paths,
-        )
+        check_inputs(paths)
         parts = PartsBuild(
             inputs=paths,
             folder=output_dir,
@@ -222,8 +222,6 @@ def data3(
         return
     _check_options(
         has_input=bool(paths) or from_midi,
-        section_keys=section_keys,
-        has_store=not no_db,
         enrich=enrich,
         as_json=as_json,
         log_json=log_json,
@@ -287,8 +285,6 @@ def data3(
 def _check_options(
     *,
     has_input: bool,
-    has_store: bool,
-    section_keys: bool,
     enrich: bool,
     as_json: bool,
     log_json: bool,
@@ -304,11 +300,6 @@ def _check_options(
     problem = hint = ""
     if not has_input:
         problem, hint = "nothing to build from.", "Name a chord CSV, or pass --from-midi."
-    elif section_keys and not has_store:
-        problem = "section keys are only written to the store."
-        hint = "Leave out --no-db or --section-keys."
-    elif enrich and not has_store:
-        problem, hint = "--enrich needs a store.", "Leave out --no-db."
     elif aside and (enrich or log_json):
         problem = f"{'--enrich writes the CSV twice' if enrich else '--log-json writes there as well'}."
         hint = "Give the name of a file instead of standard output."
@@ -378,6 +369,7 @@ def expand(patterns: Sequence[str]) -> tuple[Path, ...]:
         found = [] if path.exists() else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 (absolute)
         matches = [path] if path.exists() else [Path(match) for match in found]
         if not matches:
-            raise EtlError(f"there is no {pattern}.", "Check the path; quote globs that etl is to expand.")
+            problem = "matches no file" if glob.has_magic(pattern) else "does not exist"
+            raise EtlError(f"{pattern} {problem}.", "Check the path; quote globs that etl is to expand.")
         paths |= dict.fromkeys(matches)
     return tuple(paths)

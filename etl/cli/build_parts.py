@@ -14,25 +14,20 @@ if TYPE_CHECKING:
     from etl.pipelines.data3.parts import PartsBuild, PartsResult
 
 
-def check_parts(refused: dict[str, bool], *, inputs: tuple[Path, ...]) -> None:
-    """Refuse options that parts do not have, and inputs that are no files.
+def check_inputs(inputs: tuple[Path, ...]) -> None:
+    """Refuse inputs that are not files.
 
     Raises
     ------
     EtlError
-        If there are some.
+        If there are some, or none at all.
     """
-    given = [name for name, is_given in refused.items() if is_given]
-    problem = hint = ""
-    if given:
-        problem = f"{given[0]} does not go with --output-dir."
-        hint = "Leave one of them out: parts are a CSV and a Parquet file for each input, and no store."
-    elif not inputs:
-        problem, hint = "nothing to build from.", "Name chord CSVs."
-    elif Path("-") in inputs:
-        problem, hint = "standard input is no part.", "Name files."
-    if problem:
-        raise EtlError(problem, hint, exit_code=ExitCode.USAGE)
+    if not inputs:
+        raise EtlError("nothing to build from.", "Name chord CSVs.", exit_code=ExitCode.USAGE)
+    if Path("-") in inputs:
+        raise EtlError(
+            "standard input cannot be built into a folder.", "Name files.", exit_code=ExitCode.USAGE
+        )
 
 
 def run_parts(request: PartsBuild, *, log_json: bool, as_json: bool) -> None:

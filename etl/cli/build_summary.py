@@ -53,8 +53,8 @@ def describe(result: BuildResult, *, with_quality: bool = True) -> str:
     if result.kept:
         lines.append(f"further columns, kept in the store: {', '.join(result.kept)[:200]}")
     lines += [
-        f"{each.songs:,} of these ids are already in the store from {each.path}; queries and exports take "
-        f"the latest build alone (to delete the other: etl db forget {shlex.quote(each.path)})"
+        f"{each.songs:,} of these ids are already in the store from {each.path}; queries and exports use "
+        f"only the latest build (to delete the other: etl db forget {shlex.quote(each.path)})"
         for each in result.overlaps
     ]
     if result.unread:
@@ -67,7 +67,7 @@ _NOTATION = {"chordonomicon": "Chordonomicon", "leadsheet": "lead sheet", "harte
 _FOREIGN = {
     "german": "German names (H, Fis), which are not guessed: write B, Bb and F#",
     "solfege": "solfege (Do, Re), which is not read: write C, D",
-    "degrees": "degrees (IV, 6m), which say no chord without a key: write the chords",
+    "degrees": "degrees (IV, 6m), which name no chord without a key: write the chords",
 }
 
 

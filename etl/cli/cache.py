@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from etl.cli.groups import examples
-from etl.cli.options import AsJson, Database
+from etl.cli.options import AsJson, Database, Yes, ask
 from etl.cli.output import show
+from etl.cli.tables import number_of, one_line
 from etl.pipelines.cache_kind import CacheKind
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from etl.pipelines.cache import CacheProblems
 
-app = typer.Typer(help="Inspect and clear kept answers and descriptions.", no_args_is_help=True)
+app = typer.Typer(help="Inspect and clear cached answers and audio descriptions.", no_args_is_help=True)
 
 Kind = Annotated[CacheKind, typer.Option(help="Answers of a service, descriptions of audio, or all.")]
 Older = Annotated[
@@ -41,14 +42,14 @@ class Entries:
 def info(
     kind: Kind = CacheKind.ALL, older_than: Older = "0d", db: Database = None, as_json: AsJson = False
 ) -> None:
-    """Count what is kept, by kind, status and reason."""
+    """Count cached entries by kind, status and reason."""
     from etl.pipelines.cache import cache_info
     from etl.store.database import read_store
 
     days = parse_age(older_than)
     with read_store(database_path(db)) as connection:
         counts = cache_info(connection, kind, older_than_days=days)
-    nothing = "no entry is that old" if days else "nothing is kept yet"
+    nothing = "no entry is that old" if days else "nothing is cached yet"
     show(counts, lambda counts: _describe_counts(counts) or nothing, as_json=as_json)
 
 
@@ -69,7 +70,7 @@ def clear(
         bool, typer.Option("--unused", help="Only descriptions that no file has needed for 30 days.")
     ] = False,
     db: Database = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Delete cached entries; they are fetched or computed again when needed."""
@@ -78,20 +79,22 @@ def clear(
 
     days, path = parse_age(older_than), database_path(db)
     if unused and kind is not CacheKind.AUDIO:
-        raise EtlError("--unused is for descriptions.", "Add --kind audio.", exit_code=ExitCode.USAGE)
+        raise EtlError(
+            "--unused only applies to audio descriptions.", "Add --kind audio.", exit_code=ExitCode.USAGE
+        )
     if not yes and not unused:
         what = "every cache" if kind is CacheKind.ALL else f"the {kind} cache"
-        typer.confirm(f"Delete {what} in {path}? Rebuilding it can take a long time.", abort=True, err=True)
+        ask(f"Delete {what} in {path}? Rebuilding it can take a long time.")
     with open_store(path) as connection:
         count = clear_cache(connection, kind, older_than_days=days, unused=unused)
-    show(Entries(count), lambda deleted: f"{deleted.entries:,} entries deleted", as_json=as_json)
+    show(Entries(count), lambda deleted: f"{number_of(deleted.entries, 'entry')} deleted", as_json=as_json)
 
 
 @app.command(epilog="Example: etl cache verify --kind audio && echo sound")
 def verify(
     kind: Kind = CacheKind.ALL, older_than: Older = "0d", db: Database = None, as_json: AsJson = False
 ) -> int:
-    """Check answers, and read described files again; exit code 1 if one changed unseen."""
+    """Check cached answers and re-read described files; exits with 1 if one changed unnoticed."""
     from etl.pipelines.cache import verify_cache
     from etl.store.database import read_store
 
@@ -103,13 +106,11 @@ def verify(
 
 
 def _describe_problems(problems: CacheProblems) -> str:
-    from etl.cli.tables import one_line
-
     lines = [f"{each.kind} {each.id}: {_PROBLEMS[each.problem]}" for each in problems.answers]
     for file in problems.files:
         what = file.error or "content changed since it was described; run `etl library scan --force`"
         lines.append(f"{one_line(str(file.path))}: {what}")
-    return "\n".join([*lines, f"{problems.count:,} problems"])
+    return "\n".join([*lines, number_of(problems.count, "problem")])
 
 
 @app.command(epilog="Example: etl cache refresh --older-than 90d")
@@ -119,7 +120,7 @@ def refresh(
         typer.Option("--older-than", help="Age from which answers count as old, such as 90d or 12h."),
     ] = None,
     batches: Annotated[
-        bool, typer.Option("--batches", help="Try several ids per request again where that was refused.")
+        bool, typer.Option("--batches", help="Try several ids per request again if that was refused.")
     ] = False,
     db: Database = None,
     as_json: AsJson = False,
@@ -142,7 +143,11 @@ def refresh(
         if batches:
             forget_batches(connection)
         count = 0 if days is None else refresh_answers(connection, older_than_days=days)
-    show(Entries(count), lambda marked: f"{marked.entries:,} ids will be requested again", as_json=as_json)
+    show(
+        Entries(count),
+        lambda marked: f"{number_of(marked.entries, 'id')} will be requested again",
+        as_json=as_json,
+    )
 
 
 def parse_age(text: str) -> float:

@@ -8,25 +8,25 @@ import typer
 
 from etl.cli.options import AsJson
 from etl.cli.output import show
-from etl.cli.tables import table
+from etl.cli.tables import Full, table
 from etl.runtime.errors import ExitCode
 
 if TYPE_CHECKING:
     from etl.pipelines.configuration import Configuration, SettingValue
 
-app = typer.Typer(help="Show and begin the configuration file.", no_args_is_help=True)
+app = typer.Typer(help="Show or create the configuration file.", no_args_is_help=True)
 
 
 @app.command("show", epilog="Example: etl config show --json")
-def show_(as_json: AsJson = False) -> int:
-    """List every setting, its value and where that is from; secrets are not shown.
+def show_(full: Full = False, as_json: AsJson = False) -> int:
+    """List every setting, its value and its source; secrets are hidden.
 
-    Names in the file that are no settings are listed too, and the exit code is 1 then.
+    Unknown names in the file are listed too; the exit code is then 1.
     """
     from etl.pipelines.configuration import read_configuration
 
     found = read_configuration()
-    show(found, _settings, as_json=as_json)
+    show(found, lambda found: _settings(found, full=full), as_json=as_json)
     return ExitCode.FAILURE if found.unknown else ExitCode.OK
 
 
@@ -46,12 +46,12 @@ def init(as_json: AsJson = False) -> None:
     show(write_template(), lambda written: f"written: {written.path}", as_json=as_json)
 
 
-def _settings(found: Configuration) -> str:
+def _settings(found: Configuration, *, full: bool) -> str:
     rows = [(each.name, _shown(each), each.source) for each in found.settings]
-    missing = "" if found.is_there else " (not there; `etl config init` writes one)"
-    lines = [table(("setting", "value", "from"), rows), f"file: {found.path}{missing}"]
+    missing = "" if found.is_there else " (does not exist; `etl config init` writes one)"
+    lines = [table(("setting", "value", "from"), rows, full=full), f"file: {found.path}{missing}"]
     lines += [
-        f"no setting: {each.name}" + (f"; is it {each.nearest}?" if each.nearest else "")
+        f"unknown setting: {each.name}" + (f"; did you mean {each.nearest}?" if each.nearest else "")
         for each in found.unknown
     ]
     return "\n".join(lines)

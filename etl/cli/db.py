@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from etl.cli.groups import examples
-from etl.cli.options import AsJson, Database
+from etl.cli.options import AsJson, Database, Yes, ask
 from etl.cli.output import show
+from etl.cli.tables import number_of
 from etl.runtime.errors import ExitCode
 from etl.runtime.settings import database_path
 
@@ -60,7 +61,7 @@ def _describe_info(store: StoreInfo) -> str:
 @app.command(epilog="Example: etl db check && echo sound")
 def check(
     db: Database = None,
-    examples: Annotated[int, typer.Option(min=0, help="Violations to show of each check.")] = 3,
+    examples: Annotated[int, typer.Option(min=0, help="Violations to show for each check.")] = 3,
     deep: Annotated[
         bool, typer.Option("--deep", help="Analyze every song again, not only a sample of 5,000.")
     ] = False,
@@ -84,18 +85,18 @@ def _describe_findings(findings: list[Finding]) -> str:
             extent = f" ({finding.computed:,} of {finding.songs:,} songs analyzed again)"
         lines.append(f"{'FAIL' if finding.violations else 'ok':4}  {finding.check}{extent}")
         if finding.violations:
-            lines.append(f"      {finding.violations:,} violations")
+            lines.append(f"      {number_of(finding.violations, 'violation')}")
         lines += [
             "      " + ", ".join(f"{name} {value}" for name, value in example.items())
             for example in finding.examples
         ]
     held = sum(not finding.violations for finding in findings)
-    return "\n".join([*lines, f"{held} of {len(findings)} checks hold"])
+    return "\n".join([*lines, f"{held} of {len(findings)} checks passed"])
 
 
 @app.command(epilog="Example: etl db migrate --db data/music.duckdb")
 def migrate(db: Database = None, as_json: AsJson = False) -> None:
-    """Bring the store's tables and views to this version; makes the store if there is none."""
+    """Bring the store's tables and views up to this version; creates the store if there is none."""
     from etl.store.database import upgrade_store
 
     show(upgrade_store(database_path(db)), _describe_upgrade, as_json=as_json)
@@ -103,19 +104,19 @@ def migrate(db: Database = None, as_json: AsJson = False) -> None:
 
 def _describe_upgrade(upgrade: Upgrade) -> str:
     numbers = ", ".join(f"{number:04}" for number in upgrade.applied)
-    return f"{upgrade.path}: {f'applied {numbers}' if numbers else 'it is up to date'}"
+    return f"{upgrade.path}: {f'applied {numbers}' if numbers else 'already up to date'}"
 
 
 @app.command(epilog=examples("etl db forget songs.csv --dry-run", "etl db forget 3 --yes"))
 def forget(
     source: Annotated[
-        str, typer.Argument(help="The path, its end, or the number of a source of `etl db info`.")
+        str, typer.Argument(help="A source: its path, the end of it, or its number in `etl db info`.")
     ],
     db: Database = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be deleted without deleting it.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Delete a source from the store: songs, harmony, tokens, section keys, rejects and ledger entries."""
@@ -129,7 +130,7 @@ def forget(
     if not dry_run:
         if not yes:
             songs = found.rows["songs"]
-            typer.confirm(f"Delete the {songs:,} songs of {found.path} from {path}?", abort=True, err=True)
+            ask(f"Delete the {songs:,} songs of {found.path} from {path}?")
         with open_store(path) as connection:
             found = forget_source(connection, found.path)
     show(found, lambda result: _describe_forgotten(result, dry_run=dry_run), as_json=as_json)

@@ -11,8 +11,6 @@ from etl.cli.options import AsJson
 from etl.cli.output import show
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from etl.pipelines.data3.demo import Demonstration
 
 app = typer.Typer()
@@ -22,7 +20,9 @@ _TEXT_SHOWN = 64
 
 @app.command("demo", epilog="Example: etl demo tryout")
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Where to build; made if it does not exist.")] = Path("demo"),
+    folder: Annotated[Path, typer.Argument(help="Folder to build in; created if it does not exist.")] = Path(
+        "demo"
+    ),
     as_json: AsJson = False,
 ) -> None:
     """Build the bundled Billboard sample and show what comes out."""
@@ -34,6 +34,7 @@ def demo(
 
 def _describe(shown: Demonstration) -> str:
     from etl.cli.build_summary import describe
+    from etl.cli.tables import frame_table
 
     lines = [
         "McGill Billboard sample (CC0): 739 songs transcribed by people\n",
@@ -47,17 +48,11 @@ def _describe(shown: Demonstration) -> str:
             for name in ("chords", "roman_numerals", "harmonic_fingerprint")
         ]
     lines += [
-        f"\nKeys:\n\n{_table(shown.keys)}",
+        f"\nKeys:\n\n{frame_table(shown.keys)}",
         (
             "\nCommonest progressions of four chords (etl query progressions -p n=4):\n\n"
-            f"{_table(shown.progressions)}"
+            f"{frame_table(shown.progressions)}"
         ),
         f"\nAsk your own: etl query 'SELECT * FROM song_overview LIMIT 5' --db {shown.build.database}",
     ]
     return "\n".join(lines)
-
-
-def _table(frame: pl.DataFrame) -> str:
-    from etl.cli.tables import table
-
-    return table(frame.columns, frame.rows())

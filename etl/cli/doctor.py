@@ -20,7 +20,7 @@ app = typer.Typer()
 
 @app.command("doctor", epilog="Example: etl doctor --db data/music.duckdb")
 def doctor(db: Database = None, as_json: AsJson = False) -> int:
-    """Check what this installation has and lacks.
+    """Check what this installation has and what is missing.
 
     Looks at Python, packages, decoders, compiled code, store, disk, settings and keys; changes nothing.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from etl.cli.combinations import not_with
 from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
@@ -35,7 +36,7 @@ Priority = Annotated[
     str | None,
     typer.Option(
         "--priority",
-        help="Songs to prefer, such as genre=jazz,decade=1970; keys: genre, main_genre, rock_genre, decade.",
+        help="Songs to do first: genre=jazz,decade=1970; keys: genre, main_genre, rock_genre, decade.",
     ),
 ]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait out rate limits and continue automatically.")]
@@ -50,15 +51,16 @@ LogJson = Annotated[bool, typer.Option("--log-json", help="Show the state as JSO
 
 def _command(name: str) -> Callable[..., None]:
     def command(
+        context: typer.Context,
         db: Database = None,
         output: Annotated[
-            Path | None, typer.Option("--output", "-o", help="Write the data3 CSV again at the end.")
+            Path | None, typer.Option("--output", "-o", help="Rewrite the data3 CSV at the end.")
         ] = None,
         budget: Budget = None,
         priority: Priority = None,
         estimate: Annotated[
             bool,
-            typer.Option("--estimate", help="Say how many requests it takes, and how long."),
+            typer.Option("--estimate", help="Show how many requests it would take, and how long."),
         ] = False,
         wait: Wait = False,
         partial_every: PartialEvery = 50_000,
@@ -71,6 +73,17 @@ def _command(name: str) -> Callable[..., None]:
         from etl.services import catalog
         from etl.services.settings import limits_path, service_settings
 
+        not_with(
+            context,
+            "--estimate",
+            "--output",
+            "--budget",
+            "--wait",
+            "--partial-every",
+            "--partial-keep",
+            "--log-json",
+        )
+        not_with(context, "--log-json", "--json")
         check_name(output, ".csv")
         if log_json and is_standard_output(output):
             raise EtlError(
@@ -167,7 +180,7 @@ def describe(result: EnrichmentResult, output: Path | None) -> str:
     lines = [f"{result.answered:,} ids answered with {result.requests:,} requests: {by_status}"]
     if result.answered:
         share = result.answers["found"] / result.answered
-        lines.append(f"coverage: {share:.1%} of the ids that were asked about are known there")
+        lines.append(f"coverage: {share:.1%} of the requested ids were found")
     if not result.ids and not result.cached:
         source = "; `etl enrich musicbrainz` finds the MBIDs" if result.gives == "tags" else ""
         lines.append(f"no song has an id to ask about{source}")

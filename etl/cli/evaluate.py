@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from etl.cli.combinations import not_with
 from etl.cli.groups import examples
 from etl.cli.options import AsJson
 from etl.cli.output import show
@@ -48,13 +49,14 @@ def _group() -> None:
     )
 )
 def keys(
+    context: typer.Context,
     songs: Annotated[Path, typer.Argument(help="Chord songs: a CSV with `id`, `chords` and the key.")],
     truth: Annotated[
         Path | None, typer.Option(help="A CSV with `id` and the key, if the songs have none.")
     ] = None,
     key_column: Annotated[str, typer.Option(help="The column with the annotated key.")] = "key",
     key_method: Annotated[Methods, typer.Option(help="Which key finder to measure.")] = Methods.BOTH,
-    bands: Annotated[int, typer.Option(min=1, max=100, help="Equal bands of confidence.")] = 4,
+    bands: Annotated[int, typer.Option(min=1, max=100, help="Number of equal confidence bands.")] = 4,
     output: Annotated[
         Output, typer.Option("--format", help="csv has the scores of each band, by method.")
     ] = Output.TEXT,
@@ -64,6 +66,7 @@ def keys(
     from etl.chords.keys import KeyMethod
     from etl.pipelines.data3.evaluate_keys import evaluate_keys
 
+    not_with(context, "--json", "--format")
     methods = tuple(KeyMethod) if key_method is Methods.BOTH else (KeyMethod(key_method),)
     result = evaluate_keys(songs, truth=truth, key_column=key_column, methods=methods, bands=bands)
     if output is Output.CSV and not as_json:
@@ -83,7 +86,9 @@ def _scores(result: KeyEvaluation) -> pl.DataFrame:
 
 
 def _describe(result: KeyEvaluation) -> str:
-    lines = [f"{result.songs:,} songs compared"]
+    from etl.cli.tables import frame_table, number_of
+
+    lines = [f"{number_of(result.songs, 'song')} compared"]
     if result.is_training_data:
         lines.append(
             "the trained method was trained on these very songs; see docs/accuracy.md for held-out figures"
@@ -94,18 +99,8 @@ def _describe(result: KeyEvaluation) -> str:
     for method, scores in result.scores.items():
         measured, by_chance = result.calibration_error[method], result.by_chance[method]
         lines += [
-            f"\n{method}\n\n{_table(scores)}",
+            f"\n{method}\n\n{frame_table(scores)}",
             f"\nexpected calibration error {measured:.3f}; by chance alone {by_chance:.3f}\n",
-            _table(result.reliability[method]),
+            frame_table(result.reliability[method]),
         ]
     return "\n".join(lines)
-
-
-def _table(frame: pl.DataFrame) -> str:
-    """Align a frame; shares get three decimals."""
-    from etl.cli.tables import table
-
-    rows = [
-        [f"{value:.3f}" if isinstance(value, float) else value for value in row] for row in frame.iter_rows()
-    ]
-    return table(frame.columns, rows, right=[dtype.is_numeric() for dtype in frame.dtypes])

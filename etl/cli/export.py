@@ -10,7 +10,7 @@ import typer
 
 from etl.cli.options import AsJson, Database, RomanStyles, Sources, Spelling
 from etl.cli.output import show
-from etl.cli.tables import table
+from etl.cli.tables import number_of, table
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
@@ -103,14 +103,14 @@ def dataset(
     folder: Annotated[Path, typer.Argument(help="The folder to write.")],
     db: Database = None,
     source: Sources = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the random split.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the random split.")] = 0,
     fractions: Annotated[str, typer.Option(help="Shares of train, validation and test.")] = "0.8,0.1,0.1",
     force: Annotated[
-        bool, typer.Option("--force", help="Set aside what the folder holds under another name.")
+        bool, typer.Option("--force", help="Move what the folder holds aside, under another name.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write train, validation and test Parquet: no artist, recording or progression is in two of them."""
+    """Write train, validation and test Parquet: no artist, recording or progression is in more than one."""
     from etl.pipelines.data3.dataset import DatasetExport, export_dataset
     from etl.runtime.watch.renderers import renderers
 
@@ -126,7 +126,7 @@ def dataset(
 
 
 def _describe_file(export: StoredExport) -> str:
-    return f"{export.songs:,} songs written: {export.path}"
+    return f"{number_of(export.songs, 'song')} written: {export.path}"
 
 
 def _describe_dataset(written: WrittenDataset) -> str:
@@ -174,7 +174,7 @@ def _fractions(text: str) -> tuple[float, float, float]:
         train = validation = test = -1.0
     if not (train > 0 and min(validation, test) >= 0 and abs(train + validation + test - 1) <= 1e-6):  # nan
         raise EtlError(
-            f"--fractions {text} does not give three shares.",
+            f"--fractions {text} is not three shares.",
             "Train (above 0), validation and test must sum to 1, for example 0.8,0.1,0.1.",
             exit_code=ExitCode.USAGE,
         )

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from etl.cli.combinations import not_with
 from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
-from etl.cli.tables import one_line, table
+from etl.cli.tables import Full, number_of, one_line, table
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.settings import database_path
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from etl.pipelines.genres.fetch import FetchResult
     from etl.pipelines.genres.show import GenreCard, GenreStats
 
-app = typer.Typer(help="Genres of songs and tracks: names, what is near, matrices.", no_args_is_help=True)
+app = typer.Typer(help="Fetch, show and export genres of songs and tracks.", no_args_is_help=True)
 
 
 class Items(StrEnum):
@@ -39,8 +40,9 @@ class Items(StrEnum):
     )
 )
 def fetch(
+    context: typer.Context,
     estimate: Annotated[
-        bool, typer.Option("--estimate", help="Say how many requests it takes, and how long.")
+        bool, typer.Option("--estimate", help="Show how many requests it would take, and how long.")
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be asked without asking.")
@@ -53,11 +55,11 @@ def fetch(
         int | None,
         typer.Option(min=1, help="At most N requests at a time; default: what the rates allow.", metavar="N"),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Ask again about what is known.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Ask again about known artists and albums.")] = False,
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask MusicBrainz, ListenBrainz and Last.fm for genres of the library; give all genres one name each.
+    """Fetch genres of the library from MusicBrainz, ListenBrainz and Last.fm, and unify their names.
 
     MusicBrainz needs ETL_CONTACT, Last.fm LASTFM_API_KEY; without them they are skipped. Your own names and
     aliases go into `genres.yaml` beside the store; numbers that you change in `genre_similarity.yaml` stay.
@@ -66,6 +68,7 @@ def fetch(
     from etl.pipelines.genres.fetch import fetch_genres
     from etl.runtime.watch.renderers import renderers
 
+    not_with(context, "--estimate", "--dry-run")
     database = database_path(db)
     questions = GenreQuestions(force, limit, workers)
     if estimate or dry_run:
@@ -78,25 +81,29 @@ def fetch(
 def show_one(
     genre: Annotated[str, typer.Argument(help="The genre, in any spelling.")],
     most: Annotated[int, typer.Option("--limit", min=1, help="Show at most N neighbors.", metavar="N")] = 15,
+    full: Full = False,
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a genre: its neighbors with the reason, its tracks and songs, how it is spelled."""
+    """Show a genre: its neighbors and why, its tracks and songs, and its spellings."""
     from etl.pipelines.genres.show import show_genre
 
-    show(show_genre(database_path(db), genre), lambda card: _card(card, most), as_json=as_json)
+    card = show_genre(database_path(db), genre)
+    show(card, lambda card: _card(card, most, full=full), as_json=as_json)
 
 
 @app.command(epilog="Example: etl genres stats --limit 50")
 def stats(
     most: Annotated[int, typer.Option("--limit", min=1, help="List at most N genres.", metavar="N")] = 20,
+    full: Full = False,
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show how many songs and tracks have genres, the commonest ones, and what was rejected."""
+    """Show how many songs and tracks have genres, the most common ones, and what was rejected."""
     from etl.pipelines.genres.show import genre_stats
 
-    show(genre_stats(database_path(db), most), _stats_lines, as_json=as_json)
+    found = genre_stats(database_path(db), most)
+    show(found, lambda found: _stats_lines(found, full=full), as_json=as_json)
 
 
 @app.command(epilog="Example: etl genres export -o genres.npz --of songs")
@@ -106,14 +113,14 @@ def export(
         typer.Option(
             "--output",
             "-o",
-            help="An .npz of matrices, a .parquet or .csv of rows, or a .yaml of near genres.",
+            help="An .npz of matrices, a .parquet or .csv of rows, or a .yaml of similar genres.",
         ),
     ],
-    of: Annotated[Items, typer.Option(help="Whose genres.")] = Items.TRACKS,
+    of: Annotated[Items, typer.Option(help="Genres of tracks or of songs.")] = Items.TRACKS,
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write genres for models: raw, smoothed over near ones, and what each is a kind of."""
+    """Write genres for models: raw, smoothed over similar genres, and with their parent genres."""
     from etl.pipelines.genres.export import export_genres
 
     check_name(output, ".npz", ".parquet", ".csv", ".yaml", ways={})
@@ -167,10 +174,11 @@ def fetch_lines(result: FetchResult) -> str:
     return "\n".join(lines)
 
 
-def _card(card: GenreCard, most: int) -> str:
+def _card(card: GenreCard, most: int, *, full: bool) -> str:
     lines = [
         card.name + (f", a kind of {', '.join(card.parents)}" if card.parents else ""),
-        f"{card.tracks:,} tracks, {card.songs:,} songs; spelled {', '.join(card.spellings[:8])}",
+        f"{number_of(card.tracks, 'track')}, {number_of(card.songs, 'song')}",
+        f"spelled {', '.join(card.spellings[:8])}",
     ]
     if card.some_tracks:
         named = (" - ".join(part for part in track if part) or "untitled" for track in card.some_tracks)
@@ -185,37 +193,36 @@ def _card(card: GenreCard, most: int) -> str:
     rows = [
         (
             near.name,
-            *(
-                f"{value:.2f}"
-                for value in (near.weight, near.first, near.second, near.words, near.parent, near.jaccard)
-            ),
+            *(near.weight, near.first, near.second, near.words, near.parent, near.jaccard),
             "yours" if near.by_user else "",
         )
         for near in card.neighbours[:most]
     ]
     columns = ("near", "weight", "same tracks", "same company", "words", "parent", "jaccard", "")
-    return "\n".join([*lines, "", table(columns, rows, right=[False, *[True] * 6, False])])
+    return "\n".join([*lines, "", table(columns, rows, right=[False, *[True] * 6, False], full=full)])
 
 
-def _stats_lines(stats: GenreStats) -> str:
+def _stats_lines(stats: GenreStats, *, full: bool) -> str:
     parts = [
         table(
-            ("of", "source", "tagged is", "with a tag", "with a genre"),
+            ("item", "source", "tagged", "with a tag", "with a genre"),
             [
                 (item, source, about, f"{tagged:,}", f"{named:,}")
                 for item, source, about, tagged, named in stats.coverage.iter_rows()
             ],
             right=[False, False, False, True, True],
+            full=full,
         ),
         *(
             [
                 table(
-                    ("asked", "about", "became", "number"),
+                    ("service", "asked about", "answer", "count"),
                     [
                         (source, kind, status, f"{number:,}")
                         for source, kind, status, number in stats.answers.iter_rows()
                     ],
                     right=[False, False, False, True],
+                    full=full,
                 )
             ]
             if stats.answers.height
@@ -228,19 +235,21 @@ def _stats_lines(stats: GenreStats) -> str:
                 for name, tracks, songs, known in stats.top.iter_rows()
             ],
             right=[False, True, True, False],
+            full=full,
         ),
         table(
-            ("no genre", "reason", "tags", "such as"),
+            ("rejected as", "reason", "tags", "examples"),
             [
-                (kind, reason or "", f"{tags:,}", ", ".join(examples)[:60])
+                (kind, reason, f"{tags:,}", ", ".join(examples))
                 for kind, reason, tags, examples in stats.rejects.iter_rows()
             ],
             right=[False, False, True, False],
+            full=full,
         ),
-        f"{stats.orphans:,} genres are a kind of nothing in the vocabulary; `genres.yaml` can say of what.",
+        f"{stats.orphans:,} genres have no parent in the vocabulary; `genres.yaml` can give them one.",
     ]
     return "\n\n".join(parts)
 
 
 def _export_line(made: GenreExport) -> str:
-    return f"{made.rows:,} rows, {made.genres:,} genres in {made.output}"
+    return f"{number_of(made.rows, 'row')}, {number_of(made.genres, 'genre')} in {made.output}"

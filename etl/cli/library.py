@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl.cli import library_lists, library_tags
+from etl.cli import library_lists, library_plot, library_tags
+from etl.cli.combinations import given_options, only_beside, only_with
 from etl.cli.groups import examples
 from etl.cli.library_summary import (
     artifacts_line,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Scan, describe and export a library of audio files.", no_args_is_help=True)
 app.add_typer(library_lists.app)
+app.add_typer(library_plot.app)
 app.add_typer(library_tags.app)
 
 
@@ -48,37 +50,31 @@ class Normalize(StrEnum):
     PCA = "pca"
 
 
-class Color(StrEnum):
-    """What the colors of an overview stand for."""
-
-    KEY = "key"
-    GENRE = "genre"
-
-
 Sources = Annotated[
     list[Path], typer.Argument(help="Folders, or inventories: CSV or Parquet with a column `path`.")
 ]
-Force = Annotated[bool, typer.Option("--force", help="Redo finished work, and try again what failed.")]
+Force = Annotated[bool, typer.Option("--force", help="Redo finished work, and retry what failed.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done without doing it.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Stop after this many tracks.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; default: all cores.")]
 Windowed = Annotated[
     bool,
     typer.Option(
-        "--windowed/--beat-sync", help="Three windows of 30 s, or (the default) all beats of the track."
+        "--windowed/--beat-sync",
+        help="Describe three windows of 30 s, or (the default) all beats of the track.",
     ),
 ]
-FollowLinks = Annotated[bool, typer.Option("--follow-links", help="Look into links to folders, too.")]
+FollowLinks = Annotated[bool, typer.Option("--follow-links", help="Follow links to folders.")]
 Exclude = Annotated[
     list[str] | None,
     typer.Option(
         metavar="GLOB",
-        help="Leave out files and folders of this name or path, as in .gitignore; may be repeated. "
-        "A file `.etlignore` in a folder holds such lines, too.",
+        help="Skip files and folders of this name or path, as in .gitignore; may be repeated. "
+        "A file `.etlignore` in a folder can hold such lines too.",
     ),
 ]
 AllowGone = Annotated[
-    bool, typer.Option("--allow-gone", help="Go on where over half of the tracks of a folder are gone.")
+    bool, typer.Option("--allow-gone", help="Continue even if over half of the tracks of a folder are gone.")
 ]
 Output = Annotated[
     Path, typer.Option("--output", "-o", help="The NPZ (or .parquet) to write; `-` is standard output.")
@@ -90,19 +86,22 @@ _DEFAULT_OUTPUT = Path("data_matrices.npz")
 
 
 @app.command(
-    epilog="""Examples:
-
-    etl library run ~/Music -o data_matrices.npz
-
-    etl library run /nas/music --cluster tcp://10.0.0.1:8786 --map /nas=/mnt/nas
-"""
+    epilog=examples(
+        "etl library run ~/Music -o data_matrices.npz",
+        "etl library run /nas/music --cluster tcp://10.0.0.1:8786 --map /nas=/mnt/nas",
+    )
 )
 def run(
+    context: typer.Context,
     sources: Annotated[
-        list[Path] | None, typer.Argument(help="Folders and inventories; without any, nothing is scanned.")
+        list[Path] | None,
+        typer.Argument(help="Folders and inventories to scan; without any, nothing is scanned."),
     ] = None,
     stages: Annotated[
-        str | None, typer.Option(help="Which stages to run.", show_default="scan,sonic,artifacts")
+        str | None,
+        typer.Option(
+            help="Comma-separated: scan, genres, sonic, artifacts.", show_default="scan,sonic,artifacts"
+        ),
     ] = None,
     output: Output = _DEFAULT_OUTPUT,
     normalize: NormalizeBy = Normalize.ROBUST,
@@ -122,21 +121,39 @@ def run(
     maps: Maps = None,
     as_json: AsJson = False,
 ) -> None:
-    """Do the missing work of the stages: scan, genres, sonic, artifacts.
+    """Do the missing work of all stages: scan, sonic, artifacts and, if named, genres.
 
     `genres` asks MusicBrainz, ListenBrainz and Last.fm as `etl genres fetch` does, which can take hours; it
     runs only where --stages names it.
     """
+    only_beside(context, "--stats", "sources", "--windowed", "--db", "--json")
     if stats_only:
         return stats(windowed=windowed, db=db, as_json=as_json)
     default = "scan,sonic,artifacts" if sources else "sonic,artifacts"
     chosen = _parse_stages(stages if stages is not None else default)
     if "scan" in chosen and not sources:
         raise EtlError("nothing to scan.", "Give folders or inventories.", exit_code=ExitCode.USAGE)
+    _check_stages(context, chosen)
     look = _Look(follow_links, tuple(exclude or ()), allow_gone)
     where = parse_cluster(cluster, maps)
     options = _Common(windowed, force, dry_run, limit, workers, db, False, as_json, where)  # noqa: FBT003 - no statistics
     return _run(sources or [], chosen, options, look=look, output=output, normalize=normalize)
+
+
+def _check_stages(context: typer.Context, chosen: tuple[LibraryStage, ...]) -> None:
+    """Refuse what is for a stage that does not run."""
+    for stage, options in (
+        ("scan", {"sources", "--follow-links", "--exclude", "--allow-gone"}),
+        ("sonic", {"--cluster"}),
+        ("artifacts", {"--output", "--normalize"}),
+    ):
+        useless = sorted(options & given_options(context))
+        if stage not in chosen and useless:
+            raise EtlError(
+                f"{useless[0]} has no effect without the stage `{stage}`.",
+                f"Add it to --stages, or leave out {useless[0]}.",
+                exit_code=ExitCode.USAGE,
+            )
 
 
 @app.command(epilog="Example: etl library scan ~/Music /mnt/archive inventory.csv")
@@ -221,12 +238,13 @@ def stats(windowed: Windowed = False, db: Database = None, as_json: AsJson = Fal
 
 @app.command(epilog=examples("etl library check && echo sound", "etl library check --integrity --json"))
 def check(
+    context: typer.Context,
     integrity: Annotated[
         bool,
         typer.Option(
             "--integrity",
-            help="Also name files that are cut, damaged, silent or clipped, whose channels cancel, or that "
-            "are lossless copies of lossy ones.",
+            help="Also report files that are cut off, damaged, silent or clipped, whose channels cancel out, "
+            "or that are lossless copies of lossy ones.",
         ),
     ] = False,
     db: Database = None,
@@ -241,9 +259,8 @@ def check(
     from etl.pipelines.audio.check import check_integrity, check_library
 
     database = database_path(db)
+    only_with(context, "--integrity", "--cluster")
     if (where := parse_cluster(cluster, maps)) is not None:
-        if not integrity:
-            raise EtlError("--cluster examines tracks.", "Pass --integrity too.", exit_code=ExitCode.USAGE)
         _examine(database, where)
     findings = check_library(database) + (check_integrity(database) if integrity else [])
     show(findings, finding_lines, as_json=as_json)
@@ -258,34 +275,6 @@ def _examine(database: Path, cluster: Cluster) -> None:
     artifacts = _artifacts(_DEFAULT_OUTPUT, Normalize.NONE, windowed=False)
     request = LibraryRequest((), _parse_stages("sonic"), artifacts, cluster=cluster)
     run_library(database, request, renderers(database))
-
-
-@app.command(
-    epilog=examples("etl library plot 'Song title' -o song.png", "etl library plot --overview -o map.png")
-)
-def plot(
-    track: Annotated[str | None, typer.Argument(help="Title, path or track id.")] = None,
-    overview: Annotated[bool, typer.Option("--overview", help="All tracks on a plane, by PCA.")] = False,
-    color: Annotated[Color, typer.Option(help="What the colors of the overview stand for.")] = Color.KEY,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="The PNG to write; `-` is standard output.")
-    ] = Path("plot.png"),
-    db: Database = None,
-    as_json: AsJson = False,
-) -> None:
-    """Draw a track (waveform, beats, chroma, tempo) or the whole library."""
-    from etl.exports.pictures import Coloring
-    from etl.pipelines.audio.draw import draw_overview, draw_track
-
-    if (track is None) is not overview:
-        raise EtlError("give a track, or --overview.", exit_code=ExitCode.USAGE)
-    check_name(output, ".png", ways={})
-    database = database_path(db)
-    if track is not None:
-        picture = draw_track(database, track, output)
-    else:
-        picture = draw_overview(database, output, color=Coloring(color))
-    show(picture, lambda drawn: str(drawn.output), as_json=as_json, aside=is_standard_output(output))
 
 
 @dataclass(frozen=True)
@@ -374,9 +363,9 @@ def _parse_stages(text: str) -> tuple[LibraryStage, ...]:
 
     named = {name.strip() for name in text.split(",") if name.strip()}
     unknown = sorted(named - set(LibraryStage))
-    if unknown:
+    if unknown or not named:
         raise EtlError(
-            f"unknown stage `{unknown[0]}`.",
+            f"unknown stage `{unknown[0]}`." if unknown else "--stages names no stage.",
             f"Choose one of: {', '.join(LibraryStage)}.",
             exit_code=ExitCode.USAGE,
         )

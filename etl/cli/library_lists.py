@@ -9,7 +9,7 @@ import typer
 
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
-from etl.cli.tables import one_line
+from etl.cli.tables import Full, number_of, one_line, table
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.settings import database_path
 
@@ -34,18 +34,17 @@ def similar(
     tracks: Annotated[list[str], typer.Argument(help="Titles, `artist - title`, paths or track ids.")],
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="List at most this many tracks.")] = 50,
     per_artist: Annotated[
-        int | None, typer.Option(min=1, help="List at most this many tracks of one artist.")
+        int | None, typer.Option(min=1, help="List at most this many tracks by one artist.")
     ] = None,
     windowed: Annotated[
-        bool, typer.Option("--windowed", help="Go by the descriptions of windows instead of beats.")
+        bool, typer.Option("--windowed", help="Compare descriptions of windows instead of beats.")
     ] = False,
     genres: Annotated[
         float,
-        typer.Option(
-            min=0, max=1, help="Share of the likeness that is nearness of genres; the rest is sound."
-        ),
+        typer.Option(min=0, max=1, help="Weight of similar genres, 0 to 1; the rest is sound."),
     ] = 0.0,
     output: Playlist = None,
+    full: Full = False,
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
@@ -57,7 +56,8 @@ def similar(
     mode = Mode.WINDOW if windowed else Mode.BEAT
     request = SimilarRequest(tuple(tracks), limit, per_artist, mode, output, genres)
     found = similar_tracks(database_path(db), request)
-    show(found, _similar_lines, as_json=as_json, aside=is_standard_output(output))
+    aside = is_standard_output(output)
+    show(found, lambda found: _similar_lines(found, full=full), as_json=as_json, aside=aside)
 
 
 @app.command(epilog="Example: etl library find blue anna -o blue.m3u8")
@@ -65,21 +65,23 @@ def find(
     words: Annotated[list[str], typer.Argument(help="Words of artist, title, album, genre or path.")],
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="List at most this many tracks.")] = 100,
     output: Playlist = None,
+    full: Full = False,
     db: Database = None,
     as_json: AsJson = False,
 ) -> int:
-    """List the tracks that have all the words in their tags or path; exits with 1 if there are none."""
+    """List tracks with all these words in their tags or path; exits with 1 if there are none."""
     from etl.pipelines.audio.find import find_tracks
 
     check_name(output, ".m3u8", ways={})
     found = find_tracks(database_path(db), words, limit=limit, output=output)
-    show(found, _found_lines, as_json=as_json, aside=is_standard_output(output))
+    aside = is_standard_output(output)
+    show(found, lambda found: _found_lines(found, full=full), as_json=as_json, aside=aside)
     return 0 if found.tracks else 1
 
 
 @app.command(epilog="Example: etl library duplicates --json")
 def duplicates(db: Database = None, as_json: AsJson = False) -> None:
-    """List the tracks that are there more than once: the same sound, or nearly the same."""
+    """List tracks that exist more than once: with the same sound, or nearly the same."""
     from etl.pipelines.audio.duplicates import find_duplicates
 
     show(find_duplicates(database_path(db)), _duplicate_lines, as_json=as_json)
@@ -120,7 +122,7 @@ def rekordbox(
     made = export_rekordbox(database_path(db), output, where)
     show(
         made,
-        lambda collection: f"{collection.tracks:,} tracks in {collection.output}",
+        lambda collection: f"{number_of(collection.tracks, 'track')} in {collection.output}",
         as_json=as_json,
         aside=is_standard_output(output),
     )
@@ -134,9 +136,7 @@ def _duplicate_lines(groups: Sequence[Duplicates]) -> str:
             name = " - ".join(text for text in (copy.artist, copy.title) if text)
             lines.append(f"  {one_line(copy.path)}  {one_line(name)}".rstrip())
     extra = sum(len(group.tracks) - 1 for group in groups)
-    return "\n".join(
-        [*lines, f"{len(groups):,} recordings are there more than once, {extra:,} copies in all"]
-    )
+    return "\n".join([*lines, f"{len(groups):,} recordings exist more than once, {extra:,} copies in all"])
 
 
 def _shown_lines(shown: ShownFile) -> str:
@@ -151,37 +151,27 @@ def _shown_lines(shown: ShownFile) -> str:
     return "\n".join(lines)
 
 
-def _similar_lines(found: SimilarTracks) -> str:
+def _similar_lines(found: SimilarTracks, *, full: bool) -> str:
     seeds = "; ".join(_name(seed) for seed in found.seeds)
-    return "\n".join([f"like {seeds}:", *_track_table(found.tracks), *_written(found.output)])
+    return "\n".join([f"like {seeds}:", *_track_table(found.tracks, full=full), *_written(found.output)])
 
 
-def _found_lines(found: FoundTracks) -> str:
+def _found_lines(found: FoundTracks, *, full: bool) -> str:
     if not found.tracks:
         return "no track has these words"
-    return "\n".join([*_track_table(found.tracks), *_written(found.output)])
+    return "\n".join([*_track_table(found.tracks, full=full), *_written(found.output)])
 
 
-def _track_table(tracks: Sequence[ListedTrack]) -> list[str]:
-    from etl.cli.tables import table
-
+def _track_table(tracks: Sequence[ListedTrack], *, full: bool) -> list[str]:
     if not tracks:
         return ["no other track"]
     columns = ("like", "artist", "title", "bpm", "key", "path")
     rows = [
-        (
-            None if track.likeness is None else f"{track.likeness:.3f}",
-            track.artist,
-            track.title,
-            None if track.bpm is None else f"{track.bpm:.1f}",
-            track.key_name,
-            track.path,
-        )
-        for track in tracks
+        (track.likeness, track.artist, track.title, track.bpm, track.key_name, track.path) for track in tracks
     ]
     first = 0 if tracks[0].likeness is not None else 1
     right = (True, False, False, True, False, False)
-    return [table(columns[first:], [row[first:] for row in rows], right=right[first:])]
+    return [table(columns[first:], [row[first:] for row in rows], right=right[first:], full=full)]
 
 
 def _written(output: Path | None) -> list[str]:

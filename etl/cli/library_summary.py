@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from etl.cli.genres import fetch_lines
+from etl.cli.tables import number_of
 from etl.runtime.watch.format import duration
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def result_lines(result: LibraryResult) -> list[str]:
         )
         if result.scan.left_out:
             counted = (f"{n:,} {end or 'without an ending'}" for end, n in result.scan.left_out.items())
-            lines.append(f"  left out, no audio: {', '.join(counted)}")
+            lines.append(f"  left out, not audio: {', '.join(counted)}")
         lines += _link_lines(result.scan)
     if result.genres is not None:
         lines += [f"genres: {line}" for line in fetch_lines(result.genres).splitlines()]
@@ -103,8 +104,8 @@ def artifacts_line(made: ArtifactsResult) -> str:
     """Say what matrices were written, and what they lack."""
     waiting = f"; {made.pending:,} tracks wait for `etl library sonic`" if made.pending else ""
     if not made.tracks:
-        return f"none, for no track is described{waiting}"
-    return f"{made.tracks:,} tracks, {made.features} features in {made.output}{waiting}"
+        return f"none: no track is described yet{waiting}"
+    return f"{number_of(made.tracks, 'track')}, {made.features} features in {made.output}{waiting}"
 
 
 def finding_lines(findings: list[Finding]) -> str:
@@ -113,7 +114,7 @@ def finding_lines(findings: list[Finding]) -> str:
     for each in findings:
         shown = each.column or each.evidence
         lines.append(f"{each.item}: {each.fault}" + (f" ({shown})" if shown else ""))
-    return "\n".join([*lines, f"{len(findings):,} problems"])
+    return "\n".join([*lines, number_of(len(findings), "problem")])
 
 
 def status_lines(status: LibraryStatus) -> str:

@@ -8,6 +8,7 @@ import typer
 
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
+from etl.cli.tables import Full, number_of, table
 from etl.runtime.errors import ExitCode
 from etl.runtime.settings import database_path
 
@@ -31,29 +32,30 @@ def write_tags(
     ] = False,
     where: Where = None,
     write: Annotated[
-        bool, typer.Option("--write", help="Write; without it, only show what would change.")
+        bool, typer.Option("--write", help="Write the changes; without it, only show them.")
     ] = False,
+    full: Full = False,
     db: Database = None,
     as_json: AsJson = False,
 ) -> int:
-    """Write tempo, key or ReplayGain into the tags of files whose sound stays as it is."""
+    """Write tempo, key or ReplayGain into tags; the sound itself is not changed."""
     from etl.pipelines.audio.write_tags import WriteTagsRequest, write_tags as carry_out
     from etl.runtime.watch.renderers import renderers
 
     database = database_path(db)
     request = WriteTagsRequest(bpm, key, replaygain, where, write)
     result = carry_out(database, request, renderers(database))
-    show(result, _written_lines, as_json=as_json)
+    show(result, lambda result: _written_lines(result, full=full), as_json=as_json)
     return ExitCode.FAILURE if write and result.skipped else ExitCode.OK
 
 
 @app.command("undo-tags", epilog="Example: etl library undo-tags 12")
 def undo_tags(
-    run_id: Annotated[int, typer.Argument(help="The run, as write-tags said it.")],
+    run_id: Annotated[int, typer.Argument(help="Number of the run, as `etl library write-tags` printed it.")],
     db: Database = None,
     as_json: AsJson = False,
 ) -> int:
-    """Give the tags that a run wrote their former values."""
+    """Restore the tags that a run changed."""
     from etl.pipelines.audio.write_tags import undo_tags as take_back
 
     undone = take_back(database_path(db), run_id)
@@ -62,34 +64,37 @@ def undo_tags(
 
 
 @app.command("compare-tags", epilog="Example: etl library compare-tags --json")
-def compare_tags(where: Where = None, db: Database = None, as_json: AsJson = False) -> None:
-    """Compare tempo and key in the tags of files with what was found in their sound."""
+def compare_tags(
+    where: Where = None, full: Full = False, db: Database = None, as_json: AsJson = False
+) -> None:
+    """Compare tempo and key in the tags with those found in the sound."""
     from etl.pipelines.audio.compare_tags import compare_tags as compare
     from etl.runtime.watch.renderers import renderers
 
     database = database_path(db)
-    show(compare(database, where, renderers(database)), _compared_lines, as_json=as_json)
+    compared = compare(database, where, renderers(database))
+    show(compared, lambda compared: _compared_lines(compared, full=full), as_json=as_json)
 
 
-def _written_lines(result: WrittenTags) -> str:
-    from etl.cli.tables import table
-
+def _written_lines(result: WrittenTags, *, full: bool) -> str:
     lines = []
     if result.changes:
         rows = [
             (each.path, each.field, "; ".join(each.old), "; ".join(each.new))
             for each in result.changes[:_SHOWN]
         ]
-        lines.append(table(("path", "tag", "old", "new"), rows))
+        lines.append(table(("path", "tag", "old", "new"), rows, full=full))
         if len(result.changes) > _SHOWN:
             lines.append(f"... and {len(result.changes) - _SHOWN:,} more")
     lines += _skipped_lines(result.skipped)
     files = len({each.path for each in result.changes})
     if result.run_id is not None:
         undo = f"; etl library undo-tags {result.run_id} takes it back" if result.written else ""
-        lines.append(f"{result.written:,} files written, {result.unchanged:,} had it all already{undo}")
+        lines.append(
+            f"{number_of(result.written, 'file')} written, {result.unchanged:,} already had them{undo}"
+        )
     else:
-        lines.append(f"{files:,} files would change, {result.unchanged:,} have it all already")
+        lines.append(f"{number_of(files, 'file')} would change, {result.unchanged:,} already have them")
         if files:
             lines.append("Pass --write to write.")
     return "\n".join(lines)
@@ -108,16 +113,14 @@ def _skipped_lines(skipped: list[SkippedFile]) -> list[str]:
     return lines
 
 
-def _compared_lines(compared: ComparedTags) -> str:
-    from etl.cli.tables import table
-
+def _compared_lines(compared: ComparedTags, *, full: bool) -> str:
     lines = []
     if compared.differing:
         rows = [
             (each.field, each.relation, each.tag, each.found, each.path)
             for each in compared.differing[:_SHOWN]
         ]
-        lines.append(table(("tag", "is", "tag says", "sound says", "path"), rows))
+        lines.append(table(("tag", "relation", "in the tag", "in the sound", "path"), rows, full=full))
         if len(compared.differing) > _SHOWN:
             lines.append(f"... and {len(compared.differing) - _SHOWN:,} more; --json lists all")
     for name, counts in (("bpm", compared.bpm), ("key", compared.key)):

@@ -20,7 +20,7 @@ from etl.cli.groups import Group
 from etl.runtime.errors import EtlError, ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from types import FrameType
 
 PANELS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -41,24 +41,36 @@ PANELS: Final[Mapping[str, Mapping[str, str]]] = {
         "midi": "Import, analyze, split, find, rename and export MIDI files.",
     },
     "Genres and playlists": {
-        "genres": "Genres of songs and tracks: names, what is near, matrices.",
-        "playlist": "Choose and order tracks, or chord songs, together.",
+        "genres": "Fetch, show and export genres of songs and tracks.",
+        "playlist": "Make and show playlists of tracks or of chord songs.",
     },
     "Batch jobs": {
         "batch": "Describe many samples, songs or rows with a language model.",
     },
     "Store": {
-        "query": "Ask the store: a shipped query by its name, or SQL.",
-        "report": "Report the quality of a build; a page of charts.",
-        "status": "Show the runs at work on the store, and the last ones.",
+        "query": "Query the store: a shipped query by name, or SQL.",
+        "report": "Report the quality of a build, or write a page of charts.",
+        "status": "Show the running and the latest runs on the store.",
         "db": "Inspect and maintain the store.",
-        "cache": "Inspect and clear kept answers and descriptions.",
-        "warm-up": "Compile ahead what the first runs would compile.",
-        "config": "Show and begin the configuration file.",
-        "doctor": "Check what this installation has and lacks.",
+        "cache": "Inspect and clear cached answers and audio descriptions.",
+        "warm-up": "Compile ahead of time what the first runs would compile.",
+        "config": "Show or create the configuration file.",
+        "doctor": "Check what this installation has and what is missing.",
     },
 }
 """Commands by what a person wants, each with the first sentence of its help: none is imported for it."""
+
+RESUMED: Final = frozenset(
+    {
+        "batch evaluate", "batch process", "batch resume", "db migrate",
+        "enrich listenbrainz", "enrich musicbrainz", "enrich spotify", "genres fetch",
+        "library run", "library scan", "library sonic", "library undo-tags", "library write-tags",
+        "midi analyze", "midi export", "midi import", "midi rename", "midi run", "midi sanitize",
+        "midi split", "midi undo", "warm-up",
+        "--analyze-seconds", "--cluster", "--enrich", "--output-dir",
+    }
+)  # fmt: skip
+"""Commands, and options of others, that keep what is finished and go on from there when they run again."""
 
 _NAMES: Final = tuple(name for panel in PANELS.values() for name in panel)
 
@@ -149,7 +161,7 @@ def run() -> None:
         error.show()  # a usage error, as click words it
         sys.exit(error.exit_code)
     if code == ExitCode.INTERRUPTED:
-        _fail("interrupted; finished work is kept. Run the same command to continue.", ExitCode.INTERRUPTED)
+        _fail(_interrupted(sys.argv[1:]), ExitCode.INTERRUPTED)
     sys.exit(code if isinstance(code, int) else ExitCode.OK)
 
 
@@ -177,11 +189,22 @@ def main() -> Never:
     os._exit(code)
 
 
+def _interrupted(words: Sequence[str]) -> str:
+    """Say what is left of a command that was interrupted."""
+    options = {word.partition("=")[0] for word in words}
+    if RESUMED & {" ".join(words[:2]), *words[:1], *options}:
+        return "interrupted; finished work is kept. Run the same command to continue."
+    return "interrupted; no file is left half written. Run the same command again."
+
+
 def _escape_what_consoles_lack() -> None:
-    """Have characters that the encoding of a console or redirection lacks written as escapes."""
+    """Have characters that the encoding of a console lacks written as escapes; Windows gets UTF-8."""
+    encoding = "utf-8" if sys.platform == "win32" else None
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")
+    if isinstance(sys.stdin, io.TextIOWrapper) and encoding:
+        sys.stdin.reconfigure(encoding=encoding)
 
 
 def _fail(message: str, code: int) -> Never:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from etl.cli import midi_find, midi_forget, midi_rename, midi_roll
+from etl.cli.combinations import not_with, only_with
 from etl.cli.groups import examples
 from etl.cli.midi_models import (
     Notes,
@@ -41,15 +42,13 @@ from etl.cli.midi_rename import renamed
 from etl.cli.midi_summary import done, exported_lines, planned
 from etl.cli.options import AsJson, ClusterAt, Database, Maps, parse_cluster
 from etl.cli.output import show
-from etl.cli.tables import one_line
+from etl.cli.tables import Full, frame_table, one_line
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
 from etl.runtime.work.cores import default_workers
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from etl.pipelines.midi.delivery import Delivery
     from etl.runtime.work.cluster.address import Cluster
 
@@ -74,13 +73,16 @@ class LibraryQuery(StrEnum):
 Sources = Annotated[list[Path], typer.Argument(help="Files, folders and archives (zip, tar.*, gz, 7z, rar).")]
 Workers = Annotated[
     str | None,
-    typer.Option(help="Processes; default: all cores; 0: in this one. Of several (32,64,16) the largest."),
+    typer.Option(
+        help="Worker processes; default: all cores; 0: only this process. Of a list (32,64,16) the largest "
+        "counts."
+    ),
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="Stop after this many files.")]
 Filter = Annotated[str, typer.Option("--filter", help="Only paths that match this glob.")]
 Force = Annotated[bool, typer.Option("--force", help="Redo finished work.")]
 AllowGone = Annotated[
-    bool, typer.Option("--allow-gone", help="Go on where over half of the files of a folder are gone.")
+    bool, typer.Option("--allow-gone", help="Continue even if over half of the files of a folder are gone.")
 ]
 LogJson = Annotated[bool, typer.Option("--log-json", help="Show the state as JSON lines on standard output.")]
 
@@ -110,6 +112,7 @@ class _Common:
     )
 )
 def run(
+    context: typer.Context,
     sources: Sources,
     library: Library = LIBRARY,
     stages: Annotated[str, typer.Option(help="Comma-separated: import, analyze, sanitize, split.")] = STAGES,
@@ -117,7 +120,9 @@ def run(
     template: Template = TEMPLATE,
     export_to: Drive = None,
     device: For = Device.BOTH,
-    parts: Annotated[Parts, typer.Option(help="Rename and export parts: alone, also, or not.")] = Parts.ALSO,
+    parts: Annotated[
+        Parts, typer.Option(help="Rename and export only parts, parts as well, or no parts.")
+    ] = Parts.ALSO,
     db: Database = None,
     workers: Workers = None,
     limit: Limit = None,
@@ -130,8 +135,13 @@ def run(
     maps: Maps = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read, analyze, copy with safe names and split whatever is new; then rename and export, if asked to."""
+    """Import, analyze, copy under safe names and split new files; then rename and export, if asked to."""
     at = parse_cluster(cluster, maps)
+    only_with(context, "--rename", "--template")
+    only_with(context, "--export-to", "--format")
+    only_with(context, "--rename or --export-to", "--parts")
+    not_with(context, "--dry-run", "--rename", "--export-to", "--cluster")
+    _check_log(context)
     options = _Common(db, workers, limit, pattern, force, allow_gone, dry_run, log_json, as_json, at)
     delivery = None
     if rename or export_to is not None:  # without these nothing heavy is imported
@@ -140,11 +150,12 @@ def run(
 
         names = template if rename else None
         delivery = Delivery(names, export_to, DriveFormat(device), drive_options(parts))
-    _run(sources, library, stages.split(","), options, delivery)
+    _run(sources, library, [stage.strip() for stage in stages.split(",")], options, delivery)
 
 
 @app.command("import", epilog="Example: etl midi import ~/midi --filter '*drums*'")
 def import_(
+    context: typer.Context,
     sources: Sources,
     db: Database = None,
     workers: Workers = None,
@@ -156,13 +167,15 @@ def import_(
     log_json: LogJson = False,
     as_json: AsJson = False,
 ) -> None:
-    """Read, hash, parse and tag what is new; no analysis and no copies."""
+    """Read, hash, parse and tag new files; no analysis and no copies."""
+    _check_log(context)
     options = _Common(db, workers, limit, pattern, force, allow_gone, dry_run, log_json, as_json)
     _run(sources, LIBRARY, ["import"], options)
 
 
 @app.command(epilog="Example: etl midi analyze ~/midi --force")
 def analyze(
+    context: typer.Context,
     sources: Sources,
     db: Database = None,
     workers: Workers = None,
@@ -174,17 +187,19 @@ def analyze(
     log_json: LogJson = False,
     as_json: AsJson = False,
 ) -> None:
-    """Find tempo, metre, key, drums, chords and category of what has none, importing it first if need be."""
+    """Find tempo, metre, key, drums, chords and category of new files, importing them first if needed."""
+    _check_log(context)
     options = _Common(db, workers, limit, pattern, force, allow_gone, dry_run, log_json, as_json)
     _run(sources, LIBRARY, ["analyze"], options)
 
 
 @app.command(epilog=examples("etl midi sanitize ~/midi --in-place", "etl midi undo 12"))
 def sanitize(
+    context: typer.Context,
     sources: Sources,
     library: Library = LIBRARY,
     in_place: Annotated[
-        bool, typer.Option("--in-place", help="Rename the files themselves; `etl midi undo` takes it back.")
+        bool, typer.Option("--in-place", help="Rename the files themselves; `etl midi undo` reverts it.")
     ] = False,
     db: Database = None,
     workers: Workers = None,
@@ -197,6 +212,7 @@ def sanitize(
     as_json: AsJson = False,
 ) -> None:
     """Copy files into the library under safe names, or rename them in place."""
+    not_with(context, "--in-place", "--workers", "--limit", "--force", "--allow-gone", "--log-json")
     if in_place:
         from etl.pipelines.midi.rename import sanitize_in_place
 
@@ -205,12 +221,14 @@ def sanitize(
         )
         show(renames, renamed, as_json=as_json)
         return
+    _check_log(context)
     options = _Common(db, workers, limit, pattern, force, allow_gone, dry_run, log_json, as_json)
     _run(sources, library, ["sanitize"], options)
 
 
 @app.command(epilog="Example: etl midi split ~/midi/song.mid --library ~/midi_library")
 def split(
+    context: typer.Context,
     sources: Sources,
     library: Library = LIBRARY,
     db: Database = None,
@@ -224,26 +242,33 @@ def split(
     as_json: AsJson = False,
 ) -> None:
     """Cut files with several parts into one file per track and channel, in the library."""
+    _check_log(context)
     options = _Common(db, workers, limit, pattern, force, allow_gone, dry_run, log_json, as_json)
     _run(sources, library, ["split"], options)
 
 
 @app.command(epilog="Example: etl midi export --export-to /media/MPC --format mpc-one --npz midi.npz")
 def export(
+    context: typer.Context,
     export_to: Drive = None,
     library: Library = LIBRARY,
     device: For = Device.BOTH,
-    parts: Annotated[Parts, typer.Option(help="Parts alone, with whole files, or none.")] = Parts.ALSO,
-    layout: Annotated[Layout, typer.Option(help="By what folders are made.")] = Layout.CATEGORY,
+    parts: Annotated[
+        Parts, typer.Option(help="Export only parts, parts and whole files, or no parts.")
+    ] = Parts.ALSO,
+    layout: Annotated[Layout, typer.Option(help="What to sort folders by.")] = Layout.CATEGORY,
     patterns: Annotated[
-        Patterns, typer.Option(help="Pattern files beside parts: up to 64 bars, all, none.")
+        Patterns, typer.Option(help="Pattern files for parts of up to 64 bars, for all, or for none.")
     ] = Patterns.LOOPS,
     progressions: Annotated[
-        Progressions, typer.Option(help="Progression files beside their file, or at the drive's root.")
+        Progressions,
+        typer.Option(help="Put progression files beside their MIDI file, or at the drive's root."),
     ] = Progressions.DEVICE,
-    transpose: Annotated[str | None, typer.Option(help="To this key or its relative: Am.")] = None,
-    bpm: Annotated[float | None, typer.Option(help="Set one tempo: 120.")] = None,
-    trim: Annotated[bool, typer.Option("--trim", help="Take off silent bars before the first note.")] = False,
+    transpose: Annotated[
+        str | None, typer.Option(help="Transpose to this key or its relative, e.g. Am.")
+    ] = None,
+    bpm: Annotated[float | None, typer.Option(help="Set one tempo for all files, e.g. 120.")] = None,
+    trim: Annotated[bool, typer.Option("--trim", help="Remove silent bars before the first note.")] = False,
     npz: Annotated[Path | None, typer.Option(help="Write matrices for machine learning.")] = None,
     parquet: Annotated[Path | None, typer.Option(help="Write the analysis, one row per file.")] = None,
     notes: Notes = False,
@@ -260,7 +285,14 @@ def export(
     from etl.pipelines.midi.export import export_midi
     from etl.runtime.watch.renderers import renderers
 
-    further = note_options(npz, tokens, notes=notes, piano_roll=piano_roll)
+    only_with(
+        context, "--export-to", "--format", "--layout", "--patterns", "--progressions", "--transpose",
+        "--bpm", "--trim",
+    )  # fmt: skip
+    only_with(context, "--export-to or --npz or --parquet", "--parts")
+    only_with(context, "--npz", "--notes", "--piano-roll", "--tokens")
+    only_with(context, "--tables", "--tables-format")
+    further = note_options(tokens, notes=notes, piano_roll=piano_roll)
     if not (export_to or npz or parquet or tables):
         raise EtlError(
             "nowhere to export to.",
@@ -290,13 +322,21 @@ def export(
 @app.command(epilog="Example: etl midi stats --query duplicates")
 def stats(
     query: Annotated[LibraryQuery, typer.Option(help="A named query.")] = LibraryQuery.OVERVIEW,
+    full: Full = False,
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Summarize the library, or run one of its named queries."""
     from etl.pipelines.midi.find import library_query
 
-    show(library_query(database_path(db), query), _rows, as_json=as_json)
+    answer = library_query(database_path(db), query)
+    show(answer, lambda rows: frame_table(rows, full=full), as_json=as_json)
+
+
+def _check_log(context: typer.Context) -> None:
+    """Refuse a log that would stand beside another document, or that nothing is written to."""
+    not_with(context, "--log-json", "--json")
+    not_with(context, "--dry-run", "--log-json")
 
 
 def _run(
@@ -343,10 +383,5 @@ def _run(
         show(result, done, as_json=options.as_json)
     if result.silent:
         nothing = f"no MIDI files that can be read in {', '.join(map(one_line, result.silent))}"
-        typer.echo(f"etl: {nothing}; `etl midi stats --query unreadable` says why", err=True)
+        typer.echo(f"etl: {nothing}; `etl midi stats --query unreadable` shows why", err=True)
         raise typer.Exit(ExitCode.FAILURE)
-
-
-def _rows(answer: pl.DataFrame) -> str:
-    rows = ("\t".join("" if cell is None else one_line(str(cell)) for cell in row) for row in answer.rows())
-    return "\n".join(["\t".join(answer.columns), *rows])

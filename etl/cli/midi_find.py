@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from etl.cli.combinations import not_with
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
-from etl.cli.tables import one_line
+from etl.cli.tables import Full, number_of, table
+from etl.runtime.errors import ExitCode
 from etl.runtime.settings import database_path
 
 if TYPE_CHECKING:
     import polars as pl
 
 app = typer.Typer()
+
+_FILE: Final = ("bpm", "key", "category", "bars", "path")
+_PART: Final = ("bpm", "key", "category", "bars", "instrument", "path", "track", "channel", "name")
+_NUMBERS: Final = frozenset({"bpm", "bars", "track", "channel"})
 
 
 class Format(StrEnum):
@@ -27,28 +33,34 @@ class Format(StrEnum):
 
 @app.command(epilog="Example: etl midi find --part --instrument bass --bpm 118-124 --key Am --bars 4-8")
 def find(
-    words: Annotated[list[str] | None, typer.Argument(help="Words of the name, all of them.")] = None,
+    context: typer.Context,
+    words: Annotated[list[str] | None, typer.Argument(help="Words that must all be in the name.")] = None,
     part: Annotated[bool, typer.Option("--part", help="List parts, not whole files.")] = False,
     bpm: Annotated[str | None, typer.Option(help="A tempo or a range: 118-124.")] = None,
     key: Annotated[str | None, typer.Option(help="A key: Am, 'F# minor', Bb.")] = None,
     category: Annotated[str | None, typer.Option(help="A category, or the start of one: bass, drum.")] = None,
     instrument: Annotated[
-        str | None, typer.Option(help="What the part, or one of the file, plays: piano, 'slap bass', drums.")
+        str | None,
+        typer.Option(help="Instrument of the part, or of one part of the file: piano, 'slap bass', drums."),
     ] = None,
     bars: Annotated[str | None, typer.Option(help="A number of bars or a range: 4-8.")] = None,
     metre: Annotated[str | None, typer.Option(help="A time signature: 3/4.")] = None,
     chords: Annotated[
-        str | None, typer.Option(help="Chords of the song in a row, as Roman numerals: 'I V vi IV'.")
+        str | None, typer.Option(help="Consecutive chords, as Roman numerals: 'I V vi IV'.")
     ] = None,
-    tag: Annotated[list[str] | None, typer.Option(help="A tag; may be given again.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="A tag; may be repeated.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="List at most this many.")] = 50,
     format_: Annotated[Format, typer.Option("--format", help="CSV has all columns.")] = Format.TEXT,
+    full: Full = False,
     db: Database = None,
     as_json: AsJson = False,
-) -> None:
-    """List matching files or parts, most certain first."""
+) -> int:
+    """List matching files or parts, most certain first; exits with 1 if there are none."""
     from etl.pipelines.midi.find import find_files, find_parts
 
+    not_with(context, "--json", "--format")
+    if format_ is Format.CSV:
+        not_with(context, "--format", "--full")
     search = find_parts if part else find_files
     frame = search(
         database_path(db),
@@ -67,32 +79,18 @@ def find(
     if format_ is Format.CSV and not as_json:
         typer.echo(found.with_columns(found["tags"].list.join("|")).write_csv(), nl=False)
     elif as_json or found.height:
-        show(found, _parts if part else _files, as_json=as_json)
+        show(found, lambda found: _listed(found, _PART if part else _FILE, full=full), as_json=as_json)
     more = "the first " if frame.height > limit else ""
-    what = "parts" if part else "files"
-    typer.echo(f"{more}{found.height:,} {what}{'; --limit shows more' if more else ''}", err=True)
+    said = number_of(found.height, "part" if part else "file")
+    typer.echo(f"{more}{said}{'; --limit shows more' if more else ''}", err=True)
+    return ExitCode.OK if found.height else ExitCode.FAILURE
 
 
-def _files(found: pl.DataFrame) -> str:
-    return "\n".join(f"{_figures(row)}  {one_line(row['path'])}" for row in found.iter_rows(named=True))
+def _listed(found: pl.DataFrame, columns: tuple[str, ...], *, full: bool) -> str:
+    rows = [[_counted_from_one(name, row[name]) for name in columns] for row in found.iter_rows(named=True)]
+    return table(columns, rows, right=[name in _NUMBERS for name in columns], full=full)
 
 
-def _parts(found: pl.DataFrame) -> str:
-    rows = list(found.iter_rows(named=True))
-    width = max((len(row["instrument"]) for row in rows), default=0)
-    lines = []
-    for row in rows:
-        # Tracks and channels are counted from 1, as in the names of parts.
-        place = f"track {row['track'] + 1}, channel {row['channel'] + 1}"
-        name = f", {one_line(row['name'])}" if row["name"] else ""
-        bars = "-" if row["bars"] is None else row["bars"]
-        lines.append(
-            f"{_figures(row)}  {bars:>4} bars  {row['instrument']:{width}}  "
-            f"{one_line(row['path'])} ({place}{name})"
-        )
-    return "\n".join(lines)
-
-
-def _figures(row: dict[str, Any]) -> str:
-    tempo = f"{row['bpm']:6.1f}" if row["bpm"] is not None else f"{'-':>6}"
-    return f"{tempo}  {row['key'] or '-':9}  {row['category'] or '-':12}"
+def _counted_from_one(column: str, value: Any) -> Any:
+    """Count tracks and channels as the names of parts do."""
+    return value + 1 if column in {"track", "channel"} else value

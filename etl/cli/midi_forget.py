@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from etl.cli.groups import examples
-from etl.cli.options import AsJson, Database
+from etl.cli.options import AsJson, Database, Yes, ask
 from etl.cli.output import show
 from etl.cli.tables import table
-from etl.runtime.errors import EtlError
+from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
 
 if TYPE_CHECKING:
@@ -25,17 +25,17 @@ def forget(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Files, archives and folders, which need not be gone; default: all that is gone."
+            help="Files, archives and folders, whether gone or not; default: everything that is gone."
         ),
     ] = None,
     db: Database = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be deleted without deleting it.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete files that are gone from the store; copies in the library's folder and sources stay."""
+    """Remove files that no longer exist from the store; library copies and sources are not touched."""
     from etl.sources.folders.walk import shown
     from etl.store.database import open_store, read_store
     from etl.store.midi_gone import forget_midi, rows_of_midi
@@ -46,11 +46,15 @@ def forget(
         found = rows_of_midi(connection, places)
     if places and not found.rows["midi_paths"]:
         named = ", ".join(map(str, paths or ()))
-        raise EtlError(f"{database} has no MIDI files of {named}.", "`etl midi find` lists what it has.")
+        raise EtlError(
+            f"{database} has no MIDI files of {named}.",
+            "`etl midi find` lists what it has.",
+            exit_code=ExitCode.USAGE,
+        )
     if found.rows["midi_paths"] and not dry_run:
         if not yes:
             question = f"Delete {found.rows['midi_paths']:,} paths and {found.rows['midi_files']:,} files"
-            typer.confirm(f"{question} from {database}?", abort=True, err=True)
+            ask(f"{question} from {database}?")
         with open_store(database) as connection:
             found = forget_midi(connection, places)
     show(found, lambda result: _described(result, dry_run=dry_run), as_json=as_json)
@@ -66,5 +70,5 @@ def _described(found: ForgottenMidi, *, dry_run: bool) -> str:
         table(("table", "rows"), rows, right=[False, True]),
     ]
     if found.library:
-        lines.append(f"{len(found.library):,} copies and parts stay in the folder of the library")
+        lines.append(f"{len(found.library):,} copies and parts stay in the library folder")
     return "\n".join(lines)

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl.runtime.errors import EtlError, ExitCode
-
 if TYPE_CHECKING:
     from etl.pipelines.midi.export import WrittenTable
     from etl.pipelines.midi.export_notes import NoteOptions
@@ -28,11 +26,11 @@ class TableFormat(StrEnum):
     CSV = "csv"
 
 
-Notes = Annotated[bool, typer.Option("--notes", help="With --npz: the notes of each file as well.")]
-PianoRoll = Annotated[bool, typer.Option("--piano-roll", help="With --npz: notes and piano rolls as well.")]
+Notes = Annotated[bool, typer.Option("--notes", help="With --npz: also the notes of each file.")]
+PianoRoll = Annotated[bool, typer.Option("--piano-roll", help="With --npz: also notes and piano rolls.")]
 Tokens = Annotated[
     Tokenizer | None,
-    typer.Option(help="With --npz: notes and tokens of MidiTok (music-etl[tokens]) as well."),
+    typer.Option(help="With --npz: also notes and tokens of MidiTok; needs the extra `tokens`."),
 ]
 Tables = Annotated[
     Path | None,
@@ -41,16 +39,10 @@ Tables = Annotated[
 TablesFormat = Annotated[TableFormat, typer.Option(help="File format of --tables.")]
 
 
-def note_options(
-    npz: Path | None, tokens: Tokenizer | None, *, notes: bool, piano_roll: bool
-) -> NoteOptions | None:
+def note_options(tokens: Tokenizer | None, *, notes: bool, piano_roll: bool) -> NoteOptions | None:
     """Say what of the notes is wanted beside matrices; None for nothing."""
     if not (notes or piano_roll or tokens):
         return None
-    if npz is None:
-        raise EtlError(
-            "notes, piano rolls and tokens go into an NPZ.", "Pass --npz FILE.", exit_code=ExitCode.USAGE
-        )
     from etl.pipelines.midi.export_notes import NoteOptions, Tokens as Kind
 
     return NoteOptions(rolls=piano_roll, tokens=None if tokens is None else Kind(tokens))

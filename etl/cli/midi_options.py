@@ -60,11 +60,13 @@ class Progressions(StrEnum):
     ROOT = "root"
 
 
-Library = Annotated[Path, typer.Option(help="Folder for copies with safe names and for parts.")]
+Library = Annotated[Path, typer.Option(help="Folder of the library: copies under safe names, and parts.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done without doing it.")]
-Drive = Annotated[Path | None, typer.Option("--export-to", help="A drive, or a folder.")]
-For = Annotated[Device, typer.Option("--format", help="The device that the drive is for.")]
-Template = Annotated[str, typer.Option(help="Of {bpm}, {key}, {tags}, {category}, {bars}, {name}.")]
+Drive = Annotated[Path | None, typer.Option("--export-to", help="Drive or folder to export to.")]
+For = Annotated[Device, typer.Option("--format", help="Device that the drive is for.")]
+Template = Annotated[
+    str, typer.Option(help="File name; fields: {bpm}, {key}, {tags}, {category}, {bars}, {name}.")
+]
 
 
 def drive_options(

@@ -10,7 +10,7 @@ import typer
 from etl.cli.midi_options import LIBRARY, TEMPLATE, DryRun, Library, Parts, Template
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
-from etl.cli.tables import one_line
+from etl.cli.tables import number_of, one_line
 from etl.runtime.settings import database_path
 
 if TYPE_CHECKING:
@@ -24,13 +24,13 @@ def rename(
     library: Library = LIBRARY,
     template: Template = TEMPLATE,
     parts: Annotated[
-        Parts, typer.Option(help="Name parts by what each is, without their files, or after them.")
+        Parts, typer.Option(help="Rename only parts, parts and files, or files with parts named after them.")
     ] = Parts.ALSO,
     db: Database = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Rename the library's files and parts by what they are; `etl midi undo` takes it back."""
+    """Rename the library's files and parts after what they contain; `etl midi undo` reverts it."""
     from etl.pipelines.midi.rename import rename_library
     from etl.pipelines.midi.request import PartsWanted
 
@@ -42,11 +42,11 @@ def rename(
 
 @app.command(epilog="Example: etl midi undo 12")
 def undo(
-    run_id: Annotated[int, typer.Argument(metavar="RUN", help="The run to take back.")],
+    run_id: Annotated[int, typer.Argument(metavar="RUN", help="Number of the run to undo.")],
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take back the renames of a run, last first."""
+    """Undo the renames of a run."""
     from etl.pipelines.midi.rename_journal import undo as take_back
 
     show(take_back(database_path(db), run_id), _undone, as_json=as_json)
@@ -57,14 +57,17 @@ def renamed(renames: Renames) -> str:
     if not renames.files:
         return "nothing to rename"
     if renames.run_id is not None:
-        return f"{len(renames.files):,} files renamed; to take it back: etl midi undo {renames.run_id}"
+        return f"{number_of(len(renames.files), 'file')} renamed; to undo it: etl midi undo {renames.run_id}"
     names = [(one_line(file.old), one_line(Path(file.new).name)) for file in renames.files]
     width = max(len(old) for old, _ in names)
     return "\n".join(
-        [*(f"{old:{width}}  ->  {new}" for old, new in names), f"{len(names):,} files would be renamed"]
+        [
+            *(f"{old:{width}}  ->  {new}" for old, new in names),
+            f"{number_of(len(names), 'file')} would be renamed",
+        ]
     )
 
 
 def _undone(done: Undone) -> str:
-    kept = f", {done.kept:,} left: the file has gone, or another has its old name" if done.kept else ""
-    return f"{done.undone:,} renames taken back{kept}"
+    kept = f", {done.kept:,} kept: the file is gone, or another one has its old name" if done.kept else ""
+    return f"{number_of(done.undone, 'rename')} undone{kept}"

@@ -9,6 +9,7 @@ import typer
 
 from etl.cli.options import AsJson
 from etl.cli.output import show
+from etl.cli.tables import number_of
 from etl.cli.targets import check_name, is_standard_output
 
 if TYPE_CHECKING:
@@ -32,4 +33,7 @@ def roll(
 
 
 def _line(made: Roll) -> str:
-    return f"{made.notes:,} notes in {made.parts:,} parts, written: {made.output} ({made.bytes:,} bytes)"
+    return (
+        f"{number_of(made.notes, 'note')} in {number_of(made.parts, 'part')}, "
+        f"written: {made.output} ({made.bytes:,} bytes)"
+    )

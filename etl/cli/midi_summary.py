@@ -33,7 +33,7 @@ def done(result: MidiResult) -> str:
     )
     if result.gone:
         files = "file or archive is" if result.gone == 1 else "files and archives are"
-        counts += f"\n{result.gone:,} {files} gone; to forget them: etl midi forget"
+        counts += f"\n{result.gone:,} {files} gone; to remove them from the store: etl midi forget"
     speed = (
         f"{result.elapsed_s:.1f} s, {result.read / max(result.elapsed_s, 1e-9):,.0f} files/s read; "
         f"CPU use of all cores {result.cpu_share:.0%}"

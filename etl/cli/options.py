@@ -35,7 +35,7 @@ IdColumn = Annotated[
     typer.Option(
         "--id-column",
         metavar="NAME",
-        help="The column with the ids; default: id, and without one the number of the row.",
+        help="The column with the ids; default: id, or the row number if there is none.",
         show_default=False,
     ),
 ]
@@ -45,8 +45,8 @@ Sources = Annotated[
     typer.Option(
         "--source",
         metavar="NAME|all",
-        help="The songs of this source: its path, its end, or its number in `etl db info`; repeat for more. "
-        "Default: those of the latest build.",
+        help="Only songs from this source: its path, the end of it, or its number in `etl db info`; may be "
+        "repeated. Default: those of the latest build.",
         show_default=False,
     ),
 ]
@@ -69,7 +69,7 @@ ClusterAt = Annotated[
     typer.Option(
         "--cluster",
         metavar="ADDRESS",
-        help="Have workers of a Dask cluster do it: tcp://HOST:PORT of its scheduler, or local:N to try.",
+        help="Run on a Dask cluster: tcp://HOST:PORT of its scheduler, or local:N to try it on this machine.",
         show_default=False,
     ),
 ]
@@ -78,14 +78,44 @@ Maps = Annotated[
     typer.Option(
         "--map",
         metavar="HERE=THERE",
-        help="Where the workers have a folder of this machine, if not in the same place; may be repeated.",
+        help="Where the workers find a folder of this machine, if not in the same place; may be repeated.",
         show_default=False,
     ),
 ]
 
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
 _UNITS: Final = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+
+def ask(question: str) -> None:
+    """Ask before something is deleted; go on after `y` alone.
+
+    Raises
+    ------
+    typer.Exit
+        After `n`: nothing is changed.
+    EtlError
+        If nobody is there to answer.
+    KeyboardInterrupt
+        If the user stopped the program instead.
+    """
+    try:
+        is_wanted = typer.confirm(question, err=True)
+    except typer.Abort as ending:
+        if isinstance(ending.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from ending
+        typer.echo(err=True)
+        raise EtlError(
+            "nobody answered, so nothing was changed.",
+            "Pass --yes to delete without a question.",
+            exit_code=ExitCode.USAGE,
+        ) from ending
+    if not is_wanted:
+        typer.echo("nothing was changed", err=True)
+        raise typer.Exit(ExitCode.FAILURE)
 
 
 def parse_cluster(address: str | None, maps: list[str] | None) -> Cluster | None:
@@ -102,7 +132,7 @@ def parse_cluster(address: str | None, maps: list[str] | None) -> Cluster | None
         return Cluster.parse(address, maps or ())
     if maps:
         raise EtlError(
-            "--map is for the workers of a cluster.", "Pass --cluster too.", exit_code=ExitCode.USAGE
+            "--map has no effect without --cluster.", "Pass --cluster too.", exit_code=ExitCode.USAGE
         )
     return None
 
@@ -137,7 +167,7 @@ Memory = Annotated[
         "--memory",
         parser=parse_size,
         metavar="SIZE",
-        help="Memory for the work at hand, e.g. 800MB; finished results come on top. Default: 2GB.",
+        help="Memory for work in progress, e.g. 800MB; finished results take more. Default: 2GB.",
         show_default=False,
     ),
 ]

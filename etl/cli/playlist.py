@@ -10,22 +10,24 @@ from typing import Annotated
 
 import typer
 
+from etl.cli.combinations import not_with, only_with
 from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show as print_result
 from etl.cli.playlist_summary import drawn_line, kept_lines, made_lines, shown_lines
+from etl.cli.tables import Full
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.settings import database_path
 from etl.runtime.work.cores import default_workers
 
 app = typer.Typer(
-    help="Choose and order tracks, or chord songs, together.",
+    help="Make and show playlists of tracks or of chord songs.",
     no_args_is_help=True,
 )
 
 
 class Presets(StrEnum):
-    """What counts in a transition."""
+    """What matters in a transition."""
 
     BALANCED = "balanced"
     DJ = "dj"
@@ -33,7 +35,7 @@ class Presets(StrEnum):
 
 
 class Curves(StrEnum):
-    """How loudness goes along the list."""
+    """How loudness changes along the list."""
 
     FLAT = "flat"
     RISE = "rise"
@@ -101,7 +103,9 @@ def parse_day(text: str) -> date:
         raise typer.BadParameter(f"`{text}` is not a day. Write it like 2026-12-24.") from None
 
 
-KeptList = Annotated[str, typer.Argument(metavar="LIST", help="`last`, or a number of `etl playlist list`.")]
+KeptList = Annotated[
+    str, typer.Argument(metavar="LIST", help="`last`, or a number from `etl playlist list`.")
+]
 
 
 @app.command(
@@ -112,9 +116,10 @@ KeptList = Annotated[str, typer.Argument(metavar="LIST", help="`last`, or a numb
     )
 )
 def make(
+    context: typer.Context,
     seed: Annotated[
         list[str] | None,
-        typer.Option(help="It should sound like this: title, `artist - title`, path or id; repeat for more."),
+        typer.Option(help="Track to sound like: title, `artist - title`, path or id; may be repeated."),
     ] = None,
     artist: Annotated[str | None, typer.Option(help="Only tracks by this artist.")] = None,
     first: Annotated[str | None, typer.Option("--from", help="The track to begin with.")] = None,
@@ -127,11 +132,11 @@ def make(
             min=1,
             max=1000,
             show_default="50",
-            help="How many tracks; with --minutes as many as fit.",
+            help="Number of tracks; with --minutes, as many as fit.",
         ),
     ] = None,
     minutes: Annotated[
-        float | None, typer.Option(min=1, max=6000, help="How long the list takes, within a minute.")
+        float | None, typer.Option(min=1, max=6000, help="Length of the list, to within a minute.")
     ] = None,
     by: Annotated[
         Bases, typer.Option(help="Tracks by their sound, or chord songs by their harmony.")
@@ -142,24 +147,25 @@ def make(
             help="SQL condition over path, artist, genre, year, bpm, key_name ... (songs: `song_overview`)."
         ),
     ] = None,
-    curve: Annotated[Curves, typer.Option(help="How loudness goes along the list.")] = Curves.FLAT,
+    curve: Annotated[Curves, typer.Option(help="How loudness changes along the list.")] = Curves.FLAT,
     avoid: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="LIST", help="Take nothing from this playlist, `last:5`, or number; repeat for more."
+            metavar="LIST",
+            help="Use no track of this playlist: a file, `last:5` or a number; may be repeated.",
         ),
     ] = None,
-    preset: Annotated[Presets, typer.Option(help="What counts in a transition.")] = Presets.BALANCED,
-    gap: Annotated[int, typer.Option(min=0, help="Tracks of others between two of one artist.")] = 8,
+    preset: Annotated[Presets, typer.Option(help="What matters in a transition.")] = Presets.BALANCED,
+    gap: Annotated[int, typer.Option(min=0, help="Tracks by others between two by the same artist.")] = 8,
     per_artist: Annotated[
-        int | None, typer.Option(min=1, help="At most this many tracks of one artist.")
+        int | None, typer.Option(min=1, help="At most this many tracks by one artist.")
     ] = None,
     per_album: Annotated[
         int | None, typer.Option(min=1, help="At most this many tracks of one album.")
     ] = None,
     duration: Annotated[
         str | None,
-        typer.Option(metavar="MIN-MAX", help="Seconds that a track may take.", show_default="10-1800"),
+        typer.Option(metavar="MIN-MAX", help="Length of a track in seconds.", show_default="10-1800"),
     ] = None,
     confidence: Annotated[
         float | None,
@@ -167,35 +173,38 @@ def make(
     ] = None,
     exclude_genre: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Leave out a genre and its kinds; repeat for more."),
+        typer.Option(metavar="NAME", help="Leave out a genre and its subgenres; may be repeated."),
     ] = None,
     day: Annotated[
         date | None,
         typer.Option(
             parser=parse_day,
             metavar="DATE",
-            help="Leave out words of seasons that are not on.",
+            help="Leave out music for other seasons than that of this date.",
             show_default="today",
         ),
     ] = None,
     analyze_seconds: Annotated[
         float | None,
-        typer.Option(min=0, help="First describe tracks that have no description yet, for about this long."),
+        typer.Option(
+            min=0, help="First describe tracks that have no description yet, for about this many seconds."
+        ),
     ] = None,
     explain: Annotated[
         bool,
         typer.Option(
-            "--explain", help="Show every term of every transition, and why others are not in the list."
+            "--explain", help="Show every term of every transition, and why other tracks were not chosen."
         ),
     ] = False,
-    absolute: Annotated[bool, typer.Option("--absolute", help="Write whole paths.")] = False,
+    absolute: Annotated[bool, typer.Option("--absolute", help="Write absolute paths.")] = False,
     map_: Annotated[
         list[str] | None,
         typer.Option(
             "--map", metavar="OURS=THEIRS", help=r"Write paths for another machine: /music=Z:\Music."
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    full: Full = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Write an .m3u8, .jspf, .json or .csv; `-` is standard output."),
@@ -203,12 +212,16 @@ def make(
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a playlist, and keep it; the same library and options give the same list."""
+    """Make a playlist and store it; the same library and options give the same list."""
     from etl.pipelines.playlists.make import make_playlist
     from etl.pipelines.playlists.request import Basis, PlaylistRequest, Quality
     from etl.playlists.rules import Curve
 
     check_name(output, ".m3u8", ".jspf", ".json", ".csv", ways={})
+    only_with(context, "--output", "--absolute", "--force")
+    only_with(context, "--output or --avoid", "--map")
+    if by is Bases.HARMONY:
+        not_with(context, "--by", "--analyze-seconds")
     quality = Quality(
         seconds=parse_seconds(duration) if duration else Quality.seconds,
         confidence=confidence,
@@ -242,7 +255,7 @@ def make(
     made = make_playlist(database_path(db), request)
     print_result(
         made,
-        lambda found: made_lines(found, gap=gap, explain=explain, analyzed=analyzed),
+        lambda found: made_lines(found, gap=gap, explain=explain, analyzed=analyzed, full=full),
         as_json=as_json,
         aside=is_standard_output(output),
     )
@@ -266,19 +279,23 @@ def _analyze(database: Path, seconds: float) -> int:
 
 
 @app.command("list", epilog="Example: etl playlist list --json")
-def list_kept(db: Database = None, as_json: AsJson = False) -> None:
-    """List the playlists that were made, newest first."""
+def list_kept(full: Full = False, db: Database = None, as_json: AsJson = False) -> None:
+    """List the stored playlists, newest first."""
     from etl.pipelines.playlists.kept import list_playlists
 
-    print_result(list_playlists(database_path(db)), kept_lines, as_json=as_json)
+    kept = list_playlists(database_path(db))
+    print_result(kept, lambda kept: kept_lines(kept, full=full), as_json=as_json)
 
 
 @app.command(epilog="Example: etl playlist show last")
-def show(playlist: KeptList = "last", db: Database = None, as_json: AsJson = False) -> None:
-    """Show a playlist that was made, with its curves of energy, key, tempo and transitions."""
+def show(
+    playlist: KeptList = "last", full: Full = False, db: Database = None, as_json: AsJson = False
+) -> None:
+    """Show a stored playlist, with its curves of energy, key, tempo and transitions."""
     from etl.pipelines.playlists.kept import show_playlist
 
-    print_result(show_playlist(database_path(db), playlist), shown_lines, as_json=as_json)
+    shown = show_playlist(database_path(db), playlist)
+    print_result(shown, lambda shown: shown_lines(shown, full=full), as_json=as_json)
 
 
 @app.command(epilog="Example: etl playlist plot last -o list.png")
@@ -288,7 +305,7 @@ def plot(
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """Draw energy, key, tempo and transitions of a playlist that was made; needs the extra `plot`."""
+    """Draw energy, key, tempo and transitions of a stored playlist; needs the extra `plot`."""
     from etl.pipelines.playlists.draw import draw_playlist
 
     check_name(output, ".png", ways={})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from etl.cli.tables import one_line, table
+from etl.cli.tables import number_of, one_line, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 _BARS: Final = "▁▂▃▄▅▆▇█"
 
 
-def made_lines(made: Playlist, *, gap: int, explain: bool, analyzed: int | None) -> str:
+def made_lines(made: Playlist, *, gap: int, explain: bool, analyzed: int | None, full: bool) -> str:
     """Word a list that was made."""
-    lines = [_tracks(made.tracks, explain=explain), ""]
+    lines = [_tracks(made.tracks, explain=explain, full=full), ""]
     if explain and made.missed:
-        lines += ["near, but not in the list:", *map(_missed, made.missed), ""]
+        lines += ["close, but not chosen:", *map(_missed, made.missed), ""]
     if analyzed is not None:
         lines.append(f"{analyzed:,} tracks were described first")
-    lines.append(
-        f"{len(made.tracks):,} tracks, {_total(made.tracks)}transitions {_two(made.mean, made.dearest)}"
-    )
-    lines += [f"{option} left out {count:,} tracks" for option, count in made.left_out.items() if count]
+    lines.append(f"{_total(made.tracks)}; transitions {_two(made.mean, made.dearest)}")
+    lines += [
+        f"{option} left out {number_of(count, 'track')}" for option, count in made.left_out.items() if count
+    ]
     if made.versions:
         lines.append(f"{made.versions:,} candidates were other versions of candidates")
     lines += _relaxed(made, gap)
-    lines += [f"changed nothing: {option}" for option in made.unused]
+    lines += [f"had no effect: {option}" for option in made.unused]
     if made.output is not None:
         lines.append(f"written: {made.output}")
     lines.append(_kept(made))
@@ -44,26 +44,26 @@ def _relaxed(made: Playlist, gap: int) -> list[str]:
     if made.gap < gap and artists > 1:
         lines.append(f"{made.gap} tracks of others between two of one artist, not {gap}: artists are too few")
     if made.broken:
-        lines.append(f"{made.broken:,} times an artist is nearer than asked")
+        lines.append(f"{made.broken:,} times tracks by one artist are closer than asked")
     if made.minutes_off:
         lines.append(f"{made.minutes_off:.1f} minutes from the time asked for; no choice was found nearer")
     if made.outside:
-        lines.append(f"{made.outside:,} tracks lie off the curve")
+        lines.append(f"{made.outside:,} tracks do not follow the curve")
     return [f"relaxed: {line}" for line in lines]
 
 
 def _kept(made: Playlist) -> str:
     if made.not_kept is not None:
-        return f"not kept in the store: {made.not_kept}"
+        return f"not stored: {made.not_kept}"
     if made.number is None:
-        return "to be kept as soon as the run that writes to the store allows it"
-    return f"kept as list {made.number}"
+        return "will be stored as soon as the run that is writing to the store allows it"
+    return f"stored as list {made.number}"
 
 
-def kept_lines(kept: Sequence[KeptPlaylist]) -> str:
+def kept_lines(kept: Sequence[KeptPlaylist], *, full: bool) -> str:
     """Word the lists that are kept."""
     if not kept:
-        return "no list is kept yet; `etl playlist make` makes one"
+        return "no playlist is stored yet; `etl playlist make` makes one"
     rows = [
         (
             each.number,
@@ -71,18 +71,18 @@ def kept_lines(kept: Sequence[KeptPlaylist]) -> str:
             each.basis,
             each.count,
             None if each.seconds is None else f"{each.seconds / 60:.0f}",
-            f"{each.mean:.2f}",
-            f"{each.dearest:.2f}",
-            one_line(_asked(each)),
+            each.mean,
+            each.dearest,
+            _asked(each),
             each.output,
         )
         for each in kept
     ]
-    columns = ("list", "made (UTC)", "by", "tracks", "minutes", "mean", "dearest", "asked for", "file")
-    return table(columns, rows, right=[True, False, False, True, True, True, True, False, False])
+    columns = ("list", "made (UTC)", "by", "tracks", "minutes", "mean", "worst", "asked for", "file")
+    return table(columns, rows, right=[True, False, False, True, True, True, True, False, False], full=full)
 
 
-def shown_lines(shown: ShownPlaylist) -> str:
+def shown_lines(shown: ShownPlaylist, *, full: bool) -> str:
     """Word a kept list, with a line of bars for each of its curves."""
     curves: dict[str, Sequence[float | None]] = {
         "energy": shown.energy,
@@ -97,11 +97,11 @@ def shown_lines(shown: ShownPlaylist) -> str:
             f"list {kept.number}, made {kept.made_at:%Y-%m-%d %H:%M} UTC by {kept.basis}, {kept.preset}",
             *([asked] if (asked := _asked(kept)) else []),
             "",
-            _tracks(shown.tracks, explain=False),
+            _tracks(shown.tracks, explain=False, full=full),
             "",
             *drawn,
             "",
-            f"{kept.count:,} tracks, {_total(shown.tracks)}transitions {_two(kept.mean, kept.dearest)}",
+            f"{_total(shown.tracks)}; transitions {_two(kept.mean, kept.dearest)}",
         ]
     )
 
@@ -136,7 +136,8 @@ def _two(mean: float, dearest: float) -> str:
 
 def _total(tracks: Sequence[PlaylistEntry]) -> str:
     seconds = sum(track.duration_s or 0 for track in tracks)
-    return f"{seconds / 60:.0f} minutes; " if seconds else ""
+    minutes = f", {number_of(round(seconds / 60), 'minute')}" if seconds else ""
+    return f"{number_of(len(tracks), 'track')}{minutes}"
 
 
 def _asked(kept: KeptPlaylist) -> str:
@@ -156,26 +157,27 @@ def _name(artist: str | None, title: str | None, other: str) -> str:
 def _missed(missed: Missed) -> str:
     reasons = {
         "version": "another version of a track in the list",
-        "gap": "its artist is too near at every place",
-        "cap": "enough tracks of its artist or album are in the list",
-        "dearer": f"the list would be dearer by {missed.by or 0:.3f} at its best place",
+        "gap": "its artist is too close at every place",
+        "cap": "the list has enough tracks of its artist or album",
+        "dearer": f"the list would cost {missed.by or 0:.3f} more with it at its best place",
     }
     return f"  {_name(missed.artist, missed.title, missed.track_id)}: {reasons[missed.reason]}"
 
 
-def _tracks(tracks: Sequence[PlaylistEntry], *, explain: bool) -> str:
+def _tracks(tracks: Sequence[PlaylistEntry], *, explain: bool, full: bool) -> str:
     terms = list(next((track.terms for track in tracks if track.terms), {})) if explain else []
     rows = [
         (
             number,
             _name(track.artist, track.title, track.path or track.track_id),
-            "" if track.bpm is None else f"{track.bpm:.0f}",
-            track.camelot or track.key_name or "",
-            "" if track.loudness_lufs is None else f"{track.loudness_lufs:.1f}",
-            "" if track.transition is None else f"{track.transition:.2f}",
-            *("" if track.terms is None else f"{track.terms[term]:.2f}" for term in terms),
+            track.bpm,
+            track.camelot or track.key_name,
+            track.loudness_lufs,
+            track.transition,
+            *(None if track.terms is None else track.terms[term] for term in terms),
         )
         for number, track in enumerate(tracks, 1)
     ]
     columns = ("", "track", "bpm", "key", "LUFS", "transition", *terms)
-    return table(columns, rows, right=[True, False, True, False, True, *[True] * (1 + len(terms))])
+    right = [True, False, True, False, True, *[True] * (1 + len(terms))]
+    return table(columns, rows, right=right, full=full)

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from etl.cli.combinations import only_beside
 from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database, Sources
 from etl.cli.output import show
+from etl.cli.tables import Full, table
 from etl.runtime.errors import EtlError, ExitCode
 
 if TYPE_CHECKING:
@@ -51,25 +53,27 @@ class Output(StrEnum):
     ),
 )
 def query(
+    context: typer.Context,
     sql: Annotated[
         str | None, typer.Argument(metavar="SQL|NAME", help="A shipped query, or SQL in quotes.")
     ] = None,
     param: Annotated[
         list[str] | None,
-        typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter; may be given several times."),
+        typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter; may be repeated."),
     ] = None,
     list_queries: Annotated[bool, typer.Option("--list", help="List the shipped queries.")] = False,
     file_format: Annotated[
         Output | None,
         typer.Option(
             "--format",
-            help="How to write the rows; default: as the name of --output ends, else a table of the first "
+            help="Format of the rows; default: by the ending of --output, else a table of the first "
             f"{_SHOWN_ROWS}.",
         ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write to this file; `-` is standard output.")
     ] = None,
+    full: Full = False,
     source: Sources = None,
     allow_files: Annotated[
         bool, typer.Option("--allow-files", help="Let the SQL read and write other files, and attach them.")
@@ -77,13 +81,14 @@ def query(
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask the store: a shipped query by its name, or SQL.
+    """Query the store: a shipped query by name, or SQL.
 
-    SQL is read from standard input where it is `-`. Nothing is changed.
+    `-` reads the SQL from standard input. The store is never changed.
     """
     from etl.runtime.settings import database_path
     from etl.store import queries
 
+    only_beside(context, "--list", "--db", "--json")
     if list_queries:
         shipped = list(queries.named_queries().values())
         show(shipped, lambda shipped: "\n\n".join(map(_describe, shipped)), as_json=as_json)
@@ -95,6 +100,12 @@ def query(
     if str(output) == "-":
         output = None
     chosen = _format(file_format, output, as_json=as_json)
+    if full and chosen is not Output.TABLE:
+        raise EtlError(
+            f"--full has no effect with the format {chosen}.",
+            "Leave it out.",
+            exit_code=ExitCode.USAGE,
+        )
     if sql == "-":
         sql = sys.stdin.read()
     given = _pairs(param or [])
@@ -102,19 +113,20 @@ def query(
         named, title = queries.named_query(sql), f"etl query {sql}"
         text, values = named.sql, named.bind(given)
     else:
-        title, text = "etl query", sql
+        named, title, text = None, "etl query", sql
         values = {name: queries.plain_value(value) for name, value in given.items()}
     question = _Question(
         title,
         database_path(db),
         text,
         values,
+        named,
         tuple(source or ()),
         allow_files=allow_files,
         output=output,
     )
     if chosen is Output.TABLE:
-        _show(question)
+        _show(question, full=full)
     else:
         _write(question, queries.Format(chosen))
 
@@ -127,6 +139,7 @@ class _Question:
     database: Path
     sql: str
     values: Mapping[str, Any]
+    named: Query | None
     sources: Sequence[str]
     allow_files: bool
     output: Path | None
@@ -138,7 +151,7 @@ class _Question:
         from etl.runtime.watch.renderers import renderers
         from etl.store.database import read_store
         from etl.store.kept_files import check_known, check_outputs
-        from etl.store.queries import progress_told, restrict, select
+        from etl.store.queries import check_known_values, progress_told, restrict, select
         from etl.store.scope import use_sources
 
         check_outputs([self.output], database=self.database)
@@ -151,6 +164,8 @@ class _Question:
             watch.waiting_for("the answer")
             if self.sources:
                 use_sources(connection, self.sources)
+            if self.named is not None:
+                check_known_values(connection, self.named, self.values)
             if not self.allow_files:
                 restrict(connection, target)
             yield connection, select(connection, self.sql, self.values)
@@ -161,7 +176,11 @@ def _format(asked: Output | None, output: Path | None, *, as_json: bool) -> Outp
     from etl.runtime.disk.targets import is_stream
 
     if as_json and asked not in {None, Output.JSON}:
-        raise EtlError(f"--json is not --format {asked}.", "Leave out one of them.", exit_code=ExitCode.USAGE)
+        raise EtlError(
+            f"--json and --format {asked} contradict each other.",
+            "Leave out one of them.",
+            exit_code=ExitCode.USAGE,
+        )
     if as_json or asked is not None or output is None or is_stream(output):
         return Output.JSON if as_json else asked or Output.TABLE
     endings = {".csv": Output.CSV, ".json": Output.JSON, ".parquet": Output.PARQUET, ".txt": Output.TABLE}
@@ -175,15 +194,16 @@ def _format(asked: Output | None, output: Path | None, *, as_json: bool) -> Outp
 
 
 def _describe(named: Query) -> str:
+    width = min(_WIDTH, shutil.get_terminal_size().columns) if sys.stdout.isatty() else _WIDTH
     lines = [
         f"{named.name}: {named.title}",
-        *textwrap.wrap(named.description, _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT),
+        *textwrap.wrap(named.description, width, initial_indent=_INDENT, subsequent_indent=_INDENT),
     ]
     for parameter in named.parameters:
         default = "required" if parameter.default is None else f"default {parameter.default}"
         values = f"{'|'.join(parameter.choices)}; " if parameter.choices else ""
         text = f"--param {parameter.name}=...  {parameter.description} ({values}{default})"
-        lines += textwrap.wrap(text, _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT)
+        lines += textwrap.wrap(text, width, initial_indent=_INDENT, subsequent_indent=_INDENT)
     return "\n".join(lines)
 
 
@@ -199,16 +219,16 @@ def _pairs(texts: Sequence[str]) -> dict[str, str]:
     return pairs
 
 
-def _show(question: _Question) -> None:
-    from etl.cli.tables import table
+def _show(question: _Question, *, full: bool) -> None:
     from etl.runtime.disk.files import atomic_file
     from etl.store.queries import first_rows
 
     output = question.output
     with question.asked(output or question.database) as (_, relation):
         rows = first_rows(relation, _SHOWN_ROWS + 1)
-        right = [_is_number(str(each)) for each in relation.types]
-        text = table(relation.columns, rows[:_SHOWN_ROWS], right=right)
+        kinds = [str(each) for each in relation.types]
+        values = [list(map(_value, row, kinds)) for row in rows[:_SHOWN_ROWS]]
+        text = table(relation.columns, values, right=list(map(_is_number, kinds)), full=full)
     if output:
         with atomic_file(output) as file:
             file.write(f"{text}\n".encode())
@@ -220,8 +240,17 @@ def _show(question: _Question) -> None:
         typer.echo("(no rows)", err=True)
 
 
-def _is_number(name: str) -> bool:
-    return name.startswith(("DECIMAL", "FLOAT", "DOUBLE")) or (name.endswith("INT") or name == "INTEGER")
+def _value(text: str | None, kind: str) -> str | float | None:
+    """Give a fraction as a number, to be rounded; the rest stays as the database writes it."""
+    return float(text) if text is not None and _is_fraction(kind) else text
+
+
+def _is_number(kind: str) -> bool:
+    return _is_fraction(kind) or kind.endswith("INT") or kind == "INTEGER"
+
+
+def _is_fraction(kind: str) -> bool:
+    return kind in {"FLOAT", "DOUBLE"} or (kind.startswith("DECIMAL") and not kind.endswith("]"))
 
 
 def _write(question: _Question, file_format: Format) -> None:
@@ -234,7 +263,9 @@ def _write(question: _Question, file_format: Format) -> None:
             write_rows(connection, relation, path, file_format)
         return
     if file_format == "parquet" and sys.stdout.isatty():
-        raise EtlError("Parquet is not for the terminal.", "Pass --output FILE.", exit_code=ExitCode.USAGE)
+        raise EtlError(
+            "Parquet cannot be shown in a terminal.", "Pass --output FILE.", exit_code=ExitCode.USAGE
+        )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows"
         with question.asked(path) as (connection, relation):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from etl.pipelines.report.page import Page
     from etl.store.quality import Quality, SongExample, SymbolExample
 
-app = typer.Typer(help="Report the quality of a build; a page of charts.", no_args_is_help=True)
+app = typer.Typer(help="Report the quality of a build, or write a page of charts.", no_args_is_help=True)
 
 _CHORDS_SHOWN = 60
 
@@ -46,13 +46,13 @@ def page(
         typer.Option(help="SQL condition over songs, tracks and MIDI files: decade, genre, bpm, path ..."),
     ] = None,
     section: Annotated[
-        list[PageSection] | None, typer.Option(help="Only this section; repeat for more.")
+        list[PageSection] | None, typer.Option(help="Only this section; may be repeated.")
     ] = None,
-    open_it: Annotated[bool, typer.Option("--open", help="Show it in the web browser.")] = False,
+    open_it: Annotated[bool, typer.Option("--open", help="Open it in the web browser.")] = False,
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write all that the store holds as one page of charts and tables.
+    """Write everything in the store as one page of charts and tables.
 
     The file needs nothing else: no network, no server, no program but a browser. The same store gives the
     same bytes.
@@ -68,7 +68,7 @@ def page(
     check_name(output, ".html", ways={})
     if open_it and is_stream(output):
         raise EtlError(
-            "--open shows a file.", "Give a name, such as -o report.html.", exit_code=ExitCode.USAGE
+            "--open needs a file.", "Give a name, such as -o report.html.", exit_code=ExitCode.USAGE
         )
     request = PageRequest(output, where, tuple(section or ()))
     made = make_page(database_path(db), request, renderers())
@@ -84,7 +84,7 @@ def _describe_page(made: Page) -> str:
     ]
     lines += [f"{name}: nothing to show" for name in made.empty]
     if made.left_out:
-        lines.append(f"--where is not about {' or '.join(made.left_out)}, which are left out")
+        lines.append(f"left out, because --where does not apply to them: {', '.join(made.left_out)}")
     lines.append(f"written: {made.output} ({made.bytes:,} bytes)")
     return "\n".join(lines)
 

@@ -23,7 +23,7 @@ app = typer.Typer()
 
 @app.command("status", epilog="Example: etl status --db data/music.duckdb")
 def status(db: Database = None, as_json: AsJson = False) -> None:
-    """Show the runs at work on the store, and the last ones. Nothing is changed."""
+    """Show the running and the latest runs on the store. Nothing is changed."""
     from etl.pipelines.status import status as status_of
 
     show(status_of(database_path(db)), _describe, as_json=as_json)

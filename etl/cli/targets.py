@@ -55,7 +55,7 @@ def check_name(target: Path | None, *endings: str, ways: Mapping[str, str] = SON
     written = " or ".join(_FORMATS[ending] for ending in endings)
     if is_standard_output(target) and set(endings) <= _BINARY and sys.stdout.isatty():
         raise EtlError(
-            f"{written} is not for the terminal.", "Pass the name of a file.", exit_code=ExitCode.USAGE
+            f"{written} cannot be shown in a terminal.", "Pass the name of a file.", exit_code=ExitCode.USAGE
         )
     ending = target.suffix.lower()
     if is_stream(target) or ending in endings or ending not in _FORMATS:

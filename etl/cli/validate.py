@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,13 +40,13 @@ def validate(
     chords_column: ChordsColumn = None,
     id_column: IdColumn = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Threads that check; default: all cores.", show_default=False)
+        int | None, typer.Option(min=1, help="Number of threads; default: all cores.", show_default=False)
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check a file against a schema.
 
-    Broken rules are counted and the bad rows go into a file; the exit code is 1 where there are any.
+    Broken rules are counted and the bad rows go into a file; the exit code is 1 if there are any.
     """
     from etl.pipelines.validate import validate as check
     from etl.runtime.watch.renderers import renderers
@@ -75,11 +76,10 @@ def _schema(name: str) -> TableSchema:
         return load_schema(shipped[name])
     if Path(name).suffix == ".json":
         return load_schema(Path(name))
-    raise EtlError(
-        f"there is no schema `{name}`.",
-        f"Choose one of: {', '.join(shipped)}, or give a JSON file.",
-        exit_code=ExitCode.USAGE,
-    )
+    hint = "Choose data3, chordonomicon or the name of another file in schemas/, or give a JSON file."
+    if near := get_close_matches(name, shipped):
+        hint = f"Did you mean {' or '.join(near)}?"
+    raise EtlError(f"there is no schema `{name}`.", hint, exit_code=ExitCode.USAGE)
 
 
 def _describe(report: Report) -> str:

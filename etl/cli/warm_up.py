@@ -17,7 +17,7 @@ def warm_up(
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: all cores.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compile ahead what the first runs would compile.
+    """Compile ahead of time what the first runs would compile.
 
     For containers and CI.
     """

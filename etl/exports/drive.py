@@ -31,7 +31,7 @@ from etl.midi.mpc import (
 from etl.runtime.disk.files import atomic_path
 from etl.runtime.disk.staging import sync_filesystem
 from etl.runtime.disk.targets import write_error
-from etl.runtime.errors import EtlError
+from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.limits import LIMITS, Limits
 
 if TYPE_CHECKING:
@@ -220,8 +220,9 @@ def _read_json(drive: Path, name: str, key: str) -> list[Any]:
         is_sound = False
     if not is_sound:
         raise EtlError(
-            f"the index {path} is damaged, or from something else.",
-            f"Remove {name}: files that are as in the library count as ours then, others are not touched.",
+            f"the index {path} is damaged, or was not written by an export.",
+            f"Remove {name}: files identical to the library's then count as exported; others stay.",
+            exit_code=ExitCode.BAD_DATA,
         )
     return list(rows)
 
@@ -239,6 +240,7 @@ def _check_names(drive: Path, new: Sequence[Wanted]) -> None:
             f"{drive / foreign[0]} already exists and was not written by an export "
             f"({len(foreign):,} such files).",
             "Move it away, or export to another folder. Nothing was written.",
+            exit_code=ExitCode.CANNOT_WRITE,
         )
 
 
@@ -253,6 +255,7 @@ def check_room(drive: Path, copies: Sequence[Wanted], *, spare_bytes: int) -> No
             f"{drive} has {free / 2**20:,.1f} MB free, and the export needs {needed / 2**20:,.1f} MB "
             f"in clusters of {cluster / 2**10:g} KB.",
             "Free some space, or choose another drive. Nothing was written.",
+            exit_code=ExitCode.CANNOT_WRITE,
         )
 
 
@@ -284,10 +287,14 @@ def _copy_batch(drive: Path, batch: Sequence[Wanted], state: _State, done: Expor
             temporary.parent.mkdir(parents=True, exist_ok=True)
             staged.append((temporary, entry))
             temporary.write_bytes(content)
-        sync_filesystem(drive)
+        sync_filesystem(drive, [temporary for temporary, _ in staged])
         for temporary, entry in staged:
             if hashlib.sha256(_read_back(temporary)).hexdigest() != entry.sha256:
-                raise EtlError(f"{drive / entry.target} is not what was written.", "The drive is damaged.")
+                raise EtlError(
+                    f"{drive / entry.target} is not what was written.",
+                    "The drive is damaged.",
+                    exit_code=ExitCode.CANNOT_WRITE,
+                )
         for temporary, entry in staged:
             target = drive / entry.target
             if state.is_changed(entry.target, drive) and _hash(target) != entry.sha256:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from etl.runtime.errors import EtlError, ExitCode
+from etl.runtime.errors import missing_part
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,11 +47,7 @@ class Remi:
         try:
             from miditok import REMI, TokenizerConfig  # noqa: PLC0415 - an extra, and three seconds
         except ImportError as error:
-            raise EtlError(
-                "tokens need MidiTok, which is not installed.",
-                "Install it with pip install 'music-etl[tokens]'.",
-                exit_code=ExitCode.USAGE,
-            ) from error
+            raise missing_part("tokens need MidiTok", "tokens") from error
         config = TokenizerConfig(use_programs=True, use_tempos=True, use_time_signatures=True)
         self._tokenizer = REMI(config)
         vocabulary = self._tokenizer.vocab

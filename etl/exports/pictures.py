@@ -19,7 +19,7 @@ from etl.exports.sonic import principal_components
 from etl.music.keys import KEY_NAMES
 from etl.music.pitch_classes import SHARP_NAMES
 from etl.runtime.disk.files import atomic_file
-from etl.runtime.errors import EtlError
+from etl.runtime.errors import EtlError, missing_part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -114,7 +114,7 @@ def plot_overview(tracks: pl.DataFrame, target: Path, *, color: Coloring) -> NDA
     figure, (axes,) = _figure(1, (9, 8))
     positions = scores[:, :2]
     if positions.shape[1] < 2:
-        raise EtlError("the tracks differ in one direction only.", "Describe more tracks first.")
+        raise EtlError("the tracks are too much alike to be drawn on a plane.", "Describe more tracks first.")
     labels = tracks["key_name" if color is Coloring.KEY else "genre"].fill_null("none")
     styles = _key_styles() if color is Coloring.KEY else _genre_styles(labels)
     others = np.ones(len(positions), np.bool_)
@@ -190,7 +190,7 @@ def _figure(rows: int, size: tuple[float, float]) -> tuple[Any, Any]:
         from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 -- an extra
         from matplotlib.figure import Figure  # noqa: PLC0415
     except ImportError as error:
-        raise EtlError("pictures need matplotlib.", "Install it: pip install 'music-etl[plot]'.") from error
+        raise missing_part("pictures need matplotlib", "plot") from error
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     return figure, figure.subplots(rows, squeeze=False)[:, 0]

@@ -38,7 +38,7 @@ def check_new(target: Path | None, *, force: bool) -> None:
     """
     if target is not None and not force and not is_stream(target) and target.exists():
         raise EtlError(
-            f"{target} is there already.",
+            f"{target} already exists.",
             "Choose another name, or replace it with --force.",
             exit_code=ExitCode.CANNOT_WRITE,
         )

@@ -23,7 +23,7 @@ import polars as pl
 from etl.audio.features import FEATURE_NAMES, FEATURE_UNITS
 from etl.exports.npz_file import write_npz
 from etl.runtime.disk.files import atomic_file, atomic_path
-from etl.runtime.errors import EtlError
+from etl.runtime.errors import EtlError, ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -244,7 +244,7 @@ def load_artifacts(path: Path | str) -> Artifacts:
         manifest = json.loads(str(members.pop("manifest")))
     except _UNREADABLE as error:
         raise EtlError(
-            f"{path} is no file of sonic matrices: {error}", "Make one with `etl library artifacts`."
+            f"{path} is not a file of sonic matrices: {error}", "Make one with `etl library artifacts`."
         ) from error
     missing = {"track_ids", "feature_names", "feature_units", *MATRICES, *_COLUMNS} - members.keys()
     if missing:
@@ -326,11 +326,16 @@ def _selected(include: str | None, exclude: str | None) -> NDArray[np.intp]:
         ]
     except re.error as error:
         raise EtlError(
-            f"`{error.pattern!s}` is no regular expression: {error}.",
+            f"`{error.pattern!s}` is not a regular expression: {error}.",
             "For example --include 'mfcc|chroma_cqt'.",
+            exit_code=ExitCode.USAGE,
         ) from error
     if not any(keep):
-        raise EtlError("no feature is left.", f"Names are like {FEATURE_NAMES[0]}, {FEATURE_NAMES[70]}.")
+        raise EtlError(
+            "no feature matches --include and --exclude.",
+            f"Names are like {FEATURE_NAMES[0]}, {FEATURE_NAMES[70]}.",
+            exit_code=ExitCode.USAGE,
+        )
     return np.flatnonzero(keep)
 
 
@@ -347,10 +352,10 @@ def _parameters(matrix: NDArray[np.float64], method: Normalization) -> dict[str,
     if method is not Normalization.PCA:
         return {"centre": centre, "scale": scale}
     if len(matrix) < 3:
-        raise EtlError(f"a PCA of {len(matrix)} tracks says nothing.", "Use --normalize robust.")
+        raise EtlError("a PCA needs at least 3 tracks.", "Use --normalize robust.")
     _, strengths, axes = np.linalg.svd((matrix - centre) / scale, full_matrices=False)
     if not strengths[0]:
-        raise EtlError("all tracks are alike, so a PCA says nothing.", "Use --normalize robust.")
+        raise EtlError("a PCA needs tracks that differ; these are all alike.", "Use --normalize robust.")
     strong = strengths > 1e-9 * strengths[0]
     # The sign of an axis is free; the largest weight is made positive so that runs agree.
     axes = axes[strong]

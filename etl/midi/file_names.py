@@ -144,7 +144,7 @@ def _with_key(frame: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def parse_key(text: str) -> str | None:
-    """Read one key as a person types it: ``Am``, ``f# minor``, ``Bb``, ``C Major``; None if it is none.
+    """Read one key as a person types it: ``Am``, ``f# minor``, ``Bb``, ``C Major``; None if it is not one.
 
     Examples
     --------

@@ -65,7 +65,7 @@ def _services(kind: CacheKind) -> tuple[str, ...]:
 
 
 def refresh_answers(connection: duckdb.DuckDBPyConnection, *, older_than_days: float) -> int:
-    """Have old answers of all services, and all errors, asked for again; say how many."""
+    """Mark old answers of all services, and all errors, for another request; give how many."""
     return sum(
         answers.refresh_cache(connection, name, kept_kinds(name), older_than_days=older_than_days)
         for name in ASKED

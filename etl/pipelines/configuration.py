@@ -76,7 +76,7 @@ _OF_CHAT: Final = tuple(
 
 SETTINGS: Final = (
     Setting("store", "database", "ETL_DB", "the DuckDB file", str(DEFAULT_DATABASE)),
-    Setting("services", "contact", "ETL_CONTACT", "your address or page, which services are told"),
+    Setting("services", "contact", "ETL_CONTACT", "your e-mail address or page, which services are sent"),
     Setting(
         "services", "limits", "ETL_LIMITS", "file that records requests", "in the user's folder for state"
     ),
@@ -198,7 +198,7 @@ def write_template() -> ConfigFile:
     path = config_path()
     if path.exists():
         raise EtlError(
-            f"{path} is there.",
+            f"{path} already exists.",
             "Edit it; `etl config show` lists all settings.",
             exit_code=ExitCode.CANNOT_WRITE,
         )
@@ -206,7 +206,7 @@ def write_template() -> ConfigFile:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise EtlError(
-            f"cannot make the folder {path.parent}: {error.strerror or error}.",
+            f"cannot create the folder {path.parent}: {error.strerror or error}.",
             "Set ETL_CONFIG to a file that you can write to.",
             exit_code=ExitCode.CANNOT_WRITE,
         ) from error

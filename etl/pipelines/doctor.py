@@ -85,7 +85,7 @@ def examine(database: Path) -> tuple[Check, ...]:
 def _python() -> Check:
     found = f"{platform.python_implementation()} {platform.python_version()}, {platform.platform()}"
     if sys.platform != "linux":
-        return Check("python", State.NOTE, found, "Tests run on Linux alone.")
+        return Check("python", State.NOTE, found, "Tests run on Linux only.")
     return Check("python", State.OK, found)
 
 
@@ -102,10 +102,10 @@ def _packages() -> Check:
             "packages",
             State.PROBLEM,
             f"missing: {', '.join(missing)}",
-            "Install music-etl again: pip install .",
+            "Install music-etl again: pip install . in its source folder",
         )
     main = ", ".join(f"{name} {_version(name)}" for name in ("polars", "duckdb", "numpy", "numba"))
-    return Check("packages", State.OK, f"{len(names)} needed, all there; {main}")
+    return Check("packages", State.OK, f"{len(names)} needed, all installed; {main}")
 
 
 def _version(package: str) -> str | None:
@@ -117,7 +117,7 @@ def _version(package: str) -> str | None:
 
 def _optional() -> tuple[Check, ...]:
     return tuple(
-        Check(f"part {name}", State.OK, f"{module} is there")
+        Check(f"part {name}", State.OK, f"{module} is installed")
         if find_spec(module)
         else Check(
             f"part {name}", State.NOTE, f"{module} is not installed", f"If wanted: pip install '.[{name}]'"
@@ -147,13 +147,13 @@ def _compiled() -> Check:
         return Check(
             "compiled code",
             State.PROBLEM,
-            "no folder for it can be written, so every run compiles for up to half a minute",
-            "Set NUMBA_CACHE_DIR to a folder that can be written.",
+            "no folder for it is writable, so every run compiles for up to half a minute",
+            "Set NUMBA_CACHE_DIR to a writable folder.",
         )
     counts = {name: kept_functions(package) for name, package in _COMPILED.items()}
     found = f"{folder}: " + ", ".join(f"{name} {count}" for name, count in counts.items()) + " functions"
     if not all(counts.values()):
-        return Check("compiled code", State.NOTE, found, "`etl warm-up` compiles everything ahead.")
+        return Check("compiled code", State.NOTE, found, "`etl warm-up` compiles everything ahead of time.")
     return Check("compiled code", State.OK, found)
 
 
@@ -165,14 +165,19 @@ def _store(database: Path) -> Check:
         except EtlError as error:
             return Check("store", State.PROBLEM, str(error.args[0]), error.hint)
         if not os.access(database, os.W_OK):
-            return Check("store", State.NOTE, f"{database} can be read, not written", "See to its owner.")
+            return Check(
+                "store",
+                State.NOTE,
+                f"{database} can be read but not written",
+                "Check its owner and permissions.",
+            )
         return Check("store", State.OK, f"{database}, {database.stat().st_size / 1e6:,.1f} MB")
     folder = _nearest_folder(database)
     if not os.access(folder, os.W_OK):
         return Check(
             "store", State.PROBLEM, f"no {database}, and {folder} cannot be written", "Choose one with --db."
         )
-    return Check("store", State.NOTE, f"no {database} yet", "The first command that needs it makes it.")
+    return Check("store", State.NOTE, f"no {database} yet", "The first command that needs it creates it.")
 
 
 def _nearest_folder(path: Path) -> Path:
@@ -185,7 +190,7 @@ def _disk(database: Path) -> Check:
     free = shutil.disk_usage(folder).free
     found = f"{free / 1e9:,.1f} GB free at {folder}"
     if free < _LITTLE_BYTES:
-        return Check("disk", State.PROBLEM, found, "Make room, or choose another place with --db.")
+        return Check("disk", State.PROBLEM, found, "Free some space, or choose another place with --db.")
     return Check("disk", State.OK, found)
 
 
@@ -195,11 +200,13 @@ def _configuration() -> Check:
     except EtlError as error:
         return Check("configuration", State.PROBLEM, str(error.args[0]), error.hint)
     if found.unknown:
-        names = (each.name + (f" (is it {each.nearest}?)" if each.nearest else "") for each in found.unknown)
+        names = (
+            each.name + (f" (did you mean {each.nearest}?)" if each.nearest else "") for each in found.unknown
+        )
         return Check(
             "configuration",
             State.PROBLEM,
-            f"{found.path} sets what is no setting: {', '.join(names)}",
+            f"{found.path} has unknown settings: {', '.join(names)}",
             "`etl config show` lists all settings.",
         )
     if not found.is_there:
@@ -214,7 +221,7 @@ def _secrets() -> tuple[Check, ...]:
     except EtlError:  # which the check before this says
         return ()
     return tuple(
-        Check(f"key {each.name}", State.NOTE, "not set", f"Needed for its service alone: {each.variable}.")
+        Check(f"key {each.name}", State.NOTE, "not set", f"Only needed for its service: {each.variable}.")
         if each.source == "not set"
         else Check(f"key {each.name}", State.OK, f"set by {each.source}")
         for each in secrets

@@ -58,3 +58,26 @@ class EtlError(Exception):
 
     def __str__(self) -> str:
         return f"{self.args[0]}\n{self.hint}" if self.hint else str(self.args[0])
+
+
+def missing_part(what: str, part: str) -> EtlError:
+    """Make the error of a command that needs an optional part, an extra of the package.
+
+    Parameters
+    ----------
+    what
+        Who needs which package, as ``pictures need matplotlib``.
+    part
+        The extra.
+
+    Examples
+    --------
+    >>> print(missing_part("pictures need matplotlib", "plot"))
+    pictures need matplotlib, which is not installed.
+    Install it in the source folder of music-etl: pip install '.[plot]'
+    """
+    return EtlError(
+        f"{what}, which is not installed.",
+        f"Install it in the source folder of music-etl: pip install '.[{part}]'",
+        exit_code=ExitCode.USAGE,
+    )

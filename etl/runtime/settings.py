@@ -31,7 +31,9 @@ def _read_config(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise EtlError(f"cannot read the configuration {path}: {error}", "Fix or remove it.") from error
+        raise EtlError(
+            f"cannot read the configuration {path}: {error}", "Fix or remove it.", exit_code=ExitCode.USAGE
+        ) from error
 
 
 def configuration() -> dict[str, Any]:

@@ -299,10 +299,10 @@ def schema_problems(descriptor: Any) -> list[str]:
         ]
         problems += _rule_problems(name, field)
     if descriptor.get("fieldsMatch", "exact") not in FIELDS_MATCH:
-        problems.append(f"`fieldsMatch` is none of {', '.join(FIELDS_MATCH)}")
+        problems.append(f"`fieldsMatch` must be one of {', '.join(FIELDS_MATCH)}")
     key = descriptor.get("primaryKey", [])
     problems += [
-        f"the primary key `{k}` is no field"
+        f"the primary key `{k}` is not a field"
         for k in ([key] if isinstance(key, str) else key)
         if k not in names
     ]

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from etl.services.settings import ServiceSettings
 
 SERVICES: Final[Mapping[str, str]] = {
-    "spotify": "Fill artist and song names from Spotify; what is fetched once is never asked again.",
-    "musicbrainz": "Fill artist names that Spotify has not given, 100 to a request and without a quota.",
-    "listenbrainz": "Fetch the tags and genres of the artists that MusicBrainz has found, 50 to a request.",
+    "spotify": "Fill in artist and song names from Spotify; nothing is requested twice.",
+    "musicbrainz": "Fill in artist names that Spotify did not give; 100 per request, no quota.",
+    "listenbrainz": "Fetch tags and genres of the artists that MusicBrainz found, 50 per request.",
 }
 """What each is good for, as its command says it."""
 

@@ -37,14 +37,14 @@ def spotify_credentials() -> Credentials:
     secret = (setting("SPOTIPY_CLIENT_SECRET", "spotify", "client_secret") or "").strip()
     if not (client_id and secret):
         raise EtlError(
-            f"there is no Spotify client {'secret' if client_id else 'id'}.",
+            f"no Spotify client {'secret' if client_id else 'id'} is set.",
             "Set SPOTIPY_CLIENT_ID and SPOTIPY_CLIENT_SECRET, or write client_id and client_secret under "
             f"[spotify] in {config_path()}. An app is made at https://developer.spotify.com/dashboard.",
             exit_code=ExitCode.USAGE,
         )
     if not (client_id + secret).isascii() or not (client_id + secret).isprintable():
         raise EtlError(
-            "the Spotify client id or secret holds characters that cannot be right.",
+            "the Spotify client id or secret contains characters that are not valid in one.",
             "Copy both again from the app's page at https://developer.spotify.com/dashboard.",
             exit_code=ExitCode.USAGE,
         )

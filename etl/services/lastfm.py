@@ -68,7 +68,7 @@ def configured(settings: ServiceSettings) -> LastFm:
         )
     if not (key.isascii() and key.isprintable()):
         raise EtlError(
-            "the key for Last.fm holds characters that cannot be right.",
+            "the key for Last.fm contains characters that are not valid in one.",
             "Copy it again from https://www.last.fm/api/accounts.",
             exit_code=ExitCode.USAGE,
         )

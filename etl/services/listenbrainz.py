@@ -119,6 +119,6 @@ def _raise_for_status(response: requests.Response) -> None:
             "Set ETL_CONTACT to your e-mail address or a page of yours; if it is set, wait for a day.",
         )
     if complaint is not None and response.status_code == 200:
-        raise GarbledError(f"an error inside of a good answer: {complaint.message}")
+        raise GarbledError(f"an error inside a successful answer: {complaint.message}")
     message = complaint.message if complaint else ""
     raise_for_status(response, message, is_own=complaint is not None)

@@ -57,7 +57,7 @@ def check_contact(settings: ServiceSettings) -> None:
     """Refuse to ask MusicBrainz itself without saying whom it can write to."""
     if settings.url is None and settings.contact is None:
         raise EtlError(
-            "MusicBrainz wants to know whom to write to.",
+            "MusicBrainz requires a contact address.",
             "Set ETL_CONTACT, or contact under [services] in the configuration file, to your e-mail address "
             "or a page of yours; it becomes part of the User-Agent.",
             exit_code=ExitCode.USAGE,
@@ -162,5 +162,5 @@ def raise_for_musicbrainz(response: requests.Response) -> None:
             "Set ETL_CONTACT to your e-mail address or a page of yours; if it is set, wait for a day.",
         )
     if status == 200:
-        raise GarbledError(f"an error inside of a good answer: {message}")
+        raise GarbledError(f"an error inside a successful answer: {message}")
     raise_for_status(response, message)

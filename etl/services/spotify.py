@@ -291,7 +291,7 @@ def _raise_for_status(
             f"See the app at {_DASHBOARD}. The owner of an app in development mode needs Spotify Premium.",
         )
     if complaint and status < 400:
-        raise GarbledError(f"an error inside of a good answer: {message}".rstrip(": "))
+        raise GarbledError(f"an error inside a successful answer: {message}".rstrip(": "))
     raise_for_status(
         response, complaint.message if complaint else "", status=status, is_own=is_own(complaint)
     )

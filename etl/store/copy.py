@@ -63,7 +63,7 @@ class StoreCopy:
         except OSError as error:
             raise write_error(self._path, error) from error
         raise StoreBusyError(
-            f"{self._database} is written all the time by another process.",
+            f"{self._database} is being written all the time by another process.",
             "Wait for it to end, or use another --db.",
         )
 

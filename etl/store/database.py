@@ -189,7 +189,7 @@ def applied_versions(connection: duckdb.DuckDBPyConnection, path: Path) -> set[i
     if newer:
         raise EtlError(
             f"{path} was written by a newer version of music-etl (migration {max(newer)}).",
-            "Upgrade with `pip install --upgrade music-etl`, or pass another --db PATH.",
+            "Install a newer music-etl (`pip install .` in its source folder), or pass another --db PATH.",
             exit_code=ExitCode.BAD_DATA,
         )
     return applied

@@ -182,17 +182,17 @@ CHECKS: Final[Mapping[str, str]] = MappingProxyType(
             SELECT path, built_in FROM sources
             WHERE built_in IS NULL OR built_in < run_id OR built_in NOT IN (SELECT run_id FROM runs)
         """,
-        "finished sources are there": """
+        "finished sources exist": """
             SELECT item
             FROM ledger
             WHERE task = 'data3' AND status = 'done'
                 AND NOT EXISTS (FROM sources WHERE content_hash = item)
         """,
-        "sources that are there are finished": """
+        "existing sources are finished": """
             SELECT path FROM sources
             WHERE content_hash NOT IN (SELECT item FROM ledger WHERE task = 'data3' AND status = 'done')
         """,
-        "no source is there twice": """
+        "no source exists twice": """
             SELECT path, count(*) AS sources FROM sources GROUP BY path HAVING count(*) > 1
         """,
     }
@@ -253,7 +253,7 @@ def generated_checks() -> Mapping[str, str]:
     return {
         "every value is what schemas/ says": value_checks(),
         "no two rows have the same key": key_checks(),
-        "rows refer to rows that are there": reference_checks(),
+        "rows refer to rows that exist": reference_checks(),
     }
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import shutil
 import zipfile
 from contextlib import suppress
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 import etl
-from etl.runtime.disk.staging import sync
+from etl.runtime.disk.staging import flush, sync
 from etl.runtime.disk.targets import write_error
 from etl.runtime.errors import EtlError
 from etl.store.writes import Write
@@ -107,7 +106,7 @@ def add_burst(
             with temporary.open("wb") as file:
                 _write(file, writes, migration)
                 file.flush()
-                os.fsync(file.fileno())
+                flush(file.fileno())
             temporary.rename(target)
         finally:
             temporary.unlink(missing_ok=True)
@@ -154,7 +153,7 @@ def read_burst(path: Path) -> Burst:
             if header["format"] > _FORMAT:
                 raise EtlError(
                     f"{path} was written by music-etl {header['version']}, which is newer than this.",
-                    "Upgrade with `pip install --upgrade music-etl`; its results are kept until then.",
+                    "Install that version (`pip install .` in its source folder); results stay until then.",
                 )
             writes = tuple(
                 Write(

@@ -97,24 +97,13 @@ def repeated_paths(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return [path for (path,) in rows]
 
 
-def tracks_called(connection: duckdb.DuckDBPyConnection, name: str, path: str) -> pl.DataFrame:
-    """Read the described tracks, rows of view ``library``, of a path, an id, or a title; sorted by path.
-
-    Parameters
-    ----------
-    connection
-        The store.
-    name
-        Path, id or title.
-    path
-        The whole path that the name stands for if it is one.
-    """
+def described_track(connection: duckdb.DuckDBPyConnection, track_id: str) -> dict[str, Any]:
+    """Read a described track, a row of view ``library``."""
     found: pl.DataFrame = connection.sql(
-        "SELECT * FROM library WHERE vector_whole IS NOT NULL AND "
-        "(track_id = $name OR path IN ($name, $path) OR title = $name) ORDER BY path",
-        params={"name": name, "path": path},
+        "SELECT * FROM library WHERE vector_whole IS NOT NULL AND track_id = $id ORDER BY path LIMIT 1",
+        params={"id": track_id},
     ).pl()
-    return found
+    return found.row(0, named=True)
 
 
 def all_described(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from etl.runtime.errors import EtlError, ExitCode
+from etl.store.nearest import nearest_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,11 +47,12 @@ ORDER BY song_id
 def songs_named(connection: duckdb.DuckDBPyConnection, name: str) -> list[tuple[int, str | None, str | None]]:
     """Find the songs with chords that a name may mean: number, artist and title, in order of the numbers.
 
-    An id counts first, then a title or `artist - title`, whatever its case and accents.
+    The first that finds any decides: an id; a title, or `artist - title`, whatever its case and accents; a
+    part of that.
     """
     title, artist = _FOLDED.format("coalesce(song_name, '')"), _FOLDED.format("coalesce(artist_name, '')")
-    given = _FOLDED.format("$name")
-    for way in ("id = $name", f"{title} = {given} OR {artist} || ' - ' || {title} = {given}"):
+    given, named = _FOLDED.format("$name"), f"{artist} || ' - ' || {title}"
+    for way in ("id = $name", f"{title} = {given} OR {named} = {given}", f"contains({named}, {given})"):
         found: list[tuple[int, str | None, str | None]] = connection.execute(
             "SELECT song_id, artist_name, song_name FROM song_names JOIN song_harmony USING (song_id) "
             f"WHERE n_chords > 0 AND ({way}) ORDER BY song_id",
@@ -59,6 +61,13 @@ def songs_named(connection: duckdb.DuckDBPyConnection, name: str) -> list[tuple[
         if found:
             return found
     return []
+
+
+def songs_like(connection: duckdb.DuckDBPyConnection, name: str) -> list[str]:
+    """List the `artist - title` of songs that somebody may have meant by a name."""
+    return nearest_values(
+        connection, "song_names", "concat_ws(' - ', artist_name, song_name)", name, short="song_name"
+    )
 
 
 def count_songs(connection: duckdb.DuckDBPyConnection, where: str | None) -> int:
@@ -77,7 +86,7 @@ def count_songs(connection: duckdb.DuckDBPyConnection, where: str | None) -> int
         ).fetchall()
     except duckdb.Error as error:
         raise EtlError(
-            f"--where is not a condition over the view `song_overview`: {str(error).splitlines()[0]}",
+            f"--where is not a valid condition on the view `song_overview`: {str(error).splitlines()[0]}",
             "Such as: genre = 'rock' AND decade >= 1980",
             exit_code=ExitCode.USAGE,
         ) from None

@@ -80,7 +80,7 @@ def library_for_lists(
         if not where:
             raise
         raise EtlError(
-            f"--where is not a condition over the view `described_tracks`: {str(error).splitlines()[0]}",
+            f"--where is not a valid condition on the view `described_tracks`: {str(error).splitlines()[0]}",
             "Such as: genre = 'Rock' AND bpm BETWEEN 90 AND 110",
             exit_code=ExitCode.USAGE,
         ) from None

@@ -8,10 +8,10 @@ A file ``sql/queries/NAME.sql`` opens with comment lines::
     -- param progression: text; a required parameter
     -- param limit: integer 1..100000 = 20; a number in a range, with a default
     -- param by: text nothing|genre = nothing; one of several words
-    -- param genre: text = null; a default of null
+    -- param genre: text of songs_current.main_genre = null; a value of this column, with a default of null
 
-The types are ``text``, ``integer`` and ``number``. Values reach the SQL as ``$progression``, ``$limit`` and
-so on, never as text of the statement.
+The types are ``text``, ``integer``, ``number`` and ``numerals`` (up to 8 Roman numerals). Values reach the
+SQL as ``$progression``, ``$limit`` and so on, never as text of the statement.
 """
 
 from __future__ import annotations
@@ -26,9 +26,11 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import duckdb
 
+from etl.chords.numerals import parse_numeral
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.resources import resource
 from etl.store.connection import is_damage
+from etl.store.nearest import known_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -37,10 +39,11 @@ if TYPE_CHECKING:
 Value: TypeAlias = str | int | float | bool | None
 
 _NULL: Final = "null"
+_MOST_NUMERALS: Final = 8
 _LOOK_SECONDS: Final = 0.25
 _PARAMETER: Final = re.compile(
-    r"(?P<name>\w+): (?P<kind>text|integer|number)"
-    r"(?: (?P<low>-?\d+)\.\.(?P<high>-?\d+)| (?P<choices>\w+(?:\|\w+)+))?"
+    r"(?P<name>\w+): (?P<kind>text|integer|number|numerals)"
+    r"(?: (?P<low>-?\d+)\.\.(?P<high>-?\d+)| (?P<choices>\w+(?:\|\w+)+)| of (?P<known>\w+\.\w+))?"
     r"(?: = (?P<default>[^;]+))?; (?P<description>.+)"
 )
 
@@ -62,11 +65,13 @@ class Parameter:
     name
         As in the SQL, without ``$``.
     kind
-        ``text``, ``integer`` or ``number``.
+        ``text``, ``integer``, ``number`` or ``numerals``.
     bounds
         Least and greatest value, or None.
     choices
         Words that it may be; empty if it is free.
+    known
+        Table or view and column that hold the values that it may have (`check_known_values`), or None.
     default
         Text of the default (``null`` for NULL), or None where a value is required.
     description
@@ -77,6 +82,7 @@ class Parameter:
     kind: str
     bounds: tuple[int, int] | None
     choices: tuple[str, ...]
+    known: tuple[str, str] | None
     default: str | None
     description: str
 
@@ -98,6 +104,8 @@ class Parameter:
             )
         if self.kind == "text":
             return text
+        if self.kind == "numerals":
+            return _numerals(self.name, text)
         try:
             number = int(text) if self.kind == "integer" else float(text)
         except ValueError as error:
@@ -165,6 +173,47 @@ class Query:
         return values
 
 
+def _numerals(parameter: str, text: str) -> str:
+    words = text.split()
+    hint = "Write Roman numerals with spaces between them, such as 'I V vi IV' or 'i bVI bIII bVII'."
+    if not 1 <= len(words) <= _MOST_NUMERALS:
+        raise EtlError(
+            f"`{parameter}` must be 1 to {_MOST_NUMERALS} Roman numerals, not {len(words)}.",
+            hint,
+            exit_code=ExitCode.USAGE,
+        )
+    for word in words:
+        try:
+            parse_numeral(word)
+        except ValueError as error:
+            raise EtlError(f"`{word}` is not a Roman numeral.", hint, exit_code=ExitCode.USAGE) from error
+    return " ".join(words)
+
+
+def check_known_values(
+    connection: duckdb.DuckDBPyConnection, query: Query, values: Mapping[str, Value]
+) -> None:
+    """Refuse values that the store does not hold: an empty answer would say that nothing was found for them.
+
+    Raises
+    ------
+    EtlError
+        If there is one; names those that are most like it.
+    """
+    for parameter in query.parameters:
+        value = values[parameter.name]
+        if parameter.known is None or value is None:
+            continue
+        table, column = parameter.known
+        if connection.execute(f"SELECT 1 FROM {table} WHERE {column} = $1 LIMIT 1", [value]).fetchone():
+            continue
+        raise EtlError(
+            f"the store has no {parameter.name} `{value}`.",
+            known_values(connection, table, column, str(value)),
+            exit_code=ExitCode.USAGE,
+        )
+
+
 def named_queries() -> dict[str, Query]:
     """All shipped queries by name."""
     return {
@@ -223,11 +272,13 @@ def _parse_parameter(query: str, text: str) -> Parameter:
     if match is None:
         message = f"query {query} has a malformed parameter line: {text}"
         raise ValueError(message)
+    table, _, column = (match["known"] or "").partition(".")
     return Parameter(
         name=match["name"],
         kind=match["kind"],
         bounds=(int(match["low"]), int(match["high"])) if match["low"] else None,
         choices=tuple(match["choices"].split("|")) if match["choices"] else (),
+        known=(table, column) if column else None,
         default=match["default"],
         description=match["description"],
     )

@@ -113,17 +113,27 @@ def run_lock(database: Path, command: str) -> Iterator[None]:
         raise write_error(path, error) from error
     try:
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(asdict(Holder(os.getpid(), time.time(), command))).encode(), 0)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        os.write(descriptor, json.dumps(asdict(Holder(os.getpid(), time.time(), command))).encode())
         yield
     finally:
-        path.unlink(missing_ok=True)  # before the lock ends: whoever comes next makes a file of its own
-        os.close(descriptor)
+        _give_back(path, descriptor)
+
+
+def _give_back(path: Path, descriptor: int) -> None:
+    if not _HAS_LOCKS:
+        os.close(descriptor)  # Windows deletes no open file
+        with suppress(PermissionError):  # somebody looks into it just now
+            path.unlink(missing_ok=True)
+        return
+    path.unlink(missing_ok=True)  # before the lock ends: whoever comes next makes a file of its own
+    os.close(descriptor)
 
 
 def _take(path: Path, database: Path) -> int:
     """Open and lock the file; one that its owner removed in between is no lock any more."""
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
         try:
             _lock(descriptor, database)
             with suppress(FileNotFoundError):
@@ -156,5 +166,6 @@ def _lock(descriptor: int, database: Path) -> None:
 def _holder(descriptor: int) -> Holder | None:
     """Who has written the file; None if nobody has yet."""
     with suppress(ValueError, TypeError):
-        return Holder(**json.loads(os.pread(descriptor, 1 << 16, 0)))
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        return Holder(**json.loads(os.read(descriptor, 1 << 16)))
     return None

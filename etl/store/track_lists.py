@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from etl.store.nearest import nearest_values
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -77,7 +79,9 @@ def copies_of_content(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     return found
 
 
-def tracks_named(connection: duckdb.DuckDBPyConnection, version: str, name: str, path: str) -> pl.DataFrame:
+def tracks_named(
+    connection: duckdb.DuckDBPyConnection, version: str | None, name: str, path: str
+) -> pl.DataFrame:
     """Find the described tracks that a name may mean.
 
     The first that finds any decides: an id or a path; a title, or `artist - title`, whatever its case and
@@ -88,7 +92,7 @@ def tracks_named(connection: duckdb.DuckDBPyConnection, version: str, name: str,
     connection
         The store.
     version
-        Of the descriptions.
+        Of the descriptions; None for any.
     name
         What was typed.
     path
@@ -109,7 +113,8 @@ def tracks_named(connection: duckdb.DuckDBPyConnection, version: str, name: str,
     for way in ways:
         params = given | ({"path": path} if "$path" in way else {})
         found: pl.DataFrame = connection.sql(
-            f"SELECT {_LISTED} FROM described_tracks WHERE version = $version AND ({way}) ORDER BY path",
+            f"SELECT {_LISTED} FROM described_tracks "
+            f"WHERE version = coalesce($version, version) AND ({way}) ORDER BY path",
             params=params,
         ).pl()
         if not found.is_empty():
@@ -117,11 +122,18 @@ def tracks_named(connection: duckdb.DuckDBPyConnection, version: str, name: str,
     similarity = f"greatest(jaro_winkler_similarity({_TITLE}, n), jaro_winkler_similarity({_NAMED}, n))"
     likest: pl.DataFrame = connection.sql(
         f"SELECT {_LISTED} FROM (SELECT *, {similarity} AS similarity "
-        f"FROM described_tracks, (SELECT {folded} AS n) WHERE version = $version) "
+        f"FROM described_tracks, (SELECT {folded} AS n) WHERE version = coalesce($version, version)) "
         "WHERE similarity >= $least QUALIFY similarity = max(similarity) OVER () ORDER BY path",
         params=given | {"least": _FUZZY},
     ).pl()
     return likest
+
+
+def names_like(connection: duckdb.DuckDBPyConnection, name: str) -> list[str]:
+    """List the `artist - title` of described tracks that somebody may have meant by a name."""
+    return nearest_values(
+        connection, "described_tracks", "concat_ws(' - ', artist, title)", name, short="title"
+    )
 
 
 def tracks_with_words(

@@ -1,8 +1,8 @@
 -- title: Chord categories by genre
 -- description: The chord category profile of each main genre: how often each category occurs, and its share of
 -- the genre's known chords in percent. Songs without a genre count under null.
--- param genre: text = null; only this main genre
--- param decade: integer = null; only songs of this decade, such as 1980
+-- param genre: text of songs_current.main_genre = null; only this main genre
+-- param decade: integer of song_overview.decade = null; only songs of this decade, such as 1980
 SELECT
     genre,
     category,

@@ -1,8 +1,9 @@
 -- title: Harmonic complexity by decade
 -- description: Averages over the songs of each decade that have chords: entropy of their chords, distinct
--- chords, and chords in all; and, of all their known chords, the share with four or more pitch classes and the
--- share outside the commonest functions (category `Other`), in percent. Songs without a decade count under null.
--- param genre: text = null; only songs of this main genre
+-- chords, and chords in all; and, of all their known chords, the share with four or more pitch classes and
+-- the share outside the most common functions (category `Other`), in percent. Songs without a decade count
+-- under null.
+-- param genre: text of songs_current.main_genre = null; only songs of this main genre
 WITH chosen AS (
     SELECT * FROM song_overview WHERE n_chords > 0 AND ($genre IS NULL OR genre = $genre)
 ),

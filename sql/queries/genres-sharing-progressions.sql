@@ -1,8 +1,9 @@
 -- title: Genres that share progressions
--- description: Pairs of genres by the progressions of four chords that both have, as a share in percent of those that
--- either has, with the commonest of them. A progression is a genre's if enough of its songs have it anywhere. Genres are
--- those of `etl genres fetch`, under one name each; progressions with an unknown chord are left out.
--- param genre: text = null; only pairs with this genre, by its one name
+-- description: Pairs of genres by the progressions of four chords that both have, as a share in percent of
+-- those that either has, with the most common of them. A progression is a genre's if enough of its songs
+-- have it anywhere. Genres are those of `etl genres fetch`, under one name each; progressions with an
+-- unknown chord are left out.
+-- param genre: text of song_genres.name = null; only pairs with this genre, by its one name
 -- param least: integer 1..1000000 = 3; songs of a genre that must have a progression
 -- param limit: integer 1..100000 = 20; pairs to list
 WITH first_ids AS (

@@ -1,5 +1,5 @@
 -- title: Audio files without metadata or features
--- description: Why files of the audio library that are there have no metadata (scan) or no features (sonic), with
+-- description: Why existing files of the audio library have no metadata (scan) or no features (sonic), with
 -- the number of files and an example.
 WITH reasons AS (
     SELECT 'scan' AS stage, problem AS reason, path

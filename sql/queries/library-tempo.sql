@@ -1,6 +1,6 @@
 -- title: Tracks by tempo
--- description: How many tracks of the audio library have a tempo in each step of ten beats per minute,
--- and how sure it is.
+-- description: How many tracks of the audio library have a tempo in each step of ten beats per minute, with
+-- the mean confidence.
 SELECT
     floor(bpm / 10) * 10 AS bpm_from,
     count(*) AS tracks,

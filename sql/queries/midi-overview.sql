@@ -1,6 +1,6 @@
 -- title: MIDI library
--- description: The library in one row: paths, different files, near duplicates, parts, hours of music. Paths that are
--- gone are counted apart, and what only they had is left out.
+-- description: The library in one row: paths, different files, near duplicates, parts, hours of music.
+-- Missing paths are counted separately, and what only they had is left out.
 WITH present AS (SELECT DISTINCT sha256 FROM midi_paths WHERE gone_at IS NULL)
 SELECT
     (SELECT count(*) FROM midi_paths WHERE gone_at IS NULL) AS paths,

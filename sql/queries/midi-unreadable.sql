@@ -1,5 +1,6 @@
 -- title: MIDI files refused
--- description: What MIDI runs refused, by reason, with an example; what could be read since is left out.
+-- description: Why MIDI files were refused, with an example of each reason; files that could be read later
+-- are left out.
 SELECT category, reason, count(DISTINCT source) AS files, min(source) AS example
 FROM rejects
 WHERE run_id IN (SELECT run_id FROM runs WHERE command = 'midi run')

@@ -1,13 +1,13 @@
--- title: Commonest progressions
+-- title: Most common progressions
 -- description: Counts n-grams of Roman numerals over all songs, or those of a genre, decade or kind of
--- section, as one list or the commonest of each group. No n-gram crosses the border of a song; with a section
--- filter or group none leaves the section it starts in. N-grams with an unknown chord are left out. The share
--- is that of all n-grams of the group, in percent. Every n-gram is counted anew.
+-- section, as one list or as a list for each group. No n-gram crosses the border of a song; with a section
+-- filter or group none leaves the section it starts in. N-grams with an unknown chord are left out. The
+-- share is that of all n-grams of the group, in percent.
 -- param n: integer 1..8 = 4; chords in a progression
--- param by: text nothing|genre|decade|section = nothing; what the lists are for
--- param genre: text = null; only songs of this main genre
--- param decade: integer = null; only songs of this decade, such as 1980
--- param section: text = null; only inside sections of this name, such as chorus
+-- param by: text nothing|genre|decade|section = nothing; one list for each of these
+-- param genre: text of songs_current.main_genre = null; only songs of this main genre
+-- param decade: integer of song_overview.decade = null; only songs of this decade, such as 1980
+-- param section: text of sections.name = null; only inside sections of this name, such as chorus
 -- param limit: integer 1..100000 = 20; progressions in each list
 WITH labelled AS NOT MATERIALIZED (
     SELECT

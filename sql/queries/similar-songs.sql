@@ -2,7 +2,7 @@
 -- description: The songs whose harmony is nearest to that of one song, whatever their keys. The distance is
 -- the mean of two cosine distances (0 the same, 1 nothing in common): between the chord category counts, and
 -- between the mean fingerprints turned so that the tonic comes first. Songs without a key are left out.
--- param id: text; id of the song, as in its source
+-- param id: text of songs_current.id; id of the song, as in its source
 -- param limit: integer 1..100000 = 20; songs to list
 WITH turned AS (
     SELECT

@@ -2,14 +2,14 @@
 -- description: Songs in which the given Roman numerals follow one another, most occurrences first, with the
 -- place and the chords of the first occurrence. Occurrences may overlap and may cross the borders of sections.
 -- `songs_found` counts all songs that have the progression, listed or not.
--- param progression: text; 1 to 8 Roman numerals, such as `I V vi IV`
--- param genre: text = null; only songs of this main genre
--- param decade: integer = null; only songs of this decade, such as 1980
+-- param progression: numerals; 1 to 8 Roman numerals, such as `I V vi IV`
+-- param genre: text of songs_current.main_genre = null; only songs of this main genre
+-- param decade: integer of song_overview.decade = null; only songs of this decade, such as 1980
 -- param limit: integer 1..100000 = 20; songs to list
 WITH wanted AS MATERIALIZED (
     -- A numeral of two categories has two ids, a and b.
     SELECT
-        CASE WHEN count(*) > 8 THEN error('a progression has at most 8 numerals') ELSE count(*) END AS n,
+        count(*) AS n,
         list(coalesce(a, -1) ORDER BY position) AS a,
         list(coalesce(b, -1) ORDER BY position) AS b
     FROM (

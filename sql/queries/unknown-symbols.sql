@@ -1,6 +1,6 @@
 -- title: Unknown chord symbols
--- description: Tokens that are no chord symbol, most frequent first: how often, in how many songs, the share
--- of all chord tokens in percent, and the id of the first song that has it.
+-- description: Tokens that are not chord symbols, most frequent first: how often, in how many songs, the
+-- share of all chord tokens in percent, and the id of the first song that has it.
 -- param limit: integer 1..100000 = 50; symbols to list
 WITH found AS MATERIALIZED (
     SELECT chord_id, count(*) AS occurrences, count(DISTINCT song_id) AS songs, min(song_id) AS song_id

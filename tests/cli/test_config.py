@@ -73,8 +73,8 @@ def test_misspelt_names_are_told_with_the_nearest(config):
     unknown = {each["name"]: each["nearest"] for each in shown(expect=1)["unknown"]}
     assert unknown == {"stor": "store", "spotify.client_secert": "spotify.client_secret", "zzz": None}
     text = ended_here("config", "show").stdout
-    assert "no setting: spotify.client_secert; is it spotify.client_secret?" in text
-    assert "is it store?" in ended_here("doctor").stdout
+    assert "unknown setting: spotify.client_secert; did you mean spotify.client_secret?" in text
+    assert "did you mean store?" in ended_here("doctor").stdout
 
 
 def test_a_file_is_begun_once_and_is_the_users_alone(config):
@@ -85,7 +85,7 @@ def test_a_file_is_begun_once_and_is_the_users_alone(config):
     assert {table: values for table, values in tomllib.loads(config.read_text()).items() if values} == {}
     assert not shown()["unknown"]
     config.write_text("# mine")
-    assert "is there" in run_here("config", "init", expect=ExitCode.CANNOT_WRITE)
+    assert "already exists" in run_here("config", "init", expect=ExitCode.CANNOT_WRITE)
     assert config.read_text() == "# mine"
 
 

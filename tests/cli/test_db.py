@@ -64,7 +64,7 @@ def test_a_fresh_store_passes_every_check(built):
     """What a build writes is sound, and the command says so."""
     result = db("check", built)
     assert result.return_value == 0
-    held, checks = re.findall(r"(\d+) of (\d+) checks hold", result.output)[0]
+    held, checks = re.findall(r"(\d+) of (\d+) checks passed", result.output)[0]
     assert held == checks
     assert int(checks) > len(CHECKS) + len(GROUPS)
 

@@ -40,7 +40,7 @@ def test_an_empty_library_has_zeros_and_no_problems(etl_command):
         "Failed",
     ]
     assert etl_command("library", "check") == (0, "0 problems\n")
-    assert etl_command("cache", "info") == (0, "nothing is kept yet\n")
+    assert etl_command("cache", "info") == (0, "nothing is cached yet\n")
     assert etl_command("cache", "info", "--older-than", "2w") == (0, "no entry is that old\n")
     assert etl_command("cache", "clear", "--kind", "audio", "--unused") == (0, "0 entries deleted\n")
     assert etl_command("cache", "clear", "--kind", "all", "--yes") == (0, "0 entries deleted\n")
@@ -63,12 +63,12 @@ def test_dry_run_changes_nothing(etl_command, tmp_path):
     [
         (["library", "artifacts"], "no described track"),
         (["library", "artifacts", "--where", "nonsense = 1"], "--where is not a valid condition"),
-        (["library", "scan", "nowhere"], "there is no"),
+        (["library", "scan", "nowhere"], "does not exist"),
         (["library", "run", "--stages", "sonik"], "unknown stage `sonik`"),
         (["library", "run", "--stages", "scan"], "nothing to scan"),
         (["library", "run", "--stages", "sonic,scan"], "nothing to scan"),
-        (["cache", "clear", "--kind", "all", "--unused"], "--unused is for descriptions"),
-        (["library", "plot"], "give a track, or --overview"),
+        (["cache", "clear", "--kind", "all", "--unused"], "--unused only applies to audio descriptions"),
+        (["library", "plot"], "what is to be drawn"),
         (["library", "plot", "Song"], "no analyzed track is called Song"),
     ],
 )

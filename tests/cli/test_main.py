@@ -15,8 +15,9 @@ import typer.main
 
 import etl
 from etl.cli.groups import first_sentence
-from etl.cli.main import PANELS, app
+from etl.cli.main import PANELS, RESUMED, app
 from etl.cli.reference import commands, reference
+from tests.support.command_line import ended_here
 from tests.support.places import ROOT
 
 HEAVY = (
@@ -124,7 +125,7 @@ def test_an_error_names_the_trouble_and_the_way_out_without_a_traceback(tmp_path
     """A missing input exits with 1 and two lines on standard error."""
     result = run_etl("build", "data3", "missing.csv", cwd=tmp_path)
     assert result.returncode == 1
-    assert result.stderr.startswith("etl: there is no missing.csv.\n")
+    assert result.stderr.startswith("etl: missing.csv does not exist.\n")
     assert "Traceback" not in result.stderr
     assert list(tmp_path.iterdir()) == []
 
@@ -169,3 +170,32 @@ def test_an_interruption_within_an_import_waits_for_its_end(tmp_path, number):
     assert (ended.returncode, ended.stdout) == (130, "imported\n"), ended.stderr
     assert ended.stderr.startswith("etl: interrupted")
     assert "Traceback" not in ended.stderr
+
+
+def test_commands_that_go_on_after_an_interruption_are_commands():
+    """The names that decide what Ctrl-C says are those of commands and of their options."""
+    helps = dict(commands())
+    for name in RESUMED:
+        assert f"etl {name}" in helps or any(f" {name} " in text for text in helps.values()), name
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["library", "run", "music"], "finished work is kept. Run the same command to continue."),
+        (["build", "data3", "x.csv"], "no file is left half written. Run the same command again."),
+        (["build", "data3", "x.csv", "--output-dir=d"], "finished work is kept."),
+        (["query", "SELECT 'library run'"], "no file is left half written."),
+        (["warm-up"], "finished work is kept."),
+    ],
+)
+def test_what_an_interruption_says_is_true(monkeypatch, words, said):
+    """Only commands that go on where they were say that they do."""
+
+    def interrupted(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("etl.cli.main.app", interrupted)
+    ended = ended_here(*words)
+    assert ended.returncode == 130
+    assert ended.stderr.startswith(f"etl: interrupted; {said}")

@@ -144,4 +144,4 @@ def test_a_terminal_gets_no_binary_file(folder):
     os.close(theirs)
     os.close(ours)
     assert done.returncode == ExitCode.USAGE
-    assert "NPZ is not for the terminal" in done.stderr
+    assert "NPZ cannot be shown in a terminal" in done.stderr

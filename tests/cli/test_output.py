@@ -19,7 +19,18 @@ from typer.testing import CliRunner, Result
 from etl.batch.plan import Strategy
 from etl.chords.keys import KeyMethod
 from etl.chords.romantext import RomanStyle
-from etl.cli import batch_options, build, evaluate, library, midi, midi_models, midi_options, options, query
+from etl.cli import (
+    batch_options,
+    build,
+    evaluate,
+    library,
+    library_plot,
+    midi,
+    midi_models,
+    midi_options,
+    options,
+    query,
+)
 from etl.cli.main import app
 from etl.cli.output import json_document, plain
 from etl.exports.pictures import Coloring
@@ -228,7 +239,7 @@ def test_choices_of_the_command_line_are_those_of_the_analysis():
     assert {*KeyMethod, "both"} == {*evaluate.Methods}
     assert {*Format, "table"} == {*query.Output}
     assert {*Normalization} == {*library.Normalize}
-    assert {*Coloring} == {*library.Color}
+    assert {*Coloring} == {*library_plot.Color}
     assert {*KeyMethod} == {*build.KeyMethods}
     assert {*RomanStyle} == {*options.RomanStyles}
     assert {*DriveFormat} == {*midi_options.Device}

@@ -129,7 +129,7 @@ def test_a_condition_is_about_what_has_its_columns(store):
     assert (made["left_out"], {*made["sections"]}) == (["tracks", "midi"], {"chords", "playlists", "runs"})
     assert b"105 songs with" in output.read_bytes()
     text = run_here("report", "page", "-o", output, "--db", store, "--where", "bpm > 1", "--section", "audio")
-    assert "not about songs" in text
+    assert "does not apply to them: songs" in text
     assert b'<section id="chords">' not in output.read_bytes()
 
 
@@ -143,7 +143,7 @@ def test_a_condition_that_is_none_is_refused(store, where):
     where = where.replace("none.html", str(output.with_suffix(".csv")))
     said = run_here("report", "page", "-o", output, "--db", store, "--where", where, expect=2)
     assert not output.with_suffix(".csv").exists()
-    assert "--where is not a condition" in said
+    assert "--where is not a valid condition" in said
     assert not output.exists()
 
 

@@ -216,7 +216,7 @@ def words(top: Path, drive: str, *more: str) -> list[str]:
 def test_what_is_not_analysed_is_said(tmp_path: Path):
     """Files without an analysis have no category: they are counted, and an export of only such says why."""
     fill(tmp_path, 2, stages=[Stage.SANITIZE])
-    with pytest.raises(EtlError, match="not analysed") as error:
+    with pytest.raises(EtlError, match="not analyzed") as error:
         export(tmp_path)
     assert "etl midi analyze" in error.value.hint
     fill(tmp_path, 0, stages=[Stage.ANALYZE], pattern="*song 1*")

@@ -173,7 +173,7 @@ def test_hanging_server_is_given_up_and_asked_again(server: SpotifyServer) -> No
         (server_module.HTML_200, "not the service: 200 a page in place of JSON"),
         (Fault(status=404, body=b"<h1>nginx</h1>"), "not the service: 404 application/json, not in the form"),
         (Fault(status=200, body=OWN_500), "server: 500 oops"),
-        (Fault(status=200, body=b'{"error": "x"}'), "garbled: an error inside of a good answer: x"),
+        (Fault(status=200, body=b'{"error": "x"}'), "garbled: an error inside a successful answer: x"),
         (Fault(status=408, body=b""), "server: 408"),
         (server_module.FORBIDDEN, "forbidden: 403 Forbidden"),
         (server_module.UNAUTHORIZED, "token: 401 The access token expired"),

@@ -125,11 +125,16 @@ def test_the_counts_are_those_of_the_tables(store):
 
 
 def test_it_asks_first(store):
-    """Without a yes nothing happens, and the process is told to have been stopped."""
+    """Without a yes nothing happens, and that is what it says: nobody has interrupted it."""
     before = contents(store)
     refused = forget(store, "a.csv", answer="n\n")
-    assert refused.exit_code != 0
+    assert refused.exit_code == 1
     assert "Delete the 2 songs of" in refused.stderr
+    assert refused.stderr.endswith("nothing was changed\n")
+    unanswered = forget(store, "a.csv", answer="")
+    assert isinstance(unanswered.exception, EtlError)
+    assert unanswered.exception.exit_code == 2
+    assert "nobody answered, so nothing was changed.\nPass --yes" in str(unanswered.exception)
     assert contents(store) == before
     assert forget(store, "a.csv", answer="y\n").exit_code == 0
     assert contents(store) != before

@@ -161,7 +161,7 @@ def copies_figure(rows: Sequence[tuple[str, int, str]]) -> Figure:
     return Figure(
         "copies",
         "Duplicates",
-        "Recordings whose sound is there more than once, byte for byte.",
+        "Recordings whose sound exists more than once, byte for byte.",
         Table(("recording", "copies", "one of them"), rows),
     )
 

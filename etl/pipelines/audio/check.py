@@ -48,7 +48,7 @@ class Fault(StrEnum):
     LONGER = "longer than its header says, where players may stop"
     DAMAGED = "packets that do not decode"
     CHECKSUM = "the samples are not those that its checksum was made from"
-    NOT_NUMBERS = "samples that are no numbers"
+    NOT_NUMBERS = "samples that are not numbers"
     SILENT = "mostly silence"
     OPPOSITE = "the channels cancel each other"
     CLIPPED = "clipped"

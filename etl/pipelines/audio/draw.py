@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etl.exports.pictures import plot_overview, plot_track
-from etl.runtime.errors import EtlError
+from etl.pipelines.audio.similar import track_meant
 from etl.sources.audio.decode import decode
 from etl.store.database import read_store
 from etl.store.kept_files import check_known, check_outputs
-from etl.store.library import all_described, tracks_called
+from etl.store.library import all_described, described_track
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,14 +32,17 @@ class Picture:
         The PNG.
     tracks
         How many tracks are on it.
+    track
+        The path of the one that was drawn, if it is one.
     """
 
     output: Path
     tracks: int
+    track: str | None = None
 
 
 def draw_track(database: Path, name: str, output: Path) -> Picture:
-    """Draw a track, named by id, path or title.
+    """Draw a track, named as for `etl.pipelines.audio.similar.track_meant`.
 
     Raises
     ------
@@ -47,14 +50,9 @@ def draw_track(database: Path, name: str, output: Path) -> Picture:
         If no described track, or more than one, has that name, or its file cannot be decoded any more.
     """
     with _store_beside(database, output) as connection:
-        found = tracks_called(connection, name, str(Path(name).absolute()))
-    if found.is_empty():
-        raise EtlError(f"no analyzed track is called {name}.", "Give a title, a path or a track id.")
-    if found.height > 1:
-        raise EtlError(f"{found.height} tracks are called {name}.", f"Give a path: {found['path'][0]} ...")
-    track = found.row(0, named=True)
+        track = described_track(connection, track_meant(connection, None, name)["track_id"])
     plot_track(track, decode(Path(track["path"])).signal, output)
-    return Picture(output, 1)
+    return Picture(output, 1, track["path"])
 
 
 def draw_overview(database: Path, output: Path, *, color: Coloring) -> Picture:

@@ -66,7 +66,7 @@ class LibraryRequest:
     artifacts
         Which matrices to write; its mode is that of the descriptions too.
     force
-        Do again what is done, and try again what failed.
+        Redo finished work, and retry what failed.
     limit
         Stop after this many files, in reading and in describing, and in asking after so many artists and
         albums.

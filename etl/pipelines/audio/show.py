@@ -54,7 +54,7 @@ def show_file(path: Path, mode: Mode, renderers: Sequence[Renderer] = ()) -> Sho
         If there is no such file, or no sound in it that can be decoded.
     """
     if not path.is_file():
-        raise EtlError(f"there is no file {path}.", "Give an audio file.", exit_code=ExitCode.USAGE)
+        raise EtlError(f"{path} does not exist.", "Give an audio file.", exit_code=ExitCode.USAGE)
     with Watch("etl library show", [], renderers) as watch:
         watch.waiting_for("the description")
         (tags,) = tags_frame([read_tags(path)]).to_dicts()

@@ -13,7 +13,7 @@ from etl.runtime.errors import EtlError, ExitCode
 from etl.store.database import read_store
 from etl.store.genres import genre_likeness
 from etl.store.kept_files import check_known, check_outputs
-from etl.store.track_lists import listed_tracks, sound_vectors, tracks_named
+from etl.store.track_lists import listed_tracks, names_like, sound_vectors, tracks_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -147,8 +147,8 @@ def _mixed(by_sound: dict[str, float], by_genre: dict[str, float], share: float)
     return dict(sorted(mixed.items(), key=lambda each: -each[1]))
 
 
-def track_meant(connection: duckdb.DuckDBPyConnection, version: str, name: str) -> dict[str, Any]:
-    """Give the track that a name means, the first of its copies.
+def track_meant(connection: duckdb.DuckDBPyConnection, version: str | None, name: str) -> dict[str, Any]:
+    """Give the track that a name means, the first of its copies, with a description of a version, or of any.
 
     Raises
     ------
@@ -158,11 +158,10 @@ def track_meant(connection: duckdb.DuckDBPyConnection, version: str, name: str) 
     found = tracks_named(connection, version, name, str(Path(name).absolute()))
     rows = found.to_dicts()
     if not rows:
-        raise EtlError(
-            f"no described track is called {name}.",
-            "Give a title, `artist - title`, a path or a track id; `etl library find WORD` lists tracks.",
-            exit_code=ExitCode.USAGE,
-        )
+        hint = "Give a title, `artist - title`, a path or a track id; `etl library find WORD` lists tracks."
+        if near := names_like(connection, name):
+            hint = f"Did you mean {' or '.join(near)}?"
+        raise EtlError(f"no analyzed track is called {name}.", hint, exit_code=ExitCode.USAGE)
     others = [row for row in rows[1:] if not _recordings(row) & _recordings(rows[0])]
     if others:
         names = "; ".join(_name(row) for row in [rows[0], *others][:_NAMED_AT_MOST])

@@ -149,8 +149,9 @@ def undo_tags(database: Path, run_id: int) -> UndoneTags:
             writes = tag_writes(connection, run_id)
         if writes.is_empty():
             raise EtlError(
-                f"run {run_id} has no tags to take back.",
+                f"run {run_id} has no tag changes to undo.",
                 "`etl library write-tags` says the number of its run.",
+                exit_code=ExitCode.USAGE,
             )
         undone: list[str] = []
         skipped = []

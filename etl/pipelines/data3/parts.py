@@ -323,7 +323,7 @@ class _List:
         foreign = [file for file in taken if file not in known]
         if foreign:
             raise EtlError(
-                f"{foreign[0]} is there, and no build of parts wrote it.",
+                f"{foreign[0]} already exists and was not written by a build of parts.",
                 "Move it away, or choose another --output-dir.",
                 exit_code=ExitCode.CANNOT_WRITE,
             )

@@ -327,7 +327,7 @@ def plan_questions(database: Path, questions: GenreQuestions) -> GenrePlan:
                 ids = _at_most(ids, questions.limit)
             known = MemoryState(**service_state.values(connection, name, service.account))
             if (until := Breaker(service.title, known).parked_until()) is not None and not why:
-                why = str(ParkedError(service.title, until, "it has asked for a rest"))
+                why = str(ParkedError(service.title, until, "it asked for a pause"))
             portion = service.portions(known)[0]
             requests = sum(-(-number // portion) for number in ids.values())
             quota = daily_quota(service.rates, known.get(QUOTA_KEY))

@@ -10,7 +10,7 @@ import polars as pl
 
 from etl.genres.normalize import normalized
 from etl.pipelines.genres.vocabularies import vocabulary_of
-from etl.runtime.errors import EtlError
+from etl.runtime.errors import EtlError, ExitCode
 from etl.store import genres as stored
 from etl.store.database import read_store
 
@@ -95,7 +95,9 @@ def show_genre(database: Path, name: str) -> GenreCard:
         known = [(each, parents) for each, parents in found if parents is not None]
         if not known:
             raise EtlError(
-                f"no song or track has the genre {name!r}.", _hint(stored.top_genres(connection, 5000), name)
+                f"no song or track has the genre {name!r}.",
+                _hint(stored.top_genres(connection, 5000), name),
+                exit_code=ExitCode.USAGE,
             )
         canonical, parents = known[0]
         tracks, songs = stored.genre_counts(connection, canonical)
@@ -130,7 +132,5 @@ def _hint(genres: pl.DataFrame, name: str) -> str:
         return "Run `etl genres fetch` first."
     near = difflib.get_close_matches(name.lower(), genres["name"].to_list(), n=3)
     return (
-        f"Did you mean {' or '.join(near)}?"
-        if near
-        else "`etl genres stats` lists the genres that are there."
+        f"Did you mean {' or '.join(near)}?" if near else "`etl genres stats` lists the genres in the store."
     )

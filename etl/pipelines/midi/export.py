@@ -147,7 +147,7 @@ def export_drive(
         files, unanalysed = analysed_files(connection), count_unanalysed(connection)
         parts = [] if options.parts is PartsWanted.NO else analysed_parts(connection)
     if unanalysed and not files:
-        raise EtlError(f"the files of {library} are not analysed.", "Run `etl midi analyze SOURCE`.")
+        raise EtlError(f"the files of {library} are not analyzed.", "Run `etl midi analyze SOURCE`.")
     if not any((library / file.folder / file.name).is_file() for file in files):
         raise EtlError(
             f"there is nothing in the library {library}.",
@@ -197,7 +197,7 @@ def export_tables(
     with read_store(database) as connection:
         check_known(connection, [npz, parquet])
         if not has_analysis(connection):
-            raise EtlError(f"{database} has no analysed MIDI files.", "Run `etl midi analyze SOURCE`.")
+            raise EtlError(f"{database} has no analyzed MIDI files.", "Run `etl midi analyze SOURCE`.")
         written = []
         of_parts = None if parts is PartsWanted.NO else with_instrument(part_rows(connection))
         if npz:

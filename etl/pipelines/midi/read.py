@@ -79,7 +79,7 @@ def read_midi(path: Path, limits: Limits = LIMITS) -> MidiFile:
     batch = read_files([content])
     if not batch.files["valid"][0]:
         raise EtlError(
-            f"{path} holds no MIDI: there is no MThd in it.",
+            f"{path} is not a MIDI file: it has no MThd header.",
             "Give a MIDI file; `etl midi run` looks into archives.",
             exit_code=ExitCode.BAD_DATA,
         )

@@ -16,7 +16,7 @@ from etl.midi.split import part_suffix
 from etl.midi.text import decode_text, plain_name
 from etl.pipelines.midi.rename_journal import Rename, Renames, carry_out
 from etl.pipelines.midi.request import PartsWanted
-from etl.runtime.errors import EtlError
+from etl.runtime.errors import EtlError, ExitCode
 from etl.sources.folders.midi import Found, find_midi
 from etl.sources.folders.walk import check_sources, shown
 from etl.store.database import read_store
@@ -112,7 +112,7 @@ def rename_library(
         files, of_files = figures_for_names(connection), parts_for_names(connection)
     if files.is_empty():
         raise EtlError(
-            f"the files of {library} are not analysed, or there are none.", "Run `etl midi analyze SOURCE`."
+            f"the files of {library} are not analyzed, or there are none.", "Run `etl midi analyze SOURCE`."
         )
     plan: list[Rename] = []
     taken = set(files["name"].str.to_lowercase())
@@ -181,7 +181,6 @@ def check_template(template: str) -> str:
     EtlError
         If it cannot be filled in.
     """
-    hint = f"Available fields: {', '.join('{' + name + '}' for name in sorted(_FIELDS))}."
     stem = _MIDI_ENDING.sub("", template)
     try:
         fields = [(name, width) for _, name, width, _ in string.Formatter().parse(stem) if name is not None]
@@ -190,12 +189,21 @@ def check_template(template: str) -> str:
         if not is_wide:
             stem.format(**dict.fromkeys([*_FIELDS, *unknown], ""))
     except (ValueError, KeyError, IndexError, AttributeError) as error:
-        raise EtlError(f"the template `{template}` cannot be read: {error}.", hint) from error
+        raise _unusable(template, f"cannot be read: {error}") from error
     if is_wide:
-        raise EtlError(f"the template `{template}` has a field wider than a name can be.", hint)
-    if unknown or not fields:
-        raise EtlError(f"the template `{template}` has {', '.join(unknown) or 'no field'}.", hint)
+        raise _unusable(template, "has a field wider than a name can be")
+    if unknown:
+        raise _unusable(template, f"has the unknown field {', '.join(unknown)}")
+    if not fields:
+        raise _unusable(template, "has no field")
     return stem
+
+
+def _unusable(template: str, problem: str) -> EtlError:
+    fields = ", ".join(f"{{{field}}}" for field in sorted(_FIELDS))
+    return EtlError(
+        f"the template `{template}` {problem}.", f"Available fields: {fields}.", exit_code=ExitCode.USAGE
+    )
 
 
 def _final_names(names: list[str], stems: list[str], taken: set[str]) -> list[str]:

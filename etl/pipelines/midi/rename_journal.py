@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import polars as pl
 
-from etl.runtime.errors import EtlError
+from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.limits import LIMITS, Limits
 from etl.sources.folders.walk import shown
 from etl.store.bursts import writing
@@ -149,12 +149,14 @@ def undo(database: Path, run_id: int, *, limits: Limits = LIMITS) -> Undone:
             since, later = renamed_since(connection, run_id)
         if not count:
             raise EtlError(
-                f"run {run_id} has no renames to take back.", "`etl midi rename` says the number of its run."
+                f"run {run_id} has no renames to undo.",
+                "`etl midi rename` says the number of its run.",
+                exit_code=ExitCode.USAGE,
             )
         if since:
             raise EtlError(
                 f"{since:,} of these files have been renamed since.",
-                f"Take that back first: etl midi undo {later}",
+                f"Undo that first: etl midi undo {later}",
             )
         try:
             undone = _take_back(store, run_id)
@@ -186,6 +188,7 @@ def recover_renames(store: BurstWriter, run_id: int) -> None:
                     f"{shown(between)}, left by a rename that was killed, cannot become {shown(target)}: "
                     f"{error.strerror}.",
                     "Move it there by hand.",
+                    exit_code=ExitCode.CANNOT_WRITE,
                 ) from error
     store.put(drop_plan(run_id))
 
@@ -251,6 +254,7 @@ def _stuck(error: OSError) -> EtlError:
     return EtlError(
         f"{shown(str(error.filename))} cannot be renamed: {error.strerror or error}.",
         "All names are as they were. Check the permissions, and what else uses the folder.",
+        exit_code=ExitCode.CANNOT_WRITE,
     )
 
 

@@ -324,7 +324,7 @@ def _swept(incoming: Path | None) -> Iterator[None]:
     except OSError as error:
         raise EtlError(
             f"cannot write to {incoming.parent}: {error.strerror or error}.",
-            "What was finished is kept. See to the disk, or choose another --library, and run again.",
+            "Finished work is kept. Check the disk, or choose another --library, and run again.",
             exit_code=ExitCode.CANNOT_WRITE,
         ) from error
     finally:

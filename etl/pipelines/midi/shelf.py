@@ -45,6 +45,7 @@ class Shelf:
         self._names = names
         self._taken = {place.rpartition("/")[2].lower() for place in names.copies.values()}
         self._folders: set[str] = set()  # that are there
+        self._moved: list[Path] = []
 
     def put(self, files: pl.DataFrame, parts: pl.DataFrame, *, split: bool, restore: bool) -> pl.DataFrame:
         """Put what is not in the library yet into its place.
@@ -73,7 +74,10 @@ class Shelf:
             todo = [digest for digest in files["sha256"] if digest not in self._names.split]
             rows += self._put_parts(parts.filter(pl.col("sha256").is_in(todo)))
             self._names.split.update(todo)
-        sync_filesystem(self._library)  # what the store is about to vouch for must outlast a power cut
+        sync_filesystem(
+            self._library, self._moved
+        )  # what the store is about to vouch for must outlast a power cut
+        self._moved.clear()
         return pl.DataFrame(rows, schema=_ROWS, orient="row")
 
     def _restore(self, digests: list[str]) -> None:
@@ -144,3 +148,4 @@ class Shelf:
             (self._library / folder).mkdir(parents=True, exist_ok=True)
             self._folders.add(folder)
         os.replace(f"{self._incoming}/{key}", f"{self._library}/{folder}/{name}")  # noqa: PTH105 - once per file
+        self._moved.append(self._library / folder / name)

@@ -78,7 +78,7 @@ def kept_numbers(connection: duckdb.DuckDBPyConnection, name: str) -> list[int]:
         if number in last_playlists(connection, 1 << 31):
             return [number]
     raise EtlError(
-        f"there is no kept list {name}.",
+        f"there is no stored list {name}.",
         "`etl playlist list` shows them; `last` is the newest, `last:5` are the five newest.",
         exit_code=ExitCode.USAGE,
     )

@@ -11,6 +11,7 @@ from etl.pipelines.playlists.pool import (
     MOST_CANDIDATES,
     POOL,
     Pool,
+    by_artist,
     check_ends,
     check_enough,
     genre_distances,
@@ -21,7 +22,7 @@ from etl.pipelines.playlists.request import Quality, presets
 from etl.playlists.harmony import Songs, costs_of_songs, harmony_vectors, song_terms
 from etl.playlists.identity import folded_artist, labels
 from etl.runtime.errors import EtlError, ExitCode
-from etl.store.playlist_songs import count_songs, genres_of_songs, near_songs, songs_named
+from etl.store.playlist_songs import count_songs, genres_of_songs, near_songs, songs_like, songs_named
 
 if TYPE_CHECKING:
     import duckdb
@@ -46,7 +47,7 @@ def harmony_pool(
     ):
         if is_given:
             raise EtlError(
-                f"{option} is about audio tracks; chord songs have no such thing.",
+                f"{option} only applies to audio tracks, not to chord songs.",
                 "Leave it out, or use --where.",
                 exit_code=ExitCode.USAGE,
             )
@@ -115,11 +116,10 @@ def harmony_pool(
 def _song_meant(connection: duckdb.DuckDBPyConnection, name: str) -> int:
     found = songs_named(connection, name)
     if not found:
-        raise EtlError(
-            f"no chord song is called {name}.",
-            "Give the id of a song, its title, or `artist - title`.",
-            exit_code=ExitCode.USAGE,
-        )
+        hint = "Give the id of a song, its title, or `artist - title`."
+        if near := songs_like(connection, name):
+            hint = f"Did you mean {' or '.join(near)}?"
+        raise EtlError(f"no chord song is called {name}.", hint, exit_code=ExitCode.USAGE)
     artists = {folded_artist(artist) for _, artist, _ in found}
     if len(artists) > 1:
         names = "; ".join(f"{artist or 'unknown'} - {title}" for _, artist, title in found[:3])
@@ -139,9 +139,7 @@ def _filtered(
     is_named = songs["song_id"].is_in(list(named))
     kept: Any = is_named | True
     if request.artist is not None:
-        wanted = folded_artist(request.artist)
-        names = [name for name in songs["artist"].unique().to_list() if folded_artist(name) == wanted]
-        kept = songs["artist"].is_in(names).fill_null(value=False)
+        kept = by_artist(songs["artist"], request.artist)
         left_out["--artist"] = int((~kept).sum())
     if request.avoid:
         fresh = ~songs["track_id"].is_in(list(avoided.track_ids))

@@ -111,7 +111,9 @@ def read_shown(connection: duckdb.DuckDBPyConnection, name: str) -> ShownPlaylis
     numbers = kept_numbers(connection, name)
     found = kept_playlist(connection, numbers[0]) if numbers else None
     if found is None:
-        raise EtlError("no list is kept yet.", "Make one with `etl playlist make`.", exit_code=ExitCode.USAGE)
+        raise EtlError(
+            "no playlist is stored yet.", "Make one with `etl playlist make`.", exit_code=ExitCode.USAGE
+        )
     made, tracks = found
     names = made["terms"]
     entries = [

@@ -115,7 +115,7 @@ def _check_time(pool: Pool, request: PlaylistRequest) -> None:
     if request.minutes is not None and together < 60 * request.minutes - _TIME_OFF_S:
         filters = "".join(f"; {option} left out {count:,}" for option, count in pool.left_out.items())
         raise EtlError(
-            f"all {len(pool.rows):,} tracks that may be in the list take {together / 60:,.0f} minutes, and "
+            f"all {len(pool.rows):,} tracks that qualify last {together / 60:,.0f} minutes together, but "
             f"{request.minutes:,.0f} are wanted{filters}.",
             "Ask for fewer with --minutes, or loosen the filters.",
             exit_code=ExitCode.FAILURE,
@@ -214,8 +214,8 @@ def _too_few(pool: Pool, request: PlaylistRequest, count: int, possible: str) ->
     given = " and ".join(f"{option} {most}" for option, most in caps.items() if most is not None)
     filters = "".join(f"; {option} left out {number:,}" for option, number in pool.left_out.items())
     return EtlError(
-        f"{possible} of {len(pool.rows):,} candidates can be in one list with {given or 'these rules'}, "
-        f"and {count:,} are wanted{filters}.",
+        f"only {possible} of {len(pool.rows):,} candidates fit into one list with {given or 'these rules'}, "
+        f"but {count:,} are wanted{filters}.",
         "Ask for fewer with --count, or for more of an artist.",
         exit_code=ExitCode.FAILURE,
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from etl.playlists.identity import folded_artist
 from etl.runtime.errors import EtlError, ExitCode
 from etl.store.genres import similarity
 from etl.store.playlist_tracks import genres_of
@@ -145,10 +147,30 @@ def check_enough(
     if versions:
         filters += f"; {versions:,} are other versions of these"
     raise EtlError(
-        f"{found:,} of {everything:,} {of} may be in the list, and {wanted:,} are wanted{filters}.",
+        f"only {found:,} of {everything:,} {of} qualify, but {wanted:,} are wanted{filters}.",
         "Ask for fewer with --count, or loosen the filters.",
         exit_code=ExitCode.FAILURE,
     )
+
+
+def by_artist(artists: pl.Series, wanted: str) -> pl.Series:
+    """Say which candidates are by an artist, in any spelling of the name.
+
+    Raises
+    ------
+    EtlError
+        If none is; names who may have been meant.
+    """
+    known = artists.drop_nulls().unique().to_list()
+    names = [name for name in known if folded_artist(name) == folded_artist(wanted)]
+    if not names:
+        near = get_close_matches(wanted, sorted(known))
+        raise EtlError(
+            f"no candidate is by {wanted}.",
+            f"Did you mean {' or '.join(near)}?" if near else "`etl library find WORD` lists tracks.",
+            exit_code=ExitCode.USAGE,
+        )
+    return artists.is_in(names).fill_null(value=False)
 
 
 def genre_distances(connection: duckdb.DuckDBPyConnection, ids: Sequence[str], pairs: pl.DataFrame) -> Floats:

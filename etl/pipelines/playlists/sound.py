@@ -15,6 +15,7 @@ from etl.pipelines.playlists.pool import (
     MOST_CANDIDATES,
     POOL,
     Pool,
+    by_artist,
     check_ends,
     check_enough,
     interpolated,
@@ -22,7 +23,7 @@ from etl.pipelines.playlists.pool import (
     track_genre_distances,
 )
 from etl.pipelines.playlists.request import presets
-from etl.playlists.identity import folded_artist, labels, same_sound
+from etl.playlists.identity import labels, same_sound
 from etl.playlists.season import is_of_a_season, out_of_season
 from etl.playlists.transitions import Tracks, costs_of_all, transition_terms
 from etl.store.playlist_tracks import genres_below, library_for_lists, tracks_for_lists
@@ -231,9 +232,7 @@ def _filtered(
         if name in library.columns:
             leave(option, library[name].to_numpy(), always=name in _ALWAYS)
     if request.artist is not None:
-        wanted = folded_artist(request.artist)
-        names = [name for name in library["artist"].unique().to_list() if folded_artist(name) == wanted]
-        leave("--artist", library["artist"].is_in(names).fill_null(value=False).to_numpy())
+        leave("--artist", by_artist(library["artist"], request.artist).to_numpy())
     if request.avoid:
         leave("--avoid", ~_is_avoided(library, avoided))
     kept |= library["track_id"].is_in(list(named)).to_numpy()

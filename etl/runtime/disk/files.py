@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from contextlib import contextmanager, suppress
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -106,6 +107,12 @@ def _copied_through(target: Path) -> Iterator[Path]:
             shutil.copyfileobj(whole, through, 1 << 20)
 
 
+def _keep_line_ends(descriptor: int) -> None:
+    """Have Windows write bytes as they are."""
+    if hasattr(os, "O_BINARY"):
+        import_module("msvcrt").setmode(descriptor, os.O_BINARY)
+
+
 class _Through(io.RawIOBase):
     """A device or pipe, opened for writing as it is; it has no places to seek to."""
 
@@ -116,6 +123,7 @@ class _Through(io.RawIOBase):
         try:
             if target == STANDARD_OUTPUT:
                 self._descriptor = os.dup(1)
+                _keep_line_ends(self._descriptor)
             else:
                 self._descriptor = os.open(target, os.O_WRONLY | getattr(os, "O_BINARY", 0))
         except OSError as error:

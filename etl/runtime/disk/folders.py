@@ -42,7 +42,7 @@ def check_replaceable(target: Path, owned: frozenset[str], *, force: bool) -> No
     if target.is_dir() and not force and not _is_ours(target, owned):
         raise EtlError(
             f"{target} is not empty and not a former export.",
-            "Give another folder, or pass --force: what is there is then set aside under another name.",
+            "Give another folder, or pass --force: its contents are then moved aside under another name.",
             exit_code=ExitCode.CANNOT_WRITE,
         )
 

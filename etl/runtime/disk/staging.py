@@ -7,11 +7,16 @@ import glob
 import os
 import shutil
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+fcntl: Any = None
+with suppress(ImportError):  # Windows has none
+    fcntl = import_module("fcntl")
 
 
 def temporary_path(target: Path) -> Path:
@@ -56,26 +61,46 @@ def _is_written_by(pid: int, path: Path) -> bool:
         return False
 
 
-def sync(path: Path) -> None:
-    """Flush a file, or the names in a folder, to the disk.
+def flush(descriptor: int) -> None:
+    """Flush an open file to the disk, past the disk's own memory, where macOS's ``fsync`` ends.
 
     Raises
     ------
     OSError
         If it cannot be written.
     """
-    descriptor = os.open(path, os.O_RDONLY)
+    command = getattr(fcntl, "F_FULLFSYNC", None)
+    if command is not None:
+        with suppress(OSError):  # a file system that does not know it, as on the network
+            fcntl.fcntl(descriptor, command)
+            return
+    os.fsync(descriptor)
+
+
+def sync(path: Path) -> None:
+    """Flush a file, or the names in a folder, to the disk; Windows opens no folders.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    if path.is_dir() and not hasattr(os, "O_DIRECTORY"):
+        return
+    # Windows flushes what is open for writing only, and has binary files.
+    flags = os.O_RDWR | os.O_BINARY if hasattr(os, "O_BINARY") else os.O_RDONLY
+    descriptor = os.open(path, flags)
     try:
-        os.fsync(descriptor)
+        flush(descriptor)
     finally:
         os.close(descriptor)
 
 
-def sync_filesystem(folder: Path) -> None:
+def sync_filesystem(folder: Path, files: Iterable[Path] = ()) -> None:
     """Flush everything written to the file system of ``folder`` to disk, names included.
 
     One call for many small files, where a flush of each would take far longer. Systems without ``syncfs`` (it
-    is Linux's) flush all file systems; those without ``sync`` none.
+    is Linux's) flush all file systems, and then the disk of the folder; those without ``sync`` each file.
 
     Raises
     ------
@@ -88,6 +113,10 @@ def sync_filesystem(folder: Path) -> None:
     if syncfs is None:
         if hasattr(os, "sync"):
             os.sync()
+            sync(folder)
+        else:
+            for file in files:
+                sync(file)
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:

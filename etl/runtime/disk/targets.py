@@ -65,14 +65,14 @@ def check_mounted(folder: Path) -> None:
     there = Path(os.path.abspath(folder))  # noqa: PTH100 -- as it was given
     if there.is_dir():
         is_place = there.parent in _DRIVES or there.parent.parent in _DRIVES[::2]
-        if not is_place or there.is_mount() or any(there.iterdir()):
+        if not is_place or os.path.ismount(there) or any(there.iterdir()):
             return
         there = there.parent
     while not there.exists() and there != there.parent:
         there = there.parent
-    if (there in _DRIVES or there.parent in _DRIVES[::2]) and not there.is_mount():
+    if (there in _DRIVES or there.parent in _DRIVES[::2]) and not os.path.ismount(there):
         raise EtlError(
-            f"there is no {folder}." if not folder.exists() else f"{folder} is empty.",
+            f"{folder} does not exist." if not folder.exists() else f"{folder} is empty.",
             "Is the drive mounted? No folder is made in its place.",
             exit_code=ExitCode.CANNOT_WRITE,
         )

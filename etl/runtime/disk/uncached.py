@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from etl.runtime.disk.staging import flush
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 _BUFFERS: Final = 4
 _PAGE: Final = 4096
+
+_FLAGS: Final = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+"""Not for child processes; on Windows, without changes of line ends."""
 
 
 class UncachedFile(io.RawIOBase):
@@ -45,7 +50,7 @@ class UncachedFile(io.RawIOBase):
         super().__init__()
         self._report = report
         self._buffer_bytes = buffer_bytes
-        self._plain = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        self._plain = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _FLAGS, 0o666)
         self._direct = _open_direct(path)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="etl-write")
         self._jobs: deque[Future[None]] = deque()
@@ -84,7 +89,7 @@ class UncachedFile(io.RawIOBase):
     def sync(self) -> None:
         """Wait until all that was written is on the disk for good."""
         self._hand_over()
-        self._jobs.append(self._thread.submit(os.fsync, self._plain))
+        self._jobs.append(self._thread.submit(flush, self._plain))
         self._wait(0)
 
     def close(self) -> None:  # noqa: D102
@@ -120,16 +125,24 @@ class UncachedFile(io.RawIOBase):
         written = 0
         if self._direct and len(data) == self._buffer_bytes:
             try:
-                written = os.pwrite(self._direct, data, offset)
+                written = _write_at(self._direct, data, offset)
             except OSError as error:
                 if error.errno != errno.EINVAL:  # which some file systems say to all that is direct
                     raise
         while written < len(data):
-            written += os.pwrite(self._plain, data[written:], offset + written)
+            written += _write_at(self._plain, data[written:], offset + written)
+
+
+def _write_at(descriptor: int, data: memoryview, offset: int) -> int:
+    """Write at a place; where the system has no ``pwrite``, the one thread alone moves the descriptor."""
+    if hasattr(os, "pwrite"):
+        return os.pwrite(descriptor, data, offset)
+    os.lseek(descriptor, offset, os.SEEK_SET)
+    return os.write(descriptor, data)
 
 
 def _open_direct(path: Path) -> int | None:
     try:
-        return os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_DIRECT)
+        return os.open(path, os.O_WRONLY | _FLAGS | os.O_DIRECT)
     except (AttributeError, OSError):  # the system knows no such thing, or the file system does not
         return None

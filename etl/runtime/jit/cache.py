@@ -9,13 +9,13 @@ a function keeps others waiting for that function, and only that.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import pickle
 import sys
 from contextlib import suppress
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 import numba
@@ -28,6 +28,10 @@ from etl.runtime.compile_folder import LOCK, readable_folders, writable_folder
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+fcntl: Any = None
+with suppress(ImportError):  # Windows has none: two processes may compile the same
+    fcntl = import_module("fcntl")
 
 _SUM_BYTES: Final = 32
 
@@ -79,7 +83,8 @@ class CompileCache(_Cache):
         name, folder = self._name(sig, data.codegen), writable_folder()
         if folder is not None and not data.library.has_dynamic_globals and not data.lifted:
             code: bytes = dumps(data._reduce())  # type: ignore[no-untyped-call] # noqa: SLF001 -- what numba keeps
-            fresh = folder / f"{name}.new"  # of a process that was killed: the next writes it anew
+            # What a killed process left the next one writes anew; without locks several may write at once.
+            fresh = folder / (f"{name}.new" if fcntl else f"{name}.{os.getpid()}.new")
             with suppress(OSError):
                 fresh.write_bytes(_sum(name, self._source(), code) + code)
                 fresh.replace(folder / name)
@@ -128,14 +133,14 @@ def _lock(name: str) -> None:
     Kernels are nested without circles, so nobody waits for ever. File systems without locks compile twice.
     """
     folder = writable_folder()
-    if folder is not None:
+    if folder is not None and fcntl is not None:
         with suppress(OSError):
             fcntl.lockf(_lock_file(folder), fcntl.LOCK_EX, 1, _place(name))
 
 
 def _unlock(name: str) -> None:
     folder = writable_folder()
-    if folder is not None:
+    if folder is not None and fcntl is not None:
         with suppress(OSError):
             fcntl.lockf(_lock_file(folder), fcntl.LOCK_UN, 1, _place(name))
 

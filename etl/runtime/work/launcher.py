@@ -10,7 +10,6 @@ import sys
 import tempfile
 import threading
 from contextlib import contextmanager
-from multiprocessing import forkserver, resource_tracker
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -64,8 +63,10 @@ class Launcher:
         return process
 
     def _start(self) -> None:
-        resource_tracker.ensure_running()  # starting it would end the hold
         if self._is_forking:
+            from multiprocessing import forkserver, resource_tracker  # noqa: PLC0415 - not for Windows
+
+            resource_tracker.ensure_running()  # starting it would end the hold
             self._context.set_forkserver_preload(["etl.runtime.work.worker", *self._preload])
             _keep_socket_paths_short()
             with interrupts_held():

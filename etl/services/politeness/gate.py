@@ -228,7 +228,7 @@ class Gate:
                 self._refusals += 1
             if self._refusals >= REFUSALS:
                 raise AppError(
-                    f"{self.title} lets this app ask for nothing ({error}).",
+                    f"{self.title} refuses all requests of this app ({error}).",
                     "Check the app and its owner's account on the service's developer page.",
                 )
 

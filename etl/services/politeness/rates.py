@@ -200,7 +200,7 @@ class Permits:
                 self._connection.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-                    raise EtlError(*_unusable(self._path, error)) from error
+                    raise EtlError(*_unusable(self._path, error), exit_code=ExitCode.CANNOT_WRITE) from error
                 # Another process has held the record for seconds.
                 return Refusal(now + _CLOCK_SLACK, "one process at a time", is_daily=False)
             try:
@@ -290,7 +290,7 @@ def _connect(path: Path | None) -> sqlite3.Connection:
     except (OSError, sqlite3.OperationalError) as error:
         is_locked = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
         raise EtlError(
-            *_unusable(path, error), exit_code=ExitCode.PARKED if is_locked else ExitCode.FAILURE
+            *_unusable(path, error), exit_code=ExitCode.PARKED if is_locked else ExitCode.CANNOT_WRITE
         ) from error
     except sqlite3.DatabaseError:
         if path is None:

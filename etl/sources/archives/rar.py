@@ -37,7 +37,7 @@ _VOLUME_4, _ENCRYPTED_4 = 0x0001, 0x0080
 _MAIN_5, _ENCRYPTION_5, _VOLUME_5 = 1, 4, 0x0001
 _HEAD: Final = 64
 _CHILD: Final = "etl.sources.archives.rar_child"
-_ABSENT: Final = "rar archives need libarchive and music-etl[rar]; unpack it, or repack it as zip"
+_ABSENT: Final = "rar archives need libarchive and pip install '.[rar]'; unpack it, or repack it as zip"
 
 
 def read_rar(stream: IO[bytes], path: str, budget: Budget) -> Iterator[Refusal | tuple[str, bytes | None]]:

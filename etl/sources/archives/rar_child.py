@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from ctypes import c_int
 from typing import IO
 
@@ -56,7 +57,8 @@ def _limit(memory_bytes: int, processor_seconds: int) -> None:
         import resource  # noqa: PLC0415 - not on Windows
     except ImportError:
         return
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    with suppress(ValueError, OSError):  # macOS limits no address space
+        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CPU, (processor_seconds, processor_seconds))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 

@@ -47,7 +47,7 @@ MAX_SECONDS: Final = 2 * 60 * 60
 """Of longer recordings no whole signal is given: it alone would take more than 630 MB."""
 
 MAX_NOT_FINITE: Final = 0.01
-"""Largest share of samples that are no numbers; fewer are taken as silence."""
+"""Largest share of samples that are not numbers; fewer are taken as silence."""
 
 _BY_LIBSNDFILE: Final = frozenset({"flac", "wav", "aiff", "au"})
 
@@ -155,7 +155,7 @@ def decode(
     if not best.signal.length:
         if any(not each.problem for each in attempts):
             raise DecodeError("the file holds no audio samples")
-        raise DecodeError(f"not decodable: {'; '.join(each.problem for each in attempts)}")
+        raise DecodeError(f"cannot be decoded: {'; '.join(each.problem for each in attempts)}")
     not_finite = best.not_finite / best.samples
     if not_finite > MAX_NOT_FINITE:
         raise DecodeError(f"{not_finite:.0%} of the samples are not finite numbers")
@@ -252,7 +252,7 @@ class _Attempt:
 
 
 def _silence_not_finite(block: Floats) -> int:
-    """Set samples that are no numbers to zero, in place; give how many."""
+    """Set samples that are not numbers to zero, in place; give how many."""
     if math.isfinite(block.sum(dtype=np.float32)):  # far quicker than to look at each
         return 0
     bad = ~np.isfinite(block)

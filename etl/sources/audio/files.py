@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from etl.runtime.errors import EtlError
+from etl.runtime.errors import EtlError, ExitCode
 from etl.sources.folders.ignored import NEVER_MUSIC
 from etl.sources.folders.walk import Aside, File, shown, walk
 
@@ -69,7 +69,9 @@ def located(sources: Sequence[Path]) -> list[Path]:
     roots = [Path(os.path.abspath(source)) for source in sources]  # noqa: PTH100 -- links stay
     for root in roots:
         if not root.exists():
-            raise EtlError(f"there is no {root}.", "Give folders of audio, or an inventory CSV or Parquet.")
+            raise EtlError(
+                f"{root} does not exist.", "Give folders of audio, or an inventory CSV or Parquet."
+            )
     return roots
 
 
@@ -134,11 +136,15 @@ def _read_inventory(source: Path, found: FoundFiles) -> None:
         )
     except (pl.exceptions.PolarsError, OSError) as error:
         raise EtlError(
-            f"cannot read the inventory {source}: {error}", "Give a CSV or Parquet file."
+            f"cannot read the inventory {source}: {error}",
+            "Give a CSV or Parquet file.",
+            exit_code=ExitCode.BAD_DATA,
         ) from error
     if "path" not in listed.columns:
         raise EtlError(
-            f"the inventory {source} has no column `path`.", f"It has: {', '.join(listed.columns)}."
+            f"the inventory {source} has no column `path`.",
+            f"It has: {', '.join(listed.columns)}.",
+            exit_code=ExitCode.BAD_DATA,
         )
     size = pl.col("size") if "size" in listed.columns else pl.lit(None)
     listed = listed.select(pl.col("path").cast(pl.String), size=size.cast(pl.Int64, strict=False))

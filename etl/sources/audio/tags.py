@@ -86,7 +86,7 @@ def read_tags(path: Path | str) -> tuple[Any, ...]:
         stream = {**known, **{name: value for name, value in stream.items() if value}}
     if not stream.get("duration"):
         if kind is None:
-            return _row(None, {}, {}, f"the name says {claimed}, the content is no audio")
+            return _row(None, {}, {}, f"the name says {claimed}, the content is not audio")
         if not values and not stream.get("samplerate"):  # a stream may not know how long it became
             return _row(kind, {}, stream, f"no audio and no tags behind the {kind} header")
     return _row(kind or claimed, values, stream, None)

@@ -70,7 +70,7 @@ def _patterns(delimiter: bytes) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record, or one line that is none.
+    """One record, or one line that could not be read as a record.
 
     Attributes
     ----------

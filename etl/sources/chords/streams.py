@@ -85,7 +85,7 @@ def readable(path: Path) -> Iterator[Path]:
                         shutil.copyfileobj(pipe, file, _AT_ONCE)
         except OSError as error:
             raise EtlError(
-                f"cannot keep what comes from {source_name(path)}: {error.strerror}.",
+                f"cannot store the input from {source_name(path)}: {error.strerror}.",
                 "Set TMPDIR to a folder with more room, or pass a file.",
                 exit_code=ExitCode.CANNOT_WRITE,
             ) from error

@@ -72,7 +72,7 @@ def check_sources(sources: Iterable[Path]) -> None:
             source.stat()
         except OSError as error:
             is_gone = isinstance(error, (FileNotFoundError, NotADirectoryError))
-            problem = f"there is no {source}." if is_gone else f"cannot read {source}: {error.strerror}."
+            problem = f"{source} does not exist." if is_gone else f"cannot read {source}: {error.strerror}."
             raise EtlError(problem, "Check the path.") from error
 
 
@@ -134,7 +134,7 @@ def open_file(location: str) -> IO[bytes]:
     descriptor = os.open(location, flags)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise OSError(errno.EINVAL, "it is no file any more", location)
+        raise OSError(errno.EINVAL, "it is no longer a file", location)
     return os.fdopen(descriptor, "rb")
 
 

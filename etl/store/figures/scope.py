@@ -87,7 +87,7 @@ def narrow(connection: duckdb.DuckDBPyConnection, where: str | None) -> Scope:
 def _not_a_condition(problem: str) -> EtlError:
     views = ", ".join(f"`{view}`" for view, _ in VIEWS.values())
     return EtlError(
-        f"--where is not a condition over any of the views {views}: {problem}",
+        f"--where is not a valid condition on any of the views {views}: {problem}",
         "Such as: decade = 1980, genre = 'Rock', bpm BETWEEN 90 AND 110",
         exit_code=ExitCode.USAGE,
     )

@@ -214,10 +214,10 @@ def test_parquet_holds_the_same(described):
     data = (described.parent / "out.parquet").read_bytes()
     for damage in (b"", b"PAR1", data[:-5], data[: len(data) // 2]):
         (described.parent / "bad.parquet").write_bytes(damage)
-        with pytest.raises(EtlError, match="no file of sonic matrices"):
+        with pytest.raises(EtlError, match="not a file of sonic matrices"):
             etl.load_artifacts(described.parent / "bad.parquet")
     pl.DataFrame({"a": [1]}).write_parquet(described.parent / "bad.parquet")
-    with pytest.raises(EtlError, match="no file of sonic matrices"):
+    with pytest.raises(EtlError, match="not a file of sonic matrices"):
         etl.load_artifacts(described.parent / "bad.parquet")
 
 
@@ -257,11 +257,11 @@ def test_loader_refuses_damaged_files(described):
     ]
     for data in damages:
         bad.write_bytes(data)
-        with pytest.raises(EtlError, match="no file of sonic matrices"):
+        with pytest.raises(EtlError, match="not a file of sonic matrices"):
             etl.load_artifacts(bad)
     with bad.open("wb") as file:
         np.save(file, np.zeros(3))
-    with pytest.raises(EtlError, match="no file of sonic matrices"):
+    with pytest.raises(EtlError, match="not a file of sonic matrices"):
         etl.load_artifacts(bad)
     with np.load(described.parent / "out.npz", allow_pickle=False) as archive:
         members = dict(archive.items())
@@ -272,7 +272,7 @@ def test_loader_refuses_damaged_files(described):
     np.savez(bad, **{**members, "X_sonic": np.full(members["X_sonic"].shape, "x")})
     with pytest.raises(EtlError, match="not finite numbers"):
         etl.load_artifacts(bad)
-    with pytest.raises(EtlError, match="no file of sonic matrices"):
+    with pytest.raises(EtlError, match="not a file of sonic matrices"):
         etl.load_artifacts(described.parent / "missing.npz")
 
 

@@ -48,7 +48,7 @@ def test_a_run_describes_every_track_once_and_says_why_not(music):
             "SELECT command, status, items_in, items_out, items_rejected FROM runs"
         ).fetchall()
     assert check_library(store_of(music)) == []
-    assert [(Path(path).name, "content is no audio" in reason) for path, reason in rejects] == [
+    assert [(Path(path).name, "content is not audio" in reason) for path, reason in rejects] == [
         ("broken.mp3", True)
     ]
     assert len(tracks) == 7
@@ -219,7 +219,7 @@ def test_a_run_leaves_a_log(music):
     text = (music.parent / "store.duckdb.log").read_text()
     assert "scan started" in text
     assert "warning" in text
-    assert "hostile\\nname.mp3: the name says mp3, the content is no audio" in text
+    assert "hostile\\nname.mp3: the name says mp3, the content is not audio" in text
     assert "scan ended: 10 of 10 files, 2 errors" in text
     assert "done in " in text
     assert "; 2 rejects" in text

@@ -33,5 +33,5 @@ def test_what_is_no_audio_is_told(tmp_path, content):
     path = tmp_path / "x.mp3"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(EtlError, match=r"there is no file|not decodable"):
+    with pytest.raises(EtlError, match=r"does not exist|cannot be decoded"):
         show_file(path, Mode.BEAT)

@@ -124,7 +124,7 @@ def test_a_name_of_several_recordings_is_refused_with_what_it_may_be(database):
 
 def test_a_name_of_nothing_is_refused(database):
     """What is no track and like none is said, with how to look for one."""
-    with pytest.raises(EtlError, match="no described track is called xylophone") as caught:
+    with pytest.raises(EtlError, match="no analyzed track is called xylophone") as caught:
         similar_tracks(database, SimilarRequest(("xylophone",)))
     assert "etl library find" in caught.value.hint
 

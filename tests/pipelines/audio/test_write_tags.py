@@ -93,7 +93,7 @@ def test_undo_gives_back_what_was_there(described):
     undone = undo_tags(store_of(described), result.run_id or 0)
     assert (undone.undone, undone.skipped) == (7, [])
     assert {path: dict(mutagen.File(path)) for path in before} == before
-    with pytest.raises(EtlError, match="no tags to take back"):
+    with pytest.raises(EtlError, match="no tag changes to undo"):
         undo_tags(store_of(described), result.run_id or 0)
 
 

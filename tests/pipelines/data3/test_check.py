@@ -49,7 +49,7 @@ TOKENS, KEYS, READ, COUNTS, OF_SECTIONS = GROUPS
 VALUES, SAME_KEY, REFERS = (
     "every value is what schemas/ says",
     "no two rows have the same key",
-    "rows refer to rows that are there",
+    "rows refer to rows that exist",
 )
 
 DAMAGE = {
@@ -69,14 +69,14 @@ DAMAGE = {
     "UPDATE sources SET rows_in = 60": "rows in are songs and rejects",
     "UPDATE sources SET built_in = 99": "each source is of a build that there is",
     "INSERT INTO sources SELECT * REPLACE (2 AS source_id, 0 AS songs, 0 AS rows_in) FROM sources": (
-        "no source is there twice"
+        "no source exists twice"
     ),
     "DELETE FROM runs": REFERS,
     "UPDATE runs SET items_out = 1": "a run gave the songs of its sources",
     "UPDATE runs SET command = 'enrich'": "a run gave the songs of its sources",
-    "DELETE FROM ledger": "sources that are there are finished",
+    "DELETE FROM ledger": "existing sources are finished",
     "INSERT INTO ledger VALUES ('data3', 'x.csv', 'v', 'done', 1, NULL, NULL, NULL, now())": (
-        "finished sources are there"
+        "finished sources exist"
     ),
     "DELETE FROM section_keys": "where a build was to find section keys, each song with chords has some",
     "DELETE FROM section_keys WHERE section = 0": (

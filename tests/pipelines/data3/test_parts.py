@@ -91,7 +91,7 @@ def test_a_bad_input_costs_no_other_and_rejects_and_repeated_ids_are_told(inputs
 def test_files_of_others_stay_and_two_inputs_are_two_parts(inputs, tmp_path):
     """Refused before anything is built."""
     (tmp_path / "songs-0.csv").write_text("mine")
-    with pytest.raises(EtlError, match="no build of parts wrote it") as raised:
+    with pytest.raises(EtlError, match="not written by a build of parts") as raised:
         build_parts(PartsBuild(inputs[:1], tmp_path))
     assert raised.value.exit_code is ExitCode.CANNOT_WRITE
     assert (tmp_path / "songs-0.csv").read_text() == "mine"
@@ -104,8 +104,8 @@ def test_files_of_others_stay_and_two_inputs_are_two_parts(inputs, tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--cluster", "local:1"), "Pass --output-dir"),
-        (("--output-dir", "x", "--npz", "x.npz"), "--npz does not go"),
+        (("--cluster", "local:1"), "--cluster has no effect without --output-dir"),
+        (("--output-dir", "x", "--npz", "x.npz"), "--npz has no effect with --output-dir"),
         (("--output-dir", "x", "--cluster", "here"), "is not a cluster"),
         (("--output-dir", "x", "--map", "/a=/b"), "Pass --cluster"),
     ],

@@ -111,7 +111,7 @@ def find(top: Path, *words: str):
 def test_every_file_has_one_line_and_what_is_cut_off_is_said(top: Path):
     """A line break in a name does not break the list; a limit tells how many there are."""
     shown = find(top)
-    assert len(shown.stdout.splitlines()) == 13
+    assert len(shown.stdout.splitlines()) == 15  # with names and a rule
     assert r"new\nline dubstep.mid" in shown.stdout
     assert shown.stderr.strip() == "13 files"
     assert "the first 5 files; --limit shows more" in find(top, "--limit", "5").stderr
@@ -169,7 +169,7 @@ def test_nothing_to_name_is_said(tmp_path: Path):
     fill(tmp_path, [Stage.SANITIZE])
     with pytest.raises(EtlError, match="no library"):
         rename_library(tmp_path / "nowhere", tmp_path / "m.duckdb", template="{bpm}")
-    with pytest.raises(EtlError, match="not analysed"):
+    with pytest.raises(EtlError, match="not analyzed"):
         rename_library(tmp_path / "library", tmp_path / "m.duckdb", template="{bpm}")
 
 

@@ -53,7 +53,7 @@ def listed(top: Path) -> list[str]:
     """Names of what `find` lists, and how many files each way of counting says there are."""
     said = run_here("midi", "find", "--format", "csv", "--db", top / "m.duckdb").splitlines()
     names = sorted(line.split(",")[0].rpartition("/")[2] for line in said if ".mid" in line)
-    overview = run_here("midi", "stats", "--db", top / "m.duckdb").splitlines()[1].split("\t")
+    overview = run_here("midi", "stats", "--db", top / "m.duckdb").splitlines()[2].split()
     assert int(overview[0]) == int(overview[1]) == int(overview[4]) == len(names)
     return names
 

@@ -450,8 +450,8 @@ def test_the_command_line_does_it_all(tmp_path: Path, temporary: Path):
     assert "copied" in command("midi", "export", "--export-to", "drive", "--format", "mpc-one")
     assert "rows" in command("midi", "export", "--npz", "m.npz")
     assert "unknown stage" in command("midi", "run", "in", "--stages", "dance", code=2)
-    assert "there is no nowhere" in command("midi", "run", "nowhere", code=1)
-    assert "there is no nowhere" in command("midi", "run", "in", "nowhere", "--dry-run", code=1)
+    assert "nowhere does not exist" in command("midi", "run", "nowhere", code=1)
+    assert "nowhere does not exist" in command("midi", "run", "in", "nowhere", "--dry-run", code=1)
     with duckdb.connect(str(tmp_path / "m.duckdb"), read_only=True) as connection:
         heard = dict(connection.sql("SELECT sha256, key FROM midi_analysis WHERE len(chords) > 0").fetchall())
     built = command("build", "data3", "--from-midi", "-o", "d.csv")

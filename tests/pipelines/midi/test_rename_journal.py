@@ -141,7 +141,7 @@ def test_names_that_differ_by_case_only_are_told_apart(tmp_path: Path):
 
 def test_a_missing_source_is_said(tmp_path: Path):
     """Nothing to rename because of a slip of the pen is no success."""
-    with pytest.raises(EtlError, match="there is no"):
+    with pytest.raises(EtlError, match="does not exist"):
         sanitize_in_place((tmp_path / "x",), tmp_path / "m.duckdb", library=tmp_path)
 
 

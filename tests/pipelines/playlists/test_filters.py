@@ -61,7 +61,7 @@ def test_time_is_kept_within_a_minute(stored: Path) -> None:
     few = make_playlist(stored, PlaylistRequest(where="track_id < 'id003'", minutes=4))
     assert len(few.tracks) == 1
     assert few.minutes_off == 0
-    with pytest.raises(EtlError, match="take 10 minutes, and 60 are wanted; --where left out"):
+    with pytest.raises(EtlError, match="last 10 minutes together, but 60 are wanted; --where left out"):
         make_playlist(stored, PlaylistRequest(where="track_id < 'id003'", minutes=60))
 
 

@@ -71,7 +71,7 @@ def test_songs_are_named_filtered_and_led(songs: Path) -> None:
         make_playlist(songs, PlaylistRequest(minutes=9, basis=Basis.HARMONY))
     with pytest.raises(EtlError, match="--duration"):
         make_playlist(songs, PlaylistRequest(quality=Quality(seconds=(1, 9)), basis=Basis.HARMONY))
-    with pytest.raises(EtlError, match="--where is not a condition"):
+    with pytest.raises(EtlError, match="--where is not a valid condition"):
         make_playlist(songs, PlaylistRequest(where="bpm > 3", basis=Basis.HARMONY))
     with pytest.raises(EtlError, match="of 48 chord songs"):
         make_playlist(songs, PlaylistRequest(count=60, basis=Basis.HARMONY))

@@ -40,7 +40,7 @@ def test_no_track_comes_again_in_successive_lists(stored: Path) -> None:
     second = {track.track_id for track in lists[1].tracks}
     again = make_playlist(stored, PlaylistRequest(count=12, avoid=("2",), gap=2))
     assert not second & {track.track_id for track in again.tracks}
-    with pytest.raises(EtlError, match="there is no kept list 9"):
+    with pytest.raises(EtlError, match="there is no stored list 9"):
         make_playlist(stored, PlaylistRequest(count=12, avoid=("9",)))
 
 
@@ -69,8 +69,8 @@ def test_list_waits_while_a_run_writes_to_the_store(stored: Path) -> None:
 
 def test_commands_list_show_and_draw(stored: Path, tmp_path: Path) -> None:
     """Each has words and JSON; a store without lists says so."""
-    assert "no list is kept yet" in run_here("playlist", "list", "--db", stored)
-    assert "no list is kept yet" in run_here("playlist", "show", "--db", stored, expect=2)
+    assert "no playlist is stored yet" in run_here("playlist", "list", "--db", stored)
+    assert "no playlist is stored yet" in run_here("playlist", "show", "--db", stored, expect=2)
     run_here("playlist", "make", "--seed", "id005", "-n", "6", "--gap", "1", "--db", stored)
     assert "like id005" in run_here("playlist", "list", "--db", stored)
     said = run_here("playlist", "show", "last", "--db", stored)

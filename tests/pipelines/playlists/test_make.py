@@ -81,10 +81,17 @@ def test_filters_say_what_they_leave_out(stored: Path) -> None:
     assert all((track.bpm or 0) > 100 for track in made.tracks)
     with pytest.raises(EtlError, match=r"--where left out 120"):
         make_playlist(stored, PlaylistRequest(where="bpm > 1000", count=5))
-    with pytest.raises(EtlError, match="--where is not a condition"):
+    with pytest.raises(EtlError, match="--where is not a valid condition"):
         make_playlist(stored, PlaylistRequest(where="no such thing", count=5))
-    with pytest.raises(EtlError, match="no described track is called Nobody"):
+    with pytest.raises(EtlError, match="no analyzed track is called Nobody"):
         make_playlist(stored, PlaylistRequest(seeds=("Nobody knows this",), count=5))
+
+
+def test_an_artist_whom_nothing_is_by_gets_a_suggestion(stored: Path) -> None:
+    """An empty list would say that the rules are too strict."""
+    with pytest.raises(EtlError, match="no candidate is by Artst 3") as caught:
+        make_playlist(stored, PlaylistRequest(artist="Artst 3", count=8))
+    assert "Did you mean Artist 3 or" in caught.value.hint
 
 
 def test_one_artist_alone(stored: Path) -> None:

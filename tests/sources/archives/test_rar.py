@@ -183,7 +183,7 @@ def test_without_libarchive_the_answer_says_what_to_install(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     (refusal,) = read_archive(io.BytesIO(rar5({})), "a.rar", 100)
     assert isinstance(refusal, Refusal)
-    assert (refusal.category, "music-etl[rar]" in refusal.reason) == ("unsupported", True)
+    assert (refusal.category, ".[rar]" in refusal.reason) == ("unsupported", True)
 
 
 @needs_libarchive

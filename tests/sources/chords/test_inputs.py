@@ -115,7 +115,7 @@ def test_folders_and_missing_files_are_errors(chords, tmp_path):
         chords.build(tmp_path)
     with pytest.raises(EtlError, match="cannot read"):
         chords.build(tmp_path / "absent.csv")
-    with pytest.raises(EtlError, match="there is no "):
+    with pytest.raises(EtlError, match="matches no file"):
         expand([str(tmp_path / "*.csv")])
 
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from etl.runtime.errors import EtlError, ExitCode
+from etl.runtime.errors import EtlError, ExitCode, missing_part
 from etl.runtime.work.cluster import site
 from etl.runtime.work.cluster.batches import Batches, Pace
 from etl.runtime.work.cluster.messages import lost, unpacked
@@ -31,7 +31,7 @@ _PREPARE_SECONDS: Final = 120.0
 _LOOK_SECONDS: Final = 1.0  # thousands of threads look
 _LEAVE_SECONDS: Final = 5.0
 _AHEAD: Final = 2  # batches for each thread of a worker: one at work, one that waits there
-_INSTALL: Final = "Install it: pip install 'music-etl[cluster]', in the same versions on all machines."
+_INSTALL: Final = "Install it there, in the same versions: pip install '.[cluster]' in the source folder."
 
 
 class Connection:
@@ -95,7 +95,7 @@ def connected(cluster: Cluster | None) -> Iterator[Connection | None]:
     try:
         dask, distributed = import_module("dask"), import_module("distributed")
     except ImportError as error:
-        raise EtlError("--cluster needs Dask, which is not installed.", _INSTALL) from error
+        raise missing_part("--cluster needs Dask", "cluster") from error
     # A run says itself what it has lost; batches of archives' members may be large.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     settings = {"distributed.admin.large-graph-warning-threshold": "1GB"}
@@ -237,7 +237,7 @@ def _blamed(error: BaseException, where: str) -> EtlError:
             f"the worker {where} cannot load music-etl: {error}.", _INSTALL, exit_code=ExitCode.UNAVAILABLE
         )
     return EtlError(
-        f"the cluster at {where} does not answer any more ({text}).",
-        "What was finished is kept. See to its scheduler and workers, and run the same command again.",
+        f"the cluster at {where} no longer answers ({text}).",
+        "Finished work is kept. Check its scheduler and workers, and run the same command again.",
         exit_code=ExitCode.UNAVAILABLE,
     )

@@ -165,8 +165,8 @@ def _asked(orders: HostOrders, request: Request | None) -> Answer:
             text = f"the worker {address} {error.args[0]}"
             raise EtlError(text, error.hint, exit_code=error.exit_code) from error
     raise EtlError(
-        f"the worker {address} cannot keep alive the process that does the work.",
-        "See to the memory of that machine: `python -m etl.runtime.work.cluster.host` there should wait.",
+        f"the worker {address} cannot keep the process alive that does the work.",
+        "Check the memory of that machine; `python -m etl.runtime.work.cluster.host` should run on there.",
         exit_code=ExitCode.UNAVAILABLE,
     )
 
@@ -174,7 +174,7 @@ def _asked(orders: HostOrders, request: Request | None) -> Answer:
 def _host(orders: HostOrders) -> _Host:
     with _lock:
         if orders.crew_id in _dismissed:
-            raise EtlError("works for that crew no more.", exit_code=ExitCode.UNAVAILABLE)
+            raise EtlError("no longer works for that crew.", exit_code=ExitCode.UNAVAILABLE)
         host = _hosts.get(orders.crew_id)
         if host is None:
             host = _hosts[orders.crew_id] = _Host(orders)
