@@ -35,8 +35,7 @@ from etl.services.errors import (
     StoppedError,
 )
 from etl.services.politeness.rates import Cost
-from etl.store.batch_answers import put_reply
-from etl.store.batch_requests import put_outcome, put_request
+from etl.store.batch_requests import put_outcome, put_reply, put_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,6 +55,9 @@ TRIES: Final = 2
 
 FEWEST: Final = 20
 """Items that are done before their share of failures can end a run."""
+
+SOON: Final = 0.005
+"""Seconds within which an answer is on the disk; a request that follows at once goes there with it."""
 
 PLAIN_KEY: Final = "plain"
 """Where it is kept which models take no schema for answers."""
@@ -366,7 +368,7 @@ class Asker:
                 put_reply(answers, task=self._task.name, version=self._stage.version, request_id=request_id)
             )
         self._store.put(*writes, items=max(1, len(answers)))
-        self._store.keep()
+        self._store.keep(within=SOON)
         self._done += len(answers)
         self._failed += sum(status == "failed" for _, status, *_ in answers)
 
