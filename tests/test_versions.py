@@ -216,7 +216,8 @@ def short_sounds() -> str:
 
 def sample_names() -> str:
     """Categories of names."""
-    names = pl.read_csv(ROOT / "tests" / "data" / "sample_names" / "names.csv", infer_schema=False)
+    file = ROOT / "tests" / "data" / "sample_names" / "names.csv"
+    names = pl.read_csv(file, infer_schema=False).with_columns(pl.col("folder").fill_null(""))
     said = [name_category(name, folder) for folder, name in names.select("folder", "name").iter_rows()]
     return digest(names.with_columns(said=pl.Series([repr(each) for each in said])))
 
@@ -227,13 +228,13 @@ GUARDED: Final[dict[str, tuple[object, str]]] = {
     "etl.chords.keys.KEY_VERSIONS[krumhansl]": (2, "89bface81d3c1924"),
     "etl.chords.section_keys.SECTION_KEYS_VERSION": (2, "9f4d8b5e251a557f"),
     "etl.pipelines.midi.request.VERSIONS[import]": ("4", "d20d343be2b109cf"),
-    "etl.pipelines.midi.request.VERSIONS[analyze]": ("5", "b32bf6e01478cbeb"),
+    "etl.pipelines.midi.request.VERSIONS[analyze]": ("6", "b32bf6e01478cbeb"),
     "etl.pipelines.midi.request.VERSIONS[split]": ("1", "03926703bffa20b8"),
     "etl.pipelines.midi.request.VERSIONS[sanitize]": ("2", "0da0f386d4fe464e"),
     "etl.audio.sonic.FEATURE_VERSION": (3, "cb8308215f186e54"),
     "etl.sources.audio.tags.TAG_VERSION": (2, "9260591f46d29f73"),
     "etl.audio.short_sounds.SOUND_VERSION": (1, "3b3cc70e04989075"),
-    "etl.batch.name_categories.CATEGORY_VERSION": (1, "299c1f81b0b62481"),
+    "etl.batch.name_categories.CATEGORY_VERSION": (2, "7aa7ba6a2f074d68"),
 }
 """Version and hash of its output, by the version's name."""
 
