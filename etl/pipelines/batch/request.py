@@ -22,6 +22,10 @@ CATEGORY: Final = "category"
 """The task that the words of a name answer."""
 
 
+PAIRS: Final = "pairs"
+"""The task that asks of two items whether they go together."""
+
+
 class Engine(StrEnum):
     """Who answers."""
 

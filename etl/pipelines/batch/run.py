@@ -28,7 +28,7 @@ from etl.services.chat import Chat
 from etl.services.errors import AppError, BudgetSpentError, ParkedError, ServiceError, StoppedError
 from etl.services.politeness.gate import Gate
 from etl.services.politeness.rates import Permits
-from etl.store.batch_jobs import StageCounts, items, put_items, put_job, stage_counts
+from etl.store.batch_jobs import StageCounts, by_urgency, items, put_items, put_job, stage_counts
 from etl.store.batch_requests import SentCounts, error_counts, mark_unknown, sent_counts
 from etl.store.bursts import writing
 from etl.store.run_lock import RunLockedError
@@ -36,7 +36,7 @@ from etl.store.runs import keep_progress
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from etl.batch.task import Task
     from etl.pipelines.batch.request import BatchRequest
@@ -177,6 +177,7 @@ class _Runner:
         self._chat: Chat | None = None
         self._known: StoredState | None = None
         self._since_checkpoint = 0
+        self._begun: set[str] = set()
 
     def connect(self, stack: ExitStack) -> None:
         """Connect the model to its gate."""
@@ -268,8 +269,9 @@ class _Runner:
         self._sent_before = spent.sent
         try:
             self._reconcile()
-            for stage in asked_stages(self._stages):
-                self._ask(store, stage, budget)
+            for wave in self._waves(store):
+                for stage in asked_stages(self._stages):
+                    self._ask(store, stage, budget, wave)
         except BudgetSpentError as error:
             raise EtlError(
                 f"the budget of {self._request.options.max_cost:g} is spent. {error}",
@@ -301,7 +303,18 @@ class _Runner:
         except ServiceError as error:
             self._watch.say(f"the limits of the account are not known: {error}")
 
-    def _ask(self, store: BurstWriter, stage: BatchStage, budget: Spent) -> None:
+    def _waves(self, store: BurstWriter) -> Iterator[set[str] | None]:
+        """Give the contents that go through all stages together, the most urgent first; None for all."""
+        size = self._request.options.checkpoint_interval or APPROACHES[self._strategy].wave
+        if not APPROACHES[self._strategy].wave:
+            yield None
+            return
+        with store.reading() as connection:
+            waiting = by_urgency(connection, self._request.job)
+        for start in range(0, len(waiting), size):
+            yield set(waiting[start : start + size])
+
+    def _ask(self, store: BurstWriter, stage: BatchStage, budget: Spent, wave: set[str] | None) -> None:
         request, chat, settings = self._request, self._chat, self._settings
         assert chat is not None and settings is not None  # noqa: S101, PT018 - the caller has looked
         task = self._tasks[stage.task]
@@ -313,8 +326,12 @@ class _Runner:
         (so_far,) = (each for each in counts if (each.task, each.engine) == (stage.task, stage.engine))
         pace = pace_of(chat, request.limits_file, request.clock)
         most = per_call(task, request.options, len(waiting), pace)
-        self._watch.total(stage.task, len(waiting))
-        self._watch.figures(answered_before=so_far.done)
+        if stage.task not in self._begun:
+            self._begun.add(stage.task)
+            self._watch.total(stage.task, len(waiting))
+            self._watch.figures(answered_before=so_far.done)
+        if wave is not None:
+            waiting = [item for item in waiting if item.content_hash in wave]
         asker = Asker(
             store, chat, settings,
             job=request.job, stage=stage, task=task, most=most, spent=budget,
