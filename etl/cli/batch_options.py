@@ -133,6 +133,12 @@ Threshold = Annotated[
         "--error-threshold", min=0.0, max=1.0, help="Stop when this share of 20 or more items has failed."
     ),
 ]
+Later = Annotated[
+    bool,
+    typer.Option(
+        "--async", help="Hand requests over to the service's own batches, cheaper and within a day."
+    ),
+]
 Wait = Annotated[
     bool, typer.Option("--wait", help="Wait out rate limits and used-up days, and continue automatically.")
 ]
@@ -169,6 +175,7 @@ WORKING: Final = {
     "parallel_local": (Parallel, None),
     "checkpoint_interval": (Checkpoint, None),
     "error_threshold": (Threshold, 0.1),
+    "later": (Later, False),
 }
 """What only a run needs to know."""
 

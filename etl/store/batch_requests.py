@@ -46,6 +46,8 @@ class SentCounts:
     ----------
     sent, answered, failed, unknown
         Requests; those without an outcome count as unknown.
+    under_way
+        Requests that were handed over, and that the service has not done yet.
     tokens
         As told by the service, else as estimated.
     cost
@@ -56,6 +58,7 @@ class SentCounts:
     answered: int
     failed: int
     unknown: int
+    under_way: int
     tokens: int
     cost: float
 
@@ -116,8 +119,14 @@ def write_exchanges(
         record_answers(connection, answers.with_columns(engine=pl.lit("model")))
 
 
+_UNDER_WAY: Final = """
+SELECT request_id FROM batch_upload_parts JOIN batch_uploads USING (upload_id) WHERE state <> 'collected'
+"""
+"""Requests that were handed over, for the service to work through in its own time."""
+
+
 def mark_unknown(job: str) -> Write:
-    """Say of requests whose run was killed that they may have been paid for."""
+    """Say of requests whose run was killed that they may have been paid for; not of those handed over."""
     return Write("etl.store.batch_requests:write_unknown", values={"job": job})
 
 
@@ -128,7 +137,8 @@ def write_unknown(
     connection.execute(
         "INSERT INTO batch_outcomes BY NAME SELECT request_id, 'unknown' AS status, 'cut off' AS category, "
         "now() AS ended_at FROM batch_requests "
-        "WHERE job = ? AND request_id NOT IN (SELECT request_id FROM batch_outcomes)",
+        "WHERE job = ? AND request_id NOT IN (SELECT request_id FROM batch_outcomes) "
+        f"AND request_id NOT IN ({_UNDER_WAY})",
         [values["job"]],
     )
 
@@ -137,13 +147,15 @@ def sent_counts(connection: duckdb.DuckDBPyConnection, job: str) -> SentCounts:
     """Count the requests of a job."""
     row = connection.execute(
         "SELECT count(*), count(*) FILTER (status = 'answered'), count(*) FILTER (status = 'failed'), "
-        "count(*) FILTER (status IS NULL OR status = 'unknown'), "
+        "count(*) FILTER (status = 'unknown' OR (status IS NULL AND under_way IS NULL)), "
+        "count(*) FILTER (status IS NULL AND under_way IS NOT NULL), "
         "coalesce(sum(CASE WHEN prompt_tokens IS NULL AND completion_tokens IS NULL THEN tokens "
         "ELSE coalesce(prompt_tokens, 0) + coalesce(completion_tokens, 0) END) "
         "FILTER (status IS DISTINCT FROM 'failed'), 0)::BIGINT, "
         "coalesce(sum(coalesce(outcomes.cost, requests.cost)) "
         "FILTER (status IS DISTINCT FROM 'failed'), 0.0) "
         "FROM batch_requests AS requests LEFT JOIN batch_outcomes AS outcomes USING (request_id) "
+        f"LEFT JOIN (SELECT request_id AS under_way FROM ({_UNDER_WAY})) ON under_way = requests.request_id "
         "WHERE job = ?",
         [job],
     ).fetchall()[0]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from etl.batch.plan import APPROACHES
 from etl.pipelines.batch.ask import Asker, Spent
+from etl.pipelines.batch.ask_later import LaterAsker, UnderWayError
 from etl.pipelines.batch.find_items import READY, found_items
 from etl.pipelines.batch.local import answer_locally, measure_files, skip_unmeant
 from etl.pipelines.batch.plan import asked_stages, pace_of, per_call, portions_of, shared, strategy_of
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from etl.batch.task import Task
+    from etl.pipelines.batch.facts import Item
     from etl.pipelines.batch.request import BatchRequest
     from etl.runtime.watch.progress import Renderer
     from etl.services.chat_settings import ChatSettings
@@ -306,7 +308,7 @@ class _Runner:
     def _waves(self, store: BurstWriter) -> Iterator[set[str] | None]:
         """Give the contents that go through all stages together, the most urgent first; None for all."""
         size = self._request.options.checkpoint_interval or APPROACHES[self._strategy].wave
-        if not APPROACHES[self._strategy].wave:
+        if self._request.options.later or not APPROACHES[self._strategy].wave:
             yield None
             return
         with store.reading() as connection:
@@ -318,10 +320,8 @@ class _Runner:
         request, chat, settings = self._request, self._chat, self._settings
         assert chat is not None and settings is not None  # noqa: S101, PT018 - the caller has looked
         task = self._tasks[stage.task]
+        waiting = self._open(store, stage)
         with store.reading() as connection:
-            waiting = portions_of(
-                connection, request.job, stage, with_answers=len(asked_stages(self._stages)) > 1
-            )
             counts = stage_counts(connection, request.job)
         (so_far,) = (each for each in counts if (each.task, each.engine) == (stage.task, stage.engine))
         pace = pace_of(chat, request.limits_file, request.clock)
@@ -340,7 +340,20 @@ class _Runner:
         )  # fmt: skip
         self._watch.waiting_for(f"{chat.title} ({chat.model})")
         with self._watch.timed(stage.task):
-            asker.ask(shared(waiting, most, self._strategy))
+            if not request.options.later:
+                asker.ask(shared(waiting, most, self._strategy))
+                return
+            LaterAsker(
+                store, chat, settings,
+                asker=asker, job=request.job, stage=stage, task=task, most=most, spent=budget,
+                strategy=self._strategy,
+            ).ask(lambda: self._open(store, stage))  # fmt: skip
+
+    def _open(self, store: BurstWriter, stage: BatchStage) -> list[Item]:
+        """Give the items that are open in a stage now."""
+        with_answers = len(asked_stages(self._stages)) > 1
+        with store.reading() as connection:
+            return portions_of(connection, self._request.job, stage, with_answers=with_answers)
 
     def _tell(self, store: BurstWriter, task: str, done: int, failed: int, budget: Spent) -> None:
         """Show what a request gave; merge results into the store at checkpoints."""
@@ -371,6 +384,13 @@ class _Runner:
     def _parked(self, error: ParkedError) -> BatchParkedError:
         assert self._chat is not None  # noqa: S101 - nobody else parks
         until = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(error.not_before))
+        if isinstance(error, UnderWayError):
+            return BatchParkedError(
+                f"{error.service} is at work ({error.reason}).",
+                f"Look again after {until} with:\n  {self._request.command}\n"
+                "With --wait it looks again by itself until all is answered.",
+                not_before=error.not_before,
+            )
         return BatchParkedError(
             f"{error.service} refuses further requests for now ({error.reason}).",
             f"What was answered is kept. Come back after {until} with:\n  {self._request.command}\n"
