@@ -12,7 +12,8 @@ import numpy as np
 import scipy.signal
 
 from etl.audio.signal import SAMPLE_RATE
-from tests.support.audio_synthesiser import Note, render
+from tests.support.audio_composer import Note
+from tests.support.audio_synthesiser import render
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +38,7 @@ def _noise(chance: np.random.Generator, time: Signal, low: float, high: float) -
     high = min(high, 0.49 * SAMPLE_RATE)
     sections = scipy.signal.butter(2, [low, high], "bandpass", fs=SAMPLE_RATE, output="sos")
     filtered: Signal = scipy.signal.sosfilt(sections, chance.normal(size=len(time)))
-    return filtered / (np.abs(filtered).max() + 1e-9)
+    return np.asarray(filtered / (np.abs(filtered).max() + 1e-9))
 
 
 def _sweep(time: Signal, start: float, end: float, seconds: float) -> Signal:
@@ -89,7 +90,7 @@ def _clap(chance: np.random.Generator) -> Signal:
         np.where(time >= start, np.exp(-(time - start) / 0.006), 0.0)
         for start in np.cumsum(chance.uniform(0.006, 0.016, int(chance.integers(2, 5))))
     )
-    return noise * (hands + np.where(time > 0.03, np.exp(-(time - 0.03) / decay), 0.0))
+    return np.asarray(noise * (hands + np.where(time > 0.03, np.exp(-(time - 0.03) / decay), 0.0)))
 
 
 def _metal(chance: np.random.Generator, time: Signal, lowest: float) -> Signal:
@@ -97,7 +98,7 @@ def _metal(chance: np.random.Generator, time: Signal, lowest: float) -> Signal:
     squares = sum(np.sign(np.sin(2 * np.pi * lowest * ratio * time)) for ratio in ratios)
     sections = scipy.signal.butter(2, _log(chance, 3000, 7500), "highpass", fs=SAMPLE_RATE, output="sos")
     ringing: Signal = scipy.signal.sosfilt(sections, squares)
-    return ringing / (np.abs(ringing).max() + 1e-9)
+    return np.asarray(ringing / (np.abs(ringing).max() + 1e-9))
 
 
 def _hat(chance: np.random.Generator) -> Signal:
@@ -144,7 +145,7 @@ def _shaker(chance: np.random.Generator) -> Signal:
     length = chance.uniform(0.05, 0.3)
     time = _time(length)
     noise = _noise(chance, time, _log(chance, 2000, 6000), 11_000)
-    return noise * np.abs(np.sin(np.pi * time / time[-1])) ** chance.uniform(0.5, 3)
+    return np.asarray(noise * np.abs(np.sin(np.pi * time / time[-1])) ** chance.uniform(0.5, 3))
 
 
 def _drum_loop(chance: np.random.Generator) -> Signal:
@@ -167,7 +168,7 @@ def _riser(chance: np.random.Generator) -> Signal:
     rise = time / time[-1] if chance.random() < 0.6 else 1 - time / time[-1]
     noise = _noise(chance, time, _log(chance, 100, 1500), _log(chance, 2500, 10_000))
     tone = np.sin(2 * np.pi * np.cumsum(200 + _log(chance, 300, 3000) * rise) / SAMPLE_RATE)
-    return (noise + chance.choice([0.0, 0.3, 1.0]) * tone) * rise ** chance.uniform(0.7, 3)
+    return np.asarray((noise + chance.choice([0.0, 0.3, 1.0]) * tone) * rise ** chance.uniform(0.7, 3))
 
 
 def _impact(chance: np.random.Generator) -> Signal:
@@ -183,7 +184,9 @@ def _laser(chance: np.random.Generator) -> Signal:
     ends = _log(chance, 1500, 8000), _log(chance, 80, 600)
     start, end = ends if chance.random() < 0.7 else ends[::-1]
     wobble = 1 + chance.uniform(0, 0.6) * np.sin(2 * np.pi * _log(chance, 5, 60) * time)
-    return _sweep(time, start, end, chance.uniform(0.05, 0.3)) * np.exp(-time / (0.5 * time[-1])) * wobble
+    return np.asarray(
+        _sweep(time, start, end, chance.uniform(0.05, 0.3)) * np.exp(-time / (0.5 * time[-1])) * wobble
+    )
 
 
 def _texture(chance: np.random.Generator) -> Signal:
@@ -191,7 +194,7 @@ def _texture(chance: np.random.Generator) -> Signal:
     hiss = _noise(chance, time, _log(chance, 60, 1500), _log(chance, 2500, 10_000))
     slow = np.interp(time, np.linspace(0, time[-1], 12), chance.uniform(0.2, 1, 12))
     crackle = np.where(chance.random(len(time)) < _log(chance, 1e-5, 1e-3), chance.normal(0, 3, len(time)), 0)
-    return hiss * slow + chance.choice([0.0, 1.0]) * crackle
+    return np.asarray(hiss * slow + chance.choice([0.0, 1.0]) * crackle)
 
 
 def _siren(chance: np.random.Generator) -> Signal:
@@ -260,7 +263,7 @@ FAMILIES: Final[dict[str, tuple[str, Maker]]] = {
 
 def scaled(signal: Signal) -> Signal:
     """Give a signal with a peak of 1."""
-    return signal / (np.abs(signal).max() + 1e-9)
+    return np.asarray(signal / (np.abs(signal).max() + 1e-9))
 
 
 def made(family: str, seed: int) -> NDArray[np.float32]:

@@ -28,6 +28,9 @@ KINDS: Final = (
     "kick", "snare", "clap", "hat", "cymbal", "tom", "percussion", "loop", "bass", "melody", "fx",
 )  # fmt: skip
 CATEGORIES: Final = {**dict.fromkeys(KINDS[:8], "drums"), "bass": "melodic", "melody": "melodic", "fx": "fx"}
+SOUND_CATEGORY_VERSION: Final = 1
+"""Raised whenever any answer would change."""
+
 WEIGHTS_FILE: Final = "sound_weights.json"
 
 SURE: Final = 0.9
@@ -35,6 +38,9 @@ SURE: Final = 0.9
 
 MOST_SURE: Final = 0.8
 """Confidence of any answer at most: more are not right of real sounds, see `docs/accuracy.md`."""
+
+_CLEAR: Final = 0.6  # chance of a kind below which only a general one is said
+_GENERAL: Final = {"drums": "percussion", "melodic": "melody"}
 
 _FURTHEST: Final = 3.0
 """Standard deviations from the mean of the made-up sounds at which measurements count as that far."""
@@ -78,7 +84,7 @@ def described(measured: Floats) -> Floats:
     Logarithms of duration, onsets, onsets a second and centroid; crest factor in dB; pitchedness.
     """
     duration, peak, rms, onsets, centroid, pitchedness = measured.T
-    duration = np.maximum(duration, 0.01)
+    duration, onsets = np.maximum(duration, 0.01), np.maximum(onsets, 0.0)
     return np.column_stack(
         [
             np.log2(duration),
@@ -127,4 +133,6 @@ def sound_category(facts: Mapping[str, object]) -> SoundCategory | None:
     kind = max(
         (kind for kind in KINDS if CATEGORIES[kind] == category), key=lambda kind: chances[KINDS.index(kind)]
     )
+    if chances[KINDS.index(kind)] < _CLEAR:
+        kind = _GENERAL.get(category, kind)
     return SoundCategory(category, kind, round(min(by_category[category], MOST_SURE), 2))

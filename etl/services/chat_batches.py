@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
     from etl.services.chat import Chat, Reply
 
+WITHOUT_BATCHES: Final = frozenset({"openrouter", "anthropic"})
+"""Providers whose compatible address has no batches."""
+
 ENDED: Final = frozenset({"completed", "failed", "expired", "cancelled"})
 MOST_REQUESTS: Final = 2000
 """Requests of an upload: their answers are read at once."""

@@ -94,10 +94,15 @@ def open_uploads(
         "ORDER BY planned_at, upload_id, position",
         [job, stage.task, stage.version, account],
     ).fetchall()
+    parts: dict[str, dict[str, tuple[str, ...]]] = {}
+    for upload_id, _, _, _, request_id, contents in rows:
+        known = parts.setdefault(upload_id, {})
+        if request_id is not None:
+            known[request_id] = tuple(contents)
     heads = dict.fromkeys(row[:4] for row in rows)
     return [
-        Upload(*head, {row[4]: tuple(row[5]) for row in rows if row[:4] == head and row[4] is not None})
-        for head in heads
+        Upload(upload_id, vendor_id, state, planned_at, parts[upload_id])
+        for upload_id, vendor_id, state, planned_at in heads
     ]
 
 

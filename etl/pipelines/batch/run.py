@@ -26,6 +26,7 @@ from etl.runtime.watch.progress import Stage, Watch
 from etl.runtime.work.cores import default_workers
 from etl.runtime.work.signals import stop_on_signals
 from etl.services.chat import Chat
+from etl.services.chat_batches import WITHOUT_BATCHES
 from etl.services.errors import AppError, BudgetSpentError, ParkedError, ServiceError, StoppedError
 from etl.services.politeness.gate import Gate
 from etl.services.politeness.rates import Permits
@@ -119,6 +120,12 @@ def process(
         raise EtlError(
             "there is nothing to do: no task has a local engine.",
             "Choose a task with --tasks, or --engine model.",
+            exit_code=ExitCode.USAGE,
+        )
+    if settings is not None and request.options.later and settings.provider in WITHOUT_BATCHES:
+        raise EtlError(
+            f"{settings.provider} has no batches of this kind.",
+            "Leave --async out, or set ETL_CHAT_URL to a service with /files and /batches, such as OpenAI.",
             exit_code=ExitCode.USAGE,
         )
     watched = [
