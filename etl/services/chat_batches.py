@@ -48,6 +48,8 @@ class VendorBatch:
         What it calls it, and how it stands.
     files
         Where answers and errors are.
+    lines
+        Lines that these hold at least, as the service counts.
     problem
         Why it was refused as a whole.
     """
@@ -55,6 +57,7 @@ class VendorBatch:
     vendor_id: str
     status: str
     files: tuple[str, ...] = ()
+    lines: int = 0
     problem: str = ""
 
     @property
@@ -149,18 +152,30 @@ class ChatBatches:
         )
         problems = (told.get("errors") or {}).get("data") or []
         said = [str(each.get("message")) for each in problems if isinstance(each, dict)]
-        return VendorBatch(vendor_id, str(told.get("status")), files, "; ".join(said)[:300])
+        counts = told.get("request_counts") or {}
+        counted = [each for key in ("completed", "failed") if type(each := counts.get(key)) is int]
+        return VendorBatch(vendor_id, str(told.get("status")), files, sum(counted), "; ".join(said)[:300])
 
     def lines(self, batch: VendorBatch) -> list[Line]:
-        """Read what became of the requests, each once; those of which nothing is said are not among them."""
+        """Read what became of the requests, each once; those of which nothing is said are not among them.
+
+        Raises
+        ------
+        GarbledError
+            If there is less than the service has counted: a page in between, say. It is there still.
+        """
         found: dict[str, Line] = {}
+        texts = 0
         for file in batch.files:
             try:
                 told = self._files.request("GET", f"{self._url}/files/{file}/content").json()
             except NotFoundError:
                 continue
-            for line in told:
+            texts += len(told)
+            for line in _lines(told):
                 found.setdefault(line.request_id, line)
+        if texts < batch.lines or (texts and not found):
+            raise GarbledError("the files of the batch are not whole")
         return list(found.values())
 
     def read(self, line: Line) -> Reply:
@@ -186,10 +201,10 @@ def _judge(response: requests.Response) -> Mapping[str, Any]:
     return json_object(response)
 
 
-def _judge_lines(response: requests.Response) -> list[Line]:
+def _judge_lines(response: requests.Response) -> list[bytes]:
     if response.status_code != 200:
         _judge(response)
-    return list(_lines(response.content.split(b"\n")))
+    return [text for text in response.content.split(b"\n") if text.strip()]
 
 
 def _lines(texts: Iterable[bytes]) -> Iterable[Line]:

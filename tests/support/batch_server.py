@@ -36,7 +36,7 @@ class BatchServer(ChatServer):
 
     def __init__(self, clock: Clock = CLOCK) -> None:
         super().__init__(clock)
-        self.looks = 2
+        self.looks = 0
         self.made: dict[str, dict[str, Any]] = {}
         self.ending = "completed"
         self.fault: Callable[[str], Reply | None] = lambda _what: None
@@ -96,6 +96,7 @@ class BatchServer(ChatServer):
             answer = {"status_code": reply.status, "body": json.loads(reply.body)}
             told = {"custom_id": asked["custom_id"], "response": answer, "error": None}
             (good if reply.status == 200 else bad).append(json.dumps(told))
+        batch["request_counts"] = {"total": len(good) + len(bad), "completed": len(good), "failed": len(bad)}
         batch["output_file_id"] = self._kept("\n".join(self.spoil(good)).encode())
         batch["error_file_id"] = self._kept("\n".join(bad).encode())
 
