@@ -25,13 +25,13 @@ def pairs_query(job: str) -> str:
     job
         Whose items; what its tasks have answered is shown.
     """
-    name = job.replace("'", "''")
+    name, line = job.replace("'", "''"), " ".join(job.split())
     sides = [
         f"{side}.{fact} AS {side}{'' if fact == 'name' else f'_{fact}'}"
         for side in ("first", "second")
         for fact in ("name", *_SHOWN)
     ]
-    return f"""
+    return f"""-- pairs of {line}
 WITH answers AS (
     SELECT item, map_from_entries(list((task, answer))) AS said
     FROM batch_results WHERE job = '{name}' AND is_best AND answer IS NOT NULL GROUP BY item
