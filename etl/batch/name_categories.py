@@ -137,7 +137,9 @@ _ENDS: Final = (
 """Words that longer ones begin or end with: ``fanbass``, ``drumx``."""
 
 _WEAK: Final = frozenset(
-    "hit click clicks tick bell rise fall break ambi 808 909 tune tap drop stab chat".split()  # noqa: SIM905
+    """
+    hit click clicks tick bell rise fall break ambi 808 909 tune tap drop stab chat seq sequence
+    """.split()  # noqa: SIM905
 )
 """Words that say something only where no other does."""
 
@@ -167,7 +169,7 @@ def name_category(name: str, folder: str = "") -> NameCategory | None:
         return _made(said[0], NAME_CONFIDENCE if said[1] else ABBREVIATION_CONFIDENCE)
     for part in reversed(folders):
         above = _said(part, loose=False)
-        if above is not None:
+        if above is not None and not above[2]:
             if said is not None and _CATEGORY[said[0]] == _CATEGORY[above[0]]:
                 above = said if above[0] in _VAGUE else above
             return _made(above[0], FOLDER_CONFIDENCE)

@@ -66,7 +66,8 @@ MORE_SOUNDS: Final[Mapping[str, str]] = {
     "tom": "rototom floortom tomtom lotom hitom midtom tm",
     "percussion": (
         "bell cabasa cabassa clave claves maraca maracas guiro agogo timbale timbales triangle tambo "
-        "tamb tambourin tambourines shakers shk shake cowbells block woodblock woodblocks cajon "
+        "tamb tambourin tambourines tamborine tamborines shakers shk shake cowbells block woodblock "
+        "woodblocks cajon "
         "darbuka tabla tablas djembes castanet castanets vibraslap cuica surdo pandeiro udu stick "
         "sticks taiko timpani timp whistle rattle sleighbells jinglebells jingle chimes windchime "
         "chime tap taps ganza ashiko bodhran bodran bongoes tumba quinto cng bng caxixi afoxe click "
@@ -111,7 +112,7 @@ MORE_SOUNDS: Final[Mapping[str, str]] = {
         "swoosh whoosh woosh ambi explode applause crowd metronome ping warp laser lasers zap "
         "explosion explosions boom booms siren sirens glitch glitches "
         "static vinyl crackle scratch scratches scratching rewind reverse reversed transition "
-        "transitions uplifters downlifters downer upper rise rises riser fall falls impacts hits "
+        "transitions uplifters downlifters downer rise rises riser fall falls impacts hits "
         "subdrop subdrops foley ambience ambiance field rain wind thunder water ocean birds bird "
         "crowd gun gunshot shot bomb alarm phone beep beeps blip blips buzz hum noises noisy radio tv "
         "door engine car train animal dog robot alien space ufo windup atmospheric footsteps machine "
