@@ -204,6 +204,8 @@ def _said(text: str, *, loose: bool) -> tuple[str, bool, bool] | None:
 
 def _plain(text: str) -> str:
     """Give a text in letters as names are compared: composed, of usual width, Latin ones without accents."""
+    if text.isascii():
+        return text
     return "".join(
         base if (base := unicodedata.normalize("NFD", each)[0]).isascii() else each
         for each in unicodedata.normalize("NFKC", text)
