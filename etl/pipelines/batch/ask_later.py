@@ -13,6 +13,7 @@ from uuid import uuid4
 from etl.batch.questions import messages, most_tokens, response_format, tokens_of
 from etl.pipelines.batch.ask import TRIES, remember_plain
 from etl.pipelines.batch.facts import Item
+from etl.pipelines.batch.parked import UnderWayError
 from etl.pipelines.batch.plan import shared
 from etl.services.chat import FormatRefusedError
 from etl.services.chat_batches import EXPIRED, MOST_REQUESTS, ChatBatches, Line, VendorBatch
@@ -47,10 +48,6 @@ if TYPE_CHECKING:
 SOONEST_S: Final = 60.0
 LATEST_S: Final = 600.0
 """Bounds of the time between two looks at an upload: a tenth of the time that it has taken so far."""
-
-
-class UnderWayError(ParkedError):
-    """The service works at what was handed over; there is nothing to do until later."""
 
 
 class LaterAsker:

@@ -6,16 +6,16 @@ store, and the next run goes on from there. The store is open only for moments.
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from etl.batch.plan import APPROACHES
 from etl.pipelines.batch.ask import Asker, Spent
-from etl.pipelines.batch.ask_later import LaterAsker, UnderWayError
+from etl.pipelines.batch.ask_later import LaterAsker
 from etl.pipelines.batch.find_items import READY, found_items
 from etl.pipelines.batch.local import answer_locally, measure_files, skip_unmeant
+from etl.pipelines.batch.parked import BatchParkedError, parked
 from etl.pipelines.batch.plan import asked_stages, pace_of, per_call, portions_of, shared, strategy_of
 from etl.pipelines.batch.request import LOCAL, Engine, Kind
 from etl.pipelines.batch.tasks import load_tasks, stages_of
@@ -47,22 +47,6 @@ if TYPE_CHECKING:
     from etl.services.chat_settings import ChatSettings
     from etl.store.batch_jobs import BatchStage
     from etl.store.bursts import BurstWriter
-
-
-class BatchParkedError(EtlError):
-    """Nothing more may be asked now.
-
-    Parameters
-    ----------
-    message, hint
-        As of any error.
-    not_before
-        When it may be asked again, seconds since the epoch.
-    """
-
-    def __init__(self, message: str, hint: str, *, not_before: float) -> None:
-        super().__init__(message, hint, exit_code=ExitCode.PARKED)
-        self.not_before = not_before
 
 
 @dataclass(frozen=True)
@@ -288,7 +272,7 @@ class _Runner:
                 exit_code=ExitCode.PARKED,
             ) from error
         except ParkedError as error:
-            raise self._parked(error) from error
+            raise parked(error, self._request.command) from error
         except AppError as error:
             raise EtlError(
                 f"{self._chat.title}: {error}", error.hint, exit_code=ExitCode.UNAVAILABLE
@@ -387,23 +371,6 @@ class _Runner:
             self._since_checkpoint = 0
             store.flush()
             self._watch.note(f"checkpoint at request {self._sent_before + gate.traffic.requests:,}")
-
-    def _parked(self, error: ParkedError) -> BatchParkedError:
-        assert self._chat is not None  # noqa: S101 - nobody else parks
-        until = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(error.not_before))
-        if isinstance(error, UnderWayError):
-            return BatchParkedError(
-                f"{error.service} is at work ({error.reason}).",
-                f"Look again after {until} with:\n  {self._request.command}\n"
-                "With --wait it looks again by itself until all is answered.",
-                not_before=error.not_before,
-            )
-        return BatchParkedError(
-            f"{error.service} refuses further requests for now ({error.reason}).",
-            f"What was answered is kept. Come back after {until} with:\n  {self._request.command}\n"
-            "With --wait it waits until then and continues automatically.",
-            not_before=error.not_before,
-        )
 
     def _result(self, store: BurstWriter) -> BatchResult:
         job = self._request.job

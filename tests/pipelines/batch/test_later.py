@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from etl.pipelines.batch.run import BatchParkedError
+from etl.pipelines.batch.parked import BatchParkedError
 from etl.runtime.errors import EtlError, ExitCode
 from tests.pipelines.batch.conftest import KEY, Batch
 from tests.support.batch_server import BatchServer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from etl.batch.plan import Strategy
-from etl.pipelines.batch.run import BatchParkedError
+from etl.pipelines.batch.parked import BatchParkedError
 from tests.pipelines.batch.conftest import Batch  # noqa: TC001
 
 
