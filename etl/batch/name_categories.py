@@ -138,7 +138,7 @@ _ENDS: Final = (
 
 _WEAK: Final = frozenset(
     """
-    hit click clicks tick bell rise fall break ambi 808 909 tune tap drop stab chat seq sequence
+    hit click clicks tick bell rise fall break ambi 808 909 tune tap stab chat seq sequence
     """.split()  # noqa: SIM905
 )
 """Words that say something only where no other does."""

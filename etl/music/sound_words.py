@@ -117,7 +117,7 @@ MORE_SOUNDS: Final[Mapping[str, str]] = {
         "crowd gun gunshot shot bomb alarm phone beep beeps blip blips buzz hum noises noisy radio tv "
         "door engine car train animal dog robot alien space ufo windup atmospheric footsteps machine "
         "insect industrial break_glass bubble bubbles lazer fire bang crash_fx electrical wash sweeps "
-        "sweeper policesiren crinkle blast airhorn airhorns swell swells braam braams drop drops "
+        "sweeper policesiren crinkle blast airhorn airhorns swell swells braam braams "
         "transitional sfxs"
     ),
 }

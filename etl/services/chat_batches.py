@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import requests
 
 from etl.services.chat import error_of, raise_error
-from etl.services.errors import GarbledError, NotFoundError
+from etl.services.errors import AppError, ForeignError, GarbledError, NotFoundError
 from etl.services.politeness.session import PoliteSession
 from etl.services.statuses import json_object
 
@@ -110,12 +110,17 @@ class ChatBatches:
             for request_id, body in bodies.items()
         ]
         text = "".join(f"{json.dumps(line)}\n" for line in lines).encode()
-        made = self._session.request(
-            "POST",
-            f"{self._url}/files",
-            files={"file": (f"{upload_id}.jsonl", text, "application/jsonl")},
-            data={"purpose": "batch"},
-        ).json()
+        try:
+            made = self._session.request(
+                "POST",
+                f"{self._url}/files",
+                files={"file": (f"{upload_id}.jsonl", text, "application/jsonl")},
+                data={"purpose": "batch"},
+            ).json()
+        except (NotFoundError, ForeignError) as error:
+            if not str(error).startswith(("404", "405")):
+                raise
+            raise AppError("the service takes no batches.", "Leave --async out.") from error
         asked = {
             "input_file_id": _id(made),
             "endpoint": "/v1/chat/completions",

@@ -19,6 +19,7 @@ from etl.services.chat import FormatRefusedError
 from etl.services.chat_batches import EXPIRED, MOST_REQUESTS, ChatBatches, Line, VendorBatch
 from etl.services.errors import (
     AppError,
+    BudgetSpentError,
     ForeignError,
     GarbledError,
     ItemError,
@@ -133,7 +134,11 @@ class LaterAsker:
         now = self._chat.gate.clock.time()
         self._next_look = now + LATEST_S
         for upload in uploads:
-            vendor_id = upload.vendor_id or self._batches.find(upload.upload_id)
+            try:
+                vendor_id = upload.vendor_id or self._batches.find(upload.upload_id)
+            except NotFoundError:
+                self._lose(upload, "the service lists no batches")
+                continue
             if vendor_id is None:
                 self._abandon(upload)
                 continue
@@ -174,7 +179,12 @@ class LaterAsker:
             said = messages(self._task, [item.facts for item in portion])
             tokens, most = tokens_of(said), most_tokens(self._task, len(portion))
             cost = self._settings.price(tokens, most) or 0.0
-            self._spent.check(price + cost)
+            try:
+                self._spent.check(price + cost)
+            except BudgetSpentError:
+                if not bodies:
+                    raise
+                break  # what there is money for
             price += cost
             request_id = uuid4().hex
             bodies[request_id] = self._chat.body(

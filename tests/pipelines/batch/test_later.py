@@ -74,6 +74,16 @@ def test_without_wait_it_ends_with_75_and_the_same_command_collects(batch: Batch
     assert set(batch.server.asked.values()) == {1}
 
 
+def test_what_there_is_money_for_is_handed_over(batch: Batch) -> None:
+    """The bound counts what is under way at what it may cost at most."""
+    prices = {"prompt_price": 10.0, "completion_price": 10.0}
+    with pytest.raises(EtlError, match="budget"):
+        later(batch, 20, settings=prices, max_cost=0.013)
+    done = sum(state == "done" for state in batch.states().values())
+    assert 0 < done < 20
+    assert batch.query("SELECT sum(cost) <= 0.013 FROM batch_outcomes") == [(True,)]
+
+
 def spoiled(lines: list[str]) -> list[str]:
     """Give lines in another order, one twice, one of nobody, one cut off, one that is no JSON."""
     stranger = json.dumps({"custom_id": "nobody", "response": {"status_code": 200, "body": {}}})
@@ -124,6 +134,32 @@ def test_what_never_arrived_is_handed_over_again(batch: Batch) -> None:
         "answered": 2,
         "failed": 4,
     }
+
+
+@pytest.mark.parametrize("page", [b'{"error": {"message": "no route"}}', b'{"detail": "Not Found"}'])
+def test_a_service_without_batches_says_so_at_once(batch: Batch, page: bytes) -> None:
+    """Nothing is left under way; without --async the same job goes on."""
+    service(batch).fault = lambda what: Reply(404, page) if what == "files" else None
+    with pytest.raises(EtlError, match="takes no batches") as caught:
+        later(batch, 6)
+    assert caught.value.exit_code == ExitCode.UNAVAILABLE
+    assert batch.run(batch.rows(names(6)), batch_size=3).requests.under_way == 0
+    assert set(batch.states().values()) == {"done"}
+
+
+def test_an_upload_that_cannot_be_looked_for_may_have_been_paid_for(batch: Batch) -> None:
+    """Where a submission had no answer and nothing is listed, it counts, and is asked once more."""
+    faults = iter([Reply(200, b"<html>proxy</html>")])
+    lists = Reply(404, b'{"error": {"message": "no route"}}')
+
+    def fault(what: str) -> Reply | None:
+        return lists if what == "list" else next(faults, None) if what == "batches" else None
+
+    service(batch).fault = fault
+    later(batch, 6)
+    assert len(service(batch).made) == 2
+    outcomes = batch.query("SELECT status, count(*) FROM batch_outcomes GROUP BY 1 ORDER BY 1")
+    assert outcomes == [("answered", 2), ("unknown", 2)]
 
 
 def test_trouble_while_looking_is_waited_out(batch: Batch) -> None:
