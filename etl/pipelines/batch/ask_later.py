@@ -7,7 +7,7 @@ request, each once; what is missing, expired or broken is open again, and goes i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from etl.batch.questions import messages, most_tokens, response_format, tokens_of
@@ -115,9 +115,14 @@ class LaterAsker:
             raise ParkedError(self._chat.title, clock.time() + pause, str(error)) from error
 
     def _ask(self, waiting: Callable[[], Sequence[Item]]) -> None:
+        open_now = waiting()
         while True:
-            under_way = self._look(waiting())
-            left = [item for item in waiting() if item.content_hash not in under_way]
+            uploads = self._recounted()
+            under_way = self._look(uploads, open_now)
+            if uploads:
+                self._recounted()
+                open_now = waiting()
+            left = [item for item in open_now if item.content_hash not in under_way]
             if not left and not under_way:
                 return
             if left:
@@ -126,9 +131,8 @@ class LaterAsker:
             number = len(under_way)
             raise UnderWayError(self._chat.title, self._next_look, f"{number:,} items are under way there")
 
-    def _look(self, open_now: Sequence[Item]) -> set[str]:
+    def _look(self, uploads: Sequence[Upload], open_now: Sequence[Item]) -> set[str]:
         """Look at each upload, collect those that have ended; gives the contents that are still under way."""
-        uploads = self._recounted()
         items = {item.content_hash: item for item in open_now}
         under_way: set[str] = set()
         now = self._chat.gate.clock.time()
@@ -155,7 +159,6 @@ class LaterAsker:
             pause = min(max((now - upload.planned_at) / 10, SOONEST_S), LATEST_S)
             self._next_look = min(self._next_look, now + pause)
             under_way.update(content for part in upload.parts.values() for content in part)
-        self._recounted()
         return under_way
 
     def _recounted(self) -> list[Upload]:
@@ -174,7 +177,8 @@ class LaterAsker:
             [item for item in items if not tried[item.content_hash]], self._most, self._strategy
         )
         upload_id, now = uuid4().hex, self._chat.gate.clock.time()
-        bodies, parts, writes, price = {}, [], [], 0.0
+        bodies: dict[str, dict[str, Any]] = {}
+        parts, writes, price = [], [], 0.0
         for portion in portions[:MOST_REQUESTS]:
             said = messages(self._task, [item.facts for item in portion])
             tokens, most = tokens_of(said), most_tokens(self._task, len(portion))
