@@ -8,6 +8,7 @@ fails, raise the version that it names, then write the new line into ``GUARDED``
 from __future__ import annotations
 
 import hashlib
+import itertools
 import zipfile
 from dataclasses import asdict, replace
 from pathlib import PurePath
@@ -26,6 +27,7 @@ from etl.audio.short_sounds import SOUND_VERSION, measure
 from etl.audio.signal import SAMPLE_RATE
 from etl.audio.sonic import describe
 from etl.batch.name_categories import CATEGORY_VERSION, name_category
+from etl.batch.sound_categories import MEASURED, SOUND_CATEGORY_VERSION, sound_category
 from etl.chords import key_model, keys as chord_keys
 from etl.chords.analysis import ANALYSIS_VERSION, analyze
 from etl.chords.key_model import trained_model
@@ -216,9 +218,18 @@ def short_sounds() -> str:
 
 def sample_names() -> str:
     """Categories of names."""
-    names = pl.read_csv(ROOT / "tests" / "data" / "sample_names" / "names.csv", infer_schema=False)
+    file = ROOT / "tests" / "data" / "sample_names" / "names.csv"
+    names = pl.read_csv(file, infer_schema=False).with_columns(pl.col("folder").fill_null(""))
     said = [name_category(name, folder) for folder, name in names.select("folder", "name").iter_rows()]
     return digest(names.with_columns(said=pl.Series([repr(each) for each in said])))
+
+
+def sound_categories() -> str:
+    """Categories of measurements."""
+    lengths, levels, onsets = (0.05, 0.3, 2.0, 8.0), (-25.0, -14.0, -6.0), (1, 16)
+    grid = list(itertools.product(lengths, (-1.0,), levels, onsets, (80.0, 900.0, 7000.0), (0.1, 0.9)))
+    said = [repr(sound_category(dict(zip(MEASURED, row, strict=True)))) for row in grid]
+    return digest(pl.DataFrame(grid, orient="row").with_columns(said=pl.Series(said)))
 
 
 GUARDED: Final[dict[str, tuple[object, str]]] = {
@@ -227,13 +238,14 @@ GUARDED: Final[dict[str, tuple[object, str]]] = {
     "etl.chords.keys.KEY_VERSIONS[krumhansl]": (2, "89bface81d3c1924"),
     "etl.chords.section_keys.SECTION_KEYS_VERSION": (2, "9f4d8b5e251a557f"),
     "etl.pipelines.midi.request.VERSIONS[import]": ("4", "d20d343be2b109cf"),
-    "etl.pipelines.midi.request.VERSIONS[analyze]": ("5", "b32bf6e01478cbeb"),
+    "etl.pipelines.midi.request.VERSIONS[analyze]": ("6", "b32bf6e01478cbeb"),
     "etl.pipelines.midi.request.VERSIONS[split]": ("1", "03926703bffa20b8"),
     "etl.pipelines.midi.request.VERSIONS[sanitize]": ("2", "0da0f386d4fe464e"),
     "etl.audio.sonic.FEATURE_VERSION": (3, "cb8308215f186e54"),
     "etl.sources.audio.tags.TAG_VERSION": (2, "9260591f46d29f73"),
     "etl.audio.short_sounds.SOUND_VERSION": (1, "3b3cc70e04989075"),
-    "etl.batch.name_categories.CATEGORY_VERSION": (1, "299c1f81b0b62481"),
+    "etl.batch.name_categories.CATEGORY_VERSION": (2, "9daf4553715d52b2"),
+    "etl.batch.sound_categories.SOUND_CATEGORY_VERSION": (1, "d9253702394aefe2"),
 }
 """Version and hash of its output, by the version's name."""
 
@@ -254,6 +266,7 @@ CURRENT: Final[dict[str, tuple[object, Callable[..., str]]]] = {
     "etl.sources.audio.tags.TAG_VERSION": (TAG_VERSION, tags),
     "etl.audio.short_sounds.SOUND_VERSION": (SOUND_VERSION, short_sounds),
     "etl.batch.name_categories.CATEGORY_VERSION": (CATEGORY_VERSION, sample_names),
+    "etl.batch.sound_categories.SOUND_CATEGORY_VERSION": (SOUND_CATEGORY_VERSION, sound_categories),
 }  # fmt: skip
 
 

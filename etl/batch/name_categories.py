@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - words of many languages
 """What the name of a sample says it is: drums (and which), melodic, vocals or effects.
 
 A name is cut into words: at everything but letters and digits, where camelCase turns, between letters and
@@ -10,13 +11,14 @@ effect (``synth riser``).
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from etl.music.sound_words import ABBREVIATIONS, INSTRUMENTS, MORE_SOUNDS, ROLES
+from etl.music.sound_words import ABBREVIATIONS, INSTRUMENTS, MORE_SOUNDS, OTHER_LANGUAGES, ROLES
 
-CATEGORY_VERSION: Final = 1
+CATEGORY_VERSION: Final = 2
 """Raised whenever any answer would change."""
 
 DRUMS, MELODIC, VOCALS, FX = "drums", "melodic", "vocals", "fx"
@@ -47,7 +49,12 @@ _PHRASES: Final = (
     (r"\b(?:hi|high) ?hats?\b", "hihat"),
     (r"\b(?:side|cross) ?sticks?\b", "sidestick"),
     (r"\b(?:ride|crash|hat) ?(?:bell|edge|bow)s?\b", "ride"),
-    (r"\brim ?shots?\b", "rimshot"),
+    (r"\b(?:rim|r) ?shots?\b", "rimshot"),
+    (r"\bc ?bells?\b", "cowbell"),
+    (r"\bair ?horns?\b", "airhorn"),
+    (r"\bgrosse ?(?:caisse|trommel)\b|\bgran ?cassa\b", "grossecaisse"),
+    (r"\bcaisse ?claire\b|\bkleine ?trommel\b", "caisseclaire"),
+    (r"\bхай ?х[эе]т\b", "хайхэт"),
     (r"\bfinger ?(?:snap|click)s?\b", "snap"),
     (r"\bone ?shots?\b", " "),
     (r"\bdrum ?(?:machine|kit|rack)s?\b", "drums"),
@@ -74,6 +81,9 @@ _FILLERS: Final = frozenset(
 _FIRST: Final = frozenset("bd sd sn hh hho hhc hhp cra crs".split())  # noqa: SIM905
 """Abbreviations that decide where they come first, whatever follows: ``bd_boom``."""
 
+_TEMPO: Final = re.compile(r"(?<!\d)(?:[6-9]\d|1\d\d)(?!\d)")
+_KEY: Final = re.compile(r"(?<![A-Za-z])[A-G](?:#|b|♯|♭)?_?(?:m|min|minor|maj|major)(?![A-Za-z])")
+
 _RISKY: Final = 2  # letters; abbreviations of so many are also words, keys and initials
 
 
@@ -98,7 +108,7 @@ class NameCategory:
 
 def _words() -> dict[str, str]:
     words: dict[str, str] = {}
-    for vocabulary in (INSTRUMENTS, ROLES, MORE_SOUNDS):
+    for vocabulary in (INSTRUMENTS, ROLES, MORE_SOUNDS, OTHER_LANGUAGES):
         for kind, listed in vocabulary.items():
             if kind in _CATEGORY:
                 for word in listed.split():
@@ -106,9 +116,7 @@ def _words() -> dict[str, str]:
     words.update(dict.fromkeys(_CLAPS, "clap"))
     for word in ("oh", "ch", "bd", "sd", "hh"):
         words.pop(word, None)
-    for word in ("hit", "stab", "beat"):
-        words.pop(word, None)
-    return {**words, "hit": "percussion", "beat": "drums", "beats": "drums"}
+    return {**words, "hit": "percussion", "stab": "chords", "beat": "drums", "beats": "drums"}
 
 
 _WORDS: Final = _words()
@@ -118,6 +126,10 @@ _PARTS: Final = sorted(
     key=len,
     reverse=True,
 )
+_REST: Final = frozenset({*_WORDS, *_FILLERS, "hh", "bd", "drum"})
+_FOREIGN: Final = sorted((word for word in _WORDS if not word.isascii()), key=len, reverse=True)
+"""Words in other letters than Latin ones, which stand within longer ones, the longest first."""
+
 _ENDS: Final = (
     "kick", "snare", "hihat", "clap", "cymbal", "crash", "drum", "perc", "bass", "vocal", "synth", "guitar",
     "piano",
@@ -125,7 +137,9 @@ _ENDS: Final = (
 """Words that longer ones begin or end with: ``fanbass``, ``drumx``."""
 
 _WEAK: Final = frozenset(
-    "hit click clicks tick bell rise fall break ambi 808 909".split()  # noqa: SIM905
+    """
+    hit click clicks tick bell rise fall break ambi 808 909 tune tap stab chat seq sequence
+    """.split()  # noqa: SIM905
 )
 """Words that say something only where no other does."""
 
@@ -155,7 +169,7 @@ def name_category(name: str, folder: str = "") -> NameCategory | None:
         return _made(said[0], NAME_CONFIDENCE if said[1] else ABBREVIATION_CONFIDENCE)
     for part in reversed(folders):
         above = _said(part, loose=False)
-        if above is not None:
+        if above is not None and not above[2]:
             if said is not None and _CATEGORY[said[0]] == _CATEGORY[above[0]]:
                 above = said if above[0] in _VAGUE else above
             return _made(above[0], FOLDER_CONFIDENCE)
@@ -169,6 +183,7 @@ def _made(kind: str, confidence: float) -> NameCategory:
 @lru_cache(maxsize=65_536)
 def _said(text: str, *, loose: bool) -> tuple[str, bool, bool] | None:
     """Give the kind that a text says, whether by a whole word, and whether by weak ones alone."""
+    text = _plain(text)
     tokens = _tokens(text)
     if tokens and tokens[0] in _FIRST:
         return _SHORT[tokens[0]], False, False
@@ -181,14 +196,27 @@ def _said(text: str, *, loose: bool) -> tuple[str, bool, bool] | None:
     short = _abbreviated(text, tokens, loose=loose)
     if short is not None:
         return short, False, False
-    return (_decided([kind for _, kind in whole]), True, True) if whole else None
+    if whole:
+        return _decided([kind for _, kind in whole]), True, True
+    # Makers of packs write tempo and key into the names of what has notes, and often nothing else.
+    return ("melody", False, True) if _TEMPO.search(text) and _KEY.search(text) else None
+
+
+def _plain(text: str) -> str:
+    """Give a text in letters as names are compared: composed, of usual width, Latin ones without accents."""
+    if text.isascii():
+        return text
+    return "".join(
+        base if (base := unicodedata.normalize("NFD", each)[0]).isascii() else each
+        for each in unicodedata.normalize("NFKC", text)
+    )
 
 
 def _tokens(text: str) -> list[str]:
     spaced = re.sub(r"([a-z])([A-Z])", r"\1 \2", text)
-    spaced = re.sub(r"([A-Z]{2,})([A-Z][a-z]{2,})", r"\1 \2", spaced).lower()
+    spaced = re.sub(r"([A-Z]+)([A-Z][a-z]{2,})", r"\1 \2", spaced).lower()
     spaced = re.sub(r"[^\w&]|_", " ", spaced)
-    spaced = re.sub(r"(?<=[a-z])(?=\d)|(?<=\d)(?=[a-z])", " ", spaced)
+    spaced = re.sub(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])", " ", spaced)
     spaced = re.sub(r"\btb ?303\b", "303", spaced)
     spaced = re.sub(r"\s+", " ", spaced)
     for pattern, word in _PHRASES:
@@ -201,24 +229,24 @@ def _glued(token: str) -> tuple[str, ...]:
     """Give the known words that a word is made of; itself where it is known, nothing where that fails."""
     if token in _WORDS:
         return (token,)
+    if not token.isascii():  # Chinese, Japanese and Korean write words together, Russian declines them
+        return tuple(word for word in _FOREIGN if word in token)[:1]
     if len(token) < 5 or not token.isalpha():
         return ()
     for part in _PARTS:
-        if token.startswith(part) and len(part) < len(token):
-            rest = token[len(part) :]
-            rest_parts: tuple[str, ...] = (
-                (rest,) if rest in _WORDS or rest in _FILLERS or rest in {"hh", "bd", "drum"} else ()
-            )
-            rest_parts = rest_parts or _glued(rest)
-            if rest_parts:
-                joined = (part, *rest_parts)
-                if joined in {("bass", "drum"), ("kick", "drum"), ("bass", "drums")}:
-                    return ("kick",)
-                if joined[-1] in {"drum", "drums"} and joined[0] in _WORDS:
-                    return joined[:-1]
-                return tuple("hihat" if each == "hh" else "kick" if each == "bd" else each for each in joined)
-    ended = [word for word in _ENDS if token.endswith(word) or token.startswith(word)]
-    return tuple(ended[:1])
+        rest = token.removeprefix(part)
+        if rest and rest != token and (others := (rest,) if rest in _REST else _glued(rest)):
+            return _as_one((part, *others))
+    return tuple(word for word in _ENDS if token.endswith(word) or token.startswith(word))[:1]
+
+
+def _as_one(parts: tuple[str, ...]) -> tuple[str, ...]:
+    """Read words that are glued together: ``bassdrum`` is a kick, ``snaredrum`` a snare."""
+    if parts in {("bass", "drum"), ("kick", "drum"), ("bass", "drums")}:
+        return ("kick",)
+    if parts[-1] in {"drum", "drums"} and parts[0] in _WORDS:
+        return parts[:-1]
+    return tuple({"hh": "hihat", "bd": "kick"}.get(part, part) for part in parts)
 
 
 def _abbreviated(text: str, tokens: list[str], *, loose: bool) -> str | None:
@@ -246,7 +274,7 @@ def _decided(kinds: list[str]) -> str:
     exact = [kind for kind in kinds if kind not in _VAGUE]
     for group in (
         [kind for kind in exact if kind in _DRUM_KINDS],
-        ["drums"] if "drums" in kinds else [],
+        [kind for kind in ("drums", "percussion") if kind in kinds][:1],
         [kind for kind in exact if kind == "voice"],
         [kind for kind in exact if _CATEGORY[kind] == MELODIC],
     ):

@@ -44,18 +44,22 @@ class Approach:
         Items after which results are merged into the store and a line is said; 0 for none.
     parallel
         Whether local work may take all processors.
+    wave
+        Items that go through all tasks before others begin, the most urgent first; 0 for a task after
+        another over all items.
     """
 
     by_category: bool
     checkpoint: int
     parallel: bool
+    wave: int = 0
 
 
 APPROACHES: Final = {
     Strategy.SEQUENTIAL: Approach(by_category=False, checkpoint=0, parallel=False),
     Strategy.BATCHED: Approach(by_category=True, checkpoint=0, parallel=False),
     Strategy.CHECKPOINTS: Approach(by_category=True, checkpoint=50, parallel=True),
-    Strategy.STAGED: Approach(by_category=True, checkpoint=500, parallel=True),
+    Strategy.STAGED: Approach(by_category=True, checkpoint=500, parallel=True, wave=500),
 }
 _LARGEST: Final = ((Strategy.SEQUENTIAL, 100), (Strategy.BATCHED, 500), (Strategy.CHECKPOINTS, 5000))
 

@@ -10,32 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from etl.cli.batch_options import (
-    BatchSize,
-    Checkpoint,
-    Days,
-    Engine,
+    ASKING,
+    ITEMS,
+    PLANNING,
+    SPENDING,
+    WORKING,
     Engines,
-    Filter,
     Job,
     Layouts,
     LogJson,
-    MaxCost,
-    MinDuration,
-    Model,
-    Name,
-    Overnight,
-    Parallel,
-    PerDay,
     Priorities,
-    Priority,
-    Rpm,
-    Source,
-    Sql,
-    Strategy,
     Tasks,
-    Threshold,
     Wait,
-    Where,
+    taking,
 )
 from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database
@@ -61,31 +48,15 @@ app = typer.Typer(
     epilog=examples(
         "etl batch process samples --engine local",
         "etl batch process samples --tasks vibe --model openai/gpt-oss-20b:free --rpm 5 --per-day 50 --wait",
+        "etl batch process --pairs samples --tasks pairs",
         "etl batch process --tasks genre "
         '--sql "SELECT track_id AS name, artist, title, year FROM library WHERE genre IS NULL"',
     )
 )
+@taking(ITEMS, ASKING, SPENDING, PLANNING, WORKING)
 def process(
-    source: Source = None,
-    sql: Sql = None,
-    name: Name = None,
+    chosen: dict[str, Any],
     tasks: Tasks = "local",
-    engine: Engine = Engines.MODEL,
-    model: Model = None,
-    pattern: Filter = None,
-    where: Where = None,
-    min_duration: MinDuration = 0.0,
-    batch_size: BatchSize = None,
-    days: Days = 1,
-    strategy: Strategy = None,
-    rpm: Rpm = None,
-    per_day: PerDay = None,
-    max_cost: MaxCost = None,
-    overnight: Overnight = False,
-    priority: Priority = Priorities.MEDIUM,
-    parallel_local: Parallel = None,
-    checkpoint_interval: Checkpoint = None,
-    error_threshold: Threshold = 0.1,
     wait: Wait = False,
     db: Database = None,
     log_json: LogJson = False,
@@ -96,14 +67,7 @@ def process(
     What is answered is stored at once and never asked again. Stopped, killed or parked, the same command or
     `etl batch resume` continues.
     """
-    options = _options(
-        tasks, engine, model=model, pattern=pattern, where=where, min_duration_s=min_duration,
-        batch_size=batch_size, days=days, strategy=strategy, per_minute=rpm, per_day=per_day,
-        max_cost=max_cost, overnight=overnight or None, priority=priority, parallel_local=parallel_local,
-        checkpoint_interval=checkpoint_interval, error_threshold=error_threshold,
-    )  # fmt: skip
-    request, settings = _new_request(database_path(db), source, sql, name, options, wait=wait)
-    _run([(request, settings)], log_json=log_json, as_json=as_json)
+    _run([_new_request(database_path(db), tasks, chosen, wait=wait)], log_json=log_json, as_json=as_json)
 
 
 @app.command(epilog=examples("etl batch resume", "etl batch resume my-samples --wait"))
@@ -124,19 +88,10 @@ def resume(
 @app.command(
     epilog="Example: etl batch estimate samples --tasks vibe --model x:free --batch-size auto --days 2"
 )
+@taking(ITEMS, ASKING, PLANNING)
 def estimate(
-    source: Source = None,
-    sql: Sql = None,
-    name: Name = None,
+    chosen: dict[str, Any],
     tasks: Tasks = "vibe",
-    model: Model = None,
-    pattern: Filter = None,
-    batch_size: BatchSize = None,
-    days: Days = 1,
-    strategy: Strategy = None,
-    rpm: Rpm = None,
-    per_day: PerDay = None,
-    overnight: Overnight = False,
     show_plan: Annotated[
         bool, typer.Option("--show-plan", help="Name the items of the first requests.")
     ] = False,
@@ -147,11 +102,7 @@ def estimate(
     from etl.cli.batch_summary import plan_lines
     from etl.pipelines.batch.estimate import estimate as estimated
 
-    options = _options(
-        tasks, Engines.MODEL, model=model, pattern=pattern, batch_size=batch_size, days=days,
-        strategy=strategy, per_minute=rpm, per_day=per_day, overnight=overnight or None,
-    )  # fmt: skip
-    request, settings = _new_request(database_path(db), source, sql, name, options, needs_key=False)
+    request, settings = _new_request(database_path(db), tasks, chosen, needs_key=False)
     show(estimated(request, settings, shown=5 if show_plan else 0), plan_lines, as_json=as_json)
 
 
@@ -246,7 +197,9 @@ def export(
 
 
 @app.command(epilog="Example: etl batch evaluate category --truth labels.csv --engine local")
+@taking(ASKING, SPENDING)
 def evaluate(
+    chosen: dict[str, Any],
     task: Annotated[str, typer.Argument(help="Name of a task, or its folder.")],
     truth: Annotated[
         Path, typer.Option("--truth", help="CSV or Parquet: facts of items, and fields of the answer.")
@@ -254,11 +207,6 @@ def evaluate(
     engine: Annotated[
         Engines, typer.Option("--engine", help="Also ask the model, or the local engine alone.")
     ] = Engines.LOCAL,
-    model: Model = None,
-    batch_size: BatchSize = None,
-    rpm: Rpm = None,
-    per_day: PerDay = None,
-    max_cost: MaxCost = None,
     wait: Wait = False,
     db: Database = None,
     as_json: AsJson = False,
@@ -271,45 +219,44 @@ def evaluate(
     from etl.pipelines.batch.evaluate import evaluate as evaluated
     from etl.runtime.watch.renderers import renderers
 
-    options = _options(
-        task, engine, model=model, batch_size=batch_size, per_minute=rpm, per_day=per_day,
-        max_cost=max_cost, priority=Priorities.LOW, parallel_local=0, error_threshold=1.0,
-    )  # fmt: skip
-    name = f"evaluate-{Path(task).name}-{truth.stem}"
-    request, settings = _new_request(database_path(db), str(truth), None, name, options, wait=wait)
+    chosen |= {
+        "source": str(truth),
+        "name": f"evaluate-{Path(task).name}-{truth.stem}",
+        "engine": engine,
+        "priority": Priorities.LOW,
+        "parallel_local": 0,
+        "error_threshold": 1.0,
+    }
+    request, settings = _new_request(database_path(db), task, chosen, wait=wait)
     show(evaluated(request, truth, settings, renderers(request.database)), evaluation_lines, as_json=as_json)
 
 
-def _options(tasks: str, engine: Engines, **chosen: Any) -> BatchOptions:
-    from etl.batch.plan import Strategy as Way
-    from etl.pipelines.batch.request import BatchOptions, Engine as Who, Priority as Urgency
+def _options(tasks: str, chosen: dict[str, Any]) -> BatchOptions:
+    from etl.batch.plan import Strategy
+    from etl.pipelines.batch.request import BatchOptions, Engine, Priority
 
     names = tuple(dict.fromkeys(part.strip() for part in tasks.split(",") if part.strip()))
     if not names:
         raise EtlError("--tasks names no task.", "Such as: --tasks local,vibe", exit_code=ExitCode.USAGE)
-    for name, kind in (("strategy", Way), ("priority", Urgency)):
+    for name, kind in (("strategy", Strategy), ("priority", Priority), ("engine", Engine)):
         if chosen.get(name) is not None:
             chosen[name] = kind(chosen[name])
-    # Nothing but local work needs no model.
-    return BatchOptions(tasks=names, engine=Who.LOCAL if set(names) == {"local"} else Who(engine), **chosen)
+    if set(names) == {"local"}:  # needs no model
+        chosen["engine"] = Engine.LOCAL
+    return BatchOptions(tasks=names, **chosen | {"overnight": chosen.get("overnight") or None})
 
 
 def _new_request(
-    database: Path,
-    source: str | None,
-    sql: str | None,
-    name: str | None,
-    options: BatchOptions,
-    *,
-    wait: bool = False,
-    needs_key: bool = True,
+    database: Path, tasks: str, chosen: dict[str, Any], *, wait: bool = False, needs_key: bool = True
 ) -> tuple[BatchRequest, ChatSettings | None]:
-    from etl.pipelines.batch.jobs import check_same_source, job_name
-    from etl.pipelines.batch.request import BatchRequest, Kind
+    from etl.pipelines.batch.jobs import check_same_source, job_name, named_job
+    from etl.pipelines.batch.request import PAIRS, BatchRequest, Kind
+    from etl.store.batch_pairs import pairs_query
 
-    if (source is None) == (sql is None):
+    source, sql, pairs, name = (chosen.pop(key, None) for key in ("source", "sql", "pairs", "name"))
+    if [source, sql, pairs].count(None) != 2:
         raise EtlError(
-            "say what the items are: one of SOURCE and --sql.",
+            "say what the items are: one of SOURCE, --sql and --pairs.",
             "Such as: etl batch process samples",
             exit_code=ExitCode.USAGE,
         )
@@ -321,8 +268,13 @@ def _new_request(
                 f"there is no {source}.", "Give a folder, a CSV or a Parquet file.", exit_code=ExitCode.USAGE
             )
         kind, meant = (Kind.FILES if path.is_dir() else Kind.ROWS), str(path.resolve())
+    elif pairs is not None:
+        paired = named_job(database, pairs)
+        name, meant = name or f"{paired}-{PAIRS}", pairs_query(paired)
+        tasks = PAIRS if tasks in {"local", "vibe"} else tasks
     job = name or job_name(meant, kind)
     check_same_source(database, job, kind, meant)
+    options = _options(tasks, chosen)
     request = BatchRequest(
         database=database,
         job=job,

@@ -155,8 +155,10 @@ def _requests(counts: SentCounts) -> list[str]:
     if not counts.sent:
         return []
     unknown = f", {counts.unknown:,} without an answer that may have been paid for" if counts.unknown else ""
+    under_way = f", {counts.under_way:,} under way" if counts.under_way else ""
     cost = f", cost {counts.cost:.4g}" if counts.cost else ""
-    return [f"{_counted(counts.sent)}, {counts.answered:,} answered{unknown}; {counts.tokens:,} tokens{cost}"]
+    told = f"{counts.answered:,} answered{under_way}{unknown}; {counts.tokens:,} tokens{cost}"
+    return [f"{_counted(counts.sent)}, {told}"]
 
 
 def _counted(requests: int) -> str:

@@ -5,23 +5,33 @@ from __future__ import annotations
 import re
 from enum import Enum
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-_DRUM_WORDS: Final = frozenset(
+from etl.music.sound_words import OTHER_LANGUAGES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_KIT: Final = ("kick", "snare", "clap", "hat", "cymbal", "tom", "percussion", "drums")
+
+
+def _words(kinds: Iterable[str]) -> frozenset[str]:
+    return frozenset(word for kind in kinds for word in OTHER_LANGUAGES[kind].split())
+
+
+_DRUM_WORDS: Final = _words(_KIT) | frozenset(
     """
     kit kits kick kicks snare snares hihat hihats hat hats hh cymbal cymbals crash tom toms conga congas
     bongo bongos shaker tambourine cowbell clap claps rimshot timbale timbales bd sd taiko
-    bateria batteria batterie schlagzeug trommel trommeln tambor slagverk
-    ударные барабаны перкуссия ドラム パーカッション 드럼 鼓 打击 打楽器
     """.split()  # noqa: SIM905
 )
 _DRUM_STEMS: Final = ("drum", "perc")
-_PITCHED_WORDS: Final = frozenset(
+_PITCHED_WORDS: Final = _words(set(OTHER_LANGUAGES) - {*_KIT, "fx"}) | frozenset(
     """
-    bass bas bassline sub baixo bajo basso basse base contrabass piano keys keyboard clav clavinet organ
-    rhodes harpsichord accordion guitar guitars gtr guitarra guitare gitarre chitarra banjo ukulele strings
+    bass base bassline sub contrabass piano keys keyboard clav clavinet organ
+    rhodes harpsichord accordion guitar guitars gtr banjo ukulele strings
     string violin viola cello harp brass trumpet trombone horn horns tuba sax flute clarinet oboe bassoon
-    recorder lead solo pad pads arp melody melodia melodie chord chords vocal vocals vox voice choir marimba
+    recorder lead solo pad pads arp melody chord chords vocal vocals vox voice choir marimba
     vibraphone xylophone glockenspiel bell bells timpani
     """.split()  # noqa: SIM905
 )

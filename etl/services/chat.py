@@ -161,12 +161,7 @@ class Chat(Client):
         ServiceError
             The class says whose trouble it is.
         """
-        body: dict[str, Any] = {
-            "model": self.model,
-            "messages": list(messages),
-            **self._parameters(most_tokens),
-            **({} if self.is_plain else {"response_format": response_format}),
-        }
+        body = self.body(messages, response_format=response_format, most_tokens=most_tokens)
         sent = json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
         url = f"{self._url}/chat/completions"
@@ -175,6 +170,17 @@ class Chat(Client):
         )
         reply: Reply = response.json()
         return reply
+
+    def body(
+        self, messages: Sequence[Mapping[str, str]], *, response_format: Mapping[str, Any], most_tokens: int
+    ) -> dict[str, Any]:
+        """Write a request as it is sent; parameters as of :meth:`complete`."""
+        return {
+            "model": self.model,
+            "messages": list(messages),
+            **self._parameters(most_tokens),
+            **({} if self.is_plain else {"response_format": response_format}),
+        }
 
     def _parameters(self, most_tokens: int) -> dict[str, Any]:
         # OpenAI's newer models take the other name alone, and no temperature but their own.
@@ -185,11 +191,11 @@ class Chat(Client):
     def judge(self, response: requests.Response) -> Reply:
         """Say what an answer means."""
         if response.status_code != 200:
-            _raise_error(response, response.status_code, _error_of(response))
+            raise_error(response, response.status_code, error_of(response))
         body = json_object(response)
-        if error := _error_of(response):
+        if error := error_of(response):
             code = error.get("code")
-            _raise_error(response, code if type(code) is int and code >= 400 else 502, error)
+            raise_error(response, code if type(code) is int and code >= 400 else 502, error)
         choices = body.get("choices")
         first = choices[0] if isinstance(choices, list) and choices else None
         if not isinstance(first, dict):
@@ -201,7 +207,7 @@ def _reply(response: requests.Response, choice: Mapping[str, Any], usage: object
     error, reason = choice.get("error"), choice.get("finish_reason")
     if isinstance(error, dict):
         code = error.get("code")
-        _raise_error(response, code if type(code) is int and code >= 400 else 502, error)
+        raise_error(response, code if type(code) is int and code >= 400 else 502, error)
     if reason == "error":
         raise ServerError("the model stopped with an error")
     message = choice.get("message")
@@ -227,14 +233,14 @@ def _reply(response: requests.Response, choice: Mapping[str, Any], usage: object
 
 def _judge_key(response: requests.Response) -> Mapping[str, Any]:
     if response.status_code != 200:
-        _raise_error(response, response.status_code, _error_of(response))
+        raise_error(response, response.status_code, error_of(response))
     told = json_object(response).get("data")
     if not isinstance(told, dict):
         raise GarbledError("the answer says nothing about the key")
     return told
 
 
-def _error_of(response: requests.Response) -> Mapping[str, Any] | None:
+def error_of(response: requests.Response) -> Mapping[str, Any] | None:
     """Read the ``error`` in a body; None if there is none."""
     try:
         body = json.loads(response.content.decode("utf-8-sig"))
@@ -248,7 +254,7 @@ def _error_of(response: requests.Response) -> Mapping[str, Any] | None:
     return error if isinstance(error, dict) and error else None
 
 
-def _raise_error(  # noqa: C901, PLR0912 - a status and its reason each
+def raise_error(  # noqa: C901, PLR0912 - a status and its reason each
     response: requests.Response, status: int, error: Mapping[str, Any] | None
 ) -> None:
     """Raise what a status and the error in the body mean."""

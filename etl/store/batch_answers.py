@@ -14,7 +14,7 @@ from etl.store.ledger import record_entries
 from etl.store.writes import Write
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 ANSWER_SCHEMA: Final[dict[str, Any]] = {
     "content_hash": pl.String,
@@ -40,58 +40,49 @@ SOUND_SCHEMA: Final[dict[str, Any]] = {
 """What a short sound measures; all but ``error`` are null where it could not be read."""
 
 
-def put_answers(
-    answers: pl.DataFrame, *, task: str, version: str, engine: str, request_id: str | None = None
-) -> Write:
+def put_answers(answers: pl.DataFrame, *, task: str, version: str, engine: str) -> Write:
     """Keep answers (columns of :data:`ANSWER_SCHEMA`) and their state, in one transaction."""
-    values = {"task": task, "version": version, "engine": engine, "request_id": request_id}
+    values = {"task": task, "version": version, "engine": engine}
     return Write("etl.store.batch_answers:write_answers", {"answers": answers}, values, adds_up=True)
-
-
-def put_reply(answers: Sequence[Sequence[Any]], *, task: str, version: str, request_id: str | None) -> Write:
-    """Keep the few answers of one request, as rows: flushed sooner than a frame."""
-    values = {"task": task, "version": version, "engine": "model", "request_id": request_id}
-    return Write("etl.store.batch_answers:write_reply", values={**values, "rows": answers})
-
-
-def write_reply(
-    connection: duckdb.DuckDBPyConnection, _frames: Mapping[str, object], values: Mapping[str, Any]
-) -> None:
-    """Write what :func:`put_reply` says."""
-    answers = pl.DataFrame(values["rows"], ANSWER_SCHEMA, orient="row")
-    write_answers(connection, {"answers": answers}, values)
 
 
 def write_answers(
     connection: duckdb.DuckDBPyConnection, frames: Mapping[str, pl.DataFrame], values: Mapping[str, Any]
 ) -> None:
     """Write what :func:`put_answers` says."""
-    answers = frames["answers"].unique("content_hash", keep="last", maintain_order=True)
-    task, version = values["task"], values["version"]
+    given = {name: pl.lit(values[name]) for name in ("task", "version", "engine")}
+    record_answers(connection, frames["answers"].with_columns(**given, request_id=pl.lit(None, pl.String)))
+
+
+def record_answers(connection: duckdb.DuckDBPyConnection, answers: pl.DataFrame) -> None:
+    """Record answers and the states of their items.
+
+    Columns are those of :data:`ANSWER_SCHEMA`, ``task``, ``version``, ``engine`` and ``request_id``; the last
+    answer of an item in a stage counts.
+    """
+    answers = answers.unique(["task", "version", "content_hash"], keep="last", maintain_order=True)
     record_entries(
         connection,
         answers.select(
-            pl.lit(ledger_task(task)).alias("task"),
-            pl.lit(version).alias("version"),
+            pl.format(ledger_task("{}"), "task").alias("task"),
+            "version",
             pl.col("content_hash").alias("item"),
             "status",
             "error",
         ),
     )
+    rows = ArrowStream(answers.select("task", "version", "content_hash"))  # noqa: F841 (read by name)
     connection.execute(
-        "DELETE FROM batch_answers WHERE task = ? AND version = ? AND content_hash IN (SELECT unnest(?))",
-        [task, version, answers["content_hash"].to_list()],
+        "DELETE FROM batch_answers USING rows WHERE batch_answers.task = rows.task "
+        "AND batch_answers.version = rows.version AND batch_answers.content_hash = rows.content_hash"
     )
-    rows = answers.filter(pl.col("status") == "done").select(
-        pl.lit(task).alias("task"),
-        "content_hash",
-        pl.lit(version).alias("version"),
-        pl.lit(values["engine"]).alias("engine"),
-        "answer",
-        "confidence",
-        pl.lit(values["request_id"], pl.String).alias("request_id"),
+    insert(
+        connection,
+        "batch_answers",
+        answers.filter(pl.col("status") == "done").select(
+            "task", "content_hash", "version", "engine", "answer", "confidence", "request_id"
+        ),
     )
-    insert(connection, "batch_answers", rows)
 
 
 def put_sounds(sounds: pl.DataFrame) -> Write:

@@ -186,6 +186,22 @@ def open_items(connection: duckdb.DuckDBPyConnection, job: str, stage: BatchStag
     return found
 
 
+def by_urgency(connection: duckdb.DuckDBPyConnection, job: str) -> list[str]:
+    """Order the contents of a job by what an answer about them is worth, the most urgent first.
+
+    First those that most items share, then those of which the local engine is least sure.
+    """
+    rows = connection.execute(
+        "SELECT content_hash FROM batch_items AS items LEFT JOIN ("
+        "SELECT item, max(confidence) AS confidence FROM batch_results "
+        "WHERE job = $job AND engine = 'local' AND confidence IS NOT NULL GROUP BY item) USING (item) "
+        "WHERE job = $job AND status = 'ready' AND content_hash IS NOT NULL GROUP BY content_hash "
+        "ORDER BY count(*) DESC, coalesce(max(confidence), 0.0), min(item)",
+        {"job": job},
+    ).fetchall()
+    return [content_hash for (content_hash,) in rows]
+
+
 def finished(connection: duckdb.DuckDBPyConnection, stage: BatchStage) -> set[str]:
     """Give the contents that are done, failed or skipped in a stage."""
     rows = connection.execute(

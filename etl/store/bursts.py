@@ -8,6 +8,7 @@ must not be lost is kept in the journal until its burst.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from contextlib import ExitStack, contextmanager
@@ -27,7 +28,7 @@ from etl.store.database import (
     read_store,
     transaction,
 )
-from etl.store.journal import add_burst, waiting_bursts
+from etl.store.journal import add_burst, append_writes, waiting_bursts
 from etl.store.run_lock import run_lock
 from etl.store.runs import Run, next_run_id, run_reported
 from etl.store.writes import joined
@@ -48,7 +49,10 @@ _CLOSED_TIMES: Final = 4
 a large store, since the keys of its tables are written anew, but never more than a fifth of the time."""
 
 _KEPT_TOGETHER: Final = 32
-"""Groups of writes that are kept in one file of the journal; each that comes has it written again."""
+"""Groups of writes with frames that are kept in one file of the journal; each has it written again."""
+
+_APPENDED: Final = 2000
+"""Groups of writes without frames that are kept in one file; each takes one flush."""
 
 _WRITTEN_TOGETHER: Final = 16
 """Groups of writes that are written between two looks at the clock, those that add up as one."""
@@ -106,7 +110,7 @@ class _Group:
 
 @dataclass(frozen=True)
 class _Kept:
-    """A file of the journal, what is in it, and of how many groups that is."""
+    """A file of the journal, what is in it where that has frames, and of how many groups that is."""
 
     path: Path
     writes: Sequence[Write]
@@ -138,6 +142,7 @@ class BurstWriter:
         self._queue: list[_Group] = []
         self._items = 0
         self._groups_put = self._groups_kept = self._groups_wanted = self._groups_to_keep = 0
+        self._keep_at = math.inf
         self._is_closing = False
         self._retry_at: float | None = None
         self._not_before = self._not_before_wanted = 0.0
@@ -202,19 +207,29 @@ class BurstWriter:
             self._groups_put += 1
             self._changed.notify_all()
 
-    def keep(self) -> None:
+    def keep(self, within: float | None = None) -> None:
         """Return when all that was put is on the disk: in the journal until the next burst.
 
         Takes some milliseconds, for as many threads together as call it meanwhile.
 
+        Parameters
+        ----------
+        within
+            Do not wait: let it be there within so many seconds, together with what is put and kept by then.
+
         Raises
         ------
         EtlError
-            If it could not be written.
+            If it, or with ``within`` what was put before, could not be written.
         """
         with self._changed:
             self._groups_to_keep = self._groups_put
-            self._wait_until_kept(self._groups_put)
+            self._keep_at = min(self._keep_at, time.monotonic() + (within or 0.0))
+            if within is None:
+                self._wait_until_kept(self._groups_put)
+            else:
+                self._changed.notify_all()
+                self._raise_error()
 
     def flush(self) -> None:
         """Return when all that was put is on the disk, in the store or in the journal.
@@ -274,6 +289,8 @@ class BurstWriter:
                     del self._queue[:kept]
                     self._items -= sum(group.items for group in groups[:kept])
                     self._groups_kept += kept
+                    if self._groups_kept >= self._groups_to_keep:
+                        self._keep_at = math.inf
                     self._changed.notify_all()
         except BaseException as error:  # noqa: BLE001 - raised by the thread that puts
             with self._changed:
@@ -284,11 +301,11 @@ class BurstWriter:
         """Wait until something is to be written; whether there is anything to come."""
         with self._changed:
             while not (self._is_closing and not self._queue and not self._is_worth_waiting()):
-                if self._is_burst_due() or self._groups_kept < self._groups_to_keep:
+                if self._is_burst_due() or self._keep_at <= time.monotonic():
                     return True
                 due = self._due()
-                left = None if due is None else due - time.monotonic()
-                self._changed.wait(left)
+                left = min(self._keep_at, math.inf if due is None else due) - time.monotonic()
+                self._changed.wait(None if left == math.inf else left)
             return False
 
     def _is_burst_due(self) -> bool:
@@ -355,12 +372,17 @@ class BurstWriter:
         return len(groups)
 
     def _add_to_last_kept(self, groups: Sequence[_Group]) -> None:
-        writes, number, path, last = _writes(groups), len(groups), None, self._last_kept
-        if last is not None and last.groups + number <= _KEPT_TOGETHER:
-            writes, number, path = [*last.writes, *writes], last.groups + number, last.path
-        writes = joined(writes)
+        writes, number, path, last = joined(_writes(groups)), len(groups), None, self._last_kept
+        has_frames = any(write.frames for write in writes)
+        if last is not None and not (last.writes or has_frames) and last.groups + number <= _APPENDED:
+            append_writes(last.path, writes)
+            self._last_kept = replace(last, groups=last.groups + number)
+            return
+        if last is not None and last.writes and last.groups + number <= _KEPT_TOGETHER:
+            writes, has_frames = joined([*last.writes, *writes]), True
+            number, path = last.groups + number, last.path
         path = add_burst(self._database, writes, latest_migration(), in_place_of=path)
-        self._last_kept = _Kept(path, writes, number)
+        self._last_kept = _Kept(path, writes if has_frames else (), number)
 
     def _write_to_store(self, groups: Sequence[_Group]) -> int | None:
         """Give how many groups are written, None where none can be before the file is free."""

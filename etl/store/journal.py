@@ -1,32 +1,37 @@
 """Bursts of writes that wait beside the store, flushed to disk, while another process holds its file.
 
-Each is one zip archive in the folder ``<store>.journal``: ``burst.json`` (version, functions, values) and an
-Arrow file for each frame. It appears under its name when it is whole. The name begins with a number that
-gives the order and ends in an id that the store records with the burst, so that it is merged exactly once.
+Each is a file in the folder ``<store>.journal``. With frames it is a zip archive: ``burst.json`` (version,
+functions, values) and an Arrow file for each frame. Without, it is lines, a checksum and JSON each: first the
+version, then writes, to which others may be added with one flush; a last line that has no end was never kept.
+A file appears under its name when it is whole. The name begins with a number that gives the order and ends in
+an id that the store records with the burst, so that it is merged exactly once.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import zipfile
+import zlib
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 import etl
 from etl.runtime.disk.staging import flush, sync
 from etl.runtime.disk.targets import write_error
 from etl.runtime.errors import EtlError
-from etl.store.writes import Write
+from etl.store.writes import Write, joined
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 _HEADER: Final = "burst.json"
+_ZIP: Final = b"PK"
 _FORMAT: Final = 1
 
 COPY: Final = "copy"
@@ -104,7 +109,7 @@ def add_burst(
         temporary = target.with_suffix(".tmp")
         try:
             with temporary.open("wb") as file:
-                _write(file, writes, migration)
+                _write(file, list(writes), migration)
                 file.flush()
                 flush(file.fileno())
             temporary.rename(target)
@@ -116,13 +121,51 @@ def add_burst(
     return target
 
 
+def append_writes(path: Path, writes: Iterable[Write]) -> None:
+    """Add writes without frames to a burst of such; they are on the disk when this returns.
+
+    Raises
+    ------
+    EtlError
+        If they cannot be written; the burst is then as it was.
+    """
+    try:
+        with path.open("r+b") as file:
+            end = file.seek(0, os.SEEK_END)
+            try:
+                file.write(_line(_entries(writes)))
+                file.flush()
+                flush(file.fileno())
+            except OSError:
+                with suppress(OSError):
+                    os.truncate(path, end)
+                raise
+    except OSError as error:
+        raise write_error(path.parent, error) from error
+
+
+def _line(value: object) -> bytes:
+    text = json.dumps(value).encode()
+    return b"%08x %s\n" % (zlib.crc32(text), text)
+
+
+def _entries(writes: Iterable[Write]) -> list[dict[str, Any]]:
+    return [
+        {"function": write.function, "values": write.values, "adds_up": write.adds_up} for write in writes
+    ]
+
+
 def _next_burst(database: Path) -> Path:
     waiting = waiting_bursts(database)
     number = int(waiting[-1].name.partition("-")[0]) + 1 if waiting else 1
     return journal_path(database) / f"{number:012}-{uuid4().hex}.burst"
 
 
-def _write(file: io.BufferedWriter, writes: Iterable[Write], migration: int) -> None:
+def _write(file: io.BufferedWriter, writes: Sequence[Write], migration: int) -> None:
+    header = {"format": _FORMAT, "version": etl.__version__, "migration": migration}
+    if not any(write.frames for write in writes):
+        file.write(_line(header) + _line(_entries(writes)))
+        return
     entries = []
     with zipfile.ZipFile(file, "w") as archive:
         for number, write in enumerate(writes):
@@ -133,8 +176,7 @@ def _write(file: io.BufferedWriter, writes: Iterable[Write], migration: int) -> 
                 frame.write_ipc(arrow)
                 archive.writestr(files[name], arrow.getbuffer())
             entries.append({"function": write.function, "values": write.values, "frames": files})
-        header = {"format": _FORMAT, "version": etl.__version__, "migration": migration, "writes": entries}
-        archive.writestr(_HEADER, json.dumps(header))
+        archive.writestr(_HEADER, json.dumps(header | {"writes": entries}))
 
 
 def read_burst(path: Path) -> Burst:
@@ -148,13 +190,13 @@ def read_burst(path: Path) -> Burst:
     import polars as pl  # noqa: PLC0415 - a store without a journal is opened without
 
     try:
+        with path.open("rb") as file:
+            if file.read(len(_ZIP)) != _ZIP:
+                file.seek(0)
+                return _read_lines(path, file.read())
         with zipfile.ZipFile(path) as archive:
             header = json.loads(archive.read(_HEADER))
-            if header["format"] > _FORMAT:
-                raise EtlError(
-                    f"{path} was written by music-etl {header['version']}, which is newer than this.",
-                    "Install that version (`pip install .` in its source folder); results stay until then.",
-                )
+            _check_format(path, header)
             writes = tuple(
                 Write(
                     entry["function"],
@@ -177,6 +219,31 @@ def read_burst(path: Path) -> Burst:
             "Nothing was deleted. Restore the file; or move it away and run the same commands again, "
             "which do the work of the file anew.",
         ) from error
+
+
+def _read_lines(path: Path, text: bytes) -> Burst:
+    parts = []
+    for line in text.split(b"\n")[:-1]:
+        checksum, _, part = line.partition(b" ")
+        if int(checksum, 16) != zlib.crc32(part):
+            raise ValueError("its checksum is another one")
+        parts.append(json.loads(part))
+    header, first, *added = parts  # of which the first two came in one piece
+    _check_format(path, header)
+    writes = [
+        Write(entry["function"], values=entry["values"], adds_up=entry["adds_up"])
+        for entries in [first, *added]
+        for entry in entries
+    ]
+    return Burst(path, header["migration"], header["version"], tuple(joined(writes)))
+
+
+def _check_format(path: Path, header: Mapping[str, Any]) -> None:
+    if header["format"] > _FORMAT:
+        raise EtlError(
+            f"{path} was written by music-etl {header['version']}, which is newer than this.",
+            "Install that version (`pip install .` in its source folder); results stay until then.",
+        )
 
 
 def sync_journal(database: Path) -> None:

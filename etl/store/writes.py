@@ -29,7 +29,8 @@ class Write:
     values
         JSON values by name. They are as JSON gives them back: tuples become lists.
     adds_up
-        Whether the frames of several such writes in a row may as well be written as one.
+        Whether several such writes in a row may as well be written as one: their frames, and the lists among
+        their values, one after the other.
 
     Raises
     ------
@@ -56,17 +57,31 @@ class Write:
 def joined(writes: Iterable[Write]) -> list[Write]:
     """Make one of neighboring writes that add up."""
     together: list[Write] = []
-    for (function, values, adds_up), group in groupby(
-        writes, key=lambda write: (write.function, write.values, write.adds_up)
-    ):
+    for (function, adds_up, _), group in groupby(writes, key=_kind):
         alike = list(group)
         if adds_up and len(alike) > 1:
-            import polars as pl  # noqa: PLC0415 - a run that changes nothing has no frames
+            frames = {}
+            if alike[0].frames:
+                import polars as pl  # noqa: PLC0415 - a run that changes nothing has no frames
 
-            frames = {name: pl.concat(write.frames[name] for write in alike) for name in alike[0].frames}
+                frames = {name: pl.concat(write.frames[name] for write in alike) for name in alike[0].frames}
+            values = {
+                name: [row for write in alike for row in write.values[name]]
+                if isinstance(value, list)
+                else value
+                for name, value in alike[0].values.items()
+            }
             alike = [Write(function, frames, values, adds_up=True)]
         together += alike
     return together
+
+
+def _kind(write: Write) -> tuple[str, bool, Mapping[str, Any]]:
+    """Give what writes have in common that may be written as one."""
+    values = write.values
+    if write.adds_up:
+        values = {name: None if isinstance(value, list) else value for name, value in values.items()}
+    return write.function, write.adds_up, values
 
 
 def _find(function: str) -> Callable[..., None]:

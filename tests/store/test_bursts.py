@@ -180,6 +180,27 @@ def test_what_is_kept_is_merged_with_the_next_burst(store):
         assert items_done(store.path) == ["a"]
 
 
+def test_what_is_to_be_kept_soon_shares_a_flush_with_what_follows(store):
+    """Nobody waits for it; it is on the disk within its time, or with the next that is kept."""
+    with writing(store.path, "run", {}, limits=NEVER) as run:
+        run.flush()
+        for number in range(20):
+            run.put(service_state.put("service", "account", "last", number))
+            run.keep(within=1000.0)
+            assert not run.waiting
+        run.put(service_state.put("service", "account", "other", 1))
+        run.keep()
+        (path,) = waiting_bursts(store.path)
+        assert len(read_burst(path).writes) == 21
+        run.put(service_state.put("service", "account", "last", 20))
+        run.keep(within=0.001)
+        until = time.monotonic() + 20
+        while len(read_burst(path).writes) < 22 and time.monotonic() < until:
+            time.sleep(0.005)
+        assert len(read_burst(path).writes) == 22
+        assert len(waiting_bursts(store.path)) == 1
+
+
 def test_threads_that_keep_at_once_share_a_write(store):
     """Most of them find that another one's write has theirs in it."""
     with writing(store.path, "run", {}, limits=NEVER) as run:

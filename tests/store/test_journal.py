@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+import resource
 import shutil
+import signal
 import time
 import zipfile
 
@@ -15,7 +17,7 @@ from etl.runtime.limits import Limits
 from etl.store import service_state
 from etl.store.bursts import writing
 from etl.store.database import latest_migration, open_store, read_store
-from etl.store.journal import add_burst, read_burst, waiting_bursts
+from etl.store.journal import add_burst, append_writes, read_burst, waiting_bursts
 from etl.store.ledger import Ledger
 from etl.store.run_lock import run_lock
 
@@ -211,3 +213,35 @@ def test_what_a_killed_process_left_half_written_is_removed(store):
     store.merge()
     assert not store.journal.exists()
     assert store.tables()["service_state"] == [("a", "b", "c", "1")]
+
+
+def test_what_is_added_to_a_burst_is_merged_with_it_up_to_where_it_is_whole(store):
+    """A last line that was cut off was never said to be kept; damage before it is refused."""
+    path = add_burst(store.path, [service_state.put("a", "b", "c", 1)], latest_migration())
+    append_writes(path, [service_state.put("a", "b", "c", 2)])
+    whole = path.read_bytes()
+    append_writes(path, [service_state.put("a", "b", "c", 3)])
+    path.write_bytes(path.read_bytes()[:-3])
+    assert [write.values["value"] for write in read_burst(path).writes] == [1, 2]
+    path.write_bytes(whole.replace(b'"value": 2', b'"value": 7'))
+    with pytest.raises(EtlError, match="checksum"):
+        read_burst(path)
+    path.write_bytes(whole)
+    store.merge()
+    assert store.tables()["service_state"] == [("a", "b", "c", "2")]
+
+
+def test_a_full_disk_leaves_a_burst_as_it_was(store):
+    """What was kept before is merged; the error says that no more was."""
+    path = add_burst(store.path, [service_state.put("a", "b", "c", 1)], latest_migration())
+    before = path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 10, limits[1]))
+    try:
+        with pytest.raises(EtlError, match="too large"):
+            append_writes(path, [service_state.put("a", "b", "c", 2)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert path.read_bytes() == before

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from tests.support.chat_server import ChatServer
+from tests.support.batch_server import BatchServer
 from tests.support.command_line import environment, etl, run_here
 
 if TYPE_CHECKING:
@@ -29,21 +29,24 @@ def write_rows(folder: Path, number: int) -> Path:
     return path
 
 
-def run_and_kill(folder: Path, *, songs: int, size: int, kills: int, chance: random.Random) -> dict[str, Any]:
-    """Run a job under kills, and the same job without.
+def run_and_kill(
+    folder: Path, *, songs: int, size: int, kills: int, chance: random.Random, later: bool = False
+) -> dict[str, Any]:
+    """Run a job under kills, and the same job without; with ``later`` through a service's own batches.
 
     Returns
     -------
     dict
-        ``minimum``, ``requests`` and ``kills``; ``states`` of the items; whether the ``exports`` are the
-        same.
+        ``minimum``, ``requests`` and ``kills``; ``uploads``; ``states`` of the items; whether the ``exports``
+        are the same.
     """
     table = write_rows(folder, songs)
     exports = []
     told: dict[str, Any] = {"minimum": -(-songs // size), "kills": 0}
     for name, number in (("killed", kills), ("whole", 0)):
-        with ChatServer() as server:
+        with BatchServer() as server:
             server.script = _slowly
+            server.fault = lambda _what: _slowly(0, None)
             settings = {
                 "ETL_CHAT_URL": server.base_url,
                 "ETL_CHAT_MODEL": "test/model",
@@ -61,6 +64,7 @@ def run_and_kill(folder: Path, *, songs: int, size: int, kills: int, chance: ran
                 str(size),
             )
             words = (*words, "--db", folder / f"{name}.duckdb", "--strategy", "checkpoints")
+            words = (*words, "--async") if later else words
             for _ in range(number):
                 told["kills"] += _kill(words, settings, server, chance)
             _here(words, settings)
@@ -68,6 +72,7 @@ def run_and_kill(folder: Path, *, songs: int, size: int, kills: int, chance: ran
             exports.append(_exported(folder, name, settings))
             if name == "killed":
                 told |= {"requests": arrivals, "asked": Counter(server.asked.values())}
+                told["uploads"] = len(server.made)
                 told |= _look(folder / "killed.duckdb")
     return told | {"exports": exports[0] == exports[1]}
 
@@ -77,16 +82,16 @@ def _slowly(_number: int, _items: object) -> Reply | None:
     return None
 
 
-def _kill(words: Any, settings: dict[str, str], server: ChatServer, chance: random.Random) -> int:
+def _kill(words: Any, settings: dict[str, str], server: BatchServer, chance: random.Random) -> int:
     """Kill a run some requests on, at any moment of one; give whether it was killed before it ended."""
-    until = len(server.arrivals) + chance.randint(0, 3)
+    until = len(server.requests) + chance.randint(0, 3)
     with subprocess.Popen(
         etl(*words),
         env=environment() | settings,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
-        while process.poll() is None and len(server.arrivals) <= until:
+        while process.poll() is None and len(server.requests) <= until:
             time.sleep(0.001)
         time.sleep(chance.uniform(0.0, 0.08))
         process.kill()

@@ -35,8 +35,7 @@ from etl.services.errors import (
     StoppedError,
 )
 from etl.services.politeness.rates import Cost
-from etl.store.batch_answers import put_reply
-from etl.store.batch_requests import put_outcome, put_request
+from etl.store.batch_requests import put_outcome, put_reply, put_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,8 +56,17 @@ TRIES: Final = 2
 FEWEST: Final = 20
 """Items that are done before their share of failures can end a run."""
 
+SOON: Final = 0.005
+"""Seconds within which an answer is on the disk; a request that follows at once goes there with it."""
+
 PLAIN_KEY: Final = "plain"
 """Where it is kept which models take no schema for answers."""
+
+
+def remember_plain(chat: Chat) -> None:
+    """Keep that a model takes no schema for answers."""
+    chat.is_plain = True
+    chat.gate.state.put(f"{PLAIN_KEY} {chat.model}", value=True)
 
 
 class TooManyFailuresError(EtlError):
@@ -117,6 +125,11 @@ class Asker:
         Share of failed items at which to stop.
     told
         Called after each request with the numbers of items that are done and that failed.
+
+    Attributes
+    ----------
+    tries
+        How often each content has come back without its answer.
     """
 
     def __init__(
@@ -145,7 +158,7 @@ class Asker:
         self._told = told
         self._queue: deque[_Portion] = deque()
         self._again: list[Item] = []
-        self._tries: Counter[str] = Counter()
+        self.tries: Counter[str] = Counter()
         self._held: list[tuple[Item, str]] = []
         self._done = self._failed = 0
         self._left_at = -math.inf
@@ -218,8 +231,7 @@ class Asker:
             except FormatRefusedError:
                 if self._chat.is_plain:
                     raise
-                self._chat.is_plain = True
-                self._chat.gate.state.put(f"{PLAIN_KEY} {self._chat.model}", value=True)
+                remember_plain(self._chat)
             except (RateLimitedError, ForeignError) as error:
                 if attempt >= patience.attempts:
                     self._chat.gate.breaker.open(str(error), error.category)
@@ -281,7 +293,7 @@ class Asker:
                 self._store.keep()
             self._told(0, 0)
             raise
-        return self._take(request_id, reply, items, price)
+        return self.take(request_id, reply, items, price)
 
     def _wait_for_pace(self) -> None:
         """Keep requests apart as they leave, not only as they are permitted: storing one takes a while."""
@@ -291,8 +303,18 @@ class Asker:
             raise StoppedError("The run is ending.")
         self._left_at = gate.clock.monotonic()
 
-    def _take(self, request_id: str, reply: Reply, items: Sequence[Item], price: float) -> _Told:
-        """Store what a reply says, in one transaction with the states of its items."""
+    def take(self, request_id: str, reply: Reply, items: Sequence[Item], price: float) -> _Told:
+        """Store what a reply says, in one transaction with the states of its items.
+
+        Parameters
+        ----------
+        request_id, items
+            The request, and what it was about, in order.
+        reply
+            What was said.
+        price
+            What it may have cost, where the reply does not tell.
+        """
         parsed = parse_reply(self._task, reply.text, len(items))
         has_said = bool(parsed.good) or any(rule != MISSING for rule in parsed.broken.values())
         good: list[_Row] = []
@@ -304,8 +326,8 @@ class Asker:
                 text = json.dumps(answer, ensure_ascii=False)
                 good.append((item.content_hash, "done", None, text, confidence_of(answer)))
             elif has_said:
-                self._tries[item.content_hash] += not reply.is_cut
-                if self._tries[item.content_hash] >= TRIES:
+                self.tries[item.content_hash] += not reply.is_cut
+                if self.tries[item.content_hash] >= TRIES:
                     failed.append((item.content_hash, "failed", parsed.broken[number], None, None))
                 else:
                     again.append(item)
@@ -337,6 +359,11 @@ class Asker:
         if told.is_about_items:
             self._blame()
 
+    def blame(self, items: Sequence[Item], reason: str) -> None:
+        """File that items have failed."""
+        self._held += [(item, reason) for item in items]
+        self._blame()
+
     def _blame(self) -> None:
         """File the failures that were held back."""
         held, self._held = self._held, []
@@ -366,7 +393,7 @@ class Asker:
                 put_reply(answers, task=self._task.name, version=self._stage.version, request_id=request_id)
             )
         self._store.put(*writes, items=max(1, len(answers)))
-        self._store.keep()
+        self._store.keep(within=SOON)
         self._done += len(answers)
         self._failed += sum(status == "failed" for _, status, *_ in answers)
 

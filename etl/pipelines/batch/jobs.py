@@ -134,6 +134,19 @@ def find_job(connection: duckdb.DuckDBPyConnection, name: str | None) -> BatchJo
     raise EtlError(problem, hint, exit_code=ExitCode.USAGE)
 
 
+def named_job(database: Path, name: str) -> str:
+    """Give the name of a job that there is.
+
+    Raises
+    ------
+    EtlError
+        If there is none.
+    """
+    check_store(database)
+    with read_store(database) as connection:
+        return find_job(connection, name).job
+
+
 def check_same_source(database: Path, job: str, kind: Kind, source: str) -> None:
     """Refuse to mix the items of two sources under one name.
 

@@ -10,6 +10,7 @@ import polars as pl
 from etl.audio.short_sounds import SOUND_VERSION
 from etl.batch.name_categories import name_category
 from etl.batch.replies import confidence_of, valid_answer
+from etl.batch.sound_categories import sound_category
 from etl.pipelines.batch.facts import Facts
 from etl.pipelines.batch.find_items import READY, SKIPPED, plain_value
 from etl.pipelines.batch.measure import SampleFile
@@ -144,13 +145,13 @@ def skip_unmeant(store: BurstWriter, request: BatchRequest) -> None:
 def answer_locally(
     store: BurstWriter, watch: Watch, request: BatchRequest, stage: BatchStage, task: Task | None
 ) -> None:
-    """Answer a stage of the local engine: the category from words, anything else by the task's SQL."""
+    """Answer a stage of the local engine: the category from words or sound, others by the task's SQL."""
     with store.reading() as connection:
         pending = open_items(connection, request.job, stage)
         facts = Facts(connection, request.job)
         asked = pending.select("item", "content_hash", "fields")
         if stage.task == CATEGORY and (task is None or not task.local_sql):
-            answers = [_from_name(facts, *row) for row in asked.iter_rows()]
+            answers = [_category_of(facts, *row) for row in asked.iter_rows()]
         elif task is not None and asked.height:
             rows = local_rows(connection, task.local_sql, facts.table(asked), task.name)
             answers = _from_sql(task, asked, rows)
@@ -169,13 +170,13 @@ def answer_locally(
 _Answer = tuple[str, str, str | None, str | None, float | None]
 
 
-def _from_name(facts: Facts, item: int, content_hash: str, fields: str) -> _Answer:
+def _category_of(facts: Facts, item: int, content_hash: str, fields: str) -> _Answer:
     known = facts.of(item, content_hash, fields)
-    named = name_category(str(known.get("name", "")), str(known.get("folder") or ""))
-    if named is None:
-        return content_hash, "skipped", "the name does not say", None, None
-    answer = {"category": named.category, "kind": named.kind, "confidence": named.confidence}
-    return content_hash, "done", None, json.dumps(answer), named.confidence
+    said = name_category(str(known.get("name", "")), str(known.get("folder") or "")) or sound_category(known)
+    if said is None:
+        return content_hash, "skipped", "neither name nor sound says it", None, None
+    answer = {"category": said.category, "kind": said.kind, "confidence": said.confidence}
+    return content_hash, "done", None, json.dumps(answer), said.confidence
 
 
 def _from_sql(task: Task, asked: pl.DataFrame, rows: pl.DataFrame) -> list[_Answer]:

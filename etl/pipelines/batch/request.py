@@ -22,6 +22,10 @@ CATEGORY: Final = "category"
 """The task that the words of a name answer."""
 
 
+PAIRS: Final = "pairs"
+"""The task that asks of two items whether they go together."""
+
+
 class Engine(StrEnum):
     """Who answers."""
 
@@ -77,6 +81,8 @@ class BatchOptions:
         Share of failed items at which the run stops, once twenty are done.
     max_cost
         Most that the job may cost, in the currency of the prices; None for no bound.
+    later
+        Hand requests over to the service's batches, and collect the answers when they are done.
     model, per_minute, per_day, overnight
         As in :class:`etl.services.chat_settings.ChatSettings`; None for what is set there.
     """
@@ -94,6 +100,7 @@ class BatchOptions:
     checkpoint_interval: int | None = None
     error_threshold: float = 0.1
     max_cost: float | None = None
+    later: bool = False
     model: str | None = None
     per_minute: float | None = None
     per_day: int | None = None

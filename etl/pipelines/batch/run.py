@@ -6,15 +6,16 @@ store, and the next run goes on from there. The store is open only for moments.
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from etl.batch.plan import APPROACHES
 from etl.pipelines.batch.ask import Asker, Spent
+from etl.pipelines.batch.ask_later import LaterAsker
 from etl.pipelines.batch.find_items import READY, found_items
 from etl.pipelines.batch.local import answer_locally, measure_files, skip_unmeant
+from etl.pipelines.batch.parked import BatchParkedError, parked
 from etl.pipelines.batch.plan import asked_stages, pace_of, per_call, portions_of, shared, strategy_of
 from etl.pipelines.batch.request import LOCAL, Engine, Kind
 from etl.pipelines.batch.tasks import load_tasks, stages_of
@@ -25,10 +26,11 @@ from etl.runtime.watch.progress import Stage, Watch
 from etl.runtime.work.cores import default_workers
 from etl.runtime.work.signals import stop_on_signals
 from etl.services.chat import Chat
+from etl.services.chat_batches import WITHOUT_BATCHES
 from etl.services.errors import AppError, BudgetSpentError, ParkedError, ServiceError, StoppedError
 from etl.services.politeness.gate import Gate
 from etl.services.politeness.rates import Permits
-from etl.store.batch_jobs import StageCounts, items, put_items, put_job, stage_counts
+from etl.store.batch_jobs import StageCounts, by_urgency, items, put_items, put_job, stage_counts
 from etl.store.batch_requests import SentCounts, error_counts, mark_unknown, sent_counts
 from etl.store.bursts import writing
 from etl.store.run_lock import RunLockedError
@@ -36,30 +38,15 @@ from etl.store.runs import keep_progress
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from etl.batch.task import Task
+    from etl.pipelines.batch.facts import Item
     from etl.pipelines.batch.request import BatchRequest
     from etl.runtime.watch.progress import Renderer
     from etl.services.chat_settings import ChatSettings
     from etl.store.batch_jobs import BatchStage
     from etl.store.bursts import BurstWriter
-
-
-class BatchParkedError(EtlError):
-    """Nothing more may be asked now.
-
-    Parameters
-    ----------
-    message, hint
-        As of any error.
-    not_before
-        When it may be asked again, seconds since the epoch.
-    """
-
-    def __init__(self, message: str, hint: str, *, not_before: float) -> None:
-        super().__init__(message, hint, exit_code=ExitCode.PARKED)
-        self.not_before = not_before
 
 
 @dataclass(frozen=True)
@@ -117,6 +104,12 @@ def process(
         raise EtlError(
             "there is nothing to do: no task has a local engine.",
             "Choose a task with --tasks, or --engine model.",
+            exit_code=ExitCode.USAGE,
+        )
+    if settings is not None and request.options.later and settings.provider in WITHOUT_BATCHES:
+        raise EtlError(
+            f"{settings.provider} has no batches of this kind.",
+            "Leave --async out, or set ETL_CHAT_URL to a service with /files and /batches, such as OpenAI.",
             exit_code=ExitCode.USAGE,
         )
     watched = [
@@ -177,6 +170,7 @@ class _Runner:
         self._chat: Chat | None = None
         self._known: StoredState | None = None
         self._since_checkpoint = 0
+        self._begun: set[str] = set()
 
     def connect(self, stack: ExitStack) -> None:
         """Connect the model to its gate."""
@@ -268,8 +262,9 @@ class _Runner:
         self._sent_before = spent.sent
         try:
             self._reconcile()
-            for stage in asked_stages(self._stages):
-                self._ask(store, stage, budget)
+            for wave in self._waves(store):
+                for stage in asked_stages(self._stages):
+                    self._ask(store, stage, budget, wave)
         except BudgetSpentError as error:
             raise EtlError(
                 f"the budget of {self._request.options.max_cost:g} is spent. {error}",
@@ -277,7 +272,7 @@ class _Runner:
                 exit_code=ExitCode.PARKED,
             ) from error
         except ParkedError as error:
-            raise self._parked(error) from error
+            raise parked(error, self._request.command) from error
         except AppError as error:
             raise EtlError(
                 f"{self._chat.title}: {error}", error.hint, exit_code=ExitCode.UNAVAILABLE
@@ -301,20 +296,33 @@ class _Runner:
         except ServiceError as error:
             self._watch.say(f"the limits of the account are not known: {error}")
 
-    def _ask(self, store: BurstWriter, stage: BatchStage, budget: Spent) -> None:
+    def _waves(self, store: BurstWriter) -> Iterator[set[str] | None]:
+        """Give the contents that go through all stages together, the most urgent first; None for all."""
+        size = self._request.options.checkpoint_interval or APPROACHES[self._strategy].wave
+        if self._request.options.later or not APPROACHES[self._strategy].wave:
+            yield None
+            return
+        with store.reading() as connection:
+            waiting = by_urgency(connection, self._request.job)
+        for start in range(0, len(waiting), size):
+            yield set(waiting[start : start + size])
+
+    def _ask(self, store: BurstWriter, stage: BatchStage, budget: Spent, wave: set[str] | None) -> None:
         request, chat, settings = self._request, self._chat, self._settings
         assert chat is not None and settings is not None  # noqa: S101, PT018 - the caller has looked
         task = self._tasks[stage.task]
+        waiting = self._open(store, stage)
         with store.reading() as connection:
-            waiting = portions_of(
-                connection, request.job, stage, with_answers=len(asked_stages(self._stages)) > 1
-            )
             counts = stage_counts(connection, request.job)
         (so_far,) = (each for each in counts if (each.task, each.engine) == (stage.task, stage.engine))
         pace = pace_of(chat, request.limits_file, request.clock)
         most = per_call(task, request.options, len(waiting), pace)
-        self._watch.total(stage.task, len(waiting))
-        self._watch.figures(answered_before=so_far.done)
+        if stage.task not in self._begun:
+            self._begun.add(stage.task)
+            self._watch.total(stage.task, len(waiting))
+            self._watch.figures(answered_before=so_far.done)
+        if wave is not None:
+            waiting = [item for item in waiting if item.content_hash in wave]
         asker = Asker(
             store, chat, settings,
             job=request.job, stage=stage, task=task, most=most, spent=budget,
@@ -323,7 +331,20 @@ class _Runner:
         )  # fmt: skip
         self._watch.waiting_for(f"{chat.title} ({chat.model})")
         with self._watch.timed(stage.task):
-            asker.ask(shared(waiting, most, self._strategy))
+            if not request.options.later:
+                asker.ask(shared(waiting, most, self._strategy))
+                return
+            LaterAsker(
+                store, chat, settings,
+                asker=asker, job=request.job, stage=stage, task=task, most=most, spent=budget,
+                strategy=self._strategy,
+            ).ask(lambda: self._open(store, stage))  # fmt: skip
+
+    def _open(self, store: BurstWriter, stage: BatchStage) -> list[Item]:
+        """Give the items that are open in a stage now."""
+        with_answers = len(asked_stages(self._stages)) > 1
+        with store.reading() as connection:
+            return portions_of(connection, self._request.job, stage, with_answers=with_answers)
 
     def _tell(self, store: BurstWriter, task: str, done: int, failed: int, budget: Spent) -> None:
         """Show what a request gave; merge results into the store at checkpoints."""
@@ -350,16 +371,6 @@ class _Runner:
             self._since_checkpoint = 0
             store.flush()
             self._watch.note(f"checkpoint at request {self._sent_before + gate.traffic.requests:,}")
-
-    def _parked(self, error: ParkedError) -> BatchParkedError:
-        assert self._chat is not None  # noqa: S101 - nobody else parks
-        until = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(error.not_before))
-        return BatchParkedError(
-            f"{error.service} refuses further requests for now ({error.reason}).",
-            f"What was answered is kept. Come back after {until} with:\n  {self._request.command}\n"
-            "With --wait it waits until then and continues automatically.",
-            not_before=error.not_before,
-        )
 
     def _result(self, store: BurstWriter) -> BatchResult:
         job = self._request.job

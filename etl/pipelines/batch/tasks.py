@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from etl.audio.short_sounds import SOUND_VERSION
 from etl.batch.name_categories import CATEGORY_VERSION
+from etl.batch.sound_categories import SOUND_CATEGORY_VERSION
 from etl.batch.task import ANSWER, EXAMPLES, LOCAL_SQL, PROMPT, Task, read_task
 from etl.pipelines.batch.request import CATEGORY, LOCAL, Engine, Kind
 from etl.runtime.errors import EtlError, ExitCode
@@ -85,7 +86,8 @@ def stages_of(tasks: Sequence[Task], kind: Kind, engine: Engine, model: str | No
     """
     local = [BatchStage(LOCAL, Engine.LOCAL, str(SOUND_VERSION))] if kind is Kind.FILES else []
     if kind is Kind.FILES or any(task.name == CATEGORY for task in tasks):
-        local.append(BatchStage(CATEGORY, Engine.LOCAL, f"local.{CATEGORY_VERSION}"))
+        version = f"local.{CATEGORY_VERSION}.{SOUND_CATEGORY_VERSION}"
+        local.append(BatchStage(CATEGORY, Engine.LOCAL, version))
     local += [
         BatchStage(task.name, Engine.LOCAL, f"local.{task.local_version}") for task in tasks if task.local_sql
     ]

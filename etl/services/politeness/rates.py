@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import sqlite3
 import threading
-import time
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Self
@@ -145,7 +144,7 @@ class Permits:
         self._title = service.title
         self._path = path
         self._key = (service.name, service.account)
-        self._connection = _connect(path)
+        self._connection = _connect(path, clock.time())
         self._lock = threading.Lock()
 
     def acquire(
@@ -282,11 +281,11 @@ class Permits:
 _OURS: Final = "service = ? AND account = ? AND at > ?"
 
 
-def _connect(path: Path | None) -> sqlite3.Connection:
+def _connect(path: Path | None, now: float) -> sqlite3.Connection:
     try:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-        return _prepared(":memory:" if path is None else str(path))
+        return _prepared(":memory:" if path is None else str(path), now)
     except (OSError, sqlite3.OperationalError) as error:
         is_locked = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
         raise EtlError(
@@ -297,7 +296,7 @@ def _connect(path: Path | None) -> sqlite3.Connection:
             raise
         # Not a database (any more). The record only spares the service; a new one is as good.
         path.unlink(missing_ok=True)
-        return _prepared(str(path))
+        return _prepared(str(path), now)
 
 
 def _unusable(path: Path | None, error: Exception) -> tuple[str, str]:
@@ -307,7 +306,7 @@ def _unusable(path: Path | None, error: Exception) -> tuple[str, str]:
     )
 
 
-def _prepared(database: str) -> sqlite3.Connection:
+def _prepared(database: str, now: float) -> sqlite3.Connection:
     connection = sqlite3.connect(
         database, timeout=_LOCK_PATIENCE, check_same_thread=False, isolation_level=None
     )
@@ -321,7 +320,7 @@ def _prepared(database: str) -> sqlite3.Connection:
             "money REAL NOT NULL)"
         )
         connection.execute("CREATE INDEX IF NOT EXISTS permits_at ON permits (service, account, at)")
-        connection.execute("DELETE FROM permits WHERE at < ?", [time.time() - 2 * DAY])
+        connection.execute("DELETE FROM permits WHERE at < ?", [now - 2 * DAY])
     except sqlite3.DatabaseError:
         connection.close()
         raise

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from etl.pipelines.batch.run import BatchParkedError
+from etl.pipelines.batch.parked import BatchParkedError
 from etl.runtime.errors import EtlError, ExitCode
 from tests.pipelines.batch.conftest import Batch, write_samples
 from tests.support.virtual_clock import MIDNIGHT

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from etl.pipelines.batch.run import BatchParkedError
+from etl.pipelines.batch.parked import BatchParkedError
 from etl.runtime.errors import EtlError, ExitCode
 from etl.services.politeness.retry import Patience
 from tests.pipelines.batch.conftest import KEY, Batch

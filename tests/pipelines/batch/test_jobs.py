@@ -54,7 +54,7 @@ def test_a_folder_from_samples_to_files(server: ChatServer, tmp_path: Path) -> N
     stages = {(each["task"], each["engine"]): each for each in done["stages"]}
     assert (stages["vibe", "model"]["done"], stages["vibe", "model"]["failed"]) == (5, 1)
     assert stages["groove", "local"]["done"] == 6
-    assert stages["category", "local"]["done"] == 5
+    assert stages["category", "local"]["done"] == 6  # one by its sound
     assert stages["vibe", "model"]["skipped"] == 1
     assert {each["open"] for each in done["stages"]} == {0}
     stands = batch("status", "samples")
@@ -150,3 +150,28 @@ def test_wrong_words_are_usage_errors(server: ChatServer, tmp_path: Path) -> Non
     batch("status", "nothing", expect=2)
     batch("process", tmp_path / "a.csv", "--tasks", "genre", "--where", "nonsense(", expect=2)
     assert not server.arrivals
+
+
+def test_pairs_of_a_job_are_the_items_of_another(server: ChatServer, tmp_path: Path) -> None:
+    """Two samples of different kinds in a question, no pair twice, and what is known of both is shown."""
+    names = ["BD01.wav", "BD02.wav", "Snare 1.wav", "Pad Am.wav", "Vox'n {x}.wav"]
+    (tmp_path / "set.csv").write_text("name\n" + "".join(f"{name}\n" for name in names), encoding="utf-8")
+    batch("process", tmp_path / "set.csv", "--tasks", "category,vibe,compatibility", "--engine", "model")
+    before = len(server.bodies)
+    done = batch("process", "--pairs", "set")
+    assert done["job"] == "set-pairs"
+    shown = [
+        item
+        for body in server.bodies[before:]
+        for item in json.loads(body["messages"][-1]["content"])["items"]
+    ]
+    pairs = [frozenset((item["first"], item["second"])) for item in shown]
+    assert len(pairs) == len(set(pairs)) == done["items"]
+    assert frozenset(names[:2]) not in pairs
+    assert {name for pair in pairs for name in pair} == set(names)
+    assert all({"first_kind", "first_mood", "second_part", "second_energy"} <= item.keys() for item in shown)
+    batch("export", "set-pairs", "-o", tmp_path / "pairs.csv")
+    exported = pl.read_csv(tmp_path / "pairs.csv")
+    assert exported["pairs_together"].is_between(1, 10).all()
+    assert exported.select("first", "second").null_count().row(0) == (0, 0)
+    batch("process", "--pairs", "nothing", expect=2)
