@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import polars as pl
@@ -71,8 +72,9 @@ class Vocabulary:
         return next(((ending,) for ending in endings if ending in self.parents), ())
 
 
+@lru_cache(maxsize=4)
 def read_vocabulary(text: str, own: str = "") -> Vocabulary:
-    """Read a vocabulary.
+    """Read a vocabulary, which is not to be changed: the same texts give the same one.
 
     Parameters
     ----------

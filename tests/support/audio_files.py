@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import av
@@ -12,8 +15,6 @@ import numpy as np
 import soundfile as sf
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
 LAYOUTS: Final = {1: "mono", 2: "stereo", 6: "5.1"}
@@ -79,6 +80,11 @@ logging.getLogger("libav").setLevel(logging.CRITICAL)
 
 def noisy_tones(seconds: float, rate: int, channels: int, seed: int = 1) -> NDArray[np.float32]:
     """Give a tone a channel over noise, (channels, n)."""
+    return _noisy_tones(seconds, rate, channels, seed).copy()
+
+
+@lru_cache(maxsize=16)
+def _noisy_tones(seconds: float, rate: int, channels: int, seed: int) -> NDArray[np.float32]:
     rng = np.random.default_rng(seed)
     time = np.arange(int(seconds * rate)) / rate
     rows = [
@@ -145,12 +151,24 @@ def write_audio(
     channels: int = 2,
 ) -> Path:
     """Write a short recording, another one for each seed."""
-    codec = codec or CODECS[ending]
+    path.write_bytes(_recording(path.suffix, codec or CODECS[ending], seed, seconds, channels))
+    return path
+
+
+@lru_cache(maxsize=64)
+def _recording(suffix: str, codec: str, seed: int, seconds: float, channels: int) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"recording{suffix}"
+        _write_recording(path, codec, seed, seconds, channels)
+        return path.read_bytes()
+
+
+def _write_recording(path: Path, codec: str, seed: int, seconds: float, channels: int) -> None:
     rate = 48_000 if codec == "libopus" else 44_100
     samples = noisy_tones(seconds, rate, channels, seed)
     if codec == "vorbis":
         with sf.SoundFile(path, "w", rate, channels, format="OGG", subtype="VORBIS") as file:
             for first in range(0, samples.shape[1], 1 << 16):  # more at once overflows libsndfile's stack
                 file.write(samples[:, first : first + (1 << 16)].T)
-        return path
-    return encode(path, samples, rate, codec)
+    else:
+        encode(path, samples, rate, codec)

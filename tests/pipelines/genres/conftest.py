@@ -5,16 +5,13 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
 
-from etl.genres.vocabulary import Vocabulary, read_vocabulary
 from etl.pipelines.genres.ask import STAGES, GenreQuestions, SourceResult, ask_sources
 from etl.pipelines.genres.fetch import FetchResult, fetch_genres
-from etl.runtime.resources import resource
 from etl.runtime.watch.progress import Watch
 from etl.services.politeness.retry import Patience
 from etl.services.settings import ServiceSettings
@@ -120,15 +117,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """Serve on the loopback, with a key for Last.fm and an empty store."""
     monkeypatch.setenv("ETL_LIMITS", str(tmp_path / "limits.sqlite"))
     monkeypatch.setenv("LASTFM_API_KEY", "k" * 32)
-    monkeypatch.setattr("etl.pipelines.genres.refresh.vocabulary_of", lambda _: _shipped_vocabulary())
     with ExitStack() as stack:
         servers = [
             stack.enter_context(each()) for each in (MusicBrainzGenreServer, ListenBrainzServer, LastFmServer)
         ]
         yield World(empty_store(tmp_path / "music.duckdb"), *servers)  # type: ignore[arg-type]
-
-
-@cache
-def _shipped_vocabulary() -> Vocabulary:
-    """Read it once for all tests: that takes a third of a second."""
-    return read_vocabulary(resource("genres/vocabulary.yaml").read_text(encoding="utf-8"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,8 +22,6 @@ from tests.support.empty_store import empty_store
 from tests.support.tracks import write_track
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from etl.pipelines.genres.refresh import GenresResult
 
 SONGS = (
@@ -35,22 +35,46 @@ SONGS = (
 )
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Path:
-    """Build a store of six songs."""
-    (tmp_path / "songs.csv").write_text(SONGS, encoding="utf-8")
-    path = tmp_path / "music.duckdb"
-    outputs = ("-o", str(tmp_path / "data3.csv"), "--npz", str(tmp_path / "m.npz"))
-    run_here("build", "data3", str(tmp_path / "songs.csv"), "--db", str(path), *outputs)
-    return path
-
-
 def refresh_genres(database: Path) -> GenresResult:
     """Bring the genres up to date; no service can be asked."""
     result = fetch_genres(database)
     assert all(source.skipped for source in result.sources)
     assert result.genres is not None
     return result.genres
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build a store of six songs; not to be changed."""
+    folder: Path = tmp_path_factory.mktemp("built")
+    (folder / "songs.csv").write_text(SONGS, encoding="utf-8")
+    path = empty_store(folder / "music.duckdb")
+    outputs = ("-o", str(folder / "data3.csv"), "--npz", str(folder / "m.npz"))
+    run_here("build", "data3", str(folder / "songs.csv"), "--db", str(path), *outputs)
+    return path
+
+
+@pytest.fixture(scope="module")
+def refreshed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Bring the genres of such a store up to date; not to be changed."""
+    database: Path = tmp_path_factory.mktemp("refreshed") / built.name
+    shutil.copy(built, database)
+    refresh_genres(database)
+    return database
+
+
+@pytest.fixture
+def database(built: Path, tmp_path: Path) -> Path:
+    """Give a store of six songs."""
+    return Path(shutil.copy(built, tmp_path))
+
+
+@pytest.fixture
+def known(refreshed: Path, tmp_path: Path) -> Path:
+    """Give one whose genres are up to date, with the file of pairs beside it."""
+    for name in (refreshed.name, "genre_similarity.yaml"):
+        shutil.copy(refreshed.parent / name, tmp_path)
+    return tmp_path / refreshed.name
 
 
 def genres_by_song(database: Path) -> dict[str, list[str]]:
@@ -84,9 +108,9 @@ def test_second_run_changes_nothing(database: Path) -> None:
     assert first.similarity.read_bytes() == written
 
 
-def test_numbers_that_the_user_changed_stay(database: Path) -> None:
+def test_numbers_that_the_user_changed_stay(known: Path) -> None:
     """So do pairs that only the user has; the others follow the counts."""
-    path = refresh_genres(database).similarity
+    path = known.parent / "genre_similarity.yaml"
     lines = path.read_text(encoding="utf-8").splitlines()
     changed = [
         line.replace(line.split(": ")[1].split()[0], "0.9")
@@ -96,8 +120,8 @@ def test_numbers_that_the_user_changed_stay(database: Path) -> None:
     ]
     path.write_text("\n".join([*changed, "'hip hop | it''s: odd': 0.25", ""]), encoding="utf-8")
     for _ in range(2):
-        assert refresh_genres(database).by_user == 2
-        near = {each.name: each for each in show_genre(database, "Alternative").neighbours}
+        assert refresh_genres(known).by_user == 2
+        near = {each.name: each for each in show_genre(known, "Alternative").neighbours}
         assert near["rock"].weight == pytest.approx(0.9)
         assert near["rock"].by_user
         assert not near["indie rock"].by_user
@@ -105,13 +129,13 @@ def test_numbers_that_the_user_changed_stay(database: Path) -> None:
 
 
 @pytest.mark.parametrize("line", ["rock | pop: 2", "rock | pop: high", "rock: 0.5", "nonsense"])
-def test_line_that_is_no_pair_is_named_and_nothing_is_written(database: Path, line: str) -> None:
+def test_line_that_is_no_pair_is_named_and_nothing_is_written(known: Path, line: str) -> None:
     """A correction that cannot be read must not be lost by writing the file again."""
-    path = refresh_genres(database).similarity
+    path = known.parent / "genre_similarity.yaml"
     path.write_text(path.read_text(encoding="utf-8") + line + "\n", encoding="utf-8")
     before = path.read_bytes()
     with pytest.raises(EtlError, match="is not a pair of genres") as caught:
-        refresh_genres(database)
+        refresh_genres(known)
     assert caught.value.exit_code == ExitCode.BAD_DATA
     assert path.read_bytes() == before
 
@@ -128,26 +152,24 @@ def test_own_vocabulary_beside_the_store_wins(database: Path) -> None:
         refresh_genres(database)
 
 
-def test_genre_is_shown_by_any_spelling(database: Path) -> None:
+def test_genre_is_shown_by_any_spelling(known: Path) -> None:
     """With its songs, spellings and keys; one that is not there is an error with near names."""
-    refresh_genres(database)
-    card = show_genre(database, "Alt. Rock")
+    card = show_genre(known, "Alt. Rock")
     assert (card.name, card.songs, card.spellings) == ("alternative rock", 2, ["alt rock"])
     assert sum(count for _, count in card.keys) == 2
     assert card.some_songs == ["b", "e"]
     assert card.progressions == [("I IV V I", 2)]
     with pytest.raises(EtlError, match="'polka'"):
-        show_genre(database, "polka")
+        show_genre(known, "polka")
     with pytest.raises(EtlError) as caught:
-        show_genre(database, "rokc")
+        show_genre(known, "rokc")
     assert "rock" in caught.value.hint
 
 
-def test_matrices_load_without_pickle_and_say_the_same(database: Path, tmp_path: Path) -> None:
+def test_matrices_load_without_pickle_and_say_the_same(known: Path, tmp_path: Path) -> None:
     """Equal stores give equal bytes; rows are songs in order of their ids, columns genres."""
-    refresh_genres(database)
-    made = export_genres(database, tmp_path / "genres.npz", item="songs")
-    again = export_genres(database, tmp_path / "again.npz", item="songs")
+    made = export_genres(known, tmp_path / "genres.npz", item="songs")
+    again = export_genres(known, tmp_path / "again.npz", item="songs")
     assert made.output.read_bytes() == again.output.read_bytes()
     with np.load(made.output, allow_pickle=False) as file:
         arrays = dict(file)
@@ -163,20 +185,19 @@ def test_matrices_load_without_pickle_and_say_the_same(database: Path, tmp_path:
         str(song): [str(arrays["genre_vocab"][at]) for at in np.flatnonzero(row)]
         for song, row in zip(arrays["ids"], raw.toarray(), strict=True)
     }
-    assert found == genres_by_song(database)
+    assert found == genres_by_song(known)
     assert np.linalg.norm(near.toarray(), axis=1) == pytest.approx(np.ones(5), abs=1e-5)
     assert (near.toarray() > 0).sum() > (raw.toarray() > 0).sum()
     assert json.loads(str(arrays["manifest"]))["rows"] == "songs"
 
 
-def test_rows_are_written_by_the_ending(database: Path, tmp_path: Path) -> None:
+def test_rows_are_written_by_the_ending(known: Path, tmp_path: Path) -> None:
     """CSV and Parquet hold the same rows; without tracks there is nothing to write of them."""
-    refresh_genres(database)
     for ending, read in ((".csv", pl.read_csv), (".parquet", pl.read_parquet)):
-        export_genres(database, tmp_path / f"genres{ending}", item="songs")
+        export_genres(known, tmp_path / f"genres{ending}", item="songs")
         assert read(tmp_path / f"genres{ending}").height == 12
     with pytest.raises(EtlError, match="no genres of tracks"):
-        export_genres(database, tmp_path / "tracks.csv", item="tracks")
+        export_genres(known, tmp_path / "tracks.csv", item="tracks")
     assert not (tmp_path / "tracks.csv").exists()
 
 
@@ -196,7 +217,7 @@ def test_tracks_have_the_genres_of_their_tags(tmp_path: Path) -> None:
         tags = FLAC(path)
         tags["artist"], tags["genre"] = "Somebody", genres
         tags.save()
-    database = tmp_path / "music.duckdb"
+    database = empty_store(tmp_path / "music.duckdb")
     run_here("library", "scan", str(tmp_path / "music"), "--db", str(database))
     refresh_genres(database)
     with read_store(database) as connection:
@@ -216,7 +237,7 @@ def test_genres_of_artists_from_listenbrainz_count_half(tmp_path: Path) -> None:
     artist = "a" * 22
     songs = tmp_path / "songs.csv"
     songs.write_text(f"id,chords,genres,spotify_artist_id\n1,C G,rock,{artist}\n", encoding="utf-8")
-    database = tmp_path / "music.duckdb"
+    database = empty_store(tmp_path / "music.duckdb")
     outputs = ("-o", str(tmp_path / "data3.csv"), "--npz", str(tmp_path / "m.npz"))
     run_here("build", "data3", str(songs), "--db", str(database), *outputs)
     with open_store(database) as connection:
