@@ -246,7 +246,7 @@ def _value(text: str | None, kind: str) -> str | float | None:
 
 
 def _is_number(kind: str) -> bool:
-    return _is_fraction(kind) or kind.endswith("INT") or kind == "INTEGER"
+    return _is_fraction(kind) or kind.endswith(("INT", "INTEGER"))
 
 
 def _is_fraction(kind: str) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 import polars as pl
 import pytest
 
 from etl.cli.tables import frame_table, table
+from tests.support.command_line import run_here
+from tests.support.empty_store import empty_store
 
 COLUMNS = ("track", "artist", "beats_per_minute", "confidence", "path")
 ROWS = (
@@ -110,3 +113,15 @@ def test_a_frame_is_a_table_of_its_rows():
     """Lists are written with commas; what is a number is flush right by its type, not by its values."""
     frame = pl.DataFrame({"id": ["1", "22"], "tags": [["a", "b"], None], "n": [None, 5]})
     assert frame_table(frame).splitlines()[2:] == ["1   a, b", "22        5"]
+
+
+def test_whole_numbers_of_every_type_are_flush_right_in_an_answer(tmp_path):
+    """Signed, unsigned, small and huge; text that looks like a number is not one."""
+    database = empty_store(tmp_path / "m.duckdb")
+    kinds = ("TINYINT", "UTINYINT", "USMALLINT", "INTEGER", "UINTEGER", "UBIGINT", "HUGEINT")
+    columns = ", ".join(f"1::{kind} AS {kind}" for kind in kinds)
+    said = run_here("query", f"SELECT '1' AS words, {columns}", "--db", database)
+    names, _, row = said.splitlines()[:3]
+    ends = [match.end() for match in re.finditer(r"\S+", names)][1:]
+    assert [match.end() for match in re.finditer(r"1", row)][1:] == ends
+    assert row.startswith("1 ")
