@@ -22,12 +22,12 @@ from etl.pipelines.data3.build import build
 from etl.pipelines.data3.request import Data3Build
 from etl.runtime.limits import LIMITS
 from tests.support import audio_pieces
-from tests.support.empty_store import empty_store
+from tests.support.empty_store import empty_store, new_stores_are_copies, new_stores_run_migrations
 from tests.support.reference import has_reference, reference
 from tests.support.whole_store import make_whole_store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from etl.pipelines.data3.result import BuildResult
@@ -79,6 +79,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for number in range(processes)
         for item in (*longest[number::processes], *rest[number * share : (number + 1) * share])
     ]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_stores() -> Iterator[None]:
+    """Spare each new store its migrations."""
+    with new_stores_are_copies():
+        yield
+
+
+@pytest.fixture
+def own_migrations() -> Iterator[None]:
+    """Have new stores run their migrations all the same."""
+    with new_stores_run_migrations():
+        yield
 
 
 class Chords:

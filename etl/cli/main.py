@@ -8,6 +8,7 @@ import io
 import os
 import signal
 import sys
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, Final, Never
 
@@ -62,6 +63,17 @@ PANELS: Final[Mapping[str, Mapping[str, str]]] = {
 _NAMES: Final = tuple(name for panel in PANELS.values() for name in panel)
 
 
+@cache
+def _commands(name: str) -> Mapping[str, Any]:
+    """Make a command or a group, and what is in it, once in a process that runs many."""
+    module = import_module(f"etl.cli.{name.replace('-', '_')}")
+    parent = typer.Typer(rich_markup_mode=None, cls=Group)
+    # A module of a single command has no callback that would make its commands a group.
+    is_single = [each.name for each in module.app.registered_commands] == [name]
+    parent.add_typer(module.app, name=None if is_single else name, cls=Group)
+    return get_group(parent).commands
+
+
 class _Root(Group):
     """Makes a command when it is asked for: making them all takes as long as a short command."""
 
@@ -70,12 +82,7 @@ class _Root(Group):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name in _NAMES and cmd_name not in self.commands:
-            module = import_module(f"etl.cli.{cmd_name.replace('-', '_')}")
-            parent = typer.Typer(rich_markup_mode=None, cls=Group)
-            # A module of a single command has no callback that would make its commands a group.
-            is_single = [each.name for each in module.app.registered_commands] == [cmd_name]
-            parent.add_typer(module.app, name=None if is_single else cmd_name, cls=Group)
-            self.commands.update(get_group(parent).commands)
+            self.commands.update(_commands(cmd_name))
         return super().get_command(ctx, cmd_name)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - that of a TyperGroup

@@ -179,7 +179,7 @@ def analyze(
     _run(sources, LIBRARY, ["analyze"], options)
 
 
-@app.command(epilog="Example: etl midi sanitize ~/midi --in-place, and back: etl midi undo RUN")
+@app.command(epilog=examples("etl midi sanitize ~/midi --in-place", "etl midi undo 12"))
 def sanitize(
     sources: Sources,
     library: Library = LIBRARY,

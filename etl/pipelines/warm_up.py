@@ -46,7 +46,7 @@ def warm_up(workers: int) -> Iterator[WarmUp]:
     Parameters
     ----------
     workers
-        Processes.
+        Processes; with one it is this one.
 
     Yields
     ------
@@ -54,6 +54,9 @@ def warm_up(workers: int) -> Iterator[WarmUp]:
         As each is done.
     """
     writable_folder()  # where there is none it is said once, not by each process
+    if workers == 1:
+        yield from map(compiled, _FAMILIES)
+        return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(workers, len(_FAMILIES)), mp_context=context) as executor:
         for done in as_completed([executor.submit(compiled, family) for family in _FAMILIES]):
@@ -87,14 +90,14 @@ def _chords(folder: Path) -> None:
         request = Data3Build(
             inputs=(_SAMPLE,),
             output=folder / f"{method}.csv",
-            database=folder / f"{method}.duckdb",
+            database=folder / "music.duckdb",
             npz=folder / f"{method}.npz",
             method=method,
             section_keys=True,
             workers=1,
         )
         build(request)
-    export_dataset(DatasetExport(folder=folder / "songs", database=folder / f"{method}.duckdb"))
+    export_dataset(DatasetExport(folder=folder / "songs", database=folder / "music.duckdb"))
 
 
 def _midi(folder: Path) -> None:

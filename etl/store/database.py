@@ -7,7 +7,7 @@ import math
 import shlex
 import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -116,6 +116,24 @@ def read_store(path: Path, *, limits: Limits = LIMITS) -> Iterator[duckdb.DuckDB
             raise EtlError(f"{path} has tables of an older version.", f"Run `etl db migrate --db {path}`.")
         create_views(connection, "TEMP VIEW")  # those in the file may be of an older version
         yield connection
+
+
+@contextmanager
+def read_store_or_empty(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the store for reading, or an empty one in memory where there is none yet.
+
+    Raises
+    ------
+    EtlError
+        As :func:`read_store`.
+    """
+    if path.exists():
+        with read_store(path) as connection:
+            yield connection
+    else:
+        with closing(duckdb.connect()) as connection:
+            migrate(connection, path)
+            yield connection
 
 
 def _merge_at_once(path: Path, limits: Limits) -> None:

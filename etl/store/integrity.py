@@ -244,15 +244,26 @@ def check_tables(connection: duckdb.DuckDBPyConnection, *, examples: int = 3) ->
     yield Finding(COMPLETE, len(problems), tuple({"problem": each} for each in problems[:examples]))
     if problems:
         return
-    generated = {
+    for check, sql in {**CHECKS, **generated_checks()}.items():
+        yield find_violations(connection, check, sql, examples=examples)
+
+
+def generated_checks() -> Mapping[str, str]:
+    """Give SQL as in `CHECKS` for what `schemas/` say of the tables."""
+    return {
         "every value is what schemas/ says": value_checks(),
         "no two rows have the same key": key_checks(),
         "rows refer to rows that are there": reference_checks(),
     }
-    for check, sql in {**CHECKS, **generated}.items():
-        violations, shown = connection.execute(
-            "SELECT count(*), coalesce(list(violation ORDER BY violation)[:$examples], []) "
-            f"FROM ({sql}) AS violation",
-            {"examples": examples},
-        ).fetchall()[0]
-        yield Finding(check, violations, tuple(shown))
+
+
+def find_violations(
+    connection: duckdb.DuckDBPyConnection, check: str, sql: str, *, examples: int = 3
+) -> Finding:
+    """Run one check, SQL that gives a row for each violation."""
+    violations, shown = connection.execute(
+        "SELECT count(*), coalesce(list(violation ORDER BY violation)[:$examples], []) "
+        f"FROM ({sql}) AS violation",
+        {"examples": examples},
+    ).fetchall()[0]
+    return Finding(check, violations, tuple(shown))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import librosa
 import numpy as np
 import pytest
 import scipy.signal
@@ -11,6 +10,7 @@ from etl.audio.beat_path import beat_path
 from etl.audio.filters import chroma_filters, hann, mel_filters, wavelets, without_faint
 from etl.audio.frames import tonnetz
 from etl.audio.signal import SAMPLE_RATE as SR
+from tests.support.plain_librosa import librosa
 
 TUNINGS = [-0.5, -0.37, 0.0, 0.01, 0.49]
 
@@ -45,7 +45,7 @@ def test_wavelets_and_what_is_kept_of_them_are_librosas(tuning):
     expected, expected_lengths = librosa.filters.wavelet(
         freqs=frequencies,
         sr=SR,
-        alpha=np.full(36, bandwidth),  # type: ignore[arg-type]
+        alpha=np.full(36, bandwidth),
     )
     np.testing.assert_array_equal(filters, expected)
     np.testing.assert_array_equal(lengths, expected_lengths)
@@ -57,13 +57,18 @@ def test_wavelets_and_what_is_kept_of_them_are_librosas(tuning):
 
 @pytest.mark.parametrize("density", [0.02, 0.2, 1.0])
 def test_beats_at_a_tempo_are_librosas(density):
-    """Random onsets of any length, sparse and dense, at tempi from 40 to 300."""
+    """Random onsets of any length, most of them short, sparse and dense, at tempi from 40 to 300."""
     random = np.random.default_rng(7)
-    for frames in [3, 10, 47, *random.integers(3, 2500, 60)]:
+    for frames in [3, 10, 47, *np.geomspace(3, 2500, 40).astype(int)]:
         envelope = np.maximum(0, random.normal(0, 1, frames)) * (random.random(frames) < density)
         envelope[random.integers(frames)] = 1.0
         bpm = random.uniform(40, 300)
-        _, expected = librosa.beat.beat_track(onset_envelope=envelope.astype(np.float32), sr=SR, bpm=bpm)
+        try:
+            _, expected = librosa.beat.beat_track(onset_envelope=envelope.astype(np.float32), sr=SR, bpm=bpm)
+        except (
+            IndexError
+        ):  # it drops all beats and then leaves the array, which its compiled code does not see
+            expected = np.array([], np.int64)
         found = beat_path(envelope.astype(np.float32), round(SR / 512 * 60 / bpm))
         np.testing.assert_array_equal(found, expected)
 

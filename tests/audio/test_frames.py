@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-import librosa
 import numpy as np
 import pytest
 
@@ -14,6 +13,7 @@ from etl.audio.frames import ONSET_BANDS, Frames, analyse
 from etl.audio.signal import SAMPLE_RATE
 from etl.audio.spectral import BLOCK, spectra
 from etl.sources.audio.decode import decode
+from tests.support.plain_librosa import librosa
 
 if TYPE_CHECKING:
     from collections.abc import Callable

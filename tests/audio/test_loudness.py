@@ -78,7 +78,7 @@ def test_true_peak_lies_between_the_samples():
 @pytest.mark.parametrize("style", ["house", "swing", "waltz"])
 def test_true_peak_of_music_is_that_of_sixteen_points_a_sample(style):
     """Within 0.15 dB of the largest point of the band-limited waveform."""
-    signal = render(compose(style, 110.0, 3, minor=False, seconds=8.0, seed=2))
+    signal = render(compose(style, 110.0, 3, minor=False, seconds=8.0, seed=2))[: 1 << 17]  # a fast length
     reference = np.abs(scipy.signal.resample(signal, 16 * len(signal))).max()
     found = measure_loudness(signal[None], 22_050).true_peak_dbtp
     assert found == pytest.approx(20 * np.log10(reference), abs=0.15)

@@ -117,7 +117,7 @@ def test_sound_without_a_pulse_is_described_over_half_seconds():
 
 def test_statistics_over_pulses_compare_with_those_over_beats(monkeypatch):
     """Where the beats of a piece are not believed, its vector stays near; over single frames it does not."""
-    pieces = [audio_pieces.render(piece) for piece in audio_pieces.pieces(7, seconds=20.0, seed=3)]
+    pieces = [audio_pieces.render(piece) for piece in audio_pieces.pieces(7, seconds=12.0, seed=3)]
     by_beat = np.stack([describe(signal).vectors[0] for signal in pieces])
     by_frame = np.stack([describe(signal, Mode.WINDOW).vectors[0] for signal in pieces])
     monkeypatch.setattr("etl.audio.sonic.MAX_IRREGULARITY", -1.0)

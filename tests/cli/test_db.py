@@ -79,6 +79,7 @@ def test_violations_are_shown_and_are_a_failure(store):
     assert "(3 of 3 songs analyzed again)" in result.output
 
 
+@pytest.mark.usefixtures("own_migrations")
 def test_migrate_makes_a_store_and_then_has_nothing_to_do(tmp_path):
     """The first run applies all migrations, the second none."""
     path = tmp_path / "new.duckdb"

@@ -9,16 +9,14 @@ from typer.testing import CliRunner
 
 from etl.cli.main import app
 from etl.runtime.errors import EtlError
-from etl.store.database import open_store
+from tests.support.empty_store import empty_store
 from tests.support.midi_oracle import midi_bytes
 
 
 @pytest.fixture
 def etl_command(tmp_path):
     """Give a function that runs a command on an empty store and returns its exit code and output."""
-    database = tmp_path / "s.duckdb"
-    with open_store(database):
-        pass
+    database = empty_store(tmp_path / "s.duckdb")
 
     def run(*arguments: str) -> tuple[int, str]:
         result = CliRunner().invoke(app, [*arguments, "--db", str(database)])

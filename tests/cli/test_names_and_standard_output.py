@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from etl.cli.main import app
 from etl.exports.data3 import HEADER, SOURCE_COLUMNS
 from etl.runtime.errors import EtlError, ExitCode
-from tests.support.command_line import ended_here, environment, etl
+from tests.support.command_line import ended_here, environment, etl, piped_here
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +35,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    """Run a command in a folder."""
+    """Run a command in a folder, its output a pipe."""
+    done = piped_here(*arguments, cwd=folder)
+    done.check_returncode()
+    return done
+
+
+def run_alone(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """Do the same in a process of its own."""
     return subprocess.run(etl(*arguments), capture_output=True, check=True, cwd=folder, env=environment())
 
 
@@ -71,18 +78,18 @@ def test_a_name_that_says_another_format_is_a_wrong_use(tmp_path, monkeypatch, a
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("how", "arguments"),
     [
-        ["build", "data3", "songs.csv", "-o", "-", "--no-db"],
-        ["build", "data3", "songs.csv", "-o", "-", "--db", "s.duckdb"],
-        ["build", "data3", "songs.csv", "-o", "-", "--no-db", "--json"],
-        ["export", "data3", "-o", "-", "--db", "s.duckdb"],
-        ["export", "data3", "-o", "/dev/stdout", "--db", "s.duckdb"],
+        (run, ["build", "data3", "songs.csv", "-o", "-", "--no-db"]),
+        (run_alone, ["build", "data3", "songs.csv", "-o", "-", "--db", "s.duckdb"]),
+        (run, ["build", "data3", "songs.csv", "-o", "-", "--no-db", "--json"]),
+        (run, ["export", "data3", "-o", "-", "--db", "s.duckdb"]),
+        (run_alone, ["export", "data3", "-o", "/dev/stdout", "--db", "s.duckdb"]),
     ],
 )
-def test_the_csv_alone_is_on_standard_output(folder, arguments):
+def test_the_csv_alone_is_on_standard_output(folder, how, arguments):
     """All that is said goes to standard error, and no file is called `-`."""
-    done = run(folder, *arguments)
+    done = how(folder, *arguments)
     assert done.stdout == (folder / "data3.csv").read_bytes()
     assert done.stdout.startswith(HEADER)
     assert b"songs" in done.stderr
@@ -106,10 +113,8 @@ def test_standard_output_may_be_a_file_with_something_in_it(folder, tmp_path):
     target = tmp_path / "out.csv"
     target.write_bytes(b"before\n")
     with target.open("ab") as file:
-        subprocess.run(
-            etl("export", "data3", "-o", "-", "--db", "s.duckdb"),
-            stdout=file, stderr=subprocess.PIPE, check=True, cwd=folder, env=environment(),
-        )  # fmt: skip
+        words = ("export", "data3", "-o", "-", "--db", "s.duckdb")
+        assert ended_here(*words, cwd=folder, stdout=file.fileno()).returncode == 0
     assert target.read_bytes() == b"before\n" + (folder / "data3.csv").read_bytes()
 
 
@@ -135,11 +140,8 @@ def test_what_writes_to_standard_output_as_well_is_a_wrong_use(tmp_path, monkeyp
 def test_a_terminal_gets_no_binary_file(folder):
     """It would show rubbish, or worse."""
     ours, theirs = pty.openpty()
-    done = subprocess.run(
-        etl("export", "npz", "-o", "-", "--db", "s.duckdb"),
-        stdout=theirs, stderr=subprocess.PIPE, check=False, cwd=folder, env=environment(),
-    )  # fmt: skip
+    done = ended_here("export", "npz", "-o", "-", "--db", "s.duckdb", cwd=folder, stdout=theirs)
     os.close(theirs)
     os.close(ours)
     assert done.returncode == ExitCode.USAGE
-    assert b"NPZ is not for the terminal" in done.stderr
+    assert "NPZ is not for the terminal" in done.stderr

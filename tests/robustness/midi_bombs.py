@@ -22,9 +22,11 @@ def main(megabytes: int) -> None:
         folder = Path(name)
         for bomb in make_bombs(folder, megabytes << 20):
             with tempfile.TemporaryDirectory() as top:
-                figures = refused(bomb, Path(top))
+                figures = refused([bomb], Path(top))
             is_bomb = bomb.is_file()
-            failed |= bool(figures["written_beside_the_store"]) or (is_bomb and not figures["refused"])
+            failed |= bool(figures["written_beside_the_store"]) or (
+                is_bomb and not figures["refused"][bomb.name]
+            )
             show({bomb.name: ", ".join(f"{what} {figure}" for what, figure in figures.items())})
             if is_bomb:
                 bomb.unlink()

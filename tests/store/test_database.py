@@ -16,6 +16,8 @@ from etl.runtime.limits import Limits
 from etl.runtime.resources import resource
 from etl.store.database import migrate, open_store, read_store, transaction
 
+pytestmark = pytest.mark.usefixtures("own_migrations")
+
 
 @pytest.fixture
 def path(tmp_path):

@@ -168,6 +168,7 @@ def test_a_journal_for_another_version_of_the_store_is_refused_and_kept(store, o
     assert len(waiting_bursts(store.path)) == 1
 
 
+@pytest.mark.usefixtures("own_migrations")
 def test_a_journal_whose_store_is_gone_is_refused_and_kept(store):
     """A new store does not get half of an old one."""
     add_burst(store.path, [service_state.put("a", "b", "c", 1)], latest_migration())

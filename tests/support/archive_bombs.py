@@ -1,7 +1,6 @@
 """Archives that swell, nest and climb, a file of 4 GB with nothing in it, and what an import makes of them.
 
-Each is imported by a command of its own in an empty folder; afterwards there may be nothing in and around
-that folder but the store.
+They are imported in an empty folder; afterwards there may be nothing in and around it but the store.
 """
 
 from __future__ import annotations
@@ -14,7 +13,8 @@ import subprocess
 import tarfile
 import time
 import zipfile
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import py7zr
@@ -22,7 +22,7 @@ import py7zr
 from tests.support.command_line import environment, etl
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 _SONG = b"MThd" + bytes([0, 0, 0, 6, 0, 0, 0, 1, 0, 96]) + b"MTrk" + bytes([0, 0, 0, 4, 0, 255, 47, 0])
@@ -118,24 +118,28 @@ def make_bombs(folder: Path, size: int) -> Iterator[Path]:
     yield folder / "sparse.mid"
 
 
-def refused(bomb: Path, top: Path) -> dict[str, object]:
-    """Import one in an empty folder; give seconds, what was refused and what was left behind."""
+def refused(bombs: Sequence[Path], top: Path) -> dict[str, Any]:
+    """Import them by one command in an empty folder; give what was refused of each, and what was left."""
     place = top / "above" / "place"
     place.mkdir(parents=True)
-    command = etl("midi", "run", bomb, "--db", "m.duckdb", "--library", "library")
+    command = etl("midi", "run", *bombs, "--db", "m.duckdb", "--library", "library")
     started = time.perf_counter()
     done = subprocess.run(command, cwd=place, env=environment(), check=False, capture_output=True)
     seconds = time.perf_counter() - started
     with duckdb.connect(str(place / "m.duckdb"), read_only=True) as connection:
-        reasons = connection.execute(
-            "SELECT category, count(*) FROM rejects GROUP BY ALL ORDER BY ALL"
+        rejects = connection.execute(
+            "SELECT source, category, count(*) FROM rejects GROUP BY ALL ORDER BY ALL"
         ).fetchall()
         files = connection.execute("SELECT count(*) FROM midi_files WHERE valid").fetchall()[0][0]
+    reasons: dict[str, Counter[str]] = {bomb.name: Counter() for bomb in bombs}
+    for source, category, count in rejects:
+        (bomb,) = (each for each in bombs if f"{source}!".startswith((f"{each}!", f"{each}/")))
+        reasons[bomb.name][category] += count
     left = [str(path.relative_to(top)) for path in top.rglob("*") if path.is_file()]
     return {
         "code": done.returncode,
         "seconds": round(seconds, 2),
-        "refused": dict(reasons),
+        "refused": {name: dict(counts) for name, counts in reasons.items()},
         "taken": files,
         "written_beside_the_store": [name for name in left if name not in _OF_THE_STORE],
     }

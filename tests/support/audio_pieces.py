@@ -8,6 +8,7 @@ from the seed, so a study can be repeated to the sample.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -185,10 +186,15 @@ def _bass(style: str, start: int, metre: int, chord: list[int]) -> list[Note]:
 def _sound(note: Note, seconds: float, rng: np.random.Generator) -> Floats:
     if note.voice in {"kick", "snare", "hat"}:
         return _drum(note.voice, rng)
-    decay = {"piano": 1.2, "bass": 0.9, "lead": 2.5}[note.voice]
-    rolloff = {"piano": 1.3, "bass": 1.6, "lead": 1.1}[note.voice]
-    time = np.arange(int(min(seconds, 4.0) * SAMPLE_RATE) + 400, dtype=np.float64) / SAMPLE_RATE
-    frequency = 440.0 * 2.0 ** ((note.pitch - 69) / 12)
+    return _tone(note.voice, note.pitch, int(min(seconds, 4.0) * SAMPLE_RATE) + 400)
+
+
+@lru_cache(maxsize=128)
+def _tone(voice: str, pitch: int, samples: int) -> Floats:
+    decay = {"piano": 1.2, "bass": 0.9, "lead": 2.5}[voice]
+    rolloff = {"piano": 1.3, "bass": 1.6, "lead": 1.1}[voice]
+    time = np.arange(samples, dtype=np.float64) / SAMPLE_RATE
+    frequency = 440.0 * 2.0 ** ((pitch - 69) / 12)
     sound = np.zeros(len(time))
     for harmonic in range(1, min(9, int(10_000 // frequency) + 1)):
         sound += np.sin(2 * np.pi * frequency * harmonic * time) / harmonic**rolloff

@@ -113,25 +113,30 @@ def _mixed(signal: Floats, rng: np.random.Generator) -> Floats:
 
 def _note(note: Note) -> Floats:
     length = int((min(note.seconds, _LONGEST) + _RELEASE) * SAMPLE_RATE)
-    tone = _tone(note.program, note.pitch)[:length].copy()
+    longest = _LONGEST + _RELEASE
+    while longest * SAMPLE_RATE >= 2 * length and longest > 0.5:
+        longest /= 2
+    tone = _tone(note.program, note.pitch, longest)[:length].copy()
     fade = min(int(_RELEASE * SAMPLE_RATE), len(tone))
     tone[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
     return tone
 
 
 @lru_cache(maxsize=512)
-def _tone(program: int, pitch: int) -> Floats:
+def _tone(program: int, pitch: int, seconds: float) -> Floats:
     tone = next(tone for programs, tone in _TONES if program in programs)
-    time = np.arange(int((_LONGEST + _RELEASE) * SAMPLE_RATE)) / SAMPLE_RATE
+    time = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     frequency = 440.0 * 2.0 ** ((pitch - 69) / 12)
     sound = np.zeros(len(time))
     for cents in (-tone.detune / 2, tone.detune / 2) if tone.detune else (0.0,):
         phase = 2 * np.pi * frequency * 2 ** (cents / 1200) * time
         phase += tone.modulation * np.exp(-time / 0.3) * np.sin(tone.ratio * phase)
+        # Sines of multiples of an angle, fading geometrically, each from the two before it.
+        fading = np.exp(-time * 0.3 / tone.decay)
+        turn, before, harmonics = 2 * np.cos(phase) * fading, np.zeros(len(time)), np.sin(phase) * fading
         for harmonic in range(1, min(14, int(9_500 // frequency) + 1)):
-            strength = harmonic**-tone.rolloff * (tone.even if harmonic % 2 == 0 else 1.0)
-            fading = np.exp(-time * harmonic * 0.3 / tone.decay)
-            sound += strength * fading * np.sin(harmonic * phase)
+            sound += harmonic**-tone.rolloff * (tone.even if harmonic % 2 == 0 else 1.0) * harmonics
+            before, harmonics = harmonics, turn * harmonics - fading**2 * before
     sound *= np.minimum(time / tone.attack, 1.0) * np.exp(-time / tone.decay)
     if tone.drive:
         sound = np.tanh(tone.drive * sound)

@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import chdir
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import chdir, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -17,7 +18,7 @@ from etl.cli.main import app, run
 from etl.runtime.errors import EtlError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,12 +44,17 @@ def run_here(*arguments: str | Path, expect: int = 0) -> str:
 
 
 def ended_here(
-    *arguments: str | Path, cwd: Path = ROOT, env: Mapping[str, str] | None = None, stdin: str = ""
+    *arguments: str | Path,
+    cwd: Path = ROOT,
+    env: Mapping[str, str] | None = None,
+    stdin: str = "",
+    stdout: int | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run `etl` in this process as in one of its own: to the words of an error and the exit code.
 
-    Loading all modules again takes longer than most commands; what is about signals, descriptors or the
-    environment of an interpreter needs a process. ``env`` is the whole environment, as of a process.
+    Loading all modules again takes longer than most commands; what is about signals or the environment of an
+    interpreter needs a process. ``env`` is the whole environment, as of a process; ``stdout`` is a descriptor
+    to write to instead of what is given as text.
     """
     words = [*map(str, arguments)]
     wanted = os.environ if env is None else env
@@ -60,6 +66,7 @@ def ended_here(
             chdir(cwd),
             patch("sys.argv", ["etl", *words]),
             CliRunner().isolation(stdin, changes) as (out, err, _),
+            nullcontext() if stdout is None else _standard_output(stdout),
         ):
             try:
                 run()
@@ -72,3 +79,28 @@ def ended_here(
         for number, handler in handlers.items():
             signal.signal(number, handler)
     return subprocess.CompletedProcess(words, code, *said)
+
+
+@contextmanager
+def _standard_output(descriptor: int) -> Iterator[None]:
+    """Have the standard output be another one, for what writes to its descriptor and for what prints."""
+    kept = os.dup(1)
+    os.dup2(descriptor, 1)
+    try:
+        with os.fdopen(os.dup(descriptor), "w", encoding="utf-8") as stream, patch("sys.stdout", stream):
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def piped_here(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[bytes]:
+    """Run `etl` in this process, its standard output a pipe that is read until it is closed."""
+    theirs, ours = os.pipe()
+    with os.fdopen(theirs, "rb") as pipe, ThreadPoolExecutor(1) as reader:
+        read = reader.submit(pipe.read)
+        try:
+            done = ended_here(*arguments, cwd=cwd, stdout=ours)
+        finally:
+            os.close(ours)
+        return subprocess.CompletedProcess(done.args, done.returncode, read.result(), done.stderr.encode())

@@ -28,6 +28,8 @@ def escaped(value: object) -> str:
 
 def width(text: str) -> int:
     """Give the columns that a text takes, two for a wide letter."""
+    if text.isascii():
+        return len(text)
     return sum(2 if unicodedata.east_asian_width(mark) in _WIDE else 1 for mark in text)
 
 
@@ -39,11 +41,10 @@ def shortened(text: str, columns: int) -> str:
     >>> shortened("A Long Way Home", 7)
     'A Long…'
     """
-    if width(text) <= columns:
+    start = text[: columns + 1]  # which is too wide, if there is more
+    if width(start) <= columns:
         return text
-    kept = ""
-    for mark in text:
-        if width(kept + mark) >= columns:
-            break
-        kept += mark
-    return kept.rstrip() + "…"
+    kept = 0
+    while width(start[: kept + 1]) < columns:
+        kept += 1
+    return start[:kept].rstrip() + "…"

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
-
-import duckdb
 
 from etl.audio.features import Mode, version_of
 from etl.pipelines.audio.artifacts import ArtifactsRequest, ArtifactsResult, chosen_tracks, write_artifacts
@@ -24,14 +21,14 @@ from etl.runtime.watch.log_file import LogFile, log_path
 from etl.runtime.watch.progress import Stage, Watch
 from etl.sources.audio.files import located
 from etl.store.bursts import writing
-from etl.store.database import migrate, read_store
+from etl.store.database import read_store_or_empty
 from etl.store.kept_files import check_known, check_outputs
 from etl.store.library import known_files
 from etl.store.roots import known_roots
 from etl.store.sonic_features import LibraryStatus, library_status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from etl.runtime.watch.progress import Renderer
@@ -264,7 +261,7 @@ def plan_library(database: Path, request: LibraryRequest) -> LibraryPlan:
     """
     if LibraryStage.SCAN not in request.stages:
         _check_store(database)
-    with _store_or_empty(database) as connection:
+    with read_store_or_empty(database) as connection:
         known, remembered = known_files(connection), known_roots(connection)
         pending = read_pending(connection, request.mode, force=request.force)
         status = library_status(connection, version_of(request.mode))
@@ -277,15 +274,3 @@ def plan_library(database: Path, request: LibraryRequest) -> LibraryPlan:
         genres = plan_questions(database, _questions(request))
     output = request.artifacts.output if LibraryStage.ARTIFACTS in request.stages else None
     return LibraryPlan(found, genres, tracks, output, status)
-
-
-@contextmanager
-def _store_or_empty(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the store for reading, or an empty one in memory where there is none yet."""
-    if database.exists():
-        with read_store(database) as connection:
-            yield connection
-    else:
-        with closing(duckdb.connect()) as connection:
-            migrate(connection, database)
-            yield connection

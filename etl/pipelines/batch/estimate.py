@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-import duckdb
 import polars as pl
 
 from etl.batch.plan import Pace
@@ -15,11 +13,10 @@ from etl.pipelines.batch.plan import BatchPlan, asked_stages, pace_of, plan_stag
 from etl.pipelines.batch.tasks import load_tasks, stages_of
 from etl.services.chat import Chat
 from etl.store.batch_jobs import finished, items
-from etl.store.database import migrate, read_store
+from etl.store.database import read_store_or_empty
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from etl.pipelines.batch.request import BatchRequest
     from etl.services.chat_settings import ChatSettings
@@ -46,7 +43,7 @@ def estimate(request: BatchRequest, settings: ChatSettings | None, *, shown: int
     stages = asked_stages(
         stages_of(tasks, request.kind, request.options.engine, settings.model if settings else None)
     )
-    with _store_or_empty(request.database) as connection:
+    with read_store_or_empty(request.database) as connection:
         known = items(connection, request.job)
         found = known if request.is_resumed else found_items(connection, request, known)
         facts = Facts(connection, request.job)
@@ -85,14 +82,3 @@ def _waiting(rows: list[tuple[int, str | None, str]], facts: Facts, settled: set
                 continue
             seen.add(content_hash)
         yield Item(item, content_hash or "", facts.of(item, content_hash, fields))
-
-
-@contextmanager
-def _store_or_empty(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    if database.exists():
-        with read_store(database) as connection:
-            yield connection
-    else:
-        with closing(duckdb.connect()) as connection:
-            migrate(connection, database)
-            yield connection

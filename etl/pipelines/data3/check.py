@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 SAMPLE: Final = 5_000
 """Songs that are analyzed again where not all are wanted, spread evenly over the store."""
 
-_TABLES, _SONGS = Stage("check tables", "checks"), Stage("analyze again", "songs")
+TABLES_STAGE, SONGS_STAGE = Stage("check tables", "checks"), Stage("analyze again", "songs")
 
 _SECTION_COLUMNS: Final = ("section_keys", "section_key_starts", "section_key_confidences")
 
@@ -98,21 +98,21 @@ def check(
         If there is no store, it is in use, or damaged.
     """
     with (
-        Watch("etl db check", [_TABLES, _SONGS], renderers) as watch,
+        Watch("etl db check", [TABLES_STAGE, SONGS_STAGE], renderers) as watch,
         compilation_told(watch),
         read_store(database, limits=limits) as connection,
     ):
         findings = []
         for finding in check_tables(connection, examples=examples):
             findings.append(finding)
-            watch.advance(_TABLES.name, done=1, errors=bool(finding.violations))
+            watch.advance(TABLES_STAGE.name, done=1, errors=bool(finding.violations))
         if any(finding.check == COMPLETE and finding.violations for finding in findings):
             return findings
-        findings += _check_lexicon(connection, examples)
-        return findings + _check_songs(connection, watch, examples, sample)
+        findings += check_lexicon(connection, examples)
+        return findings + check_songs(connection, watch, examples, sample)
 
 
-def _check_lexicon(connection: duckdb.DuckDBPyConnection, examples: int) -> list[Finding]:
+def check_lexicon(connection: duckdb.DuckDBPyConnection, examples: int) -> list[Finding]:
     """Compare what symbols, numerals and tags mean with what their text says."""
     tables = lexicon_tables(connection)
     chords, numerals, sections = tables["chord_symbols"], tables["numerals"], tables["sections"]
@@ -142,7 +142,7 @@ def _is_numeral(text: str, name: str) -> bool:
     return any(name == CATEGORIES[category(text, minor=minor)] for minor in (False, True))
 
 
-def _check_songs(
+def check_songs(
     connection: duckdb.DuckDBPyConnection, watch: Watch, examples: int, sample: int | None
 ) -> list[Finding]:
     """Analyze songs again and compare all columns that follow from their chords."""
@@ -153,7 +153,7 @@ def _check_songs(
     glossaries = {notation: Glossary(notation) for notation in Notation}
     compared = {name: _Compared() for name in GROUPS}
     computed = 0
-    watch.total(_SONGS.name, songs // every)
+    watch.total(SONGS_STAGE.name, songs // every)
     for build in builds:
         method = key_method_of(build.version)
         if method is None:  # another version of the analysis may give other results
@@ -172,7 +172,7 @@ def _check_songs(
                 if set(columns) <= set(again.columns):
                     _compare(compared[name], stored, again, columns, examples)
             computed += stored.height
-            watch.advance(_SONGS.name, done=stored.height)
+            watch.advance(SONGS_STAGE.name, done=stored.height)
     return [
         Finding(name, each.violations, tuple(each.examples), computed=computed, songs=songs)
         for name, each in compared.items()

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
 
 from etl.chords.keys import KeyMethod
-from etl.pipelines.data3.check import GROUPS, NUMERALS, SECTIONS, SYMBOLS, check
+from etl.pipelines.data3.check import (
+    GROUPS,
+    NUMERALS,
+    SECTIONS,
+    SONGS_STAGE,
+    SYMBOLS,
+    check,
+    check_lexicon,
+    check_songs,
+)
+from etl.runtime.watch.progress import Watch
 from etl.store.database import open_store
-from etl.store.integrity import CHECKS, COMPLETE, READABLE
+from etl.store.integrity import CHECKS, COMPLETE, READABLE, check_tables, find_violations, generated_checks
 from tests.conftest import Chords
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from etl.store.integrity import Finding
 
 SONGS = [
     "a,<verse_1> C Cs/ G Amin F D7 G <chorus_1> C G Amin F,1980,,1980.0,,x,pop,0123456789ABCDEFGHIJkl,",
@@ -221,14 +235,49 @@ def test_a_sound_store_passes_every_check(built):
     assert {(each.computed, each.songs) for each in findings if each.check in GROUPS} == {(5, 5)}
 
 
+@pytest.fixture(scope="module")
+def connection(built: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a store to damage in transactions that are rolled back."""
+    with duckdb.connect(shutil.copy(built, built.with_name("damaged.duckdb"))) as opened:
+        yield opened
+
+
+def findings_about(check_name: str, connection: duckdb.DuckDBPyConnection) -> list[Finding]:
+    """Run the part of `etl db check` that makes this check."""
+    tables = {**CHECKS, **generated_checks()}
+    if check_name in tables:
+        return [find_violations(connection, check_name, tables[check_name])]
+    if check_name in GROUPS:
+        with Watch("check", [SONGS_STAGE], []) as watch:
+            return check_songs(connection, watch, 3, None)
+    if check_name == COMPLETE:
+        return list(check_tables(connection))
+    return check_lexicon(connection, 3)
+
+
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_damage_is_found_by_its_check(store, damage):
+def test_damage_is_found_by_its_check(connection, damage):
     """One statement makes the store untrue, and the check that is about it says so with an example."""
-    with duckdb.connect(store) as connection:
+    connection.begin()
+    try:
         connection.execute(damage)
-    found = {each.check: each for each in check(store) if each.violations}
+        found = {each.check: each for each in findings_about(DAMAGE[damage], connection) if each.violations}
+    finally:
+        connection.rollback()
     assert DAMAGE[damage] in found, found
     assert found[DAMAGE[damage]].examples
+
+
+def test_a_store_with_all_the_damage_is_checked_to_the_end(store):
+    """However many things are untrue at once, no check ends the others."""
+    with duckdb.connect(store) as connection:
+        for damage, check_name in DAMAGE.items():
+            if check_name != COMPLETE and not damage.startswith(("DELETE", "INSERT INTO songs")):
+                with suppress(duckdb.Error):
+                    connection.execute(damage)
+    found = {each.check for each in check(store) if each.violations}
+    assert {SYMBOLS, NUMERALS, SECTIONS, VALUES, REFERS} <= found
+    assert len(found) >= 25
 
 
 def test_an_empty_store_is_sound(tmp_path):

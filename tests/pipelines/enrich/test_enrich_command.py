@@ -7,11 +7,13 @@ import os
 import random
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+from functools import cache
 from typing import TYPE_CHECKING
 
 import psutil
@@ -24,7 +26,7 @@ from tests.support.spotify_server import Fault, SpotifyServer, seldom, serving, 
 from tests.support.spotify_songs import write_songs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -77,13 +79,39 @@ def wait_for(server: SpotifyServer, requests: int, process: subprocess.Popen[str
         server.stopping.wait(0.002)
 
 
-def uninterrupted(tmp_path: Path, songs: int, *, batches: bool) -> tuple[bytes, int]:
-    """Enrich without trouble; give the CSV and the number of requests."""
-    with serving(batches=batches) as calm:
-        shell = Shell(tmp_path / "calm", calm)
-        write_songs(shell.folder / "songs.csv", songs)
-        shell.run("build data3 songs.csv --enrich -o data3.csv")
-        return (shell.folder / "data3.csv").read_bytes(), len(calm.requests)
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Shell, int], None]:
+    """Give a function that has a shell's folder hold so many songs, built; they are analyzed once."""
+
+    @cache
+    def build(songs: int) -> Path:
+        with serving() as server:
+            shell = Shell(tmp_path_factory.mktemp("built"), server)
+            write_songs(shell.folder / "songs.csv", songs)
+            shell.run("build data3 songs.csv -o data3.csv")
+            return shell.folder
+
+    def put(shell: Shell, songs: int) -> None:
+        shutil.copytree(build(songs), shell.folder, dirs_exist_ok=True)
+
+    return put
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(
+    tmp_path_factory: pytest.TempPathFactory, built: Callable[[Shell, int], None]
+) -> Callable[..., tuple[bytes, int]]:
+    """Give a function that enriches so many songs without trouble: the CSV and the number of requests."""
+
+    @cache
+    def enrich(songs: int, *, batches: bool) -> tuple[bytes, int]:
+        with serving(batches=batches) as calm:
+            shell = Shell(tmp_path_factory.mktemp("calm"), calm)
+            built(shell, songs)
+            shell.run("enrich spotify -o data3.csv")
+            return (shell.folder / "data3.csv").read_bytes(), len(calm.requests)
+
+    return enrich
 
 
 def kill_again_and_again(shell: Shell, server: SpotifyServer, *, kills: int, minimum: int) -> None:
@@ -100,33 +128,38 @@ def kill_again_and_again(shell: Shell, server: SpotifyServer, *, kills: int, min
 
 
 def test_killed_at_random_moments_it_loses_at_most_the_requests_under_way(
-    server: SpotifyServer, tmp_path: Path
+    server: SpotifyServer,
+    tmp_path: Path,
+    built: Callable[[Shell, int], None],
+    uninterrupted: Callable[..., tuple[bytes, int]],
 ) -> None:
     """With one connection at most one request more per kill, and the same CSV byte for byte."""
     kills, songs = 4, 1000
-    expected, minimum = uninterrupted(tmp_path, songs, batches=True)
+    expected, minimum = uninterrupted(songs, batches=True)
     shell = Shell(tmp_path / "killed", server, per_second=10)
     server.delay = 0.02
-    write_songs(shell.folder / "songs.csv", songs)
-    shell.run("build data3 songs.csv -o data3.csv")
+    built(shell, songs)
     kill_again_and_again(shell, server, kills=kills, minimum=minimum)
     assert minimum <= len(server.requests) <= minimum + kills
     assert (shell.folder / "data3.csv").read_bytes() == expected
 
 
-@pytest.mark.parametrize(("connections", "kills"), [(10, 3), (16, 3)])
+@pytest.mark.parametrize("connections", [10, 16])
 def test_kills_under_mixed_faults_lose_nothing(
-    server: SpotifyServer, tmp_path: Path, connections: int, kills: int
+    server: SpotifyServer,
+    tmp_path: Path,
+    connections: int,
+    built: Callable[[Shell, int], None],
+    uninterrupted: Callable[..., tuple[bytes, int]],
 ) -> None:
     """At ten requests a second and connection, every ninth spoilt: all is found, and the CSV is the same."""
-    songs = 250
-    expected, minimum = uninterrupted(tmp_path, songs, batches=False)
+    songs, kills = 250, 3
+    expected, minimum = uninterrupted(songs, batches=False)
     shell = Shell(tmp_path / "killed", server, per_second=10 * connections)
     server.batches = False
     faults = (*server_module.TRANSIENT, NOT_FOUND)
     server.script = seldom(0.11, faults)
-    write_songs(shell.folder / "songs.csv", songs)
-    shell.run("build data3 songs.csv -o data3.csv")
+    built(shell, songs)
     kill_again_and_again(shell, server, kills=kills, minimum=minimum)
     spoilt = sum(server.script(request) is not None for request in server.requests)
     assert len(server.requests) <= minimum + spoilt + kills * (connections + 1)
@@ -184,13 +217,12 @@ def test_bound_of_waiting_and_number_of_partial_csvs_are_the_users(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_end_it_at_once_even_while_the_server_hangs(
-    server: SpotifyServer, tmp_path: Path, number: signal.Signals
+    server: SpotifyServer, tmp_path: Path, number: signal.Signals, built: Callable[[Shell, int], None]
 ) -> None:
     """Exit code 130, everything answered so far is kept, nothing is left lying about."""
     shell = Shell(tmp_path / "stopped", server)
     server.script = lambda request: Fault("hang", seconds=60) if request.number > 3 else None
-    write_songs(shell.folder / "songs.csv", 500)
-    shell.run("build data3 songs.csv -o data3.csv")
+    built(shell, 500)
     process = shell.start("enrich spotify")
     wait_for(server, 5, process)
     process.send_signal(number)
@@ -205,7 +237,7 @@ def test_signals_end_it_at_once_even_while_the_server_hangs(
 
 
 def test_status_shows_a_running_enrichment_from_another_process(
-    server: SpotifyServer, tmp_path: Path
+    server: SpotifyServer, tmp_path: Path, built: Callable[[Shell, int], None]
 ) -> None:
     """While one process asks, another sees stage, ids and requests."""
     shell = Shell(tmp_path / "watched", server)
@@ -216,8 +248,7 @@ def test_status_shows_a_running_enrichment_from_another_process(
             release.wait(30)
 
     server.script = hold
-    write_songs(shell.folder / "songs.csv", 500)
-    shell.run("build data3 songs.csv -o data3.csv")
+    built(shell, 500)
     process = shell.start("enrich spotify --log-json")
     wait_for(server, 4, process)
     until = time.monotonic() + 20
@@ -346,12 +377,13 @@ def test_refresh_can_be_about_batches_alone(server: SpotifyServer, tmp_path: Pat
     assert all(request.batch for request in server.requests[sent:])
 
 
-def test_killed_run_is_not_called_running(server: SpotifyServer, tmp_path: Path) -> None:
+def test_killed_run_is_not_called_running(
+    server: SpotifyServer, tmp_path: Path, built: Callable[[Shell, int], None]
+) -> None:
     """`status` knows its process; what it fetched is kept."""
     shell = Shell(tmp_path / "killed", server)
     server.batches, server.delay = False, 0.05
-    write_songs(shell.folder / "songs.csv", 100)
-    shell.run("build data3 songs.csv -o data3.csv")
+    built(shell, 100)
     process = shell.start("enrich spotify")
     while not any(run["status"] == "running" for run in json.loads(shell.run("status --json")[0])["runs"]):
         assert process.poll() is None
@@ -363,22 +395,24 @@ def test_killed_run_is_not_called_running(server: SpotifyServer, tmp_path: Path)
     assert "running" not in out
 
 
-def test_result_is_printed_as_json(server: SpotifyServer, tmp_path: Path) -> None:
+def test_result_is_printed_as_json(
+    server: SpotifyServer, tmp_path: Path, built: Callable[[Shell, int], None]
+) -> None:
     """One document with the final counts and the file that was written; nothing else on standard output."""
     shell = Shell(tmp_path / "json", server)
-    write_songs(shell.folder / "songs.csv", 100)
-    shell.run("build data3 songs.csv -o data3.csv")
+    built(shell, 100)
     result = json.loads(shell.run("enrich spotify -o data3.csv --json")[0])
     assert result["answers"] == {"found": len(server.asked), "gone": 0, "error": 0}
     assert result["songs_settled"] == result["songs_named"] == result["songs"] == 100
     assert result["written"] == ["data3.csv"]
 
 
-def test_estimate_sends_nothing(server: SpotifyServer, tmp_path: Path) -> None:
+def test_estimate_sends_nothing(
+    server: SpotifyServer, tmp_path: Path, built: Callable[[Shell, int], None]
+) -> None:
     """It works without credentials too."""
     shell = Shell(tmp_path / "estimate", server)
-    write_songs(shell.folder / "songs.csv", 100)
-    shell.run("build data3 songs.csv -o data3.csv")
+    built(shell, 100)
     del shell.environment["SPOTIPY_CLIENT_ID"]
     out, _ = shell.run("enrich spotify --estimate")
     assert "one id at a time: 103 requests" in out

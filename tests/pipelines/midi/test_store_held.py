@@ -61,19 +61,28 @@ def start(top: Path, *, stages: str = "import,analyze,sanitize,split") -> subpro
     )  # fmt: skip
 
 
-@pytest.fixture
-def top(tmp_path: Path) -> Path:
-    """Make a library of ten songs, ten new ones, and a twin that takes these without being disturbed."""
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a library of ten songs, ten new ones, and a twin that took these without being disturbed."""
+    folder: Path = tmp_path_factory.mktemp("made")
     blobs = songs(20)
-    for name in ("held", "twin"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "in").symlink_to(tmp_path / "in")
-    put(tmp_path, {f"{number}.mid": blob for number, blob in enumerate(blobs[:10])})
-    for name in ("held", "twin"):
-        run(tmp_path / name, source=tmp_path / "in")
-    put(tmp_path, {f"{number}.mid": blob for number, blob in enumerate(blobs[10:], 10)})
-    run(tmp_path / "twin", source=tmp_path / "in")
-    return tmp_path
+    (folder / "twin").mkdir()
+    put(folder, {f"{number}.mid": blob for number, blob in enumerate(blobs[:10])})
+    run(folder / "twin", source=folder / "in")
+    shutil.copytree(folder / "twin", folder / "held")
+    (folder / "held" / "in").symlink_to(folder / "in")
+    put(folder, {f"{number}.mid": blob for number, blob in enumerate(blobs[10:], 10)})
+    run(folder / "twin", source=folder / "in")
+    return folder
+
+
+@pytest.fixture
+def top(made: Path) -> Iterator[Path]:
+    """Give a folder with the library to hold, its twin, and the songs of both; it is put back afterwards."""
+    shutil.copytree(made / "held", made / "kept", symlinks=True)
+    yield made
+    shutil.rmtree(made / "held")
+    (made / "kept").rename(made / "held")
 
 
 def assert_equal(top: Path) -> None:
@@ -84,20 +93,20 @@ def assert_equal(top: Path) -> None:
 
 def test_others_read_while_a_run_lasts(tmp_path: Path):
     """Counts, lists and plans succeed at any moment of a run."""
-    put(tmp_path, {f"{number:04d}.mid": blob for number, blob in enumerate(songs(1500))})
+    put(tmp_path, {f"{number:04d}.mid": blob for number, blob in enumerate(songs(900))})
     run(tmp_path, stages=[Stage.IMPORT], limit=1)
     process = start(tmp_path, stages="analyze")
     answers = 0
     database = tmp_path / "m.duckdb"
     while process.poll() is None:
-        assert library_query(database, "overview")["paths"][0] in range(1, 1501)
+        assert library_query(database, "overview")["paths"][0] in range(1, 901)
         assert plan_midi(MidiRun((tmp_path / "in",), database, tmp_path / "library", ALL)).files > 0
         words = ["midi", "stats", "--db", str(database)]
         assert CliRunner().invoke(app, words).exit_code == 0
         answers += 3
     assert process.returncode == 0
     assert answers > 10
-    assert library_query(database, "overview")["paths"][0] == 1500
+    assert library_query(database, "overview")["paths"][0] == 900
 
 
 def test_a_notebook_delays_nothing_and_loses_nothing(top: Path):

@@ -13,9 +13,10 @@ import pytest
 from etl.runtime.jit import kernel, plain
 from etl.runtime.jit.intrinsics import COPY_STEP, copy_bytes, copy_steps, load_word, trailing_zeros
 from etl.runtime.jit.source import source_sum
+from tests.support.forked import Ended, Runs, forked_runs
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
 LITTLE = """
 import sys
@@ -45,70 +46,71 @@ print(steps(27), sorted(name for name in ours if name in ("half", "steps")))
 """
 
 
-def little(folder: Path, **environment: str) -> subprocess.Popen[str]:
-    """Start a process that compiles two functions, one of which calls the other."""
-    script = folder / "little.py"
-    if not script.exists():  # others may be reading it
-        script.write_text(LITTLE, encoding="utf-8")
-    return subprocess.Popen(
-        [sys.executable, str(script)],
-        env=os.environ | {"NUMBA_CACHE_DIR": str(folder / "cache")} | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+@pytest.fixture(scope="module")
+def runs() -> Iterator[Runs]:
+    """Start processes that have loaded numba, and compiled nothing of ours."""
+    with forked_runs("etl.runtime.jit", "tests.support.numba_at_work") as started:
+        yield started
 
 
-def answer(process: subprocess.Popen[str]) -> str:
+@pytest.fixture
+def little(runs, tmp_path) -> Callable[..., list[Ended]]:
+    """Run processes at once that compile two functions, one of which calls the other."""
+    script = tmp_path / "little.py"
+    script.write_text(LITTLE, encoding="utf-8")
+    kept = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    return lambda count=1, **environment: runs(script, kept | environment, count)
+
+
+def answer(process: Ended) -> str:
     """Give what it printed; it must have ended well and said nothing else."""
-    out, err = process.communicate()
-    assert (process.returncode, err) == (0, "")
-    return out.strip()
+    assert (process.code, process.err) == (0, "")
+    return process.out.strip()
 
 
 COMPILED, LOADED = "111 ['half', 'steps']", "111 []"
 
 
-def test_code_is_compiled_once_and_rebuilt_where_a_file_is_damaged(tmp_path):
+def test_code_is_compiled_once_and_rebuilt_where_a_file_is_damaged(little, tmp_path):
     """Cut short, overwritten, emptied: each is noticed, compiled anew and kept again."""
-    assert answer(little(tmp_path)) == COMPILED
-    assert answer(little(tmp_path)) == LOADED
+    assert answer(*little()) == COMPILED
+    assert answer(*little()) == LOADED
     kept = sorted((tmp_path / "cache" / "music-etl").glob("*steps-*"))
     assert len(kept) == 1
     whole = kept[0].read_bytes()
     for damaged in (whole[:-100], whole[:200] + b"?" + whole[201:], b""):
         kept[0].write_bytes(damaged)
-        assert answer(little(tmp_path)).startswith("111 ['")
+        assert answer(*little()).startswith("111 ['")
         assert kept[0].read_bytes() != damaged
-    assert answer(little(tmp_path)) == LOADED
+    assert answer(*little()) == LOADED
 
 
-def test_of_many_processes_at_once_one_compiles_each_function(tmp_path):
+def test_of_many_processes_at_once_one_compiles_each_function(little):
     """Six start together on an empty folder; the others wait for the code."""
-    answers = [answer(process) for process in [little(tmp_path) for _ in range(6)]]
+    answers = [answer(process) for process in little(6)]
     compiled = "".join(answers)
     assert (compiled.count("'steps'"), compiled.count("'half'")) == (1, 1)
     assert all(line.startswith("111 ") for line in answers)
 
 
-def test_where_the_home_cannot_be_written_a_temporary_folder_serves_and_one_line_says_so(tmp_path):
+def test_where_the_home_cannot_be_written_a_temporary_folder_serves_and_one_line_says_so(little, tmp_path):
     """Without NUMBA_CACHE_DIR and with no home, code is kept for the next process all the same."""
     nowhere = {"NUMBA_CACHE_DIR": "", "HOME": "/dev/null", "XDG_CACHE_HOME": "", "TMPDIR": str(tmp_path)}
     for expected in (COMPILED, LOADED):
-        out, err = little(tmp_path, **nowhere).communicate()
-        assert out.strip() == expected
-        assert err.count("\n") == 1
-        assert "NUMBA_CACHE_DIR" in err
+        (process,) = little(**nowhere)
+        assert process.out.strip() == expected
+        assert process.err.count("\n") == 1
+        assert "NUMBA_CACHE_DIR" in process.err
 
 
-def test_a_folder_that_others_can_write_is_never_read(tmp_path):
+def test_a_folder_that_others_can_write_is_never_read(little, tmp_path):
     """Somebody else's temporary folder of that name could hold any code; ours is not kept then."""
     (tmp_path / f"music-etl-{os.getuid()}").mkdir(mode=0o777)
     (tmp_path / f"music-etl-{os.getuid()}").chmod(0o777)
     nowhere = {"NUMBA_CACHE_DIR": "", "HOME": "/dev/null", "XDG_CACHE_HOME": "", "TMPDIR": str(tmp_path)}
-    out, err = little(tmp_path, **nowhere).communicate()
-    assert out.strip() == COMPILED
-    assert err.count("\n") == 1
+    (process,) = little(**nowhere)
+    assert process.out.strip() == COMPILED
+    assert process.err.count("\n") == 1
 
 
 _FACTOR = 3

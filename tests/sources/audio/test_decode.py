@@ -6,7 +6,6 @@ import contextlib
 import tracemalloc
 from typing import TYPE_CHECKING, Any
 
-import librosa
 import numpy as np
 import pytest
 import soundfile as sf
@@ -18,6 +17,7 @@ from etl.sources.audio import decode as module
 from etl.sources.audio.decode import decode
 from etl.sources.audio.streams import by_ffmpeg, by_libsndfile
 from tests.support.audio_files import encode
+from tests.support.plain_librosa import librosa
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,6 @@ import json
 import os
 import struct
 import subprocess
-import sys
 import threading
 import uuid
 from typing import TYPE_CHECKING
@@ -24,6 +23,7 @@ import pytest
 from etl.exports.data3 import COLUMNS, SOURCE_COLUMNS
 from etl.runtime.errors import EtlError
 from etl.store.database import read_store
+from tests.support.command_line import etl, run_here
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -178,27 +178,17 @@ def test_standard_input_and_pipes_are_read_once(chords, tmp_path, kind):
     """Of any format, and into the store."""
     content = gzip.compress(b"id;chords\n1;C G\n2;D A\n")
     output = tmp_path / "out.csv"
-    command = [
-        sys.executable,
-        "-m",
-        "etl",
-        "build",
-        "data3",
-        "-o",
-        str(output),
-        "--db",
-        str(tmp_path / "s.duckdb"),
-    ]
+    words = ("build", "data3", "-o", output, "--db", tmp_path / "s.duckdb")
     if kind == "stdin":
-        done = subprocess.run([*command, "-"], input=content, capture_output=True, check=False)
+        done = subprocess.run(etl(*words, "-"), input=content, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
     else:
         pipe = tmp_path / "pipe"
         os.mkfifo(pipe)
         writer = threading.Thread(target=pipe.write_bytes, args=(content,))
         writer.start()
-        done = subprocess.run([*command, str(pipe)], capture_output=True, check=False)
+        run_here(*words, pipe)
         writer.join()
-    assert done.returncode == 0, done.stderr
     assert [row["id"] for row in chords.table(output)] == ["1", "2"]
     with read_store(tmp_path / "s.duckdb") as connection:
         paths = connection.execute("SELECT path FROM sources").fetchall()
