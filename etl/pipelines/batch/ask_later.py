@@ -7,6 +7,7 @@ request, each once; what is missing, expired or broken is open again, and goes i
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
@@ -30,11 +31,12 @@ from etl.services.errors import (
     ServerError,
     ServiceError,
 )
+from etl.store.batch_jobs import finished
 from etl.store.batch_requests import put_outcome, put_request, sent_counts
 from etl.store.batch_uploads import COLLECTED, SUBMITTED, open_uploads, put_state, put_upload, tries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from etl.batch.plan import Strategy
     from etl.batch.task import Task
@@ -106,34 +108,61 @@ class LaterAsker:
         ServiceError
             What else ends the run early.
         """
-        clock = self._chat.gate.clock
-        try:
-            self._ask(waiting)
-        except (NetworkError, ServerError, ForeignError, GarbledError, RateLimitedError) as error:
-            # What was handed over may have arrived: the next look finds out.
-            pause = max(SOONEST_S, getattr(error, "retry_after", None) or 0.0)
-            raise ParkedError(self._chat.title, clock.time() + pause, str(error)) from error
-
-    def _ask(self, waiting: Callable[[], Sequence[Item]]) -> None:
-        open_now = waiting()
-        while True:
-            uploads = self._recounted()
-            under_way = self._look(uploads, open_now)
-            if uploads:
-                self._recounted()
-                open_now = waiting()
-            left = [item for item in open_now if item.content_hash not in under_way]
-            if not left and not under_way:
-                return
-            if left:
+        with self._patience():
+            open_now = waiting()
+            while True:
+                under_way = self._collected()
+                if under_way is not None:
+                    open_now = waiting()
+                left = [item for item in open_now if item.content_hash not in (under_way or set())]
+                if not left:
+                    self.wait_for(under_way)
+                    return
                 self._hand_over(left)
-                continue
-            number = len(under_way)
-            raise UnderWayError(self._chat.title, self._next_look, f"{number:,} items are under way there")
 
-    def _look(self, uploads: Sequence[Upload], open_now: Sequence[Item]) -> set[str]:
+    def collect(self) -> set[str] | None:
+        """Collect what is done; gives the contents that are still under way, None where nothing was.
+
+        Raises
+        ------
+        ServiceError
+            What ends the run early.
+        """
+        with self._patience():
+            return self._collected()
+
+    def wait_for(self, under_way: set[str] | None) -> None:
+        """End the run until the service is done with these.
+
+        Raises
+        ------
+        UnderWayError
+            If there are any.
+        """
+        if under_way:
+            why = f"{len(under_way):,} items are under way there"
+            raise UnderWayError(self._chat.title, self._next_look, why)
+
+    @contextmanager
+    def _patience(self) -> Iterator[None]:
+        """Come back later after trouble that passes; what was handed over may have arrived."""
+        try:
+            yield
+        except (NetworkError, ServerError, ForeignError, GarbledError, RateLimitedError) as error:
+            pause = max(SOONEST_S, getattr(error, "retry_after", None) or 0.0)
+            until = self._chat.gate.clock.time() + pause
+            raise ParkedError(self._chat.title, until, str(error)) from error
+
+    def _collected(self) -> set[str] | None:
+        uploads = self._recounted()
+        if not uploads:
+            return None
+        under_way = self._look(uploads)
+        self._recounted()
+        return under_way
+
+    def _look(self, uploads: Sequence[Upload]) -> set[str]:
         """Look at each upload, collect those that have ended; gives the contents that are still under way."""
-        items = {item.content_hash: item for item in open_now}
         under_way: set[str] = set()
         now = self._chat.gate.clock.time()
         self._next_look = now + LATEST_S
@@ -154,7 +183,7 @@ class LaterAsker:
                 self._lose(upload, str(error))
                 continue
             if batch.has_ended:
-                self._collect(upload, batch, items)
+                self._collect(upload, batch)
                 continue
             pause = min(max((now - upload.planned_at) / 10, SOONEST_S), LATEST_S)
             self._next_look = min(self._next_look, now + pause)
@@ -213,7 +242,7 @@ class LaterAsker:
             raise
         self._keep(put_state(upload_id, SUBMITTED, vendor_id=vendor_id))
 
-    def _collect(self, upload: Upload, batch: VendorBatch, known: Mapping[str, Item]) -> None:
+    def _collect(self, upload: Upload, batch: VendorBatch) -> None:
         """Store what has come back, each request in a transaction of its own, and then that all has."""
         worst: ServiceError | None = None
         has_any = False
@@ -223,7 +252,7 @@ class LaterAsker:
         for request_id, contents in upload.parts.items():
             if request_id not in lines:
                 continue
-            items = [known.get(content) or Item(0, content, {}) for content in contents]
+            items = [Item(0, content, {}) for content in contents]
             try:
                 has_any |= self._take(request_id, lines[request_id], items)
             except (AppError, RateLimitedError, ForeignError) as error:
@@ -233,7 +262,7 @@ class LaterAsker:
                 to_blame += [
                     (item, f"{error.category}: {error}")
                     for item in items
-                    if item.content_hash in known and self._asker.tries[item.content_hash] + 1 >= TRIES
+                    if self._asker.tries[item.content_hash] + 1 >= TRIES
                 ]
         self._keep(
             put_state(upload.upload_id, COLLECTED, note=batch.problem or batch.status),
@@ -244,8 +273,11 @@ class LaterAsker:
             raise AppError(f"the batch is not done ({why}).", "Run the same command to ask anew.")
         if isinstance(worst, AppError) or (worst is not None and not has_any):
             raise worst
+        with self._store.reading() as connection:
+            settled = finished(connection, self._stage)  # by another job, say
         for item, reason in to_blame:
-            self._asker.blame([item], reason)
+            if item.content_hash not in settled:
+                self._asker.blame([item], reason)
 
     def _take(self, request_id: str, line: Line, items: Sequence[Item]) -> bool:
         """Store what became of one request; whether it shows that the service works."""

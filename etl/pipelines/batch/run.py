@@ -331,14 +331,20 @@ class _Runner:
         )  # fmt: skip
         self._watch.waiting_for(f"{chat.title} ({chat.model})")
         with self._watch.timed(stage.task):
-            if not request.options.later:
-                asker.ask(shared(waiting, most, self._strategy))
-                return
-            LaterAsker(
+            later = LaterAsker(
                 store, chat, settings,
                 asker=asker, job=request.job, stage=stage, task=task, most=most, spent=budget,
                 strategy=self._strategy,
-            ).ask(lambda: self._open(store, stage))  # fmt: skip
+            )  # fmt: skip
+            if request.options.later:
+                later.ask(lambda: self._open(store, stage))
+                return
+            under_way = later.collect()
+            if under_way is not None:  # handed over by an earlier run: not to be paid for twice
+                open_now = {item.content_hash for item in self._open(store, stage)} - under_way
+                waiting = [item for item in waiting if item.content_hash in open_now]
+            asker.ask(shared(waiting, most, self._strategy))
+            later.wait_for(under_way)
 
     def _open(self, store: BurstWriter, stage: BatchStage) -> list[Item]:
         """Give the items that are open in a stage now."""

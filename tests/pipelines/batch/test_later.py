@@ -74,6 +74,20 @@ def test_without_wait_it_ends_with_75_and_the_same_command_collects(batch: Batch
     assert set(batch.server.asked.values()) == {1}
 
 
+def test_without_async_what_is_under_way_is_not_asked_again(batch: Batch) -> None:
+    """New items are asked one by one; those handed over are collected when they are done."""
+    service(batch).looks = 2
+    with pytest.raises(BatchParkedError):
+        later(batch, 6, wait=False)
+    with pytest.raises(BatchParkedError, match="6 items are under way"):
+        batch.run(batch.rows(names(9)), batch_size=3)
+    assert batch.server.batches == [["n006", "n007", "n008"]]
+    batch.clock.skip(100)
+    batch.run(batch.rows(names(9)), batch_size=3)
+    assert set(batch.server.asked.values()) == {1}
+    assert set(batch.states().values()) == {"done"}
+
+
 def test_what_there_is_money_for_is_handed_over(batch: Batch) -> None:
     """The bound counts what is under way at what it may cost at most."""
     prices = {"prompt_price": 10.0, "completion_price": 10.0}
