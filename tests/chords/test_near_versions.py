@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -122,14 +122,24 @@ def test_against_all_pairs(songs):
     spread = Counter(gram for of_song in grams for gram in of_song)
     least = np.log(sum(bool(of_song) for of_song in grams))
     labels = clusters(songs)
-    alike = np.zeros((len(songs), len(songs)), np.bool_)
-    for (i, one), (j, other) in itertools.combinations(enumerate(grams), 2):
-        alike[i, j] = once[i] == once[j]
-        if shared := one.keys() & other.keys():
-            counted = (one & other).total() / (one | other).total()
-            distinct = len(shared) / len(one.keys() | other.keys())
+    numbers = {tuple(each): number for number, each in enumerate(once)}
+    number = np.array([numbers[tuple(each)] for each in once])
+    alike = np.triu(number[:, None] == number, 1)
+    holders = defaultdict(list)
+    for i, of_song in enumerate(grams):
+        for gram in of_song:
+            holders[gram].append(i)
+    totals = [of_song.total() for of_song in grams]
+    sharing = {pair for of_gram in holders.values() for pair in itertools.combinations(of_gram, 2)}
+    for i, j in sharing:  # all that have a gram in common
+        one, other = grams[i], grams[j]
+        shared = one.keys() & other.keys()
+        distinct = len(shared) / len(one.keys() | other.keys())
+        if distinct >= LEAST_DISTINCT:
             rarity = sum(least - np.log(spread[gram]) for gram in shared) / 4
-            alike[i, j] |= counted >= LEAST_COUNTED or (distinct >= LEAST_DISTINCT and rarity >= least)
+            alike[i, j] |= rarity >= least
+        common = sum(min(one[gram], other[gram]) for gram in shared)
+        alike[i, j] |= common / (totals[i] + totals[j] - common) >= LEAST_COUNTED
     found = labels[:, None] == labels
     assert found[alike].mean() >= 0.97
     expected = connected_components(alike, directed=False)[1]
