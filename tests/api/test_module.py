@@ -98,7 +98,7 @@ def test_midi_that_is_none_is_refused(tmp_path):
     """A missing file, an empty one, and one of other bytes."""
     for name, content in (("empty.mid", b""), ("text.mid", b"no MIDI")):
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(etl.EtlError, match="holds no MIDI"):
+        with pytest.raises(etl.EtlError, match="is not a MIDI file"):
             etl.read_midi(tmp_path / name)
     with pytest.raises(etl.EtlError, match="cannot read"):
         etl.read_midi(tmp_path / "none.mid")
