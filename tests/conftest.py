@@ -8,6 +8,7 @@ import os
 # Before NumPy is loaded, and for the processes that tests start: with a thread for each core in each of them,
 # OpenBLAS waits in busy loops, which takes ten times the computing itself.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.pop("COLUMNS", None)  # the processes of pytest-xdist have one, and tables keep to it
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
