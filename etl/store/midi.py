@@ -30,7 +30,7 @@ _STAMPS: Final = (
 )
 
 _PRESENT: Final = (
-    "SELECT coalesce(archive, path) AS file FROM midi_paths "
+    "SELECT coalesce(archive, path) AS file, sha256 FROM midi_paths "
     "SEMI JOIN (SELECT unnest($places) AS place) ON starts_with(path, place) WHERE gone_at IS NULL"
 )
 
@@ -101,6 +101,16 @@ def count_present(connection: duckdb.DuckDBPyConnection, places: Sequence[str]) 
         f"SELECT count(DISTINCT file) FROM ({_PRESENT})", {"places": list(places)}
     ).fetchall()[0][0]
     return count
+
+
+def unreadable_files(connection: duckdb.DuckDBPyConnection, places: Sequence[str]) -> set[str]:
+    """List those of :func:`present_files` in which there is no MIDI file that can be read."""
+    rows = connection.execute(
+        f"SELECT file FROM ({_PRESENT}) JOIN midi_files USING (sha256) "
+        "GROUP BY file HAVING NOT bool_or(valid)",
+        {"places": list(places)},
+    ).fetchall()
+    return {path for (path,) in rows}
 
 
 def present_files(connection: duckdb.DuckDBPyConnection, places: Sequence[str]) -> set[str]:

@@ -131,7 +131,13 @@ def _found(request: MidiRun) -> Iterator[Found | Refusal]:
 
 
 def _update(request: MidiRun, store: BurstWriter, members: Crew, watch: Watch) -> MidiResult:
-    from etl.store.midi import count_files, count_present, done_stamps, mark_seen  # noqa: PLC0415 - it needs the store
+    from etl.store.midi import (  # noqa: PLC0415 - it needs the store
+        count_files,
+        count_present,
+        done_stamps,
+        mark_seen,
+        unreadable_files,
+    )
     from etl.store.midi_near import find_near, is_unfinished  # noqa: PLC0415
     from etl.store.midi_renames import unfinished_renames  # noqa: PLC0415
 
@@ -145,12 +151,13 @@ def _update(request: MidiRun, store: BurstWriter, members: Crew, watch: Watch) -
         known = count_files(connection)
         if not request.force:
             done = done_stamps(connection, request.tasks, request.places)
+        unreadable = unreadable_files(connection, request.places) if done and result.silent else set()
     for run_id in unfinished:
         from etl.pipelines.midi.rename_journal import recover_renames  # noqa: PLC0415 - for a killed rename
 
         recover_renames(store, run_id)
     finished, met = len(done), set[str]()
-    with _ahead(request, _changes(request, done, met, result, watch)) as lists:
+    with _ahead(request, _changes(request, done, met, unreadable, result=result, watch=watch)) as lists:
         changes = itertools.chain.from_iterable(lists)
         first = next(changes, None)
         if first is not None:
@@ -184,7 +191,13 @@ def _ahead(
 
 
 def _changes(
-    request: MidiRun, done: set[str], met: set[str], result: MidiResult, watch: Watch
+    request: MidiRun,
+    done: set[str],
+    met: set[str],
+    unreadable: set[str],
+    *,
+    result: MidiResult,
+    watch: Watch,
 ) -> Iterator[Found | Refusal]:
     """Give what is new, changed, lacks a stage, or was refused.
 
@@ -200,7 +213,8 @@ def _changes(
             is_done = found.stamp in done
             if is_done:
                 done.remove(found.stamp)
-                result.heard(found.path)
+                if found.path not in unreadable:
+                    result.heard(found.path)
             if not found.is_archive:
                 result.found += 1
                 result.unchanged += is_done

@@ -173,6 +173,7 @@ def test_sources_that_give_nothing_end_with_one(tmp_path: Path):
     for _ in range(2):
         said = run_here("midi", "import", names[0], names[1], *options, expect=1)
         assert f"no MIDI files that can be read in {names[1]};" in said
-    said = run_here("midi", "import", *names, *options, expect=1)
-    assert f"in {names[1]}, {names[2]};" in said
+    for _ in range(2):
+        said = run_here("midi", "import", *names, *options, expect=1)
+        assert f"in {names[1]}, {names[2]};" in said
     assert run_here("midi", "import", names[0], *options)
