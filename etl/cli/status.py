@@ -37,8 +37,8 @@ def _describe(status: Status) -> str:
             "current set: " + ", ".join(f"{each.path} ({each.songs:,} songs)" for each in status.current)
         )
     lines += [
-        f"{names.gives}: {names.named:,} of {names.songs:,} songs, {names.complete:,} complete, "
-        f"{names.songs - names.settled:,} with ids to ask {service} about"
+        f"{names.gives} by {service}: {names.named:,} of {names.songs:,} songs, {names.complete:,} complete, "
+        f"{names.songs - names.settled:,} with ids still to request"
         for service, names in (status.names or {}).items()
     ]
     lines += [f"{each.service} is parked until {_time(each.not_before)}" for each in status.parked or ()]
