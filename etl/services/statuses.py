@@ -26,7 +26,8 @@ from etl.services.politeness.retry import retry_after_seconds
 if TYPE_CHECKING:
     import requests
 
-_NOT_NOW: Final = (408, 425)  # "request timeout" and "too early" are the server's trouble
+_NOT_NOW: Final = (408, 421, 425)  # "request timeout", "misdirected", "too early": the server's trouble
+_OF_THE_WAY: Final = (407, 511)  # a proxy, or a network that wants a login
 _CLASSES: Final = {401: UnauthorizedError, 403: ForbiddenError, 404: NotFoundError}
 
 
@@ -64,6 +65,8 @@ def raise_for_status(
         raise RateLimitedError(text, seconds)
     if status == 500:
         raise InternalError(text)
+    if status in _OF_THE_WAY:
+        raise ForeignError(f"{status} a proxy or the network wants a login")
     if status > 500 or status in _NOT_NOW:
         raise ServerError(text)
     if 300 <= status < 400:
