@@ -126,8 +126,7 @@ def persist(
         return call(backoff, request)
     except RateLimitedError as error:
         # A rate limit is never the fault of the item asked for.
-        gate.breaker.open(str(error), error.category)
-        gate.breaker.raise_if_open()
+        _park(gate, error)
         raise
     except UnauthorizedError as error:
         if gate.has_succeeded:
@@ -136,6 +135,29 @@ def persist(
             f"{gate.title} refuses the access tokens that it has just granted ({error}).",
             "Check that the app is still active and may use the web API.",
         ) from None
+
+
+def persist_or_park(gate: Gate, request: Callable[[], T]) -> T:
+    """Call ``request`` as :func:`persist` does, where no item is to blame when it fails to the last.
+
+    Raises
+    ------
+    ParkedError
+        When it does.
+    ServiceError
+        When it fails for good.
+    """
+    try:
+        return persist(gate, request)
+    except TransientError as error:
+        _park(gate, error)
+        raise
+
+
+def _park(gate: Gate, error: TransientError) -> None:
+    if gate.breaker.parked_until() is None:
+        gate.breaker.open(str(error), error.category)
+    gate.breaker.raise_if_open()
 
 
 _SILENT: Final = logging.NullHandler()
