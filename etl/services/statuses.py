@@ -6,7 +6,6 @@ import json
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from etl.services.errors import (
@@ -21,7 +20,7 @@ from etl.services.errors import (
     ServerError,
     UnauthorizedError,
 )
-from etl.services.politeness.retry import retry_after_seconds
+from etl.services.politeness.retry import http_date, retry_after_seconds
 
 if TYPE_CHECKING:
     import requests
@@ -102,10 +101,8 @@ def window_left(response: requests.Response) -> float | None:
 
 def _time_of(response: requests.Response) -> float:
     """Now by the clock of the service, against which its times are meant; by ours if it does not tell."""
-    try:
-        return parsedate_to_datetime(response.headers.get("Date", "")).timestamp()
-    except (ValueError, TypeError, OverflowError, OSError):
-        return time.time()
+    told = http_date(response.headers.get("Date", ""))
+    return time.time() if told is None else told
 
 
 def json_object(response: requests.Response) -> dict[str, Any]:

@@ -73,7 +73,7 @@ class _Timely(io.RawIOBase):
         if left <= 0:
             raise TimeoutError("the answer took too long")
         self._socket.settimeout(left if self._patience is None else min(left, self._patience))
-        return self._raw.readinto(buffer)  # type: ignore[no-any-return, attr-defined]
+        return self._raw.readinto(buffer)
 
     def close(self) -> None:
         self._raw.close()

@@ -189,6 +189,7 @@ class Gate:
         """Let nobody send anything for so long, for the service has said that it will not answer."""
         if seconds > self.patience.longest_wait:
             self.breaker.open("no requests are left", RateLimitedError.category, seconds=seconds)
+            return
         with self._tally:
             self._paused_until = max(self._paused_until, self.clock.monotonic() + seconds)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import re
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from itertools import count
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -190,8 +191,21 @@ def retry_after_seconds(header: str | None, *, now: float) -> float | None:
     text = (header or "").strip()
     if re.fullmatch(r"[0-9]{1,18}(\.[0-9]{1,9})?", text):
         return min(float(text), LONGEST)
+    when = http_date(text)
+    return None if when is None else min(max(when - now, 0.0), LONGEST)
+
+
+def http_date(text: str) -> float | None:
+    """Read an HTTP date as seconds since the epoch, None when it is none.
+
+    Examples
+    --------
+    >>> http_date("Thu, 01 Jan 1970 00:01:00 GMT"), http_date("Thu Jan  1 00:01:00 1970")
+    (60.0, 60.0)
+    """
     try:
-        when = parsedate_to_datetime(text).timestamp()
+        when = parsedate_to_datetime(text)
+        # The oldest form names no zone; all forms mean UTC.
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError, OSError):
         return None
-    return min(max(when - now, 0.0), LONGEST)

@@ -113,7 +113,7 @@ class PoliteSession(requests.Session):
             gate.succeeded()
         return response
 
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
+    def get_redirect_target(self, resp: requests.Response) -> None:
         """Give nothing, for nothing is followed; requests would read the whole body, and where it leads."""
         del resp
 

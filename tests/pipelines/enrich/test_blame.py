@@ -408,7 +408,7 @@ def test_outage_in_mid_run_costs_no_id_a_chance(database: Path, server: SpotifyS
     server.script = lambda request: server_module.BAD_GATEWAY_HTML if request.number > 10 else None
     error = refused(database, server)
     assert error.exit_code == ExitCode.PARKED
-    assert "refuses further requests" in str(error)
+    assert "Spotify does not work for now (502)" in str(error)
     assert statuses(database) == {"found"}
     assert len(server.requests) == 10 + 20
 
