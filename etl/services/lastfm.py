@@ -166,5 +166,6 @@ def _raise_for_error(response: requests.Response) -> None:
             "Check LASTFM_API_KEY, or api_key under [lastfm], at https://www.last.fm/api/accounts.",
         )
     if code == _WORST_NUMBER:
+        raise_for_status(response, is_own=False)  # what stands in between may complain in JSON, too
         raise GarbledError("an error without a number")
     raise RejectedError(text)
