@@ -153,11 +153,16 @@ class Spotify(Service):
         response
             Of ``artists/ID``, ``tracks/ID``, or ``artists/?ids=ID,ID`` and ``tracks/?ids=ID,ID``.
         """
-        _raise_for_status(response, _has_status)
-        body = json_object(response)
         address = urlsplit(str(response.request.url))
+        batch = parse_qs(address.query).get("ids")
+        try:
+            _raise_for_status(response, _has_status)
+        except ForbiddenError as error:
+            # Where batches have worked, several may be under way: no sign that the app is refused.
+            raise BatchesRefusedError(*error.args) if batch and self.portion_is_known else error from None
+        body = json_object(response)
         kind = ARTIST if "/artists/" in address.path else TRACK
-        if batch := parse_qs(address.query).get("ids"):
+        if batch:
             ids = batch[0].split(",")
             answers = judge_batch(kind, ids, body.get(f"{kind}s"))
             if len(answers) < len(ids):
