@@ -116,7 +116,9 @@ class LastFm(OpenService):
         tagged = json_object(response).get("toptags")
         if not isinstance(tagged, dict):
             raise GarbledError("the answer holds no tags")
-        listed = tagged.get("tag", [])
+        listed = tagged.get("tag") or []
+        if not isinstance(listed, dict | list):
+            raise GarbledError("the tags are no list")
         return tags_of([listed] if isinstance(listed, dict) else listed)
 
     def ask(self, kind: Kind, ids: Sequence[str]) -> list[Answer]:
@@ -128,10 +130,10 @@ class LastFm(OpenService):
         return [gone(kind, item, "the artist is not known") if value is None else found(kind, item, value)]
 
 
-def tags_of(listed: object) -> dict[str, list[Any]]:
+def tags_of(listed: Sequence[Any]) -> dict[str, list[Any]]:
     """Read tags, each once, the commonest first; counts may be text."""
     counts: dict[str, int] = {}
-    for each in listed if isinstance(listed, list) else []:
+    for each in listed:
         if isinstance(each, dict) and isinstance(tag := each.get("name"), str) and tag.strip():
             count = str(each.get("count"))
             if count.isascii() and count.isdigit() and int(count[:9]) > 0:
@@ -164,5 +166,6 @@ def _raise_for_error(response: requests.Response) -> None:
             "Check LASTFM_API_KEY, or api_key under [lastfm], at https://www.last.fm/api/accounts.",
         )
     if code == _WORST_NUMBER:
+        raise_for_status(response, is_own=False)  # what stands in between may complain in JSON, too
         raise GarbledError("an error without a number")
     raise RejectedError(text)

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import parse_qs, urlsplit
 
-from etl.services.contract import Answer, Kind, found, gone
+from etl.services.contract import Answer, Kind, Status, failed, found, gone
 from etl.services.errors import AppError, GarbledError, IncompleteError
 from etl.services.open_service import MBID, OpenService
 from etl.services.statuses import complaint_of, json_value, raise_for_status
@@ -70,7 +70,8 @@ class ListenBrainz(OpenService):
         }
         (asked,) = parse_qs(urlsplit(str(response.request.url)).query)["artist_mbids"]
         ids = asked.split(",")
-        answers = [judge_entry(item, by_id[item]) for item in ids if item in by_id]
+        judged = [judge_entry(item, by_id[item]) for item in ids if item in by_id]
+        answers = [answer for answer in judged if answer.status is not Status.ERROR]
         if len(answers) < len(entries):
             raise IncompleteError("the answer does not match the artists", answers)
         return answers + [
@@ -88,14 +89,17 @@ class ListenBrainz(OpenService):
 
 def judge_entry(item_id: str, entry: Mapping[str, Any]) -> Answer:
     """Turn what is known about an artist into an Answer: tags once each, those with most votes first."""
-    tagged = entry.get("tag")
-    listed = tagged.get("artist") if isinstance(tagged, dict) else None
+    tagged = entry.get("tag") or {}
+    listed = (tagged.get("artist") or []) if isinstance(tagged, dict) else None
+    if not isinstance(listed, list):
+        return failed(KINDS[0], item_id, "garbled", "the tags are no list")
     votes: dict[str, tuple[int, bool]] = {}
-    for each in listed if isinstance(listed, list) else []:
+    for each in listed:
         if (
             isinstance(each, dict)
             and isinstance(tag := each.get("tag"), str)
-            and type(each.get("count")) is int
+            and type(count := each.get("count")) is int
+            and 0 <= count < 2**31
         ):
             votes.setdefault(tag, (each["count"], isinstance(each.get("genre_mbid"), str)))
     tags = sorted(votes, key=lambda tag: (-votes[tag][0], tag))

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from etl.music.spotify_ids import SPOTIFY_ID
 from etl.runtime.errors import EtlError, ExitCode
-from etl.services.contract import Answer, Kind, found, gone
+from etl.services.contract import Answer, Kind, Status, failed, found, gone
 from etl.services.errors import (
     AppError,
     GarbledError,
@@ -92,7 +92,8 @@ class MusicBrainz(OpenService):
             if isinstance(entry, dict) and (item_id := _id_in(entry.get("resource")))
         }
         ids = [_id_in(each) or "" for each in parse_qs(urlsplit(str(response.request.url)).query)["resource"]]
-        answers = [judge_entry(item_id, by_id[item_id]) for item_id in ids if item_id in by_id]
+        judged = [judge_entry(item_id, by_id[item_id]) for item_id in ids if item_id in by_id]
+        answers = [answer for answer in judged if answer.status is not Status.ERROR]
         number = body.get("url-count", len(entries))
         if len(answers) < len(entries) or number != len(entries):
             raise IncompleteError("the answer does not match the addresses", answers)
@@ -116,12 +117,13 @@ def judge_entry(item_id: str, entry: Mapping[str, Any]) -> Answer:
 
     Of several artists with the same address the first counts whose link has not ended, by MBID.
     """
-    relations = entry.get("relations")
+    relations = entry.get("relations") or []
+    if not isinstance(relations, list) or not all(map(_is_relation, relations)):
+        return failed(KINDS[0], item_id, "garbled", "the links of the address are none")
     artists = [
         (relation.get("ended") is True, artist)
-        for relation in (relations if isinstance(relations, list) else [])
-        if isinstance(relation, dict) and isinstance(artist := relation.get("artist"), dict)
-        if isinstance(artist.get("id"), str) and isinstance(artist.get("name"), str) and artist["name"]
+        for relation in relations
+        if (artist := relation.get("artist")) and artist["name"]
     ]
     if not artists:
         return gone(KINDS[0], item_id, "no artist has the address")
@@ -139,6 +141,15 @@ def judge_entry(item_id: str, entry: Mapping[str, Any]) -> Answer:
             },
             "artists": len({each["id"] for _, each in artists}),
         },
+    )
+
+
+def _is_relation(relation: object) -> bool:
+    if not isinstance(relation, dict):
+        return False
+    artist = relation.get("artist")  # what links to something else has none
+    return artist is None or (
+        isinstance(artist, dict) and isinstance(artist.get("id"), str) and isinstance(artist.get("name"), str)
     )
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import quote, urlsplit
 
 from etl.services.contract import Answer, Kind, found, gone
-from etl.services.errors import GarbledError, NotFoundError
+from etl.services.errors import ForeignError, GarbledError, NotFoundError
 from etl.services.musicbrainz import MusicBrainz, check_contact, raise_for_musicbrainz
 from etl.services.open_service import MBID
 from etl.services.statuses import json_object
@@ -71,10 +71,10 @@ class MusicBrainzGenres(MusicBrainz):
         """Say what an answer means: an entity, None for one that is not known, or artists that were found."""
         try:
             raise_for_musicbrainz(response)
-        except NotFoundError:
+        except NotFoundError as error:
             if _HELP in response.content:  # so MusicBrainz itself has said so
                 return None
-            raise
+            raise ForeignError(f"{error}, not in the form of MusicBrainz") from None
         body = json_object(response)
         if "query=" in urlsplit(str(response.request.url)).query:
             artists = body.get("artists")
@@ -83,16 +83,15 @@ class MusicBrainzGenres(MusicBrainz):
             return artists
         if not re.fullmatch(MBID, str(body.get("id"))):
             raise GarbledError("the answer names no entity")
+        if not all(isinstance(body.get(key) or [], list) for key in ("genres", "tags")):
+            raise GarbledError("the tags are no list")
         return body
 
     def ask(self, kind: Kind, ids: Sequence[str]) -> list[Answer]:
         """Ask about one thing."""
         (item,) = ids
         path = _PATHS[kind].format(id=item, query=quote(f'artist:"{_escaped(item)}"', safe=""))
-        try:
-            value = self.session.request("GET", f"{self.base}/{path}&fmt=json").json()
-        except NotFoundError as error:
-            return [gone(kind, item, str(error))]
+        value = self.session.request("GET", f"{self.base}/{path}&fmt=json").json()
         if value is None:
             return [gone(kind, item, "the MBID is not known")]
         return [judge_named(item, value) if kind == NAMED_ARTIST else judge_entity(kind, item, value)]

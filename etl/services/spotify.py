@@ -35,7 +35,7 @@ from etl.services.errors import (
     UnauthorizedError,
 )
 from etl.services.politeness.rates import DAY
-from etl.services.politeness.retry import persist
+from etl.services.politeness.retry import persist, persist_or_park
 from etl.services.portions import is_worth_repeating, look_up_halving
 from etl.services.spotify_items import ARTIST, KINDS, TRACK, judge_batch, judge_item
 from etl.services.statuses import complaint_of, json_object, raise_for_status, retry_after
@@ -57,6 +57,9 @@ DEFAULT_RATE: Final = 3.0
 
 BATCHES_AGAIN_DAYS: Final = 30
 """After so many days an app that was refused batches tries once more: its quota may have grown."""
+
+WITHDRAWN: Final = 2
+"""Refusals in a row after which an app that was allowed batches is taken to be so no more."""
 
 _API: Final = "https://api.spotify.com/v1/"
 _TOKENS: Final = "https://accounts.spotify.com/api/token"
@@ -100,7 +103,7 @@ class Spotify(Service):
         self._credentials = credentials
         self._language = settings.language
         self._batches = f"batches {credentials.app}"  # where it is kept whether the app may send them
-        self._is_refused = False  # as far as this process has seen; a single look-up has to confirm it
+        self._refusals = 0  # of batches in a row, in this process; a single look-up has to confirm them
         base = settings.url and settings.url.rstrip("/").removesuffix("/v1")
         self._api = f"{base}/v1/" if base else _API
         self._token_url = f"{base}/api/token" if base else _TOKENS
@@ -134,11 +137,13 @@ class Spotify(Service):
         self._spotipy.prefix = self._api
 
     def portions(self, state: ServiceState) -> tuple[int, ...]:
-        """Say whether the app may send batches: a permission lasts, a refusal does for a month."""
+        """Say whether the app may send batches: a refusal lasts for a month, a permission until refusals."""
         kept = state.get(self._batches)
-        if kept is None or not (kept["allowed"] or 0 <= time.time() - kept["at"] < BATCHES_AGAIN_DAYS * DAY):
-            return (1,) if self._is_refused else (BATCH_SIZE, 1)
-        return (BATCH_SIZE,) if kept["allowed"] else (1,)
+        if kept is not None and kept["allowed"]:
+            return (BATCH_SIZE,) if self._refusals < WITHDRAWN else (1,)
+        if kept is None or not 0 <= time.time() - kept["at"] < BATCHES_AGAIN_DAYS * DAY:
+            return (1,) if self._refusals else (BATCH_SIZE, 1)
+        return (1,)
 
     def judge(self, response: requests.Response) -> list[Answer]:
         """Say what Spotify's answer to a look-up means: an Answer for each id that was asked about.
@@ -148,11 +153,16 @@ class Spotify(Service):
         response
             Of ``artists/ID``, ``tracks/ID``, or ``artists/?ids=ID,ID`` and ``tracks/?ids=ID,ID``.
         """
-        _raise_for_status(response, _has_status)
-        body = json_object(response)
         address = urlsplit(str(response.request.url))
+        batch = parse_qs(address.query).get("ids")
+        try:
+            _raise_for_status(response, _has_status)
+        except ForbiddenError as error:
+            # Where batches have worked, several may be under way: no sign that the app is refused.
+            raise BatchesRefusedError(*error.args) if batch and self.portion_is_known else error from None
+        body = json_object(response)
         kind = ARTIST if "/artists/" in address.path else TRACK
-        if batch := parse_qs(address.query).get("ids"):
+        if batch:
             ids = batch[0].split(",")
             answers = judge_batch(kind, ids, body.get(f"{kind}s"))
             if len(answers) < len(ids):
@@ -213,14 +223,15 @@ class Spotify(Service):
                     self.gate, lambda: self._with_token(ask, list(ids)), again=is_worth_repeating
                 )
             except (ForbiddenError, NotFoundError) as error:
-                self._is_refused = True
+                self._refusals += 1
                 raise BatchesRefusedError(refused) from error
+            self._refusals = 0
             if not self.portion_is_known:
                 self._remember_batches(allowed=True)
             return answers
 
     def _remember_batches(self, *, allowed: bool) -> None:
-        self._is_refused = False
+        self._refusals = 0
         self.gate.state.put(self._batches, {"allowed": allowed, "at": time.time()})
 
     def _single(self, kind: Kind, item_id: str) -> Answer:
@@ -233,14 +244,13 @@ class Spotify(Service):
             return gone(kind, item_id, "null answer", is_certain=False)
         except (TransientError, RejectedError, ForbiddenError) as error:
             return failed(kind, item_id, error.category, str(error))
-        if self._is_refused:
+        if self._refusals and self.portion == 1:
             self._remember_batches(allowed=False)
         return answer
 
     def _with_token(self, ask: Any, argument: Any) -> list[Answer]:
-        token = None
+        token = persist_or_park(self.gate, self._tokens.get_access_token)
         try:
-            token = self._tokens.get_access_token()
             answers: list[Answer] = ask(argument)
         except UnauthorizedError:
             self._tokens.forget(token)
@@ -261,7 +271,7 @@ class _Tokens:
             token: str = self._manager.get_access_token(as_dict=as_dict)
             return token
 
-    def forget(self, token: str | None) -> None:
+    def forget(self, token: str) -> None:
         """Forget a refused token, unless another thread has replaced it already."""
         with self._one_at_a_time:
             cached = self._manager.cache_handler.get_cached_token()

@@ -6,7 +6,6 @@ import json
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from etl.services.errors import (
@@ -21,12 +20,13 @@ from etl.services.errors import (
     ServerError,
     UnauthorizedError,
 )
-from etl.services.politeness.retry import retry_after_seconds
+from etl.services.politeness.retry import http_date, retry_after_seconds
 
 if TYPE_CHECKING:
     import requests
 
-_NOT_NOW: Final = (408, 425)  # "request timeout" and "too early" are the server's trouble
+_NOT_NOW: Final = (408, 421, 425)  # "request timeout", "misdirected", "too early": the server's trouble
+_OF_THE_WAY: Final = (407, 511)  # a proxy, or a network that wants a login
 _CLASSES: Final = {401: UnauthorizedError, 403: ForbiddenError, 404: NotFoundError}
 
 
@@ -64,6 +64,8 @@ def raise_for_status(
         raise RateLimitedError(text, seconds)
     if status == 500:
         raise InternalError(text)
+    if status in _OF_THE_WAY:
+        raise ForeignError(f"{status} a proxy or the network wants a login")
     if status > 500 or status in _NOT_NOW:
         raise ServerError(text)
     if 300 <= status < 400:
@@ -99,10 +101,8 @@ def window_left(response: requests.Response) -> float | None:
 
 def _time_of(response: requests.Response) -> float:
     """Now by the clock of the service, against which its times are meant; by ours if it does not tell."""
-    try:
-        return parsedate_to_datetime(response.headers.get("Date", "")).timestamp()
-    except (ValueError, TypeError, OverflowError, OSError):
-        return time.time()
+    told = http_date(response.headers.get("Date", ""))
+    return time.time() if told is None else told
 
 
 def json_object(response: requests.Response) -> dict[str, Any]:

@@ -91,6 +91,18 @@ def test_retry_after_reads_seconds_and_dates_and_nothing_else(
     assert retry_after_seconds(header, now=datetime(2026, 1, 1, tzinfo=UTC).timestamp()) == seconds
 
 
+def test_dates_without_a_zone_are_of_greenwich(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the user lives: the oldest form of an HTTP date names no zone."""
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        for date in ("Thu Jan  1 00:01:00 1970", "Thu, 01 Jan 1970 00:01:00 -0000"):
+            assert retry_after_seconds(date, now=0.0) == 60.0
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 @given(st.text())
 def test_retry_after_survives_any_header(header: str) -> None:
     """Whatever the header says, the result is None or within 0 and a week."""

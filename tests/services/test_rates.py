@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+from contextlib import closing
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -195,6 +196,18 @@ def test_spoilt_record_of_requests_is_made_anew(tmp_path: Path) -> None:
     with permits(Rates(0.01), path) as gate:
         gate.acquire(threading.Event())
         assert gate.sent_last_day() == 1
+
+
+def test_record_that_is_spoilt_while_it_is_used_is_named(tmp_path: Path) -> None:
+    """Neither a permit without a record nor an error without words."""
+    path = tmp_path / "limits.sqlite"
+    with permits(Rates(), path) as gate:
+        gate.acquire(threading.Event())
+        with closing(sqlite3.connect(path)) as other:
+            other.execute("DROP TABLE permits")
+        for use in (lambda: gate.refusal(time.time(), Cost()), gate.sent_last_day, gate.sent_utc_day):
+            with pytest.raises(EtlError, match="cannot use the record of requests"):
+                use()
 
 
 def test_slow_pace_is_kept_and_not_taken_for_a_used_up_limit() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -121,9 +123,48 @@ def test_answer_that_drips_is_given_up_in_time(server: Loopback) -> None:
     """Each byte comes within the time-out, and the whole takes too long."""
     server.reply = lambda _: Reply(body=b'{"a": "' + b"x" * 1000 + b'"}', seconds_per_byte=0.05)
     start = time.monotonic()
-    with pytest.raises(NetworkError, match="took too long"):
+    with pytest.raises(NetworkError, match="in time"):
         session(patience=Patience(read=1.0, answer=0.5))[0].get(server.url)
     assert time.monotonic() - start < 10  # the whole body would take 50 s
+
+
+def test_headers_that_drip_are_given_up_in_time() -> None:
+    """Each byte of them comes within the time-out, and there is no end of them."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def drip() -> None:
+            connection, _ = listener.accept()
+            with connection, suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+                for _ in range(200):
+                    time.sleep(0.05)
+                    connection.sendall(b"x")
+
+        threading.Thread(target=drip, daemon=True).start()
+        start = time.monotonic()
+        with pytest.raises(NetworkError, match="in time"):
+            session(patience=Patience(read=1.0, answer=0.3))[0].get(
+                f"http://127.0.0.1:{listener.getsockname()[1]}"
+            )
+        assert time.monotonic() - start < 5  # all of them would take 10 s
+
+
+def test_body_of_a_redirection_is_capped_too(server: Loopback) -> None:
+    """It is of no use, and would else be read to its end in order to follow the redirection."""
+    server.reply = lambda _: Reply(
+        302, b"x" * 1000, {"Location": "http://elsewhere.test/"}, seconds_per_byte=0.05
+    )
+    start = time.monotonic()
+    with pytest.raises(NetworkError):
+        session(patience=Patience(read=1.0, answer=0.3))[0].get(server.url)
+    assert time.monotonic() - start < 5  # the whole body would take 50 s
+
+
+def test_redirection_to_no_address_is_a_redirection(server: Loopback) -> None:
+    """Nobody tries to make sense of where it leads."""
+    server.reply = lambda _: Reply(302, headers={"Location": "http://[bad"})
+    with pytest.raises(ForeignError, match="redirection"):
+        session()[0].get(server.url)
 
 
 @pytest.mark.parametrize("packed", [True, False])
@@ -178,6 +219,9 @@ def test_retry_after_counts_with_either_status(server: Loopback, status: int) ->
         (403, ForbiddenError),
         (400, RejectedError),
         (418, RejectedError),
+        (421, ServerError),
+        (407, ForeignError),
+        (511, ForeignError),
     ],
 )
 def test_statuses_say_whose_trouble_it_is(server: Loopback, status: int, expected: type[Exception]) -> None:

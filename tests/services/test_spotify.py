@@ -19,7 +19,7 @@ from etl.services.errors import BadCredentialsError, BatchesRefusedError, Budget
 from etl.services.politeness.gate import Gate
 from etl.services.politeness.retry import Patience
 from etl.services.settings import ServiceSettings
-from etl.services.spotify import Spotify
+from etl.services.spotify import BATCH_SIZE, Spotify
 from etl.services.spotify_items import ARTIST, KINDS, TRACK, judge_batch, judge_item
 from etl.services.state import MemoryState
 from etl.store.answers import answer_schema, put_answers
@@ -110,6 +110,25 @@ def test_refused_batch_falls_back_to_single_look_ups_and_is_remembered(server: S
     assert len(server.requests) == 1 + 50
     all_of(client_of(server, state=memory), ARTIST, ARTISTS[:50])
     assert [request.batch for request in server.requests].count(True) == 1
+
+
+def test_permission_for_batches_that_is_withdrawn_leaves_single_look_ups(server: SpotifyServer) -> None:
+    """Two refusals in a row are believed, and remembered; a single one passes."""
+    memory = MemoryState()
+    all_of(client_of(server, state=memory), TRACK, TRACKS[:50])
+    server.script = lambda request: server_module.FORBIDDEN if request.number == 2 else None
+    client = client_of(server, state=memory)
+    all_of(client, TRACK, TRACKS[:50])
+    assert client.portion == BATCH_SIZE
+    server.batches = False
+    server.script = lambda _: None
+    client, server.delay = client_of(server, state=memory), 0.02
+    with ThreadPoolExecutor(4) as pool:
+        parts = [TRACKS[number : number + 10] for number in range(0, 40, 10)]
+        answers = [job.result() for job in [pool.submit(all_of, client, TRACK, part) for part in parts]]
+    assert all(answer.status is Status.FOUND for part in answers for answer in part.values())
+    assert client_of(server, state=memory).portion == 1
+    assert 3 + 2 <= [request.batch for request in server.requests].count(True) <= 3 + 5
 
 
 def test_only_one_thread_finds_out_that_batches_are_refused(server: SpotifyServer) -> None:

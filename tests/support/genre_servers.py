@@ -26,6 +26,8 @@ BODIES = {
     "latin-1": Reply(200, '{"name": "Björk"}'.encode("latin-1")),
     "long": Reply(200, b" " * (50 << 20)),
     "nginx": Reply(404, b"<html>404 nginx</html>", {"Content-Type": "text/html"}),
+    "other": Reply(404, b'{"error": "Not Found"}'),
+    "tags": Reply(200, json.dumps({"id": str(NAMESPACE_URL), "tags": 7, "toptags": {"tag": 7}}).encode()),
     "busy": Reply(503, b"<html>busy</html>", {"Content-Type": "text/html"}),
     "gateway": Reply(502, b"<html>bad gateway</html>", {"Content-Type": "text/html"}),
 }

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import count, islice
 from typing import TYPE_CHECKING, Final
 
+from etl.runtime.errors import EtlError
 from etl.services.contract import failed
 from etl.services.errors import BatchesRefusedError, ServiceError, StoppedError
 
@@ -114,7 +115,7 @@ def look_up_all(
                 for delivery in deliveries:
                     delivery.stored.set()
             tick()
-            if last_call is None and (stop.is_set() or askers.ended_by is not None):
+            if last_call is None and (stop.is_set() or askers.has_ended):
                 last_call = time.monotonic() + GRACE
     finally:
         askers.over = True
@@ -152,6 +153,10 @@ class _Askers:
         self.failed_with: BaseException | None = None
         self.over = False
 
+    @property
+    def has_ended(self) -> bool:
+        return self.ended_by is not None or self.failed_with is not None
+
     def work(self) -> None:
         try:
             # One thread finds out about batches before the others take ids, so that these are asked about in
@@ -172,7 +177,7 @@ class _Askers:
             self._inbox.put(None)
 
     def _do_next(self) -> bool:
-        if self.over or self.ended_by is not None or (job := self._plan.next(self._service.portion)) is None:
+        if self.over or self.has_ended or (job := self._plan.next(self._service.portion)) is None:
             return False
         position, kind, ids = job
         answered: set[str] = set()
@@ -182,7 +187,7 @@ class _Askers:
                 self._deliver(answers)
         except BatchesRefusedError:
             self._plan.give_back(position, kind, [item for item in ids if item not in answered])
-        except ServiceError:
+        except (ServiceError, EtlError):  # the service's trouble, or this machine's; no id's
             raise
         except Exception as error:  # noqa: BLE001 - an odd answer about one id must not end each run at it
             rest = [item for item in ids if item not in answered]

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Final
 from etl.runtime.disk.staging import sweep
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.watch.format import duration
-from etl.services.errors import ForeignError, NetworkError, NotFoundError, RejectedError
+from etl.services.errors import (
+    ForeignError,
+    GarbledError,
+    NetworkError,
+    NotFoundError,
+    RejectedError,
+    ServerError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +38,8 @@ _UNREACHABLE: Final = {
     RejectedError.category: "Nothing that was asked for is accepted there: check the network's proxy",
 }
 """What to check, by the category of failures that are not the service's."""
+
+_OUT_OF_ORDER: Final = (ServerError.category, GarbledError.category)
 
 
 def partial_path(folder: Path, songs: int, now: datetime) -> Path:
@@ -92,7 +101,7 @@ def parked_error(
     until = datetime.fromtimestamp(parked.not_before).astimezone()
     rest = duration(max(0.0, parked.not_before - time.time()))
     lines = []
-    what = "refuses further requests for now"
+    what = "does not work for now" if parked.cause in _OUT_OF_ORDER else "refuses further requests for now"
     if check := _UNREACHABLE.get(parked.cause):
         what = "cannot be reached"
         lines.append(f"{check}, and ETL_{service.name.upper()}_URL or url in [{service.name}] if you set it.")

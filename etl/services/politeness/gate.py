@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from etl.runtime.clock import CLOCK, Clock
 from etl.services.errors import (
     AppError,
+    BatchesRefusedError,
     BudgetSpentError,
     ForbiddenError,
     InternalError,
@@ -189,6 +190,7 @@ class Gate:
         """Let nobody send anything for so long, for the service has said that it will not answer."""
         if seconds > self.patience.longest_wait:
             self.breaker.open("no requests are left", RateLimitedError.category, seconds=seconds)
+            return
         with self._tally:
             self._paused_until = max(self._paused_until, self.clock.monotonic() + seconds)
 
@@ -223,7 +225,8 @@ class Gate:
         # Where nothing has ever come through, the way is wrong, and asking further shows nothing new.
         is_way = isinstance(error, WayError) and not self.has_succeeded
         self.breaker.failed(str(error), error.category, threshold=self.patience.attempts if is_way else None)
-        if isinstance(error, ForbiddenError) and not self.has_succeeded:
+        is_refusal = isinstance(error, ForbiddenError) and not isinstance(error, BatchesRefusedError)
+        if is_refusal and not self.has_succeeded:
             with self._tally:
                 self._refusals += 1
             if self._refusals >= REFUSALS:

@@ -196,43 +196,41 @@ class Permits:
         """
         with self._lock:
             try:
-                self._connection.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-                    raise EtlError(*_unusable(self._path, error), exit_code=ExitCode.CANNOT_WRITE) from error
+                # Commits, or takes all back.
+                with self._connection:
+                    self._connection.execute("BEGIN IMMEDIATE")
+                    return self._taken(now, cost)
+            except sqlite3.DatabaseError as error:
+                if not _is_busy(error):
+                    raise _unusable(self._path, error) from error
                 # Another process has held the record for seconds.
                 return Refusal(now + _CLOCK_SLACK, "one process at a time", is_daily=False)
-            try:
-                # Stamps from a clock that was ahead would hold everything up until it is as late again.
-                self._connection.execute("DELETE FROM permits WHERE at > ?", [now + _CLOCK_SLACK])
-                refused = self._latest_refusal(now, cost)
-                if refused is None:
-                    self._connection.execute(
-                        "INSERT INTO permits VALUES (?, ?, ?, ?, ?)",
-                        [*self._key, now, cost.tokens, cost.money],
-                    )
-            finally:
-                self._connection.execute("COMMIT")
+
+    def _taken(self, now: float, cost: Cost) -> Refusal | None:
+        # Stamps from a clock that was ahead would hold everything up until it is as late again.
+        self._connection.execute("DELETE FROM permits WHERE at > ?", [now + _CLOCK_SLACK])
+        refused = self._latest_refusal(now, cost)
+        if refused is None:
+            self._connection.execute(
+                "INSERT INTO permits VALUES (?, ?, ?, ?, ?)", [*self._key, now, cost.tokens, cost.money]
+            )
         return refused
 
     def sent_last_day(self) -> int:
         """Count the requests of the last 24 hours."""
-        with self._lock:
-            return int(
-                self._connection.execute(
-                    f"SELECT count(*) FROM permits WHERE {_OURS}", [*self._key, self._clock.time() - DAY]
-                ).fetchone()[0]
-            )
+        return self._sent_since(self._clock.time() - DAY)
 
     def sent_utc_day(self) -> int:
         """Count the requests since midnight UTC."""
-        start = Window.UTC_DAY.start(self._clock.time())
+        return self._sent_since(Window.UTC_DAY.start(self._clock.time()))
+
+    def _sent_since(self, start: float) -> int:
+        query = f"SELECT count(*) FROM permits WHERE {_OURS}"
         with self._lock:
-            return int(
-                self._connection.execute(
-                    f"SELECT count(*) FROM permits WHERE {_OURS}", [*self._key, start]
-                ).fetchone()[0]
-            )
+            try:
+                return int(self._connection.execute(query, [*self._key, start]).fetchone()[0])
+            except sqlite3.DatabaseError as error:
+                raise _unusable(self._path, error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -287,10 +285,7 @@ def _connect(path: Path | None, now: float) -> sqlite3.Connection:
             path.parent.mkdir(parents=True, exist_ok=True)
         return _prepared(":memory:" if path is None else str(path), now)
     except (OSError, sqlite3.OperationalError) as error:
-        is_locked = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-        raise EtlError(
-            *_unusable(path, error), exit_code=ExitCode.PARKED if is_locked else ExitCode.CANNOT_WRITE
-        ) from error
+        raise _unusable(path, error) from error
     except sqlite3.DatabaseError:
         if path is None:
             raise
@@ -299,10 +294,15 @@ def _connect(path: Path | None, now: float) -> sqlite3.Connection:
         return _prepared(str(path), now)
 
 
-def _unusable(path: Path | None, error: Exception) -> tuple[str, str]:
-    return (
+def _is_busy(error: Exception) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+def _unusable(path: Path | None, error: Exception) -> EtlError:
+    return EtlError(
         f"cannot use the record of requests {path}: {error}.",
         "Wait for other runs to end, check that you may write there, or set ETL_LIMITS to another file.",
+        exit_code=ExitCode.PARKED if _is_busy(error) else ExitCode.CANNOT_WRITE,
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import re
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from itertools import count
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -126,8 +127,7 @@ def persist(
         return call(backoff, request)
     except RateLimitedError as error:
         # A rate limit is never the fault of the item asked for.
-        gate.breaker.open(str(error), error.category)
-        gate.breaker.raise_if_open()
+        _park(gate, error)
         raise
     except UnauthorizedError as error:
         if gate.has_succeeded:
@@ -136,6 +136,29 @@ def persist(
             f"{gate.title} refuses the access tokens that it has just granted ({error}).",
             "Check that the app is still active and may use the web API.",
         ) from None
+
+
+def persist_or_park(gate: Gate, request: Callable[[], T]) -> T:
+    """Call ``request`` as :func:`persist` does, where no item is to blame when it fails to the last.
+
+    Raises
+    ------
+    ParkedError
+        When it does.
+    ServiceError
+        When it fails for good.
+    """
+    try:
+        return persist(gate, request)
+    except TransientError as error:
+        _park(gate, error)
+        raise
+
+
+def _park(gate: Gate, error: TransientError) -> None:
+    if gate.breaker.parked_until() is None:
+        gate.breaker.open(str(error), error.category)
+    gate.breaker.raise_if_open()
 
 
 _SILENT: Final = logging.NullHandler()
@@ -168,8 +191,21 @@ def retry_after_seconds(header: str | None, *, now: float) -> float | None:
     text = (header or "").strip()
     if re.fullmatch(r"[0-9]{1,18}(\.[0-9]{1,9})?", text):
         return min(float(text), LONGEST)
+    when = http_date(text)
+    return None if when is None else min(max(when - now, 0.0), LONGEST)
+
+
+def http_date(text: str) -> float | None:
+    """Read an HTTP date as seconds since the epoch, None when it is none.
+
+    Examples
+    --------
+    >>> http_date("Thu, 01 Jan 1970 00:01:00 GMT"), http_date("Thu Jan  1 00:01:00 1970")
+    (60.0, 60.0)
+    """
     try:
-        when = parsedate_to_datetime(text).timestamp()
+        when = parsedate_to_datetime(text)
+        # The oldest form names no zone; all forms mean UTC.
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError, OSError):
         return None
-    return min(max(when - now, 0.0), LONGEST)

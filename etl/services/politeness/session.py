@@ -7,17 +7,16 @@ judge made of an answer is what they get from ``response.json()``.
 from __future__ import annotations
 
 import base64
-import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
 import etl
 from etl.services.errors import AppError, ItemError, NetworkError, ServiceError
+from etl.services.politeness.deadline import TimelyAdapter
 from etl.services.statuses import window_left
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ class PoliteSession(requests.Session):
         # Without an `auth` of the session's own, requests takes one from ~/.netrc over the header.
         self.auth = _as_it_is
         for scheme in ("https://", "http://"):
-            self.mount(scheme, HTTPAdapter(pool_maxsize=connections, max_retries=0))
+            self.mount(scheme, TimelyAdapter(gate.patience.answer, connections=connections))
 
     def request(
         self,
@@ -114,6 +113,10 @@ class PoliteSession(requests.Session):
             gate.succeeded()
         return response
 
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Give nothing, for nothing is followed; requests would read the whole body, and where it leads."""
+        del resp
+
     def _judged(self, *args: Any, **options: Any) -> requests.Response:
         response = self._complete(*args, **options)
         forms = _forms({*self._secrets, *_credentials_of(response)})
@@ -140,7 +143,6 @@ class PoliteSession(requests.Session):
             "allow_redirects": False,
             "stream": True,
         }
-        deadline = time.monotonic() + patience.answer
         host = urlsplit(str(args[1])).hostname or "the server"
         try:
             response = super().request(*args, **options)
@@ -150,8 +152,6 @@ class PoliteSession(requests.Session):
                     body += piece
                     if len(body) > patience.answer_bytes:
                         raise NetworkError("the answer is too long")
-                    if time.monotonic() > deadline:
-                        raise NetworkError("the answer took too long")
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # Its text and its request hold the address and the token: neither may travel on.
             raise NetworkError(_network_reason(error, host)) from None

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -369,12 +371,44 @@ def test_unexpected_exception_about_one_id_is_that_ids_error(
     assert result.answers["found"] == result.ids - 1
 
 
+def test_token_that_cannot_be_got_is_no_ids_fault(database: Path, server: SpotifyServer) -> None:
+    """Six attempts park the run, and all that was to be asked is as open as before."""
+    server.script = lambda request: server_module.UNAUTHORIZED if request.number == 10 else None
+    wanted: list[int] = []
+
+    def without_token(number: int) -> Fault | None:
+        wanted.append(number)
+        return server_module.UNAVAILABLE if 2 <= len(wanted) <= 8 else None
+
+    server.token_script = without_token
+    error = refused(database, server)
+    assert (error.exit_code, statuses(database)) == (ExitCode.PARKED, {"found"})
+    assert (len(server.requests), len(wanted)) == (10, 1 + 6)
+
+
+def test_record_of_requests_that_breaks_is_no_ids_fault(
+    database: Path, server: SpotifyServer, limits_file: Path
+) -> None:
+    """The run ends and says so, rather than that the service is parked."""
+
+    def spoil(request: server_module.Request) -> None:
+        if request.number == 5:
+            with closing(sqlite3.connect(limits_file)) as record:
+                record.execute("DROP TABLE permits")
+
+    server.script = spoil
+    error = refused(database, server)
+    assert "cannot use the record of requests" in str(error)
+    assert len(server.requests) == 5
+    assert statuses(database) == {"found"}
+
+
 def test_outage_in_mid_run_costs_no_id_a_chance(database: Path, server: SpotifyServer) -> None:
     """What failed before the run parked is as open as before."""
     server.script = lambda request: server_module.BAD_GATEWAY_HTML if request.number > 10 else None
     error = refused(database, server)
     assert error.exit_code == ExitCode.PARKED
-    assert "refuses further requests" in str(error)
+    assert "Spotify does not work for now (502)" in str(error)
     assert statuses(database) == {"found"}
     assert len(server.requests) == 10 + 20
 

@@ -212,6 +212,7 @@ def test_odd_tags_are_left_out() -> None:
         {"tag": 1, "count": 2},
         {"tag": "x", "count": "2"},
         {"tag": "y", "count": True},
+        {"tag": "z", "count": 2**70},
     ]
     good: list[Any] = [{"tag": "b", "count": 1}, {"tag": "a", "count": 1}, {"tag": "a", "count": 5}]
     value = judge_entry("m", entry("m", odd + good)).value
@@ -224,3 +225,10 @@ def test_odd_tags_are_left_out() -> None:
     )
     for nothing in empty:
         assert judge_entry("m", nothing).value["tags"] == []
+    for senseless in (
+        {"tag": [1]},
+        {"tag": "x"},
+        {"tag": {"artist": "x"}},
+        {"tag": {"artist": {"tag": "x"}}},
+    ):
+        assert judge_entry("m", senseless).category == "garbled"

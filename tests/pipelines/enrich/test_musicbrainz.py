@@ -25,7 +25,7 @@ from tests.support.musicbrainz_server import ADDRESS, TOO_MANY, MusicBrainzServe
 from tests.support.spotify_server import spotify_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from etl.pipelines.enrich.result import EnrichmentResult
@@ -190,5 +190,42 @@ def test_artist_whose_link_has_not_ended_counts() -> None:
     assert (answer.value["name"], answer.value["artists"]) == ("New", 2)
     both = [judge_entry(item, entry(item, *names)).value["name"] for names in (("A", "B"), ("B", "A"))]
     assert both[0] == both[1]
-    for odd in ({}, {"relations": 7}, {"relations": [{"artist": {"id": 1, "name": ""}}, None]}):
-        assert judge_entry(item, {"resource": f"{ADDRESS}{item}"} | odd).reason == "no artist has the address"
+    without: list[dict[str, Any]] = [
+        {},
+        {"relations": []},
+        {"relations": [{"label": {}}, {"artist": {"id": "a", "name": ""}}]},
+    ]
+    for none in without:
+        answer = judge_entry(item, {"resource": f"{ADDRESS}{item}"} | none)
+        assert answer.reason == "no artist has the address"
+
+
+def test_entry_that_makes_no_sense_says_nothing_about_its_address(
+    sixty_songs: Path, server: MusicBrainzServer
+) -> None:
+    """Else a slip of the service would be kept for good; what is right in the answer is taken."""
+    odd: list[Any] = [
+        7,
+        [None],
+        [{"artist": 3}],
+        [{"artist": {"id": "a", "name": None}}],
+        [{"artist": {"id": 1}}],
+    ]
+    for relations in odd:
+        assert judge_entry(ARTISTS[0], {"relations": relations}).category == "garbled"
+    asked: list[Sequence[str]] = []
+
+    def odd_once(number: int, ids: Sequence[str]) -> Reply | None:
+        asked.append(ids)
+        entries = [
+            entry(item, name_of(item)) | ({} if place else {"relations": odd[3]})
+            for place, item in enumerate(ids)
+        ]
+        return Reply(200, json.dumps({"urls": entries}).encode()) if number == 1 else None
+
+    server.script = odd_once
+    ask(sixty_songs, server)
+    with read_store(sixty_songs) as connection:
+        kept = connection.execute("SELECT status, count(*) FROM musicbrainz_artists GROUP BY ALL").fetchall()
+    assert kept == [("found", 9)]
+    assert [len(ids) for ids in asked] == [9, 1]

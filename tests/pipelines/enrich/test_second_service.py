@@ -289,7 +289,7 @@ def test_service_that_reports_failures_in_good_answers_is_parked(server: Server,
     with pytest.raises(EtlError) as caught:
         ask(server, database)
     assert caught.value.exit_code == ExitCode.PARKED
-    assert re.search(r"Almanac refuses further requests for now \(16 try again\)", str(caught.value))
+    assert re.search(r"Almanac does not work for now \(16 try again\)", str(caught.value))
     assert 20 <= len(server.requests) < 20 + connections
     sent = len(server.requests)
     with pytest.raises(EtlError):

@@ -12,6 +12,7 @@ from etl.pipelines.genres.fetch import FetchResult
 from etl.store.database import open_store
 from tests.support.genre_servers import BODIES, lastfm_error, mbid_of
 from tests.support.listenbrainz_server import error as listenbrainz_error
+from tests.support.loopback import Reply
 from tests.support.musicbrainz_server import TOO_MANY, error
 
 if TYPE_CHECKING:
@@ -222,6 +223,14 @@ def test_dead_service_is_skipped_and_the_rest_goes_on(world: World) -> None:
     sent = world.requests()
     world.ask()
     assert world.requests() == sent
+
+
+def test_rest_that_is_asked_for_in_another_form_is_kept(world: World) -> None:
+    """A gateway before Last.fm that wants no requests gets none, whatever its body says."""
+    world.track("x", "Pop", artistid=BJORK)
+    world.lastfm.script = lambda _n, _item: Reply(429, b'{"error": "Too many"}', {"Retry-After": "5000"})
+    world.ask()
+    assert len(world.lastfm.requests) == 1
 
 
 @pytest.mark.parametrize("service", ["musicbrainz", "lastfm"])
