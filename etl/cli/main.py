@@ -18,6 +18,7 @@ from typer.main import get_group
 import etl
 from etl.cli.groups import Group
 from etl.runtime.errors import EtlError, ExitCode
+from etl.runtime.work.signals import INTERRUPTED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -213,6 +214,7 @@ def _fail(message: str, code: int) -> Never:
 
 
 def _heed_interrupts() -> None:
+    INTERRUPTED.clear()
     signal.signal(signal.SIGTERM, _interrupt)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is to be ignored, as by nohup
         signal.signal(signal.SIGINT, _interrupt)
@@ -220,6 +222,7 @@ def _heed_interrupts() -> None:
 
 def _interrupt(_signal: int, frame: FrameType | None) -> Any:
     """Interrupt at once, but within an import when it is done: native modules die of it with a traceback."""
+    INTERRUPTED.set()
     if hasattr(signal, "setitimer") and _is_importing(frame):
         signal.signal(signal.SIGALRM, _interrupt)
         signal.setitimer(signal.ITIMER_REAL, 0.02)

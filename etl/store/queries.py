@@ -29,6 +29,7 @@ import duckdb
 from etl.chords.numerals import parse_numeral
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.resources import resource
+from etl.runtime.work.signals import INTERRUPTED
 from etl.store.connection import is_damage
 from etl.store.nearest import known_values
 
@@ -321,7 +322,9 @@ def select(
 
 @contextmanager
 def progress_told(connection: duckdb.DuckDBPyConnection, tell: Callable[[float], None]) -> Iterator[None]:
-    """Tell how far the queries of a connection are while they run.
+    """Tell how far the queries of a connection are while they run, and end them when that is wanted.
+
+    DuckDB loses an interruption that comes just as a query begins, and works on.
 
     Parameters
     ----------
@@ -341,7 +344,9 @@ def progress_told(connection: duckdb.DuckDBPyConnection, tell: Callable[[float],
 
     def look() -> None:
         while not is_over.wait(_LOOK_SECONDS):
-            if (percent := connection.query_progress()) > 0:
+            if INTERRUPTED.is_set():
+                connection.interrupt()
+            elif (percent := connection.query_progress()) > 0:
                 tell(percent)
 
     thread = threading.Thread(target=look, name="query-progress", daemon=True)

@@ -18,6 +18,8 @@ from etl.chords.categories import CATEGORIES
 from etl.cli.main import app
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.resources import resource
+from etl.runtime.work.signals import INTERRUPTED
+from etl.store.connection import is_interruption
 from etl.store.database import read_store
 from etl.store.queries import named_queries, named_query, parse_query, plain_value, progress_told, select
 from tests.support.places import ROOT
@@ -465,3 +467,12 @@ def test_a_query_that_lasts_tells_how_far_it_is():
     assert told
     assert told == sorted(told)
     assert 0 < told[0] <= told[-1] <= 100
+
+
+def test_an_interruption_that_a_query_has_lost_ends_it_all_the_same(monkeypatch):
+    """DuckDB misses a signal that comes as it begins; the thread that looks at the query has not."""
+    monkeypatch.setattr(INTERRUPTED, "is_set", lambda: True)
+    with duckdb.connect() as connection, progress_told(connection, lambda _: None):
+        with pytest.raises((duckdb.InterruptException, RuntimeError)) as ended:
+            connection.sql("SELECT count(*) FROM range(100_000_000_000) WHERE range % 7 = 3").fetchall()
+        assert is_interruption(ended.value)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import signal
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
+
+INTERRUPTED: Final = threading.Event()
+"""Whether this command was interrupted: for threads that watch native code, which may have missed that."""
 
 
 @contextmanager
