@@ -194,7 +194,7 @@ def is_interruption(error: BaseException) -> bool:
     """Whether the user stopped the program; DuckDB has errors of its own for that within a query."""
     text = str(error)
     return (
-        isinstance(error, KeyboardInterrupt)
+        isinstance(error, KeyboardInterrupt | duckdb.InterruptException)
         or "Query interrupted" in text
         or ("Python object" in text and "KeyboardInterrupt" in text)
     )

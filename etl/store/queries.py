@@ -30,7 +30,7 @@ from etl.chords.numerals import parse_numeral
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.resources import resource
 from etl.runtime.work.signals import INTERRUPTED
-from etl.store.connection import is_damage
+from etl.store.connection import is_damage, is_interruption
 from etl.store.nearest import known_values
 
 if TYPE_CHECKING:
@@ -388,8 +388,8 @@ def _errors_explained() -> Iterator[None]:
     except duckdb.IOException:
         raise  # of the disk, not of the query
     except duckdb.Error as error:
-        if is_damage(error):
-            raise  # of the file
+        if is_damage(error) or is_interruption(error):
+            raise  # of the file, or by the user
         raise _query_error(error) from error
 
 
