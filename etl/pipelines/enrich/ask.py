@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Final
 
 from etl.runtime.errors import EtlError
 from etl.services.contract import failed
-from etl.services.errors import BatchesRefusedError, ServiceError, StoppedError
+from etl.services.errors import BatchesRefusedError, ParkedError, ServerError, ServiceError, StoppedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from etl.pipelines.enrich.filing import Filing, Key
     from etl.services.contract import Answer, Kind, Service
 
 GRACE: Final = 1.0
@@ -122,6 +123,49 @@ def look_up_all(
     if askers.failed_with is not None:
         raise askers.failed_with
     return askers.ended_by or (StoppedError("The run is ending.") if stop.is_set() else None)
+
+
+def look_up_proven(
+    service: Service,
+    parts: Iterable[tuple[Kind, Sequence[str]]],
+    store: Callable[[list[Answer]], Iterable[Key]],
+    *,
+    filing: Filing,
+    control: Key | None,
+    stop: threading.Event,
+    tick: Callable[[], None],
+    connections: int | None = None,
+) -> ServiceError | None:
+    """Look ids up as :func:`look_up_all`, and where nothing came through find out who is to blame.
+
+    Parameters
+    ----------
+    service, parts, store, stop, tick, connections
+        As there.
+    filing
+        Decides about the answers.
+    control
+        An id that was found before, None if there is none. If it is not found either, the service is parked and
+        no id is blamed.
+
+    Returns
+    -------
+    ServiceError or None
+        What ended the run early.
+    """
+    ended = look_up_all(service, parts, store, stop=stop, tick=tick, connections=connections)
+    if ended is not None or not filing.is_unproven(service.gate.traffic.successes):
+        return ended
+    if control is not None:
+        ended = look_up_all(service, [(control[0], [control[1]])], store, stop=stop, tick=tick)
+        if ended is not None or service.gate.traffic.successes:
+            return ended
+    try:
+        service.gate.breaker.open("nothing came through", ServerError.category)
+        service.gate.breaker.raise_if_open()
+    except ParkedError as error:
+        return error
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,18 @@ class Filing:
         self._held = [(answer, since) for answer, since in self._held if successes <= since]
         return ready, again
 
+    def is_unproven(self, successes: int) -> bool:
+        """Whether failures are held back that are the ids' if the service is well, which nothing shows.
+
+        Parameters
+        ----------
+        successes
+            Answers of this run that made sense.
+        """
+        return not successes and any(
+            not _is_about_item(answer) and answer.category not in _ABOUT_THE_WAY for answer, _ in self._held
+        )
+
     def was_doubted(self, answer: Answer) -> bool:
         """Whether the id was filed as not found in this run before it was found."""
         return answer.status is Status.FOUND and (answer.kind, answer.id) in self._doubted

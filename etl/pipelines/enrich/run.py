@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from etl.chords.romantext import RomanStyle
 from etl.pipelines.data3.export import write_stored_csv
-from etl.pipelines.enrich.ask import look_up_all
+from etl.pipelines.enrich.ask import look_up_proven
 from etl.pipelines.enrich.estimate import daily_quota, seconds_for
 from etl.pipelines.enrich.filing import Filing, Key, fitting
 from etl.pipelines.enrich.partial import (
@@ -259,10 +259,10 @@ class _Enricher:
                     self.result.cached = answered_ids(connection, service.name, service.kinds)
                 parts = plan(connection, service, self._request.priority)
                 filing = Filing(suspected_ids(connection, service.name, service.kinds))
-                if len(filing.suspects.intersection(_ids_in(parts))) >= UNKNOWN:
-                    # One that must be found goes first: else so many that are gone would look like an outage.
-                    control = well_known_id(connection, service.name, service.kinds)
-                    parts = [(control[0], [control[1]]), *parts] if control else parts
+                control = well_known_id(connection, service.name, service.kinds)
+                if control and len(filing.suspects.intersection(_ids_in(parts))) >= UNKNOWN:
+                    # It goes first: else so many that are gone would look like an outage.
+                    parts = [(control[0], [control[1]]), *parts]
                 schemas = {kind: answer_schema(connection, service.name, kind) for kind in service.kinds}
         self._partial_due = self._partial_due or self.result.songs_settled + self._request.partial_every
         open_ids = sum(len(ids) for _, ids in parts)
@@ -287,7 +287,9 @@ class _Enricher:
             self._show()
 
         with watch.timed("ask"):
-            ended = look_up_all(service, parts, decide, stop=self._gate.stop, tick=tick)
+            ended = look_up_proven(
+                service, parts, decide, filing=filing, control=control, stop=self._gate.stop, tick=tick
+            )
             keep(filing.rest(ended))
         watch.waiting_for(None)
         self._count_songs(store)

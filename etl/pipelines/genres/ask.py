@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from etl.pipelines.enrich.ask import look_up_all
+from etl.pipelines.enrich.ask import look_up_proven
 from etl.pipelines.enrich.estimate import daily_quota, seconds_for
 from etl.pipelines.enrich.filing import Filing, fitting
 from etl.pipelines.enrich.state import StoredState
@@ -28,7 +28,7 @@ from etl.services.politeness.rates import Permits
 from etl.services.settings import ServiceSettings, limits_path, service_settings
 from etl.services.state import MemoryState
 from etl.store import service_state
-from etl.store.answers import answer_schema, ask_again, wanted_ids
+from etl.store.answers import answer_schema, ask_again, wanted_ids, well_known_id
 from etl.store.database import read_store
 from etl.store.genres import QUESTIONS, gather_questions
 
@@ -259,6 +259,7 @@ class _Asking:
             schemas = {
                 kind: answer_schema(connection, self._service.name, kind) for kind in self._service.kinds
             }
+            control = well_known_id(connection, self._service.name, self._service.kinds)
 
         def keep(answers: list[Answer]) -> None:
             self._keep(*fitting(self._service.name, answers, schemas))
@@ -275,10 +276,12 @@ class _Asking:
                 self._watch.waiting_for(None)
 
         with self._watch.timed(self._service.name):
-            ended = look_up_all(
+            ended = look_up_proven(
                 self._service,
                 parts,
                 decide,
+                filing=filing,
+                control=control,
                 stop=self._stop,
                 tick=tick,
                 connections=self._questions.workers,

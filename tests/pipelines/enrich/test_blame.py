@@ -413,6 +413,25 @@ def test_outage_in_mid_run_costs_no_id_a_chance(database: Path, server: SpotifyS
     assert len(server.requests) == 10 + 20
 
 
+@pytest.mark.parametrize("is_new", [False, True])
+def test_a_service_that_is_down_costs_the_last_ids_no_chance(
+    database: Path, server: SpotifyServer, *, is_new: bool
+) -> None:
+    """So few are left that no run of failures parks it; an id that was found before tells who is to blame."""
+    if not is_new:
+        ask(database, server)
+    with open_store(database) as connection:
+        if is_new:
+            connection.execute("DELETE FROM songs WHERE song_id > 1")
+        connection.execute("DELETE FROM spotify_tracks WHERE id = (SELECT min(id) FROM spotify_tracks)")
+    before = filed(database)
+    server.script = lambda _: server_module.BAD_GATEWAY_HTML
+    error = refused(database, server)
+    assert error.exit_code == ExitCode.PARKED
+    assert "nothing came through" in str(error)
+    assert filed(database) == before
+
+
 def test_secrets_in_any_spelling_stay_out_of_errors_and_store(database: Path, server: SpotifyServer) -> None:
     """A token endpoint that echoes the header, whole and packed, shows nothing of it."""
     server.token_script = lambda _: Fault(
