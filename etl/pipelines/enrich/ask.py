@@ -145,8 +145,8 @@ def look_up_proven(
     filing
         Decides about the answers.
     control
-        An id that was found before, None if there is none. If it is not found either, the service is parked and
-        no id is blamed.
+        An id that was found before, None if there is none. If it is not found either, the service is parked
+        and no id is blamed.
 
     Returns
     -------
