@@ -75,7 +75,7 @@ def test_violations_are_shown_and_are_a_failure(store):
         connection.execute("UPDATE song_harmony SET key = 24 WHERE song_id = 1")
     result = db("check", store)
     assert result.return_value == 1
-    assert re.search(r"FAIL  keys and confidences.*\n +1 violations\n +song_id 1, key 24", result.output)
+    assert re.search(r"FAIL  keys and confidences.*\n +1 violation\n +song_id 1, key 24", result.output)
     assert "(3 of 3 songs analyzed again)" in result.output
 
 

@@ -109,7 +109,7 @@ def test_files_that_have_changed_are_missing(top: Path) -> None:
 
 def test_notes_need_a_place(top: Path) -> None:
     """Without an NPZ there is nowhere to put them."""
-    assert "--npz FILE" in run_here("midi", "export", "--notes", *options(top), expect=2)
+    assert "Pass --npz as well" in run_here("midi", "export", "--notes", *options(top), expect=2)
     assert "--tables DIR" in run_here("midi", "export", *options(top), expect=2)
 
 

@@ -156,12 +156,13 @@ def test_wrong_header_is_said(tmp_path, columns, said):
 
 
 def test_own_schema_and_unknown_schema(tmp_path):
-    """`--schema` takes a JSON file; a wrong name lists the shipped ones."""
+    """`--schema` takes a JSON file; a wrong name gets the nearest shipped one, or the list of them."""
     (tmp_path / "own.json").write_text(json.dumps({"fields": [FIELD]}), encoding="utf-8")
     (tmp_path / "x.csv").write_text("a\n1\n-1\nx\n", encoding="utf-8")
     text = run_here("validate", tmp_path / "x.csv", "--schema", tmp_path / "own.json", expect=1)
     assert "3 rows = 1 good + 2 bad" in text
-    assert "chordonomicon, data3" in run_here("validate", tmp_path / "x.csv", "-s", "data4", expect=2)
+    assert "Did you mean data3?" in run_here("validate", tmp_path / "x.csv", "-s", "data4", expect=2)
+    assert "data3, chordonomicon" in run_here("validate", tmp_path / "x.csv", "-s", "weather", expect=2)
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_a_file_is_replaced_only_by_force(tmp_path: Path) -> None:
     target = tmp_path / "list.m3u8"
     check_new(target, force=False)
     target.write_text("mine", encoding="utf-8")
-    with pytest.raises(EtlError, match="is there already") as caught:
+    with pytest.raises(EtlError, match="already exists") as caught:
         check_new(target, force=False)
     assert caught.value.exit_code == ExitCode.CANNOT_WRITE
     check_new(target, force=True)

@@ -16,7 +16,7 @@ from etl.pipelines.data3.parts import PartsBuild, build_parts
 from etl.pipelines.data3.request import Data3Build
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.work.cluster.address import Cluster
-from tests.support.command_line import run_here
+from tests.support.command_line import ended_here, run_here
 from tests.support.dask_cluster import address_of, started
 
 if TYPE_CHECKING:
@@ -82,7 +82,9 @@ def test_a_bad_input_costs_no_other_and_rejects_and_repeated_ids_are_told(inputs
     twice.write_text(inputs[0].read_text() + "0-0,C,\n")
     bad.write_text("a,b\n1,2\n")
     arguments = ("build", "data3", inputs[0], bad, twice, "--output-dir", tmp_path / "parts", "--json")
-    told = json.loads(run_here(*arguments, "--workers", "1", expect=1).partition("\n{")[2].join(["{", ""]))
+    done = ended_here(*arguments, "--workers", "1")
+    told = json.loads(done.stdout)
+    assert done.returncode == 1
     assert (told["built"], told["songs"], told["rejected"], told["repeated_ids"]) == (2, 30, 1, 15)
     assert "no column `chords`" in told["failed"][str(bad)]
     assert "duplicate id" in (tmp_path / "parts" / "twice.rejects.csv").read_text()

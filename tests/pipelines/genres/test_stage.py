@@ -89,4 +89,5 @@ def test_killed_run_goes_on_at_the_same_pace(world: World, monkeypatch: pytest.M
     assert len(world.musicbrainz.asked) == number
     arrivals = world.musicbrainz.arrivals
     gaps = [later - sooner for sooner, later in pairwise(arrivals)]
-    assert min(gaps) > 0.8 / _PER_SECOND
+    assert min(gaps) > 0.5 / _PER_SECOND  # as they arrive: a busy machine holds one up, and not the next
+    assert arrivals[-1] - arrivals[0] > 0.9 * len(gaps) / _PER_SECOND

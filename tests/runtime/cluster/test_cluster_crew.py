@@ -169,7 +169,7 @@ def test_a_dismissed_crew_gets_no_new_host(connection):
     """A batch that was still on its way when the driver left starts nothing."""
     connection.client.run(site.dismiss, "gone")
     future = connection.client.submit(_late, pure=False)
-    assert "no more" in future.result(timeout=20)
+    assert "no longer" in future.result(timeout=20)
 
 
 def _late() -> str:
