@@ -159,6 +159,8 @@ def test_grammar(token: str, root: str, suffix: str, bass: str) -> None:
             "Csus",
             "C5",
             "CMIN",
+            "C79",
+            "C713",
             "Amin ",
             " A",
             "N",

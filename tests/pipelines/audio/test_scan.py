@@ -156,3 +156,16 @@ def test_comparing_changes_nothing(library, tmp_path):
     would = library.compare(music)
     assert (would.unchanged, would.new, would.changed, would.moved, would.gone) == (0, 1, 1, 1, 1)
     assert library.rows("SELECT path, mtime_ns, gone_at IS NULL FROM files ORDER BY path") == before
+
+
+def test_names_of_any_script_are_scanned(library, tmp_path):
+    """One that is in no encoding is a reject that says so."""
+    library.scan()
+    for number, name in enumerate(["Café.flac", "日本の歌.flac", "שיר.flac", os.fsdecode(b"caf\xe9.flac")]):
+        write(tmp_path / "new.flac", 10 + number, title=f"Script {number}")
+        (tmp_path / "new.flac").rename(tmp_path / "music" / name)
+    found = library.scan()
+    assert (found.new, found.rejected) == (3, 1)
+    assert library.rejects() == ["the name is not valid UTF-8; rename it"]
+    titles = library.rows("SELECT title FROM tracks WHERE starts_with(title, 'Script ') ORDER BY title")
+    assert [title for (title,) in titles] == ["Script 0", "Script 1", "Script 2"]

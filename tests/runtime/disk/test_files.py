@@ -162,3 +162,22 @@ def test_a_drive_that_is_not_mounted_is_no_place_for_a_new_folder(tmp_path, monk
     check_writable(tmp_path / "mnt" / "stick" / "deep" / "a.csv")
     assert (tmp_path / "mnt" / "stick" / "deep").is_dir()
     assert sorted(path.name for path in (tmp_path / "media").rglob("*")) == ["user"]
+
+
+@pytest.mark.parametrize("opened", [atomic_file, atomic_path])
+def test_the_file_is_on_the_disk_before_it_has_its_name_and_then_its_name(tmp_path, monkeypatch, opened):
+    """Else a power cut leaves an empty file under the name of a whole one."""
+    order: list[tuple[str, bool]] = []
+    target = tmp_path / "a.bin"
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        kind = "folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file"
+        order.append((kind, target.exists()))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with opened(target) as output:
+        output.write(b"x") if opened is atomic_file else output.write_bytes(b"x")
+    assert ("file", False) in order
+    assert order[-1] == ("folder", True)
