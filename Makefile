@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 REQUIREMENTS := requirements-dev.txt
 
-.PHONY: demo test lint format bench requirements clean
+.PHONY: demo test lint format bench mutants requirements clean
 
 # So that each of the many processes of the tests does not compile our modules again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -29,6 +29,11 @@ lint: $(VENV)/.ready
 format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Which small changes of the code no test notices, by module.
+mutants: $(VENV)/.ready
+	$(BIN)/etl warm-up
+	$(BIN)/python -m tests.robustness.mutants
 
 bench: $(VENV)/.ready
 	$(BIN)/python -m benchmarks

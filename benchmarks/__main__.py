@@ -59,6 +59,7 @@ SCRIPTS = {
     "midi_near": Script("benchmarks.midi_near", quick="200"),
     "midi_names": Script("benchmarks.midi_names", quick="10"),
     "midi_accuracy": Script("benchmarks.midi_accuracy", "--cross-validate"),
+    "mutants": Script("tests.robustness.mutants", quick="--sample 1 midi/tags.py"),
     "midi_fuzz": Script("tests.robustness.midi_fuzz", quick="100"),
     "midi_bombs": Script("tests.robustness.midi_bombs", quick="16"),
     "midi_kills": Script("tests.robustness.midi_kills", quick="20 1"),

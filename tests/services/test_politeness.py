@@ -335,3 +335,20 @@ def test_parking_by_a_clock_that_was_ahead_is_over_at_once() -> None:
     assert breaker.admit()
     breaker.succeeded()
     assert state.get(STATE_KEY)["openings"] == 0
+
+
+def test_rests_double_from_a_minute_to_an_hour_and_begin_anew_after_a_success() -> None:
+    """Where no service says how long."""
+    now = [1_000_000.0]
+    breaker = Breaker("Test", MemoryState(), clock=lambda: now[0])
+    rests = []
+    for _ in range(8):
+        breaker.open("down")
+        until = breaker.parked_until()
+        assert until is not None
+        rests.append(until - now[0])
+        now[0] = until
+    assert rests == [60, 120, 240, 480, 960, 1920, 3600, 3600]
+    breaker.succeeded()
+    breaker.open("down")
+    assert breaker.parked_until() == now[0] + 60
