@@ -218,7 +218,7 @@ def written(line, *, shift: int = 0, stretch: int = 1, tempo: int | None = None,
 
 
 @given(lines, st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_the_note_hash_hears_every_note_and_nothing_else(line, data):
     """Metas, channels and resolution leave it alone; one note's pitch, start or length does not."""
     place = data.draw(st.integers(0, len(line) - 1))
@@ -234,7 +234,7 @@ def test_the_note_hash_hears_every_note_and_nothing_else(line, data):
 
 
 @given(lines)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_analysis_does_not_ask_how_fine_ticks_are_or_how_fast_they_run(line):
     """Finer ticks leave all but seconds alone, and so does another tempo."""
     columns = [
