@@ -20,7 +20,7 @@ import polars.selectors as cs
 import pytest
 import soundfile as sf
 
-from etl.audio import beats, constantq, key as audio_key, meter, periodicity, spectral, tempo_level
+from etl.audio import beats, chords as audio_chords, constantq, key as audio_key, meter, periodicity, spectral, tempo_level
 from etl.audio.features import FEATURE_VERSION, Mode
 from etl.audio.loudness import measure_loudness
 from etl.audio.short_sounds import SOUND_VERSION, measure
@@ -177,8 +177,10 @@ def sound() -> str:
     values.append(np.round(10 * np.log10(np.maximum(without_pulse, 1e-3))).astype(int).tolist())
     loudness = measure_loudness(signal[None], SAMPLE_RATE)[:3]
     values.append([round(20 * (number or 0)) for number in loudness])
-    fitted = constants(beats, periodicity, tempo_level, meter, audio_key, constantq, spectral, key_profiles)
-    return digest(pl.DataFrame({"values": values}), fitted)
+    pulses = constants(beats, periodicity, tempo_level, meter, constantq, spectral)
+    keys_by = constants(audio_chords, audio_key, key_profiles)
+    weights = pl.DataFrame(audio_key.key_weights())
+    return digest(pl.DataFrame({"values": values}), pulses, keys_by, weights)
 
 
 def tags(folder: Path) -> str:
