@@ -38,9 +38,9 @@ WEIGHTS_FILE: Final = "key_weights.npy"
 WEIGHT_UNIT: Final = 1e-3
 """Weights are stored as whole multiples of this."""
 
-_TEMPERATURE = 1.0
-_SHORTNESS = 6.6
-_PROFILE_WEIGHT = 2.5
+_TEMPERATURE = 1.1
+_SHORTNESS = 4.7
+_PROFILE_WEIGHT = 2.4
 """Scores of the triads are divided by ``_TEMPERATURE * (1 + _SHORTNESS / chords)``, and this much of the
 correlation with the key's profile is added: fitted to sounds by ``benchmarks.training.fit_audio_key``."""
 
