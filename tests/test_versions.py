@@ -20,7 +20,16 @@ import polars.selectors as cs
 import pytest
 import soundfile as sf
 
-from etl.audio import beats, chords as audio_chords, constantq, key as audio_key, meter, periodicity, spectral, tempo_level
+from etl.audio import (
+    beats,
+    chords as audio_chords,
+    constantq,
+    key as audio_key,
+    meter,
+    periodicity,
+    spectral,
+    tempo_level,
+)
 from etl.audio.features import FEATURE_VERSION, Mode
 from etl.audio.loudness import measure_loudness
 from etl.audio.short_sounds import SOUND_VERSION, measure

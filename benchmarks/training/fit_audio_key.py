@@ -2,20 +2,20 @@
 
     python -m benchmarks.training.fit_audio_key [--check]
 
-The weights of the triads are those of a conditional logit on the bundled Billboard songs, written as major and
-minor triads: no sound is needed. How much these count against the key profile, by the number of chords, is
-fitted to sounds: Billboard songs played in one of the composer's styles, each by weights from the other half of
-the songs, and composed pieces, whole and cut. With --check it says whether the weights that ship come out, and
-fails if not; the sounds are left alone then.
+The weights of the triads are those of a conditional logit on the bundled Billboard songs, written as major
+and minor triads: no sound is needed. How much these count against the key profile, by the number of chords,
+is fitted to sounds: Billboard songs played in one of the composer's styles, each by weights from the other
+half of the songs, and composed pieces, whole and cut. With --check it says whether the weights that ship come
+out, and fails if not; the sounds are left alone then.
 
-Measured are RS200's songs, played; the pieces of the other composer and synthesiser; POP909's performances.
+Measured are RS200's songs, played; pieces of the other composer and synthesiser; POP909's performances.
 """
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -25,15 +25,17 @@ from scipy.special import logsumexp
 
 import etl.audio
 from benchmarks.audio_accuracy import relation
-from benchmarks.key_accuracy import read_rs200
+from benchmarks.key_accuracy import read_rs200, show as show_table
 from benchmarks.training.key_training import MINOR_WEIGHT, Examples, fit_weights
 from benchmarks.training.train_keys import read_examples
 from benchmarks.training.validation import is_check
-from etl.audio import key as audio_key
 from etl.audio.chords import TRIADS, Chords, find_chords
 from etl.audio.frames import analyse
 from etl.audio.key import (
     GROUP_SIZES,
+    PROFILE_WEIGHT,
+    SHORTNESS,
+    TEMPERATURE,
     WEIGHT_UNIT,
     WEIGHTS_FILE,
     key_weights,
@@ -110,9 +112,11 @@ def fit(songs: Sequence[Chords], keys: NDArray[np.int64]) -> Doubles:
     return np.round(fit_weights(seen, _parts(), keys, weights) / WEIGHT_UNIT) * WEIGHT_UNIT
 
 
-def _parts() -> sparse.csr_array:
+def _parts() -> sparse.csr_array[Any]:
     """Each feature by itself, and the roots of each move whatever the modes, (F, parts)."""
-    alone = sparse.block_diag([PRIOR_SD[group] * sparse.eye_array(size) for group, size in GROUP_SIZES.items()])
+    alone = sparse.block_diag(
+        [PRIOR_SD[group] * sparse.eye_array(size) for group, size in GROUP_SIZES.items()]
+    )
     move = np.arange(GROUP_SIZES["moves"])
     roots = 12 * (move // TRIADS % 12) + move % TRIADS % 12
     shared = sparse.csr_array(
@@ -131,7 +135,8 @@ def played(songs: Examples, numbers: Iterable[int], *, seed: int) -> Iterator[So
         tokens = songs.tokens.values[start:stop]
         chords = tokens[words.kinds[tokens] == Kind.CHORD]
         pitches = tuple(
-            tuple(int(words.roots[chord]) + step for step in tones[words.qualities[chord]]) for chord in chords
+            tuple(int(words.roots[chord]) + step for step in tones[words.qualities[chord]])
+            for chord in chords
         )
         song = Song(int(songs.keys[number]), pitches)
         style = styles[7 * number % len(styles)]
@@ -193,7 +198,9 @@ def listen(sounds: Sequence[Sound], weights: Sequence[Doubles]) -> Heard:
 def weighed(sounds: Heard, balance: Doubles) -> Doubles:
     """Scores of the keys, (N, 24), by temperature, shortness and the weight of the profile."""
     temperature, shortness, profile = balance
-    return sounds.triads / (temperature * (1 + shortness / sounds.chords))[:, None] + profile * sounds.profiles
+    by_triads = sounds.triads / (temperature * (1 + shortness / sounds.chords))[:, None]
+    scores: Doubles = by_triads + profile * sounds.profiles
+    return scores
 
 
 def fit_balance(whole: Heard, pieces: Sequence[Heard]) -> Doubles:
@@ -204,10 +211,11 @@ def fit_balance(whole: Heard, pieces: Sequence[Heard]) -> Doubles:
         return float((logsumexp(scores, axis=1) - scores[np.arange(len(scores)), sounds.keys]).mean())
 
     def total(logs: Doubles) -> float:
-        return loss(whole, np.exp(logs)) + np.mean([loss(piece, np.exp(logs)) for piece in pieces])
+        of_pieces = [loss(piece, np.exp(logs)) for piece in pieces]
+        return loss(whole, np.exp(logs)) + sum(of_pieces) / len(of_pieces)
 
     found = minimize(total, np.log([1.0, 5.0, 3.0]), method="Nelder-Mead")
-    balance: Doubles = np.round(np.exp(found.x), 1)
+    balance: Doubles = np.exp(found.x).round(1).astype(np.float64)
     return balance
 
 
@@ -223,14 +231,14 @@ def report(name: str, sounds: Heard, balance: Doubles) -> dict[str, object]:
     scores = weighed(sounds, balance)
     posterior = np.exp(scores - logsumexp(scores, axis=1, keepdims=True))
     found = posterior.argmax(axis=1)
-    kinds = pl.Series([relation(*pair) for pair in zip(found.tolist(), sounds.keys.tolist(), strict=True)])
+    kinds = [relation(*pair) for pair in zip(found.tolist(), sounds.keys.tolist(), strict=True)]
     return {
         "sounds": name,
         "number": len(found),
         "exact": float((found == sounds.keys).mean()),
         "profile alone": float((sounds.profiles.argmax(axis=1) == sounds.keys).mean()),
-        "relative": float((kinds == "relative").mean()),
-        "fifth": float((kinds == "fifth").mean()),
+        "relative": kinds.count("relative") / len(kinds),
+        "fifth": kinds.count("fifth") / len(kinds),
         "calibration error": calibration_error(posterior.max(axis=1), found == sounds.keys),
     }
 
@@ -248,16 +256,19 @@ def main() -> None:
     np.save(Path(etl.audio.__file__).parent / WEIGHTS_FILE, np.round(weights / WEIGHT_UNIT).astype(np.int16))
     half = np.arange(len(songs)) % 2
     of_other_half = [
-        fit([song for song, part in zip(songs, half, strict=True) if part != side], examples.keys[half != side])
+        fit(
+            [song for song, part in zip(songs, half, strict=True) if part != side],
+            examples.keys[half != side],
+        )
         for side in (0, 1)
     ]
     drawn = np.sort(np.random.default_rng(7).permutation(len(songs))[:PLAYED])
     fitted = [*played(examples, drawn.tolist(), seed=200_000), *composed()]
-    balance = fit_balance(
-        *_first_and_rest(views(fitted, [*(of_other_half[half[n]] for n in drawn), *[weights] * COMPOSED]))
-    )
-    shipped = (audio_key._TEMPERATURE, audio_key._SHORTNESS, audio_key._PROFILE_WEIGHT)
-    show({"temperature, shortness, weight of the profile": f"{balance.tolist()}; in use {list(shipped)}"})
+    by_others = [*(of_other_half[half[number]] for number in drawn), *[weights] * COMPOSED]
+    whole, *pieces = views(fitted, by_others)
+    balance = fit_balance(whole, pieces)
+    shipped = [TEMPERATURE, SHORTNESS, PROFILE_WEIGHT]
+    show({"temperature, shortness, weight of the profile": f"{balance.tolist()}; in use {shipped}"})
     rs200 = read_rs200()
     sources = {
         "RS200": list(played(rs200, range(len(rs200.keys)), seed=400_000)),
@@ -270,13 +281,10 @@ def main() -> None:
     together = [sound for sounds in sources.values() for sound in sounds]
     whole, *pieces = views(together, [weights] * len(together))
     rows.append(report("all", whole, balance))
-    rows += [report(f"{length} s of each", piece, balance) for length, piece in zip(CUTS, pieces, strict=True)]
-    with pl.Config(tbl_formatting="MARKDOWN", tbl_hide_column_data_types=True, tbl_rows=-1, float_precision=3):
-        print(pl.DataFrame(rows))
-
-
-def _first_and_rest(found: list[Heard]) -> tuple[Heard, list[Heard]]:
-    return found[0], found[1:]
+    rows += [
+        report(f"{length} s of each", piece, balance) for length, piece in zip(CUTS, pieces, strict=True)
+    ]
+    show_table(pl.DataFrame(rows))
 
 
 if __name__ == "__main__":

@@ -48,7 +48,9 @@ def _templates() -> NDArray[np.float64]:
     """Deviations of each triad's chroma from its mean, of length 1, (24, 12)."""
     tone = np.zeros(12)
     tone[[0, 7, 4]] = 1.0, _THIRD_HARMONIC, _THIRD_HARMONIC**2
-    triads = [sum(np.roll(tone, root + step) for step in (0, third, 7)) for third in (4, 3) for root in range(12)]
+    triads = [
+        sum(np.roll(tone, root + step) for step in (0, third, 7)) for third in (4, 3) for root in range(12)
+    ]
     return deviations(np.array(triads))
 
 

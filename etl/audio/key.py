@@ -38,10 +38,10 @@ WEIGHTS_FILE: Final = "key_weights.npy"
 WEIGHT_UNIT: Final = 1e-3
 """Weights are stored as whole multiples of this."""
 
-_TEMPERATURE = 1.1
-_SHORTNESS = 4.7
-_PROFILE_WEIGHT = 2.4
-"""Scores of the triads are divided by ``_TEMPERATURE * (1 + _SHORTNESS / chords)``, and this much of the
+TEMPERATURE = 1.1
+SHORTNESS = 4.7
+PROFILE_WEIGHT = 2.4
+"""Scores of the triads are divided by ``TEMPERATURE * (1 + SHORTNESS / chords)``, and this much of the
 correlation with the key's profile is added: fitted to sounds by ``benchmarks.training.fit_audio_key``."""
 
 
@@ -77,15 +77,15 @@ def find_key(*chromas: NDArray[np.float32]) -> Key:
         return NO_KEY_FOUND
     chords = find_chords(np.sum(chromas, axis=0))
     scores = triad_scores(chords, key_weights())
-    scores /= _TEMPERATURE * (1 + _SHORTNESS / len(chords.triads))
-    scores += _PROFILE_WEIGHT * profile
+    scores /= TEMPERATURE * (1 + SHORTNESS / len(chords.triads))
+    scores += PROFILE_WEIGHT * profile
     likelihood = np.exp(scores - scores.max())
     best = int(likelihood.argmax())
     return Key(best, float(profile[best]), float(likelihood[best] / likelihood.sum()))
 
 
 def profile_correlation(chromas: tuple[NDArray[np.float32], ...]) -> NDArray[np.float64]:
-    """Correlate the sum of all notes, in which each chroma has one vote, with the profile of each key, (24,)."""
+    """Correlate the sum of all notes, each chroma a vote, with the profile of each key, (24,)."""
     votes = np.array([chroma.mean(axis=0, dtype=np.float64) for chroma in chromas])
     correlations: NDArray[np.float64] = profile_correlations(
         deviations(votes).sum(axis=0, keepdims=True), BELLMANN_BUDGE
@@ -107,7 +107,7 @@ def triad_scores(chords: Chords, weights: NDArray[np.float64]) -> NDArray[np.flo
 
 
 def triad_features(chords: Chords) -> NDArray[np.float64]:
-    """Describe triads as seen from each of twelve tonics, (12, F): the groups of `GROUP_SIZES` side by side."""
+    """Describe triads as seen from each tonic, (12, F): the groups of `GROUP_SIZES` side by side."""
     triads, lengths = chords
     seen = (triads - np.arange(12)[:, None]) % 12 + 12 * (triads // 12)
     rows = np.arange(12)[:, None]

@@ -4,8 +4,8 @@ Conventions
 -----------
 Chordonomicon's is a stream of symbols and section tags with white space between. The others come as people
 write them: bar lines, commas, dashes and arrows between chords, quotation marks and brackets of lists, signs
-for repeats and rests are passed over, and headings (``[Verse 2]``, ``{start_of_chorus}``, ``Chorus:``) become section tags. What is left is a token
-each.
+for repeats and rests are passed over, and headings (``[Verse 2]``, ``{start_of_chorus}``, ``Chorus:``) become
+section tags. What is left is a token each.
 """
 
 from __future__ import annotations

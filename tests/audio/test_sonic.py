@@ -12,7 +12,6 @@ from etl.audio.features import FEATURE_NAMES, FEATURE_UNITS, SEGMENTS, Mode
 from etl.audio.frames import analyse
 from etl.audio.signal import SAMPLE_RATE, DecodeError
 from etl.audio.sonic import describe, measure_energy, window_bounds
-from etl.music.key_profiles import BELLMANN_BUDGE, rotated_profiles
 from etl.music.keys import NO_KEY
 from tests.support import audio_pieces
 

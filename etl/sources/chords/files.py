@@ -253,6 +253,6 @@ def _parquet_layout(
         if pa.types.is_nested(column.type) and not is_text_list(column.type):
             raise bad_data(
                 f"the column `{column.name}` of {name} has the type {column.type}.",
-                "Write it as text, or as lists of texts; chords are one string of tokens with spaces between.",
+                "Write it as text or as lists of texts; chords are one string of tokens with spaces between.",
             )
     return {"kind": "parquet", "compression": None, "columns": tuple(schema.names)}

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from etl.runtime.errors import EtlError
-from etl.sources.chords.values import joined
 from etl.sources.chords.columns import bad_data, find_columns, other_columns
+from etl.sources.chords.values import joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

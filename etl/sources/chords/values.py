@@ -1,4 +1,4 @@
-"""Values of Parquet columns as the text that a user sees of them, as DuckDB shows it; lists of texts as one."""
+"""Values of columns as the text that a user sees of them, as DuckDB shows it; lists of texts as one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FRACTION: Final = r"\.?0+$"
 
 
 def separator(role: str) -> str:
-    """What stands between texts of a list in a column of songs: blanks between chords, else as between genres."""
+    """Give what stands between the texts of a list: blanks between chords, else what is between genres."""
     return " " if role == "chords" else "; "
 
 
@@ -35,8 +35,8 @@ def joined(role: str, value: Any) -> Any:
 
 def is_text_list(kind: pa.DataType) -> bool:
     """Whether a column holds lists of texts."""
-    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-    return is_list and (pa.types.is_string(kind.value_type) or pa.types.is_large_string(kind.value_type))
+    lists = (pa.ListType, pa.LargeListType, pa.FixedSizeListType)
+    return isinstance(kind, lists) and kind.value_type in (pa.string(), pa.large_string())
 
 
 def as_column(role: str, column: pa.ChunkedArray) -> pl.Series:

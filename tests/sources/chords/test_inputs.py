@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import bz2
+import csv
 import gzip
 import os
 import random
@@ -319,10 +319,15 @@ def test_parquet_with_invalid_bytes_or_repeated_ids_refuses_rows(chords):
     assert chords.rejects() == [(2, "encoding"), (4, "duplicate id"), (5, "missing id")]
 
 
-@pytest.mark.parametrize("kind", [pa.list_(pa.string()), pa.large_list(pa.string()), pa.list_(pa.string(), 2)])
+@pytest.mark.parametrize(
+    "kind", [pa.list_(pa.string()), pa.large_list(pa.string()), pa.list_(pa.string(), 2)]
+)
 def test_lists_of_texts_are_read_as_the_text_of_them(chords, kind):
     """Chords one by one, in Parquet or JSON, are the song; other lists are joined as genres are."""
-    columns = {"chords": pa.array([["C", "G7"], ["Am", "F"]], kind), "genres": pa.array([["rock", "pop"]] * 2)}
+    columns = {
+        "chords": pa.array([["C", "G7"], ["Am", "F"]], kind),
+        "genres": pa.array([["rock", "pop"]] * 2),
+    }
     chords.build(_parquet(chords, {**columns, "id": pa.array(["a", "b"])}, 2))
     rows = list(csv.DictReader(chords.output.read_text().splitlines()))
     assert [(row["chords"], row["genres"]) for row in rows] == [("C G7", "rock; pop"), ("Am F", "rock; pop")]
