@@ -252,7 +252,7 @@ GUARDED: Final[dict[str, tuple[object, str]]] = {
     "etl.pipelines.midi.request.VERSIONS[analyze]": ("6", "b32bf6e01478cbeb"),
     "etl.pipelines.midi.request.VERSIONS[split]": ("1", "03926703bffa20b8"),
     "etl.pipelines.midi.request.VERSIONS[sanitize]": ("2", "0da0f386d4fe464e"),
-    "etl.audio.sonic.FEATURE_VERSION": (4, "486fec3ad1f4cc14"),
+    "etl.audio.sonic.FEATURE_VERSION": (4, "fffbd8280b6ed910"),
     "etl.sources.audio.tags.TAG_VERSION": (2, "9260591f46d29f73"),
     "etl.audio.short_sounds.SOUND_VERSION": (1, "3b3cc70e04989075"),
     "etl.batch.name_categories.CATEGORY_VERSION": (2, "9daf4553715d52b2"),
