@@ -24,7 +24,7 @@ import numpy as np
 
 from etl.audio.beats import Rhythm, rhythm
 from etl.audio.frames import Frames, analyse
-from etl.audio.key import find_key
+from etl.audio.key import find_key, profile_correlation
 from etl.music.key_profiles import KRUMHANSL_KESSLER, TEMPERLEY, profile_correlations
 from tests.support import audio_composer, audio_pieces, audio_synthesiser
 from tests.support.audio_midi import midi_notes
@@ -103,12 +103,11 @@ def hear(pieces: Iterable[tuple[Truth, NDArray[np.float32]]]) -> list[Heard]:
 
 def keys_of(frames: Frames) -> dict[str, int]:
     """Find the key by ours and by profiles on one chroma."""
+    chromas = (frames.chroma_stft, frames.chroma_cqt, frames.chroma_compressed)
     mean = frames.chroma_stft.mean(axis=0, keepdims=True)
     return {
-        "etl": find_key(frames.chroma_stft, frames.chroma_cqt, frames.chroma_compressed).key,
-        "Bellmann-Budge on both chromas": find_key(
-            (frames.chroma_stft + frames.chroma_cqt) / np.float32(2)
-        ).key,
+        "etl": find_key(*chromas).key,
+        "Bellmann-Budge on three chromas": int(profile_correlation(chromas).argmax()),
         "Temperley on STFT": int(profile_correlations(mean, TEMPERLEY).argmax()),
         "Krumhansl on STFT": int(profile_correlations(mean, KRUMHANSL_KESSLER).argmax()),
     }

@@ -20,7 +20,16 @@ import polars.selectors as cs
 import pytest
 import soundfile as sf
 
-from etl.audio import beats, constantq, key as audio_key, meter, periodicity, spectral, tempo_level
+from etl.audio import (
+    beats,
+    chords as audio_chords,
+    constantq,
+    key as audio_key,
+    meter,
+    periodicity,
+    spectral,
+    tempo_level,
+)
 from etl.audio.features import FEATURE_VERSION, Mode
 from etl.audio.loudness import measure_loudness
 from etl.audio.short_sounds import SOUND_VERSION, measure
@@ -177,8 +186,10 @@ def sound() -> str:
     values.append(np.round(10 * np.log10(np.maximum(without_pulse, 1e-3))).astype(int).tolist())
     loudness = measure_loudness(signal[None], SAMPLE_RATE)[:3]
     values.append([round(20 * (number or 0)) for number in loudness])
-    fitted = constants(beats, periodicity, tempo_level, meter, audio_key, constantq, spectral, key_profiles)
-    return digest(pl.DataFrame({"values": values}), fitted)
+    pulses = constants(beats, periodicity, tempo_level, meter, constantq, spectral)
+    keys_by = constants(audio_chords, audio_key, key_profiles)
+    weights = pl.DataFrame(audio_key.key_weights())
+    return digest(pl.DataFrame({"values": values}), pulses, keys_by, weights)
 
 
 def tags(folder: Path) -> str:
@@ -233,7 +244,7 @@ def sound_categories() -> str:
 
 
 GUARDED: Final[dict[str, tuple[object, str]]] = {
-    "etl.chords.analysis.ANALYSIS_VERSION": (2, "c30289c56234dfc8"),
+    "etl.chords.analysis.ANALYSIS_VERSION": (3, "c30289c56234dfc8"),
     "etl.chords.keys.KEY_VERSIONS[trained]": (2, "ef6635508151f589"),
     "etl.chords.keys.KEY_VERSIONS[krumhansl]": (2, "89bface81d3c1924"),
     "etl.chords.section_keys.SECTION_KEYS_VERSION": (2, "9f4d8b5e251a557f"),
@@ -241,7 +252,7 @@ GUARDED: Final[dict[str, tuple[object, str]]] = {
     "etl.pipelines.midi.request.VERSIONS[analyze]": ("6", "b32bf6e01478cbeb"),
     "etl.pipelines.midi.request.VERSIONS[split]": ("1", "03926703bffa20b8"),
     "etl.pipelines.midi.request.VERSIONS[sanitize]": ("2", "0da0f386d4fe464e"),
-    "etl.audio.sonic.FEATURE_VERSION": (3, "cb8308215f186e54"),
+    "etl.audio.sonic.FEATURE_VERSION": (4, "fffbd8280b6ed910"),
     "etl.sources.audio.tags.TAG_VERSION": (2, "9260591f46d29f73"),
     "etl.audio.short_sounds.SOUND_VERSION": (1, "3b3cc70e04989075"),
     "etl.batch.name_categories.CATEGORY_VERSION": (2, "9daf4553715d52b2"),

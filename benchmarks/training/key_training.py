@@ -45,7 +45,7 @@ _PRIOR_SD: Final = {
 }
 _SHARED_SD: Final = 0.5  # of the part that both modes share, relative to the part of one mode
 _COPY_WEIGHTS: Final = (5 / 6, 5 / 6, 1 / 3)  # of a song as it is, without section tags, and in sevenths
-_MINOR_WEIGHT: Final = 1.4  # of a minor song: Billboard has one in six, other repertoire up to one in two
+MINOR_WEIGHT: Final = 1.4  # of a minor song: Billboard has one in six, other repertoire up to one in two
 
 _SEVENTHS: Final = {
     "any major triad": ("", "maj7", 0.4),
@@ -145,13 +145,40 @@ def fit(examples: Examples) -> KeyModel:
     """
     copies = (examples, examples.untagged(), examples.coloured())
     keys = np.concatenate([copy.keys for copy in copies])
-    weights = np.where(keys >= len(KEY_INDEX) // 2, _MINOR_WEIGHT, 1.0)
+    weights = np.where(keys >= len(KEY_INDEX) // 2, MINOR_WEIGHT, 1.0)
     weights *= np.repeat(_COPY_WEIGHTS, len(examples.keys))
     designs = [_design(copy) for copy in copies]
-    parts = _parts()
     # One block of rows for each tonic, as scores are (tonic, song, mode).
-    stacked = sparse.vstack([design[tonic] for tonic in range(12) for design in designs], format="csr")
-    design = sparse.csr_array(stacked @ parts)
+    seen = sparse.vstack([design[tonic] for tonic in range(12) for design in designs], format="csr")
+    fitted = fit_weights(seen, _parts(), keys, weights)
+    return KeyModel(np.round(fitted / WEIGHT_UNIT).astype(np.int16))
+
+
+def fit_weights(
+    seen: sparse.csr_array[Any],
+    parts: sparse.csr_array[Any],
+    keys: NDArray[np.int64],
+    song_weights: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Weights of the features in a major and in a minor key that make the keys of songs most likely.
+
+    Parameters
+    ----------
+    seen
+        Features of N songs as seen from each tonic, (12 N, F), tonic by tonic.
+    parts
+        How a feature's weight is made of parts with unit priors, (F, parts).
+    keys
+        Shape (N,), 0-23.
+    song_weights
+        How much each song counts, (N,).
+
+    Returns
+    -------
+    ndarray
+        Shape (F, 2).
+    """
+    design = sparse.csr_array(seen @ parts)
     transposed = sparse.csr_array(design.T)
     songs, features = len(keys), design.shape[1]
     rows = np.arange(songs)
@@ -166,10 +193,10 @@ def fit(examples: Examples) -> KeyModel:
         normaliser = logsumexp(logits, axis=1)
         excess = np.exp(logits - normaliser[:, None])
         excess[rows, keys] -= 1
-        excess *= weights[:, None]
+        excess *= song_weights[:, None]
         slope = transposed @ excess.reshape(songs, 2, 12).transpose(2, 0, 1).reshape(12 * songs, 2)
         gradient = np.concatenate([slope.ravel(), _SHARED_SD * slope.sum(axis=1)])
-        value = (weights * (normaliser - logits[rows, keys])).sum() + 0.5 * parameters @ parameters
+        value = (song_weights * (normaliser - logits[rows, keys])).sum() + 0.5 * parameters @ parameters
         return float(value), gradient + parameters
 
     found = minimize(
@@ -179,8 +206,8 @@ def fit(examples: Examples) -> KeyModel:
         method="L-BFGS-B",
         options={"maxiter": 2000, "maxcor": 30, "gtol": 1e-6, "ftol": 1e-15},
     )
-    fitted = parts @ weights_of(found.x)
-    return KeyModel(np.round(fitted / WEIGHT_UNIT).astype(np.int16))
+    fitted: NDArray[np.float64] = parts @ weights_of(found.x)
+    return fitted
 
 
 def _design(examples: Examples) -> list[sparse.csr_array[Any]]:

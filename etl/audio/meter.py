@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 _THREES: Final = np.array([3.0, 6.0])
 _OTHERS: Final = np.array([2.0, 4.0])
 
-METER_WEIGHTS: Final = np.array([1.02, 0.78, 2.35, 2.09, 1.5, 1.45, 1.07, 0.96, 0.81, 0.36])
+METER_WEIGHTS: Final = np.array([0.95, 0.74, 2.36, 2.13, 1.59, 1.54, 1.05, 0.94, 0.78, 0.35])
 """Weight of each of `meter_features`."""
 
-METER_OFFSET: Final = -1.59
+METER_OFFSET: Final = -1.63
 
 
 class Meter(NamedTuple):

@@ -25,12 +25,11 @@ import numpy as np
 from etl.audio.beats import MIN_FRAMES, NO_RHYTHM, Rhythm, rhythm
 from etl.audio.features import LAYOUT, Mode
 from etl.audio.frames import Frames, analyse
-from etl.audio.key import Key, find_key
+from etl.audio.key import NO_KEY_FOUND, Key, find_key
 from etl.audio.periodicity import FRAME_RATE
 from etl.audio.signal import SAMPLE_RATE, DecodeError
 from etl.audio.spectral import HOP
 from etl.audio.waveform import rms
-from etl.music.keys import NO_KEY
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -138,7 +137,7 @@ def _over_beats(frames: Frames, energy: Energy, seconds: float, *, audible: bool
     reason = _beats_failed(pulse, seconds)
     n_frames = len(frames.onset)
     beats = np.arange(0, n_frames, PSEUDO_BEAT) if reason else pulse.beats
-    key = find_key(*_chromas([frames])) if audible else Key(NO_KEY, 0.0, 0.0)
+    key = find_key(*_chromas([frames])) if audible else NO_KEY_FOUND
     return Sonic(
         Mode.BEAT, reason, seconds, _beat_vectors(frames, beats), pulse, key, energy, frames.tuning_cents
     )
@@ -152,7 +151,7 @@ def _over_windows(signal: Floats, energy: Energy, seconds: float, *, audible: bo
     rows = [_matrix(window) for window in windows]
     vectors = np.stack([_statistics(part) for part in (np.concatenate(rows), *rows)])
     pulse = rhythm(windows[1].onset_median, windows[1].onset_bands) if audible else NO_RHYTHM
-    key = find_key(*_chromas(windows)) if audible else Key(NO_KEY, 0.0, 0.0)
+    key = find_key(*_chromas(windows)) if audible else NO_KEY_FOUND
     return Sonic(Mode.WINDOW, "", seconds, vectors, pulse, key, energy, windows[1].tuning_cents)
 
 

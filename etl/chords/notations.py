@@ -3,9 +3,9 @@
 Conventions
 -----------
 Chordonomicon's is a stream of symbols and section tags with white space between. The others come as people
-write them: bar lines, commas and dashes between chords, signs for repeats and rests are passed over, and
-headings (``[Verse 2]``, ``{start_of_chorus}``, ``Chorus:``) become section tags. What is left is a token
-each.
+write them: bar lines, commas, dashes and arrows between chords, quotation marks and brackets of lists, signs
+for repeats and rests are passed over, and headings (``[Verse 2]``, ``{start_of_chorus}``, ``Chorus:``) become
+section tags. What is left is a token each.
 """
 
 from __future__ import annotations
@@ -61,8 +61,10 @@ _HEADING: Final = re.compile(
 )
 _SHORT: Final = {"c": "chorus", "v": "verse", "b": "bridge"}
 _DIRECTIVE: Final = re.compile(r"{[^{}]*}")
+_QUOTED: Final = re.compile(r"""(?<![^\s\[({,])["'`]|["'`](?=[\s\])},]|$)|\[/?(?:ch|tab)\]|\\[nrt]""")
+"""Quotation marks around tokens, as in the lists of Python and JSON, and the marks of tabs on the web."""
 _BETWEEN: Final = re.compile(
-    r"[|;\[\]{}]|,(?=\s|[A-G]|$)|(?<!\S):|:(?!\S)"
+    r"[|;\[\]{}]|,(?=\s|[A-G]|$)|(?<!\S):|:(?!\S)|[-=]+>|[→⇒➔]|(?<=[^\s-])-(?=[A-G](?![a-z]{3}))"
     r"|(?<!\S)(?:[%()]|/+|\.+|-+|:+|[xX]\d+|\d+[xX]|\d*\.*r|=\S*|[Nn]\.?[Cc]\.?|\*[A-Za-z])(?!\S)"
 )
 _SAME: Final = str.maketrans(
@@ -81,7 +83,7 @@ def plain_text(text: str) -> str:
     >>> plain_text("[Verse 2] | Am . F | C, G7 | N.C. % | {start_of_chorus} Dm - G :|| x2")
     '<verse_2> Am F C G7 <chorus_1> Dm G'
     """
-    same = text.translate(_SAME)
+    same = _QUOTED.sub(" ", text.translate(_SAME))
     headed = _pieces(same, lambda part: _HEADING.sub(_tag, part))
     return " ".join(_pieces(headed, _without_marks).split())
 

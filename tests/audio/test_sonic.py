@@ -10,10 +10,8 @@ import pytest
 from etl.audio.beats import rhythm
 from etl.audio.features import FEATURE_NAMES, FEATURE_UNITS, SEGMENTS, Mode
 from etl.audio.frames import analyse
-from etl.audio.key import find_key
 from etl.audio.signal import SAMPLE_RATE, DecodeError
 from etl.audio.sonic import describe, measure_energy, window_bounds
-from etl.music.key_profiles import BELLMANN_BUDGE, rotated_profiles
 from etl.music.keys import NO_KEY
 from tests.support import audio_pieces
 
@@ -50,21 +48,6 @@ def test_two_seconds_have_no_tempo_and_say_why(rock):
     sonic = describe(rock[SAMPLE_RATE : 3 * SAMPLE_RATE])
     assert sonic.rhythm.bpm == 0
     assert sonic.fallback == "too short for a tempo"
-
-
-@pytest.mark.parametrize("key", range(24))
-def test_key_of_a_profile_is_that_key(key):
-    """Chroma that is the profile of a key gives that key, with confidence."""
-    profile = rotated_profiles(BELLMANN_BUDGE)[key]
-    found = find_key(np.tile(profile, (10, 1)).astype(np.float32))
-    assert found.key == key
-    assert found.correlation == pytest.approx(1)
-    assert found.confidence > 0
-
-
-def test_flat_chroma_has_no_key():
-    """Silence has no key rather than C major."""
-    assert find_key(np.zeros((10, 12), dtype=np.float32)).key == NO_KEY
 
 
 def test_sine_has_known_level():

@@ -88,6 +88,12 @@ def test_dim7_is_by_notation() -> None:
         ("( C G ) [Solo Guitar] C-7 Bb^7", "C G <solo_1> C-7 Bb^7"),
         ("2E-:7b9 4r =2 1A:h7", "2E-:7b9 1A:h7"),
         ("<intro_riff_2> Am <bridge-A_12> Dm", "<intro_riff_2> Am <bridge-A_12> Dm"),
+        ("['C', 'Am7', 'N.C.', 'F#m7b5']", "C Am7 F#m7b5"),
+        ('["C","G/B", "D:min"]', "C G/B D:min"),
+        ("[ch]C[/ch]   [ch]Am7[/ch]\\n[tab][ch]F[/ch][/tab]", "C Am7 F"),
+        ("C-G-Am-F", "C G Am F"),
+        ("C -> G => Am→F7-Bb", "C G Am F7 Bb"),
+        ("C-7-F7 A-D- Bb-", "C-7 F7 A D- Bb-"),
         ("", ""),
     ],
 )

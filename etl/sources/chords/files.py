@@ -15,6 +15,7 @@ from etl.sources.chords.parquet_content import hash_values
 from etl.sources.chords.song_files import is_song_file, read_song
 from etl.sources.chords.streams import hash_content, source_name
 from etl.sources.chords.text_layout import EXPECTED, text_layout
+from etl.sources.chords.values import is_text_list
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -249,9 +250,9 @@ def _parquet_layout(
         raise bad_data(f"{name} is a broken Parquet file: {error}", "Fetch or write it again.") from error
     for at in find_columns(name, schema.names, wanted, chosen).values():
         column = schema.field(at)
-        if pa.types.is_nested(column.type):
+        if pa.types.is_nested(column.type) and not is_text_list(column.type):
             raise bad_data(
                 f"the column `{column.name}` of {name} has the type {column.type}.",
-                "Write it as text; chords are one string of tokens with spaces between.",
+                "Write it as text or as lists of texts; chords are one string of tokens with spaces between.",
             )
     return {"kind": "parquet", "compression": None, "columns": tuple(schema.names)}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from etl.runtime.errors import EtlError
 from etl.sources.chords.columns import bad_data, find_columns, other_columns
+from etl.sources.chords.values import joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -63,7 +64,7 @@ class JsonReader:
         Raises
         ------
         ValueError
-            If it is none, or a wanted value is no text, number, truth value or null.
+            If it is none, or a wanted value is no text, list of texts, number, truth value or null.
         """
         try:
             row = _DECODER.decode(line)
@@ -74,7 +75,10 @@ class JsonReader:
             message = "it is not an object"
             raise ValueError(message)  # noqa: TRY004 -- of the file, not of an argument
         keys, others = self._columns(tuple(row))
-        texts = [None if key is None else _text(key, row[key]) for key in keys]
+        texts = [
+            None if key is None else _text(key, joined(role, row[key]))
+            for role, key in zip(self._wanted, keys, strict=True)
+        ]
         kept = {name: _plain(row[key]) for name, key in others.items()} if self._keep else None
         return JsonRow(texts, json.dumps(kept, ensure_ascii=False) if kept else None)
 
@@ -196,7 +200,7 @@ def _text(key: str, value: Any) -> str | None:
         return value.text
     if isinstance(value, int):
         return str(value)
-    message = f"`{key}` is a list or an object, not text"
+    message = f"`{key}` is an object, or a list of other things than texts"
     raise ValueError(message)
 
 

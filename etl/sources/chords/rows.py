@@ -17,7 +17,7 @@ from etl.runtime.rejects import REJECT_SCHEMA
 from etl.sources.chords.blocks import Block, Damage
 from etl.sources.chords.json_songs import JsonReader
 from etl.sources.chords.records import Shape, count_line_ends, has_sound_quotes, scan
-from etl.sources.chords.values import as_text, is_unreadable
+from etl.sources.chords.values import as_column, as_text, is_unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -120,7 +120,7 @@ def _no_songs(source: Source) -> pl.DataFrame:
 def _parse_table(source: Source, table: pa.Table, first_row: int) -> Rows:
     """Take the rows of a Parquet file; numbers, dates and the like become text."""
     wanted = {name: table[source.columns[at]] for name, at in source.found.items()}
-    songs = pl.DataFrame({name: as_text(column) for name, column in wanted.items()})
+    songs = pl.DataFrame({name: as_column(name, column) for name, column in wanted.items()})
     others = {name: table[source.columns[at]] for name, at in source.others.items()}
     if others:
         songs = songs.with_columns(_others({name: as_text(column) for name, column in others.items()}))

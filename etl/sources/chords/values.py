@@ -1,8 +1,8 @@
-"""Values of Parquet columns as the text that a user sees of them, as DuckDB shows it."""
+"""Values of columns as the text that a user sees of them, as DuckDB shows it; lists of texts as one."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
@@ -13,6 +13,39 @@ if TYPE_CHECKING:
 
 _UUID: Final = r"^(.{8})(.{4})(.{4})(.{4})(.{12})$"
 _FRACTION: Final = r"\.?0+$"
+
+
+def separator(role: str) -> str:
+    """Give what stands between the texts of a list: blanks between chords, else what is between genres."""
+    return " " if role == "chords" else "; "
+
+
+def joined(role: str, value: Any) -> Any:
+    """Join a list of texts, such as chords one by one, to the text of a column; anything else as it is.
+
+    Examples
+    --------
+    >>> joined("chords", ["C", "G7"]), joined("genres", ["rock", "pop"]), joined("chords", 7)
+    ('C G7', 'rock; pop', 7)
+    """
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return separator(role).join(value)
+    return value
+
+
+def is_text_list(kind: pa.DataType) -> bool:
+    """Whether a column holds lists of texts."""
+    lists = (pa.ListType, pa.LargeListType, pa.FixedSizeListType)
+    return isinstance(kind, lists) and kind.value_type in (pa.string(), pa.large_string())
+
+
+def as_column(role: str, column: pa.ChunkedArray) -> pl.Series:
+    """Give the values of a column of songs as text, lists of texts as :func:`joined` does."""
+    if not is_text_list(column.type):
+        return as_text(column)
+    lists = _frame(column)
+    lists = lists.arr.to_list() if isinstance(lists.dtype, pl.Array) else lists
+    return lists.list.join(separator(role))
 
 
 def as_text(column: pa.ChunkedArray) -> pl.Series:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import csv
 import gzip
 import os
 import random
@@ -318,10 +319,31 @@ def test_parquet_with_invalid_bytes_or_repeated_ids_refuses_rows(chords):
     assert chords.rejects() == [(2, "encoding"), (4, "duplicate id"), (5, "missing id")]
 
 
-def test_parquet_with_nested_chords_says_so(chords):
-    """Lists of chords are not guessed into text."""
+@pytest.mark.parametrize(
+    "kind", [pa.list_(pa.string()), pa.large_list(pa.string()), pa.list_(pa.string(), 2)]
+)
+def test_lists_of_texts_are_read_as_the_text_of_them(chords, kind):
+    """Chords one by one, in Parquet or JSON, are the song; other lists are joined as genres are."""
+    columns = {
+        "chords": pa.array([["C", "G7"], ["Am", "F"]], kind),
+        "genres": pa.array([["rock", "pop"]] * 2),
+    }
+    chords.build(_parquet(chords, {**columns, "id": pa.array(["a", "b"])}, 2))
+    rows = list(csv.DictReader(chords.output.read_text().splitlines()))
+    assert [(row["chords"], row["genres"]) for row in rows] == [("C G7", "rock; pop"), ("Am F", "rock; pop")]
+    lines = chords.folder / "in.jsonl"
+    lines.write_text(
+        '{"id": "a", "chords": ["C", "G7"], "genres": ["rock", "pop"]}\n'
+        '{"id": "b", "chords": ["Am", "F"], "genres": ["rock", "pop"]}\n'
+    )
+    chords.build(lines)
+    assert list(csv.DictReader(chords.output.read_text().splitlines())) == rows
+
+
+def test_parquet_with_other_lists_says_so(chords):
+    """Lists of numbers are not guessed into text."""
     with pytest.raises(EtlError, match=r"column `chords` .* has the type list<"):
-        chords.build(_parquet(chords, {"chords": pa.array([["C"]])}, 1))
+        chords.build(_parquet(chords, {"chords": pa.array([[1]])}, 1))
 
 
 def test_corrupt_parquet_leaves_the_former_output(chords):
