@@ -69,9 +69,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Have each process of pytest-xdist begin with a share of the tests that take longest.
 
     It deals the tests out in as many runs as there are processes; one of the long ones alone at the end would
-    leave the others without work.
+    leave the others without work. One process keeps to the order that it is given.
     """
     processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if processes == 1:
+        return
     longest = [item for item in items if item.path.name in LONGEST]
     rest = [item for item in items if item.path.name not in LONGEST]
     share = -(-len(rest) // processes)

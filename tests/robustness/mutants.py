@@ -1,10 +1,18 @@
-"""Do the tests notice a wrong line? Small changes of a module, each against the tests that name the module.
+"""Do the tests notice a wrong line? Small changes of a module, each against the tests that concern the module.
 
     python -m tests.robustness.mutants [--sample N] [--seed S] [MODULE...]
 
 A module is a path below ``etl``, such as ``midi/categories.py``. A change that no test notices survives; it
-is printed with its line. Compiled modules are left out: they would be compiled again for each change. Tests
-run on a copy of the package in a temporary folder; the hashes of outputs by version do not count as tests.
+is printed with its line. Which changes are tried, and which never, says ``tests/support/small_changes.py``.
+
+What concerns a module are its own examples and at most eight files of tests: the one that mirrors its name,
+those that import it, and where that leaves room those that import what imports it; of these first what lies
+in the same folder, then what imports little else. They run on a copy of the tree, up to the first failure.
+A run that takes three times as long as without the change and half a minute more has noticed something. A
+module whose tests fail without a change is an error. Compiled modules are left out, since each change would
+compile them again; so are the hashes of outputs by version, which notice anything and tell nothing.
+
+Each run is a fork of a process that has loaded the libraries, one at a time and at low priority.
 """
 
 from __future__ import annotations
@@ -13,166 +21,206 @@ import argparse
 import ast
 import os
 import random
+import re
+import resource
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
+import time
+import traceback
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import cache
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final
 
 from tests.support.figures import show
 from tests.support.places import ROOT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.support.small_changes import changes
 
 MODULES: Final = (
-    "midi/categories.py", "midi/file_names.py", "midi/tags.py", "music/key_profiles.py", "chords/symbols.py",
-    "chords/numerals.py", "runtime/disk/files.py", "runtime/disk/staging.py", "sources/audio/tags.py",
-    "sources/archives/limits.py", "services/politeness/rates.py", "services/politeness/breaker.py",
-    "store/journal.py", "pipelines/enrich/filing.py", "exports/data3.py",
+    "runtime/disk/files.py", "runtime/disk/folders.py", "runtime/disk/staging.py", "runtime/disk/targets.py",
+    "runtime/work/crew.py", "runtime/work/flow.py",
+    "music/key_profiles.py", "music/likeness.py", "music/near_copies.py", "music/qualities.py",
+    "chords/fingerprints.py", "chords/harte.py", "chords/numerals.py", "chords/readings.py", "chords/symbols.py",
+    "genres/identity.py", "genres/normalize.py", "genres/spelling.py", "genres/vocabulary.py",
+    "midi/categories.py", "midi/file_names.py", "midi/names.py", "midi/tags.py", "playlists/identity.py",
+    "batch/plan.py", "batch/replies.py", "services/politeness/breaker.py", "services/politeness/rates.py",
+    "services/politeness/retry.py", "sources/archives/limits.py", "sources/archives/read.py",
+    "sources/audio/tags.py", "sources/chords/rows.py", "sources/folders/walk.py",
+    "exports/data3.py", "exports/npz.py", "exports/npz_file.py", "exports/splits.py",
+    "store/bursts.py", "store/forget.py", "store/journal.py", "store/ledger.py", "store/run_lock.py", "store/songs.py",
+    "pipelines/data3/block.py", "pipelines/data3/check.py", "pipelines/data3/identity.py",
+    "pipelines/enrich/filing.py", "pipelines/midi/rename_journal.py", "pipelines/midi/writer.py",
+    "cli/tables.py", "api/harmony.py",
 )  # fmt: skip
-SECONDS: Final = 120
-"""A test run that lasts longer has noticed something."""
+"""Of each package, where a mistake loses files or gives a wrong number that looks right."""
 
-_COMPARED: Final = {
-    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
-    ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
-}  # fmt: skip
-_COMPUTED: Final = {
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.BitAnd: ast.BitOr,
-    ast.BitOr: ast.BitAnd,
-}  # fmt: skip
+FILES: Final = 8
+"""Of tests for a module."""
 
-
-class Mutant(NamedTuple):
-    """A changed module."""
-
-    module: str
-    line: int
-    change: str
-    text: str
+_BESIDE: Final = ("etl", "tests", "sql", "schemas", "docs", "benchmarks", "data")
+_LIBRARIES: Final = (
+    "numpy", "polars", "duckdb", "numba", "scipy.signal", "scipy.sparse", "pytest", "psutil",
+    "requests", "typer", "rich.console", "yaml", "mutagen", "mido", "soundfile", "pyarrow",
+)  # fmt: skip
+_MEMORY: Final = 8 << 30
+"""What a run may take, for a change can make a list that never ends."""
 
 
-def mutants(module: str) -> Iterator[Mutant]:
-    """Give all changes of a module, each alone."""
-    source = (ROOT / "etl" / module).read_text(encoding="utf-8")
-    for number, node in enumerate(_places(ast.parse(source))):
-        tree = ast.parse(source)
-        twin = next(found for at, found in enumerate(_places(tree)) if at == number)
-        before = ast.unparse(node)
-        _change(twin)
-        yield Mutant(module, node.lineno, f"{before} -> {ast.unparse(twin)}", ast.unparse(tree))
+@cache
+def imports_of(path: Path) -> frozenset[str]:
+    """Name the modules of the package that a file imports, as paths below ``etl``."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.ImportFrom(module=str(module), names=names) if module.split(".")[0] == "etl":
+                found |= {module} | {f"{module}.{each.name}" for each in names}
+            case ast.Import(names=names):
+                found |= {each.name for each in names if each.name.startswith("etl.")}
+    paths = (f"{name.removeprefix('etl.').replace('.', '/')}.py" for name in found)
+    return frozenset(path for path in paths if (ROOT / "etl" / path).is_file())
 
 
-def _places(tree: ast.Module) -> list[ast.expr]:
-    """List the expressions that can be changed, but for annotations."""
-    annotations = {
-        id(part)
-        for node in ast.walk(tree)
-        for field in ("annotation", "returns")
-        if (annotation := getattr(node, field, None)) is not None
-        for part in ast.walk(annotation)
-    }
-    return [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.expr) and id(node) not in annotations and _is_changeable(node)
-    ]
-
-
-def _is_changeable(node: ast.expr) -> bool:
-    match node:
-        case ast.Compare(ops=[operator]):
-            return type(operator) in _COMPARED
-        case ast.BinOp(op=operator):
-            return type(operator) in _COMPUTED
-        case ast.BoolOp() | ast.UnaryOp(op=ast.Not()):
-            return True
-        case ast.Constant(value=value):
-            return isinstance(value, bool | int | float)
-    return False
-
-
-def _change(node: ast.expr) -> None:
-    match node:
-        case ast.Compare(ops=[operator]):
-            node.ops = [_COMPARED[type(operator)]()]
-        case ast.BinOp(op=operator):
-            node.op = _COMPUTED[type(operator)]()
-        case ast.BoolOp(op=operator):
-            node.op = ast.Or() if isinstance(operator, ast.And) else ast.And()
-        case ast.UnaryOp():
-            node.operand = ast.UnaryOp(ast.Not(), node.operand)
-        case ast.Constant(value=bool(value)):
-            node.value = not value
-        case ast.Constant(value=int(value) | float(value)):
-            node.value = value + 1
+@cache
+def tests() -> tuple[Path, ...]:
+    """List the files of tests, but for the hashes of outputs."""
+    return tuple(sorted(path for path in (ROOT / "tests").rglob("test_*.py") if path.name != "test_versions.py"))
 
 
 def tests_of(module: str) -> list[str]:
-    """List the tests that import a module, or those in its folder."""
-    name = f"etl.{module.removesuffix('.py').replace('/', '.')}"
-    package, _, last = name.rpartition(".")
-    found = [
-        str(path.relative_to(ROOT))
-        for path in sorted((ROOT / "tests").rglob("test_*.py"))
-        if path.name != "test_versions.py"
-        and (
-            f"{name} import" in (text := path.read_text(encoding="utf-8"))
-            or f"from {package} import {last}" in text
-        )
-    ]
-    return found or [str(Path("tests") / Path(module).parent)]
+    """List the files of tests that concern a module, those first that say most of it."""
+    stem, folder = Path(module).stem, ROOT / "tests" / Path(module).parent
+    users, near = {module}, set[Path]()
+    ranks: dict[Path, int] = {}
+    for step in range(4):
+        near = {path for path in tests() if imports_of(path) & users}
+        for path in near:
+            ranks.setdefault(path, 1 + step)
+        if len(ranks) >= FILES:
+            break
+        users = {
+            str(path.relative_to(ROOT / "etl"))
+            for path in (ROOT / "etl").rglob("*.py")
+            if imports_of(path) & users
+        }
+    mirrors = re.compile(rf"test_{stem}s?(_\w+)?")
+    for path in tests():
+        if mirrors.fullmatch(path.stem) and set(folder.parts) >= set(path.parent.parts):
+            ranks[path] = 0
+    for path in tests() if len(ranks) < FILES else ():  # what calls it by a command
+        if Path(module).parts[0] in path.parent.parts:
+            ranks.setdefault(path, 9)
+    best = sorted(ranks, key=lambda path: (ranks[path], path.parent != folder, len(imports_of(path)), path))
+    return [str(path.relative_to(ROOT)) for path in best[:FILES]]
 
 
-def is_noticed(mutant: Mutant) -> bool:
-    """Run the tests of a module on a copy of the package with the change in it."""
-    with tempfile.TemporaryDirectory() as name:
-        copy = Path(name)
-        shutil.copytree(ROOT / "etl", copy / "etl", ignore=shutil.ignore_patterns("__pycache__"))
-        for beside in ("tests", "sql", "schemas", "docs", "benchmarks", "pyproject.toml"):
-            (copy / beside).symlink_to(ROOT / beside)
-        (copy / "etl" / mutant.module).write_text(mutant.text, encoding="utf-8")
-        words = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests_of(mutant.module)]
+class Bench:
+    """A copy of the tree, in which one module at a time is changed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._tree, self._scratch = folder / "tree", folder / "scratch"
+        self._changed = 0
+        for name in _BESIDE:
+            shutil.copytree(ROOT / name, self._tree / name)  # with what Python compiled, whose times are kept
+        for name in ("pyproject.toml", "README.md", "CHANGELOG.md", "Makefile", "CONTRIBUTING.md"):
+            shutil.copy2(ROOT / name, self._tree / name)
+
+    def write(self, module: str, text: str) -> None:
+        """Change a module, and forget what was compiled of it."""
+        path = self._tree / "etl" / module
+        path.write_text(text, encoding="utf-8")
+        self._changed += 1
+        os.utime(path, (self._changed, self._changed))
+
+    def run(self, words: list[str], seconds: float) -> bool:
+        """Whether tests pass, in a fork; not if they take longer than that."""
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._scratch.mkdir()
+        child = os.fork()
+        if child == 0:
+            self._test(words)
+        end = time.monotonic() + seconds
         try:
-            done = subprocess.run(
-                [sys.executable, *words], cwd=copy, env=os.environ | {"PYTHONPATH": name},
-                capture_output=True, check=False, timeout=SECONDS,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            return True
-        return done.returncode != 0
+            while time.monotonic() < end:
+                ended, status = os.waitpid(child, os.WNOHANG)
+                if ended:
+                    return status == 0
+                time.sleep(0.02)
+            return False
+        finally:
+            with suppress(ProcessLookupError):  # what it started and left
+                os.killpg(child, signal.SIGKILL)
+            with suppress(ChildProcessError):
+                os.waitpid(child, 0)
+
+    def _test(self, words: list[str]) -> None:
+        code: int = 1
+        try:
+            os.setsid()
+            resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, _MEMORY))
+            os.chdir(self._tree)
+            os.environ |= {"PYTHONPATH": str(self._tree), "HOME": str(self._scratch)}
+            sys.path[:] = [str(self._tree), *(place for place in sys.path if place not in {"", str(ROOT)})]
+            for name in [name for name in sys.modules if name.split(".")[0] in {"etl", "tests"}]:
+                del sys.modules[name]
+            with Path(os.environ.get("MUTANTS_LOG", os.devnull)).open("wb") as log:
+                os.dup2(log.fileno(), 1)
+                os.dup2(log.fileno(), 2)
+            code = int(
+                import_module("pytest").main(
+                    ["-q", "-x", "-p", "no:cacheprovider", f"--basetemp={self._scratch}/pytest", *words]
+                )
+            )
+        except BaseException:  # noqa: BLE001 -- the fork goes no further
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
 
 
-def main() -> None:
+def main() -> int:
     """Try a sample of the changes of each module and print what survived, and the score."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("modules", nargs="*", default=MODULES)
-    parser.add_argument("--sample", type=int, default=10, help="changes of each module")
+    parser.add_argument("modules", nargs="*", default=MODULES, metavar="MODULE")
+    parser.add_argument("--sample", type=int, default=6, help="changes of each module")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    chance, tried = random.Random(options.seed), []
-    for module in options.modules:
-        every = list(mutants(module))
-        tried += chance.sample(every, min(options.sample, len(every)))
-    noticed: Counter[str] = Counter()
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        for mutant, is_killed in zip(tried, threads.map(is_noticed, tried), strict=True):
-            noticed[mutant.module] += is_killed
-            if not is_killed:
-                print(f"survived: etl/{mutant.module}:{mutant.line}: {mutant.change[:150]}", flush=True)
-    count = Counter(mutant.module for mutant in tried)
-    share = noticed.total() / max(1, count.total())
-    show(
-        {module: f"{noticed[module]} of {count[module]}" for module in options.modules}
-        | {"all": f"{noticed.total()} of {count.total()}, {share:.0%}"}
-    )
+    os.nice(10)
+    for name in _LIBRARIES:
+        import_module(name)
+    compiled = import_module("etl.runtime.compile_folder").writable_folder()
+    os.environ["NUMBA_CACHE_DIR"] = str(compiled)  # the home folder of a run is an empty one
+    noticed, tried, failed = Counter[str](), Counter[str](), False
+    with tempfile.TemporaryDirectory(prefix="mutants-") as name:
+        bench = Bench(Path(name))
+        for module in options.modules:
+            path = ROOT / "etl" / module
+            source, words = path.read_text(encoding="utf-8"), [f"etl/{module}", *tests_of(module)]
+            begun = time.monotonic()
+            if not bench.run(words, 600):
+                print(f"failed: etl/{module} without a change: {' '.join(words)}", flush=True)
+                failed = True
+                continue
+            most = 30 + 3 * (time.monotonic() - begun)
+            for change in changes(source, options.sample, random.Random(f"{options.seed} {module}")):
+                bench.write(module, change.text)
+                tried[module] += 1
+                if bench.run(words, most):
+                    print(f"survived: etl/{module}:{change.line}: {change.change[:150]}", flush=True)
+                else:
+                    noticed[module] += 1
+            bench.write(module, source)
+            show({module: f"{noticed[module]} of {tried[module]}"})
+    share = noticed.total() / max(1, tried.total())
+    show({"all": f"{noticed.total()} of {tried.total()}, {share:.0%}"})
+    return int(failed)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
