@@ -1,11 +1,11 @@
-"""Small changes of a module that a good test notices: another comparison, number or operator, a call left out.
+"""Small changes of a module that a good test notices: another comparison, number or operator, no call.
 
 What no test can notice, or should, is left out by rule:
 
 - annotations, and what is worked out inside words (an f-string, what a log is told);
-- switches that only guard against a mistake of ours: ``strict=``, ``frozen=``, ``slots=``, ``kw_only=``, ``daemon=``;
-- how much is read, kept or done at a time, and how long is waited between two looks: numbers written ``1 << n``, numbers of a
-  constant named so (``_CHUNK``, ``_LOOK_SECONDS`` ...), and arguments of ``sleep``, ``wait`` and ``lru_cache``;
+- switches that only guard against a mistake of ours: ``strict=``, ``frozen=``, ``slots=``, ``daemon=``;
+- how much is read, kept or done at a time, and how long is waited between two looks: numbers written
+  ``1 << n``, those of a constant named so (``_CHUNK``, ``_LOOK_SECONDS``), what ``sleep`` and ``wait`` take;
 - what would reach beyond the test: arguments of ``kill`` and ``killpg``.
 """
 
@@ -42,12 +42,12 @@ class Change(NamedTuple):
 
 
 def changes(source: str, count: int, chance: random.Random) -> list[Change]:
-    """Draw some of the changes of a module, each alone.
+    r"""Draw some of the changes of a module, each alone.
 
     Examples
     --------
     >>> import random
-    >>> [found.change for found in changes("def f(a):\\n    return a < 3", 9, random.Random(1))]
+    >>> [found.change for found in changes("def f(a):\n    return a < 3", 9, random.Random(1))]
     ['a < 3 -> a <= 3', '3 -> 4']
     """
     number = len(_places(ast.parse(source)))
@@ -75,26 +75,29 @@ def _places(tree: ast.Module) -> list[ast.expr | ast.Expr]:
 def _left_out(tree: ast.Module) -> Iterator[ast.AST]:
     """Give the parts of a module that stay as they are."""
     for node in ast.walk(tree):
-        for field in ("annotation", "returns"):
-            if (part := getattr(node, field, None)) is not None:
-                yield part
         match node:
-            case ast.JoinedStr():
+            case ast.JoinedStr() | ast.BinOp(op=ast.LShift(), left=ast.Constant()):
                 yield node
             case ast.keyword(arg=name) if name in _GUARDS:
                 yield node
-            case ast.Expr(value=ast.Call() as call) if _name(call) in _TOLD:
-                yield node
-            case ast.Call() if _name(node) in _TOLD:
-                yield node
-            case ast.Call(args=arguments, keywords=keywords) if _name(node) in _WAITED:
-                yield from (*arguments, *keywords)
-            case ast.BinOp(op=ast.LShift(), left=ast.Constant()):
-                yield node
+            case ast.Call() | ast.Expr(value=ast.Call()):
+                yield from _left_out_of_call(node)
+            case ast.arg(annotation=ast.expr() as note) | ast.FunctionDef(returns=ast.expr() as note):
+                yield note
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if _AT_A_TIME.search(name):
                 yield value
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value) if _AT_A_TIME.search(name):
-                yield value
+            case ast.AnnAssign(target=target, annotation=note, value=value):
+                yield note
+                if value is not None and _AT_A_TIME.search(ast.unparse(target)):
+                    yield value
+
+
+def _left_out_of_call(node: ast.Call | ast.Expr) -> Iterator[ast.AST]:
+    match node:
+        case ast.Expr(value=ast.Call() as call) | (ast.Call() as call) if _name(call) in _TOLD:
+            yield node
+        case ast.Call(args=arguments, keywords=keywords) if _name(node) in _WAITED:
+            yield from (*arguments, *keywords)
 
 
 def _name(call: ast.Call) -> str:
