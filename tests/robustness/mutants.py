@@ -5,12 +5,12 @@
 A module is a path below ``etl``, such as ``midi/categories.py``. A change that no test notices survives; it
 is printed with its line. Which changes are tried, and which never, says ``tests/support/small_changes.py``.
 
-What concerns a module are its own examples and at most three files of tests: the one that mirrors its name,
-those that import it, and where that leaves room those that import what imports it; of these first what lies
-in the same folder, then what imports little else, and last what takes long. They run on a copy of the tree,
-up to the first failure, which counts if the same test passes without the change. A run that takes too long
-has noticed something. Compiled modules are left out, since each change would compile them again; so are the
-hashes of outputs by version, which notice anything and tell nothing.
+What concerns a module are its own examples and at most three files of tests: one that mirrors its name and
+those that import it; where there are none, those that import what imports it. First come those of the same
+folder and those that import little else, last those that take long. They run on a copy of the tree, up to the
+first failure, which counts if the same test passes without the change. A run that takes too long has noticed
+something. Compiled modules are left out, since each change would compile them again; so are the hashes of
+outputs by version, which notice anything and tell nothing.
 
 Each run is a fork of a process that has loaded the libraries, one at a time and at low priority.
 """
@@ -64,7 +64,7 @@ MODULES: Final = (
 FILES: Final = 3
 """Of tests for a module."""
 
-SECONDS: Final = 120
+SECONDS: Final = 60
 """A run that lasts longer has noticed something, if it takes less than half of that without the change."""
 
 LATE: Final = "late"
@@ -101,32 +101,36 @@ def tests() -> tuple[Path, ...]:
     )
 
 
+@cache
+def package() -> tuple[str, ...]:
+    """List the modules of the package, as paths below ``etl``."""
+    return tuple(str(path.relative_to(ROOT / "etl")) for path in sorted((ROOT / "etl").rglob("*.py")))
+
+
 def tests_of(module: str) -> list[str]:
     """List the files of tests that concern a module, those first that say most of it."""
     stem, folder = Path(module).stem, ROOT / "tests" / Path(module).parent
-    users, near = {module}, set[Path]()
-    ranks: dict[Path, int] = {}
-    for step in range(4):
-        near = {path for path in tests() if imports_of(path) & users}
-        for path in near:
-            ranks.setdefault(path, 1 + step)
-        if len(ranks) >= FILES:
-            break
-        users = {
-            str(path.relative_to(ROOT / "etl"))
-            for path in (ROOT / "etl").rglob("*.py")
-            if imports_of(path) & users
-        }
     mirrors = re.compile(rf"test_{stem}s?(_\w+)?")
-    for path in tests():
-        if mirrors.fullmatch(path.stem) and set(folder.parts) >= set(path.parent.parts):
-            ranks[path] = 0
-    for path in tests() if len(ranks) < FILES else ():  # what calls it by a command
-        if Path(module).parts[0] in path.parent.parts:
-            ranks.setdefault(path, 9)
-    for path in [path for path in ranks if path.name in LONGEST]:
-        ranks[path] *= 10
-    best = sorted(ranks, key=lambda path: (ranks[path], path.parent != folder, len(imports_of(path)), path))
+    mirroring = {
+        path for path in tests() if mirrors.fullmatch(path.stem) and path.parent in {folder, *folder.parents}
+    }
+    found, users = set(mirroring), {module}
+    while users and not found - mirroring:
+        found |= {path for path in tests() if imports_of(path) & users}
+        users = {path for path in package() if imports_of(ROOT / "etl" / path) & users} - users
+        if mirroring:
+            break
+    found = found or {path for path in tests() if Path(module).parts[0] in path.parent.parts}
+    best = sorted(
+        found,
+        key=lambda path: (
+            path not in mirroring,
+            path.name in LONGEST,
+            path.parent != folder,
+            len(imports_of(path)),
+            path,
+        ),
+    )
     return [str(path.relative_to(ROOT)) for path in best[:FILES]]
 
 
