@@ -39,7 +39,17 @@ def test_there_are_the_157_of_the_dataset_and_those_that_others_spell():
 
 @pytest.mark.parametrize(
     "degrees",
-    ["3 5 b7 #9", "3 #5 b7 b9", "3 5 6 9", "b3 5 6", "b3 b5 7", "3 5 b7 b9 #9", "2 5 6", "5 b7", "b3 5 b13"],
+    [
+        "3 5 b7 #9",
+        "3 #5 b7 #9",
+        "3 5 6 9",
+        "b3 5 6 9",
+        "b3 b5 7 9",
+        "3 5 b7 b9 #9",
+        "2 5 6",
+        "5 b7",
+        "b3 5 b13",
+    ],
 )
 def test_a_chord_that_the_dataset_cannot_spell_goes_by_its_degrees(degrees):
     """In any order; what it can spell keeps its suffix."""
