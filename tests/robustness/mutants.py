@@ -5,9 +5,9 @@
 A module is a path below ``etl``, such as ``midi/categories.py``. A change that no test notices survives; it
 is printed with its line. Which changes are tried, and which never, says ``tests/support/small_changes.py``.
 
-What concerns a module are its own examples and at most three files of tests: one that mirrors its name and
-those that import it; where there are none, those that import what imports it. First come those of the same
-folder and those that import little else, last those that take long. They run on a copy of the tree, up to the
+What concerns a module are its own examples and at most three files of tests: one that mirrors its name, those
+that import it, and those of its folder, or of any where there are none, that import what imports it. First
+come those that import little else, last those that take long. They run on a copy of the tree, up to the
 first failure, which counts if the same test passes without the change. A run that takes too long has noticed
 something. Compiled modules are left out, since each change would compile them again; so are the hashes of
 outputs by version, which notice anything and tell nothing.
@@ -81,16 +81,19 @@ _MEMORY: Final = 8 << 30
 
 @cache
 def imports_of(path: Path) -> frozenset[str]:
-    """Name the modules of the package that a file imports, as paths below ``etl``."""
+    """Name the modules below ``etl`` that a file imports, itself or by what supports tests."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         match node:
-            case ast.ImportFrom(module=str(module), names=names) if module.split(".")[0] == "etl":
-                found |= {module} | {f"{module}.{each.name}" for each in names}
+            case ast.ImportFrom(module=str(module), names=names):
+                found |= {module, *(f"{module}.{each.name}" for each in names)}
             case ast.Import(names=names):
-                found |= {each.name for each in names if each.name.startswith("etl.")}
-    paths = (f"{name.removeprefix('etl.').replace('.', '/')}.py" for name in found)
-    return frozenset(path for path in paths if (ROOT / "etl" / path).is_file())
+                found |= {each.name for each in names}
+    files = {ROOT / f"{name.replace('.', '/')}.py" for name in found if name.startswith(("etl.", "tests."))}
+    files = {file for file in files if file.is_file()}
+    own = {str(file.relative_to(ROOT / "etl")) for file in files if file.is_relative_to(ROOT / "etl")}
+    supports = (imports_of(file) for file in files if not file.is_relative_to(ROOT / "etl"))
+    return frozenset(own.union(*supports))
 
 
 @cache
@@ -111,21 +114,25 @@ def tests_of(module: str) -> list[str]:
     """List the files of tests that concern a module, those first that say most of it."""
     stem, folder = Path(module).stem, ROOT / "tests" / Path(module).parent
     mirrors = re.compile(rf"test_{stem}s?(_\w+)?")
-    mirroring = {
-        path for path in tests() if mirrors.fullmatch(path.stem) and path.parent in {folder, *folder.parents}
-    }
-    found, users = set(mirroring), {module}
-    while users and not found - mirroring:
-        found |= {path for path in tests() if imports_of(path) & users}
-        users = {path for path in package() if imports_of(ROOT / "etl" / path) & users} - users
-        if mirroring:
+    steps: dict[Path, int] = {}
+    for path in tests():
+        if mirrors.fullmatch(path.stem) and path.parent in {folder, *folder.parents}:
+            steps[path] = 0
+    users = {module}
+    for step in range(1, 5):
+        for path in tests():
+            if imports_of(path) & users and (step == 1 or path.parent == folder or not steps):
+                steps.setdefault(path, step)
+        if step > 1 and steps:
             break
-    found = found or {path for path in tests() if Path(module).parts[0] in path.parent.parts}
+        users = {path for path in package() if imports_of(ROOT / "etl" / path) & users}
+    if not steps:
+        steps = {path: 0 for path in tests() if Path(module).parts[0] in path.parent.parts}
     best = sorted(
-        found,
+        steps,
         key=lambda path: (
-            path not in mirroring,
-            path.name in LONGEST,
+            steps[path] > 0 and path.name in LONGEST,
+            steps[path],
             path.parent != folder,
             len(imports_of(path)),
             path,
