@@ -44,7 +44,6 @@ def test_there_are_the_157_of_the_dataset_and_those_that_others_spell():
         "3 #5 b7 #9",
         "3 5 6 9",
         "b3 5 6 9",
-        "b3 b5 7 9",
         "3 5 b7 b9 #9",
         "2 5 6",
         "5 b7",
