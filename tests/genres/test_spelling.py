@@ -36,7 +36,8 @@ def test_words_are_in_order_in_the_singular_and_none_says_nothing(tag: str, fold
     ("tag", "folded"),
     [
         ("Hip-Hop", "hiphop"), ("HIP HOP!", "hiphop"), ("Schlager & Volksmusik", "schlagerandvolksmusik"),
-        ("rock'n'roll", "rockandroll"), ("Rock \u00b4n\u00b4 Roll", "rockandroll"), ("Großstadt", "grossstadt"),
+        ("rock'n'roll", "rockandroll"), ("Rock \u00b4n\u00b4 Roll", "rockandroll"),
+        ("Großstadt", "grossstadt"),
         ("Søul", "soul"), ("Halk Müziği", "halkmuzigi"), ("\u0131I\u0130", "iii"), ("Ελληνικά", "ελληνικα"),
         ("ガレージ", "ガレージ"), ("हिन्दी", "हिन्दी"), ("2-Step", "2step"), ("R&amp;B", "randb"),
         ("cafe\u0301", "cafe"), ("a\u200bb", "ab"), ("", ""),
