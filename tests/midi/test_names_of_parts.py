@@ -1,4 +1,4 @@
-"""What parts are called: by their track, or by their channel where a track has several; by hand, byte by byte."""
+"""What parts are called: by their track, or by their channel where a track has several; byte by byte."""
 
 from __future__ import annotations
 

@@ -74,7 +74,8 @@ def test_a_name_that_leads_elsewhere_is_not_trusted(name, words):
     ("name", "is_archive", "wanted"),
     [
         ("a.zip", True, True), ("A.ZIP", True, True), ("a.tar.gz", True, True), ("a.7z", True, True),
-        ("a.rar", True, True), ("a.mid", False, True), ("A.MIDI", False, True), ("a.kar", False, True), ("a.rmi", False, True),
+        ("a.rar", True, True), ("a.mid", False, True), ("A.MIDI", False, True), ("a.kar", False, True),
+        ("a.rmi", False, True),
         ("a.txt", False, False), ("mid", False, False), ("a.mid.txt", False, False), ("zip", False, False),
     ],
 )  # fmt: skip
