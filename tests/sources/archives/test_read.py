@@ -187,6 +187,15 @@ def test_each_cap_is_given(kind, cap):
     assert refused == expected
 
 
+def test_a_bomb_is_told_by_what_has_been_read_of_its_archive():
+    """What lies behind it and does not swell is no excuse."""
+    noise = random.Random(1).randbytes(200_000)
+    blob = zipped([("bomb.mid", bytes(1_000_000)), ("noise.mid", noise)])
+    limits = ArchiveLimits(ratio=50, free_bytes=1000)
+    assert 1_000_000 + len(noise) < limits.ratio * len(blob)
+    assert read(blob, limits=limits) == ({}, {"a": "cap"})
+
+
 @pytest.mark.parametrize("kind", ["zip", "tar.gz"])
 def test_members_of_one_name_are_kept_apart(kind):
     """Both are read; the second has a number in its path, and each keeps its own name."""
