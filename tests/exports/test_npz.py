@@ -24,7 +24,7 @@ SECTIONS = pl.DataFrame({"tag": ["verse", "chorus", "bridge"]})
 
 def songs(*rows: tuple[str, int, list[int], list[int], list[int]]) -> pl.DataFrame:
     """Make songs of an id, a key, chords, and where which sections begin."""
-    schema = {
+    schema: dict[str, Any] = {
         "id": pl.String, "key": pl.Int8, "chord_ids": pl.List(pl.Int32), "section_starts": pl.List(pl.Int32),
         "section_ids": pl.List(pl.Int32),
     }  # fmt: skip
