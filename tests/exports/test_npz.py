@@ -114,3 +114,12 @@ def test_an_array_in_pieces_is_the_array(lookup):
     with np.load(io.BytesIO(apart.getvalue())) as npz:
         assert npz["x"].tolist() == (values if lookup is None else lookup[values]).tolist()
     assert apart.getvalue() == whole.getvalue()
+
+
+def test_an_array_may_be_larger_than_four_gigabytes_and_holds_no_python_objects():
+    """Its header leaves room for a long size; what only pickle could write is refused."""
+    file = io.BytesIO()
+    write_npz(file, {"x": np.zeros(3)})
+    assert int.from_bytes(file.getvalue()[4:6], "little") == 45  # the version that zip64 needs, APPNOTE 4.4.3
+    with pytest.raises(ValueError, match="Object arrays cannot be saved"):
+        write_npz(io.BytesIO(), {"x": np.array([{}], dtype=object)})

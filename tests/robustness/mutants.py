@@ -229,7 +229,9 @@ class _Noted:
 
 def score(bench: Bench, module: str, sample: int, chance: random.Random) -> tuple[int, int]:
     """Try some changes of a module; give how many were noticed, and how many tried."""
-    source, words = (ROOT / "etl" / module).read_text(encoding="utf-8"), [f"etl/{module}", *tests_of(module)]
+    source, words = (ROOT / "etl" / module).read_text(encoding="utf-8"), tests_of(module)
+    if not module.startswith("api/"):  # whose examples need what a test lays out for them
+        words.insert(0, f"etl/{module}")
     noticed = tried = 0
     passing: dict[str, bool] = {}
     for change in changes(source, sample, chance):
