@@ -131,3 +131,35 @@ def test_a_file_system_is_flushed_at_once_and_a_failure_is_told(tmp_path, monkey
         sync_filesystem(tmp_path)
     assert caught.value.filename == str(tmp_path)
     assert fails.asked == [tmp_path]
+
+
+def test_without_a_flush_of_one_file_system_all_are_flushed_and_then_the_folder(tmp_path, monkeypatch):
+    """As on macOS, whose flush of all does not wait for the disk."""
+    order: list[str] = []
+
+    def no_program(name: str | None, **_: object) -> None:
+        raise AttributeError(name)
+
+    monkeypatch.setattr(ctypes, "CDLL", no_program)
+    monkeypatch.setattr(os, "sync", lambda: order.append("all"))
+    monkeypatch.setattr(
+        os, "fsync", lambda descriptor: order.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+    )
+    sync_filesystem(tmp_path, [tmp_path / "absent"])
+    assert order == ["all", str(tmp_path)]
+
+
+def test_where_files_are_text_or_binary_one_is_flushed_as_binary_and_open_for_writing(tmp_path, monkeypatch):
+    """As on Windows, which flushes nothing that is open for reading alone."""
+    binary, opened = 1 << 28, []
+    real = os.open
+
+    def recorded(path: Path, flags: int) -> int:
+        opened.append(flags)
+        return real(path, flags & ~binary)
+
+    (tmp_path / "a").touch()
+    monkeypatch.setattr(os, "O_BINARY", binary, raising=False)
+    monkeypatch.setattr(os, "open", recorded)
+    sync(tmp_path / "a")
+    assert opened == [os.O_RDWR | binary]
