@@ -65,9 +65,7 @@ FILES: Final = 3
 """Of tests for a module."""
 
 SECONDS: Final = 60
-"""A run that lasts longer has noticed something, if it takes less than half of that without the change."""
-
-LATE: Final = "late"
+"""A run that lasts longer has noticed something, if its last test takes less than half without the change."""
 
 _BESIDE: Final = ("etl", "tests", "sql", "schemas", "docs", "benchmarks", "data")
 _LIBRARIES: Final = (
@@ -162,7 +160,7 @@ class Bench:
     def failed(self, words: list[str], seconds: float = SECONDS) -> str | None:
         """Run tests in a fork, and name the one that failed; None if all pass.
 
-        "" is a run that ended before any test, ``LATE`` one that took too long.
+        "" is a run that ended before any test; one that took too long has failed where it was.
         """
         shutil.rmtree(self._scratch, ignore_errors=True)
         self._scratch.mkdir()
@@ -178,7 +176,7 @@ class Bench:
                     failing = self._failing.read_text(encoding="utf-8") if self._failing.exists() else ""
                     return None if is_passed else failing
                 time.sleep(0.02)
-            return LATE
+            return self._running.read_text(encoding="utf-8") if self._running.exists() else ""
         finally:
             with suppress(ProcessLookupError):  # what it started and left
                 os.killpg(child, signal.SIGKILL)
@@ -188,6 +186,10 @@ class Bench:
     @property
     def _failing(self) -> Path:
         return self._scratch / "failing"
+
+    @property
+    def _running(self) -> Path:
+        return self._scratch / "running"
 
     def _test(self, words: list[str]) -> None:
         code = 1
@@ -203,7 +205,7 @@ class Bench:
                 os.dup2(log.fileno(), 1)
                 os.dup2(log.fileno(), 2)
             options = ["-q", "-x", "-p", "no:cacheprovider", f"--basetemp={self._scratch}/pytest"]
-            code = int(pytest.main([*options, *words], plugins=[_Noted(self._failing)]))
+            code = int(pytest.main([*options, *words], plugins=[_Noted(self._failing, self._running)]))
         except BaseException:  # noqa: BLE001 -- the fork goes no further
             traceback.print_exc()
         finally:
@@ -213,10 +215,14 @@ class Bench:
 
 
 class _Noted:
-    """Notes the test that failed, or the file that could not be loaded."""
+    """Notes the test that runs, and the one that failed, or the file that could not be loaded."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, running: Path) -> None:
         self._path = path
+        self._running = running
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self._running.write_text(nodeid, encoding="utf-8")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
@@ -241,8 +247,7 @@ def score(bench: Bench, module: str, sample: int, chance: random.Random) -> tupl
         if failing is None:
             print(f"survived: etl/{module}:{change.line}: {change.change[:150]}", flush=True)
         elif failing not in passing:
-            again = {LATE: words, "": words[:1]}.get(failing, [failing])
-            passing[failing] = bench.failed(again, 0.5 * SECONDS) is None
+            passing[failing] = bench.failed([failing or words[0]], 0.5 * SECONDS) is None
         if failing is not None and not passing[failing]:
             print(f"failed without a change: {failing or words[0]} (etl/{module})", flush=True)
             continue
