@@ -8,7 +8,7 @@ is printed with its line. Which changes are tried, and which never, says ``tests
 What concerns a module are its own examples and at most three files of tests: one that mirrors its name, those
 that import it, and those of its folder, or of any where there are none, that import what imports it. First
 come those that import little else, last those that take long. They run on a copy of the tree, up to the
-first failure, which counts if the same test passes without the change. A run that takes too long has noticed
+first failure, which counts if the same test passes without the change. A test that takes too long has noticed
 something. Compiled modules are left out, since each change would compile them again; so are the hashes of
 outputs by version, which notice anything and tell nothing.
 
@@ -65,7 +65,7 @@ FILES: Final = 3
 """Of tests for a module."""
 
 SECONDS: Final = 60
-"""A run that lasts longer has noticed something, if its last test takes less than half without the change."""
+"""A test that lasts longer has noticed something, if it takes less than half of that without the change."""
 
 _BESIDE: Final = ("etl", "tests", "sql", "schemas", "docs", "benchmarks", "data")
 _LIBRARIES: Final = (
@@ -158,25 +158,24 @@ class Bench:
         os.utime(path, (self._changed, self._changed))
 
     def failed(self, words: list[str], seconds: float = SECONDS) -> str | None:
-        """Run tests in a fork, and name the one that failed; None if all pass.
+        """Run tests in a fork, and name the one that failed or took longer than that; None if all pass.
 
-        "" is a run that ended before any test; one that took too long has failed where it was.
+        "" is a run that ended before any test.
         """
         shutil.rmtree(self._scratch, ignore_errors=True)
         self._scratch.mkdir()
+        self._running.touch()
         child = os.fork()
         if child == 0:
             self._test(words)
-        end = time.monotonic() + seconds
         try:
-            while time.monotonic() < end:
+            while time.time() < self._running.stat().st_mtime + seconds:
                 ended, status = os.waitpid(child, os.WNOHANG)
                 if ended:
                     is_passed = os.waitstatus_to_exitcode(status) in _PASSED
-                    failing = self._failing.read_text(encoding="utf-8") if self._failing.exists() else ""
-                    return None if is_passed else failing
+                    return None if is_passed else _read(self._failing)
                 time.sleep(0.02)
-            return self._running.read_text(encoding="utf-8") if self._running.exists() else ""
+            return _read(self._running)
         finally:
             with suppress(ProcessLookupError):  # what it started and left
                 os.killpg(child, signal.SIGKILL)
@@ -212,6 +211,10 @@ class Bench:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 class _Noted:
