@@ -213,7 +213,7 @@ def test_percent_encoding_is_undone_and_other_percents_stay():
     ],
 )  # fmt: skip
 def test_what_a_name_says_in_words_is_surer_than_a_letter_or_a_lone_number(stem, key, sure, bpm, bpm_sure):
-    """A key with its mode 0.9, as a chord 0.8, a bare letter 0.5; a tempo with its unit 0.95, a number 0.5."""
+    """A key with its mode 0.9, as a chord 0.8, bare 0.5; a tempo with its unit 0.95, a number 0.5."""
     row = with_name_figures(pl.LazyFrame({"stem": [stem]})).collect().row(0, named=True)
     assert (row["name_key"], row["name_key_confidence"]) == (key, sure)
     assert (row["name_bpm"], row["name_bpm_confidence"]) == (bpm, bpm_sure)
