@@ -6,8 +6,8 @@ A module is a path below ``etl``, such as ``midi/categories.py``. A change that 
 is printed with its line. Which changes are tried, and which never, says ``tests/support/small_changes.py``.
 
 What concerns a module are its own examples and at most three files of tests: one that mirrors its name, those
-that import it, and those of its folder, or of any where there are none, that import what imports it. First
-come those that import little else, last those that take long. They run on a copy of the tree, up to the
+that import it, those of its folder, and where there are none those that import what imports it. First come
+those that import little else, last those that take long. They run on a copy of the tree, up to the
 first failure, which counts if the same test passes without the change. A test that takes too long has noticed
 something. Compiled modules are left out, since each change would compile them again; so are the hashes of
 outputs by version, which notice anything and tell nothing.
@@ -111,6 +111,8 @@ def package() -> tuple[str, ...]:
 def tests_of(module: str) -> list[str]:
     """List the files of tests that concern a module, those first that say most of it."""
     stem, folder = Path(module).stem, ROOT / "tests" / Path(module).parent
+    while not folder.is_dir():
+        folder = folder.parent
     mirrors = re.compile(rf"test_{stem}s?(_\w+)?")
     steps: dict[Path, int] = {}
     for path in tests():
@@ -125,13 +127,17 @@ def tests_of(module: str) -> list[str]:
             break
         users = {path for path in package() if imports_of(ROOT / "etl" / path) & users}
     if not steps:
-        steps = {path: 0 for path in tests() if Path(module).parts[0] in path.parent.parts}
+        steps = {path: 9 for path in tests() if Path(module).parts[0] in path.parent.parts}
+    for path in tests():
+        if path.parent == folder:
+            steps.setdefault(path, 9)
     best = sorted(
         steps,
         key=lambda path: (
             steps[path] > 0 and path.name in LONGEST,
-            steps[path],
+            min(steps[path], 2),
             path.parent != folder,
+            steps[path],
             len(imports_of(path)),
             path,
         ),
