@@ -110,27 +110,10 @@ def package() -> tuple[str, ...]:
 
 def tests_of(module: str) -> list[str]:
     """List the files of tests that concern a module, those first that say most of it."""
-    stem, folder = Path(module).stem, ROOT / "tests" / Path(module).parent
+    folder = ROOT / "tests" / Path(module).parent
     while not folder.is_dir():
         folder = folder.parent
-    mirrors = re.compile(rf"test_{stem}s?(_\w+)?")
-    steps: dict[Path, int] = {}
-    for path in tests():
-        if mirrors.fullmatch(path.stem) and path.parent in {folder, *folder.parents}:
-            steps[path] = 0
-    users = {module}
-    for step in range(1, 5):
-        for path in tests():
-            if imports_of(path) & users and (step == 1 or path.parent == folder or not steps):
-                steps.setdefault(path, step)
-        if step > 1 and steps:
-            break
-        users = {path for path in package() if imports_of(ROOT / "etl" / path) & users}
-    if not steps:
-        steps = {path: 9 for path in tests() if Path(module).parts[0] in path.parent.parts}
-    for path in tests():
-        if path.parent == folder:
-            steps.setdefault(path, 9)
+    steps = _steps(module, folder)
     best = sorted(
         steps,
         key=lambda path: (
@@ -143,6 +126,23 @@ def tests_of(module: str) -> list[str]:
         ),
     )
     return [str(path.relative_to(ROOT)) for path in best[:FILES]]
+
+
+def _steps(module: str, folder: Path) -> dict[Path, int]:
+    """Tell how many imports are between files of tests and a module; 0 for its mirror, 9 for neighbours."""
+    mirrors = re.compile(rf"test_{Path(module).stem}s?(_\w+)?")
+    above = {folder, *folder.parents}
+    steps = {path: 0 for path in tests() if mirrors.fullmatch(path.stem) and path.parent in above}
+    users = {module}
+    for step in range(1, 5):
+        near = [path for path in tests() if imports_of(path) & users]
+        steps = {path: step for path in near if step == 1 or path.parent == folder or not steps} | steps
+        if step > 1 and steps:
+            break
+        users = {path for path in package() if imports_of(ROOT / "etl" / path) & users}
+    room = Path(module).parts[0]
+    beside = [path for path in tests() if path.parent == folder or (not steps and room in path.parent.parts)]
+    return dict.fromkeys(beside, 9) | steps
 
 
 class Bench:
