@@ -55,7 +55,8 @@ MODULES: Final = (
     "sources/audio/tags.py", "sources/chords/rows.py", "sources/folders/walk.py",
     "exports/data3.py", "exports/npz.py", "exports/npz_file.py", "exports/splits.py",
     "store/bursts.py", "store/forget.py", "store/journal.py", "store/ledger.py", "store/run_lock.py",
-    "store/shared_file.py", "store/songs.py", "pipelines/data3/block.py", "pipelines/data3/check.py", "pipelines/data3/identity.py",
+    "store/shared_file.py", "store/songs.py",
+    "pipelines/data3/block.py", "pipelines/data3/check.py", "pipelines/data3/identity.py",
     "pipelines/enrich/filing.py", "pipelines/midi/rename_journal.py", "pipelines/midi/writer.py",
     "cli/tables.py", "api/harmony.py",
 )  # fmt: skip
