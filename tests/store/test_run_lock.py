@@ -42,6 +42,19 @@ def test_killed_run_leaves_no_lock(store):
     assert not store.path.with_name("music.duckdb.lock").exists()
 
 
+def test_what_a_killed_run_wrote_into_the_lock_is_not_mixed_with_the_next(tmp_path):
+    """Its name may have been longer; who comes third is told of the second."""
+    database = tmp_path / "music.duckdb"
+    left = f'{{"pid": 1, "started": 1.0, "command": "etl {"very " * 50}long"}}'
+    database.with_name("music.duckdb.lock").write_text(left)
+    with (
+        run_lock(database, "etl two"),
+        pytest.raises(EtlError, match=rf"locked by process {os.getpid()}, .*`etl two`\."),
+        run_lock(database, "etl three"),
+    ):
+        pass
+
+
 def test_a_link_to_the_store_has_the_same_lock(store, tmp_path):
     """A store is locked whatever name it is opened by."""
     link = tmp_path / "elsewhere" / "link.duckdb"
