@@ -320,7 +320,7 @@ def cleaned(field: str, value: object, column: str) -> Any:
             "replaygain_track_gain",
             "replaygain_track_db",
             {"-100 dB": -100.0, "+100": 100.0, "-6,5": -6.5},
-            ("-101", "x"),
+            ("-101", "+101", "x"),
         ),
         ("r128_album_gain", "replaygain_album_db", {"256": 6.0, "0": 5.0, "-2560": -5.0}, ("1.5", "30000")),
         ("bitrate", "bitrate_kbps", {320.0: 320.0, 1e6: 1e6}, (0.0, -1.0, 1.5e6)),
