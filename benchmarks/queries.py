@@ -14,7 +14,8 @@ import time
 from pathlib import Path
 
 from etl.store.database import read_store
-from etl.store.queries import named_queries, named_query, select
+from etl.store.queries import named_queries, named_query
+from etl.store.statements import select
 from tests.support.command_line import etl
 from tests.support.figures import show, sizes
 from tests.support.generated_songs import generate

@@ -24,6 +24,7 @@ from etl.pipelines.data3.request import Data3Build
 from etl.runtime.limits import LIMITS
 from tests.support import audio_pieces
 from tests.support.empty_store import empty_store, new_stores_are_copies, new_stores_run_migrations
+from tests.support.places import LONGEST
 from tests.support.reference import has_reference, reference
 from tests.support.whole_store import make_whole_store
 
@@ -34,21 +35,6 @@ if TYPE_CHECKING:
     from etl.pipelines.data3.result import BuildResult
 
 HEADER = ",".join(SOURCE_COLUMNS)
-
-LONGEST = (
-    "test_enrich_command.py",
-    "test_journal.py",
-    "test_bursts.py",
-    "test_run.py",
-    "test_library.py",
-    "test_atomicity.py",
-    "test_warm_up.py",
-    "test_beside_others.py",
-    "test_check.py",
-    "test_second_service.py",
-    "test_store_held.py",
-)
-"""Files with tests of several kills, or that wait for other processes."""
 
 # How long an example takes says more about what else the machine does than about the code.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -69,9 +55,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Have each process of pytest-xdist begin with a share of the tests that take longest.
 
     It deals the tests out in as many runs as there are processes; one of the long ones alone at the end would
-    leave the others without work.
+    leave the others without work. One process keeps to the order that it is given.
     """
     processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if processes == 1:
+        return
     longest = [item for item in items if item.path.name in LONGEST]
     rest = [item for item in items if item.path.name not in LONGEST]
     share = -(-len(rest) // processes)

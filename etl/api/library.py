@@ -11,7 +11,8 @@ from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
 from etl.store import tables
 from etl.store.database import read_store
-from etl.store.queries import check_known_values, named_query, restrict, select
+from etl.store.queries import check_known_values, named_query
+from etl.store.statements import restrict, select
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -142,7 +142,8 @@ def _list_rule(spec: Mapping[str, Any], listed: list[Any]) -> str:
         return f"{name}.minLength"
     if len(listed) > bounds.get("maxLength", len(listed)):
         return f"{name}.maxLength"
-    part = {"name": name, "constraints": {"required": True}, **spec["arrayItem"]}
+    item = spec["arrayItem"]
+    part = {**item, "name": name, "constraints": {**item.get("constraints", {}), "required": True}}
     return next((rule for each in listed if (rule := _type_rule(part, each))), "")
 
 

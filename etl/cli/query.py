@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from etl.store.queries import Format, Query
+    from etl.store.queries import Query
+    from etl.store.statements import Format
 
 app = typer.Typer()
 
@@ -86,11 +87,12 @@ def query(
     `-` reads the SQL from standard input. The store is never changed.
     """
     from etl.runtime.settings import database_path
-    from etl.store import queries
+    from etl.store.queries import named_queries, named_query
+    from etl.store.statements import Format, plain_value
 
     only_beside(context, "--list", "--db", "--json")
     if list_queries:
-        shipped = list(queries.named_queries().values())
+        shipped = list(named_queries().values())
         show(shipped, lambda shipped: "\n\n".join(map(_describe, shipped)), as_json=as_json)
         return
     if sql is None:
@@ -110,11 +112,11 @@ def query(
         sql = sys.stdin.read()
     given = _pairs(param or [])
     if sql.split() == [sql]:
-        named, title = queries.named_query(sql), f"etl query {sql}"
+        named, title = named_query(sql), f"etl query {sql}"
         text, values = named.sql, named.bind(given)
     else:
         named, title, text = None, "etl query", sql
-        values = {name: queries.plain_value(value) for name, value in given.items()}
+        values = {name: plain_value(value) for name, value in given.items()}
     question = _Question(
         title,
         database_path(db),
@@ -128,7 +130,7 @@ def query(
     if chosen is Output.TABLE:
         _show(question, full=full)
     else:
-        _write(question, queries.Format(chosen))
+        _write(question, Format(chosen))
 
 
 @dataclass(frozen=True)
@@ -151,8 +153,9 @@ class _Question:
         from etl.runtime.watch.renderers import renderers
         from etl.store.database import read_store
         from etl.store.kept_files import check_known, check_outputs
-        from etl.store.queries import check_known_values, progress_told, restrict, select
+        from etl.store.queries import check_known_values
         from etl.store.scope import use_sources
+        from etl.store.statements import progress_told, restrict, select
 
         check_outputs([self.output], database=self.database)
         with (
@@ -221,7 +224,7 @@ def _pairs(texts: Sequence[str]) -> dict[str, str]:
 
 def _show(question: _Question, *, full: bool) -> None:
     from etl.runtime.disk.files import atomic_file
-    from etl.store.queries import first_rows
+    from etl.store.statements import first_rows
 
     output = question.output
     with question.asked(output or question.database) as (_, relation):
@@ -255,7 +258,7 @@ def _is_fraction(kind: str) -> bool:
 
 def _write(question: _Question, file_format: Format) -> None:
     from etl.runtime.disk.files import atomic_path
-    from etl.store.queries import write_rows
+    from etl.store.statements import write_rows
 
     output = question.output
     if output:

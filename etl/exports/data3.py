@@ -139,6 +139,7 @@ def write_data3(
     """
     tokens = Ragged.from_series(songs["tokens"])
     numerals = Ragged.from_series(songs["numerals"])
+    _check(numerals, numeral_texts)
     spelled, texts = styled(numerals, songs["key"].to_numpy(), numeral_texts, style, vocabulary.glossary)
     is_silent = songs["n_chords"].to_numpy() == 0
     if is_silent.any():
@@ -153,12 +154,17 @@ def write_data3(
     return lines[: complete_lines(head, numeral_field, fingerprint_field, lines)]
 
 
-def _field(ids: Ragged, texts: Sequence[str]) -> Field:
-    encoded = [text.encode() for text in texts]
-    ends = np.cumsum([0, *map(len, encoded)])
+def _check(ids: Ragged, texts: Sequence[str]) -> None:
+    """Refuse values without a text: compiled code would write what happens to stand there."""
     if ids.values.max(initial=-1) >= len(texts) or ids.values.min(initial=0) < 0:
         message = f"a value has no text among {len(texts)}"
-        raise IndexError(message)  # compiled code would write what happens to stand there
+        raise IndexError(message)
+
+
+def _field(ids: Ragged, texts: Sequence[str]) -> Field:
+    _check(ids, texts)
+    encoded = [text.encode() for text in texts]
+    ends = np.cumsum([0, *map(len, encoded)])
     return ids.values, ids.offsets, np.frombuffer(b"".join([*encoded, bytes(COPY_STEP)]), np.uint8), ends
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from etl.chords.analysis import analyze
 from etl.chords.glossary import Glossary
+from etl.chords.harte import parse_harte
 from etl.chords.keys import KeyMethod
 from etl.chords.notations import PARSERS, SPELLERS, Foreign, Notation, detect, foreign_spelling, plain_text
 from etl.chords.symbols import ChordSymbol
@@ -143,3 +144,16 @@ def test_a_notation_gives_the_same_harmony_as_its_translation() -> None:
         names = [done.numerals.texts[i] for i in done.songs["numerals"][0]]
         rows.append((names, done.songs["key_posterior"].to_list(), done.songs["fingerprint_mean"].to_list()))
     assert rows[0] == rows[1] == rows[2]
+
+
+@pytest.mark.parametrize(
+    ("text", "symbol"),
+    [
+        ("E:maj/3", "E/Gs"), ("D:7/3", "D7/Fs"), ("F#:min/5", "Fsmin/Cs"), ("Gb:maj/3", "Gb/Bb"),
+        ("Ab:min/b3", "Abmin/Cb"), ("C:maj/2", "C/D"), ("B:maj/7", "B/As"), ("A:min7/b7", "Amin7/G"),
+        ("C:maj/#4", "C/Fs"),
+    ],
+)  # fmt: skip
+def test_a_bass_in_harte_is_spelled_by_its_degree_over_the_root(text: str, symbol: str) -> None:
+    """Its letter counts from the root's; where that needs two accidentals the common name is taken."""
+    assert str(parse_harte(text)) == symbol

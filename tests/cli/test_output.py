@@ -39,7 +39,8 @@ from etl.midi.mpc import DriveFormat
 from etl.pipelines.batch.request import Engine, Priority
 from etl.pipelines.midi.export_facts import TableFormat
 from etl.pipelines.midi.export_notes import Tokens
-from etl.store.queries import Format, named_queries
+from etl.store.queries import named_queries
+from etl.store.statements import Format
 from tests.support.midi_oracle import midi_bytes
 from tests.support.tracks import write_track
 

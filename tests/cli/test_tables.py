@@ -72,6 +72,68 @@ def test_a_table_fits_the_terminal(wide, columns):
         assert last.startswith("(left out, --full shows them: ")
 
 
+def lines_at(wide, columns: int, *names: str, rows=((1,) * 9, (2,) * 9)) -> list[str]:
+    """Draw a table in a terminal of so many columns."""
+    wide(columns)
+    return table(names, [row[: len(names)] for row in rows]).splitlines()
+
+
+def test_all_of_the_width_is_used_and_none_beyond(wide):
+    """First for what is written in the columns, the narrowest first, then for their names."""
+    wide(86)
+    assert max(map(len, table(COLUMNS, ROWS).splitlines())) == 86
+    wide(60)
+    assert table(COLUMNS, ROWS).splitlines() == [
+        "               beats_",
+        "                 per_",
+        "track  artist  minute  confidence  path",
+        "-----  ------  ------  ----------  -------------------------",
+        "    1  Bach     122.0       0.988  …ong/folder/goldberg.flac",
+        "   12            99.0       0.050  /music/x.flac",
+    ]
+    wide(40)
+    assert table(COLUMNS, ROWS, full=False).splitlines() == [
+        "               beats_per_",
+        "track  artist      minute  confidence",
+        "-----  ------  ----------  ----------",
+        "    1  Bach         122.0       0.988",
+        "   12                99.0       0.050",
+        "(left out, --full shows them: path)",
+    ]
+
+
+def test_text_keeps_eight_cells_and_its_beginning(wide):
+    """What fits exactly is not cut; one letter more is cut with an ellipsis."""
+    words = (("abcdefgh", "abcdefghijkl"), ("x", "y"))
+    assert lines_at(wide, 18, "title", "artist", rows=words)[2] == "abcdefgh  abcdefg…"
+    assert lines_at(wide, 21, "title", "artist", rows=words)[2] == "abcdefgh  abcdefghij…"
+    assert lines_at(wide, 22, "title", "artist", rows=words)[2] == "abcdefgh  abcdefghijkl"
+    assert (
+        lines_at(wide, 17, "title", "artist", rows=words)[-1]
+        == "(left out, a wider terminal shows them: artist)"
+    )
+
+
+def test_five_columns_that_are_left_out_are_named_and_the_others_counted(wide):
+    """One column is always shown, however narrow the terminal."""
+    names = "abcdefghi"
+    assert lines_at(wide, 9, *names)[0] == "a  b  c"
+    assert (
+        lines_at(wide, 9, *names)[-1] == "(left out, a wider terminal shows them: d, e, f, g, h and 1 more)"
+    )
+    assert lines_at(wide, 10, *names)[-1] == "(left out, a wider terminal shows them: e, f, g, h, i)"
+    assert lines_at(wide, 1, "a", "b")[0] == "a"
+    assert lines_at(wide, 25, *names)[-1] == "2  2  2  2  2  2  2  2  2"
+
+
+def test_without_a_terminal_values_of_sixty_cells_are_whole():
+    """Longer ones are cut, the end of a path is kept."""
+    rows = [("a" * 60, "b" * 60), ("a" * 61, "c" * 61)]
+    title, path = table(("title", "path"), rows).splitlines()[-1].split("  ")
+    assert (title, path) == ("a" * 59 + "…", "…" + "c" * 59)
+    assert table(("title", "path"), rows).splitlines()[2] == "a" * 60 + "  " + "b" * 60
+
+
 def test_the_end_of_a_path_is_kept(wide):
     """It says more than the beginning, which is the same in all rows."""
     wide(60)
@@ -95,6 +157,10 @@ def test_a_row_alone_that_does_not_fit_is_a_line_per_column(wide):
     """As an overview is."""
     wide(40)
     assert table(COLUMNS, ROWS[:1]).splitlines()[1:3] == ["artist            Bach", "beats_per_minute  122.0"]
+    wide(30)
+    assert table(COLUMNS, ROWS[:1]).splitlines()[-1] == "path              …ldberg.flac"
+    wide(10)
+    assert table(COLUMNS, ROWS[:1]).splitlines()[-1] == "path              …rg.flac"
 
 
 def test_letters_of_two_cells_are_counted_as_two():

@@ -10,8 +10,9 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, example, given, settings, strategies as st
 
-from etl.exports.data3 import COLUMNS, HEADER, SOURCE_COLUMNS
+from etl.exports.data3 import COLUMNS, HEADER, SOURCE_COLUMNS, LineBuffer, write_data3
 from etl.runtime.resources import resource
+from tests.support.chord_songs import harmony
 from tests.support.places import GOLDEN
 
 FIRST_TEN = "1,C,,,,,,,,"
@@ -92,6 +93,18 @@ def test_null_and_empty_string_stay_apart(chords):
         rows[1].replace('"2"', "2"),
         rows[2],
     ]
+
+
+@pytest.mark.parametrize("lacking", [1, 2])
+def test_a_value_without_a_text_is_an_error_and_never_another_text(lacking):
+    """Compiled code would write what happens to stand there, to the last of them."""
+    batch = harmony("C F G C", "Amin Dmin E7 Amin")
+    columns = {name: pl.lit(None, pl.String) for name in SOURCE_COLUMNS if name not in batch.songs.columns}
+    songs = batch.songs.with_columns(**columns)
+    texts = batch.numerals.texts
+    assert bytes(write_data3(songs, batch.vocabulary, texts, LineBuffer())).count(b"\n") == 2
+    with pytest.raises(IndexError):
+        write_data3(songs, batch.vocabulary, texts[:-lacking], LineBuffer())
 
 
 def test_keys_are_spelled_as_usual(chords):

@@ -83,3 +83,10 @@ def test_unknown_tags_with_the_same_letters_are_one_genre(vocabulary: Vocabulary
     """Under the spelling that has its blanks and hyphens."""
     frame = normalized(pl.Series(["foobar core", "foo-bar core", "FOOBARCORE"]), vocabulary)
     assert set(frame["name"]) == {"foo-bar core"}
+
+
+def test_what_stands_between_two_names_splits_them_if_both_are_known_by_their_words() -> None:
+    """In any order of words; where one is not known, the whole is a name."""
+    vocabulary = read_vocabulary("genres: {pop rock: {}, jazz: {}}")
+    frame = normalized(pl.Series(["Rock Pop & Jazz", "Jazz and Foo"]), vocabulary)
+    assert said(frame) == {"Jazz and Foo": ["jazz and foo"], "Rock Pop & Jazz": ["pop rock", "jazz"]}

@@ -47,6 +47,7 @@ def category(song: dict[str, Any], *tags: tuple[str, str, float]) -> tuple[str |
 def test_drums_of_one_class_have_its_category(of_class, expected):
     """From four fifths of the hits on."""
     assert category(DRUMS | {f"{of_class}_share": 0.8}) == (expected, "drums, 0.8 of the hits one class")
+    assert category(DRUMS | {f"{of_class}_share": 0.8763})[1] == "drums, 0.88 of the hits one class"
     assert category(DRUMS | {f"{of_class}_share": 0.79}) == ("Drums", "drums of several classes")
 
 

@@ -202,3 +202,32 @@ def test_percent_encoding_is_undone_and_other_percents_stay():
     """What a download left in a name is text; UTF-8 in it is read as such."""
     names = ["Deep%20House%20120bpm", "100% Funk", "Caf%C3%A9", "50%25", "a%zz"]
     assert [plain_name(name) for name in names] == ["Deep House 120bpm", "100% Funk", "Café", "50%", "a%zz"]
+
+
+@pytest.mark.parametrize(
+    ("stem", "key", "sure", "bpm", "bpm_sure"),
+    [
+        ("pad A minor 120bpm", "A Minor", 0.9, 120.0, 0.95), ("loop C#m 93", "C# Minor", 0.8, 93.0, 0.5),
+        ("bass Bb", "Bb Major", 0.5, None, None), ("key of D", "D Major", 0.9, None, None),
+        ("Db major", "Db Major", 0.9, None, None), ("a minor thing", None, None, None, None),
+    ],
+)  # fmt: skip
+def test_what_a_name_says_in_words_is_surer_than_a_letter_or_a_lone_number(stem, key, sure, bpm, bpm_sure):
+    """A key with its mode 0.9, as a chord 0.8, bare 0.5; a tempo with its unit 0.95, a number 0.5."""
+    row = with_name_figures(pl.LazyFrame({"stem": [stem]})).collect().row(0, named=True)
+    assert (row["name_key"], row["name_key_confidence"]) == (key, sure)
+    assert (row["name_bpm"], row["name_bpm_confidence"]) == (bpm, bpm_sure)
+
+
+def test_a_key_that_a_person_types_is_read_in_either_case_but_a_small_letter_alone():
+    """That may be a minor key as people write it, or a major one."""
+    typed = {
+        "a": None,
+        "A": "A Major",
+        "am": "A Minor",
+        "bb": "Bb Major",
+        "f# minor": "F# Minor",
+        "": None,
+        "H": None,
+    }
+    assert {text: parse_key(text) for text in typed} == typed

@@ -45,11 +45,15 @@ def test_what_a_file_says_of_its_tempo_is_so_and_what_is_heard_may_not_be():
 
 
 def test_parts_are_drums_above_half_and_have_the_family_of_their_program_otherwise():
-    """Program 0 is what files without any have."""
-    rows = [(0, "", 33, 0.5), (1, "", 33, 0.51), (2, "", 0, 0.0)]
+    """Program 0 is what files without any have; the score of drums is told to four places."""
+    rows = [(0, "", 33, 0.5), (1, "", 33, 0.512346), (2, "", 0, 0.0), (3, "", 1, 0.0)]
     parts = pl.DataFrame(rows, schema=NO_PARTS.schema, orient="row")
     tags = part_tags(parts).select("file", "tag", "source", "confidence").sort("file").rows()
-    assert tags == [(0, "bass", "program", 0.5), (1, "drums", "notes", 0.51)]
+    assert tags == [
+        (0, "bass", "program", 0.5),
+        (1, "drums", "notes", 0.5123),
+        (3, "piano", "program", 0.5),
+    ]
 
 
 def test_programs_are_in_the_families_of_general_midi():

@@ -90,10 +90,20 @@ def test_no_recording_is_in_most_lists():
     assert mutual.max() < plain.max() / 2
 
 
+def test_distances_are_in_standard_deviations_however_many_features_there_are():
+    """The root of the mean square over the features, each in its own standard deviations."""
+    features, order = collection(60)
+    values = features.astype(np.float64)
+    values = (values - values.mean(axis=0)) / values.std(axis=0)
+    expected = np.sqrt(((values - values[3]) ** 2).mean(axis=1))
+    np.testing.assert_allclose(distances_from(likeness_space(features, order), 3), expected, rtol=1e-3)
+
+
 def test_a_feature_that_is_the_same_everywhere_does_not_count():
-    """Constant columns change no distance, and are no division by zero."""
+    """Constant columns change no distance, and are no division by zero; nor are columns of nothing but 0."""
     features, order = collection(50)
-    with_constant = np.column_stack([features, np.full((50, 3), 0.1, dtype=np.float32)])
+    same = np.repeat(np.array([[0.1, 0.0, 1e6]], dtype=np.float32), 50, axis=0)
+    with_constant = np.column_stack([features, same])
     np.testing.assert_allclose(
         distances_from(likeness_space(with_constant, order), 3),
         distances_from(likeness_space(features, order), 3),

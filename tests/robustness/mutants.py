@@ -1,10 +1,18 @@
-"""Do the tests notice a wrong line? Small changes of a module, each against the tests that name the module.
+"""Do the tests notice a wrong line? Small changes of a module, each against the tests that concern it.
 
     python -m tests.robustness.mutants [--sample N] [--seed S] [MODULE...]
 
 A module is a path below ``etl``, such as ``midi/categories.py``. A change that no test notices survives; it
-is printed with its line. Compiled modules are left out: they would be compiled again for each change. Tests
-run on a copy of the package in a temporary folder; the hashes of outputs by version do not count as tests.
+is printed with its line. Which changes are tried, and which never, says ``tests/support/small_changes.py``.
+
+What concerns a module are its own examples and at most three files of tests: one that mirrors its name, those
+that import it, those of its folder, and where there are none those that import what imports it. First come
+those that import little else, last those that take long. They run on a copy of the tree, up to the
+first failure, which counts if the same test passes without the change. A test that takes too long has noticed
+something. Compiled modules are left out, since each change would compile them again; so are the hashes of
+outputs by version, which notice anything and tell nothing.
+
+Each run is a fork of a process that has loaded the libraries, one at a time and at low priority.
 """
 
 from __future__ import annotations
@@ -13,138 +21,249 @@ import argparse
 import ast
 import os
 import random
+import re
+import resource
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
-from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+import time
+import traceback
+from contextlib import suppress
+from functools import cache
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final
 
+import pytest
+
+from etl.runtime.compile_folder import writable_folder
 from tests.support.figures import show
-from tests.support.places import ROOT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.support.places import LONGEST, ROOT
+from tests.support.small_changes import changes
 
 MODULES: Final = (
-    "midi/categories.py", "midi/file_names.py", "midi/tags.py", "music/key_profiles.py", "chords/symbols.py",
-    "chords/numerals.py", "runtime/disk/files.py", "runtime/disk/staging.py", "sources/audio/tags.py",
-    "sources/archives/limits.py", "services/politeness/rates.py", "services/politeness/breaker.py",
-    "store/journal.py", "pipelines/enrich/filing.py", "exports/data3.py",
+    "runtime/disk/files.py", "runtime/disk/folders.py", "runtime/disk/staging.py", "runtime/disk/targets.py",
+    "runtime/work/crew.py", "runtime/work/flow.py",
+    "music/key_profiles.py", "music/likeness.py", "music/near_copies.py", "music/qualities.py",
+    "chords/fingerprints.py", "chords/harte.py", "chords/numerals.py", "chords/readings.py",
+    "chords/symbols.py", "genres/identity.py", "genres/normalize.py", "genres/spelling.py",
+    "genres/vocabulary.py", "midi/categories.py", "midi/file_names.py", "midi/names.py", "midi/tags.py",
+    "playlists/identity.py", "batch/plan.py", "batch/replies.py", "services/politeness/breaker.py",
+    "services/politeness/rates.py",
+    "services/politeness/retry.py", "sources/archives/limits.py", "sources/archives/read.py",
+    "sources/audio/tags.py", "sources/chords/rows.py", "sources/folders/walk.py",
+    "exports/data3.py", "exports/npz.py", "exports/npz_file.py", "exports/splits.py",
+    "store/bursts.py", "store/forget.py", "store/journal.py", "store/ledger.py", "store/run_lock.py",
+    "store/shared_file.py", "store/songs.py",
+    "pipelines/data3/block.py", "pipelines/data3/check.py", "pipelines/data3/identity.py",
+    "pipelines/enrich/filing.py", "pipelines/midi/rename_journal.py", "pipelines/midi/writer.py",
+    "cli/tables.py", "api/harmony.py",
 )  # fmt: skip
-SECONDS: Final = 120
-"""A test run that lasts longer has noticed something."""
+"""Of each package, where a mistake loses files or gives a wrong number that looks right."""
 
-_COMPARED: Final = {
-    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
-    ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
-}  # fmt: skip
-_COMPUTED: Final = {
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.BitAnd: ast.BitOr,
-    ast.BitOr: ast.BitAnd,
-}  # fmt: skip
+FILES: Final = 3
+"""Of tests for a module."""
 
+SECONDS: Final = 60
+"""A test that lasts longer has noticed something, if it takes less than half of that without the change."""
 
-class Mutant(NamedTuple):
-    """A changed module."""
-
-    module: str
-    line: int
-    change: str
-    text: str
+_BESIDE: Final = ("etl", "tests", "sql", "schemas", "docs", "benchmarks", "data")
+_LIBRARIES: Final = (
+    "numpy", "polars", "duckdb", "numba", "scipy.signal", "scipy.sparse", "psutil",
+    "requests", "typer", "rich.console", "yaml", "mutagen", "mido", "soundfile", "pyarrow",
+)  # fmt: skip
+_PASSED: Final = {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
+_MEMORY: Final = 8 << 30
+"""What a run may take, for a change can make a list that never ends."""
 
 
-def mutants(module: str) -> Iterator[Mutant]:
-    """Give all changes of a module, each alone."""
-    source = (ROOT / "etl" / module).read_text(encoding="utf-8")
-    for number, node in enumerate(_places(ast.parse(source))):
-        tree = ast.parse(source)
-        twin = next(found for at, found in enumerate(_places(tree)) if at == number)
-        before = ast.unparse(node)
-        _change(twin)
-        yield Mutant(module, node.lineno, f"{before} -> {ast.unparse(twin)}", ast.unparse(tree))
+@cache
+def imports_of(path: Path) -> frozenset[str]:
+    """Name the modules below ``etl`` that a file imports, itself or by what supports tests."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.ImportFrom(module=str(module), names=names):
+                found |= {module, *(f"{module}.{each.name}" for each in names)}
+            case ast.Import(names=names):
+                found |= {each.name for each in names}
+    files = {ROOT / f"{name.replace('.', '/')}.py" for name in found if name.startswith(("etl.", "tests."))}
+    files = {file for file in files if file.is_file()}
+    own = {str(file.relative_to(ROOT / "etl")) for file in files if file.is_relative_to(ROOT / "etl")}
+    supports = (imports_of(file) for file in files if not file.is_relative_to(ROOT / "etl"))
+    return frozenset(own.union(*supports))
 
 
-def _places(tree: ast.Module) -> list[ast.expr]:
-    """List the expressions that can be changed, but for annotations."""
-    annotations = {
-        id(part)
-        for node in ast.walk(tree)
-        for field in ("annotation", "returns")
-        if (annotation := getattr(node, field, None)) is not None
-        for part in ast.walk(annotation)
-    }
-    return [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.expr) and id(node) not in annotations and _is_changeable(node)
-    ]
+@cache
+def tests() -> tuple[Path, ...]:
+    """List the files of tests, but for the hashes of outputs."""
+    return tuple(
+        sorted(path for path in (ROOT / "tests").rglob("test_*.py") if path.name != "test_versions.py")
+    )
 
 
-def _is_changeable(node: ast.expr) -> bool:
-    match node:
-        case ast.Compare(ops=[operator]):
-            return type(operator) in _COMPARED
-        case ast.BinOp(op=operator):
-            return type(operator) in _COMPUTED
-        case ast.BoolOp() | ast.UnaryOp(op=ast.Not()):
-            return True
-        case ast.Constant(value=value):
-            return isinstance(value, bool | int | float)
-    return False
-
-
-def _change(node: ast.expr) -> None:
-    match node:
-        case ast.Compare(ops=[operator]):
-            node.ops = [_COMPARED[type(operator)]()]
-        case ast.BinOp(op=operator):
-            node.op = _COMPUTED[type(operator)]()
-        case ast.BoolOp(op=operator):
-            node.op = ast.Or() if isinstance(operator, ast.And) else ast.And()
-        case ast.UnaryOp():
-            node.operand = ast.UnaryOp(ast.Not(), node.operand)
-        case ast.Constant(value=bool(value)):
-            node.value = not value
-        case ast.Constant(value=int(value) | float(value)):
-            node.value = value + 1
+@cache
+def package() -> tuple[str, ...]:
+    """List the modules of the package, as paths below ``etl``."""
+    return tuple(str(path.relative_to(ROOT / "etl")) for path in sorted((ROOT / "etl").rglob("*.py")))
 
 
 def tests_of(module: str) -> list[str]:
-    """List the tests that import a module, or those in its folder."""
-    name = f"etl.{module.removesuffix('.py').replace('/', '.')}"
-    package, _, last = name.rpartition(".")
-    found = [
-        str(path.relative_to(ROOT))
-        for path in sorted((ROOT / "tests").rglob("test_*.py"))
-        if path.name != "test_versions.py"
-        and (
-            f"{name} import" in (text := path.read_text(encoding="utf-8"))
-            or f"from {package} import {last}" in text
-        )
-    ]
-    return found or [str(Path("tests") / Path(module).parent)]
+    """List the files of tests that concern a module, those first that say most of it."""
+    folder = ROOT / "tests" / Path(module).parent
+    while not folder.is_dir():
+        folder = folder.parent
+    steps = _steps(module, folder)
+    best = sorted(
+        steps,
+        key=lambda path: (
+            steps[path] > 0 and path.name in LONGEST,
+            min(steps[path], 2),
+            path.parent != folder,
+            steps[path],
+            len(imports_of(path)),
+            path,
+        ),
+    )
+    return [str(path.relative_to(ROOT)) for path in best[:FILES]]
 
 
-def is_noticed(mutant: Mutant) -> bool:
-    """Run the tests of a module on a copy of the package with the change in it."""
-    with tempfile.TemporaryDirectory() as name:
-        copy = Path(name)
-        shutil.copytree(ROOT / "etl", copy / "etl", ignore=shutil.ignore_patterns("__pycache__"))
-        for beside in ("tests", "sql", "schemas", "docs", "benchmarks", "pyproject.toml"):
-            (copy / beside).symlink_to(ROOT / beside)
-        (copy / "etl" / mutant.module).write_text(mutant.text, encoding="utf-8")
-        words = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests_of(mutant.module)]
+def _steps(module: str, folder: Path) -> dict[Path, int]:
+    """Tell how many imports are between files of tests and a module; 0 for its mirror, 9 for neighbours."""
+    mirrors = re.compile(rf"test_{Path(module).stem}s?(_\w+)?")
+    above = {folder, *folder.parents}
+    steps = {path: 0 for path in tests() if mirrors.fullmatch(path.stem) and path.parent in above}
+    users = {module}
+    for step in range(1, 5):
+        near = [path for path in tests() if imports_of(path) & users]
+        steps = {path: step for path in near if step == 1 or path.parent == folder or not steps} | steps
+        if step > 1 and steps:
+            break
+        users = {path for path in package() if imports_of(ROOT / "etl" / path) & users}
+    room = Path(module).parts[0]
+    beside = [path for path in tests() if path.parent == folder or (not steps and room in path.parent.parts)]
+    return dict.fromkeys(beside, 9) | steps
+
+
+class Bench:
+    """A copy of the tree, in which one module at a time is changed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._tree, self._scratch = folder / "tree", folder / "scratch"
+        self._changed = 0
+        for name in _BESIDE:
+            shutil.copytree(ROOT / name, self._tree / name)  # with what Python compiled, whose times are kept
+        for name in ("pyproject.toml", "README.md", "CHANGELOG.md", "Makefile", "CONTRIBUTING.md"):
+            shutil.copy2(ROOT / name, self._tree / name)
+
+    def write(self, module: str, text: str) -> None:
+        """Change a module, and forget what was compiled of it."""
+        path = self._tree / "etl" / module
+        path.write_text(text, encoding="utf-8")
+        self._changed += 1
+        os.utime(path, (self._changed, self._changed))
+
+    def failed(self, words: list[str], seconds: float = SECONDS) -> str | None:
+        """Run tests in a fork, and name the one that failed or took longer than that; None if all pass.
+
+        "" is a run that ended before any test.
+        """
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._scratch.mkdir()
+        self._running.touch()
+        child = os.fork()
+        if child == 0:
+            self._test(words)
         try:
-            done = subprocess.run(
-                [sys.executable, *words], cwd=copy, env=os.environ | {"PYTHONPATH": name},
-                capture_output=True, check=False, timeout=SECONDS,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            return True
-        return done.returncode != 0
+            while time.time() < self._running.stat().st_mtime + seconds:
+                ended, status = os.waitpid(child, os.WNOHANG)
+                if ended:
+                    is_passed = os.waitstatus_to_exitcode(status) in _PASSED
+                    return None if is_passed else _read(self._failing)
+                time.sleep(0.02)
+            return _read(self._running)
+        finally:
+            with suppress(ProcessLookupError):  # what it started and left
+                os.killpg(child, signal.SIGKILL)
+            with suppress(ChildProcessError):
+                os.waitpid(child, 0)
+
+    @property
+    def _failing(self) -> Path:
+        return self._scratch / "failing"
+
+    @property
+    def _running(self) -> Path:
+        return self._scratch / "running"
+
+    def _test(self, words: list[str]) -> None:
+        code = 1
+        try:
+            os.setsid()
+            resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, _MEMORY))
+            os.chdir(self._tree)
+            os.environ |= {"PYTHONPATH": str(self._tree), "HOME": str(self._scratch)}
+            sys.path[:] = [str(self._tree), *(place for place in sys.path if place not in {"", str(ROOT)})]
+            for name in [name for name in sys.modules if name.split(".")[0] in {"etl", "tests"}]:
+                del sys.modules[name]
+            with Path(os.environ.get("MUTANTS_LOG", os.devnull)).open("wb") as log:
+                os.dup2(log.fileno(), 1)
+                os.dup2(log.fileno(), 2)
+            options = ["-q", "-x", "-p", "no:cacheprovider", f"--basetemp={self._scratch}/pytest"]
+            code = int(pytest.main([*options, *words], plugins=[_Noted(self._failing, self._running)]))
+        except BaseException:  # noqa: BLE001 -- the fork goes no further
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+class _Noted:
+    """Notes the test that runs, and the one that failed, or the file that could not be loaded."""
+
+    def __init__(self, path: Path, running: Path) -> None:
+        self._path = path
+        self._running = running
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self._running.write_text(nodeid, encoding="utf-8")
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._path.write_text(report.nodeid, encoding="utf-8")
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self._path.write_text(report.nodeid, encoding="utf-8")
+
+
+def score(bench: Bench, module: str, sample: int, chance: random.Random) -> tuple[int, int]:
+    """Try some changes of a module; give how many were noticed, and how many tried."""
+    source, words = (ROOT / "etl" / module).read_text(encoding="utf-8"), tests_of(module)
+    if not module.startswith("api/"):  # whose examples need what a test lays out for them
+        words.insert(0, f"etl/{module}")
+    noticed = tried = 0
+    passing: dict[str, bool] = {}
+    for change in changes(source, sample, chance):
+        bench.write(module, change.text)
+        failing = bench.failed(words)
+        bench.write(module, source)
+        if failing is None:
+            print(f"survived: etl/{module}:{change.line}: {change.change[:150]}", flush=True)
+        elif failing not in passing:
+            passing[failing] = bench.failed([failing or words[0]], 0.5 * SECONDS) is None
+        if failing is not None and not passing[failing]:
+            print(f"failed without a change: {failing or words[0]} (etl/{module})", flush=True)
+            continue
+        tried += 1
+        noticed += failing is not None
+    return noticed, tried
 
 
 def main() -> None:
@@ -152,26 +271,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("modules", nargs="*", default=MODULES)
-    parser.add_argument("--sample", type=int, default=10, help="changes of each module")
+    parser.add_argument("modules", nargs="*", default=MODULES, metavar="MODULE")
+    parser.add_argument("--sample", type=int, default=6, help="changes of each module")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    chance, tried = random.Random(options.seed), []
-    for module in options.modules:
-        every = list(mutants(module))
-        tried += chance.sample(every, min(options.sample, len(every)))
-    noticed: Counter[str] = Counter()
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        for mutant, is_killed in zip(tried, threads.map(is_noticed, tried), strict=True):
-            noticed[mutant.module] += is_killed
-            if not is_killed:
-                print(f"survived: etl/{mutant.module}:{mutant.line}: {mutant.change[:150]}", flush=True)
-    count = Counter(mutant.module for mutant in tried)
-    share = noticed.total() / max(1, count.total())
-    show(
-        {module: f"{noticed[module]} of {count[module]}" for module in options.modules}
-        | {"all": f"{noticed.total()} of {count.total()}, {share:.0%}"}
-    )
+    os.nice(5)
+    for name in _LIBRARIES:
+        import_module(name)
+    os.environ["NUMBA_CACHE_DIR"] = str(writable_folder())  # the home folder of a run is an empty one
+    scores = {}
+    with tempfile.TemporaryDirectory(prefix="mutants-") as name:
+        bench = Bench(Path(name))
+        for module in options.modules:
+            scores[module] = score(bench, module, options.sample, random.Random(f"{options.seed} {module}"))
+            show({module: "{} of {}".format(*scores[module])})
+    noticed, tried = (sum(numbers) for numbers in zip(*scores.values(), strict=True))
+    show({"all": f"{noticed} of {tried}, {noticed / max(1, tried):.0%}"})
 
 
 if __name__ == "__main__":

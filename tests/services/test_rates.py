@@ -130,10 +130,10 @@ def test_rates_hold_over_threads() -> None:
 def test_record_of_requests_outlives_the_process(tmp_path: Path) -> None:
     """A daily limit used up in one run leaves nothing for the next, which parks instead of hanging."""
     stop, rates = threading.Event(), Rates(0.0, (Limit(100, Window.ROLLING_DAY),))
-    with permits(rates, tmp_path / "limits.sqlite") as gate:
+    with permits(rates, tmp_path / "new" / "limits.sqlite") as gate:
         for _ in range(100):
             gate.acquire(stop)
-    with permits(rates, tmp_path / "limits.sqlite") as gate:
+    with permits(rates, tmp_path / "new" / "limits.sqlite") as gate:
         assert gate.sent_last_day() == 100
         with pytest.raises(ParkedError, match="100 requests per rolling day") as caught:
             gate.acquire(stop, longest_wait=30.0)

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from etl.store.database import open_store, transaction
-from etl.store.ledger import Ledger
+from etl.store.ledger import Ledger, done_items, record_outcomes
 
 
 @pytest.fixture
@@ -86,3 +86,36 @@ def test_no_outcomes_are_no_error(ledger):
     """An empty frame records nothing."""
     ledger.record(outcomes("done"))
     assert ledger.counts() == {}
+
+
+def test_what_is_done_is_told_by_task_each_at_its_version(ledger):
+    """Failed and parked items are not done, nor what an older analysis did; none that is not asked for."""
+    other = Ledger(ledger.connection, "other", "7")
+    ledger.record(pl.concat([outcomes("done", "a", "z"), outcomes("skipped", "b"), outcomes("failed", "c")]))
+    Ledger(ledger.connection, "task", "7").record(outcomes("done", "d"))
+    other.record(outcomes("done", "d"))
+    items = pl.DataFrame({"item": list("abcd")})
+    found = done_items(ledger.connection, {"task": "1", "other": "7", "third": "1"}, items)
+    assert {task: sorted(done) for task, done in found.items()} == {
+        "task": ["a", "b"],
+        "other": ["d"],
+        "third": [],
+    }
+
+
+def test_finished_is_all_that_is_not_to_do_now(ledger):
+    """Failures are; what is parked is until its time has come."""
+    now = datetime.now(UTC)
+    ledger.record(pl.concat([outcomes("done", "a"), outcomes("failed", "b"), outcomes("skipped", "c")]))
+    ledger.record(outcomes("parked", "d", not_before=now + timedelta(hours=1)))
+    ledger.record(outcomes("parked", "e", not_before=now - timedelta(hours=1)))
+    Ledger(ledger.connection, "other", "1").record(outcomes("done", "f"))
+    assert ledger.finished() == set("abcd")
+
+
+def test_an_outcome_keeps_its_hash_and_is_recorded_by_a_write(ledger):
+    """A parked item that is done is parked no more."""
+    ledger.record(outcomes("parked", "a", not_before=datetime.now(UTC) + timedelta(hours=1), error="busy"))
+    record_outcomes("task", "1", outcomes("done", "a", result_hash="abc"))(ledger.connection)
+    rows = ledger.connection.sql("SELECT status, error, not_before, result_hash, attempts FROM ledger")
+    assert rows.fetchall() == [("done", None, None, "abc", 2)]

@@ -21,7 +21,8 @@ from etl.runtime.resources import resource
 from etl.runtime.work.signals import INTERRUPTED
 from etl.store.connection import is_interruption
 from etl.store.database import read_store
-from etl.store.queries import named_queries, named_query, parse_query, plain_value, progress_told, select
+from etl.store.queries import named_queries, named_query, parse_query
+from etl.store.statements import plain_value, progress_told, select
 from tests.support.places import ROOT
 
 HEADER = (

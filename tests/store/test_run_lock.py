@@ -8,13 +8,14 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import psutil
 import pytest
 
 from etl.runtime.errors import EtlError
 from etl.store import run_lock as lock_module
 from etl.store.bursts import writing
 from etl.store.database import open_store, read_store
-from etl.store.run_lock import run_lock
+from etl.store.run_lock import Holder, run_lock
 
 
 @pytest.mark.parametrize("opened", [open_store, lambda path: writing(path, "other run", {})])
@@ -39,6 +40,19 @@ def test_killed_run_leaves_no_lock(store):
     assert store.path.with_name("music.duckdb.lock").exists()
     store.run(10)
     assert not store.path.with_name("music.duckdb.lock").exists()
+
+
+def test_what_a_killed_run_wrote_into_the_lock_is_not_mixed_with_the_next(tmp_path):
+    """Its name may have been longer; who comes third is told of the second."""
+    database = tmp_path / "music.duckdb"
+    left = f'{{"pid": 1, "started": 1.0, "command": "etl {"very " * 50}long"}}'
+    database.with_name("music.duckdb.lock").write_text(left)
+    with (
+        run_lock(database, "etl two"),
+        pytest.raises(EtlError, match=rf"locked by process {os.getpid()}, .*`etl two`\."),
+        run_lock(database, "etl three"),
+    ):
+        pass
 
 
 def test_a_link_to_the_store_has_the_same_lock(store, tmp_path):
@@ -113,3 +127,16 @@ def test_without_locks_of_the_system_the_process_is_looked_up(store, monkeypatch
         path.write_text(f'{{"pid": {pid}, "started": 1.0, "command": "etl one"}}')
         with run_lock(store.path, "etl two"):
             assert re.search("etl two", path.read_text())
+
+
+def test_a_holder_lives_if_its_process_began_before_it_held():
+    """To a second, since processes know when they began less exactly than locks; nobody is nobody."""
+    began = psutil.Process().create_time()
+    assert Holder(os.getpid(), began).is_alive()
+    assert Holder(os.getpid(), began - 0.5).is_alive()
+    assert Holder(os.getpid(), began + 100).is_alive()
+    assert not Holder(os.getpid(), began - 1.5).is_alive()
+    assert not Holder(os.getpid(), None).is_alive()
+    assert not Holder(4_194_000, began).is_alive()
+    assert Holder.of_process(os.getpid()) == Holder(os.getpid(), began)
+    assert Holder.of_process(4_194_000) == Holder(4_194_000, None)

@@ -15,8 +15,9 @@ from etl.chords.romantext import RomanStyle
 from etl.cli.main import app
 from etl.runtime.errors import EtlError
 from etl.store.database import open_store, read_store
-from etl.store.queries import named_queries, named_query, select
+from etl.store.queries import named_queries, named_query
 from etl.store.scope import Overlap, current_set, find_source, overlaps, use_sources
+from etl.store.statements import select
 from tests.conftest import Chords
 
 if TYPE_CHECKING:

@@ -7,16 +7,11 @@ addresses. Errors are ``{"code", "error"}``.
 from __future__ import annotations
 
 import json
-import threading
 import time
-from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.support.loopback import Arrival, Loopback, Reply
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tests.support.loopback import Arrival, AskedByIds, Reply
 
 LONGEST_ADDRESS = 2048
 """Characters that every server on the way takes."""
@@ -57,28 +52,11 @@ def entry(mbid: str, tags: list[dict[str, Any]] | None = None) -> dict[str, Any]
     }
 
 
-class ListenBrainzServer(Loopback):
-    """The server; use it as a context manager.
+class ListenBrainzServer(AskedByIds):
+    """The server; use it as a context manager. Its ids are MBIDs."""
 
-    Attributes
-    ----------
-    unknown
-        MBIDs that are not known.
-    script
-        Called with the number of a request, from 1, and its MBIDs; a reply is served in place of the answer.
-    asked
-        How often each MBID was answered well.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.unknown: set[str] = set()
-        self.script: Callable[[int, list[str]], Reply | None] = lambda _number, _ids: None
-        self.asked: Counter[str] = Counter()
-        self.reply = self._reply
-        self._lock = threading.Lock()
-
-    def _reply(self, arrival: Arrival) -> Reply:
+    def answer(self, arrival: Arrival) -> Reply:
+        """Answer a request."""
         parts = urlsplit(arrival.path)
         query = parse_qs(parts.query)
         if parts.path != "/1/metadata/artist/" or query.get("inc") != ["tag"]:
@@ -86,10 +64,8 @@ class ListenBrainzServer(Loopback):
         if len(arrival.path) > LONGEST_ADDRESS:
             return Reply(414, b"<html>Request-URI Too Large</html>")
         ids = query["artist_mbids"][0].split(",")
-        if scripted := self.script(len(self.requests), ids):
+        if scripted := self.scripted(ids):
             return scripted
-        with self._lock:
-            self.asked.update(ids)
         known = [entry(item) for item in sorted(ids) if item not in self.unknown]
         left = {"X-RateLimit-Limit": "30", "X-RateLimit-Remaining": "29", "X-RateLimit-Reset-In": "10"}
         return Reply(body=json.dumps(known).encode(), headers=left)

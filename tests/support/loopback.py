@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
+from collections import Counter
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
@@ -33,24 +34,14 @@ class Reply:
     seconds_per_byte: float = 0.0
 
 
-class Loopback(ThreadingHTTPServer):
-    """The server; use it as a context manager.
-
-    Attributes
-    ----------
-    reply
-        Gives the answer to a request.
-    requests
-        What has arrived, in order.
-    """
+class Served(ThreadingHTTPServer):
+    """A server on a port of its own that serves while its context lasts."""
 
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.reply: Callable[[Arrival], Reply] = lambda _: Reply()
-        self.requests: list[Arrival] = []
+    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
         self.stopping = threading.Event()
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
@@ -64,9 +55,60 @@ class Loopback(ThreadingHTTPServer):
         self.server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing about clients that went away; giving up on an answer is what the tests do."""
+        """Say nothing about clients that went away; killing them, or giving up, is what the tests do."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
+
+
+class Loopback(Served):
+    """The server; use it as a context manager.
+
+    Attributes
+    ----------
+    reply
+        Gives the answer to a request.
+    requests
+        What has arrived, in order.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(_Handler)
+        self.reply: Callable[[Arrival], Reply] = lambda _: Reply()
+        self.requests: list[Arrival] = []
+
+
+class AskedByIds(Loopback):
+    """A server that is asked about several things at a time; what it answers is in :meth:`answer`.
+
+    Attributes
+    ----------
+    unknown
+        Ids that are not known.
+    script
+        Called with the number of a request, from 1, and its ids; a reply is served in place of the answer.
+    asked
+        How often each id was answered well.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unknown: set[str] = set()
+        self.script: Callable[[int, list[str]], Reply | None] = lambda _number, _ids: None
+        self.asked: Counter[str] = Counter()
+        self.reply = self.answer
+        self._lock = threading.Lock()
+
+    def answer(self, arrival: Arrival) -> Reply:
+        """Answer a request."""
+        raise NotImplementedError
+
+    def scripted(self, ids: list[str]) -> Reply | None:
+        """Give what the script wants instead of an answer; ids that it leaves alone are counted."""
+        if scripted := self.script(len(self.requests), ids):
+            return scripted
+        with self._lock:
+            self.asked.update(ids)
+        return None
 
 
 class _Handler(BaseHTTPRequestHandler):

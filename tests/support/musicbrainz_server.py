@@ -7,16 +7,14 @@ Several addresses are answered with a list that leaves out what is not known; a 
 from __future__ import annotations
 
 import json
-import threading
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import NAMESPACE_URL, uuid5
 
-from tests.support.loopback import Arrival, Loopback, Reply
+from tests.support.loopback import Arrival, AskedByIds, Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 HELP = "For usage, please see: https://musicbrainz.org/development/mmd"
 ADDRESS = "https://open.spotify.com/artist/"
@@ -61,28 +59,11 @@ def entry(item_id: str, *names: str, ended: Sequence[str] = ()) -> dict[str, Any
     }
 
 
-class MusicBrainzServer(Loopback):
-    """The server; use it as a context manager.
+class MusicBrainzServer(AskedByIds):
+    """The server; use it as a context manager. Its ids are those of addresses."""
 
-    Attributes
-    ----------
-    unknown
-        Ids whose address is not known.
-    script
-        Called with the number of a request, from 1, and its ids; a reply is served in place of the answer.
-    asked
-        How often each id was answered well.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.unknown: set[str] = set()
-        self.script: Callable[[int, list[str]], Reply | None] = lambda _number, _ids: None
-        self.asked: Counter[str] = Counter()
-        self.reply = self._reply
-        self._lock = threading.Lock()
-
-    def _reply(self, arrival: Arrival) -> Reply:
+    def answer(self, arrival: Arrival) -> Reply:
+        """Answer a request."""
         parts = urlsplit(arrival.path)
         query = parse_qs(parts.query)
         resources = query.get("resource", [])
@@ -93,10 +74,8 @@ class MusicBrainzServer(Loopback):
         if not 1 <= len(resources) <= 100:
             return error(400, "Invalid number of resources")
         ids = [each.removeprefix(ADDRESS) for each in resources]
-        if scripted := self.script(len(self.requests), ids):
+        if scripted := self.scripted(ids):
             return scripted
-        with self._lock:
-            self.asked.update(ids)
         known = [entry(item, name_of(item)) for item in ids if item not in self.unknown]
         if len(ids) == 1:
             return Reply(body=json.dumps(known[0]).encode()) if known else error(404, "Not Found")

@@ -18,9 +18,11 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.support.loopback import Served
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -138,7 +140,7 @@ def seldom(rate: float, faults: tuple[Fault, ...] = TRANSIENT) -> Callable[[Requ
     return script
 
 
-class SpotifyServer(ThreadingHTTPServer):
+class SpotifyServer(Served):
     """The server; use it as a context manager.
 
     Attributes
@@ -154,11 +156,8 @@ class SpotifyServer(ThreadingHTTPServer):
         granted.
     """
 
-    daemon_threads = True
-    request_queue_size = 64
-
     def __init__(self, *, batches: bool = True, token_seconds: int = 3600, delay: float = 0.0) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         self.batches = batches
         self.token_seconds = token_seconds
         self.delay = delay
@@ -174,26 +173,6 @@ class SpotifyServer(ThreadingHTTPServer):
         self.tokens: dict[str, float] = {}
         self.token_requests = 0
         self.lock = threading.Lock()
-        self.stopping = threading.Event()
-
-    @property
-    def url(self) -> str:
-        """The address to give to the client."""
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stopping.set()
-        self.shutdown()
-        self.server_close()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing about clients that went away; killing them is what the tests do."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
 
     def expire_tokens(self) -> None:
         """Make every token granted so far invalid."""

@@ -11,7 +11,8 @@ from etl.pipelines.data3.build import build
 from etl.pipelines.data3.request import Data3Build
 from etl.runtime.resources import resource
 from etl.store.database import read_store
-from etl.store.queries import named_query, select
+from etl.store.queries import named_query
+from etl.store.statements import select
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -23,7 +23,7 @@ from etl.store.database import read_store
 from etl.store.figures import others, recordings, songs
 from etl.store.figures.scope import narrow, sample_songs
 from etl.store.kept_files import check_known, check_outputs
-from etl.store.queries import restrict
+from etl.store.statements import restrict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -93,8 +93,8 @@ def _staged(target: Path) -> Iterator[Path]:
         except OSError as error:
             raise write_error(target, error) from error
     finally:
-        with suppress(OSError):  # where there is no folder there is nothing to remove
-            temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # it has its name by now, or was never made
+            temporary.unlink()
 
 
 @contextmanager

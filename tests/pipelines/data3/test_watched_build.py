@@ -14,12 +14,12 @@ import pytest
 from etl.pipelines.data3.build import build
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.limits import Limits
+from tests.support.shown import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from etl.runtime.watch.snapshot import Snapshot
 
 _NOTEBOOK = """
 import duckdb, sys
@@ -27,24 +27,6 @@ held = duckdb.connect(sys.argv[1], read_only=True)
 print("held", flush=True)
 input()
 """
-
-
-class Recorder:
-    """Keeps every state that it is shown."""
-
-    def __init__(self) -> None:
-        self.snapshots: list[Snapshot] = []
-
-    def show(self, snapshot: Snapshot) -> None:
-        """Keep it."""
-        self.snapshots.append(snapshot)
-
-    def say(self, line: str) -> None:
-        """Say nothing."""
-
-    def close(self, snapshot: Snapshot, /) -> None:
-        """Keep the last one."""
-        self.snapshots.append(snapshot)
 
 
 @contextmanager
@@ -63,7 +45,7 @@ def notebook(database: Path) -> Iterator[subprocess.Popen[str]]:
 def test_all_songs_are_counted_in_both_stages(chords):
     """At the end songs analyzed and stored are those of the result, and all bytes are read."""
     path = chords.file("in.csv", *(chords.row(i) for i in range(500)), "bad")
-    recorder = Recorder()
+    recorder = Shown()
     chords.cut(2000)
     result = build(chords.request(path, database=chords.database), [recorder])
     last = recorder.snapshots[-1]
@@ -83,7 +65,7 @@ def test_a_store_that_is_held_for_long_is_said_before_anything_is_computed(chord
     chords.output.unlink()
     path = chords.file("in.csv", chords.row(2))
     chords.limits = Limits(patience_s=0.6)
-    recorder = Recorder()
+    recorder = Shown()
     with notebook(chords.database) as reader:
         with pytest.raises(EtlError, match=f"process {reader.pid}") as error:
             build(chords.request(path, database=chords.database), [recorder])

@@ -28,11 +28,11 @@ from tests.support.midi_corpus import numbered
 from tests.support.midi_kills import compare, tables, tree
 from tests.support.midi_oracle import midi_bytes
 from tests.support.places import DATA, ROOT
+from tests.support.shown import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from etl.runtime.watch.snapshot import Snapshot
 
 ALL = frozenset(Stage)
 SONG = midi_bytes([[]])
@@ -258,24 +258,6 @@ def test_an_older_store_keeps_what_it_knows(tmp_path: Path):
     assert rows(tmp_path, "SELECT sha256, note_hash FROM midi_files ORDER BY ALL") == hashes
     imported = "SELECT item, version FROM ledger WHERE task = 'midi.import' ORDER BY ALL"
     assert rows(tmp_path, imported) == [(digest, "1") for digest, _ in hashes]
-
-
-class Shown:
-    """Remembers what is shown."""
-
-    def __init__(self) -> None:
-        self.snapshots: list[Snapshot] = []
-
-    def show(self, snapshot: Snapshot) -> None:
-        """Take it."""
-        self.snapshots.append(snapshot)
-
-    def say(self, line: str) -> None:
-        """Nothing is said."""
-
-    def close(self, snapshot: Snapshot, /) -> None:
-        """Take the last one."""
-        self.snapshots.append(snapshot)
 
 
 def test_each_stage_shows_what_it_did(tmp_path: Path):

@@ -127,6 +127,15 @@ def test_a_pipe_is_written_through_and_its_reader_gets_all(tmp_path, opened):
 
 
 @pytest.mark.parametrize("opened", [atomic_file, atomic_path])
+def test_a_dash_is_standard_output_and_leaves_it_open(capfd, opened):
+    """Not the stream for errors, and what is printed afterwards follows."""
+    with opened(Path("-")) as output:
+        output.write(b"first\n") if opened is atomic_file else output.write_bytes(b"first\n")
+    os.write(1, b"second\n")
+    assert capfd.readouterr() == ("first\nsecond\n", "")
+
+
+@pytest.mark.parametrize("opened", [atomic_file, atomic_path])
 def test_a_device_is_written_through_and_stays(tmp_path, opened):
     """A device node of our own, which takes everything and keeps nothing, is the same node afterwards."""
     device = tmp_path / "nothing"

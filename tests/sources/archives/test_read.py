@@ -187,6 +187,24 @@ def test_each_cap_is_given(kind, cap):
     assert refused == expected
 
 
+def test_a_member_of_a_zip_is_known_by_its_first_bytes_and_no_more_of_others_is_read():
+    """What goes by another name may be a song or an archive; a large film beside it costs nothing."""
+    film = random.Random(1).randbytes(300_000)
+    songs = [("song.dat", SONG), ("pack.bin", zipped([("x.mid", SONG)])), ("film.avi", film)]
+    expected = {"a!song.dat": SONG, "a!pack.bin!x.mid": SONG}
+    caps = ArchiveLimits(archive_bytes=10_000, member_bytes=5000)
+    assert read(zipped(songs), limits=caps) == (expected, {})
+
+
+def test_a_bomb_is_told_by_what_has_been_read_of_its_archive():
+    """What lies behind it and does not swell is no excuse."""
+    noise = random.Random(1).randbytes(200_000)
+    blob = zipped([("bomb.mid", bytes(1_000_000)), ("noise.mid", noise)])
+    limits = ArchiveLimits(ratio=50, free_bytes=1000)
+    assert 1_000_000 + len(noise) < limits.ratio * len(blob)
+    assert read(blob, limits=limits) == ({}, {"a": "cap"})
+
+
 @pytest.mark.parametrize("kind", ["zip", "tar.gz"])
 def test_members_of_one_name_are_kept_apart(kind):
     """Both are read; the second has a number in its path, and each keeps its own name."""

@@ -15,7 +15,7 @@ from mutagen.apev2 import APEv2
 from mutagen.mp4 import MP4
 
 from etl.sources.audio.tag_readers import _genre_names
-from etl.sources.audio.tags import read_tags, tag_values, tags_frame
+from etl.sources.audio.tags import MAX_TEXT, RAW_SCHEMA, read_tags, tag_values, tags_frame
 from tests.support.audio_files import write_audio
 
 if TYPE_CHECKING:
@@ -292,3 +292,47 @@ def test_without_mutagen_tags_are_read_all_the_same(tmp_path, monkeypatch, reque
     row = tags_of(wma)
     assert (row["problem"], row["kind"], row["channels"]) == (None, "wma", 2)
     assert row["duration_s"] == pytest.approx(1.0, abs=0.2)
+
+
+def cleaned(field: str, value: object, column: str) -> Any:
+    """Clean one field of a row, and give a column of it."""
+    row = (*(value if name == field else None for name in RAW_SCHEMA), [])
+    return tags_frame([row])[column].item()
+
+
+@pytest.mark.parametrize(
+    ("field", "column", "kept", "dropped"),
+    [
+        ("year", "year", {"1000": 1000, "2999": 2999, "1969-07-20": 1969}, ("0999", "3000", "69", "")),
+        ("year", "release_date", {"1969-07-20": "1969-07-20"}, ("soon",)),
+        ("track", "track_number", {"1": 1, " 9999": 9999, "3/12": 3, "007": 7}, ("0", "10000", "x")),
+        ("track", "track_total", {"3/12": 12, "1/9999": 9999}, ("3", "3/0")),
+        ("track_total", "track_total", {"1": 1, "9999": 9999}, ("0", "10000")),
+        ("disc", "disc_number", {"1": 1, "999": 999, "2/3": 2}, ("0", "1000")),
+        ("disc_total", "disc_total", {"1": 1, "999": 999}, ("0", "1000")),
+        (
+            "bpm",
+            "tagged_bpm",
+            {"1": 1.0, "1000": 1000.0, "127,5": 127.5, "120 BPM": 120.0},
+            ("0.5", "1000.5", "fast"),
+        ),
+        (
+            "replaygain_track_gain",
+            "replaygain_track_db",
+            {"-100 dB": -100.0, "+100": 100.0, "-6,5": -6.5},
+            ("-101", "+101", "x"),
+        ),
+        ("r128_album_gain", "replaygain_album_db", {"256": 6.0, "0": 5.0, "-2560": -5.0}, ("1.5", "30000")),
+        ("bitrate", "bitrate_kbps", {320.0: 320.0, 1e6: 1e6}, (0.0, -1.0, 1.5e6)),
+        ("samplerate", "sample_rate_hz", {44_100.0: 44_100, 1e7: 10_000_000}, (0.0, 1.5e7)),
+        ("channels", "channels", {1.0: 1, 256.0: 256}, (0.0, 257.0)),
+        ("bitdepth", "bit_depth", {1.0: 1, 64.0: 64}, (0.0, 65.0)),
+        ("duration", "duration_s", {0.5: 0.5, 2_592_000.0: 2_592_000.0}, (0.0, 2_600_000.0)),
+        ("title", "title", {"x" * 1000: "x" * 1000, "x" * 1001: "x" * 1000, " a\t\nb ": "a b"}, ("", "  ")),
+    ],
+)
+def test_numbers_that_make_no_sense_are_none(field, column, kept, dropped):
+    """At each bound: years of four digits, a month of sound, a thousand characters."""
+    assert MAX_TEXT == 1000
+    assert {value: cleaned(field, value, column) for value in kept} == kept
+    assert [cleaned(field, value, column) for value in dropped] == [None] * len(dropped)

@@ -221,6 +221,28 @@ def test_limit_counts_records_of_any_shape(chords, limit, block):
     assert chords.ids() == [name for name in records if name]
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_limit_takes_the_first_rows_of_a_parquet_file(chords, limit):
+    """Within its blocks of rows, too."""
+    chords.cut(64, parquet_rows=2)
+    columns = {"id": ["1", "2", "3", "4"], "chords": ["C F G"] * 4}
+    pl.DataFrame(columns).write_parquet(chords.folder / "in.parquet")
+    chords.build(chords.folder / "in.parquet", limit=limit)
+    assert chords.ids() == ["1", "2", "3", "4"][:limit]
+
+
+@pytest.mark.parametrize("block", [16, 1 << 20])
+def test_blank_lines_before_the_first_record_count_as_lines_and_as_nothing_else(chords, block):
+    """Of those that are refused the line is told as an editor counts it, from the header on."""
+    chords.cut(block)
+    path = chords.file("in.csv", "", "", "bad", chords.row(2), "", "worse", chords.row(3))
+    chords.build(path)
+    assert chords.ids() == ["2", "3"]
+    assert chords.rejects() == [(4, "field count"), (7, "field count")]
+    chords.build(path, limit=2)
+    assert (chords.ids(), chords.rejects()) == (["2"], [(4, "field count")])
+
+
 COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
     "gz": gzip.compress,
     "bz2": lambda data: bz2.compress(data, 1),  # in pieces of 100 kB
