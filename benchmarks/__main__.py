@@ -72,6 +72,7 @@ SCRIPTS = {
     "enrich_reactions": Script("tests.robustness.enrich_reactions", quick="2000"),
     "enrich_beside_build": Script("benchmarks.enrich_beside_build", "30000", quick="500 1"),
     "train_keys": Script("benchmarks.training.train_keys", "--check", quick="--check"),
+    "fit_audio_key": Script("benchmarks.training.fit_audio_key", "--check", quick="--check"),
     "fit_tempo": Script("benchmarks.training.fit_tempo", "--check", quick="--check"),
     "fit_sound_categories": Script("benchmarks.training.fit_sound_categories", "--check", quick="--check"),
     "midi_fit_chords": Script("benchmarks.training.midi_fit_chords", "--check", quick="--check"),
