@@ -166,6 +166,7 @@ def with_categories(parts: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
     like_files = numbered.with_columns(
         names.alias("name"),
         parts=pl.lit(1),
+        distinct_chords=pl.lit(0),  # a progression is the whole file
         **{
             f"{name}_share": pl.when((pl.col("drum_score") > TAG_SCORE) & (total > 0))
             .then(count / total)

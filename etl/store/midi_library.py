@@ -83,6 +83,10 @@ class LibraryPiece:
         Where the file was found first.
     content_sha256
         Of what was written into the library; None where that is not known.
+    pitch_class_profile
+        Shares of the sounding time, twelve, from C, as analyzed.
+    before
+        Key and tempo that it had before it was edited, if it was: its name may say these.
     """
 
     sha256: str
@@ -104,6 +108,8 @@ class LibraryPiece:
     title: str | None
     path: str
     content_sha256: str | None
+    pitch_class_profile: tuple[float, ...]
+    before: tuple[str | None, float | None] | None = None
 
 
 _FIRST_PATHS: Final = (
@@ -117,7 +123,8 @@ def analysed_files(connection: duckdb.DuckDBPyConnection) -> list[LibraryPiece]:
         "SELECT library.sha256, NULL, NULL, folder, library.name, category, category_reason, key, bpm, bars, "
         "chords, coalesce(tags, []), parts, drum_notes = notes, size_bytes, "
         "list_contains(repairs, 'junk_before_header'), regexp_extract(path, '[^/!]+$'), path, "
-        "CASE WHEN NOT list_contains(repairs, 'junk_before_header') THEN library.sha256 END "
+        "CASE WHEN NOT list_contains(repairs, 'junk_before_header') THEN library.sha256 END, "
+        "midi_analysis.pitch_class_profile "
         "FROM midi_library AS library JOIN midi_analysis USING (sha256) JOIN midi_files USING (sha256) "
         f"JOIN {_FIRST_PATHS} USING (sha256) LEFT JOIN ("
         "  SELECT sha256, list_sort(list(DISTINCT tag)) AS tags FROM midi_tags GROUP BY sha256"
@@ -131,7 +138,7 @@ def analysed_parts(connection: duckdb.DuckDBPyConnection) -> list[LibraryPiece]:
     rows = connection.execute(
         "SELECT library.sha256, track, channel, folder, library.name, part.category, part.category_reason, "
         "part.key, bpm, part.bars, coalesce(part.chords, []), part.tags, parts, tracks.drum_score > 0.9, 0, false, "
-        "tracks.name, path, content_sha256 "
+        "tracks.name, path, content_sha256, part.pitch_class_profile "
         "FROM midi_library AS library JOIN midi_part_analysis AS part USING (sha256, track, channel) "
         "JOIN midi_tracks AS tracks USING (sha256, track, channel) JOIN midi_analysis USING (sha256) "
         f"JOIN {_FIRST_PATHS} USING (sha256) WHERE {_THERE} ORDER BY library.name"

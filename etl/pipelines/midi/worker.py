@@ -130,7 +130,13 @@ def _process(found: Batch, wanted: Wanted, clock: _Clock) -> Result:
         analysis=pl.DataFrame(),
         parts=counted.parts.join(keys, on="file", maintain_order="left").drop("file"),
         part_analysis=pl.DataFrame(),
-        tags=(pl.concat([tags, name_tags(others)]).unique(maintain_order=True) if len(others) else tags).join(keys, on="file", maintain_order="left").drop("file"),
+        tags=(
+            pl.concat([tags, name_tags(others, counted.files)]).unique(maintain_order=True)
+            if len(others)
+            else tags
+        )
+        .join(keys, on="file", maintain_order="left")
+        .drop("file"),
         split=pl.DataFrame(schema=SPLIT),
         rejects=pl.DataFrame(rejects, schema=REJECTS, orient="row"),
         seconds=clock.seconds,
