@@ -65,7 +65,7 @@ def _copied(done: Exported, target: Path | None, *, dry_run: bool) -> list[str]:
         (done.kept, "changed on the drive and kept, as NAME_kept_N where replaced"),
         (
             done.damaged,
-            "left out: lost from the library, or not whole any more; `etl midi run --force` brings back the lost",
+            "left out: lost, or not whole any more; `etl midi run --force` brings back the lost",
         ),
         (done.edited, "edited in the library: exported as they are now, with new figures"),
         (done.unanalysed, "left out: not analyzed; run `etl midi analyze SOURCE`"),

@@ -84,6 +84,7 @@ def write_midi_npz(
         "rows": frame.height,
         "arrays": _ARRAYS if parts is None else _ARRAYS | PART_ARRAYS,
     }
+    of_chords: dict[str, Any] = chord_tokens(frame, vocabulary)
     of_parts: dict[str, Any] = {}
     if parts is not None:
         of_parts = part_arrays(parts, frame["sha256"].to_list(), vocabulary)
@@ -102,7 +103,7 @@ def write_midi_npz(
             .replace_strict({name: i for i, name in enumerate(CATEGORIES)}, default=-1, return_dtype=pl.Int8)
             .to_numpy(),
             category_names=np.array(CATEGORIES),
-            **chord_tokens(frame, vocabulary),
+            **of_chords,
             vocabulary=np.array(vocabulary.to_list(), dtype=np.str_),
             manifest=np.array(json.dumps(manifest)),
             **of_parts,

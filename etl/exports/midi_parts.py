@@ -37,7 +37,7 @@ PART_ARRAYS: Final = {
 
 
 def chord_tokens(rows: pl.DataFrame, vocabulary: pl.Series) -> dict[str, NDArray[Any]]:
-    """Give the chords of rows end to end: ``token_ids`` in the vocabulary, ``token_beats``, ``token_offsets``.
+    """Give the chords of rows, end to end: ``token_ids``, ``token_beats`` and ``token_offsets``.
 
     Parameters
     ----------

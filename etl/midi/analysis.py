@@ -125,8 +125,9 @@ def analyze(
         )
     )
     figures = part_figures(records, parts, keys.posterior, files)
-    chords = part_chords(batch, records, parts, figures["mean_polyphony"], files, beats.origins, keys.key)
-    return Analysis(files, pl.concat([parts, figures, chords], how="horizontal"), records)
+    parts = pl.concat([parts, figures], how="horizontal")
+    chords = part_chords(batch, records, parts, files=files, origins=beats.origins, keys=keys.key)
+    return Analysis(files, pl.concat([parts, chords], how="horizontal"), records)
 
 
 def _file_columns(batch: MidiBatch) -> pl.DataFrame:

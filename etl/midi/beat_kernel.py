@@ -193,7 +193,9 @@ def chord_path(
         weights[2] + weights[3],
     )
     root_bass, chord_bass = weights[4] - weights[6], weights[5] - weights[6]
-    cost, none = np.float32(weights[8]), np.float32(0.0)
+    # Typed as Python knows them; they are of single precision.
+    cost: Any = np.float32(weights[8])
+    none: Any = np.float32(0.0)
     longest = 0
     for file in range(len(beat_offsets) - 1):
         longest = max(longest, beat_offsets[file + 1] - beat_offsets[file])
@@ -232,7 +234,7 @@ def chord_path(
                     bass += low
                 for quality in range(qualities):
                     at = quality * LANES
-                    base = np.float32(biases[quality] - weights[3] + bass * weights[6])
+                    base: Any = np.float32(biases[quality] - weights[3] + bass * weights[6])
                     fourth = fourths + intervals[quality, 3] if sizes[quality] > 3 else nothing
                     places = (0, inner + intervals[quality, 1], inner + intervals[quality, 2], fourth)
                     path_step(best, row + at, before + at, high, change, base, terms, places, highest)

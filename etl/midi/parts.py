@@ -86,7 +86,7 @@ def part_chords(
     batch: MidiBatch,
     records: NDArray[Any],
     parts: pl.DataFrame,
-    polyphony: pl.Series,
+    *,
     files: pl.DataFrame,
     origins: NDArray[np.float64],
     keys: NDArray[np.int8],
@@ -100,9 +100,7 @@ def part_chords(
     records
         `etl.midi.stats_kernel.PART` records.
     parts
-        Their ``drum_score`` and ``role``.
-    polyphony
-        Their mean polyphony.
+        Their ``drum_score``, ``role`` and ``mean_polyphony``.
     files
         With ``chords``, ``chord_beats`` and ``distinct_chords`` of each file, in order.
     origins, keys
@@ -116,13 +114,12 @@ def part_chords(
     """
     owner = records["file"]
     alone = np.bincount(owner, minlength=len(files))[owner] == 1
-    plays_chords = (polyphony.to_numpy() >= CHORDAL) | (parts["role"].cast(pl.String) == "chords").fill_null(
-        value=False
-    ).to_numpy()
-    wanted = ~alone & plays_chords & (parts["drum_score"].to_numpy() <= CATEGORY_SCORE)
+    by_role = (parts["role"].cast(pl.String) == "chords").fill_null(value=False).to_numpy()
+    is_chordal = by_role | (parts["mean_polyphony"].to_numpy() >= CHORDAL)
+    wanted = ~alone & is_chordal & (parts["drum_score"].to_numpy() <= CATEGORY_SCORE)
     beats = find_beats_of_parts(batch, records, wanted, origins)
     segments = spell_chords(chord_segments(beats, chord_labels(beats)), keys[owner[wanted]])
-    own = chord_lists(segments).select(part=pl.lit(np.flatnonzero(wanted)).gather("file"), *_CHORDS)
+    own = chord_lists(segments).select(pl.lit(np.flatnonzero(wanted)).gather("file").alias("part"), *_CHORDS)
     of_files = files.select(*_CHORDS)[owner[alone]].with_columns(part=np.flatnonzero(alone))
     return (
         pl.DataFrame({"part": np.arange(len(records))})

@@ -137,8 +137,8 @@ def analysed_parts(connection: duckdb.DuckDBPyConnection) -> list[LibraryPiece]:
     """List the parts that are in the library and have an analysis, by name."""
     rows = connection.execute(
         "SELECT library.sha256, track, channel, folder, library.name, part.category, part.category_reason, "
-        "part.key, bpm, part.bars, coalesce(part.chords, []), part.tags, parts, tracks.drum_score > 0.9, 0, false, "
-        "tracks.name, path, content_sha256, part.pitch_class_profile "
+        "part.key, bpm, part.bars, coalesce(part.chords, []), part.tags, parts, tracks.drum_score > 0.9, 0, "
+        "false, tracks.name, path, content_sha256, part.pitch_class_profile "
         "FROM midi_library AS library JOIN midi_part_analysis AS part USING (sha256, track, channel) "
         "JOIN midi_tracks AS tracks USING (sha256, track, channel) JOIN midi_analysis USING (sha256) "
         f"JOIN {_FIRST_PATHS} USING (sha256) WHERE {_THERE} ORDER BY library.name"

@@ -1,4 +1,4 @@
-"""Files of the library that somebody has edited there: noticed by their hashes, and analyzed as they are now."""
+"""Files of the library that somebody has edited there: noticed by their hashes, and analyzed anew."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _BROKEN: Final = frozenset(
 
 
 def as_they_are(library: Path, pieces: Sequence[LibraryPiece]) -> tuple[list[LibraryPiece], int]:
-    """Give pieces with the hashes and sizes that their files have now, and new figures where they were edited.
+    """Give pieces the hashes and sizes that their files have now, and new figures where they were edited.
 
     Parameters
     ----------

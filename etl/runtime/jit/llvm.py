@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numba
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -94,7 +94,7 @@ def _path_step(
     _change: Any,
     _base: Any,
     terms: numba.types.Array,
-    places: Any,
+    _places: Any,
     highest: numba.types.Array,
 ) -> tuple[Any, Callable[..., Any]]:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -125,9 +125,8 @@ def _path_step(
         return context.get_dummy_value()
 
     place, number = numba.types.int64, numba.types.float32
-    return numba.types.void(
-        sums, place, place, number, number, number, terms, numba.types.UniTuple(place, 4), highest
-    ), generate
+    four: Any = numba.types.UniTuple(place, 4)  # type: ignore[no-untyped-call]
+    return numba.types.void(sums, place, place, number, number, number, terms, four, highest), generate
 
 
 path_step = intrinsic(_path_step)

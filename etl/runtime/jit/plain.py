@@ -43,13 +43,13 @@ def trailing_zeros(number: np.uint64) -> int:
     return count
 
 
-def path_step(
+def path_step(  # noqa: PLR0917 -- as the instruction takes them
     sums: NDArray[np.float32],
     row: int,
     before: int,
-    high: np.float32,
-    change: np.float32,
-    base: np.float32,
+    high: float,
+    change: float,
+    base: float,
     terms: NDArray[np.float32],
     places: tuple[int, int, int, int],
     highest: NDArray[np.float32],
@@ -57,14 +57,11 @@ def path_step(
     """Add the scores of sixteen states to the better of staying and changing; keep the highest sums."""
     first, second, third, fourth = places
     for lane in range(LANES):
-        held = sums[before + lane] - high
-        if held < change:
-            held = change
+        held = max(sums[before + lane] - high, change)
         score = base + terms[first + lane]
         score += terms[second + lane]
         score += terms[third + lane]
         score += terms[fourth + lane]
         score += held
         sums[row + lane] = score
-        if highest[lane] < score:
-            highest[lane] = score
+        highest[lane] = max(highest[lane], score)

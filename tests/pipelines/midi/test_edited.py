@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mido
 import pytest
@@ -16,6 +15,9 @@ from etl.pipelines.midi.export import export_drive
 from etl.pipelines.midi.rename import rename_library
 from etl.pipelines.midi.run import run_midi
 from tests.pipelines.midi.test_parts import export, fill, request
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture
