@@ -80,7 +80,7 @@ def test_the_name_of_a_file_is_trusted_more_than_its_folder_and_its_tracks():
     files = pl.DataFrame(
         schema={
             "file": pl.Int32, "bpm": pl.Float64, "bpm_source": pl.String, "bpm_confidence": pl.Float64,
-            "drum_score": pl.Float64,
+            "drum_score": pl.Float64, "parts": pl.UInt32,
         }
     )  # fmt: skip
     found = find_tags(names, files, parts).filter(tag="house").select("source", "confidence").rows()

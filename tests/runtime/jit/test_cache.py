@@ -163,7 +163,7 @@ def test_instructions_of_the_machine_do_what_their_plain_twins_do(size):
 
 
 @kernel
-def _step_by_machine(sums, high, change, base, terms, places, highest):
+def _step_by_machine(sums, high, change, base, terms, places, highest):  # noqa: PLR0917 -- a kernel
     path_step(sums, 40, 3, high, change, base, terms, places, highest)
 
 
