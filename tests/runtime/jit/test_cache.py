@@ -174,11 +174,12 @@ def test_a_step_of_a_path_is_that_of_its_plain_twin():
         sums, terms = (random.normal(0, 1, 64).astype(np.float32) for _ in range(2))
         highest = random.normal(0, 1, plain.LANES).astype(np.float32)
         numbers: Any = random.normal(0, 1, 3).astype(np.float32)
+        high, change, base = numbers
         first, second, third, fourth = (int(place) for place in random.integers(0, 49, 4))
         places = (first, second, third, fourth)
         expected, raised = sums.copy(), highest.copy()
-        plain.path_step(expected, 40, 3, *numbers, terms, places, raised)
-        _step_by_machine(sums, *numbers, terms, places, highest)
+        plain.path_step(expected, 40, 3, high, change, base, terms, places, raised)
+        _step_by_machine(sums, high, change, base, terms, places, highest)
         np.testing.assert_array_equal(sums, expected)
         np.testing.assert_array_equal(highest, raised)
 
