@@ -65,10 +65,11 @@ def _copied(done: Exported, target: Path | None, *, dry_run: bool) -> list[str]:
         (done.kept, "changed on the drive and kept, as NAME_kept_N where replaced"),
         (
             done.damaged,
-            "left out: the library has lost or changed them; `etl midi run --force` brings back the lost",
+            "left out: lost, or not whole any more; `etl midi run --force` brings back the lost",
         ),
+        (done.edited, "edited in the library: exported as they are now, with new figures"),
         (done.unanalysed, "left out: not analyzed; run `etl midi analyze SOURCE`"),
     ):
         if count:
-            lines.append(f"{count:,} files {what}")
+            lines.append(f"{count:,} {'file' if count == 1 else 'files'} {what}")
     return lines

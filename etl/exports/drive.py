@@ -95,6 +95,8 @@ class Exported:
         Files that the library has lost or that are not what it stored; not copied.
     unanalysed
         Files that have no category yet; not copied.
+    edited
+        Files that were edited in the library: they are on the drive as they are now.
     """
 
     copied: int = 0
@@ -104,6 +106,7 @@ class Exported:
     kept: int = 0
     damaged: int = 0
     unanalysed: int = 0
+    edited: int = 0
 
 
 @dataclass

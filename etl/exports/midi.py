@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 import etl
-from etl.exports.midi_parts import PART_ARRAYS, part_arrays
+from etl.exports.midi_parts import PART_ARRAYS, chord_tokens, part_arrays
 from etl.midi.categories import CATEGORIES
 from etl.midi.stats_kernel import DRUM_CLASSES
 from etl.music.keys import KEY_INDEX, NO_KEY
@@ -75,11 +75,8 @@ def write_midi_npz(
     int
         Number of rows.
     """
-    lengths = frame["chords"].list.len().to_numpy()
-    chords = frame.select(pl.col("chords").explode(), pl.col("chord_beats").explode()).drop_nulls()
-    vocabulary = chords["chords"].unique().sort()
-    index = pl.DataFrame({"chords": vocabulary, "id": np.arange(len(vocabulary), dtype=np.int32)})
-    tokens = chords.join(index, on="chords", maintain_order="left")
+    symbols = [rows["chords"].explode() for rows in (frame, parts) if rows is not None]
+    vocabulary = pl.concat(symbols).drop_nulls().unique().sort()
     manifest = {
         "made_by": f"music-etl {etl.__version__}",
         "analysis": analysis,
@@ -87,9 +84,10 @@ def write_midi_npz(
         "rows": frame.height,
         "arrays": _ARRAYS if parts is None else _ARRAYS | PART_ARRAYS,
     }
+    of_chords: dict[str, Any] = chord_tokens(frame, vocabulary)
     of_parts: dict[str, Any] = {}
     if parts is not None:
-        of_parts = part_arrays(parts, frame["sha256"].to_list())
+        of_parts = part_arrays(parts, frame["sha256"].to_list(), vocabulary)
     with atomic_path(target) as temporary, temporary.open("wb") as file:
         np.savez_compressed(
             file,
@@ -105,9 +103,7 @@ def write_midi_npz(
             .replace_strict({name: i for i, name in enumerate(CATEGORIES)}, default=-1, return_dtype=pl.Int8)
             .to_numpy(),
             category_names=np.array(CATEGORIES),
-            token_ids=tokens["id"].to_numpy(),
-            token_beats=tokens["chord_beats"].to_numpy(),
-            token_offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+            **of_chords,
             vocabulary=np.array(vocabulary.to_list(), dtype=np.str_),
             manifest=np.array(json.dumps(manifest)),
             **of_parts,

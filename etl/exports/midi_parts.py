@@ -31,10 +31,33 @@ PART_ARRAYS: Final = {
     "part_role": "index into role_names",
     "part_pitch_class_profile": "as pitch_class_profile, of the part",
     "part_figures": "named by part_figure_names; NaN none",
+    "part_token_ids": "as token_ids, chords that part i plays by itself, by part_token_offsets",
+    "part_token_beats": "as token_beats",
 }
 
 
-def part_arrays(parts: pl.DataFrame, ids: Sequence[str]) -> dict[str, NDArray[Any]]:
+def chord_tokens(rows: pl.DataFrame, vocabulary: pl.Series) -> dict[str, NDArray[Any]]:
+    """Give the chords of rows, end to end: ``token_ids``, ``token_beats`` and ``token_offsets``.
+
+    Parameters
+    ----------
+    rows
+        ``chords`` and ``chord_beats``, lists of one length.
+    vocabulary
+        All chord symbols, each once.
+    """
+    lengths = rows["chords"].list.len().fill_null(0).to_numpy()
+    index = pl.DataFrame({"chords": vocabulary, "id": np.arange(len(vocabulary), dtype=np.int32)})
+    chords = rows.select(pl.col("chords", "chord_beats").explode()).drop_nulls()
+    tokens = chords.join(index, on="chords", maintain_order="left")
+    return {
+        "token_ids": tokens["id"].to_numpy(),
+        "token_beats": tokens["chord_beats"].to_numpy(),
+        "token_offsets": np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+    }
+
+
+def part_arrays(parts: pl.DataFrame, ids: Sequence[str], vocabulary: pl.Series) -> dict[str, NDArray[Any]]:
     """Give the arrays that `PART_ARRAYS` describes, and the names they point into.
 
     Parameters
@@ -43,6 +66,8 @@ def part_arrays(parts: pl.DataFrame, ids: Sequence[str]) -> dict[str, NDArray[An
         Rows of the view ``midi_parts``.
     ids
         Content hashes of the files, in the order of their arrays; parts of others are left out.
+    vocabulary
+        All chord symbols, each once.
     """
     numbers = pl.DataFrame({"sha256": ids, "file": np.arange(len(ids), dtype=np.int32)})
     rows = parts.join(numbers, on="sha256", maintain_order="left")
@@ -68,4 +93,5 @@ def part_arrays(parts: pl.DataFrame, ids: Sequence[str]) -> dict[str, NDArray[An
         ).to_numpy(),
         "part_figure_names": np.array(_FIGURES),
         "role_names": np.array(ROLES),
+        **{f"part_{name}": array for name, array in chord_tokens(rows, vocabulary).items()},
     }

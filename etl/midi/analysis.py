@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 
 from etl.midi.arrays import repair_names
-from etl.midi.chords import chord_labels, chord_segments, find_beats, spell_chords
+from etl.midi.chords import chord_labels, chord_lists, chord_segments, find_beats, spell_chords
 from etl.midi.drums import CATEGORY_SCORE, TAG_SCORE, drum_scores, mark_drums
 from etl.midi.keys import Keys, find_keys, weigh_key_evidence
 from etl.midi.names import part_names
-from etl.midi.parts import hash_texts, part_figures
+from etl.midi.parts import hash_texts, part_chords, part_figures
 from etl.midi.roles import role_chances, role_columns
 from etl.midi.stats_kernel import DRUM_CLASSES, FILE_STATS, PART, file_stats, part_stats
 from etl.midi.tempo import metre_columns, tempo_columns
@@ -104,7 +104,7 @@ def analyze(
     segments = spell_chords(chord_segments(beats, labels), keys.key)
     files = (
         counted.join(metre_columns(batch), on="file", how="left", maintain_order="left")
-        .join(_chord_lists(segments), on="file", how="left", maintain_order="left")
+        .join(chord_lists(segments), on="file", how="left", maintain_order="left")
         .with_columns(
             key=pl.Series([KEY_NAMES[key] if key >= 0 else None for key in keys.key], dtype=pl.String),
             key_confidence=pl.Series(keys.posterior.max(axis=1).round(4)),
@@ -125,7 +125,9 @@ def analyze(
         )
     )
     figures = part_figures(records, parts, keys.posterior, files)
-    return Analysis(files, pl.concat([parts, figures], how="horizontal"), records)
+    parts = pl.concat([parts, figures], how="horizontal")
+    chords = part_chords(batch, records, parts, files=files, origins=beats.origins, keys=keys.key)
+    return Analysis(files, pl.concat([parts, chords], how="horizontal"), records)
 
 
 def _file_columns(batch: MidiBatch) -> pl.DataFrame:
@@ -215,22 +217,6 @@ def _part_summary(parts: pl.DataFrame) -> pl.DataFrame:
             .round(4)
             for name, count in zip(DRUM_CLASSES, hits, strict=True)
         },
-    )
-
-
-def _chord_lists(segments: pl.DataFrame) -> pl.DataFrame:
-    """Collect the chords of each file; equal neighbours (after silence) become one, as in Chordonomicon."""
-    opens = (pl.col("symbol") != pl.col("symbol").shift(1)) | (pl.col("file") != pl.col("file").shift(1))
-    return (
-        segments.with_columns(run=opens.fill_null(value=True).cum_sum())
-        .group_by("file", "run", maintain_order=True)
-        .agg(pl.col("symbol").first(), pl.col("beats").sum())
-        .group_by("file", maintain_order=True)
-        .agg(
-            chords=pl.col("symbol"),
-            chord_beats=pl.col("beats"),
-            distinct_chords=pl.col("symbol").n_unique(),
-        )
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from etl.runtime.jit import kernel
+from etl.runtime.jit.intrinsics import LANES, path_step
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +22,9 @@ MAX_BEATS: Final = 20_000
 PHASE_BINS: Final = 96
 SUB_BEATS: Final = 8
 LONGEST_BEATS: Final = 4.0
+
+NEVER: Final = np.float32(-1e6)
+"""Score of what is no root."""
 
 
 @kernel
@@ -172,13 +176,16 @@ def chord_path(
     labels
         Filled in: quality * 12 + root, or qualities * 12 in silence.
     """
+    # In single precision, sixteen places for the twelve roots of a quality, so that each is one register;
+    # the last four are never the highest.
     qualities = len(sizes)
-    chords = qualities * 12
-    scores = np.empty(chords + 1)
-    highest = np.empty(12)
-    # What each pitch class adds as root, as third or fifth, and as fourth note; the latter twice over, so
-    # that root + interval needs no modulo.
-    roots, inner, fourths = np.empty(12), np.empty(24), np.empty(24)
+    silence = qualities * LANES
+    width = silence + 1
+    # What each pitch class adds as root, as third or fifth, and as fourth note; the latter over and over,
+    # so that root + interval needs no modulo; then nothing, to be added as root or otherwise.
+    inner, fourths, no_roots, nothing = LANES, 3 * LANES, 5 * LANES, 6 * LANES
+    terms, highest = np.zeros(7 * LANES, np.float32), np.empty(LANES, np.float32)
+    terms[12:LANES] = terms[no_roots + 12 : nothing] = NEVER
     levels = np.empty(12)
     root_gain, inner_gain, fourth_gain = (
         weights[0] + weights[3],
@@ -186,13 +193,21 @@ def chord_path(
         weights[2] + weights[3],
     )
     root_bass, chord_bass = weights[4] - weights[6], weights[5] - weights[6]
+    # Typed as Python knows them; they are of single precision.
+    cost: Any = np.float32(weights[8])
+    none: Any = np.float32(0.0)
+    longest = 0
+    for file in range(len(beat_offsets) - 1):
+        longest = max(longest, beat_offsets[file + 1] - beat_offsets[file])
+    # Score of the best path to each chord of each beat, from the second row on; the first is no beat.
+    best, tops = np.empty((longest + 1) * width, np.float32), np.empty(longest + 1, np.float32)
+    best[:width] = 0.0
     for file in range(len(beat_offsets) - 1):
         first, last = beat_offsets[file], beat_offsets[file + 1]
-        if last == first:
-            continue
-        best = np.empty((last - first, chords + 1))  # score of the best path to each chord of each beat
-        tops = np.empty(last - first, np.int64)
+        high = change = none
         for beat in range(first, last):
+            before = (beat - first) * width
+            row = before + width
             total = 0.0
             sounding = 0.0
             for pc in range(12):
@@ -200,65 +215,49 @@ def chord_path(
                 levels[pc] = np.sqrt(profiles[beat, pc])
                 total += levels[pc]
             silent = sounding < weights[7]
-            scores[:] = 0.0
-            scores[chords] = 2.0 if silent else -2.0
-            if not silent:
+            # Scores are counted from the highest of the beat before: they stay small, and so exact.
+            held = max(best[before + silence] - high, change)
+            best[row + silence] = held + np.float32(2.0 if silent else -2.0)
+            highest[:] = NEVER
+            if silent:
+                for quality in range(qualities):
+                    at = quality * LANES
+                    places = (no_roots, nothing, nothing, nothing)
+                    path_step(best, row + at, before + at, high, change, none, terms, places, highest)
+            else:
                 bass = 0.0
                 for pc in range(12):
                     level, low = levels[pc] / total, basses[beat, pc]
-                    roots[pc] = level * root_gain + low * root_bass
-                    inner[pc] = inner[pc + 12] = level * inner_gain + low * chord_bass
-                    fourths[pc] = fourths[pc + 12] = level * fourth_gain + low * chord_bass
+                    terms[pc] = level * root_gain + low * root_bass
+                    terms[inner + pc] = terms[inner + 12 + pc] = level * inner_gain + low * chord_bass
+                    terms[fourths + pc] = terms[fourths + 12 + pc] = level * fourth_gain + low * chord_bass
                     bass += low
                 for quality in range(qualities):
-                    base = biases[quality] - weights[3] + bass * weights[6]
-                    of_quality = scores[quality * 12 : quality * 12 + 12]
-                    second, third = intervals[quality, 1], intervals[quality, 2]
-                    one, other = inner[second : second + 12], inner[third : third + 12]
-                    for root in range(12):
-                        of_quality[root] = base + roots[root] + one[root] + other[root]
-                    if sizes[quality] > 3:
-                        last_note = intervals[quality, 3]
-                        one = fourths[last_note : last_note + 12]
-                        for root in range(12):
-                            of_quality[root] += one[root]
-            # By hand and in step: for `best[:] = scores` numba compiles strings, `argmax` goes one by one.
-            row = best[beat - first]
-            if beat == first:
-                for chord in range(chords + 1):
-                    row[chord] = scores[chord]
-            else:
-                before = best[beat - first - 1]
-                change = before[tops[beat - first - 1]] - weights[8]
-                for chord in range(chords + 1):
-                    stay = before[chord]  # `max` would also look at what is not a number
-                    row[chord] = (change if change > stay else stay) + scores[chord]  # noqa: FURB136
-            tops[beat - first] = _highest(row, qualities, highest)
-        chord = tops[last - 1 - first]
+                    at = quality * LANES
+                    base: Any = np.float32(biases[quality] - weights[3] + bass * weights[6])
+                    fourth = fourths + intervals[quality, 3] if sizes[quality] > 3 else nothing
+                    places = (0, inner + intervals[quality, 1], inner + intervals[quality, 2], fourth)
+                    path_step(best, row + at, before + at, high, change, base, terms, places, highest)
+            high = best[row + silence]
+            for root in range(12):
+                high = max(high, highest[root])
+            tops[beat - first + 1] = high
+            change = -cost
+        if last == first:
+            continue
+        place = _place(best, (last - first) * width, high)
         for beat in range(last - 1, first - 1, -1):
-            labels[beat] = chord
-            if beat > first:
-                before = best[beat - first - 1]
-                top = tops[beat - first - 1]
-                if before[top] - weights[8] > before[chord]:
-                    chord = top
+            labels[beat] = place // LANES * 12 + place % LANES
+            before, high = (beat - first) * width, tops[beat - first]
+            if beat > first and high - cost > best[before + place]:
+                place = _place(best, before, high)
 
 
 @kernel
-def _highest(row: NDArray[np.float64], qualities: int, highest: NDArray[np.float64]) -> int:
-    """Find the first of the highest scores of a beat; ``highest`` is room for twelve."""
-    for root in range(12):
-        highest[root] = row[root]
-    for quality in range(1, qualities):
-        of_quality = row[quality * 12 : quality * 12 + 12]
-        for root in range(12):
-            if of_quality[root] > highest[root]:  # noqa: PLR1730 - as above
-                highest[root] = of_quality[root]
-    top = row[qualities * 12]
-    for root in range(12):
-        top = max(top, highest[root])
+def _place(best: NDArray[np.float32], row: int, top: Any) -> int:
+    """Find the first of the highest scores of a beat; those between the qualities are not among them."""
     place = 0
-    while row[place] < top:
+    while best[row + place] < top:
         place += 1
     return place
 

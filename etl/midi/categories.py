@@ -28,7 +28,8 @@ _MOST_BARS: Final = 16
 """A progression is as long at most; what is longer, and of several parts, is a whole piece."""
 _POLYPHONIC: Final = 2.0
 _TRIADS: Final = 2.5
-_CHORDAL: Final = 1.5
+CHORDAL: Final = 1.5
+"""Mean polyphony from which a part plays chords."""
 _ROLE_CATEGORIES: Final = (("drums", "Drums"), ("bass", "Bass"), ("melody", "Melody"), ("chords", "Chords"))
 _MELODY_POLYPHONY: Final = 1.2
 
@@ -102,7 +103,7 @@ def categorize(files: pl.DataFrame, tags: pl.DataFrame) -> pl.DataFrame:
             for role, category in _ROLE_CATEGORIES
         ),
         (
-            pl.col("mean_polyphony") >= _CHORDAL,
+            pl.col("mean_polyphony") >= CHORDAL,
             pl.lit("Chords"),
             pl.format("polyphony {}", pl.col("mean_polyphony").round(1)),
         ),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
 
-from etl.midi.beat_kernel import beat_grid, beat_profiles, chord_path, segment_basses
+from etl.midi.arrays import NOTE
+from etl.midi.beat_kernel import MAX_BEATS, beat_grid, beat_profiles, chord_path, segment_basses
+from etl.midi.stats_kernel import notes_of_parts
 from etl.music.pitch_classes import CHORDONOMICON_SHARP_NAMES, FLAT_NAMES
 from etl.music.qualities import QUALITY_BY_SUFFIX
 
@@ -61,6 +63,42 @@ def find_beats(batch: MidiBatch) -> Beats:
     profiles, basses = np.zeros((total, 12)), np.zeros((total, 12))
     beat_profiles(batch.files, batch.notes, batch.note_offsets, origins, offsets, profiles, basses)
     return Beats(offsets, origins, profiles, basses)
+
+
+def find_beats_of_parts(
+    batch: MidiBatch, parts: NDArray[Any], wanted: NDArray[np.bool_], origins: NDArray[np.float64]
+) -> Beats:
+    """Do the same for parts, each from the beat of its file in which it begins to the one in which it ends.
+
+    Parameters
+    ----------
+    batch
+        Parsed files.
+    parts
+        Their `etl.midi.stats_kernel.PART` records.
+    wanted
+        Which of them, (parts,); no drums.
+    origins
+        Tick of the first beat of each file.
+
+    Returns
+    -------
+    Beats
+        Of each wanted part.
+    """
+    records = parts[wanted]
+    owner, counts = records["file"], records["notes"]
+    notes = np.empty(int(counts.sum()), NOTE)
+    notes_of_parts(batch.notes, batch.note_offsets, parts, wanted, notes)
+    files = batch.files[owner]
+    division = files["division"].astype(np.float64)
+    first = np.floor((records["start_tick"] - origins[owner]) / division)
+    starts = origins[owner] + np.maximum(first, 0.0) * division
+    lengths = np.clip(np.ceil((records["end_tick"] - starts) / division), 1, MAX_BEATS).astype(np.int64)
+    offsets, note_offsets = (np.concatenate([[0], np.cumsum(sizes)]) for sizes in (lengths, counts))
+    profiles, basses = np.zeros((offsets[-1], 12)), np.zeros((offsets[-1], 12))
+    beat_profiles(files, notes, note_offsets, starts, offsets, profiles, basses)
+    return Beats(offsets, starts, profiles, basses)
 
 
 def chord_labels(beats: Beats) -> NDArray[np.int16]:
@@ -134,6 +172,29 @@ def spell_chords(segments: pl.DataFrame, keys: NDArray[np.int8]) -> pl.DataFrame
     flat = np.isin(majors, _FLAT_MAJORS)[rows["file"].to_numpy()]
     codes = (flat * NO_CHORD + rows["label"].to_numpy()) * 13 + rows["bass"].to_numpy() + 1
     return rows.with_columns(symbol=_SYMBOLS.gather(codes))
+
+
+def chord_lists(segments: pl.DataFrame) -> pl.DataFrame:
+    """Collect the chords of each file; equal neighbours (after silence) become one, as in Chordonomicon.
+
+    Returns
+    -------
+    DataFrame
+        One row per file that has any: ``file``, ``chords: list[str]``, ``chord_beats: list[i32]`` and
+        ``distinct_chords``.
+    """
+    opens = (pl.col("symbol") != pl.col("symbol").shift(1)) | (pl.col("file") != pl.col("file").shift(1))
+    return (
+        segments.with_columns(run=opens.fill_null(value=True).cum_sum())
+        .group_by("file", "run", maintain_order=True)
+        .agg(pl.col("symbol").first(), pl.col("beats").sum())
+        .group_by("file", maintain_order=True)
+        .agg(
+            chords=pl.col("symbol"),
+            chord_beats=pl.col("beats"),
+            distinct_chords=pl.col("symbol").n_unique(),
+        )
+    )
 
 
 def _symbols() -> pl.Series:

@@ -6,6 +6,7 @@ Names lie, so each figure comes with how far to trust it. Tempos lie between 40 
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import polars as pl
@@ -54,6 +55,12 @@ _COUNTED: Final = (
 _BARS: Final = r"(?i)(?:^|[^0-9])([1-9][0-9]{0,2})[ -]?bars?(?:[^a-z]|$)"
 _METRE: Final = (
     r"(?:^|[ .()\[\]])(2-2|3-2|[2-9]-4|(?:3|5|6|7|9|10|11|12)-8|(?:5|6|7|9|11|12|13|15)-16)(?:$|[ .()\[\]])"
+)
+
+
+_SIGNS: Final = {None: 0, "s": 1, "sharp": 1, "b": -1, "flat": -1}
+_SAFE_KEY: Final = re.compile(
+    r"(?<![A-Za-z0-9])([A-Ga-g])(s|sharp|b|flat)?(_?)(maj(?:or)?|min(?:or)?|m)(?![A-Za-z0-9])"
 )
 
 
@@ -141,6 +148,41 @@ def _with_key(frame: pl.LazyFrame) -> pl.LazyFrame:
         .when(bare.is_not_null())
         .then(0.5),
     )
+
+
+def restated(stem: str, *, key: tuple[str | None, str | None], bpm: tuple[float | None, float | None]) -> str:
+    """Write another key and tempo into a name where it says what they were; other names stay.
+
+    Parameters
+    ----------
+    stem
+        A name as the library has them.
+    key, bpm
+        What they were and are; None for none.
+
+    Examples
+    --------
+    >>> restated("71bpm_Fsmin_melody", key=("F# Minor", "Bb Minor"), bpm=(71.0, 120.0))
+    '120bpm_Bbmin_melody'
+    >>> restated("Chords_Am_128bpm", key=("A Minor", "C Minor"), bpm=(128.0, 128.0))
+    'Chords_Cm_128bpm'
+    """
+    (old_key, new_key), (old_bpm, new_bpm) = key, bpm
+    if old_key != new_key and old_key is not None and new_key is not None:
+        root = new_key.split()[0].replace("#", "s")
+
+        def in_key(match: re.Match[str]) -> str:
+            letter, sign, gap, mode = match.groups()
+            pitch_class = (LETTER_PITCH_CLASS[letter.upper()] + _SIGNS[sign]) % 12
+            said = KEY_NAMES[pitch_class + 12 * (not mode.startswith("ma"))]
+            return f"{root}{gap}{mode}" if said == old_key else match[0]
+
+        stem = _SAFE_KEY.sub(in_key, stem)
+    if old_bpm is not None and new_bpm is not None and old_bpm != new_bpm:
+        for said in {f"{old_bpm:.0f}", f"{int(old_bpm)}"}:
+            stem = re.sub(rf"(?i)(?<![0-9.]){said}(?=[_-]?bpm)", f"{new_bpm:.0f}", stem)
+            stem = re.sub(rf"(?i)(bpm[_-]?){said}(?![0-9.])", rf"\g<1>{new_bpm:.0f}", stem)
+    return stem
 
 
 def parse_key(text: str) -> str | None:

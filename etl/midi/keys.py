@@ -36,10 +36,14 @@ if TYPE_CHECKING:
 KEY_WEIGHTS: Final = np.array([12.9, 2.1, 0.5, 4.3])
 """Weights of `key_features` in a conditional logit [3]_; ``benchmarks.training.midi_fit_keys`` fits them."""
 
-LOOP_WEIGHTS: Final = np.array([7.7, 1.0, 0.3, 0.7, 0.8])
+LOOP_WEIGHTS: Final = np.array([6.9, 0.9, 0.2, 0.8, 0.9])
 """The same for loops, and of a first chord that is the key's own triad; the same script fits them."""
-_LONGEST_LOOP: Final = 33  # beats: eight bars and a note that rings
+PHRASE_WEIGHTS: Final = np.array([11.3, 1.5, -0.2, 3.5, 0.5])
+"""The same for phrases, which are as short but may begin anywhere; the same script fits them."""
+_LONGEST_LOOP: Final = 17  # beats: four bars and a note that rings
+_LONGEST_PHRASE: Final = 33
 _LONGEST_REPEATS: Final = 65
+_FEW_CHORDS: Final = 4
 _LOOP_PERIODS: Final = (8, 16, 32)
 _SAME_CHORDS: Final = 0.95
 _TRIADS: Final = {"": 0, "7": 0, "maj7": 0, "add13": 0, "min": 12, "min7": 12, "minadd13": 12}
@@ -114,11 +118,12 @@ def find_keys(batch: MidiBatch, beats: Beats, labels: NDArray[np.int16]) -> Keys
     scores = whole @ KEY_WEIGHTS
     early_scores, late_scores = early @ KEY_WEIGHTS, late @ KEY_WEIGHTS
     early_key, late_key = early_scores.argmax(axis=1), late_scores.argmax(axis=1)
-    loops = find_loops(beats, labels)
-    opening = opening_triads(beats, labels)
-    scores[loops] = np.concatenate([whole, opening[..., None]], axis=2)[loops] @ LOOP_WEIGHTS
+    loops, phrases = find_short(beats, labels)
+    with_opening = np.concatenate([whole, opening_triads(beats, labels)[..., None]], axis=2)
+    scores[loops] = with_opening[loops] @ LOOP_WEIGHTS
+    scores[phrases] = with_opening[phrases] @ PHRASE_WEIGHTS
     # A part that only leans to the relative key has not left its scale.
-    changes = (cuts >= 0) & ~loops & (_major(early_key) != _major(late_key))
+    changes = (cuts >= 0) & ~loops & ~phrases & (_major(early_key) != _major(late_key))
     early_longer = cuts * 2 >= lengths
     for part, part_scores in ((early_longer, early_scores), (~early_longer, late_scores)):
         scores[changes & part] = part_scores[changes & part]
@@ -139,8 +144,13 @@ def find_keys(batch: MidiBatch, beats: Beats, labels: NDArray[np.int16]) -> Keys
     )
 
 
-def find_loops(beats: Beats, labels: NDArray[np.int16]) -> NDArray[np.bool_]:
-    """Tell which files are loops, (files,): up to eight bars, or up to sixteen that say the same twice."""
+def find_short(beats: Beats, labels: NDArray[np.int16]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Tell which files are loops, and which are phrases, both (files,).
+
+    A loop begins where its harmony does: what says the same twice in up to sixteen bars, up to four chords in
+    up to eight, and all of up to four bars. Other files of up to eight bars are phrases, which may be cut out
+    anywhere.
+    """
     lengths = np.diff(beats.offsets)
     files = np.repeat(np.arange(len(lengths)), lengths)
     repeats = np.zeros(len(lengths), np.bool_)
@@ -150,8 +160,11 @@ def find_loops(beats: Beats, labels: NDArray[np.int16]) -> NDArray[np.bool_]:
         compared = np.bincount(files[period:][inside], minlength=len(lengths))
         agreed = np.bincount(files[period:][same], minlength=len(lengths))
         repeats |= (compared >= lengths // 2) & (compared > 0) & (agreed >= _SAME_CHORDS * compared)
-    loops: NDArray[np.bool_] = (lengths <= _LONGEST_LOOP) | (repeats & (lengths <= _LONGEST_REPEATS))
-    return loops
+    moves = np.flatnonzero((labels[1:] != labels[:-1]) & (files[1:] == files[:-1]))
+    is_plain = np.bincount(files[moves], minlength=len(lengths)) < _FEW_CHORDS
+    longest = np.where(repeats, _LONGEST_REPEATS, np.where(is_plain, _LONGEST_PHRASE, _LONGEST_LOOP))
+    loops = lengths <= longest
+    return loops, ~loops & (lengths <= _LONGEST_PHRASE)
 
 
 def opening_triads(beats: Beats, labels: NDArray[np.int16]) -> NDArray[np.float64]:

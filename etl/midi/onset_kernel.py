@@ -14,14 +14,15 @@ if TYPE_CHECKING:
 
 SLOWEST: Final = 55.0
 FASTEST: Final = 215.0
-STEPS: Final = 400
+STEPS: Final = 160
 MOST_ONSETS: Final = 256
 FEWEST_ONSETS: Final = 8
 WINDOW: Final = 4.0  # beats over which two onsets are compared
 # Preference and shares: of a coarse grid, the best on the worse of Groove performances and songs of POP909.
 PRIOR_BPM: Final = 80.0
 PRIOR_OCTAVES: Final = 0.8
-FINE_STEPS: Final = 40
+FINE_STEPS: Final = 8
+FINE_ROUNDS: Final = 2
 BEAT_SHARE: Final = 0.1
 HALF_SHARE: Final = 0.2
 QUARTER_SHARE: Final = 0.7
@@ -143,13 +144,14 @@ def onset_tempo(
                 if score > best:
                     best, best_bpm = score, bpm
             bpm *= ratio
-        centre, step = best_bpm, best_bpm * (ratio - 1.0) / FINE_STEPS
-        top = -1.0
-        for fine in range(-FINE_STEPS, FINE_STEPS + 1):
-            coherence = _coherence(onsets, strengths, count, centre + fine * step, phasors)
-            if coherence > top:
-                top = coherence
-                best_bpm = centre + fine * step
+        top, step = -1.0, best_bpm * (ratio - 1.0)
+        for _ in range(FINE_ROUNDS):
+            centre, step = best_bpm, step / FINE_STEPS
+            for fine in range(-FINE_STEPS, FINE_STEPS + 1):
+                coherence = _coherence(onsets, strengths, count, centre + fine * step, phasors)
+                if coherence > top:
+                    top = coherence
+                    best_bpm = centre + fine * step
         tempos[file, 0] = best_bpm
         tempos[file, 1] = min(1.0, max(0.0, top))
 

@@ -1,4 +1,4 @@
-"""What each part of a file is by itself: key, length, note hash, tags and category.
+"""What each part of a file is by itself: key, chords, length, note hash, tags and category.
 
 The key of a part is weighed from its notes and the key of the whole: a bass line has few pitches, and is in
 the key of its song nearly always.
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import polars as pl
 
-from etl.midi.categories import categorize
+from etl.midi.categories import CHORDAL, categorize
+from etl.midi.chords import chord_labels, chord_lists, chord_segments, find_beats_of_parts, spell_chords
 from etl.midi.drums import CATEGORY_SCORE, TAG_SCORE
 from etl.midi.keys import KEY_WEIGHTS
 from etl.midi.stats_kernel import DRUM_CLASSES
@@ -21,6 +22,10 @@ from etl.music.keys import KEY_NAMES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from etl.midi.arrays import MidiBatch
+
+_CHORDS: Final = ("chords", "chord_beats", "distinct_chords")
 
 OWN_WEIGHT: Final = 0.1
 """How far the notes of a part count beside the key of the whole, which they are among. Of the 342 parts of
@@ -77,6 +82,55 @@ def part_figures(
     ).with_columns(pl.when(pl.Series(key >= 0)).then("key_source"))
 
 
+def part_chords(
+    batch: MidiBatch,
+    records: NDArray[Any],
+    parts: pl.DataFrame,
+    *,
+    files: pl.DataFrame,
+    origins: NDArray[np.float64],
+    keys: NDArray[np.int8],
+) -> pl.DataFrame:
+    """Find the chords that parts play by themselves; a file of one part has those of the file.
+
+    Parameters
+    ----------
+    batch
+        Parsed files.
+    records
+        `etl.midi.stats_kernel.PART` records.
+    parts
+        Their ``drum_score``, ``role`` and ``mean_polyphony``.
+    files
+        With ``chords``, ``chord_beats`` and ``distinct_chords`` of each file, in order.
+    origins, keys
+        Tick of the first beat of each file, and its key.
+
+    Returns
+    -------
+    DataFrame
+        One row per part, in order: ``chords: list[str]``, ``chord_beats: list[i32]`` (quarter notes) and
+        ``distinct_chords: u32``; none for drums, and for what plays one note after another.
+    """
+    owner = records["file"]
+    alone = np.bincount(owner, minlength=len(files))[owner] == 1
+    by_role = (parts["role"].cast(pl.String) == "chords").fill_null(value=False).to_numpy()
+    is_chordal = by_role | (parts["mean_polyphony"].to_numpy() >= CHORDAL)
+    wanted = ~alone & is_chordal & (parts["drum_score"].to_numpy() <= CATEGORY_SCORE)
+    beats = find_beats_of_parts(batch, records, wanted, origins)
+    segments = spell_chords(chord_segments(beats, chord_labels(beats)), keys[owner[wanted]])
+    own = chord_lists(segments).select(pl.lit(np.flatnonzero(wanted)).gather("file").alias("part"), *_CHORDS)
+    of_files = files.select(*_CHORDS)[owner[alone]].with_columns(part=np.flatnonzero(alone))
+    return (
+        pl.DataFrame({"part": np.arange(len(records))})
+        .join(pl.concat([own, of_files.select(own.columns)]), on="part", how="left", maintain_order="left")
+        .select(
+            pl.col("chords", "chord_beats").fill_null([]),
+            pl.col("distinct_chords").fill_null(0),
+        )
+    )
+
+
 def hash_texts(sums: NDArray[np.uint64]) -> pl.Series:
     """Write note hashes, (rows, 2), in hexadecimal."""
     return pl.Series([f"{high:016x}{low:016x}" for high, low in sums.tolist()], dtype=pl.String)
@@ -109,7 +163,7 @@ def with_categories(parts: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
     like_files = numbered.with_columns(
         names.alias("name"),
         parts=pl.lit(1),
-        distinct_chords=pl.lit(0),
+        distinct_chords=pl.lit(0),  # a progression is the whole file
         **{
             f"{name}_share": pl.when((pl.col("drum_score") > TAG_SCORE) & (total > 0))
             .then(count / total)

@@ -11,7 +11,7 @@ from etl.midi.arrays import EVENT, MidiBatch
 from etl.midi.split import split_file
 from etl.midi.split_kernel import KEY_META, METRE_META, TEMPO_META
 from etl.midi.tempo import MICROSECONDS_PER_MINUTE
-from etl.music.keys import KEY_INDEX
+from etl.music.keys import KEY_INDEX, KEY_NAMES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,11 +61,15 @@ def semitones_between(key: str | None, wanted: str | None) -> int:
 
 def key_after(key: str | None, wanted: str | None) -> str | None:
     """Name the key that a piece has once it is transposed."""
-    if key is None or wanted is None:
+    return transposed_key(key, semitones_between(key, wanted))
+
+
+def transposed_key(key: str | None, semitones: int) -> str | None:
+    """Name the key that is so many semitones up from another, in the same mode."""
+    if key is None or semitones % 12 == 0:
         return key
-    tonic = (KEY_INDEX[key] % 12 + semitones_between(key, wanted)) % 12
-    number = tonic + 12 * (KEY_INDEX[key] >= 12)
-    return next(name for name, index in KEY_INDEX.items() if index == number)
+    tonic = (KEY_INDEX[key] % 12 + semitones) % 12
+    return KEY_NAMES[tonic + 12 * (KEY_INDEX[key] >= 12)]
 
 
 def _major(key: str) -> int:

@@ -330,3 +330,35 @@ def _add_note(note: Any, first_tick: int, division: int, sums: NDArray[np.uint64
         word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         word ^= word >> np.uint64(31)
         sums[half] += word
+
+
+@kernel
+def notes_of_parts(
+    notes: NDArray[Any],
+    note_offsets: NDArray[np.int64],
+    parts: NDArray[Any],
+    wanted: NDArray[np.bool_],
+    chosen: NDArray[Any],
+) -> None:
+    """Lay the notes of the wanted `PART` rows end to end, in the order of the rows, then of their starts."""
+    at, row = 0, 0
+    for file in range(len(note_offsets) - 1):
+        first = row
+        lowest, highest = 1 << 60, -1
+        while row < len(parts) and parts[row].file == file:
+            if wanted[row]:
+                slot = parts[row].track * 16 + parts[row].channel
+                lowest, highest = min(lowest, slot), max(highest, slot)
+            row += 1
+        if highest < 0:
+            continue
+        places = np.full(highest - lowest + 1, -1, np.int64)
+        for part in range(first, row):
+            if wanted[part]:
+                places[parts[part].track * 16 + parts[part].channel - lowest] = at
+                at += parts[part].notes
+        for note in range(note_offsets[file], note_offsets[file + 1]):
+            slot = notes[note].track * 16 + notes[note].channel - lowest
+            if 0 <= slot < len(places) and places[slot] >= 0:
+                chosen[places[slot]] = notes[note]
+                places[slot] += 1

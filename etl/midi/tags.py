@@ -7,6 +7,7 @@ from typing import Final
 import polars as pl
 
 from etl.midi.drums import TAG_SCORE
+from etl.midi.stats_kernel import DRUM_CLASSES
 from etl.midi.tag_words import WORDS, word_tags
 
 NAME_CONFIDENCE: Final = 0.8
@@ -67,15 +68,15 @@ def find_tags(names: pl.DataFrame, files: pl.DataFrame, parts: pl.DataFrame) -> 
         )
     )  # fmt: skip
     return (
-        pl.concat([*_of_names(names), *_of_parts(parts), _drums(files), tempo])
+        pl.concat([*_of_names(names, files), *_of_parts(parts), _drums(files), tempo])
         .sort("file", "tag", "source", "confidence")
         .collect(engine="in-memory")
     )
 
 
-def name_tags(names: pl.DataFrame) -> pl.DataFrame:
-    """Collect the tags that names and folders give, as `find_tags` does: of the other places of a file."""
-    return pl.concat(_of_names(names)).unique(maintain_order=True).collect(engine="in-memory")
+def name_tags(names: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
+    """Collect the tags that names and folders give, as `find_tags` does: of the other places of files."""
+    return pl.concat(_of_names(names, files)).unique(maintain_order=True).collect(engine="in-memory")
 
 
 def part_tags(parts: pl.DataFrame) -> pl.DataFrame:
@@ -120,9 +121,12 @@ def _drums(rows: pl.DataFrame) -> pl.LazyFrame:
     )  # fmt: skip
 
 
-def _of_names(names: pl.DataFrame) -> list[pl.LazyFrame]:
+def _of_names(names: pl.DataFrame, files: pl.DataFrame) -> list[pl.LazyFrame]:
+    # One drum in the title of a piece (Ride On, Kick It) is a word of it, not what it plays.
+    pieces = files.filter(pl.col("parts") > 1, pl.col("drum_score") <= TAG_SCORE)["file"]
+    is_title = pl.col("file").is_in(pieces.implode()) & pl.col("tag").is_in(DRUM_CLASSES)
     return [
-        _words("name", NAME_CONFIDENCE, names.select("file", name="stem")),
+        _words("name", NAME_CONFIDENCE, names.select("file", name="stem")).filter(~is_title),
         _words("folder", FOLDER_CONFIDENCE, names.select("file", name="folder")),
     ]
 

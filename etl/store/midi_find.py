@@ -16,7 +16,7 @@ _TAGS_OF_FILE: Final = (
 )
 _SUREST: Final = "key_confidence * bpm_confidence DESC NULLS LAST, path"
 _FILE_NAME: Final = "regexp_extract(path, '[^/!]+$')"
-_SONG: Final = "(SELECT sha256, key, array_to_string(chords, ' ') AS text FROM midi_analysis)"
+_OF_PART: Final = "array_to_string(if(len(chords) > 0, chords, song_chords), ' ')"
 _PLAYS_IN_FILE: Final = (
     "(sha256 IN (SELECT sha256 FROM midi_tracks WHERE list_contains(?, program) AND drum_score <= 0.5) "
     "OR sha256 IN (SELECT sha256 FROM midi_tags "
@@ -78,6 +78,8 @@ def find_files(connection: duckdb.DuckDBPyConnection, wanted: Conditions, *, lim
         ``path``, ``library_name``, ``bpm``, ``key``, ``category``, ``seconds``, ``bars``, ``tags``.
     """
     chosen = _of_both(wanted, f"{_FILE_NAME}, library_name")
+    if wanted.chords is not None:
+        chosen.append(_chords(wanted.chords, "key", "array_to_string(chords, ' ')"))
     chosen += [("sha256 IN (SELECT sha256 FROM midi_tags WHERE list_contains(?, tag))", [list(group)])
                for group in wanted.tags]  # fmt: skip
     if (instrument := wanted.instrument) is not None:
@@ -99,7 +101,8 @@ def find_files(connection: duckdb.DuckDBPyConnection, wanted: Conditions, *, lim
 def find_parts(connection: duckdb.DuckDBPyConnection, wanted: Conditions, *, limit: int) -> pl.DataFrame:
     """List parts that fit all conditions, surest key and tempo first.
 
-    Tempo, metre and chords are those of their files; of the tags of these only those count that are about
+    Tempo and metre are those of their files, chords their own or, where they have none, those that their
+    files have meanwhile; of the tags of these only those count that are about
     the whole: genres, tempos and structure.
 
     Returns
@@ -110,6 +113,8 @@ def find_parts(connection: duckdb.DuckDBPyConnection, wanted: Conditions, *, lim
         ``drum_score``, ``tags``.
     """
     chosen = _of_both(wanted, f"{_FILE_NAME}, library_name, name")
+    if wanted.chords is not None:
+        chosen.append(_chords(wanted.chords, "song_key", _OF_PART))
     chosen += [
         (
             _TAGGED_PART,
@@ -145,16 +150,16 @@ def _of_both(wanted: Conditions, names: str) -> list[tuple[str, Sequence[Any]]]:
     }
     chosen = [(condition, values) for condition, values in conditions.items() if values is not None]
     chosen += [(f"contains(lower(concat_ws(' ', {names})), lower(?))", [word]) for word in wanted.words]
-    if wanted.chords is not None:
-        # The key that the chords are counted from is that of the file, also for a part.
-        of_key = " OR ".join("(song.key = ? AND regexp_matches(song.text, ?))" for _ in wanted.chords)
-        chosen.append(
-            (
-                f"sha256 IN (SELECT sha256 FROM {_SONG} AS song WHERE {of_key})",
-                [value for pair in wanted.chords.items() for value in pair],
-            )
-        )
     return chosen
+
+
+def _chords(patterns: Mapping[str, str], key: str, text: str) -> tuple[str, list[str]]:
+    """Give the condition that the chords are as one of the patterns says that is of the key.
+
+    The key that chords are counted from is that of the file, also for a part.
+    """
+    of_key = " OR ".join(f"({key} = ? AND regexp_matches({text}, ?))" for _ in patterns)
+    return f"({of_key})", [value for pair in patterns.items() for value in pair]
 
 
 def _rows(

@@ -70,7 +70,7 @@ class LibraryPiece:
     folder, name
         Where it is, within the library.
     category, category_reason, key, bpm, bars, chords, tags
-        What it is; the chords are those of the file.
+        What it is; the chords of a part are those that it plays by itself.
     parts
         How many the file has.
     is_drums
@@ -81,6 +81,12 @@ class LibraryPiece:
         What the file was called, or the track of a part.
     path
         Where the file was found first.
+    content_sha256
+        Of what was written into the library; None where that is not known.
+    pitch_class_profile
+        Shares of the sounding time, twelve, from C, as analyzed.
+    before
+        Key and tempo that it had before it was edited, if it was: its name may say these.
     """
 
     sha256: str
@@ -101,6 +107,9 @@ class LibraryPiece:
     was_wrapped: bool
     title: str | None
     path: str
+    content_sha256: str | None
+    pitch_class_profile: tuple[float, ...]
+    before: tuple[str | None, float | None] | None = None
 
 
 _FIRST_PATHS: Final = (
@@ -113,7 +122,9 @@ def analysed_files(connection: duckdb.DuckDBPyConnection) -> list[LibraryPiece]:
     rows = connection.execute(
         "SELECT library.sha256, NULL, NULL, folder, library.name, category, category_reason, key, bpm, bars, "
         "chords, coalesce(tags, []), parts, drum_notes = notes, size_bytes, "
-        "list_contains(repairs, 'junk_before_header'), regexp_extract(path, '[^/!]+$'), path "
+        "list_contains(repairs, 'junk_before_header'), regexp_extract(path, '[^/!]+$'), path, "
+        "CASE WHEN NOT list_contains(repairs, 'junk_before_header') THEN library.sha256 END, "
+        "midi_analysis.pitch_class_profile "
         "FROM midi_library AS library JOIN midi_analysis USING (sha256) JOIN midi_files USING (sha256) "
         f"JOIN {_FIRST_PATHS} USING (sha256) LEFT JOIN ("
         "  SELECT sha256, list_sort(list(DISTINCT tag)) AS tags FROM midi_tags GROUP BY sha256"
@@ -126,8 +137,8 @@ def analysed_parts(connection: duckdb.DuckDBPyConnection) -> list[LibraryPiece]:
     """List the parts that are in the library and have an analysis, by name."""
     rows = connection.execute(
         "SELECT library.sha256, track, channel, folder, library.name, part.category, part.category_reason, "
-        "part.key, bpm, part.bars, chords, part.tags, parts, tracks.drum_score > 0.9, 0, false, "
-        "tracks.name, path "
+        "part.key, bpm, part.bars, coalesce(part.chords, []), part.tags, parts, tracks.drum_score > 0.9, 0, "
+        "false, tracks.name, path, content_sha256, part.pitch_class_profile "
         "FROM midi_library AS library JOIN midi_part_analysis AS part USING (sha256, track, channel) "
         "JOIN midi_tracks AS tracks USING (sha256, track, channel) JOIN midi_analysis USING (sha256) "
         f"JOIN {_FIRST_PATHS} USING (sha256) WHERE {_THERE} ORDER BY library.name"
@@ -163,7 +174,7 @@ def analysed_with_tags(connection: duckdb.DuckDBPyConnection, *, with_parts: boo
     own = (
         ", (SELECT list(struct_pack(track, channel, program, name, role, role_confidence, notes, start_tick, "
         "end_tick, pitch_min, pitch_max, polyphony, mean_polyphony, drum_score, bars, note_hash, key, "
-        "key_confidence, category, tags) ORDER BY track, channel) FROM midi_parts AS p "
+        "key_confidence, category, tags, chords, chord_beats) ORDER BY track, channel) FROM midi_parts AS p "
         "WHERE p.sha256 = midi.sha256) AS part_list"
     )
     rows: pl.DataFrame = connection.sql(

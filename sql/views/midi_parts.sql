@@ -1,4 +1,4 @@
--- One row per part: what it is, with tempo, metre and chords of its file, and its name in the library.
+-- One row per part: what it is, with tempo, metre, key and chords of its file, and its name in the library.
 CREATE OR REPLACE VIEW midi_parts AS
 SELECT
     tracks.*,
@@ -7,7 +7,8 @@ SELECT
     analysis.bpm_confidence,
     analysis.numerator,
     analysis.denominator,
-    analysis.chords,
+    analysis.key AS song_key,
+    analysis.chords AS song_chords,
     analysis.parts,
     paths.path,
     -- The one part of a file is the file.

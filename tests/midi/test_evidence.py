@@ -198,6 +198,16 @@ def loop(numerals: str, tonic: int, *, times: int, quarters: int) -> bytes:
     return midi_bytes([track])
 
 
+@pytest.mark.parametrize(
+    ("numerals", "mode"),
+    [("IV V I vi ii V I IV", 0), ("ii V I vi ii V I I", 0), ("iv bVII bIII bVI iv V i i", 12)],
+)
+def test_phrases_may_begin_on_any_chord(numerals, mode):
+    """Eight bars of eight chords are in the key of their cadence, whichever chord comes first."""
+    found = analyze(read_files([loop(numerals, tonic, times=1, quarters=4) for tonic in range(12)])).files
+    assert found["key"].to_list() == [KEY_NAMES[mode + tonic] for tonic in range(12)]
+
+
 @pytest.mark.parametrize(("times", "quarters"), [(1, 4), (2, 4), (1, 8), (4, 4)])
 def test_loops_are_in_the_key_they_begin_in(times, quarters):
     """Of twelve minor and twelve major loops of four chords, 23 have the key of their first chord."""

@@ -13,7 +13,7 @@ from hypothesis import given, settings, strategies as st
 
 from etl.midi.analysis import analyze
 from etl.midi.categories import CATEGORIES, categorize
-from etl.midi.file_names import parse_key, with_name_figures
+from etl.midi.file_names import parse_key, restated, with_name_figures
 from etl.midi.mpc import CATEGORY_FOLDERS, progression
 from etl.midi.reader import read_files
 from etl.midi.sanitize import LONGEST_STEM, distinct_names, safe_stems
@@ -107,6 +107,25 @@ def test_every_groove_name_gives_its_tempo():
 def test_keys_are_read_as_people_type_them(text, key):
     """One key, typed any usual way."""
     assert parse_key(text) == key
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("71bpm_Fsmin_melody", "120bpm_Amin_melody"),
+        ("melody_F_sharp_minor_bpm_71_2", "melody_F_sharp_minor_bpm_120_2"),
+        ("Pad_F#m", "Pad_F#m"),
+        ("71bpm_Fsmaj", "120bpm_Fsmaj"),
+        ("171bpm_Gbm", "171bpm_Am"),
+        ("Take_71_Fsm7", "Take_71_Fsm7"),
+        ("nothing", "nothing"),
+    ],
+)
+def test_names_are_restated_where_they_say_what_was(name, expected):
+    """The key and the tempo that a piece had give way to what it has; other numbers and chords stay."""
+    assert restated(name, key=("F# Minor", "A Minor"), bpm=(71.0, 120.0)) == expected
+    assert restated(name, key=("F# Minor", "F# Minor"), bpm=(71.0, 71.0)) == name
+    assert restated(name, key=(None, None), bpm=(None, 120.0)) == name
 
 
 def test_words_become_tags_once():

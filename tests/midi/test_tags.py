@@ -16,10 +16,10 @@ NO_PARTS = pl.DataFrame(
 def tempo_tag(bpm: float, source: str = "meta", confidence: float = 0.4) -> list[tuple[str, float]]:
     """Give tag and confidence of a file by its tempo."""
     files = pl.DataFrame(
-        [(0, bpm, source, confidence, 0.0)],
+        [(0, bpm, source, confidence, 0.0, 1)],
         schema={
             "file": pl.Int32, "bpm": pl.Float64, "bpm_source": pl.String, "bpm_confidence": pl.Float64,
-            "drum_score": pl.Float64,
+            "drum_score": pl.Float64, "parts": pl.UInt32,
         },
         orient="row",
     )  # fmt: skip
@@ -42,6 +42,19 @@ def test_what_a_file_says_of_its_tempo_is_so_and_what_is_heard_may_not_be():
     """The standard's 120 says nothing."""
     assert tempo_tag(100, "onsets") == [("moderate", 0.4)]
     assert tempo_tag(120, "default") == []
+
+
+@pytest.mark.parametrize(("parts", "drum_score", "drums"), [(1, 0.0, True), (4, 0.3, False), (4, 0.9, True)])
+def test_one_drum_in_the_title_of_a_piece_is_no_tag(parts, drum_score, drums):
+    """Of one part, or of drums, it says what it plays; other words of a title are tags."""
+    files = pl.DataFrame(
+        {"file": 0, "bpm": 100.0, "bpm_source": "default", "bpm_confidence": 0.0, "drum_score": drum_score,
+         "parts": parts},
+        schema_overrides={"file": pl.Int32},
+    )  # fmt: skip
+    names = pl.DataFrame([(0, "Ride Bass Kick", "")], schema=NO_NAMES.schema, orient="row")
+    tags = find_tags(names, files, NO_PARTS).filter(pl.col("source") == "name")["tag"].to_list()
+    assert tags == (["bass", "cymbal", "kick"] if drums else ["bass"])
 
 
 def test_parts_are_drums_above_half_and_have_the_family_of_their_program_otherwise():
@@ -71,7 +84,7 @@ def test_the_name_of_a_file_is_trusted_more_than_its_folder_and_its_tracks():
     files = pl.DataFrame(
         schema={
             "file": pl.Int32, "bpm": pl.Float64, "bpm_source": pl.String, "bpm_confidence": pl.Float64,
-            "drum_score": pl.Float64,
+            "drum_score": pl.Float64, "parts": pl.UInt32,
         }
     )  # fmt: skip
     found = find_tags(names, files, parts).filter(tag="house").select("source", "confidence").rows()

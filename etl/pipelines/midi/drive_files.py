@@ -18,6 +18,7 @@ import polars as pl
 
 from etl.exports.drive import About, Wanted
 from etl.midi.analysis import survey
+from etl.midi.file_names import restated
 from etl.midi.mpc import (
     CATEGORY_FOLDERS,
     LETTERS_FOLDER,
@@ -116,7 +117,7 @@ def files_for_drive(
     library
         The library.
     pieces
-        Copies and parts that are wanted.
+        Copies and parts that are wanted, as `etl.pipelines.midi.edited.as_they_are` gives them.
     drive_format, options
         The device, and how its drive is filled.
     kept
@@ -124,7 +125,7 @@ def files_for_drive(
     watch
         Has the stage `PREPARE`.
     """
-    named = _with_distinct_names(pieces)
+    named = _with_distinct_names([_restated(piece, options.changes) for piece in pieces])
     places = _places(named, options.layout)
     watch.total(PREPARE, len(pieces))
     for start in range(0, len(pieces), _BATCH):
@@ -135,12 +136,21 @@ def files_for_drive(
         for number, piece in enumerate(batch):
             found = made[number]
             if found.midi is None:
-                found = found._replace(midi=_copied(library / piece.folder / piece.name, piece))
+                source = library / piece.folder / piece.name
+                found = found._replace(midi=_Made(piece.content_sha256 or "", piece.size_bytes, source))
             place, shown = places[start + number], named[start + number]
             for root in ROOT_FOLDERS[drive_format]:
                 yield from _targets(shown, f"{root}/{place}", found, options)
             if options.progressions is ProgressionPlace.ROOT:
                 yield from _charts(shown, PROGRESSIONS_AT_ROOT, options)
+
+
+def _restated(piece: LibraryPiece, changes: Rework) -> LibraryPiece:
+    """Name a piece by the key and the tempo that it is exported in, where its name says those."""
+    key, bpm = piece.before or (piece.key, piece.bpm)
+    after = None if piece.is_drums else key_after(piece.key, changes.key)
+    stem = restated(piece.name.removesuffix(_MIDI), key=(key, after), bpm=(bpm, changes.bpm or piece.bpm))
+    return replace(piece, name=f"{stem}{_MIDI}")
 
 
 def _with_distinct_names(pieces: Sequence[LibraryPiece]) -> list[LibraryPiece]:
@@ -194,17 +204,6 @@ def _about(piece: LibraryPiece, changes: Rework) -> About:
     )
 
 
-def _copied(source: Path, piece: LibraryPiece) -> _Made:
-    """Say what a copy as it stands is; what is not the file as it was found is looked at."""
-    if piece.track is None and not piece.was_wrapped:
-        return _Made(piece.sha256, piece.size_bytes, source)
-    try:
-        content = source.read_bytes()
-    except OSError:
-        return _Made(piece.sha256, piece.size_bytes, source)
-    return _Made(hashlib.sha256(content).hexdigest(), len(content), source)
-
-
 def _places(pieces: Sequence[LibraryPiece], layout: Layout) -> list[str]:
     """Give the folder of each piece, below the device's."""
     folders = [_folder(piece, layout) for piece in pieces]
@@ -240,8 +239,7 @@ def _make(
         if options.changes or _has_pattern(piece, options.patterns):
             with suppress(OSError):
                 blob = (library / piece.folder / piece.name).read_bytes()
-                is_copy = piece.track is None and not piece.was_wrapped
-                if not is_copy or hashlib.sha256(blob).hexdigest() == piece.sha256:
+                if hashlib.sha256(blob).hexdigest() == piece.content_sha256:
                     batch[number] = blob
         if batch and (number == len(pieces) - 1 or sum(map(len, batch.values())) > _BATCH_BYTES):
             for place, made in zip(batch, _made(batch, pieces, options, kept, start), strict=True):

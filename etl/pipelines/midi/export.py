@@ -11,6 +11,7 @@ from etl.exports.drive import Exported, update_drive
 from etl.exports.midi import write_midi_npz, write_midi_parquet
 from etl.midi.mpc import DriveFormat
 from etl.pipelines.midi.drive_files import PREPARE, DriveOptions, files_for_drive
+from etl.pipelines.midi.edited import as_they_are
 from etl.pipelines.midi.find import with_instrument
 from etl.pipelines.midi.request import ANALYSIS_VERSION, PartsWanted
 from etl.runtime.disk.targets import check_mounted, check_writable, write_error
@@ -119,7 +120,8 @@ def export_drive(
     """Bring a drive up to date with the library.
 
     Files that an earlier export put there and that are no longer wanted are removed; others are not touched.
-    Files without notes have no category and stay in the library.
+    Files without notes have no category and stay in the library. What somebody has edited in the library is
+    exported as it is now, with the figures of what it is now.
 
     Parameters
     ----------
@@ -161,15 +163,14 @@ def export_drive(
         TemporaryDirectory(prefix="etl-export-", ignore_cleanup_errors=True) as kept,
     ):
         try:
+            pieces, edited = as_they_are(library, [*files, *parts])
             wanted = list(
-                files_for_drive(
-                    library, [*files, *parts], drive_format, options, kept=Path(kept), watch=watch
-                )
+                files_for_drive(library, pieces, drive_format, options, kept=Path(kept), watch=watch)
             )
         except OSError as error:
             raise write_error(Path(error.filename or kept), error) from error
         done = update_drive(drive, wanted, drive_format, watch=watch, dry_run=dry_run, limits=limits)
-    done.unanalysed = unanalysed
+    done.unanalysed, done.edited = unanalysed, edited
     return done
 
 

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 _PIECES: Final = 16  # a file takes forty times as long by itself as among many
 
 REJECTS: Final = {"path": pl.String, "stage": pl.String, "category": pl.String, "reason": pl.String}
-SPLIT: Final = {"sha256": pl.String, "track": pl.Int32, "channel": pl.Int16, "suffix": pl.String}
+SPLIT: Final = {
+    "sha256": pl.String, "track": pl.Int32, "channel": pl.Int16, "suffix": pl.String,
+    "content_sha256": pl.String,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

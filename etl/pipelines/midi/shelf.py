@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _ROWS: Final[dict[str, Any]] = {
     "sha256": pl.String, "track": pl.Int32, "channel": pl.Int16, "folder": pl.String, "name": pl.String,
+    "content_sha256": pl.String,
 }  # fmt: skip
 _ENDING: Final = ".mid"
 
@@ -55,7 +56,8 @@ class Shelf:
         files
             ``sha256`` and ``name`` of files that have a copy in the incoming folder, each content once.
         parts
-            Parts of these files that are there: ``sha256``, ``track``, ``channel``, ``suffix``.
+            Parts of these files that are there: ``sha256``, ``track``, ``channel``, ``suffix`` and
+            ``content_sha256``.
         split
             Whether parts are wanted.
         restore
@@ -101,7 +103,7 @@ class Shelf:
         ):
             self._move(digest, folder, name)
             self._names.copies[digest] = f"{folder}/{name}"
-            rows.append((digest, None, None, folder, name))
+            rows.append((digest, None, None, folder, name, None))
         return rows
 
     def _free_names(self, named: pl.DataFrame) -> list[str]:
@@ -120,7 +122,7 @@ class Shelf:
 
     def _put_parts(self, parts: pl.DataFrame) -> list[tuple[Any, ...]]:
         rows = []
-        for digest, track, channel, suffix in parts.sort("sha256", "track", "channel").rows():
+        for digest, track, channel, suffix, content in parts.sort("sha256", "track", "channel").rows():
             folder, copy = self._names.copies[digest].rsplit("/", 1)
             folder += "/parts"
             stem, number, key = f"{copy.removesuffix(_ENDING)}{suffix}", 0, part_key(digest, track, channel)
@@ -129,7 +131,7 @@ class Shelf:
                 number += 1
                 name = f"{stem}_{number}{_ENDING}"
             self._move(key, folder, name)
-            rows.append((digest, track, channel, folder, name))
+            rows.append((digest, track, channel, folder, name, content))
         return rows
 
     def _is_taken(self, key: str, folder: str, name: str) -> bool:

@@ -117,7 +117,9 @@ def _process(found: Batch, wanted: Wanted, clock: _Clock) -> Result:
         first = names.filter(is_first)
         counted = survey(batch, first)
         tags = find_tags(first.select("file", "stem", "folder"), counted.files, counted.parts)
-        others = name_tags(names.filter(~is_first).select("file", "stem", "folder"))
+        if not is_first.all():
+            others = names.filter(~is_first).select("file", "stem", "folder")
+            tags = pl.concat([tags, name_tags(others, counted.files)]).unique(maintain_order=True)
         sizes = pl.Series([len(blob) for blob in blobs.values()], dtype=pl.Int64)
         files = _file_rows(counted.files.join(keys, on="file", maintain_order="left"), sizes)
         unreadable = files.filter(~pl.col("valid")).join(paths, on="sha256", maintain_order="left")
@@ -130,10 +132,7 @@ def _process(found: Batch, wanted: Wanted, clock: _Clock) -> Result:
         analysis=pl.DataFrame(),
         parts=counted.parts.join(keys, on="file", maintain_order="left").drop("file"),
         part_analysis=pl.DataFrame(),
-        tags=pl.concat([tags, others])
-        .unique(maintain_order=True)
-        .join(keys, on="file", maintain_order="left")
-        .drop("file"),
+        tags=tags.join(keys, on="file", maintain_order="left").drop("file"),
         split=pl.DataFrame(schema=SPLIT),
         rejects=pl.DataFrame(rejects, schema=REJECTS, orient="row"),
         seconds=clock.seconds,
@@ -273,7 +272,8 @@ def _split(
             continue
         for part in found:
             _write(f"{incoming}/{part_key(digest, part.track, part.channel)}", part.blob)
-            rows.append((digest, part.track, part.channel, part.suffix))
+            content = hashlib.sha256(part.blob).hexdigest()
+            rows.append((digest, part.track, part.channel, part.suffix, content))
     return (
         pl.DataFrame(rows, schema=SPLIT, orient="row"),
         pl.DataFrame(refused, schema={"sha256": pl.String, **_REFUSED}, orient="row"),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from etl.runtime.jit import plain
 from etl.runtime.jit.kernels import inlined
-from etl.runtime.jit.plain import COPY_STEP
+from etl.runtime.jit.plain import COPY_STEP, LANES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Copy = Callable[[NDArray[np.uint8], int, NDArray[np.uint8], int, int], None]
+    _Floats = NDArray[np.float32]
 
 
-__all__ = ["COPY_STEP", "copy_bytes", "copy_steps", "load_word", "trailing_zeros"]
+__all__ = ["COPY_STEP", "LANES", "copy_bytes", "copy_steps", "load_word", "path_step", "trailing_zeros"]
 
 
 def _best(name: str) -> Any:
@@ -49,3 +50,14 @@ load_word = cast("Callable[[NDArray[np.uint8], int], np.uint64]", _best("load_wo
 
 trailing_zeros = cast("Callable[[np.uint64], int]", _best("trailing_zeros"))
 """How many zero bits a number other than zero ends in."""
+
+path_step = cast(
+    "Callable[[_Floats, int, int, float, float, float, _Floats, tuple[int, int, int, int], _Floats], None]",
+    _best("path_step"),
+)
+"""One step of a search for the best path, for sixteen states in one register, in single precision.
+
+``path_step(sums, row, before, high, change, base, terms, places, highest)``: ``sums[row + i]`` becomes
+``base``, plus ``terms[place + i]`` of each of four places, plus the higher of ``sums[before + i] - high`` and
+``change``; ``highest[i]`` is raised to it.
+"""

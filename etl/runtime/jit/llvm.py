@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numba
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from etl.runtime.jit.plain import COPY_STEP
+from etl.runtime.jit.plain import COPY_STEP, LANES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,3 +78,55 @@ def _trailing_zeros(_context: Any, _number: Any) -> tuple[Any, Callable[..., Any
 
 
 trailing_zeros = intrinsic(_trailing_zeros)
+
+
+_LANES = ir.VectorType(ir.FloatType(), LANES)
+_ANY = ir.Constant(_LANES, ir.Undefined)
+_FIRST = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+
+
+def _path_step(
+    _context: Any,
+    sums: numba.types.Array,
+    _row: Any,
+    _before: Any,
+    _high: Any,
+    _change: Any,
+    _base: Any,
+    terms: numba.types.Array,
+    _places: Any,
+    highest: numba.types.Array,
+) -> tuple[Any, Callable[..., Any]]:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        row, before, high, change, base = arguments[1:6]
+
+        def lanes(array: int, place: Any = None) -> Any:
+            data = context.make_array(signature.args[array])(context, builder, arguments[array]).data
+            start = data if place is None else builder.gep(data, [place])
+            return builder.bitcast(start, _LANES.as_pointer())
+
+        def load(array: int, place: Any = None) -> Any:
+            return builder.load(lanes(array, place), align=4)
+
+        def spread(value: Any) -> Any:
+            one = builder.insert_element(_ANY, value, ir.IntType(32)(0))
+            return builder.shuffle_vector(one, _ANY, _FIRST)
+
+        def higher(left: Any, right: Any) -> Any:
+            return builder.select(builder.fcmp_ordered("<", left, right), right, left)
+
+        held = higher(builder.fsub(load(0, before), spread(high)), spread(change))
+        score = spread(base)
+        for place in cgutils.unpack_tuple(builder, arguments[7]):  # type: ignore[no-untyped-call]
+            score = builder.fadd(score, load(6, place))
+        score = builder.fadd(score, held)
+        builder.store(score, lanes(0, row), align=4)
+        builder.store(higher(load(8), score), lanes(8), align=4)
+        return context.get_dummy_value()
+
+    place, number = numba.types.int64, numba.types.float32
+    four: Any = numba.types.UniTuple(place, 4)  # type: ignore[no-untyped-call]
+    return numba.types.void(sums, place, place, number, number, number, terms, four, highest), generate
+
+
+path_step = intrinsic(_path_step)

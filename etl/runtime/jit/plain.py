@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 COPY_STEP: Final = 32
 """Bytes that :data:`~etl.runtime.jit.intrinsics.copy_steps` copies at a time."""
 
+LANES: Final = 16
+"""Numbers that :data:`~etl.runtime.jit.intrinsics.path_step` takes at a time."""
+
 
 def copy_bytes(target: NDArray[np.uint8], at: int, source: NDArray[np.uint8], start: int, size: int) -> None:
     """Copy ``size`` bytes."""
@@ -38,3 +41,27 @@ def trailing_zeros(number: np.uint64) -> int:
         number >>= np.uint64(1)
         count += 1
     return count
+
+
+def path_step(  # noqa: PLR0917 -- as the instruction takes them
+    sums: NDArray[np.float32],
+    row: int,
+    before: int,
+    high: float,
+    change: float,
+    base: float,
+    terms: NDArray[np.float32],
+    places: tuple[int, int, int, int],
+    highest: NDArray[np.float32],
+) -> None:
+    """Add the scores of sixteen states to the better of staying and changing; keep the highest sums."""
+    first, second, third, fourth = places
+    for lane in range(LANES):
+        held = max(sums[before + lane] - high, change)
+        score = base + terms[first + lane]
+        score += terms[second + lane]
+        score += terms[third + lane]
+        score += terms[fourth + lane]
+        score += held
+        sums[row + lane] = score
+        highest[lane] = max(highest[lane], score)

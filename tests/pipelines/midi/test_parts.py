@@ -133,6 +133,10 @@ def test_each_part_is_analyzed_like_a_file(top: Path):
     assert (found["low"]["pitch_min"], found["low"]["pitch_max"]) == (26, 33)
     assert all(row["category_reason"] for row in found.values())
     assert "bass" in found["low"]["tags"]
+    assert found["keys"]["chords"][:5] == ["Amin", "Dmin/A", "E/Gs", "Amin", "Dmin/A"]
+    assert found["keys"]["chord_beats"][:3] == [4, 4, 4]
+    assert [found[name]["chords"] for name in ("Kit", "low", "top")] == [[], [], []]
+    assert found["low"]["song_chords"] == found["Kit"]["song_chords"] != []
     assert [sum(row["pitch_class_profile"]) for row in found.values()] == pytest.approx([1.0] * 4)
 
 
@@ -198,6 +202,25 @@ def test_files_are_found_by_their_parts_and_chords(top: Path):
     assert stems(chords="I IV") == set()
     assert stems(words=("song",)) == {"Long Song"}
     assert stems(words=("pack one",)) == set()
+
+
+def test_chords_of_a_part_are_its_own_and_not_those_around_it(tmp_path: Path):
+    """A pad that holds one chord under changing ones is not found by these; the bass below them is."""
+    (tmp_path / "in").mkdir()
+    chords = [(bar * BAR, BAR - 20, pitch + 12) for bar in range(16) for pitch in TRIADS[bar % 4]]
+    pad = [(bar * BAR, BAR - 20, pitch) for bar in range(16) for pitch in (45, 52)]
+    bass = [(bar * BAR, BAR - 20, ROOTS[bar % 4] - 24) for bar in range(16)]
+    tracks = (("keys", 0, chords), ("pad", 1, pad), ("low", 2, bass))
+    named = [
+        notes([mido.MetaMessage("track_name", name=name)], channel, played)
+        for name, channel, played in tracks
+    ]
+    (tmp_path / "in" / "song.mid").write_bytes(midi_bytes([[], *named]))
+    run_midi(request(tmp_path))
+    found = parts(tmp_path, "song.mid")
+    assert found["keys"]["chords"][:4] == ["Amin", "Dmin/A", "E/Gs", "Amin"]
+    assert len(found["pad"]["chords"]) == 1
+    assert set(find_parts(tmp_path / "m.duckdb", chords="i iv V i")["name"]) == {"keys", "low"}
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from etl.runtime.jit import kernel, plain
-from etl.runtime.jit.intrinsics import COPY_STEP, copy_bytes, copy_steps, load_word, trailing_zeros
+from etl.runtime.jit.intrinsics import COPY_STEP, copy_bytes, copy_steps, load_word, path_step, trailing_zeros
 from etl.runtime.jit.source import source_sum
 from tests.support.forked import Ended, Runs, forked_runs
 
@@ -160,6 +160,28 @@ def test_instructions_of_the_machine_do_what_their_plain_twins_do(size):
         np.testing.assert_array_equal(target[1][: 3 + size], expected[: 3 + size])
         assert word == plain.load_word(source, at)
         assert zeros == plain.trailing_zeros(np.uint64(word))
+
+
+@kernel
+def _step_by_machine(sums, high, change, base, terms, places, highest):  # noqa: PLR0917 -- a kernel
+    path_step(sums, 40, 3, high, change, base, terms, places, highest)
+
+
+def test_a_step_of_a_path_is_that_of_its_plain_twin():
+    """Sixteen states at odd places; the better of staying and changing; the highest are kept."""
+    random = np.random.default_rng(5)
+    for _ in range(50):
+        sums, terms = (random.normal(0, 1, 64).astype(np.float32) for _ in range(2))
+        highest = random.normal(0, 1, plain.LANES).astype(np.float32)
+        numbers: Any = random.normal(0, 1, 3).astype(np.float32)
+        high, change, base = numbers
+        first, second, third, fourth = (int(place) for place in random.integers(0, 49, 4))
+        places = (first, second, third, fourth)
+        expected, raised = sums.copy(), highest.copy()
+        plain.path_step(expected, 40, 3, high, change, base, terms, places, raised)
+        _step_by_machine(sums, high, change, base, terms, places, highest)
+        np.testing.assert_array_equal(sums, expected)
+        np.testing.assert_array_equal(highest, raised)
 
 
 def test_without_the_parts_of_numba_that_may_change_kernels_run_all_the_same(tmp_path):
