@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from etl.runtime.errors import EtlError, ExitCode, missing_part
 from etl.runtime.work.cluster import site
 from etl.runtime.work.cluster.batches import Batches, Pace
+from etl.runtime.work.cluster.encryption import check_encryption, unreachable, without_workers
 from etl.runtime.work.cluster.messages import lost, unpacked
 from etl.runtime.work.job import StoppedError
 from etl.runtime.work.signals import interrupts_held
@@ -87,7 +88,7 @@ def connected(cluster: Cluster | None) -> Iterator[Connection | None]:
     Raises
     ------
     EtlError
-        If it cannot be reached or has no workers, or Dask is not installed.
+        If it cannot be reached or has no workers, Dask is not installed, or lacks certificates.
     """
     if cluster is None:
         yield None
@@ -96,6 +97,7 @@ def connected(cluster: Cluster | None) -> Iterator[Connection | None]:
         dask, distributed = import_module("dask"), import_module("distributed")
     except ImportError as error:
         raise missing_part("--cluster needs Dask", "cluster") from error
+    check_encryption(cluster.address, dask.config.get)
     # A run says itself what it has lost; batches of archives' members may be large.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     settings = {"distributed.admin.large-graph-warning-threshold": "1GB"}
@@ -116,19 +118,14 @@ def connected(cluster: Cluster | None) -> Iterator[Connection | None]:
                 )
         else:
             address = cluster.address
-        hint = "Start `dask scheduler` there and `dask worker` on the machines that are to work."
         try:
             client = stack.enter_context(distributed.Client(address, timeout=_CONNECT_SECONDS, name="etl"))
         except (OSError, TimeoutError) as error:
-            raise EtlError(
-                f"no scheduler answers at {cluster.address}.", hint, exit_code=ExitCode.UNAVAILABLE
-            ) from error
+            raise unreachable(cluster.address, error) from error
         try:
             client.wait_for_workers(1, timeout=_WORKERS_SECONDS)
         except TimeoutError as error:
-            raise EtlError(
-                f"the scheduler at {cluster.address} has no workers.", hint, exit_code=ExitCode.UNAVAILABLE
-            ) from error
+            raise without_workers(cluster.address) from error
         yield Connection(client, cluster)
 
 
