@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SECONDS_EACH = 1.0
-_TRACKS_OF_A_BATCH = 10
 _THREADS = {
     "MainThread": "counting results and making rows of them",
     "etl-batches": "looking at files and making batches",
@@ -167,7 +166,7 @@ def main(tracks: int = 20_000, workers: int = 1000) -> None:
         simulated = client.cpu / tracks
         spent["handing batches over and reading answers"] -= simulated
         spent["threads that wait, DuckDB's own, the rest"] = others / tracks
-    spent["Dask's client and scheduler"] = _dask_seconds() / _TRACKS_OF_A_BATCH
+    spent["Dask's client and scheduler"] = _dask_seconds() * client.batches / tracks
     each = sum(spent.values())
     most = max(spent, key=lambda what: spent[what])
     print(f"{tracks:,} tracks of {workers:,} workers, {client.batches:,} batches: {wall:.1f} s")

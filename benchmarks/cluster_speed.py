@@ -4,8 +4,8 @@
 
 Scheduler and workers are those of `dask scheduler` and `dask worker`, one core each, on this machine; the
 rounds take turns, and the best of each counts. Where other programs want the cores too, wall times say
-little, so that two figures are told that load stretches alike: the share of their time that workers spend in the work
-(twice that of two over that of one is the gain on free cores), and CPU seconds.
+little, so that two figures are told that load stretches alike: the share of their time that workers spend in
+the work (twice that of two over that of one is the gain on free cores), and CPU seconds.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from unittest.mock import patch
 import psutil
 import soundfile as sf
 
+from etl.pipelines.audio import describe_tracks
 from etl.pipelines.audio.describe_tracks import _Outcomes
 from etl.pipelines.audio.run import LibraryStage
 from etl.runtime.work.cluster.address import Cluster
@@ -41,18 +42,22 @@ class _Measured:
     """A run over the same tracks: how long, how much of it in the work, and what came of it."""
 
     def __init__(self, music: Path, members: int, **options: Any) -> None:
-        own_add = _Outcomes.add
+        own_add, own_load = _Outcomes.add, vars(describe_tracks)["_load"]
         busy, first = 0.0, 0.0
 
         def add(outcomes: _Outcomes, outcome: Any) -> None:
-            nonlocal busy, first
+            nonlocal busy
             own_add(outcomes, outcome)
             busy += outcome.seconds
-            first = first or time.monotonic() - outcome.seconds  # then all have loaded what they need
+
+        def load(*arguments: Any) -> None:
+            nonlocal first
+            own_load(*arguments)
+            first = time.monotonic()
 
         store_of(music).unlink(missing_ok=True)
         run(music, LibraryStage.SCAN)
-        with patch.object(_Outcomes, "add", add):
+        with patch.object(_Outcomes, "add", add), patch.object(describe_tracks, "_load", load):
             run(music, LibraryStage.SONIC, **options)
         self.wall = time.monotonic() - first
         self.share = busy / (members * self.wall)

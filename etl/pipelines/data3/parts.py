@@ -131,7 +131,7 @@ class PartsResult:
     repeated_ids
         Ids that are in more than one part; a build of one file keeps the first alone, and so does the store.
     database
-        The store, or None for none.
+        The store; None if there is to be none, or no part was built.
     stored
         Songs in it.
     is_stored
@@ -173,7 +173,7 @@ def build_parts(request: PartsBuild, renderers: Sequence[Renderer] = ()) -> Part
     has_store = request.database is not None
     files = [Path(file) for part in parts for file in part.files]
     check_outputs(files, inputs=request.inputs, database=request.database)
-    result = PartsResult(request.folder, database=request.database)
+    result = PartsResult(request.folder)
     stages = [Stage("parts", "files"), *([Stage(STORE, "songs")] if has_store else [])]
     with Watch("etl build data3", stages, renderers) as watch:
         watch.total("parts", len(parts))
@@ -201,7 +201,11 @@ def build_parts(request: PartsBuild, renderers: Sequence[Renderer] = ()) -> Part
         result.repeated_ids = _repeated([part.parquet for part in parts if listed.has_ids(part)])
         if has_store and built:
             stored = store_parts(request.whole([part.name for part, _ in built]), built, watch)
-            result.stored, result.is_stored = stored.songs, stored.is_stored
+            result.database, result.stored, result.is_stored = (
+                request.database,
+                stored.songs,
+                stored.is_stored,
+            )
         result.seconds = watch.elapsed
     return result
 
