@@ -49,7 +49,7 @@ SCRIPTS = {
     "audio_integrity": Script("benchmarks.audio_integrity", "7", quick="1"),
     "playlists": Script("benchmarks.playlists", quick="2 2 2000"),
     "audio_scan": Script("benchmarks.audio_scan", quick="100"),
-    "cluster_driver": Script("benchmarks.cluster_driver", "60000 1000", quick="50 10"),
+    "cluster_driver": Script("benchmarks.cluster_driver", "20000 1000", quick="50 10"),
     "cluster_speed": Script("benchmarks.cluster_speed", quick="4 4 1"),
     "cluster_faults": Script("tests.robustness.cluster_faults"),
     "fresh_cache": Script("tests.robustness.fresh_cache", "10", quick="1"),
