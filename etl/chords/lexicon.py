@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 import polars as pl
@@ -16,7 +16,13 @@ from etl.chords.symbols import Kind, parse_section
 from etl.chords.vocabulary import QUALITY_WEIGHTS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
     from etl.chords.analysis import Harmony
+
+T = TypeVar("T")
 
 _CHORD_TABLE: Final[dict[str, Any]] = {
     "chord_id": pl.Int32,
@@ -29,6 +35,31 @@ _CHORD_TABLE: Final[dict[str, Any]] = {
     "pitch_classes": pl.List(pl.Int8),
     "fingerprint": pl.Array(pl.Float32, 12),
 }
+
+
+@dataclass(frozen=True)
+class Renumbering:
+    """Numbers of one lexicon in another.
+
+    Attributes
+    ----------
+    chords, numerals, sections
+        int32, shape (V,) each: the other's number for each number of the one.
+    """
+
+    chords: NDArray[np.int32]
+    numerals: NDArray[np.int32]
+    sections: NDArray[np.int32]
+
+    def of(self, songs: pl.DataFrame) -> pl.DataFrame:
+        """Give encoded songs (:meth:`Lexicon.encode`) the other's numbers; those below 0 stay."""
+        columns = {"chord_ids": self.chords, "numeral_ids": self.numerals, "section_ids": self.sections}
+        renumbered = []
+        for name, numbers in columns.items():
+            old = Ragged.from_series(songs[name])
+            new = np.where(old.values < 0, old.values, np.append(numbers, np.int32(-1))[old.values])
+            renumbered.append(old.with_values(new).to_series().alias(name))
+        return songs.with_columns(renumbered)
 
 
 @dataclass
@@ -94,6 +125,14 @@ class Lexicon:
             section_ids=Ragged(tags, tag_offsets).to_series(),
         )
 
+    def numbers_of(self, other: Lexicon) -> Renumbering:
+        """Take in what another lexicon has, in the order of its numbers."""
+        return Renumbering(
+            _numbers(self.chords, other.chords),
+            _numbers(self.numerals, other.numerals),
+            _numbers(self.sections, other.sections),
+        )
+
     def chord_table(self) -> pl.DataFrame:
         """One row for each chord symbol and unknown token, as in the table ``chord_symbols``."""
         symbols = [PARSERS[notation](text) for text, notation in self.chords]
@@ -128,3 +167,7 @@ class Lexicon:
             schema={"section_id": pl.Int32, "tag": pl.String, "name": pl.String, "number": pl.Int32},
             orient="row",
         )
+
+
+def _numbers(own: dict[T, int], others: Iterable[T]) -> NDArray[np.int32]:
+    return np.array([own.setdefault(text, len(own)) for text in others], np.int32)

@@ -167,7 +167,7 @@ def data3(
     output_dir: Annotated[
         Path | None,
         typer.Option(
-            help="Write a CSV and a Parquet file for each input into this folder, and no store; "
+            help="Write a CSV and a Parquet file for each input into this folder, then the store; "
             "results of earlier runs are kept."
         ),
     ] = None,
@@ -188,12 +188,12 @@ def data3(
     where = parse_cluster(cluster, maps)
     only_with(context, "--output-dir", "--cluster")
     not_with(
-        context, "--output-dir", "--output", "--db", "--no-db", "--npz", "--section-keys", "--limit",
-        "--dry-run", "--enrich", "--from-midi",
+        context, "--output-dir", "--output", "--npz", "--section-keys", "--limit", "--dry-run", "--enrich",
+        "--from-midi",
     )  # fmt: skip
     not_with(context, "--log-json", "--json")
     only_with(context, "--enrich", "--budget", "--priority", "--wait", "--partial-every", "--partial-keep")
-    not_with(context, "--no-db", "--force", "--section-keys", "--enrich")
+    not_with(context, "--no-db", "--section-keys", "--enrich", *(["--force"] if output_dir is None else []))
     not_with(context, "--dry-run", "--log-json", "--enrich")
     if not from_midi:
         not_with(context, "--no-db", "--db")
@@ -208,6 +208,7 @@ def data3(
         parts = PartsBuild(
             inputs=paths,
             folder=output_dir,
+            database=None if no_db else database_path(db),
             chords_column=chords_column,
             id_column=id_column,
             notation=None if notation is Notations.AUTO else Notation(notation),

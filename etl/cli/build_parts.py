@@ -35,7 +35,7 @@ def run_parts(request: PartsBuild, *, log_json: bool, as_json: bool) -> None:
     from etl.pipelines.data3.parts import build_parts
     from etl.runtime.watch.renderers import renderers
 
-    result = build_parts(request, renderers(None, log_json=log_json))
+    result = build_parts(request, renderers(request.database, log_json=log_json))
     if log_json:
         typer.echo(describe_parts(result), err=True)
     else:
@@ -52,9 +52,10 @@ def describe_parts(result: PartsResult) -> str:
         f"{result.seconds:.1f} s",
     ]
     if result.repeated_ids:
-        lines.append(
-            f"{result.repeated_ids:,} ids are in more than one part; "
-            "a build into one file keeps the first song of each"
-        )
+        keeps = "the store keeps" if result.database else "a build into one file keeps"
+        lines.append(f"{result.repeated_ids:,} ids are in more than one part; {keeps} the first song of each")
+    if result.database is not None:
+        before = ", as before" if result.is_stored else ""
+        lines.append(f"{result.stored:,} songs in {result.database}{before}")
     lines += [f"failed: {source}: {reason}" for source, reason in result.failed.items()]
     return "\n".join(lines)

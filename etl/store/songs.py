@@ -186,6 +186,13 @@ class SongWriter:
         _insert(self._connection, "sources", rows)
 
 
+def song_columns(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Name what the store has of each song, its own numbers of songs and sources aside."""
+    columns = (_table_columns(connection, table) for table in _SONG_TABLES)
+    names = dict.fromkeys(name for of_table in columns for name in of_table)
+    return [name for name in names if name not in {"song_id", "source_id"}]
+
+
 def _section_rows(songs: pl.DataFrame) -> pl.DataFrame:
     """One row for each section that has a key."""
     return (

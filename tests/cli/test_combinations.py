@@ -12,6 +12,7 @@ build data3 x.csv --partial-keep 2        | --partial-keep has no effect without
 build data3 x.csv --cluster local:2       | --cluster has no effect without --output-dir.
 build data3 x.csv --no-db --force         | --force has no effect with --no-db.
 build data3 x.csv --no-db --db x.duckdb   | --db has no effect with --no-db.
+build data3 x.csv --output-dir d --no-db --db x | --db has no effect with --no-db.
 build data3 x.csv --output-dir d --npz x.npz | --npz has no effect with --output-dir.
 build data3 x.csv --dry-run --log-json    | --log-json has no effect with --dry-run.
 query --list runs                         | sql has no effect with --list.

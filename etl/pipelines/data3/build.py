@@ -92,7 +92,7 @@ def build(request: Data3Build, renderers: Sequence[Renderer] = ()) -> BuildResul
         watch.waiting_for(f"the store {request.database}")
         with (
             open_store(request.database, limits=request.limits) as connection,
-            recorded_run(connection, "build data3", _arguments(request)) as run,
+            recorded_run(connection, "build data3", run_arguments(request)) as run,
         ):
             watch.waiting_for(None)
             run.meter = watch
@@ -118,7 +118,8 @@ def _inputs(sources: Sequence[Source], stored: Sequence[StoredContent], watch: W
     return inputs
 
 
-def _arguments(request: Data3Build) -> dict[str, object]:
+def run_arguments(request: Data3Build) -> dict[str, object]:
+    """Give what the store says of a run."""
     return {
         "inputs": [shown(str(path)) for path in request.inputs],
         "output": shown(str(request.output)),
@@ -233,7 +234,7 @@ def _analyze_and_write(
         with watch.timed("finish"):
             if store:
                 storage.finish(
-                    _source_rows(sources, store[1], notations),
+                    source_rows(sources, store[1], notations),
                     lambda: measured.append((quality(store[0]), overlaps(store[0]))),
                 )
             if npz:
@@ -242,7 +243,7 @@ def _analyze_and_write(
             for file in filter(None, (output, npz)):
                 file.sync()  # what fails must fail before anything is committed or renamed
             if store:
-                _record(store, request, sources, pl.concat(rejects))
+                record_sources(store, request, sources, pl.concat(rejects))
             else:
                 _write_rejects(request, pl.concat(rejects), stack)
     return _result(
@@ -267,7 +268,8 @@ def _write_rejects(request: Data3Build, rejects: pl.DataFrame, stack: ExitStack)
         stack.callback(remove_rejects_file, request.rejects_file)
 
 
-def _source_rows(sources: Sequence[Source], run: Run, notations: SourceNotations) -> pl.DataFrame:
+def source_rows(sources: Sequence[Source], run: Run, notations: SourceNotations) -> pl.DataFrame:
+    """Give what :meth:`etl.store.songs.SongWriter.finish` takes."""
     return pl.DataFrame(
         [
             (
@@ -294,7 +296,7 @@ def _source_rows(sources: Sequence[Source], run: Run, notations: SourceNotations
     )
 
 
-def _record(
+def record_sources(
     store: tuple[duckdb.DuckDBPyConnection, Run],
     request: Data3Build,
     sources: Sequence[Source],

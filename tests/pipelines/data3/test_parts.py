@@ -81,11 +81,13 @@ def test_a_bad_input_costs_no_other_and_rejects_and_repeated_ids_are_told(inputs
     twice, bad = tmp_path / "twice.csv", tmp_path / "bad.csv"
     twice.write_text(inputs[0].read_text() + "0-0,C,\n")
     bad.write_text("a,b\n1,2\n")
-    arguments = ("build", "data3", inputs[0], bad, twice, "--output-dir", tmp_path / "parts", "--json")
+    folder, store = tmp_path / "parts", tmp_path / "parts.duckdb"
+    arguments = ("build", "data3", inputs[0], bad, twice, "--output-dir", folder, "--db", store, "--json")
     done = ended_here(*arguments, "--workers", "1")
     told = json.loads(done.stdout)
     assert done.returncode == 1
     assert (told["built"], told["songs"], told["rejected"], told["repeated_ids"]) == (2, 30, 1, 15)
+    assert told["stored"] == 15
     assert "no column `chords`" in told["failed"][str(bad)]
     assert "duplicate id" in (tmp_path / "parts" / "twice.rejects.csv").read_text()
 

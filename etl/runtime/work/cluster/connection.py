@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from etl.runtime.errors import EtlError, ExitCode, missing_part
 from etl.runtime.work.cluster import site
 from etl.runtime.work.cluster.batches import Batches, Pace
+from etl.runtime.work.cluster.encryption import check_encryption, unreachable, without_workers
 from etl.runtime.work.cluster.messages import lost, unpacked
 from etl.runtime.work.job import StoppedError
 from etl.runtime.work.signals import interrupts_held
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 _CONNECT_SECONDS: Final = 30.0
 _WORKERS_SECONDS: Final = 60.0
 _PREPARE_SECONDS: Final = 120.0
-_LOOK_SECONDS: Final = 1.0  # thousands of threads look
+_LOOK_SECONDS: Final = 1.0
 _LEAVE_SECONDS: Final = 5.0
 _AHEAD: Final = 2  # batches for each thread of a worker: one at work, one that waits there
 _INSTALL: Final = "Install it there, in the same versions: pip install '.[cluster]' in the source folder."
@@ -87,7 +88,7 @@ def connected(cluster: Cluster | None) -> Iterator[Connection | None]:
     Raises
     ------
     EtlError
-        If it cannot be reached or has no workers, or Dask is not installed.
+        If it cannot be reached or has no workers, Dask is not installed, or lacks certificates.
     """
     if cluster is None:
         yield None
@@ -96,8 +97,10 @@ def connected(cluster: Cluster | None) -> Iterator[Connection | None]:
         dask, distributed = import_module("dask"), import_module("distributed")
     except ImportError as error:
         raise missing_part("--cluster needs Dask", "cluster") from error
+    check_encryption(cluster.address, dask.config.get)
     # A run says itself what it has lost; batches of archives' members may be large.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in ("distributed", "distributed.client"):  # each of which Dask gives a level of its own
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     settings = {"distributed.admin.large-graph-warning-threshold": "1GB"}
     with ExitStack() as stack:
         stack.enter_context(dask.config.set(settings))
@@ -116,19 +119,14 @@ def connected(cluster: Cluster | None) -> Iterator[Connection | None]:
                 )
         else:
             address = cluster.address
-        hint = "Start `dask scheduler` there and `dask worker` on the machines that are to work."
         try:
             client = stack.enter_context(distributed.Client(address, timeout=_CONNECT_SECONDS, name="etl"))
         except (OSError, TimeoutError) as error:
-            raise EtlError(
-                f"no scheduler answers at {cluster.address}.", hint, exit_code=ExitCode.UNAVAILABLE
-            ) from error
+            raise unreachable(cluster.address, error) from error
         try:
             client.wait_for_workers(1, timeout=_WORKERS_SECONDS)
         except TimeoutError as error:
-            raise EtlError(
-                f"the scheduler at {cluster.address} has no workers.", hint, exit_code=ExitCode.UNAVAILABLE
-            ) from error
+            raise without_workers(cluster.address) from error
         yield Connection(client, cluster)
 
 
@@ -150,9 +148,12 @@ class ClusterTeam:
         self._orders = orders
         self._batch_seconds = batch_seconds
         self._pace = Pace()
+        self._waking = _Waking()
         self._threads = sum(connection.threads.values())
         connection.prepare(orders)
-        self.members = [_Slot(connection, orders, self._pace) for _ in range(_AHEAD * self._threads)]
+        self.members = [
+            _Slot(connection, orders, self._pace, self._waking) for _ in range(_AHEAD * self._threads)
+        ]
 
     @property
     def in_flight(self) -> int:
@@ -173,16 +174,53 @@ class ClusterTeam:
 
     def close(self) -> None:
         """End the hosts."""
+        self._waking.close()
         self._connection.dismiss(self._orders.crew_id)
+
+
+class _Waking:
+    """Wakes slots that wait for an answer when their run is over.
+
+    One thread looks for all: were each of 2,000 to look once a second by itself, that alone would take a
+    fifth of a core.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[threading.Event, threading.Event] = {}
+        self._lock = threading.Lock()
+        self._is_closed = threading.Event()
+        threading.Thread(target=self._look, name="etl-look", daemon=True).start()
+
+    def wait(self, answered: threading.Event, is_over: threading.Event) -> None:
+        """Wait until ``answered`` is set, as it is soon after ``is_over`` too."""
+        with self._lock:
+            self._waiting[answered] = is_over
+        answered.wait()
+        with self._lock:
+            del self._waiting[answered]
+
+    def close(self) -> None:
+        """Wake all that still wait, and look no more."""
+        self._is_closed.set()
+
+    def _look(self) -> None:
+        is_closed = False
+        while not is_closed:
+            is_closed = self._is_closed.wait(_LOOK_SECONDS)
+            with self._lock:
+                woken = [a for a, is_over in self._waiting.items() if is_closed or is_over.is_set()]
+            for answered in woken:
+                answered.set()
 
 
 class _Slot:
     """Hands over a batch and waits for its answer: a member of a crew whose items are batches."""
 
-    def __init__(self, connection: Connection, orders: HostOrders, pace: Pace) -> None:
+    def __init__(self, connection: Connection, orders: HostOrders, pace: Pace, waking: _Waking) -> None:
         self._connection = connection
         self._orders = orders
         self._pace = pace
+        self._waking = waking
 
     def do(self, job: Job, item: Batch, is_over: threading.Event) -> list[Outcome[Any, Any]]:
         """Have a batch done.
@@ -203,12 +241,18 @@ class _Slot:
             key=f"etl-{uuid.uuid4().hex}",
             pure=False,
         )
+        answers: list[Any] = []
         answered = threading.Event()
-        future.add_done_callback(lambda _: answered.set())
-        while not answered.wait(_LOOK_SECONDS):
-            if is_over.is_set():
-                future.cancel()
-                raise StoppedError
+
+        def arrive(come: Any) -> None:
+            answers.append(come)
+            answered.set()
+
+        future.add_done_callback(arrive)
+        self._waking.wait(answered, is_over)
+        if not answers:
+            future.cancel()
+            raise StoppedError
         try:
             answer = future.result(timeout=_CONNECT_SECONDS)
         except Exception as error:
@@ -232,6 +276,8 @@ def _blamed(error: BaseException, where: str) -> EtlError:
     if isinstance(error, EtlError):
         return error
     text = f"{type(error).__name__}: {error}".strip().removesuffix(":")
+    if type(error).__name__ == "FutureCancelledError":
+        text = "the connection is lost"
     if isinstance(error, ImportError):
         return EtlError(
             f"the worker {where} cannot load music-etl: {error}.", _INSTALL, exit_code=ExitCode.UNAVAILABLE
