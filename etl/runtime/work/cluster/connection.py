@@ -148,9 +148,9 @@ class ClusterTeam:
         self._orders = orders
         self._batch_seconds = batch_seconds
         self._pace = Pace()
-        self._waking = _Waking()
         self._threads = sum(connection.threads.values())
         connection.prepare(orders)
+        self._waking = _Waking()
         self.members = [
             _Slot(connection, orders, self._pace, self._waking) for _ in range(_AHEAD * self._threads)
         ]
@@ -195,6 +195,8 @@ class _Waking:
         """Wait until ``answered`` is set, as it is soon after ``is_over`` too."""
         with self._lock:
             self._waiting[answered] = is_over
+        if self._is_closed.is_set():  # nobody may look any more
+            answered.set()
         answered.wait()
         with self._lock:
             del self._waiting[answered]
