@@ -252,13 +252,22 @@ def make(
     analyzed = None
     if analyze_seconds is not None:
         analyzed = _analyze(database_path(db), analyze_seconds)
-    made = make_playlist(database_path(db), request)
+    # The kernels of audio do multiply matrices.
+    made = make_playlist(
+        database_path(db), request, before_search=None if analyzed is not None else _load_kernels_sooner
+    )
     print_result(
         made,
         lambda found: made_lines(found, gap=gap, explain=explain, analyzed=analyzed, full=full),
         as_json=as_json,
         aside=is_standard_output(output),
     )
+
+
+def _load_kernels_sooner() -> None:
+    from etl.runtime.jit import without_matrix_products
+
+    without_matrix_products()
 
 
 def _analyze(database: Path, seconds: float) -> int:

@@ -27,7 +27,7 @@ from etl.store.kept_files import check_known, check_outputs
 from etl.store.playlists import TRACK_SCHEMA, keep_playlist
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -47,8 +47,19 @@ _OTHER_COUNTS: Final = (0, -1, 1, -2, 2, -3, 3)
 """Tracks more or less that are tried until a list takes the time that it should."""
 
 
-def make_playlist(database: Path, request: PlaylistRequest) -> Playlist:
+def make_playlist(
+    database: Path, request: PlaylistRequest, *, before_search: Callable[[], None] | None = None
+) -> Playlist:
     """Choose and order tracks, write them, and keep the list.
+
+    Parameters
+    ----------
+    database
+        The store.
+    request
+        What is asked for.
+    before_search
+        Called when the library has been read, and nothing compiled is loaded yet.
 
     Raises
     ------
@@ -62,6 +73,8 @@ def make_playlist(database: Path, request: PlaylistRequest) -> Playlist:
     pool, avoided = _candidates(database, request)
     if request.artist is not None:  # all tracks of one artist cannot lie apart
         request = replace(request, gap=0)
+    if before_search is not None:
+        before_search()
     choice, gap, places = _search(pool, request)
     made = _as_playlist(pool, request, choice, gap, places=places, avoided=avoided)
     if request.output is not None:
