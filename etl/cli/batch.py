@@ -27,6 +27,7 @@ from etl.cli.batch_options import (
 from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
+from etl.cli.tables import number_of
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
@@ -132,7 +133,8 @@ def retry(job: Job = None, db: Database = None, as_json: AsJson = False) -> None
     show(
         retry_failed(database_path(db), job),
         lambda made: (
-            f"{made.items:,} failed items of `{made.job}` are open again; run: etl batch resume {made.job}"
+            f"open again: {number_of(made.items, 'failed item')} of `{made.job}`; "
+            f"run: etl batch resume {made.job}"
         ),
         as_json=as_json,
     )
@@ -145,7 +147,7 @@ def cancel(job: Job = None, db: Database = None, as_json: AsJson = False) -> Non
 
     show(
         cancel_job(database_path(db), job),
-        lambda made: f"`{made.job}` is cancelled with {made.items:,} items open; its answers stay",
+        lambda made: f"`{made.job}` is cancelled with {number_of(made.items, 'item')} open; its answers stay",
         as_json=as_json,
     )
 
@@ -173,6 +175,7 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write the results: a row for each item, with its state and the best answer of each task."""
+    from etl.cli.batch_summary import exported_lines
     from etl.exports.batch import ENDINGS
     from etl.pipelines.batch.export import export_job
 
@@ -190,7 +193,7 @@ def export(
     )
     show(
         made,
-        lambda made: f"{made.items:,} items, {made.done:,} of them done, in {made.output}",
+        exported_lines,
         as_json=as_json,
         aside=is_standard_output(output),
     )

@@ -221,12 +221,19 @@ def make(
     only_with(context, "--output", "--absolute", "--force")
     only_with(context, "--output or --avoid", "--map")
     if by is Bases.HARMONY:
-        not_with(context, "--by", "--analyze-seconds")
+        not_with(
+            context,
+            "--by harmony",
+            *("--absolute", "--analyze-seconds", "--confidence", "--curve", "--day", "--duration"),
+            *("--exclude-genre", "--map", "--minutes", "--per-album"),
+        )
+    not_with(context, "--artist", "--gap")
     quality = Quality(
         seconds=parse_seconds(duration) if duration else Quality.seconds,
         confidence=confidence,
         excluded_genres=tuple(exclude_genre or ()),
         day=day or date.today(),  # noqa: DTZ011 - the season where the user is
+        is_day_given=day is not None,
     )
     request = PlaylistRequest(
         seeds=tuple(seed or ()),

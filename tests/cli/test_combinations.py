@@ -38,6 +38,13 @@ library plot song --color genre           | --color has no effect without --over
 library check --cluster local:2           | --cluster has no effect without --integrity.
 playlist make --absolute                  | --absolute has no effect without --output.
 playlist make --map a=b                   | --map has no effect without --output or --avoid.
+playlist make --by harmony --day 2026-12-24 | --day has no effect with --by harmony.
+playlist make --by harmony --curve rise   | --curve has no effect with --by harmony.
+playlist make --by harmony --per-album 1  | --per-album has no effect with --by harmony.
+playlist make --by harmony --minutes 9    | --minutes has no effect with --by harmony.
+playlist make --by harmony --avoid last --map a=b | --map has no effect with --by harmony.
+playlist make --by harmony -o x.json --absolute | --absolute has no effect with --by harmony.
+playlist make --artist Anna --gap 3       | --gap has no effect with --artist.
 """
 
 

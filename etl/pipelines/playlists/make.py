@@ -78,7 +78,7 @@ def make_playlist(
     choice, gap, places = _search(pool, request)
     made = _as_playlist(pool, request, choice, gap, places=places, avoided=avoided)
     if request.output is not None:
-        write_playlist(
+        unlisted = write_playlist(
             made.tracks,
             request.output,
             absolute=request.absolute,
@@ -90,6 +90,7 @@ def make_playlist(
                 "preset": request.preset,
             },
         )
+        made = replace(made, unlisted=unlisted)
     try:
         return replace(made, number=_keep(database, request, made))
     except EtlError as error:  # a store that can only be read gives lists, too
