@@ -3,7 +3,8 @@
 An upload and its requests are in the store before they leave. After a kill it is looked for at the service by
 its mark, and handed over again only where the service does not know it. What comes back is stored request by
 request, each once; what is missing, expired or broken is open again, and goes into the next upload alone.
-What another job of the store has handed over is waited for and collected as well: equal contents are asked once.
+What another job of the store has handed over is waited for and collected as well: equal contents are asked
+about once.
 """
 
 from __future__ import annotations
