@@ -360,7 +360,14 @@ def _settings(options: BatchOptions, *, needs_key: bool = True) -> ChatSettings 
         "per_day": options.per_day,
         "overnight": options.overnight,
     }
-    return chat_settings(needs_key=needs_key, **given)
+    found = chat_settings(needs_key=needs_key, **given)
+    if options.max_cost is not None and found.price(1, 1) is None:
+        typer.echo(
+            "etl: no prices are set (prompt_price, completion_price): for --max-cost only counts what the "
+            "service says that a request cost.",
+            err=True,
+        )
+    return found
 
 
 def _this_command() -> str:

@@ -102,8 +102,11 @@ def plan_lines(plan: BatchPlan) -> str:
     if pace.per_day is not None:
         limits.append(f"{pace.per_day:,} a UTC day, {pace.left_today():,} left today")
     if plan.calls:
-        time = f"{plan.days:,} UTC days" if plan.days > 1 else duration(plan.seconds)
-        lines.append(f"limits: {', '.join(limits)}; {number_of(plan.calls, 'request')}: {time}")
+        # Where nothing limits them, they take what the model takes.
+        time = f": {duration(plan.seconds)}" if plan.seconds >= 1 else ""
+        if plan.days > 1:
+            time = f": {plan.days:,} UTC days"
+        lines.append(f"limits: {', '.join(limits)}; {number_of(plan.calls, 'request')}{time}")
         if plan.days > 1:
             lines.append("fewer days take more items a request: --batch-size auto --days N")
     lines += [
