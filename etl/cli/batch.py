@@ -143,6 +143,8 @@ def retry(job: Job = None, db: Database = None, as_json: AsJson = False) -> None
         lambda made: (
             f"open again: {number_of(made.items, 'failed item')} of `{made.job}`; "
             f"run: etl batch resume {made.job}"
+            if made.items
+            else f"no item of `{made.job}` has failed"
         ),
         as_json=as_json,
     )

@@ -262,7 +262,7 @@ def _as_playlist(
         gap=gap,
         broken=choice.near,
         minutes_off=_minutes_off(pool, request, choice),
-        outside=int((places[np.arange(size), order] > 2).sum()),
+        outside=0 if np.isnan(levels(pool)).all() else int((places[np.arange(size), order] > 2).sum()),
         output=request.output,
     )
     return replace(
