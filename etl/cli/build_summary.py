@@ -134,7 +134,7 @@ def _forecast(plan: BuildPlan) -> list[str]:
         f"{seconds} (less from the store)" if plan.known == "stored" else seconds,
     ]
     if forecast.sample_rejects:
-        lines.append(f"{forecast.sample_rejects:,} rows of the sample would be rejected")
+        lines.append(f"{number_of(forecast.sample_rejects, 'row')} of the sample would be rejected")
     if forecast.free_bytes < forecast.csv_bytes:
         free = _size(forecast.free_bytes)
         lines.append(f"the disk of {plan.outputs[0].path} has only {free} free")
