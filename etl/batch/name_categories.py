@@ -18,7 +18,7 @@ from typing import Final
 
 from etl.music.sound_words import ABBREVIATIONS, INSTRUMENTS, MORE_SOUNDS, OTHER_LANGUAGES, ROLES
 
-CATEGORY_VERSION: Final = 2
+CATEGORY_VERSION: Final = 3
 """Raised whenever any answer would change."""
 
 DRUMS, MELODIC, VOCALS, FX = "drums", "melodic", "vocals", "fx"
@@ -165,15 +165,33 @@ def name_category(name: str, folder: str = "") -> NameCategory | None:
     folders = [part for part in re.split(r"[/\\]", folder) if part]
     is_drum_folder = any((said := _said(part, loose=False)) and said[0] in _DRUM_KINDS for part in folders)
     said = _said(stem, loose=is_drum_folder)
-    if said is not None and not said[2]:
+    is_doubtful = said is not None and not said[1] and _is_doubtful(stem)
+    if said is not None and not said[2] and not is_doubtful:
         return _made(said[0], NAME_CONFIDENCE if said[1] else ABBREVIATION_CONFIDENCE)
     for part in reversed(folders):
         above = _said(part, loose=False)
-        if above is not None and not above[2]:
+        if above is not None and (not above[2] or _is_alone(part)):
+            if is_doubtful and not above[1]:
+                break  # neither says it in a word: the name is nearer
             if said is not None and _CATEGORY[said[0]] == _CATEGORY[above[0]]:
                 above = said if above[0] in _VAGUE else above
             return _made(above[0], FOLDER_CONFIDENCE)
-    return None if said is None else _made(said[0], FOLDER_CONFIDENCE)
+    if said is None:
+        return None
+    return _made(said[0], ABBREVIATION_CONFIDENCE if is_doubtful else FOLDER_CONFIDENCE)
+
+
+def _is_doubtful(stem: str) -> bool:
+    """Whether two letters among other words, as of a synthesizer (``TB``), could mean something else."""
+    letters = [each for each in _tokens(_plain(stem)) if not each.isdigit()]
+    return len(letters) > 1 and not any(
+        each in _SHORT and (len(each) > _RISKY or each in _FIRST or each == "hh") for each in letters
+    )
+
+
+def _is_alone(part: str) -> bool:
+    """Whether a folder is called by one word, whatever number follows: ``Sequence 2``."""
+    return sum(not each.isdigit() for each in _tokens(_plain(part))) == 1
 
 
 def _made(kind: str, confidence: float) -> NameCategory:

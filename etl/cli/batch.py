@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -24,15 +24,17 @@ from etl.cli.batch_options import (
     Wait,
     taking,
 )
+from etl.cli.combinations import given_options, not_with, only_with
 from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
+from etl.cli.tables import number_of
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from etl.pipelines.batch.request import BatchOptions, BatchRequest
     from etl.pipelines.batch.run import BatchResult
@@ -56,6 +58,7 @@ app = typer.Typer(
 @taking(ITEMS, ASKING, SPENDING, PLANNING, WORKING)
 def process(
     chosen: dict[str, Any],
+    context: typer.Context,
     tasks: Tasks = "local",
     wait: Wait = False,
     db: Database = None,
@@ -67,11 +70,14 @@ def process(
     What is answered is stored at once and never asked again. Stopped, killed or parked, the same command or
     `etl batch resume` continues.
     """
+    not_with(context, "--log-json", "--json")
+    _check_together(context, chosen, tasks)
     _run([_new_request(database_path(db), tasks, chosen, wait=wait)], log_json=log_json, as_json=as_json)
 
 
 @app.command(epilog=examples("etl batch resume", "etl batch resume my-samples --wait"))
 def resume(
+    context: typer.Context,
     job: Job = None,
     wait: Wait = False,
     db: Database = None,
@@ -81,6 +87,7 @@ def resume(
     """Go on with a job, or with all open ones, the most urgent first, as they were begun."""
     from etl.pipelines.batch.jobs import resumed
 
+    not_with(context, "--log-json", "--json")
     requests = resumed(database_path(db), job, wait=wait, command=_this_command())
     _run([(request, _settings(request.options)) for request in requests], log_json=log_json, as_json=as_json)
 
@@ -91,6 +98,7 @@ def resume(
 @taking(ITEMS, ASKING, PLANNING)
 def estimate(
     chosen: dict[str, Any],
+    context: typer.Context,
     tasks: Tasks = "vibe",
     show_plan: Annotated[
         bool, typer.Option("--show-plan", help="Name the items of the first requests.")
@@ -102,6 +110,7 @@ def estimate(
     from etl.cli.batch_summary import plan_lines
     from etl.pipelines.batch.estimate import estimate as estimated
 
+    _check_together(context, chosen, tasks)
     request, settings = _new_request(database_path(db), tasks, chosen, needs_key=False)
     show(estimated(request, settings, shown=5 if show_plan else 0), plan_lines, as_json=as_json)
 
@@ -132,7 +141,10 @@ def retry(job: Job = None, db: Database = None, as_json: AsJson = False) -> None
     show(
         retry_failed(database_path(db), job),
         lambda made: (
-            f"{made.items:,} failed items of `{made.job}` are open again; run: etl batch resume {made.job}"
+            f"open again: {number_of(made.items, 'failed item')} of `{made.job}`; "
+            f"run: etl batch resume {made.job}"
+            if made.items
+            else f"no item of `{made.job}` has failed"
         ),
         as_json=as_json,
     )
@@ -145,7 +157,7 @@ def cancel(job: Job = None, db: Database = None, as_json: AsJson = False) -> Non
 
     show(
         cancel_job(database_path(db), job),
-        lambda made: f"`{made.job}` is cancelled with {made.items:,} items open; its answers stay",
+        lambda made: f"`{made.job}` is cancelled with {number_of(made.items, 'item')} open; its answers stay",
         as_json=as_json,
     )
 
@@ -154,6 +166,7 @@ def cancel(job: Job = None, db: Database = None, as_json: AsJson = False) -> Non
     epilog=examples("etl batch export my-samples -o samples.csv", "etl batch export --layout folders -o done")
 )
 def export(
+    context: typer.Context,
     output: Annotated[
         Path,
         typer.Option(
@@ -173,9 +186,11 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write the results: a row for each item, with its state and the best answer of each task."""
+    from etl.cli.batch_summary import exported_lines
     from etl.exports.batch import ENDINGS
     from etl.pipelines.batch.export import export_job
 
+    only_with(context, "--layout", "--force")
     is_folder = layout is Layouts.FOLDERS
     if not is_folder:
         check_name(output, *ENDINGS, ways={})
@@ -190,7 +205,7 @@ def export(
     )
     show(
         made,
-        lambda made: f"{made.items:,} items, {made.done:,} of them done, in {made.output}",
+        exported_lines,
         as_json=as_json,
         aside=is_standard_output(output),
     )
@@ -200,6 +215,7 @@ def export(
 @taking(ASKING, SPENDING)
 def evaluate(
     chosen: dict[str, Any],
+    context: typer.Context,
     task: Annotated[str, typer.Argument(help="Name of a task, or its folder.")],
     truth: Annotated[
         Path, typer.Option("--truth", help="CSV or Parquet: facts of items, and fields of the answer.")
@@ -219,6 +235,8 @@ def evaluate(
     from etl.pipelines.batch.evaluate import evaluate as evaluated
     from etl.runtime.watch.renderers import renderers
 
+    if engine is Engines.LOCAL:
+        _refuse_asking(context, "the engine `local`")
     chosen |= {
         "source": str(truth),
         "name": f"evaluate-{Path(task).name}-{truth.stem}",
@@ -229,6 +247,52 @@ def evaluate(
     }
     request, settings = _new_request(database_path(db), task, chosen, wait=wait)
     show(evaluated(request, truth, settings, renderers(request.database)), evaluation_lines, as_json=as_json)
+
+
+_OF_A_MODEL: Final = (
+    "--model", "--batch-size", "--rpm", "--per-day", "--max-cost", "--days", "--overnight", "--async",
+    "--wait",
+)  # fmt: skip
+"""Options that say how a model is asked."""
+
+
+def _check_together(context: typer.Context, chosen: Mapping[str, Any], tasks: str) -> None:
+    """Refuse options that would be ignored.
+
+    Raises
+    ------
+    EtlError
+        If one is there.
+    """
+    given = given_options(context)
+    if chosen.get("engine") is Engines.LOCAL:
+        _refuse_asking(context, "the engine `local`")
+    elif chosen.get("pairs") is None and {part.strip() for part in tasks.split(",")} == {"local"}:
+        _refuse_asking(context, "the task `local` alone")
+    if chosen.get("batch_size") != 0 and "--days" in given:
+        raise EtlError(
+            "--days has no effect without --batch-size auto.",
+            "Pass --batch-size auto as well, or leave out --days.",
+            exit_code=ExitCode.USAGE,
+        )
+    not_with(context, "--async", "--rpm", "--per-day", "--overnight")
+    source = chosen.get("source")
+    if "--filter" in given and (source is None or Path(source).is_file()):
+        raise EtlError(
+            "--filter has no effect on items that are not files.",
+            "Leave it out, or use --where.",
+            exit_code=ExitCode.USAGE,
+        )
+
+
+def _refuse_asking(context: typer.Context, other: str) -> None:
+    useless = [option for option in _OF_A_MODEL if option in given_options(context)]
+    if useless:
+        raise EtlError(
+            f"{useless[0]} has no effect with {other}.",
+            "Leave it out, or name a task that a model answers.",
+            exit_code=ExitCode.USAGE,
+        )
 
 
 def _options(tasks: str, chosen: dict[str, Any]) -> BatchOptions:
@@ -264,9 +328,7 @@ def _new_request(
     if source is not None:
         path = Path(source)
         if not path.exists():
-            raise EtlError(
-                f"there is no {source}.", "Give a folder, a CSV or a Parquet file.", exit_code=ExitCode.USAGE
-            )
+            raise EtlError(f"{source} does not exist.", "Give a folder, a CSV or a Parquet file.")
         kind, meant = (Kind.FILES if path.is_dir() else Kind.ROWS), str(path.resolve())
     elif pairs is not None:
         paired = named_job(database, pairs)
@@ -300,7 +362,14 @@ def _settings(options: BatchOptions, *, needs_key: bool = True) -> ChatSettings 
         "per_day": options.per_day,
         "overnight": options.overnight,
     }
-    return chat_settings(needs_key=needs_key, **given)
+    found = chat_settings(needs_key=needs_key, **given)
+    if options.max_cost is not None and found.price(1, 1) is None:
+        typer.echo(
+            "etl: no prices are set (prompt_price, completion_price): for --max-cost only counts what the "
+            "service says that a request cost.",
+            err=True,
+        )
+    return found
 
 
 def _this_command() -> str:

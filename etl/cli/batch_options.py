@@ -55,7 +55,7 @@ def parse_batch_size(text: str) -> int:
 Source = Annotated[
     str | None,
     typer.Argument(
-        help="A folder of samples, or a CSV or Parquet file of rows.", metavar="[SOURCE]", show_default=False
+        help="A folder of samples, or a CSV or Parquet file of rows.", metavar="SOURCE", show_default=False
     ),
 ]
 Sql = Annotated[str | None, typer.Option("--sql", help="Take the rows of this query of the store as items.")]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from etl.cli.tables import one_line, table
+from etl.cli.tables import number_of, one_line, table, unlisted_lines
 from etl.runtime.watch.format import duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from etl.pipelines.batch.evaluate import BatchEvaluation
+    from etl.pipelines.batch.export import BatchExport
     from etl.pipelines.batch.jobs import JobLine, JobStatus
     from etl.pipelines.batch.plan import BatchPlan
     from etl.pipelines.batch.run import BatchResult
@@ -23,7 +24,7 @@ _REASONS = 8
 def result_lines(result: BatchResult) -> str:
     """Say what a run came to."""
     lines = [
-        f"{result.job}: {result.items:,} items, {result.skipped:,} skipped",
+        f"{result.job}: {number_of(result.items, 'item')}, {result.skipped:,} skipped",
         _stages(result.stages),
         *_requests(result.requests),
     ]
@@ -39,7 +40,7 @@ def result_lines(result: BatchResult) -> str:
 def status_lines(status: JobStatus) -> str:
     """Say how a job stands."""
     lines = [
-        f"{status.job} ({status.status}): {status.items:,} items, {status.skipped:,} skipped",
+        f"{status.job} ({status.status}): {number_of(status.items, 'item')}, {status.skipped:,} skipped",
         f"source: {one_line(status.source)}",
         _stages(status.stages),
         *_requests(status.requests),
@@ -51,7 +52,9 @@ def status_lines(status: JobStatus) -> str:
         for task, state, reason, number in status.reasons[:_REASONS]
     ]
     if len(status.reasons) > _REASONS:
-        lines.append(f"and {len(status.reasons) - _REASONS:,} reasons more; all of them with --json")
+        lines.append(
+            f"and {number_of(len(status.reasons) - _REASONS, 'reason')} more; all of them with --json"
+        )
     lines += [
         f"{each.service} is parked until {each.not_before:%Y-%m-%d %H:%M:%S} UTC" for each in status.parked
     ]
@@ -76,10 +79,13 @@ def list_lines(jobs: Sequence[JobLine]) -> str:
 
 def plan_lines(plan: BatchPlan) -> str:
     """Say what is ahead."""
-    lines = [f"{plan.job}: {plan.items:,} items, {plan.skipped:,} skipped, strategy {plan.strategy}"]
+    lines = [
+        f"{plan.job}: {number_of(plan.items, 'item')}, {plan.skipped:,} skipped, strategy {plan.strategy}"
+    ]
     if plan.to_measure:
         lines.append(
-            f"{plan.to_measure:,} files are not read yet; corrupt, short and equal ones take no request"
+            f"not read yet: {number_of(plan.to_measure, 'file')}; corrupt, short and equal ones take no "
+            "request"
         )
     rows = [
         (
@@ -96,8 +102,11 @@ def plan_lines(plan: BatchPlan) -> str:
     if pace.per_day is not None:
         limits.append(f"{pace.per_day:,} a UTC day, {pace.left_today():,} left today")
     if plan.calls:
-        time = f"{plan.days:,} UTC days" if plan.days > 1 else duration(plan.seconds)
-        lines.append(f"limits: {', '.join(limits)}; {plan.calls:,} requests take {time}")
+        # Where nothing limits them, they take what the model takes.
+        time = f": {duration(plan.seconds)}" if plan.seconds >= 1 else ""
+        if plan.days > 1:
+            time = f": {plan.days:,} UTC days"
+        lines.append(f"limits: {', '.join(limits)}; {number_of(plan.calls, 'request')}{time}")
         if plan.days > 1:
             lines.append("fewer days take more items a request: --batch-size auto --days N")
     lines += [
@@ -108,9 +117,15 @@ def plan_lines(plan: BatchPlan) -> str:
     return "\n".join(lines)
 
 
+def exported_lines(made: BatchExport) -> str:
+    """Say what was written."""
+    told = f"{number_of(made.items, 'item')}, {made.done:,} of them done, in {made.output}"
+    return "\n".join([told, *unlisted_lines(made.left_out)])
+
+
 def evaluation_lines(evaluation: BatchEvaluation) -> str:
     """Say how right a task is answered."""
-    parts = [f"{evaluation.task}: {evaluation.items:,} items with a truth"]
+    parts = [f"{evaluation.task}: {number_of(evaluation.items, 'item')} with a truth"]
     for field in evaluation.fields:
         engines = [(name, found) for name, found in (("local", field.local), ("model", field.model)) if found]
         rows = [
@@ -133,8 +148,8 @@ def evaluation_lines(evaluation: BatchEvaluation) -> str:
         if field.model_is_better is not None:
             verdict = "is better" if field.model_is_better else "is not better than the local engine"
             parts.append(
-                f"the model {verdict}: {field.model_only:,} items only it has right, {field.local_only:,} "
-                "only the local engine"
+                f"the model {verdict}: only it has {number_of(field.model_only, 'item')} right, "
+                f"only the local engine {field.local_only:,}"
             )
     return "\n".join(parts)
 
@@ -157,12 +172,8 @@ def _requests(counts: SentCounts) -> list[str]:
     unknown = f", {counts.unknown:,} without an answer that may have been paid for" if counts.unknown else ""
     under_way = f", {counts.under_way:,} under way" if counts.under_way else ""
     cost = f", cost {counts.cost:.4g}" if counts.cost else ""
-    told = f"{counts.answered:,} answered{under_way}{unknown}; {counts.tokens:,} tokens{cost}"
-    return [f"{_counted(counts.sent)}, {told}"]
-
-
-def _counted(requests: int) -> str:
-    return "1 request" if requests == 1 else f"{requests:,} requests"
+    told = f"{counts.answered:,} answered{under_way}{unknown}; {number_of(counts.tokens, 'token')}{cost}"
+    return [f"{number_of(counts.sent, 'request')}, {told}"]
 
 
 def _errors(errors: dict[str, int]) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from etl.cli.output import show
+from etl.cli.tables import number_of
 from etl.runtime.errors import EtlError, ExitCode
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def run_parts(request: PartsBuild, *, log_json: bool, as_json: bool) -> None:
 def describe_parts(result: PartsResult) -> str:
     """Say what a build of parts did."""
     lines = [
-        f"{result.records:,} rows in = {result.songs:,} songs out + {result.rejected:,} rejected",
+        f"{result.records:,} rows in = {number_of(result.songs, 'song')} out + {result.rejected:,} rejected",
         f"{result.built:,} parts built, {result.unchanged:,} unchanged, in {result.folder}",
         f"{result.seconds:.1f} s",
     ]

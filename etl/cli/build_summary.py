@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from etl.cli.tables import number_of
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -24,7 +26,7 @@ def describe(result: BuildResult, *, with_quality: bool = True) -> str:
     """Say what a build did."""
     unknown = result.unknown / max(result.chords, 1)
     lines = [
-        f"{result.records:,} rows in = {result.songs:,} songs out + {result.rejected:,} rejected"
+        f"{result.records:,} rows in = {number_of(result.songs, 'song')} out + {result.rejected:,} rejected"
         + (" (harmony taken from the store; --force analyzes again)" if result.is_stored else ""),
         f"{result.seconds:.1f} s, {result.songs / max(result.seconds, 1e-9):,.0f} songs/s; "
         "CPU use of all cores: "
@@ -100,7 +102,7 @@ def describe_plan(plan: BuildPlan) -> str:
     """Word what a build would do."""
     lines = [f"would read {each.name} ({_size(each.size_bytes)})" for each in plan.inputs]
     if plan.limit:
-        lines.append(f"  at most {plan.limit:,} rows")
+        lines.append(f"  at most {number_of(plan.limit, 'row')}")
     if plan.database:
         lines += _what_is_known(plan.known, plan.database.path, plan.problem)
     lines += [f"would {'replace' if each.exists else 'write'} {each.path}" for each in plan.outputs]
@@ -125,14 +127,14 @@ def _forecast(plan: BuildPlan) -> list[str]:
     forecast = plan.forecast
     if forecast is None:
         return ["the first file has no rows"]
-    songs, room = f"about {forecast.rows:,} rows", _size(forecast.csv_bytes)
+    songs, room = f"about {number_of(forecast.rows, 'row')}", _size(forecast.csv_bytes)
     seconds = f"about {duration(forecast.seconds)} with {plan.workers} threads"
     lines = [
-        f"{songs} and {room} of CSV, estimated from the first {forecast.sample_rows:,} rows",
+        f"{songs} and {room} of CSV, estimated from the first {number_of(forecast.sample_rows, 'row')}",
         f"{seconds} (less from the store)" if plan.known == "stored" else seconds,
     ]
     if forecast.sample_rejects:
-        lines.append(f"{forecast.sample_rejects:,} rows of the sample would be rejected")
+        lines.append(f"{number_of(forecast.sample_rejects, 'row')} of the sample would be rejected")
     if forecast.free_bytes < forecast.csv_bytes:
         free = _size(forecast.free_bytes)
         lines.append(f"the disk of {plan.outputs[0].path} has only {free} free")

@@ -41,7 +41,7 @@ def only_with(context: typer.Context, needed: str, *options: str) -> None:
 
 
 def not_with(context: typer.Context, other: str, *options: str) -> None:
-    """Refuse options that have no effect beside another one.
+    """Refuse options that have no effect beside another one; ``other`` is it, perhaps with its value.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def not_with(context: typer.Context, other: str, *options: str) -> None:
     """
     given = given_options(context)
     useless = sorted(given & {*options})
-    if other in given and useless:
+    if other.partition(" ")[0] in given and useless:
         raise EtlError(
             f"{useless[0]} has no effect with {other}.",
             "Leave out one of them.",

@@ -14,6 +14,7 @@ from etl.cli.combinations import not_with
 from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
+from etl.cli.tables import number_of
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
@@ -177,7 +178,8 @@ def this_command() -> str:
 def describe(result: EnrichmentResult, output: Path | None) -> str:
     """Say what an enrichment did."""
     by_status = ", ".join(f"{number:,} {status}" for status, number in result.answers.items())
-    lines = [f"{result.answered:,} ids answered with {result.requests:,} requests: {by_status}"]
+    asked = number_of(result.requests, "request")
+    lines = [f"{number_of(result.answered, 'id')} answered with {asked}: {by_status}"]
     if result.answered:
         share = result.answers["found"] / result.answered
         lines.append(f"coverage: {share:.1%} of the requested ids were found")
@@ -185,10 +187,13 @@ def describe(result: EnrichmentResult, output: Path | None) -> str:
         source = "; `etl enrich musicbrainz` finds the MBIDs" if result.gives == "tags" else ""
         lines.append(f"no song has an id to ask about{source}")
     if doubtful := result.answers["error"]:
-        lines.append(f"{doubtful:,} ids failed or were not found; the next run asks about them again")
+        lines.append(
+            f"{number_of(doubtful, 'id')} failed or were not found; the next run asks about them again"
+        )
     lines.append(
-        f"{result.gives}: {result.songs_named:,} of {result.songs:,} songs, {result.songs_complete:,} "
-        f"complete, {result.songs - result.songs_settled:,} with ids still to ask about"
+        f"{result.gives}: {result.songs_named:,} of {number_of(result.songs, 'song')}, "
+        f"{result.songs_complete:,} complete, "
+        f"{result.songs - result.songs_settled:,} with ids still to ask about"
     )
     if output is not None:
         lines.append(f"written: {output}")
@@ -200,19 +205,21 @@ def describe(result: EnrichmentResult, output: Path | None) -> str:
 def describe_estimate(ahead: Estimate) -> str:
     """Say what an enrichment takes."""
     kinds = " and ".join(f"{number:,} {kind}s" for kind, number in ahead.ids.items())
-    quota = "no daily quota known" if ahead.per_day is None else f"{ahead.per_day:,} requests a day"
+    quota = (
+        "no daily quota known" if ahead.per_day is None else f"{number_of(ahead.per_day, 'request')} a day"
+    )
     lines = [
         f"to ask: {kinds}; {ahead.cached:,} ids are known",
         f"limits: {ahead.per_second:g} requests a second, {quota}",
     ]
     if ahead.sent_today:
-        lines.append(f"sent in the last 24 hours: {ahead.sent_today:,} requests")
+        lines.append(f"sent in the last 24 hours: {number_of(ahead.sent_today, 'request')}")
     if ahead.parked_until is not None:
         until = datetime.fromtimestamp(ahead.parked_until).astimezone()
         lines.append(f"parked until {until:%Y-%m-%d %H:%M:%S %Z}; the times below begin now")
     for way in ahead.ways:
         how = "one id at a time" if way.portion == 1 else f"in batches of {way.portion}"
-        lines.append(f"{how}: {way.requests:,} requests, {days(way.seconds)}")
+        lines.append(f"{how}: {number_of(way.requests, 'request')}, {days(way.seconds)}")
     if len(ahead.portions) > 1:
         lines.append("whether this app may use batches shows with its first request")
     return "\n".join(lines)

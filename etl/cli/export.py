@@ -136,11 +136,11 @@ def _describe_dataset(written: WrittenDataset) -> str:
         return f"{songs:,} ({songs / facts.total:.1%})"
 
     lines = [
-        f"{facts.total:,} songs: "
+        f"{number_of(facts.total, 'song')}: "
         + ", ".join(f"{split} {share(songs)}" for split, songs in facts.songs.items()),
         (
             f"linked songs are in one split: {facts.groups:,} groups, the largest has "
-            f"{facts.largest_group:,} songs ({facts.largest_group / facts.total:.1%})"
+            f"{number_of(facts.largest_group, 'song')} ({facts.largest_group / facts.total:.1%})"
         ),
         "",
         table(
@@ -158,7 +158,7 @@ def _describe_dataset(written: WrittenDataset) -> str:
         f"same chords as an earlier song: {facts.duplicates:,}; in any key: {facts.transpositions:,}",
     ]
     if facts.without_chord:
-        lines.append(f"left out: {facts.without_chord:,} songs without a known chord")
+        lines.append(f"left out: {number_of(facts.without_chord, 'song')} without a known chord")
     if facts.linked_left_out:
         lines.append(f"left out: {facts.linked_left_out:,} songs that are linked to one in another split")
     if facts.off_by > _SHARE_TOLERANCE:

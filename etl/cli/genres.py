@@ -138,8 +138,10 @@ def _plan_lines(plan: GenrePlan) -> str:
         if source.skipped:
             lines.append(f"{source.source}: {what}; skipped: {source.skipped}")
         else:
-            lines.append(f"{source.source}: {what}, {source.requests:,} requests, {duration(source.seconds)}")
-    return "\n".join([*lines, f"in all: {plan.requests:,} requests, {duration(plan.seconds)}"])
+            asked = number_of(source.requests, "request")
+            lines.append(f"{source.source}: {what}, {asked}, {duration(source.seconds)}")
+    in_all = number_of(plan.requests, "request")
+    return "\n".join([*lines, f"in all: {in_all}, {duration(plan.seconds)}"])
 
 
 _KINDS: Final = {
@@ -156,7 +158,7 @@ def fetch_lines(result: FetchResult) -> str:
     lines = []
     for source in result.sources:
         counts = f"{source.found:,} found, {source.none:,} none, {source.errors:,} failed"
-        line = f"{source.source}: {counts} with {source.requests:,} requests"
+        line = f"{source.source}: {counts} with {number_of(source.requests, 'request')}"
         if source.skipped and not source.requests:
             line = f"{source.source}: skipped"
         lines.append(f"{line}: {source.skipped} {source.hint}".rstrip() if source.skipped else line)
@@ -165,8 +167,8 @@ def fetch_lines(result: FetchResult) -> str:
         lines.append("no song or track has a genre")
     else:
         lines.append(
-            f"{genres.tags:,} different tags: {genres.genres:,} genres ({genres.unknown:,} not in the "
-            f"vocabulary), {genres.facets:,} facets, {genres.rejects:,} rejected"
+            f"{genres.tags:,} different tags: {number_of(genres.genres, 'genre')} ({genres.unknown:,} not in "
+            f"the vocabulary), {genres.facets:,} facets, {genres.rejects:,} rejected"
         )
         lines.append(
             f"{genres.pairs:,} pairs of near genres ({genres.by_user:,} of them yours) in {genres.similarity}"

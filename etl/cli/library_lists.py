@@ -9,7 +9,7 @@ import typer
 
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
-from etl.cli.tables import Full, number_of, one_line, table
+from etl.cli.tables import Full, number_of, one_line, table, unlisted_lines
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.settings import database_path
 
@@ -153,13 +153,13 @@ def _shown_lines(shown: ShownFile) -> str:
 
 def _similar_lines(found: SimilarTracks, *, full: bool) -> str:
     seeds = "; ".join(_name(seed) for seed in found.seeds)
-    return "\n".join([f"like {seeds}:", *_track_table(found.tracks, full=full), *_written(found.output)])
+    return "\n".join([f"like {seeds}:", *_track_table(found.tracks, full=full), *_written(found)])
 
 
 def _found_lines(found: FoundTracks, *, full: bool) -> str:
     if not found.tracks:
         return "no track has these words"
-    return "\n".join([*_track_table(found.tracks, full=full), *_written(found.output)])
+    return "\n".join([*_track_table(found.tracks, full=full), *_written(found)])
 
 
 def _track_table(tracks: Sequence[ListedTrack], *, full: bool) -> list[str]:
@@ -174,8 +174,9 @@ def _track_table(tracks: Sequence[ListedTrack], *, full: bool) -> list[str]:
     return [table(columns[first:], [row[first:] for row in rows], right=right[first:], full=full)]
 
 
-def _written(output: Path | None) -> list[str]:
-    return [] if output is None else [f"written: {output}"]
+def _written(found: SimilarTracks | FoundTracks) -> list[str]:
+    written = [] if found.output is None else [f"written: {found.output}"]
+    return [*written, *unlisted_lines(found.unlisted)]
 
 
 def _name(track: ListedTrack) -> str:

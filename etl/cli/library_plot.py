@@ -12,7 +12,7 @@ from etl.cli.combinations import only_with
 from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
-from etl.cli.tables import one_line
+from etl.cli.tables import number_of, one_line
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
@@ -61,5 +61,5 @@ def plot(
 
 
 def _drawn_line(drawn: Picture) -> str:
-    what = f"{drawn.tracks:,} tracks" if drawn.track is None else one_line(drawn.track)
+    what = number_of(drawn.tracks, "track") if drawn.track is None else one_line(drawn.track)
     return f"{what} drawn, written: {drawn.output}"

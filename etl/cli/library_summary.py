@@ -61,7 +61,7 @@ def plan_lines(plan: LibraryPlan) -> list[str]:
         lines.append(f"would scan: {_files(plan.scan)}")
         lines += _link_lines(plan.scan)
     if plan.genres is not None:
-        asked = f"{plan.genres.requests:,} requests about genres, {duration(plan.genres.seconds)}"
+        asked = f"{number_of(plan.genres.requests, 'request')} about genres, {duration(plan.genres.seconds)}"
         lines.append(f"would send: {asked}")
     if plan.tracks is not None:
         lines.append(f"would describe: {plan.tracks:,} of the tracks known so far, and new ones")

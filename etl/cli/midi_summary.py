@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from etl.cli.midi_rename import renamed
+from etl.cli.tables import number_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +19,7 @@ def planned(plan: MidiPlan) -> str:
     """Say what a run would do."""
     lines = [
         f"{plan.files:,} MIDI files and {plan.archives:,} archives to read, {plan.bytes / 2**20:,.1f} MB",
-        f"{plan.unchanged:,} files unchanged; nothing was written",
+        f"{number_of(plan.unchanged, 'file')} unchanged; nothing was written",
         f"stages: {', '.join(sorted(plan.stages))}; store: {plan.database}; library: {plan.library}",
     ]
     rejects = (f"would be rejected, {name}: {count:,}" for name, count in sorted(plan.rejects.items()))
@@ -28,7 +29,7 @@ def planned(plan: MidiPlan) -> str:
 def done(result: MidiResult) -> str:
     """Say what a run did."""
     counts = (
-        f"{result.found:,} files found: {result.unchanged:,} unchanged, {result.read:,} read, "
+        f"{number_of(result.found, 'file')} found: {result.unchanged:,} unchanged, {result.read:,} read, "
         f"{result.new:,} new, {result.rejected:,} rejected; {result.parts:,} parts split"
     )
     if result.gone:
@@ -52,13 +53,13 @@ def exported_lines(done: MidiExport, *, dry_run: bool) -> str:
     """Say what was copied to a drive and written as tables, or would be."""
     lines = [] if done.drive is None else _copied(done.drive, done.target, dry_run=dry_run)
     for table in done.tables:
-        rows = "" if table.rows is None else f", {table.rows:,} rows"
+        rows = "" if table.rows is None else f", {number_of(table.rows, 'row')}"
         lines.append(f"{'would write' if dry_run else 'written:'} {table.path}{rows}")
     return "\n".join(lines)
 
 
 def _copied(done: Exported, target: Path | None, *, dry_run: bool) -> list[str]:
-    copied = f"{done.copied:,} files ({done.bytes / 2**20:,.1f} MB) to {target}"
+    copied = f"{number_of(done.copied, 'file')} ({done.bytes / 2**20:,.1f} MB) to {target}"
     others = f"{done.unchanged:,} unchanged, {done.removed:,} no longer wanted"
     lines = [f"{'would copy' if dry_run else 'copied'} {copied}; {others}"]
     for count, what in (
@@ -71,5 +72,5 @@ def _copied(done: Exported, target: Path | None, *, dry_run: bool) -> list[str]:
         (done.unanalysed, "left out: not analyzed; run `etl midi analyze SOURCE`"),
     ):
         if count:
-            lines.append(f"{count:,} {'file' if count == 1 else 'files'} {what}")
+            lines.append(f"{number_of(count, 'file')} {what}")
     return lines

@@ -221,12 +221,19 @@ def make(
     only_with(context, "--output", "--absolute", "--force")
     only_with(context, "--output or --avoid", "--map")
     if by is Bases.HARMONY:
-        not_with(context, "--by", "--analyze-seconds")
+        not_with(
+            context,
+            "--by harmony",
+            *("--absolute", "--analyze-seconds", "--confidence", "--curve", "--day", "--duration"),
+            *("--exclude-genre", "--map", "--minutes", "--per-album"),
+        )
+    not_with(context, "--artist", "--gap")
     quality = Quality(
         seconds=parse_seconds(duration) if duration else Quality.seconds,
         confidence=confidence,
         excluded_genres=tuple(exclude_genre or ()),
         day=day or date.today(),  # noqa: DTZ011 - the season where the user is
+        is_day_given=day is not None,
     )
     request = PlaylistRequest(
         seeds=tuple(seed or ()),
@@ -252,13 +259,22 @@ def make(
     analyzed = None
     if analyze_seconds is not None:
         analyzed = _analyze(database_path(db), analyze_seconds)
-    made = make_playlist(database_path(db), request)
+    # The kernels of audio do multiply matrices.
+    made = make_playlist(
+        database_path(db), request, before_search=None if analyzed is not None else _load_kernels_sooner
+    )
     print_result(
         made,
         lambda found: made_lines(found, gap=gap, explain=explain, analyzed=analyzed, full=full),
         as_json=as_json,
         aside=is_standard_output(output),
     )
+
+
+def _load_kernels_sooner() -> None:
+    from etl.runtime.jit import without_matrix_products
+
+    without_matrix_products()
 
 
 def _analyze(database: Path, seconds: float) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from etl.cli.tables import number_of, one_line, table
+from etl.cli.tables import number_of, one_line, table, unlisted_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,17 +23,17 @@ def made_lines(made: Playlist, *, gap: int, explain: bool, analyzed: int | None,
     if explain and made.missed:
         lines += ["close, but not chosen:", *map(_missed, made.missed), ""]
     if analyzed is not None:
-        lines.append(f"{analyzed:,} tracks were described first")
+        lines.append(f"described first: {number_of(analyzed, 'track')}")
     lines.append(f"{_total(made.tracks)}; transitions {_two(made.mean, made.dearest)}")
     lines += [
         f"{option} left out {number_of(count, 'track')}" for option, count in made.left_out.items() if count
     ]
     if made.versions:
-        lines.append(f"{made.versions:,} candidates were other versions of candidates")
+        lines.append(f"other versions of candidates: {made.versions:,}")
     lines += _relaxed(made, gap)
     lines += [f"had no effect: {option}" for option in made.unused]
     if made.output is not None:
-        lines.append(f"written: {made.output}")
+        lines += [f"written: {made.output}", *unlisted_lines(made.unlisted)]
     lines.append(_kept(made))
     return "\n".join(lines)
 
@@ -42,13 +42,16 @@ def _relaxed(made: Playlist, gap: int) -> list[str]:
     lines = []
     artists = len({track.artist for track in made.tracks})
     if made.gap < gap and artists > 1:
-        lines.append(f"{made.gap} tracks of others between two of one artist, not {gap}: artists are too few")
+        lines.append(
+            f"{number_of(made.gap, 'track')} of others between two of one artist, not {gap}: "
+            "artists are too few"
+        )
     if made.broken:
-        lines.append(f"{made.broken:,} times tracks by one artist are closer than asked")
+        lines.append(f"tracks by one artist are closer than asked {number_of(made.broken, 'time')}")
     if made.minutes_off:
         lines.append(f"{made.minutes_off:.1f} minutes from the time asked for; no choice was found nearer")
     if made.outside:
-        lines.append(f"{made.outside:,} tracks do not follow the curve")
+        lines.append(f"{number_of(made.outside, 'track')} outside the curve")
     return [f"relaxed: {line}" for line in lines]
 
 

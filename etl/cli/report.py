@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from etl.cli.options import AsJson, Database, Sources
+from etl.cli.tables import number_of
 from etl.pipelines.report.names import PageSection
 from etl.runtime.errors import ExitCode
 
@@ -91,7 +92,10 @@ def _describe_page(made: Page) -> str:
 
 def describe_quality(report: Quality) -> str:
     """Word a quality report: the columns, then each share with what lowers it."""
-    lines = [f"quality of {report.songs:,} songs", f"  {'column':<26}  {'filled':>8}  {'invalid':>8}"]
+    lines = [
+        f"quality of {number_of(report.songs, 'song')}",
+        f"  {'column':<26}  {'filled':>8}  {'invalid':>8}",
+    ]
     for column in report.columns:
         line = f"  {column.name:<26}  {_percent(column.filled, report.songs):>8}  {column.invalid:>8,}"
         examples = ", ".join(map(repr, column.examples))

@@ -8,6 +8,7 @@ import typer
 
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
+from etl.cli.tables import number_of
 from etl.runtime.settings import database_path
 
 if TYPE_CHECKING:
@@ -34,11 +35,12 @@ def _describe(status: Status) -> str:
     lines += [_run(run) for run in status.runs or () if run.status != "running" or not status.running]
     if status.current:
         lines.append(
-            "current set: " + ", ".join(f"{each.path} ({each.songs:,} songs)" for each in status.current)
+            "current set: "
+            + ", ".join(f"{each.path} ({number_of(each.songs, 'song')})" for each in status.current)
         )
     lines += [
-        f"{names.gives} by {service}: {names.named:,} of {names.songs:,} songs, {names.complete:,} complete, "
-        f"{names.songs - names.settled:,} with ids still to request"
+        f"{names.gives} by {service}: {names.named:,} of {number_of(names.songs, 'song')}, "
+        f"{names.complete:,} complete, {names.songs - names.settled:,} with ids still to request"
         for service, names in (status.names or {}).items()
     ]
     lines += [f"{each.service} is parked until {_time(each.not_before)}" for each in status.parked or ()]

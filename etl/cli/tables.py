@@ -111,6 +111,15 @@ def number_of(number: int, thing: str) -> str:
     return f"{number:,} {thing}"
 
 
+def unlisted_lines(paths: Sequence[str]) -> list[str]:
+    """Say which files a playlist cannot name; nothing where there are none."""
+    if not paths:
+        return []
+    more = f" and {len(paths) - 3:,} more" if len(paths) > 3 else ""
+    what = f"{number_of(len(paths), 'track')} with a line break in the name, which a playlist cannot hold"
+    return [f"left out of the file: {what}: {', '.join(map(repr, paths[:3]))}{more}"]
+
+
 def _width() -> int | None:
     """Give the columns of the terminal; None where output goes elsewhere and COLUMNS does not say."""
     if os.environ.get("COLUMNS", "").isdecimal() or sys.stdout.isatty():

@@ -10,6 +10,7 @@ import typer
 
 from etl.cli.options import AsJson, ChordsColumn, IdColumn
 from etl.cli.output import show
+from etl.cli.tables import number_of
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.work.cores import default_workers
@@ -84,9 +85,9 @@ def _schema(name: str) -> TableSchema:
 
 def _describe(report: Report) -> str:
     if not report.bad:
-        return f"{report.file}: {report.rows:,} rows, all good by the schema {report.schema}"
+        return f"{report.file}: {number_of(report.rows, 'row')}, all good by the schema {report.schema}"
     good = report.rows - report.bad
-    counts = f"{report.rows:,} rows = {good:,} good + {report.bad:,} bad"
+    counts = f"{number_of(report.rows, 'row')} = {good:,} good + {report.bad:,} bad"
     lines = [f"{report.file}: {counts} by the schema {report.schema}"]
     for broken in report.broken:
         lines.append(f"  {broken.rows:>9,}  {broken.rule}")

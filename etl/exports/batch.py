@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
 from etl.exports.m3u8 import write_m3u8
+from etl.exports.playlist import placed_path
 from etl.runtime.disk.files import atomic_file, atomic_path
 from etl.runtime.disk.folders import atomic_folder, check_replaceable
 
@@ -33,8 +33,13 @@ class ListedSample:
     duration_s: float | None
 
 
-def write_results(rows: Sequence[dict[str, Any]], target: Path, ending: str) -> None:
+def write_results(rows: Sequence[dict[str, Any]], target: Path, ending: str) -> list[str]:
     """Write rows of results in the format of an ending; lists are joined by commas in CSV.
+
+    Returns
+    -------
+    list of str
+        Files that a playlist cannot name and that are left out of it.
 
     Raises
     ------
@@ -51,11 +56,11 @@ def write_results(rows: Sequence[dict[str, Any]], target: Path, ending: str) -> 
             )
     elif ending == ".m3u8":
         listed = [
-            ListedSample(_relative(str(row["name"]), target), None, None, row.get("duration_s"))
+            ListedSample(placed_path(str(row["name"]), target), None, None, row.get("duration_s"))
             for row in rows
             if row["status"] == "done"
         ]
-        write_m3u8(listed, target)
+        return write_m3u8(listed, target)
     else:
         frame = _frame(rows)
         with atomic_path(target) as temporary:
@@ -68,6 +73,7 @@ def write_results(rows: Sequence[dict[str, Any]], target: Path, ending: str) -> 
                     if isinstance(kind, pl.List)
                 ]
                 frame.with_columns(joined).write_csv(temporary)
+    return []
 
 
 def write_layout(
@@ -114,11 +120,3 @@ def _column(values: list[Any]) -> list[Any]:
     return [
         None if value is None else value if isinstance(value, str) else json.dumps(value) for value in values
     ]
-
-
-def _relative(path: str, target: Path) -> str:
-    """Give a path from the list's folder, so that both may move together; whole on another drive."""
-    try:
-        return os.path.relpath(path, target.absolute().parent)
-    except ValueError:
-        return path

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from etl.runtime.disk.files import atomic_file
-from etl.runtime.errors import EtlError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,23 +32,30 @@ if TYPE_CHECKING:
             """Seconds."""
 
 
-def write_m3u8(tracks: Iterable[ListedTrack], path: Path) -> None:
-    """Write a playlist.
+_BREAK: Final = re.compile(r"[\r\n]+")
+
+
+def write_m3u8(tracks: Iterable[ListedTrack], path: Path) -> list[str]:
+    """Write a playlist; a file whose name has a line break, which a line cannot hold, is left out.
+
+    Returns
+    -------
+    list of str
+        The paths that were left out.
 
     Raises
     ------
     EtlError
-        If it cannot be written, or a path has a line break, which a line cannot hold.
+        If it cannot be written.
     """
-    lines = ["#EXTM3U"]
+    lines, left_out = ["#EXTM3U"], []
     for track in tracks:
         listed = track.path or ""
-        if not listed.isprintable() and any(mark in listed for mark in "\r\n"):
-            raise EtlError(
-                f"{listed!r} has a line break in its name, which a playlist cannot hold.",
-                "Rename the file.",
-            )
+        if _BREAK.search(listed):
+            left_out.append(listed)
+            continue
         name = " - ".join(text for text in (track.artist, track.title) if text)
-        lines += [f"#EXTINF:{round(track.duration_s or -1)},{name}", listed]
+        lines += [f"#EXTINF:{round(track.duration_s or -1)},{_BREAK.sub(' ', name)}", listed]
     with atomic_file(path) as file:
         file.write("".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape"))
+    return left_out

@@ -68,7 +68,7 @@ def write_playlist(
     maps: Sequence[tuple[str, str]] = (),
     title: str = "",
     summary: Mapping[str, Any] | None = None,
-) -> None:
+) -> list[str]:
     r"""Write a playlist in the format of the target's ending.
 
     Parameters
@@ -83,6 +83,11 @@ def write_playlist(
         What the beginnings of paths become there, as ``("/music", "Z:\\Music")``; those paths are whole.
     title, summary
         Of a JSPF: its title, and figures of the whole list.
+
+    Returns
+    -------
+    list of str
+        Files that the format cannot name and that are left out of it.
 
     Raises
     ------
@@ -105,7 +110,8 @@ def write_playlist(
         if ending == ".jspf":
             _write_json(_jspf(placed, title, summary or {}), target)
         else:
-            write_m3u8(placed, target)
+            return write_m3u8(placed, target)
+    return []
 
 
 def placed_path(

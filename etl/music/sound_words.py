@@ -116,8 +116,9 @@ MORE_SOUNDS: Final[Mapping[str, str]] = {
         "subdrop subdrops foley ambience ambiance field rain wind thunder water ocean birds bird "
         "crowd gun gunshot shot bomb alarm phone beep beeps blip blips buzz hum noises noisy radio tv "
         "door engine car train animal dog robot alien space ufo windup atmospheric footsteps machine "
-        "insect industrial break_glass bubble bubbles lazer fire bang crash_fx electrical wash sweeps "
-        "sweeper policesiren crinkle blast airhorn airhorns swell swells braam braams "
+        "insect insects animals bee bees frog frogs cricket crickets owl wolf leaves "
+        "bleep bleeps boing boink industrial break_glass bubble bubbles lazer fire bang crash_fx "
+        "electrical wash sweeps sweeper policesiren crinkle blast airhorn airhorns swell swells braam braams "
         "transitional sfxs"
     ),
 }

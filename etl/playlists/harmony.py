@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from etl.playlists.transitions import UNKNOWN, key_costs, transition_costs
+from etl.playlists.transitions import key_costs, known_or_usual, transition_costs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,7 +85,7 @@ def song_terms(songs: Songs, rows: slice = slice(None)) -> dict[str, Floats]:
     return {
         "harmony": np.asarray(harmony, np.float32),
         "key": key_costs(songs.key, songs.key_confidence, rows),
-        "genre": np.nan_to_num(songs.genre_distance[rows], nan=UNKNOWN),
+        "genre": known_or_usual(songs.genre_distance[rows]),
         "complexity": np.minimum(apart, 1),
     }
 

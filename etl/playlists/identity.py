@@ -43,6 +43,9 @@ _COPIED: Final = 0.05
 _SECONDS_APART: Final = 2.0
 _TEMPO_APART: Final = 0.02
 _BLOCK: Final = 512
+
+_MARGIN: Final = 1.001
+"""How much farther is looked at before distances are rounded."""
 _NOBODY: Final = frozenset({"", "variousartists", "various", "va", "unknownartist", "unknown"})
 
 
@@ -109,17 +112,18 @@ def same_sound(
     key
         Shape (n,): key, -1 for none.
     """
-    apart = _distances(strangers, strangers)[np.triu_indices(len(strangers), 1)]
+    apart = _roots(_squares(strangers, strangers))[np.triu_indices(len(strangers), 1)]
     if not apart.size:
         return []
     near, copied = float(np.quantile(apart, _NEAR)), _COPIED * float(np.median(apart))
     pairs: list[tuple[int, int]] = []
     tempo = np.nan_to_num(np.log(bpm), nan=-99.0)
     for start in range(0, len(points), _BLOCK):
-        found = _distances(points[start : start + _BLOCK], points)
-        one, other = np.nonzero(found <= max(near, copied))
-        distances = found[one, other]
-        one = one + start
+        # Each pair once: a track with those that come after it, or are of its block.
+        squares = _squares(points[start : start + _BLOCK], points[start:])
+        one, other = np.nonzero(squares <= (_MARGIN * max(near, copied)) ** 2)
+        distances = _roots(squares[one, other])
+        one, other = one + start, other + start
         agree = (
             (np.abs(seconds[one] - seconds[other]) <= _SECONDS_APART)
             & (np.abs(tempo[one] - tempo[other]) <= _TEMPO_APART)
@@ -131,9 +135,16 @@ def same_sound(
     return pairs
 
 
-def _distances(one: NDArray[Any], other: NDArray[Any]) -> Floats:
-    one, other = one.astype(np.float64), other.astype(np.float64)  # the same by any number of threads
-    squares = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1) - 2 * (one @ other.T)
+def _squares(one: Floats, other: Floats) -> NDArray[np.float64]:
+    doubles, others = one.astype(np.float64), other.astype(np.float64)
+    squares = doubles @ (-2 * others.T)
+    squares += (doubles**2).sum(axis=1)[:, None]
+    squares += (others**2).sum(axis=1)
+    return squares
+
+
+def _roots(squares: NDArray[np.float64]) -> Floats:
+    """Give distances; as float32 they are the same by any number of threads."""
     return np.asarray(np.sqrt(np.maximum(squares, 0)), np.float32)
 
 

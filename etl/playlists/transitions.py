@@ -85,8 +85,8 @@ def transition_terms(tracks: Tracks, rows: slice = slice(None)) -> dict[str, Flo
         "timbre": np.minimum(_distances(tracks, rows) / (2 * tracks.usual_distance), 1),
         "tempo": _doubted(_tempo(tracks.bpm, rows), tracks.bpm_confidence, rows),
         "key": key_costs(tracks.key, tracks.key_confidence, rows),
-        "genre": np.nan_to_num(tracks.genre_distance[rows], nan=UNKNOWN),
-        "level": np.nan_to_num(np.minimum(level, 1), nan=UNKNOWN),
+        "genre": known_or_usual(tracks.genre_distance[rows]),
+        "level": known_or_usual(np.minimum(level, 1)),
     }
 
 
@@ -120,6 +120,11 @@ def key_costs(key: NDArray[np.int8], confidence: Floats, rows: slice) -> Floats:
     return _doubted(_key(key, rows), confidence, rows)
 
 
+def known_or_usual(costs: Floats) -> Floats:
+    """Give costs with `UNKNOWN` where they are NaN."""
+    return np.where(np.isnan(costs), np.float32(UNKNOWN), costs)
+
+
 def _distances(tracks: Tracks, rows: slice) -> Floats:
     # Products of matrices differ in the last bits with the number of threads; not so once they are float32.
     ends, starts = tracks.ends[rows].astype(np.float64), tracks.starts.astype(np.float64)
@@ -129,26 +134,38 @@ def _distances(tracks: Tracks, rows: slice) -> Floats:
 
 def _tempo(bpm: Floats, rows: slice) -> Floats:
     octaves = np.log2(np.where(bpm > 0, bpm, np.nan))
-    apart = np.abs(octaves[rows, None] - octaves) % 1
+    apart = np.abs(octaves[rows, None] - octaves)
+    apart -= np.floor(apart)  # the remainder is much slower
     return np.asarray(2 * np.minimum(apart, 1 - apart), np.float32)
 
 
 def _key(key: NDArray[np.int8], rows: slice) -> Floats:
-    """Count steps on Camelot's wheel: along the ring, and one across it for another mode."""
+    return np.asarray(np.take(_KEYS_APART[key[rows]], key, axis=1))
+
+
+def _keys_apart() -> Floats:
+    """Count steps on Camelot's wheel over six: along the ring, and one across it for another mode.
+
+    Returns
+    -------
+    ndarray
+        Shape (25, 25): from the row's key to the column's, NaN where one is the last, which is none.
+    """
+    key = np.arange(24)
     minor = key >= 12
     # A minor key stands beside its relative major, three semitones up.
-    major = np.where(minor, key - 12 + 3, key) % 12
-    place = major.astype(np.int32) * 7 % 12
-    apart = np.abs(place[rows, None] - place)
-    steps = np.minimum(apart, 12 - apart) + (minor[rows, None] != minor)
-    costs: Floats = np.asarray(np.minimum(steps / 6, 1), np.float32)
-    unknown = (key < 0)[rows, None] | (key < 0)
-    costs[unknown] = np.nan
+    place = np.where(minor, key - 12 + 3, key) % 12 * 7 % 12
+    apart = np.abs(place[:, None] - place)
+    steps = np.minimum(apart, 12 - apart) + (minor[:, None] != minor)
+    costs = np.full((25, 25), np.nan, np.float32)
+    costs[:24, :24] = np.minimum(steps / 6, 1)
     return costs
+
+
+_KEYS_APART: Final = _keys_apart()
 
 
 def _doubted(costs: Floats, confidence: Floats, rows: slice) -> Floats:
     sure = np.clip(np.nan_to_num(confidence), 0, 1)
-    certainty = np.sqrt(sure[rows, None] * sure).astype(np.float32)
-    known = np.nan_to_num(costs, nan=UNKNOWN)
-    return np.asarray(certainty * known + (1 - certainty) * UNKNOWN, np.float32)
+    certainty = np.sqrt(sure[rows, None] * sure).astype(np.float32, copy=False)
+    return np.asarray(certainty * known_or_usual(costs) + (1 - certainty) * np.float32(UNKNOWN))

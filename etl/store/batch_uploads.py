@@ -29,6 +29,8 @@ class Upload:
     ----------
     upload_id, vendor_id
         Its own id, and the service's, None where that is not known.
+    job
+        Whose it is.
     state
         ``planned`` before it is known to have left, then ``submitted``.
     planned_at
@@ -39,6 +41,7 @@ class Upload:
 
     upload_id: str
     vendor_id: str | None
+    job: str
     state: str
     planned_at: float
     parts: Mapping[str, tuple[str, ...]]
@@ -82,27 +85,25 @@ def write_state(
     )
 
 
-def open_uploads(
-    connection: duckdb.DuckDBPyConnection, job: str, stage: BatchStage, account: str
-) -> list[Upload]:
-    """Read the uploads of a stage that are not collected, the oldest first."""
+def open_uploads(connection: duckdb.DuckDBPyConnection, stage: BatchStage, account: str) -> list[Upload]:
+    """Read the uploads of a stage that are not collected, of whichever job, the oldest first."""
     rows = connection.execute(
-        "SELECT upload_id, vendor_id, state, epoch(planned_at), request_id, content_hashes "
+        "SELECT upload_id, vendor_id, job, state, epoch(planned_at), request_id, content_hashes "
         "FROM batch_uploads LEFT JOIN (SELECT * FROM batch_upload_parts "
         "WHERE request_id NOT IN (SELECT request_id FROM batch_outcomes)) USING (upload_id) "
-        f"WHERE job = ? AND task = ? AND version = ? AND account = ? AND state <> '{COLLECTED}' "
+        f"WHERE task = ? AND version = ? AND account = ? AND state <> '{COLLECTED}' "
         "ORDER BY planned_at, upload_id, position",
-        [job, stage.task, stage.version, account],
+        [stage.task, stage.version, account],
     ).fetchall()
     parts: dict[str, dict[str, tuple[str, ...]]] = {}
-    for upload_id, _, _, _, request_id, contents in rows:
+    for upload_id, *_, request_id, contents in rows:
         known = parts.setdefault(upload_id, {})
         if request_id is not None:
             known[request_id] = tuple(contents)
-    heads = dict.fromkeys(row[:4] for row in rows)
+    heads = dict.fromkeys(row[:5] for row in rows)
     return [
-        Upload(upload_id, vendor_id, state, planned_at, parts[upload_id])
-        for upload_id, vendor_id, state, planned_at in heads
+        Upload(upload_id, vendor_id, job, state, planned_at, parts[upload_id])
+        for upload_id, vendor_id, job, state, planned_at in heads
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from etl.store.frames import insert
+from etl.store.frames import insert, read_frame
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -115,8 +115,7 @@ def replace_tables(
 
 def similarity(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """Read all pairs of near genres, ordered."""
-    pairs: pl.DataFrame = connection.sql("FROM genre_similarity ORDER BY a, b").pl()
-    return pairs
+    return read_frame(connection.sql("FROM genre_similarity ORDER BY a, b"))
 
 
 def neighbours(connection: duckdb.DuckDBPyConnection, name: str) -> list[GenreNeighbour]:

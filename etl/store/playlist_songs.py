@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from etl.runtime.errors import EtlError, ExitCode
+from etl.store.frames import read_frame
 from etl.store.nearest import nearest_values
 
 if TYPE_CHECKING:
@@ -116,17 +117,19 @@ def near_songs(
         condition=f"n_chords > 0 AND (\n{where or 'true'}\n)",
         order="distance" if songs else "hash(song_id)",
     )
-    found: pl.DataFrame = connection.sql(
-        sql, params={"songs": list(songs), "most": (1 << 40) if most is None else most}
-    ).pl()
+    found: pl.DataFrame = read_frame(
+        connection.sql(sql, params={"songs": list(songs), "most": (1 << 40) if most is None else most})
+    )
     return found
 
 
 def genres_of_songs(connection: duckdb.DuckDBPyConnection, songs: Sequence[int]) -> pl.DataFrame:
     """Read the genres of some songs: ``song_id``, ``name``; ordered."""
-    found: pl.DataFrame = connection.sql(
-        "SELECT DISTINCT song_id, name FROM song_genres "
-        "WHERE song_id IN (SELECT unnest($songs::BIGINT[])) ORDER BY song_id, name",
-        params={"songs": list(songs)},
-    ).pl()
+    found: pl.DataFrame = read_frame(
+        connection.sql(
+            "SELECT DISTINCT song_id, name FROM song_genres "
+            "WHERE song_id IN (SELECT unnest($songs::BIGINT[])) ORDER BY song_id, name",
+            params={"songs": list(songs)},
+        )
+    )
     return found

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from etl.audio.features import SILENT_SHARE
 from etl.runtime.errors import EtlError, ExitCode
+from etl.store.frames import read_frame
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,8 +57,8 @@ def library_for_lists(
     Returns
     -------
     DataFrame
-        ``track_id``, ``content_hash``, ``vector_whole``, further columns; ``where`` if there is a condition,
-        and a column for each filter: whether it lets the track through.
+        ``track_id``, ``content_hash``, further columns; ``where`` if there is a condition, and a column for
+        each filter: whether it lets the track through.
 
     Raises
     ------
@@ -68,14 +69,16 @@ def library_for_lists(
 
     said = "".join(f', coalesce({_FILTERS[name]}, false) AS "{name}"' for name in filters)
     values = {name: value for given in filters.values() for name, value in given.items()}
-    names = ("track_id", "content_hash", "vector_whole", *columns)
+    names = ("track_id", "content_hash", *columns)
     # On a line of its own: a condition may end in a comment.
     condition = f', coalesce((\n{where}\n), false) AS "where"' if where else ""
     try:
-        found: pl.DataFrame = connection.sql(
-            f"SELECT {', '.join(names)}{said}{condition} FROM described_tracks WHERE version = $version",
-            params={"version": version, **values},
-        ).pl()
+        found: pl.DataFrame = read_frame(
+            connection.sql(
+                f"SELECT {', '.join(names)}{said}{condition} FROM described_tracks WHERE version = $version",
+                params={"version": version, **values},
+            )
+        )
     except duckdb.Error as error:
         if not where:
             raise
@@ -91,21 +94,31 @@ def tracks_for_lists(
     connection: duckdb.DuckDBPyConnection, version: str, track_ids: Sequence[str]
 ) -> pl.DataFrame:
     """Read what identity, transitions and lists go by, with ``vector_start`` and ``vector_end``, by id."""
-    found: pl.DataFrame = connection.sql(
-        f"SELECT {_COLUMNS}, vector_start, vector_end FROM described_tracks "
-        "WHERE version = $version AND track_id IN (SELECT unnest($ids)) ORDER BY track_id",
-        params={"version": version, "ids": list(track_ids)},
-    ).pl()
-    return found
+    given = {"version": version, "ids": list(track_ids)}
+    listed = "WHERE version = $version AND track_id IN (SELECT unnest($ids))"
+    found = read_frame(
+        connection.sql(f"SELECT {_COLUMNS} FROM described_tracks {listed} ORDER BY track_id", params=given)
+    )
+    # The vectors by themselves: through the view those of the whole library would be joined.
+    vectors = read_frame(
+        connection.sql(
+            "SELECT content_hash, vector_start, vector_end FROM sonic_features "
+            "WHERE version = $version AND content_hash IN (SELECT unnest($hashes))",
+            params={"version": version, "hashes": found["content_hash"].to_list()},
+        )
+    )
+    return found.join(vectors, on="content_hash", how="left", maintain_order="left")
 
 
 def genres_of(connection: duckdb.DuckDBPyConnection, track_ids: Sequence[str]) -> pl.DataFrame:
     """Read the genres of some tracks: ``track_id``, ``name``; ordered."""
-    found: pl.DataFrame = connection.sql(
-        "SELECT DISTINCT track_id, name FROM track_genres "
-        "WHERE track_id IN (SELECT unnest($ids)) ORDER BY track_id, name",
-        params={"ids": list(track_ids)},
-    ).pl()
+    found: pl.DataFrame = read_frame(
+        connection.sql(
+            "SELECT DISTINCT track_id, name FROM track_genres "
+            "WHERE track_id IN (SELECT unnest($ids)) ORDER BY track_id, name",
+            params={"ids": list(track_ids)},
+        )
+    )
     return found
 
 

@@ -12,7 +12,7 @@ from etl.runtime.errors import EtlError
 from etl.runtime.limits import LIMITS
 from etl.store.connection import StoreBusyError
 from etl.store.database import latest_migration, open_store, transaction
-from etl.store.frames import insert
+from etl.store.frames import insert, read_frame
 from etl.store.journal import add_burst
 from etl.store.run_lock import RunLockedError
 from etl.store.writes import Write
@@ -106,7 +106,7 @@ def last_playlists(connection: duckdb.DuckDBPyConnection, count: int) -> list[in
 
 def kept_playlists(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """Read what is known of all lists, newest first: columns of table ``playlists``."""
-    found: pl.DataFrame = connection.sql("FROM playlists ORDER BY playlist_id DESC").pl()
+    found: pl.DataFrame = read_frame(connection.sql("FROM playlists ORDER BY playlist_id DESC"))
     return found
 
 
@@ -114,16 +114,18 @@ def kept_playlist(
     connection: duckdb.DuckDBPyConnection, number: int
 ) -> tuple[dict[str, Any], pl.DataFrame] | None:
     """Read a list and its tracks (columns of `TRACK_SCHEMA`, in order); None where there is none."""
-    made: pl.DataFrame = connection.sql(
-        "FROM playlists WHERE playlist_id = $number", params={"number": number}
-    ).pl()
+    made: pl.DataFrame = read_frame(
+        connection.sql("FROM playlists WHERE playlist_id = $number", params={"number": number})
+    )
     if made.is_empty():
         return None
-    tracks: pl.DataFrame = connection.sql(
-        "SELECT * EXCLUDE (playlist_id, position) FROM playlist_tracks WHERE playlist_id = $number "
-        "ORDER BY position",
-        params={"number": number},
-    ).pl()
+    tracks: pl.DataFrame = read_frame(
+        connection.sql(
+            "SELECT * EXCLUDE (playlist_id, position) FROM playlist_tracks WHERE playlist_id = $number "
+            "ORDER BY position",
+            params={"number": number},
+        )
+    )
     return made.row(0, named=True), tracks
 
 

@@ -30,13 +30,13 @@ def test_refused_rows_are_success_and_listed_with_a_command(chords):
     assert ended.returncode == 0
     progress = "etl build data3  "  # which is shown where a build takes over two seconds
     assert [line for line in ended.stderr.splitlines() if not line.startswith(progress)] == []
-    assert "3 rows in = 1 songs out + 2 rejected" in ended.stdout
+    assert "3 rows in = 1 song out + 2 rejected" in ended.stdout
     assert f"rejected: {path}, line 3: expected 10 fields, found 1: 'bad'" in ended.stdout
     assert f"--db {chords.database}" in ended.stdout
     query = next(line for line in ended.stdout.splitlines() if line.startswith("all rejects: "))
     assert shlex.split(query.removeprefix("all rejects: "))[:2] == ["etl", "query"]
     again = ended_here("build", "data3", path, "-o", chords.output, "--db", chords.database)
-    assert "3 rows in = 1 songs out + 2 rejected (harmony taken from the store" in again.stdout
+    assert "3 rows in = 1 song out + 2 rejected (harmony taken from the store" in again.stdout
 
 
 @pytest.mark.parametrize(("name", "code"), [("absent.csv", 1), ("in.csv", 65)])
@@ -124,7 +124,7 @@ def test_dry_run_of_a_limit_and_of_no_rows(chords):
     assert few.rows == 10
     assert "no rows" in describe_plan(estimate(chords.request(chords.file("empty.csv"))))
     bad = describe_plan(estimate(chords.request(chords.file("bad.csv", "bad"))))
-    assert "1 rows of the sample would be rejected" in bad
+    assert "1 row of the sample would be rejected" in bad
 
 
 def test_dry_run_refuses_what_the_build_would_refuse(chords):

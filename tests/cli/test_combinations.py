@@ -37,8 +37,25 @@ library run music --stages sonic          | sources has no effect without the st
 library run music --stages scan -o x.npz  | --output has no effect without the stage `artifacts`.
 library plot song --color genre           | --color has no effect without --overview.
 library check --cluster local:2           | --cluster has no effect without --integrity.
+batch process --tasks vibe --days 3       | --days has no effect without --batch-size auto.
+batch process . --model x                 | --model has no effect with the task `local` alone.
+batch process . --engine local --rpm 5 --tasks vibe | --rpm has no effect with the engine `local`.
+batch process . --tasks vibe --async --per-day 5 | --per-day has no effect with --async.
+batch process --sql SELECT --tasks vibe --filter *.wav | --filter has no effect on items that are not files.
+batch process . --json --log-json         | --json has no effect with --log-json.
+batch resume --json --log-json            | --json has no effect with --log-json.
+batch evaluate category --truth x.csv --model x | --model has no effect with the engine `local`.
+batch export --force -o x.csv             | --force has no effect without --layout.
+batch estimate . --tasks local --rpm 3    | --rpm has no effect with the task `local` alone.
 playlist make --absolute                  | --absolute has no effect without --output.
 playlist make --map a=b                   | --map has no effect without --output or --avoid.
+playlist make --by harmony --day 2026-12-24 | --day has no effect with --by harmony.
+playlist make --by harmony --curve rise   | --curve has no effect with --by harmony.
+playlist make --by harmony --per-album 1  | --per-album has no effect with --by harmony.
+playlist make --by harmony --minutes 9    | --minutes has no effect with --by harmony.
+playlist make --by harmony --avoid last --map a=b | --map has no effect with --by harmony.
+playlist make --by harmony -o x.json --absolute | --absolute has no effect with --by harmony.
+playlist make --artist Anna --gap 3       | --gap has no effect with --artist.
 """
 
 

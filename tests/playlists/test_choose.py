@@ -22,7 +22,7 @@ from etl.playlists.move_kernel import (
 from etl.playlists.order_kernel import path_cost, times_near, times_over
 from etl.playlists.rules import Curve, Rules
 from etl.playlists.transitions import TERMS, Tracks, transition_costs, transition_terms
-from tests.support.transitions import least_cost, library, nobody
+from tests.support.transitions import Lkh, least_cost, library, lkh_values, nobody, with_free_beginning
 
 NONE = 1_000_000
 
@@ -40,6 +40,16 @@ def test_seven_tracks_are_in_the_best_of_all_orders(seed: int) -> None:
     assert cost(choose(edges, places, nobody(7), Rules()).order, edges, places) == pytest.approx(
         best, abs=1e-6
     )
+
+
+@pytest.mark.parametrize("stored", [each for each in lkh_values() if each.seed in {500, 503, 507}])
+def test_a_hundred_tracks_cost_at_most_two_percent_more_than_by_lkh(stored: Lkh) -> None:
+    """Mean and dearest transition together; and the mean alone, where the dearest is the same throughout."""
+    edges, places = library(100, stored.seed), np.zeros((101, 101), np.float32)
+    found = choose(edges, places[:100, :100], nobody(100), Rules())
+    assert found.mean + found.dearest <= 1.02 * stored.mean_and_dearest
+    by_mean = choose(with_free_beginning(edges), places, nobody(101), Rules(), first=100)
+    assert path_cost(by_mean.order[1:], edges, places[:100, :100])[0] <= 1.02 * stored.mean
 
 
 def test_fifty_tracks_cost_less_than_greedily() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -10,6 +12,37 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float32]
+
+
+class Lkh(NamedTuple):
+    """What LKH finds for ``library(100, seed)``; how, says ``tests/golden/README.md``."""
+
+    seed: int
+    mean: float
+    """Least mean transition."""
+    mean_and_dearest: float
+    """Least sum of mean and dearest transition."""
+
+
+def lkh_values() -> list[Lkh]:
+    """Read the stored values."""
+    path = Path(__file__).parents[1] / "golden" / "lkh_100_tracks.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        return [
+            Lkh(int(row["seed"]), float(row["mean"]), float(row["mean_and_dearest"]))
+            for row in csv.DictReader(file)
+        ]
+
+
+def with_free_beginning(edges: Floats) -> Floats:
+    """Add a track that must come first and costs 1 to leave, more than all others: only the mean is left.
+
+    The dearest transition is then always that one, so that orders differ by the sum of the others alone.
+    """
+    size = len(edges)
+    more = np.ones((size + 1, size + 1), np.float32)
+    more[:size, :size] = edges
+    return more
 
 
 def library(size: int, seed: int) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from etl.exports.m3u8 import write_m3u8
@@ -26,10 +26,13 @@ class FoundTracks:
         By artist and title.
     output
         The playlist that was written, or None.
+    unlisted
+        Files that it cannot name.
     """
 
     tracks: list[ListedTrack]
     output: Path | None
+    unlisted: list[str] = field(default_factory=list)
 
 
 def find_tracks(database: Path, words: Sequence[str], *, limit: int, output: Path | None) -> FoundTracks:
@@ -39,6 +42,5 @@ def find_tracks(database: Path, words: Sequence[str], *, limit: int, output: Pat
         check_known(connection, [output])
         found = tracks_with_words(connection, words, limit)
     tracks = [as_listed(row) for row in found.iter_rows(named=True)]
-    if output is not None:
-        write_m3u8(tracks, output)
-    return FoundTracks(tracks, output)
+    unlisted = [] if output is None else write_m3u8(tracks, output)
+    return FoundTracks(tracks, output, unlisted)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from etl.audio.loudness import REPLAYGAIN_LUFS
 from etl.pipelines.audio.describe import describe_file
 from etl.pipelines.audio.recording import Recording
-from etl.runtime.errors import EtlError, ExitCode
+from etl.runtime.errors import EtlError
 from etl.runtime.watch.progress import Watch
 from etl.sources.audio.tags import read_tags, tags_frame
 
@@ -54,7 +54,8 @@ def show_file(path: Path, mode: Mode, renderers: Sequence[Renderer] = ()) -> Sho
         If there is no such file, or no sound in it that can be decoded.
     """
     if not path.is_file():
-        raise EtlError(f"{path} does not exist.", "Give an audio file.", exit_code=ExitCode.USAGE)
+        what = "is not a file" if path.exists() else "does not exist"
+        raise EtlError(f"{path} {what}.", "Give an audio file.")
     with Watch("etl library show", [], renderers) as watch:
         watch.waiting_for("the description")
         (tags,) = tags_frame([read_tags(path)]).to_dicts()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -91,11 +91,14 @@ class SimilarTracks:
         Most alike first.
     output
         The playlist that was written, or None.
+    unlisted
+        Files that it cannot name.
     """
 
     seeds: list[ListedTrack]
     tracks: list[ListedTrack]
     output: Path | None
+    unlisted: list[str] = field(default_factory=list)
 
 
 def similar_tracks(database: Path, request: SimilarRequest) -> SimilarTracks:
@@ -133,9 +136,8 @@ def similar_tracks(database: Path, request: SimilarRequest) -> SimilarTracks:
             if len(chosen) == request.limit or len(found) < wanted:
                 break
             wanted *= 4
-    if request.output is not None:
-        write_m3u8(chosen, request.output)
-    return SimilarTracks([as_listed(seed) for seed in seeds], chosen, request.output)
+    unlisted = [] if request.output is None else write_m3u8(chosen, request.output)
+    return SimilarTracks([as_listed(seed) for seed in seeds], chosen, request.output, unlisted)
 
 
 def _mixed(by_sound: dict[str, float], by_genre: dict[str, float], share: float) -> dict[str, float]:

@@ -3,6 +3,8 @@
 An upload and its requests are in the store before they leave. After a kill it is looked for at the service by
 its mark, and handed over again only where the service does not know it. What comes back is stored request by
 request, each once; what is missing, expired or broken is open again, and goes into the next upload alone.
+What another job of the store has handed over is waited for and collected as well: equal contents are asked
+about once.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ from etl.store.batch_requests import put_outcome, put_request, sent_counts
 from etl.store.batch_uploads import COLLECTED, SUBMITTED, open_uploads, put_state, put_upload, tries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from etl.batch.plan import Strategy
     from etl.batch.task import Task
@@ -111,17 +113,22 @@ class LaterAsker:
         with self._patience():
             open_now = waiting()
             while True:
-                under_way = self._collected()
+                under_way = self._collected(open_now)
                 if under_way is not None:
                     open_now = waiting()
                 left = [item for item in open_now if item.content_hash not in (under_way or set())]
                 if not left:
-                    self.wait_for(under_way)
+                    self.wait_for(under_way, open_now)
                     return
                 self._hand_over(left)
 
-    def collect(self) -> set[str] | None:
+    def collect(self, wanted: Iterable[Item]) -> set[str] | None:
         """Collect what is done; gives the contents that are still under way, None where nothing was.
+
+        Parameters
+        ----------
+        wanted
+            Items that are open: uploads of other jobs are looked at where they are about one of these.
 
         Raises
         ------
@@ -129,18 +136,19 @@ class LaterAsker:
             What ends the run early.
         """
         with self._patience():
-            return self._collected()
+            return self._collected(wanted)
 
-    def wait_for(self, under_way: set[str] | None) -> None:
-        """End the run until the service is done with these.
+    def wait_for(self, under_way: set[str] | None, wanted: Iterable[Item]) -> None:
+        """End the run until the service is done with what is wanted.
 
         Raises
         ------
         UnderWayError
-            If there are any.
+            If any of that is under way.
         """
-        if under_way:
-            why = f"{len(under_way):,} items are under way there"
+        count = len((under_way or set()) & {item.content_hash for item in wanted})
+        if count:
+            why = f"{count:,} {'item is' if count == 1 else 'items are'} under way there"
             raise UnderWayError(self._chat.title, self._next_look, why)
 
     @contextmanager
@@ -153,8 +161,13 @@ class LaterAsker:
             until = self._chat.gate.clock.time() + pause
             raise ParkedError(self._chat.title, until, str(error)) from error
 
-    def _collected(self) -> set[str] | None:
-        uploads = self._recounted()
+    def _collected(self, wanted: Iterable[Item]) -> set[str] | None:
+        contents = {item.content_hash for item in wanted}
+        uploads = [
+            upload
+            for upload in self._recounted()
+            if upload.job == self._job or any(map(contents.intersection, upload.parts.values()))
+        ]
         if not uploads:
             return None
         under_way = self._look(uploads)
@@ -196,7 +209,7 @@ class LaterAsker:
             self._spent.cost = sent_counts(connection, self._job).cost
             self._asker.tries.clear()
             self._asker.tries.update(tries(connection, self._job, self._stage))
-            return open_uploads(connection, self._job, self._stage, self._chat.account)
+            return open_uploads(connection, self._stage, self._chat.account)
 
     def _hand_over(self, items: Sequence[Item]) -> None:
         """Keep an upload, then hand it over."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from etl.exports.batch import write_layout, write_results
@@ -32,11 +32,14 @@ class BatchExport:
         The file or folder.
     items, done
         Rows, and those of them that have all that was asked.
+    left_out
+        Files that the output cannot name.
     """
 
     output: Path
     items: int
     done: int
+    left_out: list[str] = field(default_factory=list)
 
 
 def export_job(
@@ -86,10 +89,11 @@ def export_job(
             "stages": [asdict(stage) for stage in job.stages],
             "items": len(rows),
         }
+        left_out: list[str] = []
         write_layout(manifest, stages, rows, output, force=force)
     else:
-        write_results(rows, output, ending)
-    return BatchExport(output, len(rows), sum(row["status"] == "done" for row in rows))
+        left_out = write_results(rows, output, ending)
+    return BatchExport(output, len(rows), sum(row["status"] == "done" for row in rows), left_out)
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, job: BatchJob) -> list[dict[str, Any]]:

@@ -27,6 +27,8 @@ from etl.store.database import read_store
 from etl.store.service_state import ParkedService, parked_services
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import duckdb
 
 _ORDER = {Priority.HIGH: 0, Priority.MEDIUM: 1, Priority.LOW: 2}
@@ -39,7 +41,7 @@ class JobStatus:
     Attributes
     ----------
     job, source, status
-        Its name, where its items come from, ``open`` or ``cancelled``.
+        Its name, where its items come from, ``open``, ``done`` or ``cancelled``.
     items, skipped
         How many, and how many of them are not worked on.
     stages
@@ -73,8 +75,10 @@ class JobLine:
 
     Attributes
     ----------
-    job, kind, source, status, priority
+    job, kind, source, priority
         As of :class:`etl.store.batch_jobs.BatchJob`.
+    status
+        ``open``, ``done`` or ``cancelled``.
     items
         How many.
     open
@@ -214,13 +218,14 @@ def job_status(database: Path, name: str | None) -> JobStatus:
     with read_store(database) as connection:
         job = find_job(connection, name)
         known = items(connection, job.job)
+        stages = stage_counts(connection, job.job)
         return JobStatus(
             job=job.job,
             source=job.source,
-            status=job.status,
+            status=_standing(job, known.height, stages),
             items=known.height,
             skipped=known.filter(known["status"] == "skipped").height,
-            stages=stage_counts(connection, job.job),
+            stages=stages,
             requests=sent_counts(connection, job.job),
             errors=error_counts(connection, job.job),
             reasons=reasons(connection, job.job),
@@ -233,14 +238,26 @@ def list_jobs(database: Path) -> list[JobLine]:
     """List all jobs of a store, the oldest first."""
     check_store(database)
     with read_store(database) as connection:
-        return [
-            JobLine(
-                job.job, job.kind, job.source, job.status, BatchOptions.of(job.request).priority.value,
-                items(connection, job.job).height,
-                max((stage.open for stage in stage_counts(connection, job.job)), default=0),
-            )
-            for job in jobs(connection)
-        ]  # fmt: skip
+        return [_line(connection, job) for job in jobs(connection)]
+
+
+def _line(connection: duckdb.DuckDBPyConnection, job: BatchJob) -> JobLine:
+    stages, count = stage_counts(connection, job.job), items(connection, job.job).height
+    return JobLine(
+        job=job.job,
+        kind=job.kind,
+        source=job.source,
+        status=_standing(job, count, stages),
+        priority=BatchOptions.of(job.request).priority.value,
+        items=count,
+        open=max((stage.open for stage in stages), default=0),
+    )
+
+
+def _standing(job: BatchJob, count: int, stages: Sequence[StageCounts]) -> str:
+    """Give the status of a job; an open one in which nothing is open is done."""
+    is_done = job.status == "open" and count > 0 and not any(stage.open for stage in stages)
+    return "done" if is_done else job.status
 
 
 def retry_failed(database: Path, name: str | None) -> JobChange:

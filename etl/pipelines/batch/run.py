@@ -339,12 +339,12 @@ class _Runner:
             if request.options.later:
                 later.ask(lambda: self._open(store, stage))
                 return
-            under_way = later.collect()
+            under_way, all_open = later.collect(waiting), waiting
             if under_way is not None:  # handed over by an earlier run: not to be paid for twice
                 open_now = {item.content_hash for item in self._open(store, stage)} - under_way
                 waiting = [item for item in waiting if item.content_hash in open_now]
             asker.ask(shared(waiting, most, self._strategy))
-            later.wait_for(under_way)
+            later.wait_for(under_way, all_open)
 
     def _open(self, store: BurstWriter, stage: BatchStage) -> list[Item]:
         """Give the items that are open in a stage now."""

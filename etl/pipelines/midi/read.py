@@ -67,9 +67,7 @@ def read_midi(path: Path, limits: Limits = LIMITS) -> MidiFile:
         with path.open("rb") as file:
             content = file.read(limits.archives.member_bytes + 1)
     except OSError as error:
-        raise EtlError(
-            f"cannot read {path}: {error.strerror}.", "Give a MIDI file.", exit_code=ExitCode.USAGE
-        ) from error
+        raise EtlError(f"cannot read {path}: {error.strerror}.", "Give a MIDI file.") from error
     if len(content) > limits.archives.member_bytes:
         raise EtlError(
             f"{path} is larger than {limits.archives.member_bytes >> 20} MB.",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from etl.pipelines.playlists.request import Basis, Missed
+from etl.pipelines.playlists.request import Basis, Missed, Quality
 from etl.playlists.choose import PLACE_WEIGHT
 from etl.playlists.order_kernel import path_cost, times_near, times_over
 from etl.playlists.rules import Curve
@@ -77,7 +77,11 @@ def _missed(row: dict[str, Any], reason: str, by: float | None = None) -> Missed
 
 def unused_options(pool: Pool, request: PlaylistRequest, made: Playlist, avoided: Avoided) -> list[str]:
     """Name the options that could not change anything, and why."""
-    said = [*_about_filters(made, avoided), *_about_rules(pool, request), *_about_paths(request, made)]
+    said = [
+        *_about_filters(request, made, avoided),
+        *_about_rules(pool, request),
+        *_about_paths(request, made),
+    ]
     if request.basis is Basis.SOUND and all(
         (track.terms or _NO_GENRE)["genre"] == UNKNOWN for track in made.tracks
     ):
@@ -85,7 +89,11 @@ def unused_options(pool: Pool, request: PlaylistRequest, made: Playlist, avoided
     return said
 
 
-def _about_filters(made: Playlist, avoided: Avoided) -> Iterator[str]:
+def _about_filters(request: PlaylistRequest, made: Playlist, avoided: Avoided) -> Iterator[str]:
+    if request.quality.seconds != Quality.seconds and "--duration" not in made.left_out:
+        yield "--duration: it left out no track"
+    if request.quality.is_day_given and "season" not in made.left_out:
+        yield "--day: no track was left out for its season"
     for option, count in made.left_out.items():
         if option == "--avoid" and avoided.empty:
             yield f"--avoid: nothing is in {', '.join(avoided.empty)}"

@@ -27,7 +27,7 @@ from etl.store.kept_files import check_known, check_outputs
 from etl.store.playlists import TRACK_SCHEMA, keep_playlist
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -47,8 +47,19 @@ _OTHER_COUNTS: Final = (0, -1, 1, -2, 2, -3, 3)
 """Tracks more or less that are tried until a list takes the time that it should."""
 
 
-def make_playlist(database: Path, request: PlaylistRequest) -> Playlist:
+def make_playlist(
+    database: Path, request: PlaylistRequest, *, before_search: Callable[[], None] | None = None
+) -> Playlist:
     """Choose and order tracks, write them, and keep the list.
+
+    Parameters
+    ----------
+    database
+        The store.
+    request
+        What is asked for.
+    before_search
+        Called when the library has been read, and nothing compiled is loaded yet.
 
     Raises
     ------
@@ -62,10 +73,12 @@ def make_playlist(database: Path, request: PlaylistRequest) -> Playlist:
     pool, avoided = _candidates(database, request)
     if request.artist is not None:  # all tracks of one artist cannot lie apart
         request = replace(request, gap=0)
+    if before_search is not None:
+        before_search()
     choice, gap, places = _search(pool, request)
     made = _as_playlist(pool, request, choice, gap, places=places, avoided=avoided)
     if request.output is not None:
-        write_playlist(
+        unlisted = write_playlist(
             made.tracks,
             request.output,
             absolute=request.absolute,
@@ -77,6 +90,7 @@ def make_playlist(database: Path, request: PlaylistRequest) -> Playlist:
                 "preset": request.preset,
             },
         )
+        made = replace(made, unlisted=unlisted)
     try:
         return replace(made, number=_keep(database, request, made))
     except EtlError as error:  # a store that can only be read gives lists, too
@@ -248,7 +262,7 @@ def _as_playlist(
         gap=gap,
         broken=choice.near,
         minutes_off=_minutes_off(pool, request, choice),
-        outside=int((places[np.arange(size), order] > 2).sum()),
+        outside=0 if np.isnan(levels(pool)).all() else int((places[np.arange(size), order] > 2).sum()),
         output=request.output,
     )
     return replace(

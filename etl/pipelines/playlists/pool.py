@@ -205,7 +205,7 @@ def genre_distances(connection: duckdb.DuckDBPyConnection, ids: Sequence[str], p
         for other, to in sets.items():
             if one and other:
                 distance[at, to] = 1 - nearest[list(other)].max()
-    return distance[np.ix_(place, place)]
+    return np.asarray(np.take(distance[place], place, axis=1))
 
 
 def track_genre_distances(connection: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> Floats:

@@ -43,12 +43,15 @@ class Quality:
         Genres that are not wanted, with all that are kinds of them.
     day
         The day that decides which words are out of season; None for none.
+    is_day_given
+        Whether that day was asked for, so that it is said if it changed nothing.
     """
 
     seconds: tuple[float, float] = (10.0, 1800.0)
     confidence: float | None = None
     excluded_genres: tuple[str, ...] = ()
     day: date | None = None
+    is_day_given: bool = False
 
 
 @dataclass(frozen=True)
@@ -174,6 +177,8 @@ class Playlist:
         Options that changed nothing.
     output
         The file, or None.
+    unlisted
+        Files of the list that the output cannot name.
     number
         The number under which it is kept; None while it waits for a run that writes to the store.
     not_kept
@@ -193,6 +198,7 @@ class Playlist:
     missed: list[Missed] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)
     output: Path | None = None
+    unlisted: list[str] = field(default_factory=list)
     number: int | None = None
     not_kept: str | None = None
 

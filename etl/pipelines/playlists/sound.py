@@ -27,6 +27,7 @@ from etl.playlists.identity import labels, same_sound
 from etl.playlists.season import is_of_a_season, out_of_season
 from etl.playlists.transitions import Tracks, costs_of_all, transition_terms
 from etl.store.playlist_tracks import genres_below, library_for_lists, tracks_for_lists
+from etl.store.track_lists import vectors_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -178,10 +179,10 @@ def _library(
 ) -> tuple[pl.DataFrame, Floats]:
     """Read all described tracks by id, and what likeness goes by; in the order of ids."""
     columns = (["artist"] if request.artist else []) + (["path"] if request.avoid else [])
-    read = library_for_lists(connection, version_of(request.mode), request.where, filters, columns)
-    order = read["track_id"].arg_sort()  # here, since the database would hold all vectors once more
-    vectors = read["vector_whole"].to_numpy()[order.to_numpy()[:, None], np.array(TIMBRE)]
-    return read.drop("vector_whole")[order], np.asarray(vectors, np.float32)
+    version = version_of(request.mode)
+    read = library_for_lists(connection, version, request.where, filters, columns)
+    library = read.sort("track_id")
+    return library, vectors_of(connection, version, library["content_hash"], TIMBRE)
 
 
 def _filters(
@@ -300,7 +301,9 @@ def _places(at_places: Any, best: NDArray[np.int64]) -> Any:
 
 def _tracks(connection: duckdb.DuckDBPyConnection, chosen: pl.DataFrame) -> Tracks:
     """Give the columns that transitions go by; sound in standard deviations of all starts and ends."""
-    sound = {name: chosen[name].to_numpy()[:, TIMBRE] for name in ("vector_start", "vector_end")}
+    sound = {
+        name: np.take(chosen[name].to_numpy(), TIMBRE, axis=1) for name in ("vector_start", "vector_end")
+    }
     both = np.concatenate(list(sound.values()))
     middle, spread = both.mean(axis=0), both.std(axis=0)
     scale = np.where(spread > 0, spread, np.inf)

@@ -99,14 +99,18 @@ def _with_cache_of_numba(function: Any, options: dict[str, Any]) -> Any:
 def without_matrix_products() -> None:
     """Load compiled code sooner, in a process whose kernels multiply no matrices, ever.
 
-    With its functions of arrays numba imports ``scipy.linalg``, for matrix products. Call it before there
-    are threads.
+    With its functions of arrays numba imports ``scipy.linalg``, for matrix products, and with its types
+    ``cffi`` and a parser of C, for functions of C that are called from kernels. Call it before there are
+    threads.
     """
-    blas = "scipy.linalg.cython_blas"
-    if blas in sys.modules:
-        return
-    sys.modules[blas] = None  # type: ignore[assignment]
-    try:
-        import_module("numba.np.arraymath")
-    finally:
-        del sys.modules[blas]
+    for unused, user in (
+        ("scipy.linalg.cython_blas", "numba.np.arraymath"),
+        ("cffi", "numba.core.typing.cffi_utils"),
+    ):
+        if unused in sys.modules:
+            continue
+        sys.modules[unused] = None  # type: ignore[assignment]
+        try:
+            import_module(user)
+        finally:
+            del sys.modules[unused]

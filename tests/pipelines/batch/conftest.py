@@ -60,10 +60,11 @@ class Batch:
     def request(self, source: Path, **options: Any) -> BatchRequest:
         """Make a request; a source that is a file is a table."""
         others = {name: options.pop(name) for name in ("wait", "is_resumed") if name in options}
+        job = options.pop("job", "job")
         options = {"tasks": (str(self.task()),), "parallel_local": 0, **options}
         return BatchRequest(
             self.database,
-            "job",
+            job,
             Kind.FILES if source.is_dir() else Kind.ROWS,
             str(source),
             BatchOptions(**options),

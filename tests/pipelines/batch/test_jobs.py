@@ -146,7 +146,7 @@ def test_wrong_words_are_usage_errors(server: ChatServer, tmp_path: Path) -> Non
     (tmp_path / "a.csv").write_text("title\nx\n", encoding="utf-8")
     assert "vibe" in batch("process", tmp_path / "a.csv", "--tasks", "vibes", expect=2)
     batch("process", expect=2)
-    batch("process", tmp_path / "none", expect=2)
+    assert "does not exist" in batch("process", tmp_path / "none", expect=1)  # as of every command
     batch("status", "nothing", expect=2)
     batch("process", tmp_path / "a.csv", "--tasks", "genre", "--where", "nonsense(", expect=2)
     assert not server.arrivals
@@ -175,3 +175,12 @@ def test_pairs_of_a_job_are_the_items_of_another(server: ChatServer, tmp_path: P
     assert exported["pairs_together"].is_between(1, 10).all()
     assert exported.select("first", "second").null_count().row(0) == (0, 0)
     batch("process", "--pairs", "nothing", expect=2)
+
+
+def test_a_job_in_which_nothing_is_open_is_done(server: ChatServer, tmp_path: Path) -> None:
+    """In its status and in the list."""
+    (tmp_path / "a.csv").write_text("title,artist\nx,y\n", encoding="utf-8")
+    batch("process", tmp_path / "a.csv", "--tasks", "genre")
+    assert batch("status")["status"] == "done"
+    assert json.loads(run_here("batch", "list", "--json"))[0]["status"] == "done"
+    assert server.bodies

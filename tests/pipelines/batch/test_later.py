@@ -88,6 +88,38 @@ def test_without_async_what_is_under_way_is_not_asked_again(batch: Batch) -> Non
     assert set(batch.states().values()) == {"done"}
 
 
+@pytest.mark.parametrize("is_later", [True, False])
+def test_what_another_job_has_under_way_is_not_asked_again(batch: Batch, *, is_later: bool) -> None:
+    """Equal contents are paid for once: it is waited for, or collected, by whichever job comes first."""
+    service(batch).looks = 3
+    with pytest.raises(BatchParkedError):
+        later(batch, 6, wait=False)
+    others = batch.rows(names(9)[4:])  # two of these are under way
+    with pytest.raises(BatchParkedError, match=f"{5 if is_later else 2} items are under way"):
+        batch.run(others, job="other", batch_size=3, later=is_later)
+    for _ in range(4):
+        batch.clock.skip(1000)
+        try:
+            batch.run(others, job="other", batch_size=3, later=is_later)
+            break
+        except BatchParkedError:
+            continue
+    assert set(batch.server.asked.values()) == {1}
+    assert batch.query("SELECT DISTINCT status FROM batch_results WHERE engine = 'model'") == [("done",)]
+    later(batch, 6, wait=False)
+    assert set(batch.server.asked.values()) == {1}
+
+
+def test_a_job_does_not_wait_for_what_only_others_want(batch: Batch) -> None:
+    """It ends with its own answers; what the other job has handed over stays under way."""
+    service(batch).looks = 9
+    with pytest.raises(BatchParkedError):
+        later(batch, 4, wait=False)
+    result = batch.run(batch.rows(["x", "y"]), job="other", batch_size=2)
+    assert [stage.done for stage in result.stages] == [2]
+    assert batch.server.batches == [["x", "y"]]
+
+
 def test_what_there_is_money_for_is_handed_over(batch: Batch) -> None:
     """The bound counts what is under way at what it may cost at most."""
     prices = {"prompt_price": 10.0, "completion_price": 10.0}

@@ -68,7 +68,7 @@ def test_two_builds_share_nothing(blocks):
 
 
 def test_scipy_can_be_imported_while_a_build_lasts(tmp_path):
-    """What makes loading faster leaves nothing behind: `scipy.linalg` loads and works inside a build."""
+    """What makes loading faster leaves nothing behind: `scipy.linalg` and `cffi` work inside a build."""
     code = f"""
 import pathlib
 from etl.pipelines.data3.build import build
@@ -78,7 +78,8 @@ from etl.runtime.jit import without_matrix_products
 class Imports:
     solved = None
     def show(self, snapshot):
-        import scipy.linalg
+        import cffi, scipy.linalg
+        assert cffi.FFI().sizeof("int") == 4
         self.solved = scipy.linalg.solve([[2.0]], [4.0])
     def say(self, line): pass
     def close(self, snapshot): pass

@@ -63,7 +63,7 @@ def store(tmp_path_factory):
 def dataset(store):
     """Export a data set of the store's songs."""
     text = run_here("export", "dataset", store.parent / "set", "--db", store, "--seed", "3")
-    assert "left out: 1 songs without a known chord" in text
+    assert "left out: 1 song without a known chord" in text
     return store.parent / "set"
 
 

@@ -70,11 +70,13 @@ def test_options_that_changed_nothing_are_said(stored: Path) -> None:
     made = make_playlist(
         stored,
         PlaylistRequest(
-            count=5, where="bpm > 1 -- all", per_artist=99, maps=(("/other", "Z:"),), absolute=True
+            count=5, where="bpm > 1 -- all", per_artist=99, maps=(("/other", "Z:"),), absolute=True,
+            quality=Quality(seconds=(1.0, 9999.0), day=date(2026, 12, 24), is_day_given=True),
         ),
-    )
+    )  # fmt: skip
     said = "\n".join(made.unused)
-    assert all(option in said for option in ("--where", "--per-artist", "--map", "--absolute"))
+    named = ("--where", "--per-artist", "--map", "--absolute", "--duration", "--day")
+    assert all(option in said for option in named)
     assert "--curve" not in said
 
 
