@@ -15,7 +15,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from etl.batch.task import RESERVED
+from etl.batch.task import RESERVED, list_item
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -114,7 +114,7 @@ def _json_schema(field: Mapping[str, Any]) -> dict[str, Any]:
         "description": field.get("description", ""),
     }
     if kind == "array":
-        schema["items"] = _json_schema({"constraints": {"required": True}, **field["arrayItem"]})
+        schema["items"] = _json_schema(list_item(field))
         schema["items"].pop("description")
         schema["items"]["type"] = field["arrayItem"].get("type", "string")
     for rule, keyword in keywords.items():

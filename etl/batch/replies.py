@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Never
 
 import polars as pl
 
-from etl.batch.task import CONFIDENCE, RESERVED
+from etl.batch.task import CONFIDENCE, RESERVED, list_item
 from etl.runtime.table_schema import TableSchema
 
 if TYPE_CHECKING:
@@ -142,8 +142,7 @@ def _list_rule(spec: Mapping[str, Any], listed: list[Any]) -> str:
         return f"{name}.minLength"
     if len(listed) > bounds.get("maxLength", len(listed)):
         return f"{name}.maxLength"
-    item = spec["arrayItem"]
-    part = {**item, "name": name, "constraints": {**item.get("constraints", {}), "required": True}}
+    part = {**list_item(spec), "name": name}
     return next((rule for each in listed if (rule := _type_rule(part, each))), "")
 
 

@@ -117,6 +117,12 @@ def read_task(name: str, files: Mapping[str, str]) -> Task:
     )
 
 
+def list_item(field: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the field that each value of a list is one of: with its own rules, and never null."""
+    item = field["arrayItem"]
+    return {**item, "constraints": {**item.get("constraints", {}), "required": True}}
+
+
 def _own_problems(descriptor: Mapping[str, Any]) -> list[str]:
     problems = []
     for field in descriptor["fields"]:

@@ -186,7 +186,7 @@ def detect(texts: Iterable[str | None]) -> Detection:
         return own
     plain = {token for text in whole for token in plain_text(text).split()}
     read = {token for token in as_it_is if parse_chord(token)}
-    marks = sum(not plain_text(token) for token in as_it_is - read if parse_section(token) is None)
+    marks = sum(_is_mark(token) for token in as_it_is - read)
     best, most = own, 0
     for notation in (Notation.LEADSHEET, Notation.HARTE):
         of_other = {token for token in plain if PARSERS[notation](token)}
@@ -194,6 +194,11 @@ def detect(texts: Iterable[str | None]) -> Detection:
         if gain > most:
             best, most = _reading(plain, notation), gain
     return best
+
+
+def _is_mark(token: str) -> bool:
+    """Whether a token is a sign between chords; quotation marks stand about anything."""
+    return not (_QUOTED.search(token) or plain_text(token)) and parse_section(token) is None
 
 
 def _beginning(text: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from etl.batch.questions import response_format
 from etl.batch.replies import confidence_of, parse_reply, valid_answer
 from etl.batch.task import Task, read_task
 
@@ -120,3 +121,9 @@ def test_a_good_answer_has_all_fields_and_nothing_else(task: Task) -> None:
     assert isinstance(answer["energy"], int)
     assert confidence_of(answer) == 0.75
     assert confidence_of({"mood": "dark"}) is None
+
+
+def test_what_is_asked_for_in_a_list_is_what_is_taken(task: Task) -> None:
+    """No null among its values: it would be refused when it comes."""
+    asked = response_format(task, 1)["json_schema"]["schema"]["properties"]["items"]["items"]
+    assert asked["properties"]["tags"]["items"] == {"type": "string", "enum": ["a", "b", "c"]}

@@ -160,7 +160,7 @@ def test_json_of_one_object_per_song(chords, form, block):
 
 def test_json_lines_that_are_no_songs_are_refused_one_by_one(chords):
     """Each with its line; those without ids are numbered like rows."""
-    lines = ['{"chords": "C"}', "{", "[1]", '{"chords": ["C"]}', '{"chords": "\\ud800"}', '{"chords": "F"}']
+    lines = ['{"chords": "C"}', "{", "[1]", '{"chords": [1]}', '{"chords": "\\ud800"}', '{"chords": "F"}']
     chords.build(write(chords, "\n".join(lines), "in.jsonl"))
     assert rows(chords, "id", "chords") == [("1", "C"), ("6", "F")]
     assert chords.rejects() == [(2, "json"), (3, "json"), (4, "json"), (5, "encoding")]
