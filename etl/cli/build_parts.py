@@ -48,7 +48,8 @@ def run_parts(request: PartsBuild, *, log_json: bool, as_json: bool) -> None:
 def describe_parts(result: PartsResult) -> str:
     """Say what a build of parts did."""
     lines = [
-        f"{result.records:,} rows in = {number_of(result.songs, 'song')} out + {result.rejected:,} rejected",
+        f"{number_of(result.records, 'row')} in = {number_of(result.songs, 'song')} out + "
+        f"{result.rejected:,} rejected",
         f"{result.built:,} parts built, {result.unchanged:,} unchanged, in {result.folder}",
         f"{result.seconds:.1f} s",
     ]

@@ -26,7 +26,8 @@ def describe(result: BuildResult, *, with_quality: bool = True) -> str:
     """Say what a build did."""
     unknown = result.unknown / max(result.chords, 1)
     lines = [
-        f"{result.records:,} rows in = {number_of(result.songs, 'song')} out + {result.rejected:,} rejected"
+        f"{number_of(result.records, 'row')} in = {number_of(result.songs, 'song')} out + "
+        f"{result.rejected:,} rejected"
         + (" (harmony taken from the store; --force analyzes again)" if result.is_stored else ""),
         f"{result.seconds:.1f} s, {result.songs / max(result.seconds, 1e-9):,.0f} songs/s; "
         "CPU use of all cores: "
