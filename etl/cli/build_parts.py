@@ -47,9 +47,9 @@ def run_parts(request: PartsBuild, *, log_json: bool, as_json: bool) -> None:
 
 def describe_parts(result: PartsResult) -> str:
     """Say what a build of parts did."""
+    rows, songs = number_of(result.records, "row"), number_of(result.songs, "song")
     lines = [
-        f"{number_of(result.records, 'row')} in = {number_of(result.songs, 'song')} out + "
-        f"{result.rejected:,} rejected",
+        f"{rows} in = {songs} out + {result.rejected:,} rejected",
         f"{result.built:,} parts built, {result.unchanged:,} unchanged, in {result.folder}",
         f"{result.seconds:.1f} s",
     ]

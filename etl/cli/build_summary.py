@@ -25,9 +25,9 @@ _LIKENESS = {
 def describe(result: BuildResult, *, with_quality: bool = True) -> str:
     """Say what a build did."""
     unknown = result.unknown / max(result.chords, 1)
+    rows, songs = number_of(result.records, "row"), number_of(result.songs, "song")
     lines = [
-        f"{number_of(result.records, 'row')} in = {number_of(result.songs, 'song')} out + "
-        f"{result.rejected:,} rejected"
+        f"{rows} in = {songs} out + {result.rejected:,} rejected"
         + (" (harmony taken from the store; --force analyzes again)" if result.is_stored else ""),
         f"{result.seconds:.1f} s, {result.songs / max(result.seconds, 1e-9):,.0f} songs/s; "
         "CPU use of all cores: "
