@@ -43,6 +43,7 @@ from etl.audio.key import (
     triad_features,
     triad_scores,
 )
+from etl.audio.periodicity import FRAME_RATE
 from etl.chords.key_scores import calibration_error
 from etl.chords.symbols import Kind
 from etl.music.qualities import QUALITIES
@@ -68,7 +69,6 @@ SECONDS: Final = 60.0
 CUTS: Final = (2, 4, 8, 16, 32)
 """Seconds of the pieces that are cut out of each sound."""
 
-_FRAME_RATE: Final = 22_050 / 512
 _MINOR: Final = np.array([quality.semitones.get("3") == 3 for quality in QUALITIES])
 
 
@@ -179,7 +179,7 @@ def heard(key: int, signal: NDArray[np.float32]) -> Sound:
 
 def cut(sound: Sound, seconds: float, rng: np.random.Generator) -> Sound:
     """Cut a piece out of a sound, somewhere."""
-    frames = int(seconds * _FRAME_RATE)
+    frames = int(seconds * FRAME_RATE)
     start = int(rng.integers(0, max(len(sound.chromas[0]) - frames, 0) + 1))
     return Sound(sound.key, tuple(chroma[start : start + frames] for chroma in sound.chromas))
 

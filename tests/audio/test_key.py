@@ -13,7 +13,7 @@ from etl.audio.key import NO_KEY_FOUND, find_key
 from etl.music.key_profiles import BELLMANN_BUDGE, rotated_profiles
 from tests.support.command_line import ROOT
 
-C, DM, EM, E, F, G, AM, BB = 0, 12 + 2, 12 + 4, 4, 5, 7, 12 + 9, 10
+C, DM, E, F, G, AM, BB = 0, 12 + 2, 4, 5, 7, 12 + 9, 10
 SECOND = 43
 """Frames."""
 
