@@ -55,7 +55,7 @@ JITTER_S: Final = 0.05
 _IN_FLIGHT: Final = "openrouter_in_flight_budget"
 _NO_CREDIT: Final = "Add credit to the account, or choose a free model; then run the same command again."
 _UNKNOWN_MODEL: Final = ("model_not_found", "not a valid model", "no endpoints found", "does not exist")
-_FORMAT: Final = ("response_format", "json_schema", "structured output")
+_FORMAT: Final = ("response_format", "json_schema", "structured output", "output_config")
 _TRUNCATED: Final = ("length", "max_tokens", "max_output_tokens")
 
 

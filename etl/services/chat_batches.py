@@ -11,6 +11,7 @@ References
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,12 +23,12 @@ from etl.services.politeness.session import PoliteSession
 from etl.services.statuses import json_object
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from etl.services.chat import Chat, Reply
 
-WITHOUT_BATCHES: Final = frozenset({"openrouter", "anthropic"})
-"""Providers whose compatible address has no batches."""
+WITHOUT_BATCHES: Final = frozenset({"openrouter"})
+"""Providers that have no batches."""
 
 ENDED: Final = frozenset({"completed", "failed", "expired", "cancelled"})
 MOST_REQUESTS: Final = 2000
@@ -36,6 +37,26 @@ MOST_REQUESTS: Final = 2000
 EXPIRED: Final = "batch_expired"
 _MARK: Final = "music_etl"
 _LISTED: Final = 100
+
+
+@dataclass(frozen=True)
+class Sought:
+    """An upload of which it is not known whether it arrived.
+
+    Attributes
+    ----------
+    upload_id, request_ids
+        What we call it and its requests.
+    since
+        When it was planned, in seconds since the epoch.
+    others
+        What the service calls uploads that are known to be others.
+    """
+
+    upload_id: str
+    request_ids: frozenset[str]
+    since: float
+    others: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -88,14 +109,9 @@ class ChatBatches:
     """
 
     def __init__(self, chat: Chat, url: str, key: str) -> None:
-        self._chat = chat
         self._url = url.rstrip("/").removesuffix("/chat/completions")
-        secrets = [key] if key else []
-        self._session = PoliteSession(chat.gate, _judge, secrets=secrets, for_tokens=True)
-        self._files = PoliteSession(chat.gate, _judge_lines, secrets=secrets, for_tokens=True)
-        if key:
-            for session in (self._session, self._files):
-                session.headers["Authorization"] = f"Bearer {key}"
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._session, self._files = sessions(chat, key, headers)
 
     def submit(self, upload_id: str, bodies: Mapping[str, Mapping[str, Any]]) -> str:
         """Hand requests over, by their ids; gives what the service calls the whole.
@@ -110,26 +126,22 @@ class ChatBatches:
             for request_id, body in bodies.items()
         ]
         text = "".join(f"{json.dumps(line)}\n" for line in lines).encode()
-        try:
+        with known_or_none():
             made = self._session.request(
                 "POST",
                 f"{self._url}/files",
                 files={"file": (f"{upload_id}.jsonl", text, "application/jsonl")},
                 data={"purpose": "batch"},
             ).json()
-        except (NotFoundError, ForeignError) as error:
-            if not str(error).startswith(("404", "405")):
-                raise
-            raise AppError("the service takes no batches.", "Leave --async out.") from error
         asked = {
-            "input_file_id": _id(made),
+            "input_file_id": id_of(made),
             "endpoint": "/v1/chat/completions",
             "completion_window": "24h",
             "metadata": {_MARK: upload_id},
         }
-        return _id(self._session.request("POST", f"{self._url}/batches", json=asked).json())
+        return id_of(self._session.request("POST", f"{self._url}/batches", json=asked).json())
 
-    def find(self, upload_id: str) -> str | None:
+    def find(self, sought: Sought) -> str | None:
         """Look for an upload that may have been handed over before a kill; None where it was not."""
         after = ""
         while True:
@@ -137,11 +149,11 @@ class ChatBatches:
             told = self._session.request("GET", f"{self._url}/batches{query}").json()
             listed = [each for each in told.get("data") or [] if isinstance(each, dict)]
             for each in listed:
-                if (each.get("metadata") or {}).get(_MARK) == upload_id:
-                    return _id(each)
+                if (each.get("metadata") or {}).get(_MARK) == sought.upload_id:
+                    return id_of(each)
             if not told.get("has_more") or not listed:
                 return None
-            after = _id(listed[-1])
+            after = id_of(listed[-1])
 
     def look(self, vendor_id: str) -> VendorBatch:
         """Ask how an upload stands.
@@ -183,18 +195,47 @@ class ChatBatches:
             raise GarbledError("the files of the batch are not whole")
         return list(found.values())
 
-    def read(self, line: Line) -> Reply:
-        """Give what a model said in a line.
 
-        Raises
-        ------
-        ServiceError
-            As the answer of a single request would.
-        """
-        response = requests.Response()
-        response.status_code = line.status
-        response._content = json.dumps(line.body).encode()  # noqa: SLF001 - as if it had been received
-        return self._chat.judge(response)
+def read_line(chat: Chat, line: Line) -> Reply:
+    """Give what a model said in a line.
+
+    Raises
+    ------
+    ServiceError
+        As the answer of a single request would.
+    """
+    response = requests.Response()
+    response.status_code = line.status
+    response._content = json.dumps(line.body).encode()  # noqa: SLF001 - as if it had been received
+    return chat.judge(response)
+
+
+def sessions(chat: Chat, key: str, headers: Mapping[str, str]) -> tuple[PoliteSession, PoliteSession]:
+    """Give sessions for objects and for lines, which count towards no limit."""
+    secrets = [key] if key else []
+    made = [
+        PoliteSession(chat.gate, judge, secrets=secrets, for_tokens=True) for judge in (_judge, _judge_lines)
+    ]
+    for session in made:
+        session.headers.update(headers)
+    return made[0], made[1]
+
+
+@contextmanager
+def known_or_none() -> Iterator[None]:
+    """Say of an address that does not exist that the service takes no batches.
+
+    Raises
+    ------
+    AppError
+        If it does not.
+    """
+    try:
+        yield
+    except (NotFoundError, ForeignError) as error:
+        if not str(error).startswith(("404", "405")):
+            raise
+        raise AppError("the service takes no batches.", "Leave --async out.") from error
 
 
 def _judge(response: requests.Response) -> Mapping[str, Any]:
@@ -212,14 +253,17 @@ def _judge_lines(response: requests.Response) -> list[bytes]:
     return [text for text in response.content.split(b"\n") if text.strip()]
 
 
-def _lines(texts: Iterable[bytes]) -> Iterable[Line]:
+def entries(texts: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:
+    """Read lines of JSON about requests; one that is cut off or broken says nothing."""
     for text in texts:
-        try:
+        with suppress(ValueError, RecursionError):
             said = json.loads(text)
-        except (ValueError, RecursionError):  # a line that is cut off or broken says nothing
-            continue
-        if not isinstance(said, dict) or not isinstance(said.get("custom_id"), str):
-            continue
+            if isinstance(said, dict) and isinstance(said.get("custom_id"), str):
+                yield said
+
+
+def _lines(texts: Iterable[bytes]) -> Iterator[Line]:
+    for said in entries(texts):
         error, response = said.get("error"), said.get("response")
         if isinstance(response, dict) and isinstance(response.get("body"), dict):
             status = response.get("status_code")
@@ -228,7 +272,14 @@ def _lines(texts: Iterable[bytes]) -> Iterable[Line]:
             yield Line(said["custom_id"], error=str(error.get("code") or error.get("message") or "error"))
 
 
-def _id(told: Mapping[str, Any]) -> str:
+def id_of(told: Mapping[str, Any]) -> str:
+    """Read what the service calls something.
+
+    Raises
+    ------
+    GarbledError
+        If it does not say.
+    """
     made = told.get("id")
     if not isinstance(made, str) or not made:
         raise GarbledError("the answer names no id")

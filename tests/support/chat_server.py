@@ -120,8 +120,9 @@ def _value(spec: dict[str, Any], dice: int) -> Any:
         return spec["enum"][dice % len(spec["enum"])]
     if kind == "array":
         return [_value(spec["items"], dice)]
+    least, most = spec.get("minimum", 0), spec.get("maximum", 1)
     if kind == "integer":
-        return spec["minimum"] + dice % (spec["maximum"] - spec["minimum"] + 1)
+        return least + dice % (most - least + 1)
     if kind == "number":
-        return round(spec["minimum"] + dice / 255 * (spec["maximum"] - spec["minimum"]), 3)
+        return round(least + dice / 255 * (most - least), 3)
     return f"word{dice % 10}"

@@ -19,7 +19,15 @@ from etl.pipelines.batch.facts import Item
 from etl.pipelines.batch.parked import UnderWayError
 from etl.pipelines.batch.plan import shared
 from etl.services.chat import FormatRefusedError
-from etl.services.chat_batches import EXPIRED, MOST_REQUESTS, ChatBatches, Line, VendorBatch
+from etl.services.chat_batches import (
+    EXPIRED,
+    MOST_REQUESTS,
+    ChatBatches,
+    Line,
+    Sought,
+    VendorBatch,
+    read_line,
+)
 from etl.services.errors import (
     AppError,
     BudgetSpentError,
@@ -33,6 +41,7 @@ from etl.services.errors import (
     ServerError,
     ServiceError,
 )
+from etl.services.message_batches import MessageBatches
 from etl.store.batch_jobs import finished
 from etl.store.batch_requests import put_outcome, put_request, sent_counts
 from etl.store.batch_uploads import COLLECTED, SUBMITTED, open_uploads, put_state, put_upload, tries
@@ -92,7 +101,8 @@ class LaterAsker:
         self._most = most
         self._spent = spent
         self._strategy = strategy
-        self._batches = ChatBatches(chat, settings.url, settings.key)
+        vendor = MessageBatches if settings.provider == "anthropic" else ChatBatches
+        self._batches = vendor(chat, settings.url, settings.key)
         self._next_look = 0.0
 
     def ask(self, waiting: Callable[[], Sequence[Item]]) -> None:
@@ -181,7 +191,7 @@ class LaterAsker:
         self._next_look = now + LATEST_S
         for upload in uploads:
             try:
-                vendor_id = upload.vendor_id or self._batches.find(upload.upload_id)
+                vendor_id = upload.vendor_id or self._batches.find(_sought(upload, uploads))
             except NotFoundError:
                 self._lose(upload, "the service lists no batches")
                 continue
@@ -300,7 +310,7 @@ class LaterAsker:
                 return False
             if line.error:
                 raise ServerError(line.error[:160])
-            reply = self._batches.read(line)
+            reply = read_line(self._chat, line)
         except FormatRefusedError as error:
             remember_plain(self._chat)
             self._file(request_id, "format", str(error))
@@ -338,3 +348,8 @@ class LaterAsker:
     def _keep(self, *writes: Write) -> None:
         self._store.put(*writes)
         self._store.keep()
+
+
+def _sought(upload: Upload, uploads: Iterable[Upload]) -> Sought:
+    others = frozenset(each.vendor_id for each in uploads if each.vendor_id is not None)
+    return Sought(upload.upload_id, frozenset(upload.parts), upload.planned_at, others)

@@ -109,7 +109,7 @@ def process(
     if settings is not None and request.options.later and settings.provider in WITHOUT_BATCHES:
         raise EtlError(
             f"{settings.provider} has no batches of this kind.",
-            "Leave --async out, or set ETL_CHAT_URL to a service with /files and /batches, such as OpenAI.",
+            "Leave --async out, or set ETL_CHAT_URL to a service that has them, such as OpenAI or Anthropic.",
             exit_code=ExitCode.USAGE,
         )
     watched = [
