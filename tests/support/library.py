@@ -41,10 +41,11 @@ class Library:
         self.folder = folder
         self._store = store
 
-    def scan(self, *sources: Path, **options: Any) -> ScanResult:
+    def scan(self, *sources: Path, workers: int = 1, **options: Any) -> ScanResult:
         """Scan the folder, or other sources."""
         with Watch("scan", [Stage("scan", "files")]) as watch:
-            return scan(self._store, watch, sources or [self.folder], ScanOptions(**options))
+            wanted = ScanOptions(**options)
+            return scan(self._store, watch, sources or [self.folder], wanted, workers=workers)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Ask the store, with all that was put."""

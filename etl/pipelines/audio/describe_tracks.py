@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from etl.runtime.work.outcome import Outcome
     from etl.store.bursts import BurstWriter
 
-_PRELOAD: Final = "etl.pipelines.audio.preload"
+PRELOAD: Final = "etl.pipelines.audio.preload"
 _COMPILED: Final = "etl.audio"
 _VERSIONS: Final = "etl.pipelines.versions:of_audio"
 _PUT_SECONDS: Final = 1.0
@@ -158,7 +158,7 @@ def describe_tracks(
             with (
                 connected(cluster) as joined,
                 crew(
-                    workers=workers, preload=[_PRELOAD], stop=stop, cluster=joined, versions_of=_VERSIONS
+                    workers=workers, preload=[PRELOAD], stop=stop, cluster=joined, versions_of=_VERSIONS
                 ) as members,
             ):
                 _load(members, watch, mode)

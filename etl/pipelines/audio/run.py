@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from etl.audio.features import Mode, version_of
 from etl.pipelines.audio.artifacts import ArtifactsRequest, ArtifactsResult, chosen_tracks, write_artifacts
-from etl.pipelines.audio.describe_tracks import SonicResult, describe_tracks
+from etl.pipelines.audio.describe_tracks import PRELOAD, SonicResult, describe_tracks
 from etl.pipelines.audio.difference import ScanOptions, compare
 from etl.pipelines.audio.pending import read_pending
 from etl.pipelines.audio.scan import ScanResult, count, scan
@@ -213,6 +213,8 @@ def _scan(store: BurstWriter, watch: Watch, request: LibraryRequest) -> ScanResu
         request.sources,
         request.scan_options,
         most_at_once=request.limits.burst_items,
+        workers=request.workers,
+        preload=[PRELOAD] if LibraryStage.SONIC in request.stages and request.cluster is None else [],
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -11,20 +12,28 @@ import polars as pl
 
 from etl.pipelines.audio.difference import Difference, ScanOptions, compare
 from etl.runtime.disk.hashing import text_hash
+from etl.runtime.work.crew import crew
 from etl.sources.audio.containers import ending
 from etl.sources.audio.files import FILE_SCHEMA
-from etl.sources.audio.tags import TAG_VERSION, read_tags, tag_values, tags_frame
+from etl.sources.audio.tags import TAG_VERSION, not_read, tag_values, tags_frame
 from etl.store.library import known_files, mark_files, move_files, paths_without_audio, put_files
 from etl.store.roots import known_roots, put_roots
 from etl.store.runs import record_rejects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
     from etl.runtime.watch.progress import Watch
     from etl.store.bursts import BurstWriter
+
+_READ: Final = "etl.sources.audio.tags:read_all"
+_PORTION: Final = 50
+"""Files that are read in one go."""
+
+_WORTH_PROCESSES: Final = 2000
+"""Files from which on several processes read: they start in about the time that one needs for these."""
 
 _BATCH_SECONDS: Final = 1.0
 """Tags are put into the store at least so often, so that a slow disk does not hold back what is read."""
@@ -70,6 +79,8 @@ def scan(
     options: ScanOptions = ScanOptions(),  # noqa: B008 -- it is frozen
     *,
     most_at_once: int = 1000,
+    workers: int = 1,
+    preload: Sequence[str] = (),
 ) -> ScanResult:
     """Bring the inventory up to date with folders or inventory files.
 
@@ -83,6 +94,10 @@ def scan(
         As in :func:`etl.pipelines.audio.difference.compare`.
     most_at_once
         Files whose tags are put into the store together, at most.
+    workers
+        Processes that read tags, where there are many files to read.
+    preload
+        Modules that a later stage wants in its processes, which come from the same server.
 
     Returns
     -------
@@ -107,11 +122,12 @@ def scan(
             ids[path] = ids.pop(old)
         fresh = difference.fresh.with_columns(_track_ids(ids, difference.fresh["path"]))
         watch.total("scan", fresh.height)
-        for files, tags in _read(fresh, most_at_once):
-            tracks, refused = _put_tagged(store, files, tags)
-            result.tracks += tracks
-            result.rejected += refused
-            watch.advance("scan", done=files.height, errors=refused)
+        with closing(_read(fresh, most_at_once, workers, preload)) as read:
+            for files, tags in read:
+                tracks, refused = _put_tagged(store, files, tags)
+                result.tracks += tracks
+                result.rejected += refused
+                watch.advance("scan", done=files.height, errors=refused)
         with store.reading() as connection:
             result.left_out = dict(Counter(map(ending, paths_without_audio(connection))).most_common())
         _put_places(store, difference)
@@ -170,17 +186,32 @@ def _track_ids(known: Mapping[str, str], paths: pl.Series) -> pl.Series:
     return pl.Series("track_id", ids, dtype=pl.String)
 
 
-def _read(fresh: pl.DataFrame, most: int) -> Iterator[tuple[pl.DataFrame, list[tuple[Any, ...]]]]:
+def _read(
+    fresh: pl.DataFrame, most: int, workers: int, preload: Sequence[str]
+) -> Generator[tuple[pl.DataFrame, list[tuple[Any, ...]]]]:
     """Read tags, and give them with their files, a limited number of files or seconds at a time."""
     first = 0
     tags: list[tuple[Any, ...]] = []
     due = time.monotonic() + _BATCH_SECONDS
-    for path in fresh["path"]:
-        tags.append(read_tags(path))
-        if len(tags) >= most or time.monotonic() >= due:
-            yield fresh.slice(first, len(tags)), tags
-            first, tags = first + len(tags), []
-            due = time.monotonic() + _BATCH_SECONDS
+    paths = fresh["path"].to_list()
+    portions = [paths[start : start + _PORTION] for start in range(0, len(paths), _PORTION)]
+    if len(paths) < _WORTH_PROCESSES or workers < 2:
+        workers = 0
+    with crew(workers=workers, preload=preload) as members:
+        for outcome in members.map(
+            _READ,
+            portions,
+            in_flight=4 * max(workers, 1),
+            divide=lambda portion: [[path] for path in portion],
+        ):
+            if outcome.problem is not None and outcome.problem.is_lost:
+                tags += [not_read(path, outcome.problem.text) for path in outcome.item]
+            else:
+                tags += outcome.unwrap()
+            if len(tags) >= most or time.monotonic() >= due:
+                yield fresh.slice(first, len(tags)), tags
+                first, tags = first + len(tags), []
+                due = time.monotonic() + _BATCH_SECONDS
     if tags:
         yield fresh.slice(first), tags
 
