@@ -132,6 +132,8 @@ def library_key(top: Path, name: str) -> str | None:
     (key,) = (
         row["key"] for row in found.rows(named=True) if (row["library_name"] or "").endswith(f"/{name}")
     )
+    keys: list[str] = found.filter(names.str.ends_with(f"/{name}"))["key"].to_list()
+    (key,) = keys
     return key
 
 
@@ -184,6 +186,7 @@ def test_what_was_taken_up_is_exported_and_renamed_as_it_is(top: Path) -> None:
     done = rename_library(top / "library", top / "m.duckdb", template="{bpm}bpm_{key}_{category}")
     assert [entry.new.rpartition("/")[2] for entry in done.files] == ["124bpm_Cmin_melody.mid"]
     assert library_key(top, "124bpm_Cmin_melody.mid") == "C Minor"
+    assert done.run_id is not None
     undo(top / "m.duckdb", done.run_id)
     assert library_key(top, melody.name) == "C Minor"
     assert take_up(top).gone == 0
