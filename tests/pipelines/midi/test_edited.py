@@ -129,11 +129,9 @@ def take_up(top: Path) -> Any:
 def library_key(top: Path, name: str) -> str | None:
     """Give the key under which a file of the library is found."""
     found = find_files(top / "m.duckdb", limit=500)
-    (key,) = (
-        row["key"] for row in found.rows(named=True) if (row["library_name"] or "").endswith(f"/{name}")
-    )
-    keys: list[str] = found.filter(names.str.ends_with(f"/{name}"))["key"].to_list()
-    (key,) = keys
+    names = found["library_name"].fill_null("")
+    (key,) = found.filter(names.str.ends_with(f"/{name}"))["key"].to_list()
+    assert key is None or isinstance(key, str)
     return key
 
 
