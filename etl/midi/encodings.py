@@ -20,11 +20,12 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from charset_normalizer import from_bytes
 from charset_normalizer.constant import FREQUENCIES
+
+from etl.midi.alphabets import ALPHABETS, flaws, is_letter, likeliest_alphabet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +34,7 @@ MOST_BYTES: Final = 4096
 """How much of the texts is judged."""
 
 _LATIN: Final = "cp1252"
-_CANDIDATES: Final = ("cp1251", "gb18030", "big5", "euc_kr", "euc_jp", "cp932")
+_CANDIDATES: Final = (*ALPHABETS, "gb18030", "big5", "euc_kr", "euc_jp", "cp932")
 _PUBLIC: Final = {"cp932": "shift_jis", _LATIN: "latin-1"}
 _CODECS: Final = {public: codec for codec, public in _PUBLIC.items()}
 
@@ -74,7 +75,8 @@ def find_encoding(texts: Iterable[bytes]) -> Encoding:
     -------
     Encoding
         ``ascii``, ``utf-8`` or ``utf-16`` (not guesses, if it has a mark); ``utf-16-le``, ``utf-16-be``,
-        ``latin-1``, ``cp1251``, ``gb18030``, ``big5``, ``euc_kr``, ``euc_jp`` or ``shift_jis``, guesses.
+        ``latin-1``, ``cp1251``, ``cp1253``, ``cp1255``, ``gb18030``, ``big5``, ``euc_kr``, ``euc_jp`` or
+        ``shift_jis``, guesses.
 
     Examples
     --------
@@ -136,6 +138,9 @@ def _guess(texts: tuple[bytes, ...]) -> str:
     alike = [codec for codec in _CANDIDATES if scores[codec] >= best - 0.03]
     if best < 0.3:
         return "latin-1"
+    if ALPHABETS.keys() & alike:
+        alphabet = likeliest_alphabet(joined, [codec for codec in ALPHABETS if scores[codec] > 0])
+        alike = [alphabet, *(codec for codec in alike if codec not in ALPHABETS)]
     if len(alike) > 1:
         match = from_bytes(joined, cp_isolation=alike, enable_fallback=False).best()
         if match is not None and match.encoding in alike:
@@ -153,18 +158,16 @@ def _score(raw: bytes, codec: str) -> float:
     letters = [mark for mark in text if mark > "\x7f"]
     weights = [_weight(mark, codec) for mark in letters]
     rate = sum(weights) / max(1, len(weights))
-    if codec == "cp1251":
-        # кОТ is no word: small letters are not followed by capitals.
-        breaks = sum(one.islower() and two.isupper() for one, two in pairwise(text))
-        return rate - 2.0 * breaks / len(letters)
+    if codec in ALPHABETS:  # кОТ is no word
+        return rate - 2.0 * flaws(text, codec) / len(letters)
     return rate
 
 
 @cache
 def _weight(mark: str, codec: str) -> float:
     point = ord(mark)
-    if codec == "cp1251":
-        return 0.95 if mark.isalpha() and 0x400 <= point < 0x460 else _RARE * (not mark.isalpha())
+    if codec in ALPHABETS:
+        return 0.95 if is_letter(mark, codec) else _RARE * (not mark.isalpha())
     if 0x3041 <= point <= 0x30FE:  # kana, which Chinese and Korean sets have too
         return _GOOD if codec in {"euc_jp", "cp932"} else 0.4
     if 0xFF61 <= point <= 0xFF9F:  # half as wide: any bytes read so in Shift-JIS
