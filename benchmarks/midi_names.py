@@ -23,6 +23,7 @@ PARTS = {
     "shift_jis": "ドラム|ベース|ギターソロ|メロディー|ピアノ|バイオリン|合唱|三味線|琴|尺八|伴奏|ﾄﾞﾗﾑ",
     "latin-1": "Schlagzeug|Baß|Flöte|Mélodie|Violão|Percussão|Acordeón|Blåsare|Säckpipa|Hörner",
 }
+PARTS |= {"cp866": PARTS["cp1251"], "cp850": PARTS["latin-1"]}
 TITLES = {
     "cp1251": "Белые розы|Ты неси меня река|День Победы|Очи чёрные|Мурка|Кукушка|Группа крови|Катюша",
     "cp1253": "Ζορμπάς|Δυο πόρτες έχει η ζωή|Συννεφιασμένη Κυριακή|Στο περιγιάλι|Όμορφη πόλη|Μισιρλού|Καημός"
@@ -35,6 +36,9 @@ TITLES = {
     "shift_jis": "津軽海峡冬景色|北国の春|赤とんぼ|荒城の月|涙そうそう|千本桜|昴|天城越え",
     "latin-1": "Für Elise|À la claire fontaine|Corazón espinado|Garçon|Größe|Noël|L'été|Coração|Où êtes-vous",
 }
+
+
+TITLES |= {"cp866": TITLES["cp1251"], "cp850": TITLES["latin-1"]}
 
 
 def share_read(names: list[str], encoding: str, count: int, files: int) -> float:

@@ -6,7 +6,7 @@ apart: one accent in each Greek word, and letters that end words.
 
 References
 ----------
-.. [1] Windows code pages 1251, 1253, 1255: https://www.unicode.org/Public/MAPPINGS/VENDORS/MICSFT/WINDOWS/
+.. [1] Windows code pages 1251, 1253, 1255, and 866 of DOS: https://www.unicode.org/Public/MAPPINGS/VENDORS/MICSFT/
 .. [2] The letters of each language by frequency are those of https://charset-normalizer.readthedocs.io
 """
 
@@ -41,6 +41,7 @@ _ACCENTED: Final = "[άέήίόύώΐΰΆΈΉΊΌΎΏ]"
 _PLAIN: Final = _ACCENTED.replace("[", "[^")
 ALPHABETS: Final = {
     "cp1251": _alphabet("Russian", 0x400, 0x460),
+    "cp866": _alphabet("Russian", 0x400, 0x460),
     # A final sigma within a word, another at its end; no accent among small letters, or several.
     "cp1253": _alphabet(
         "Greek",

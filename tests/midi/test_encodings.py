@@ -20,6 +20,7 @@ NAMES = {
     "euc_jp": "津軽海峡冬景色|北国の春|赤とんぼ|荒城の月|涙そうそう|千本桜|ピアノ|ドラム|打楽器",
     "shift_jis": "津軽海峡冬景色|北国の春|赤とんぼ|荒城の月|涙そうそう|千本桜|ピアノ|ドラム|打楽器",
 }
+NAMES["cp866"] = NAMES["cp1251"]
 LATIN = [
     "Für", "Hörner", "Baß", "Flöte", "Größe", "Fußgängerübergang", "Süßer", "Äußerst", "Mélodie",
     "Été", "Où", "êtes", "Noël", "Ça", "À", "Déjà", "Naïveté", "Violão", "Órgão", "Coração", "Não",
@@ -80,3 +81,22 @@ def test_utf_16_is_found_with_and_without_its_mark(codec: str, is_guess: bool) -
     found = find_encoding(raws)
     assert (found.name, found.is_guess) == (codec, is_guess)
     assert [decode(raw, codec) for raw in raws] == ["Flöte", "Drums"]
+
+
+def test_accents_of_dos_are_no_kanji() -> None:
+    """Zips of Windows have names in code page 850, which Shift-JIS can read as well."""
+    texts = ["Größe", "Für Elise", "Noël", "Coração", "Señorita", "Blåsare"]
+    found = find_encoding([text.encode("cp850") for text in texts])
+    assert found == ("cp850", True)
+    for text in ("Flöte", "Für Elise", "Señorita", "Corazón", "Violão"):
+        raw = text.encode("cp850")
+        assert decode(raw, find_encoding([raw]).name) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["Don\u2019t Stop", "“Quoted” song", "wait…", "A\u2013B", "Œuvre", "Žena", "5£"]
+)
+def test_marks_of_windows_stay_what_they_are(text: str) -> None:
+    """Quotation marks, dashes and signs are not taken for letters of DOS."""
+    raw = text.encode("cp1252")
+    assert decode(raw, find_encoding([raw]).name) == text
