@@ -41,8 +41,8 @@ _PUBLIC: Final = {"cp932": "shift_jis", _LATIN: "latin-1"}
 _CODECS: Final = {public: codec for codec, public in _PUBLIC.items()}
 
 _HIGH_WORD: Final = re.compile(rb"[A-Za-z'\x80-\xff]*[\x80-\xff][A-Za-z'\x80-\xff]*")
-# Accented letters, one or two in a row, in a word that has plain letters too or is one letter; punctuation. No
-# capital follows a small letter, and no quotation mark is within a word.
+# Accented letters, one or two in a row, in a word that has plain letters too or is one letter; punctuation.
+# No capital follows a small letter, and no quotation mark is within a word.
 _LATIN_WORD: Final = re.compile(
     rb"(?=.*[A-Za-z]|.?$)(?:[A-Za-z']"
     rb"|(?:(?<![a-z])[\xc0-\xd6\xd8-\xde\x8a\x8c\x8e]|[\xdf-\xf6\xf8-\xff\x9a\x9c\x9e\x9f]){1,2}"

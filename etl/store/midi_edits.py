@@ -19,6 +19,12 @@ UNUSABLE: Final = (
     "track_truncated", "track_length_wrong", "event_truncated", "resynchronised", "no_tracks",
 )  # fmt: skip
 
+_WRITTEN: Final = (
+    "CASE WHEN track IS NULL AND NOT coalesce(list_contains(repairs, 'junk_before_header'), false) "
+    "THEN library.sha256 ELSE content_sha256 END"
+)
+"""SQL expression: hash of what was written into the library, a copy without what it was wrapped in."""
+
 
 class Slot(NamedTuple):
     """A file of the library.
@@ -64,24 +70,26 @@ def library_stamps(
     ).fetchall()
 
 
-def has_edits(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether some file of the library is known to be edited."""
-    return bool(
-        connection.execute("SELECT 1 FROM midi_library WHERE edited_sha256 IS NOT NULL LIMIT 1").fetchall()
-    )
+def is_unsettled(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether some file of the library is known to be edited, or has an unknown hash."""
+    rows = connection.execute(
+        "SELECT 1 FROM midi_library AS library LEFT JOIN midi_files USING (sha256) "
+        f"WHERE edited_sha256 IS NOT NULL OR {_WRITTEN} IS NULL LIMIT 1"
+    ).fetchall()
+    return bool(rows)
 
 
 def slots_at(
     connection: duckdb.DuckDBPyConnection, places: Collection[str], tasks: Mapping[str, str]
 ) -> list[Slot]:
-    """List the files of the library at some places, and those of whose edits some task is not done."""
+    """List the files of the library at some places, and those of unknown hash or whose edits lack a task."""
     rows = connection.execute(
         "SELECT library.sha256, track, channel, folder || '/' || name AS place, "
-        "CASE WHEN track IS NULL AND NOT coalesce(list_contains(repairs, 'junk_before_header'), false) "
-        "THEN library.sha256 ELSE content_sha256 END, edited_sha256, "
+        f"{_WRITTEN} AS written, edited_sha256, "
         f"coalesce(edited_sha256 IN ({DONE_FILES}), true) AS is_current "
         "FROM midi_library AS library LEFT JOIN midi_files USING (sha256) "
-        "WHERE place IN (SELECT unnest(CAST($places AS VARCHAR[]))) OR NOT is_current ORDER BY place",
+        "WHERE place IN (SELECT unnest(CAST($places AS VARCHAR[]))) OR NOT is_current "
+        "OR written IS NULL ORDER BY place",
         {"places": list(places), "versions": archive_versions(tasks)},
     ).fetchall()
     return [Slot(*row) for row in rows]

@@ -195,13 +195,13 @@ def _update(request: MidiRun, store: BurstWriter, members: Crew, watch: Watch) -
 def _take_up(request: MidiRun, store: BurstWriter, members: Crew, watch: Watch) -> tuple[int, int]:
     """Read what somebody has edited in the library since a run looked last; as `take_up_edits`."""
     from etl.pipelines.midi.touched import touched  # noqa: PLC0415 - as in `_update`
-    from etl.store.midi_edits import has_edits, library_stamps  # noqa: PLC0415
+    from etl.store.midi_edits import is_unsettled, library_stamps  # noqa: PLC0415
 
     library = request.library.absolute()
     reading = replace(request, library=library, stages=frozenset({Stage.ANALYZE}), sources=(), limit=None)
     with store.reading() as connection:
         places = list(touched(library, library_stamps(connection)))
-        if not places and not has_edits(connection):
+        if not places and not is_unsettled(connection):
             return 0, 0
     from etl.pipelines.midi.take_up import take_up_edits  # noqa: PLC0415 - most runs find nothing touched
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import struct
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import mido
 import pytest
 
@@ -23,7 +25,7 @@ from etl.pipelines.midi.run import run_midi
 from etl.store import midi as midi_store
 from etl.store.database import read_store
 from etl.store.midi_gone import rows_of_midi
-from tests.pipelines.midi.test_parts import export, fill, request
+from tests.pipelines.midi.test_parts import export, fill, loop, request
 from tests.support.command_line import ended_here
 
 if TYPE_CHECKING:
@@ -276,3 +278,33 @@ def test_the_command_line_says_what_has_changed_and_what_to_do(top: Path) -> Non
     assert "1 file edited in the library" in run.stdout
     nothing = ended_here("midi", "run", "--library", top / "none", *store)
     assert (nothing.returncode, "no sources" in nothing.stderr) == (2, True)
+
+
+def test_edits_of_what_was_wrapped_are_noticed_too(tmp_path: Path) -> None:
+    """The copy of a RIFF file is the MIDI file in it, with a hash of its own; a new time alone is no edit."""
+    (tmp_path / "in").mkdir()
+    midi = loop()
+    riff = b"RIFF" + struct.pack("<I", len(midi) + 12) + b"RMIDdata" + struct.pack("<I", len(midi)) + midi
+    (tmp_path / "in" / "wrapped.rmi").write_bytes(riff)
+    run_midi(request(tmp_path))
+    copy = only(tmp_path / "library", "wrapped.mid")
+    os.utime(copy, ns=(1, 1))
+    assert take_up(tmp_path).edited == 0
+    edit(copy, up=3)
+    assert take_up(tmp_path).edited == 1
+    assert library_key(tmp_path, "wrapped.mid") == "C Minor"
+
+
+def test_a_library_of_an_earlier_version_is_looked_at_once(top: Path) -> None:
+    """Copies edited before are taken up; parts whose hashes were not kept are taken as they are."""
+    edit(only(top / "library", "loop.mid"), up=3)
+    edit(only(top / "library", "Long_Song_t03*.mid"), up=3)
+    with duckdb.connect(str(top / "m.duckdb")) as connection:
+        connection.execute(
+            "UPDATE midi_library SET content_sha256 = NULL, size_bytes = NULL, mtime_ns = NULL"
+        )
+    assert count_touched(top / "m.duckdb") == 0
+    assert take_up(top).edited == 1
+    assert take_up(top).edited == 0
+    edit(only(top / "library", "Long_Song_t03*.mid"), up=2)
+    assert take_up(top).edited == 1
