@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from etl.midi.drums import CATEGORY_SCORE
+from etl.midi.drums import CATEGORY_SCORE, TAG_SCORE
 from etl.midi.stats_kernel import DRUM_CLASSES
 
 CATEGORIES: Final = (
@@ -138,13 +138,16 @@ def _first_tags(files: pl.DataFrame, tags: pl.DataFrame) -> pl.LazyFrame:
             for place, (tag, category) in enumerate(_TAG_CATEGORIES)
         ]
     )
-    pitched = files.lazy().select("file", "parts", pitched=pl.col("drum_score") <= 1 - CATEGORY_SCORE)
+    # The drum score has the name and program of the part in it, which must not count twice.
+    heard = (
+        pl.when(pl.col("source").is_in(["track", "program"])).then(TAG_SCORE).otherwise(1 - CATEGORY_SCORE)
+    )
     return (
         tags.lazy()
         .filter(pl.col("source") != "notes")
         .join(order.lazy(), on="tag")
-        .join(pitched, on="file")
-        .filter(~(pl.col("of_drums") & pl.col("pitched")))
+        .join(files.lazy().select("file", "parts", "drum_score"), on="file")
+        .filter(~(pl.col("of_drums") & (pl.col("drum_score") <= heard)))
         # Title, folder, and the name or program of one part say nothing of a file with several.
         .filter(pl.col("parts") == 1)
         .sort(["file", "confidence", "place"], descending=[False, True, False])
