@@ -139,15 +139,14 @@ def _first_tags(files: pl.DataFrame, tags: pl.DataFrame) -> pl.LazyFrame:
         ]
     )
     # The drum score has the name and program of the part in it, which must not count twice.
-    heard = (
-        pl.when(pl.col("source").is_in(["track", "program"])).then(TAG_SCORE).otherwise(1 - CATEGORY_SCORE)
-    )
+    in_score = pl.col("source").is_in(["track", "program"])
+    least = pl.when(in_score).then(TAG_SCORE).otherwise(1 - CATEGORY_SCORE)
     return (
         tags.lazy()
         .filter(pl.col("source") != "notes")
         .join(order.lazy(), on="tag")
         .join(files.lazy().select("file", "parts", "drum_score"), on="file")
-        .filter(~(pl.col("of_drums") & (pl.col("drum_score") <= heard)))
+        .filter(~(pl.col("of_drums") & (pl.col("drum_score") <= least)))
         # Title, folder, and the name or program of one part say nothing of a file with several.
         .filter(pl.col("parts") == 1)
         .sort(["file", "confidence", "place"], descending=[False, True, False])

@@ -67,6 +67,16 @@ def test_a_name_makes_no_drums_of_pitched_notes_nor_the_other_way_round():
     assert category(DRUMS, bass) == ("Drums", "drums of several classes")
 
 
+@pytest.mark.parametrize("source", ["track", "program"])
+def test_what_is_in_the_drum_score_does_not_count_once_more(source):
+    """A bass on no program, in a track called "Kick it", has a score of 0.18 by that name."""
+    kick = ("kick", source, 0.9)
+    bass = PITCHED | {"role": "bass"}
+    assert category(bass | {"drum_score": 0.18}, kick)[0] == "Bass"
+    assert category(bass | {"drum_score": 0.5}, kick)[0] == "Bass"
+    assert category(bass | {"drum_score": 0.51}, kick)[0] == "DrumKicks"
+
+
 @pytest.mark.parametrize(
     ("tag", "expected"),
     [
