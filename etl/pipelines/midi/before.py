@@ -57,7 +57,7 @@ def with_evidence_of_before(
     ]
     schema = {
         "file": pl.Int32, "stem": pl.String, "folder": pl.String, "key": pl.String, "bpm": pl.Float64,
-        "trust": pl.Float64, "is_part": pl.Boolean,
+        "trust": pl.Float64, "was_moved": pl.Boolean, "is_part": pl.Boolean,
     }  # fmt: skip
     evidence = pl.LazyFrame(known, schema=schema, orient="row")
     said = with_name_figures(evidence).collect(engine="in-memory")
@@ -78,8 +78,8 @@ def without_progressions(files: pl.DataFrame, names: pl.DataFrame) -> pl.DataFra
 
 def _evidence(
     piece: LibraryPiece, profile: NDArray[np.float32]
-) -> tuple[str, str, str | None, float | None, float, bool]:
-    """Say what the name of a piece says, and what it was before; the names of parts are ours.
+) -> tuple[str, str, str | None, float | None, float, bool, bool]:
+    """Say how a piece is called, what it was before, and whether it was moved; the names of parts are ours.
 
     ``profile`` (12) are shares of the sounding time now: where they are those of before, moved, the piece was
     transposed, and so was its key.
@@ -88,15 +88,16 @@ def _evidence(
     is_same, is_part = likeness >= _ALIKE, piece.track is not None
     up = up if is_same else 0
     stem, folder = PurePath(piece.title or "").stem, PurePath(piece.path).parent.name
-    if is_part or up:
-        stem, folder = "", "" if is_part else folder
+    if is_part:
+        stem = folder = ""
     key = transposed_key(piece.key, up)
-    return stem, folder, key, piece.bpm, _SAME_MUSIC if is_same else _AS_BEFORE, is_part
+    return stem, folder, key, piece.bpm, _SAME_MUSIC if is_same else _AS_BEFORE, up != 0, is_part
 
 
 def _with_figures_of_before(said: pl.DataFrame) -> pl.DataFrame:
-    """Where names are silent, take key and tempo of before."""
+    """Where names are silent, take key and tempo of before; what was transposed has another key than its name."""
     as_before = {"name_key": "key", "name_bpm": "bpm"}
+    said = said.with_columns(name_key=pl.when(~pl.col("was_moved")).then("name_key"))
     silent = {
         name: pl.col(name).is_null() & pl.col(before).is_not_null() for name, before in as_before.items()
     }
@@ -104,7 +105,7 @@ def _with_figures_of_before(said: pl.DataFrame) -> pl.DataFrame:
         *(pl.coalesce(name, before).alias(name) for name, before in as_before.items()),
         name_key_confidence=pl.when(silent["name_key"]).then("trust").otherwise("name_key_confidence"),
         name_bpm_confidence=pl.when(silent["name_bpm"]).then(_AS_BEFORE).otherwise("name_bpm_confidence"),
-    ).drop("key", "bpm", "trust")
+    ).drop("key", "bpm", "trust", "was_moved")
 
 
 def _moved(before: NDArray[np.float64], after: NDArray[np.float32]) -> tuple[int, float]:

@@ -308,3 +308,17 @@ def test_a_library_of_an_earlier_version_is_looked_at_once(top: Path) -> None:
     assert take_up(top).edited == 0
     edit(only(top / "library", "Long_Song_t03*.mid"), up=2)
     assert take_up(top).edited == 1
+
+
+def test_a_transposed_file_is_what_its_name_says_but_for_the_key(tmp_path: Path) -> None:
+    """The words of the name, and the tempo in it, hold for the edit too."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "Pad_Am_97bpm.mid").write_bytes(loop())
+    run_midi(request(tmp_path))
+    edit(only(tmp_path / "library", "Pad_Am_97bpm.mid"), up=3)
+    take_up(tmp_path)
+    rows = find_files(tmp_path / "m.duckdb").sort("key")
+    assert rows["key"].to_list() == ["A Minor", "C Minor"]
+    assert rows["category"].unique().to_list() == ["Chords"]
+    assert rows["bpm"].n_unique() == 1
+    assert all("pad" in tags for tags in rows["tags"])
