@@ -126,6 +126,14 @@ def write_looked_at(
         "WHERE valid AND notes > 0 AND NOT list_has_any(repairs, ?))",
         [list(UNUSABLE)],
     )
+    # An edit that is undone is no more; the library may be a source too, with paths of its own.
+    connection.execute(
+        "DELETE FROM midi_paths WHERE (path, sha256) IN (SELECT (looked.path, library.edited_sha256) "
+        "FROM looked_at AS looked JOIN midi_library AS library ON looked.sha256 = library.sha256 "
+        "AND looked.track IS NOT DISTINCT FROM library.track "
+        "AND looked.channel IS NOT DISTINCT FROM library.channel "
+        "WHERE looked.edited_sha256 IS NULL AND library.edited_sha256 IS NOT NULL)"
+    )
     connection.execute(
         "UPDATE midi_library AS library SET edited_sha256 = looked.edited_sha256, "
         "size_bytes = looked.size_bytes, mtime_ns = looked.mtime_ns, "
@@ -133,8 +141,5 @@ def write_looked_at(
         "FROM looked_at AS looked WHERE looked.sha256 = library.sha256 "
         "AND looked.track IS NOT DISTINCT FROM library.track "
         "AND looked.channel IS NOT DISTINCT FROM library.channel"
-    )
-    connection.execute(
-        "DELETE FROM midi_paths WHERE path IN (SELECT path FROM looked_at WHERE edited_sha256 IS NULL)"
     )
     connection.execute("DROP TABLE looked_at")

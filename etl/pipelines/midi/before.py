@@ -95,7 +95,7 @@ def _evidence(
 
 
 def _with_figures_of_before(said: pl.DataFrame) -> pl.DataFrame:
-    """Where names are silent, take key and tempo of before; what was transposed has another key than its name."""
+    """Where names are silent, take key and tempo of before; names of what was transposed say no key."""
     as_before = {"name_key": "key", "name_bpm": "bpm"}
     said = said.with_columns(name_key=pl.when(~pl.col("was_moved")).then("name_key"))
     silent = {

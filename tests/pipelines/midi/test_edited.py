@@ -322,3 +322,22 @@ def test_a_transposed_file_is_what_its_name_says_but_for_the_key(tmp_path: Path)
     assert rows["category"].unique().to_list() == ["Chords"]
     assert rows["bpm"].n_unique() == 1
     assert all("pad" in tags for tags in rows["tags"])
+
+
+def test_a_library_that_is_a_source_too_keeps_its_paths(top: Path) -> None:
+    """A file with a new time, and an edit that is undone, stay where they were found."""
+    loop = only(top / "library", "loop.mid")
+    original = loop.read_bytes()
+    of_library = replace(request(top), sources=(top / "library",))
+    run_midi(of_library)
+    for content in (original, edit(loop, up=3), original):
+        loop.write_bytes(content)
+        run_midi(of_library)
+        assert library_paths(top).count(str(loop)) == 1
+
+
+def library_paths(top: Path) -> list[str]:
+    """Give the paths in the library that are there."""
+    with read_store(top / "m.duckdb") as connection:
+        rows = connection.execute("SELECT path FROM midi_paths WHERE gone_at IS NULL").fetchall()
+    return [path for (path,) in rows if path.startswith(str(top / "library"))]
