@@ -20,6 +20,7 @@ PITCHED: dict[str, Any] = {
     "mean_polyphony": 1.3,
     "bars": 4,
     "role": None,
+    "is_one_pitch": False,
     "role_confidence": 0.9,
 }
 DRUMS = PITCHED | {"drum_score": 1.0}
@@ -49,6 +50,16 @@ def test_drums_of_one_class_have_its_category(of_class, expected):
     assert category(DRUMS | {f"{of_class}_share": 0.8}) == (expected, "drums, 0.8 of the hits one class")
     assert category(DRUMS | {f"{of_class}_share": 0.8763})[1] == "drums, 0.88 of the hits one class"
     assert category(DRUMS | {f"{of_class}_share": 0.79}) == ("Drums", "drums of several classes")
+
+
+def test_a_name_says_which_drum_a_single_sound_is():
+    """Note 60 is a bongo in General MIDI, and the first pad, or the only sample, elsewhere."""
+    one = DRUMS | {"percussion_share": 1.0, "is_one_pitch": True}
+    assert category(one, ("kick", "name", 0.9)) == ("DrumKicks", "drums of one pitch, tag kick from name")
+    assert category(one, ("drums", "name", 0.9))[0] == "DrumPerc"
+    assert category(one, ("bass", "name", 0.9))[0] == "DrumPerc"
+    assert category(one | {"is_one_pitch": False}, ("kick", "name", 0.9))[0] == "DrumPerc"
+    assert category(one | {"drum_score": 0.05}, ("kick", "name", 0.9))[0] == "Loops"
 
 
 def test_only_what_is_surely_drums_is_drums_by_its_notes():

@@ -234,7 +234,9 @@ def _analysis_rows(
     parts = with_categories(found.parts, files)
     columns = [name for name in parts.columns if name not in counted.parts.columns]
     return (
-        files.join(keys, on="file", maintain_order="left").filter("valid").drop("file", "valid", *_OF_FILES),
+        files.join(keys, on="file", maintain_order="left")
+        .filter("valid")
+        .drop("file", "valid", "is_one_pitch", *_OF_FILES),
         parts.join(keys, on="file", maintain_order="left").select("sha256", "track", "channel", *columns),
     )
 
