@@ -115,10 +115,7 @@ def run(
     context: typer.Context,
     sources: Annotated[
         list[Path] | None,
-        typer.Argument(
-            help="Files, folders and archives (zip, tar.*, gz, 7z, rar); none: only what was edited in the "
-            "library is read."
-        ),
+        typer.Argument(help="Files, folders and archives (zip, tar.*, 7z, rar); none: only library edits."),
     ] = None,
     library: Library = LIBRARY,
     stages: Annotated[str, typer.Option(help="Comma-separated: import, analyze, sanitize, split.")] = STAGES,
