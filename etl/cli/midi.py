@@ -113,7 +113,10 @@ class _Common:
 )
 def run(
     context: typer.Context,
-    sources: Sources,
+    sources: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Files, folders and archives (zip, tar.*, 7z, rar); none: only library edits."),
+    ] = None,
     library: Library = LIBRARY,
     stages: Annotated[str, typer.Option(help="Comma-separated: import, analyze, sanitize, split.")] = STAGES,
     rename: Annotated[bool, typer.Option("--rename", help="Then rename the library, by --template.")] = False,
@@ -150,7 +153,13 @@ def run(
 
         names = template if rename else None
         delivery = Delivery(names, export_to, DriveFormat(device), drive_options(parts))
-    _run(sources, library, [stage.strip() for stage in stages.split(",")], options, delivery)
+    if not sources and not library.is_dir():
+        raise EtlError(
+            f"no sources, and there is no library at {library}.",
+            "Pass files, folders or archives: `etl midi run SOURCE`.",
+            exit_code=ExitCode.USAGE,
+        )
+    _run(sources or [], library, [stage.strip() for stage in stages.split(",")], options, delivery)
 
 
 @app.command("import", epilog="Example: etl midi import ~/midi --filter '*drums*'")
@@ -331,6 +340,7 @@ def stats(
 
     answer = library_query(database_path(db), query)
     show(answer, lambda rows: frame_table(rows, full=full), as_json=as_json)
+    midi_find.say_touched(database_path(db))
 
 
 def _check_log(context: typer.Context) -> None:

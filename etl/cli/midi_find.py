@@ -15,6 +15,8 @@ from etl.runtime.errors import ExitCode
 from etl.runtime.settings import database_path
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import polars as pl
 
 app = typer.Typer()
@@ -83,7 +85,20 @@ def find(
     more = "the first " if frame.height > limit else ""
     said = number_of(found.height, "part" if part else "file")
     typer.echo(f"{more}{said}{'; --limit shows more' if more else ''}", err=True)
+    say_touched(database_path(db))
     return ExitCode.OK if found.height else ExitCode.FAILURE
+
+
+def say_touched(database: Path) -> None:
+    """Say how many files of the library were changed since their figures were found, if any."""
+    from etl.pipelines.midi.find import count_touched
+
+    if count := count_touched(database):
+        files, have, them = ("file", "has", "it") if count == 1 else ("files", "have", "them")
+        typer.echo(
+            f"{count:,} {files} of the library {have} changed since then; `etl midi run` looks at {them}",
+            err=True,
+        )
 
 
 def _listed(found: pl.DataFrame, columns: tuple[str, ...], *, full: bool) -> str:

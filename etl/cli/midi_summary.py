@@ -22,6 +22,8 @@ def planned(plan: MidiPlan) -> str:
         f"{number_of(plan.unchanged, 'file')} unchanged; nothing was written",
         f"stages: {', '.join(sorted(plan.stages))}; store: {plan.database}; library: {plan.library}",
     ]
+    if plan.touched:
+        lines.insert(1, f"{number_of(plan.touched, 'file')} of the library to look at, changed there")
     rejects = (f"would be rejected, {name}: {count:,}" for name, count in sorted(plan.rejects.items()))
     return "\n".join([*lines, *rejects])
 
@@ -35,6 +37,13 @@ def done(result: MidiResult) -> str:
     if result.gone:
         files = "file or archive is" if result.gone == 1 else "files and archives are"
         counts += f"\n{result.gone:,} {files} gone; to remove them from the store: etl midi forget"
+    if result.edited:
+        counts += f"\n{number_of(result.edited, 'file')} edited in the library, with new figures now"
+    if result.spoilt:
+        counts += (
+            f"\n{number_of(result.spoilt, 'file')} changed in the library and not whole any more; "
+            "the figures are those of before"
+        )
     speed = (
         f"{result.elapsed_s:.1f} s, {result.read / max(result.elapsed_s, 1e-9):,.0f} files/s read; "
         f"CPU use of all cores {result.cpu_share:.0%}"

@@ -71,6 +71,7 @@ def survey(batch: MidiBatch, names: pl.DataFrame | None = None) -> Analysis:
             programs=pl.col("programs").fill_null([]),
             drum_score=pl.col("drum_score").fill_null(0.0),
             parts=pl.col("parts").fill_null(0),
+            is_one_pitch=pl.col("is_one_pitch").fill_null(value=False),
             **{f"{name}_share": pl.col(f"{name}_share").fill_null(0.0) for name in DRUM_CLASSES},
         )
     )
@@ -95,7 +96,7 @@ def analyze(
     -------
     Analysis
         Columns as described in ``schemas/midi_analysis.json`` and ``schemas/midi_tracks.json``; both have
-        ``file``, the index in the batch.
+        ``file``, the index in the batch; files have ``is_one_pitch`` besides, which categories go by.
     """
     counted, parts, records = surveyed or survey(batch, names)
     beats = find_beats(batch)
@@ -208,6 +209,7 @@ def _part_summary(parts: pl.DataFrame) -> pl.DataFrame:
         parts=pl.len(),
         programs=pl.col("program").filter(pl.col("drum_score") <= CATEGORY_SCORE).unique().sort(),
         drum_score=(pl.col("drum_score") * pl.col("notes")).sum() / pl.col("notes").sum(),
+        is_one_pitch=pl.col("pitch_min").min() == pl.col("pitch_max").max(),
         role=pl.when(pl.len() == 1).then(pl.col("role").cast(pl.String).first()),
         role_confidence=pl.when(pl.len() == 1).then(pl.col("role_confidence").first()),
         **{

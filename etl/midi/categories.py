@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from etl.midi.drums import CATEGORY_SCORE
+from etl.midi.drums import CATEGORY_SCORE, TAG_SCORE
 from etl.midi.stats_kernel import DRUM_CLASSES
 
 CATEGORIES: Final = (
@@ -37,11 +37,12 @@ _MELODY_POLYPHONY: Final = 1.2
 def categorize(files: pl.DataFrame, tags: pl.DataFrame) -> pl.DataFrame:
     """Choose a category for each file.
 
-    The notes decide first for drums (above 0.9; one class with 80 % of the hits makes a granular category),
-    then, for a file of one part, names and other tags, then what the notes are like: harmony, role and
-    polyphony. A name cannot make drums of what its notes show is pitched, nor the other way round; the title
-    of a song says nothing of what it is. A progression has sixteen bars at most; a longer file of several
-    parts is a whole piece, whose parts have categories of their own.
+    The notes decide first for drums (above 0.9; one class with 80 % of the hits makes a granular category; of
+    a single pitch, which may be any pad of a sampler, a name says more), then, for a file of one part, names
+    and other tags, then what the notes are like: harmony, role and polyphony. A name cannot make drums of
+    what its notes show is pitched, nor the other way round; the title of a song says nothing of what it is.
+    A progression has sixteen bars at most; a longer file of several parts is a whole piece, whose parts have
+    categories of their own.
 
     Parameters
     ----------
@@ -65,6 +66,11 @@ def categorize(files: pl.DataFrame, tags: pl.DataFrame) -> pl.DataFrame:
     plays_chords = pl.col("role").is_in(["chords"]).fill_null(value=True)
     is_short = (pl.col("bars") <= _MOST_BARS).fill_null(value=False)
     rules = [
+        (
+            is_drum & pl.col("is_one_pitch") & pl.col("tagged").is_in(list(_DRUM_CATEGORIES.values())),
+            pl.col("tagged"),
+            pl.format("drums of one pitch, tag {} from {}", "tagged_by", "tagged_source"),
+        ),
         (
             is_drum & (share >= _DOMINANT),
             granular,
@@ -138,13 +144,15 @@ def _first_tags(files: pl.DataFrame, tags: pl.DataFrame) -> pl.LazyFrame:
             for place, (tag, category) in enumerate(_TAG_CATEGORIES)
         ]
     )
-    pitched = files.lazy().select("file", "parts", pitched=pl.col("drum_score") <= 1 - CATEGORY_SCORE)
+    # The drum score has the name and program of the part in it, which must not count twice.
+    in_score = pl.col("source").is_in(["track", "program"])
+    least = pl.when(in_score).then(TAG_SCORE).otherwise(1 - CATEGORY_SCORE)
     return (
         tags.lazy()
         .filter(pl.col("source") != "notes")
         .join(order.lazy(), on="tag")
-        .join(pitched, on="file")
-        .filter(~(pl.col("of_drums") & pl.col("pitched")))
+        .join(files.lazy().select("file", "parts", "drum_score"), on="file")
+        .filter(~(pl.col("of_drums") & (pl.col("drum_score") <= least)))
         # Title, folder, and the name or program of one part say nothing of a file with several.
         .filter(pl.col("parts") == 1)
         .sort(["file", "confidence", "place"], descending=[False, True, False])

@@ -6,7 +6,8 @@ What is ASCII, UTF-8 or marked as UTF-16 is known; all else is a guess, and said
 A guess goes by what is left of the texts when they are read in each encoding: the share of bytes that become
 letters of one script and of common use, as the standards rank them [1]_ [2]_ [3]_. Charset-normalizer [4]_
 has the letters that are most frequent in each language, and decides where two readings are as good. Where
-the bytes beyond ASCII stand alone or in Latin words they are accents (Windows-1252, which has Latin-1).
+the bytes beyond ASCII stand alone or in Latin words they are accents: of Windows-1252, which has Latin-1, or
+of code page 850, which zips of Windows are named in.
 
 References
 ----------
@@ -20,11 +21,12 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from charset_normalizer import from_bytes
 from charset_normalizer.constant import FREQUENCIES
+
+from etl.midi.alphabets import ALPHABETS, flaws, is_letter, likeliest_alphabet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,17 +35,32 @@ MOST_BYTES: Final = 4096
 """How much of the texts is judged."""
 
 _LATIN: Final = "cp1252"
-_CANDIDATES: Final = ("cp1251", "gb18030", "big5", "euc_kr", "euc_jp", "cp932")
+_DOS: Final = "cp850"
+_CANDIDATES: Final = (*ALPHABETS, "gb18030", "big5", "euc_kr", "euc_jp", "cp932")
 _PUBLIC: Final = {"cp932": "shift_jis", _LATIN: "latin-1"}
 _CODECS: Final = {public: codec for codec, public in _PUBLIC.items()}
 
 _HIGH_WORD: Final = re.compile(rb"[A-Za-z'\x80-\xff]*[\x80-\xff][A-Za-z'\x80-\xff]*")
 # Accented letters, one or two in a row, in a word that has plain letters too or is one letter; punctuation.
+# No capital follows a small letter, and no quotation mark is within a word.
 _LATIN_WORD: Final = re.compile(
-    rb"(?=.*[A-Za-z]|.?$)(?:[A-Za-z']|[\xc0-\xd6\xd8-\xf6\xf8-\xff\x8a\x8c\x8e\x9a\x9c\x9e\x9f]{1,2}(?![\x80-\xff])"
-    rb"|[\x85\x91-\x97\x99\xa0\xa1\xa9\xaa\xab\xae\xb0\xb4\xb7\xba\xbb\xbf])+"
+    rb"(?=.*[A-Za-z]|.?$)(?:[A-Za-z']"
+    rb"|(?:(?<![a-z])[\xc0-\xd6\xd8-\xde\x8a\x8c\x8e]|[\xdf-\xf6\xf8-\xff\x9a\x9c\x9e\x9f]){1,2}"
+    rb"(?![\x80-\xff])"
+    rb"(?![\x80-\xff])"
+    rb"|(?<!.)[\x93\x94]|[\x93\x94](?!.)"
+    rb"|[\x85\x91\x92\x95-\x97\x99\xa0\xa1\xa9\xaa\xab\xae\xb0\xb4\xb7\xba\xbb\xbf])+"
 )
-_LONE: Final = re.compile(rb"(?:[\x00-\x7f]|[\xa0-\xff](?![\x80-\xff]))*")
+_LONE: Final = re.compile(
+    rb"(?:[\x00-\x7f]|(?:(?<![a-z])[\xa2-\xa5\xc0-\xde]|[\xa0\xa1\xa6-\xbf\xdf-\xff])(?![\x80-\xff]))*"
+)
+# The same of DOS, in Western Europe: letters where Windows has quotation marks, controls and signs.
+_DOS_WORD: Final = re.compile(
+    rb"(?=.*[A-Za-z])(?:[A-Za-z']"
+    rb"|[\x80-\x9b\x9d\xa0-\xa5\xb5-\xb7\xc6\xc7\xd2-\xd4\xd6-\xd8\xde-\xe5\xe9-\xed]{1,2}(?![\x80-\xff]))+"
+)
+_PLAIN_SHARE: Final = 1.5
+"""Plain letters for each other one, at least: kana in Shift-JIS are one to one."""
 
 # What parts of songs are called; frequent in names, not in books.
 _NAMED: Final = {
@@ -53,6 +70,7 @@ _NAMED: Final = {
     "Japanese": "合唱伴奏歌琴太鼓打楽器音低高主旋律曲花川夜空愛",
 }
 _GOOD, _COMMON, _HANGUL, _RARE = 1.0, 0.75, 0.85, 0.1
+_FRAMES: Final = -0.5  # of tables, in code page 866
 
 
 class Encoding(NamedTuple):
@@ -74,7 +92,8 @@ def find_encoding(texts: Iterable[bytes]) -> Encoding:
     -------
     Encoding
         ``ascii``, ``utf-8`` or ``utf-16`` (not guesses, if it has a mark); ``utf-16-le``, ``utf-16-be``,
-        ``latin-1``, ``cp1251``, ``gb18030``, ``big5``, ``euc_kr``, ``euc_jp`` or ``shift_jis``, guesses.
+        ``latin-1``, ``cp850``, ``cp866``, ``cp1251``, ``cp1253``, ``cp1255``, ``gb18030``, ``big5``,
+        ``euc_kr``, ``euc_jp`` or ``shift_jis``, guesses.
 
     Examples
     --------
@@ -125,10 +144,8 @@ def _wide(text: bytes) -> str | None:
 
 
 def _guess(texts: tuple[bytes, ...]) -> str:
-    words = [word for text in texts for word in _HIGH_WORD.findall(text)]
-    latin = sum(_LATIN_WORD.fullmatch(word) is not None for word in words)
-    if all(map(_LONE.fullmatch, texts)) or 2 * latin > len(words):
-        return "latin-1"
+    if (accented := _accented(texts)) is not None:
+        return accented
     joined = b"\n".join(texts)[:MOST_BYTES]
     joined = joined[: joined.rfind(b"\n")] if len(joined) == MOST_BYTES and b"\n" in joined else joined
     scores = {codec: _score(joined, codec) for codec in _CANDIDATES}
@@ -136,12 +153,27 @@ def _guess(texts: tuple[bytes, ...]) -> str:
     alike = [codec for codec in _CANDIDATES if scores[codec] >= best - 0.03]
     if best < 0.3:
         return "latin-1"
+    if ALPHABETS.keys() & alike:
+        alphabet = likeliest_alphabet(joined, [codec for codec in ALPHABETS if scores[codec] > 0])
+        alike = [alphabet, *(codec for codec in alike if codec not in ALPHABETS)]
     if len(alike) > 1:
         match = from_bytes(joined, cp_isolation=alike, enable_fallback=False).best()
         if match is not None and match.encoding in alike:
             return _PUBLIC.get(match.encoding, match.encoding)
     chosen = max(alike, key=scores.__getitem__)
     return _PUBLIC.get(chosen, chosen)
+
+
+def _accented(texts: tuple[bytes, ...]) -> str | None:
+    """Tell texts of Latin letters, some of them with accents; None for those of other scripts."""
+    words = [word for text in texts for word in _HIGH_WORD.findall(text)]
+    latin = sum(_LATIN_WORD.fullmatch(word) is not None for word in words)
+    if all(map(_LONE.fullmatch, texts)) or 2 * latin > len(words):
+        return "latin-1"
+    dos = sum(_DOS_WORD.fullmatch(word) is not None for word in words)
+    others = sum(len(re.findall(rb"[\x80-\xff]", word)) for word in words)
+    is_dos = 2 * dos > len(words) and sum(map(len, words)) - others >= _PLAIN_SHARE * others
+    return _DOS if is_dos else None
 
 
 def _score(raw: bytes, codec: str) -> float:
@@ -153,18 +185,17 @@ def _score(raw: bytes, codec: str) -> float:
     letters = [mark for mark in text if mark > "\x7f"]
     weights = [_weight(mark, codec) for mark in letters]
     rate = sum(weights) / max(1, len(weights))
-    if codec == "cp1251":
-        # кОТ is no word: small letters are not followed by capitals.
-        breaks = sum(one.islower() and two.isupper() for one, two in pairwise(text))
-        return rate - 2.0 * breaks / len(letters)
+    if codec in ALPHABETS:  # кОТ is no word
+        return rate - 2.0 * flaws(text, codec) / len(letters)
     return rate
 
 
 @cache
 def _weight(mark: str, codec: str) -> float:
     point = ord(mark)
-    if codec == "cp1251":
-        return 0.95 if mark.isalpha() and 0x400 <= point < 0x460 else _RARE * (not mark.isalpha())
+    if codec in ALPHABETS:
+        other = _FRAMES if 0x2500 <= point <= 0x259F else _RARE * (not mark.isalpha())
+        return 0.95 if is_letter(mark, codec) else other
     if 0x3041 <= point <= 0x30FE:  # kana, which Chinese and Korean sets have too
         return _GOOD if codec in {"euc_jp", "cp932"} else 0.4
     if 0xFF61 <= point <= 0xFF9F:  # half as wide: any bytes read so in Shift-JIS

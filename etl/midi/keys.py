@@ -196,7 +196,7 @@ def weigh_key_evidence(
     -------
     tuple
         The keys with their posteriors, and where each key is from: notes, name or meta, whichever has it as
-        its likeliest, asked in this order; None without a key.
+        its likeliest, asked in this order, else whichever has its relative; None without a key.
     """
     count = len(keys.key)
     metas = _meta_keys(batch)
@@ -218,16 +218,28 @@ def weigh_key_evidence(
         posterior[file] /= posterior[file].sum()
         likeliest = int(posterior[file].argmax())
         if likeliest != key[file]:
-            sources[file] = "name" if file in said and said[file][0] == likeliest else "meta"
+            sources[file] = _source(likeliest, said.get(file, (NO_KEY,))[0], metas.get(file, NO_KEY))
             key[file] = likeliest
     return keys._replace(key=key, posterior=posterior), sources
+
+
+def _source(key: int, named: int, meta: int) -> str:
+    """Say whether the name or the meta, where there is one, made a key likeliest, which the notes do not."""
+    others = {"name": named, "meta": meta}
+    exact = [source for source, said in others.items() if said == key]
+    related = [source for source, said in others.items() if said != NO_KEY and _relative(said) == key]
+    return next(iter([*exact, *related]), "notes")
+
+
+def _relative(key: int) -> int:
+    return (key - 12 + 3) % 12 if key >= 12 else (key - 3) % 12 + 12
 
 
 def _chances(key: int, exact: float, relative: float) -> NDArray[np.float64]:
     """Chance of each key where one is said: that key, its relative, the rest in equal parts, (24,)."""
     chances = np.full(24, (1 - exact - relative) / 22)
     chances[key] = exact
-    chances[(key - 12 + 3) % 12 if key >= 12 else (key - 3) % 12 + 12] = relative
+    chances[_relative(key)] = relative
     return chances
 
 

@@ -164,6 +164,7 @@ def with_categories(parts: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
         names.alias("name"),
         parts=pl.lit(1),
         distinct_chords=pl.lit(0),  # a progression is the whole file
+        is_one_pitch=pl.col("pitch_min") == pl.col("pitch_max"),
         **{
             f"{name}_share": pl.when((pl.col("drum_score") > TAG_SCORE) & (total > 0))
             .then(count / total)

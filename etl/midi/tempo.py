@@ -11,10 +11,13 @@ from etl.midi.onset_kernel import grid_fits, onset_tempo
 from etl.midi.time_kernel import DEFAULT_TEMPO, MOST_BEATS, SHORTEST_BEAT
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from etl.midi.arrays import MidiBatch
 
 MICROSECONDS_PER_MINUTE: Final = 60_000_000
 _TEMPO_META, _METRE_META = 0x51, 0x58
+_TEMPO_BYTES: Final = 3
 _SAME_TEMPO: Final = 0.02  # relative difference within which a tempo counts as held
 _TRUSTED_ONSETS: Final = 0.1  # below this coherence the default of 120 bpm stands
 _STANDARD: Final = MICROSECONDS_PER_MINUTE / DEFAULT_TEMPO
@@ -62,6 +65,7 @@ def tempo_columns(batch: MidiBatch, names: pl.DataFrame | None = None) -> pl.Dat
     """
     count = len(batch.files)
     is_tempo = (batch.events["status"] == 0xFF) & (batch.events["kind"] == _TEMPO_META)
+    is_tempo[is_tempo] = _says_something(batch, is_tempo)
     given = np.bincount(batch.events["file"][is_tempo], minlength=count) > 0
     # In SMPTE time tempos have no say.
     given &= batch.files["seconds_per_tick"] == 0
@@ -98,6 +102,13 @@ def tempo_columns(batch: MidiBatch, names: pl.DataFrame | None = None) -> pl.Dat
         pl.col("bpm_heard").round(2),
         pl.col("bpm_heard_confidence").round(4),
     )
+
+
+def _says_something(batch: MidiBatch, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether tempo events hold more than zeros, which programs write that know no tempo."""
+    offsets = batch.events["offset"][chosen]
+    bytes_of_each = batch.data[offsets[:, None] + np.arange(_TEMPO_BYTES)]
+    return np.asarray(bytes_of_each.any(axis=1))
 
 
 _NAMES: Final = {"file": pl.Int32, "name_bpm": pl.Float64, "name_bpm_confidence": pl.Float64}

@@ -21,12 +21,13 @@ _DONE: Final = (
     "SELECT item FROM ledger WHERE status IN ('done', 'skipped') AND {} IN (SELECT unnest($versions)) "
     "GROUP BY item HAVING count(*) = len($versions)"
 )
-_DONE_FILES: Final = _DONE.format("task || '.' || version")
+DONE_FILES: Final = _DONE.format("task || '.' || version")
+"""SQL: the contents that all tasks of ``$versions``, `archive_versions`, are done for."""
 _DONE_ARCHIVES: Final = _DONE.format(f"task = '{ARCHIVE}' AND version")
 _STAMPS: Final = (
     "SELECT path, concat_ws('|', path, size_bytes, mtime_ns) AS stamp FROM midi_paths "
     "SEMI JOIN (SELECT unnest($places) AS place) ON starts_with(path, place) "
-    f"WHERE location IS NOT NULL AND sha256 IN ({_DONE_FILES})"
+    f"WHERE location IS NOT NULL AND sha256 IN ({DONE_FILES})"
 )
 
 _PRESENT: Final = (

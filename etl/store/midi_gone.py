@@ -27,13 +27,16 @@ _CONTENTS: Final = (
     f"sha256 IN (SELECT sha256 FROM midi_paths GROUP BY sha256 HAVING bool_and(coalesce({_BELOW}, false)))"
 )
 
+_IN_LIBRARY: Final = f"coalesce(edited_sha256, {_CONTENTS.replace('sha256 IN', 'sha256) IN', 1)}"
+"""The same of what lies in the library now."""
+
 _OF_ARCHIVE: Final = "regexp_replace(item, '\\|[0-9]+\\|-?[0-9]+$', '')"
 """SQL expression: the path of an archive, of its item in the ledger."""
 
 _HANGING: Final[Mapping[str, str]] = MappingProxyType(
     {
         **dict.fromkeys((table for tables in TABLES.values() for table in tables), _CONTENTS),
-        "midi_library": _CONTENTS,
+        "midi_library": _IN_LIBRARY,
         "ledger": "starts_with(task, 'midi.') AND "
         f"(item IN (SELECT sha256 FROM midi_files WHERE {_CONTENTS}) OR "
         f"task = '{ARCHIVE}' AND {_OF_ARCHIVE} IN (SELECT archive FROM midi_paths WHERE {_BELOW}))",
@@ -99,7 +102,7 @@ def rows_of_midi(connection: duckdb.DuckDBPyConnection, places: Sequence[str]) -
         for table in _ORDER
     }
     library = connection.execute(
-        f"SELECT folder || '/' || name AS file FROM midi_library WHERE {_CONTENTS} ORDER BY file", values
+        f"SELECT folder || '/' || name AS file FROM midi_library WHERE {_IN_LIBRARY} ORDER BY file", values
     ).fetchall()
     return ForgottenMidi(rows, [file for (file,) in library])
 

@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     import polars as pl
 
 _MOST_TAGS: Final = 3
+_SUREST_TAGS: Final = (
+    "(SELECT sha256, list(tag ORDER BY confidence DESC, tag)[:?] AS tags FROM ("
+    "  SELECT sha256, tag, max(confidence) AS confidence FROM midi_tags "
+    "  WHERE kind IN ('instrument', 'role', 'genre') GROUP BY ALL"
+    ") GROUP BY ALL)"
+)
 _THERE: Final = "sha256 IN (SELECT sha256 FROM midi_paths WHERE gone_at IS NULL)"
 """SQL condition: the content is at a path that is not gone."""
 
@@ -115,33 +121,54 @@ class LibraryPiece:
 _FIRST_PATHS: Final = (
     "(SELECT sha256, min(path) AS path FROM midi_paths WHERE gone_at IS NULL GROUP BY sha256)"
 )
+_HELD: Final = "coalesce(edited_sha256, library.sha256)"
+"""SQL expression: the content that a file of the library holds, if it is a whole file."""
+_FOUND_AT: Final = "coalesce(origin.path, held.path)"
 
 
 def analysed_files(connection: duckdb.DuckDBPyConnection) -> list[LibraryPiece]:
-    """List the copies that have notes and an analysis, by name."""
-    rows = connection.execute(
-        "SELECT library.sha256, NULL, NULL, folder, library.name, category, category_reason, key, bpm, bars, "
-        "chords, coalesce(tags, []), parts, drum_notes = notes, size_bytes, "
-        "list_contains(repairs, 'junk_before_header'), regexp_extract(path, '[^/!]+$'), path, "
-        "CASE WHEN NOT list_contains(repairs, 'junk_before_header') THEN library.sha256 END, "
-        "midi_analysis.pitch_class_profile "
-        "FROM midi_library AS library JOIN midi_analysis USING (sha256) JOIN midi_files USING (sha256) "
-        f"JOIN {_FIRST_PATHS} USING (sha256) LEFT JOIN ("
-        "  SELECT sha256, list_sort(list(DISTINCT tag)) AS tags FROM midi_tags GROUP BY sha256"
-        f") USING (sha256) WHERE track IS NULL AND notes > 0 AND {_THERE} ORDER BY library.name"
-    ).fetchall()
-    return [LibraryPiece(*row) for row in rows]
+    """List the copies that have notes and an analysis, by name; of an edited one that of its edit."""
+    return _whole_files(connection, "library.track IS NULL")
 
 
 def analysed_parts(connection: duckdb.DuckDBPyConnection) -> list[LibraryPiece]:
-    """List the parts that are in the library and have an analysis, by name."""
+    """List the parts that are in the library and have an analysis, by name; edited ones as files."""
     rows = connection.execute(
         "SELECT library.sha256, track, channel, folder, library.name, part.category, part.category_reason, "
         "part.key, bpm, part.bars, coalesce(part.chords, []), part.tags, parts, tracks.drum_score > 0.9, 0, "
         "false, tracks.name, path, content_sha256, part.pitch_class_profile "
         "FROM midi_library AS library JOIN midi_part_analysis AS part USING (sha256, track, channel) "
         "JOIN midi_tracks AS tracks USING (sha256, track, channel) JOIN midi_analysis USING (sha256) "
-        f"JOIN {_FIRST_PATHS} USING (sha256) WHERE {_THERE} ORDER BY library.name"
+        f"JOIN {_FIRST_PATHS} USING (sha256) WHERE edited_sha256 IS NULL ORDER BY library.name"
+    ).fetchall()
+    edited = _whole_files(connection, "library.track IS NOT NULL AND edited_sha256 IS NOT NULL")
+    return sorted([*(LibraryPiece(*row) for row in rows), *edited], key=lambda piece: piece.name)
+
+
+def _whole_files(connection: duckdb.DuckDBPyConnection, wanted: str) -> list[LibraryPiece]:
+    """List files of the library that have an analysis as files have it."""
+    rows = connection.execute(
+        "SELECT library.sha256, library.track, library.channel, folder, library.name, now.category, "
+        "now.category_reason, now.key, now.bpm, now.bars, now.chords, coalesce(tagged.tags, []), now.parts, "
+        "now.drum_notes = now.notes, files.size_bytes, list_contains(files.repairs, 'junk_before_header'), "
+        f"CASE WHEN library.track IS NULL THEN regexp_extract({_FOUND_AT}, '[^/!]+$') ELSE tracks.name END, "
+        f"{_FOUND_AT}, CASE WHEN edited_sha256 IS NOT NULL THEN edited_sha256 "
+        "WHEN list_contains(files.repairs, 'junk_before_header') THEN library.content_sha256 "
+        "ELSE library.sha256 END, now.pitch_class_profile, "
+        "CASE WHEN edited_sha256 IS NOT NULL "
+        "THEN row(if(library.track IS NULL, before.key, part.key), before.bpm) END "
+        f"FROM midi_library AS library JOIN midi_analysis AS now ON now.sha256 = {_HELD} "
+        f"JOIN midi_files AS files ON files.sha256 = now.sha256 "
+        "LEFT JOIN midi_analysis AS before ON before.sha256 = library.sha256 "
+        "LEFT JOIN midi_part_analysis AS part ON part.sha256 = library.sha256 "
+        "AND part.track = library.track AND part.channel = library.channel "
+        "LEFT JOIN midi_tracks AS tracks ON tracks.sha256 = library.sha256 "
+        "AND tracks.track = library.track AND tracks.channel = library.channel "
+        f"LEFT JOIN {_FIRST_PATHS} AS origin ON origin.sha256 = library.sha256 "
+        f"LEFT JOIN {_FIRST_PATHS} AS held ON held.sha256 = now.sha256 LEFT JOIN ("
+        "  SELECT sha256, list_sort(list(DISTINCT tag)) AS tags FROM midi_tags GROUP BY sha256"
+        f") AS tagged ON tagged.sha256 = now.sha256 WHERE {wanted} AND now.notes > 0 "
+        f"AND {_FOUND_AT} IS NOT NULL ORDER BY library.name"
     ).fetchall()
     return [LibraryPiece(*row) for row in rows]
 
@@ -149,8 +176,9 @@ def analysed_parts(connection: duckdb.DuckDBPyConnection) -> list[LibraryPiece]:
 def count_unanalysed(connection: duckdb.DuckDBPyConnection) -> int:
     """Count the copies that have no analysis."""
     count: int = connection.execute(
-        "SELECT count(*) FROM midi_library ANTI JOIN midi_analysis USING (sha256) "
-        f"WHERE track IS NULL AND {_THERE}"
+        "SELECT count(*) FROM midi_library AS library "
+        f"ANTI JOIN midi_analysis AS now ON now.sha256 = {_HELD} "
+        f"WHERE track IS NULL AND {_HELD} IN (SELECT sha256 FROM midi_paths WHERE gone_at IS NULL)"
     ).fetchall()[0][0]
     return count
 
@@ -194,13 +222,10 @@ def part_rows(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
 def figures_for_names(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """Give what copies may be named by: place, tempo, key, category, bars and the three surest tags."""
     rows: pl.DataFrame = connection.sql(
-        "SELECT sha256, folder, library.name, bpm, key, category, bars, tags "
-        "FROM midi_library AS library JOIN midi_analysis USING (sha256) LEFT JOIN ("
-        "  SELECT sha256, list(tag ORDER BY confidence DESC, tag)[:?] AS tags FROM ("
-        "    SELECT sha256, tag, max(confidence) AS confidence FROM midi_tags "
-        "    WHERE kind IN ('instrument', 'role', 'genre') GROUP BY ALL"
-        "  ) GROUP BY ALL"
-        ") USING (sha256) WHERE track IS NULL ORDER BY library.name",
+        "SELECT library.sha256, folder, library.name, bpm, key, category, bars, tags "
+        f"FROM midi_library AS library JOIN midi_analysis AS now ON now.sha256 = {_HELD} "
+        f"LEFT JOIN {_SUREST_TAGS} AS tagged ON tagged.sha256 = now.sha256 "
+        "WHERE track IS NULL ORDER BY library.name",
         params=[_MOST_TAGS],
     ).pl()
     return rows
@@ -209,11 +234,14 @@ def figures_for_names(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
 def parts_for_names(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """Give what parts may be named by, as `figures_for_names`; with program and drum score."""
     rows: pl.DataFrame = connection.sql(
-        "SELECT sha256, track, channel, folder, library.name, program, tracks.drum_score, bpm, part.key, "
-        "part.category, part.bars, part.tags[:?] AS tags "
+        "SELECT library.sha256, library.track, library.channel, folder, library.name, program, "
+        "tracks.drum_score, now.bpm, if(edited_sha256 IS NULL, part.key, now.key) AS key, "
+        "if(edited_sha256 IS NULL, part.category, now.category) AS category, "
+        "if(edited_sha256 IS NULL, part.bars, now.bars) AS bars, part.tags[:?] AS tags "
         "FROM midi_library AS library JOIN midi_tracks AS tracks USING (sha256, track, channel) "
         "LEFT JOIN midi_part_analysis AS part USING (sha256, track, channel) "
-        "LEFT JOIN midi_analysis USING (sha256) ORDER BY sha256, track, channel",
+        f"LEFT JOIN midi_analysis AS now ON now.sha256 = {_HELD} "
+        "ORDER BY library.sha256, library.track, library.channel",
         params=[_MOST_TAGS],
     ).pl()
     return rows

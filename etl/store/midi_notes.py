@@ -31,8 +31,8 @@ def note_sources(connection: duckdb.DuckDBPyConnection) -> list[NoteSource]:
         "SELECT sha256, notes, min(library.folder || '/' || library.name), min(location), "
         "list_contains(any_value(repairs), 'junk_before_header') "
         "FROM midi_analysis JOIN midi_files USING (sha256) JOIN midi_paths USING (sha256) "
-        "LEFT JOIN midi_library AS library USING (sha256) "
-        "WHERE gone_at IS NULL AND library.track IS NULL GROUP BY sha256, notes ORDER BY sha256"
+        "LEFT JOIN (SELECT * FROM midi_library WHERE track IS NULL AND edited_sha256 IS NULL) AS library "
+        "USING (sha256) WHERE gone_at IS NULL GROUP BY sha256, notes ORDER BY sha256"
     ).fetchall()
     return [NoteSource(*row) for row in rows]
 

@@ -12,7 +12,11 @@ SELECT
         SEMI JOIN present USING (sha256)
     ) AS near_duplicates,
     (SELECT count(*) FROM midi_tracks SEMI JOIN present USING (sha256)) AS parts,
-    (SELECT count(*) FROM midi_library SEMI JOIN present USING (sha256)) AS library_files,
+    (
+        SELECT count(*)
+        FROM midi_library
+        SEMI JOIN present ON present.sha256 = coalesce(edited_sha256, midi_library.sha256)
+    ) AS library_files,
     (SELECT round(sum(seconds) / 3600, 1) FROM midi_analysis SEMI JOIN present USING (sha256)) AS hours,
     (SELECT sum(notes) FROM midi_analysis SEMI JOIN present USING (sha256)) AS notes,
     (SELECT count(*) FROM midi_paths WHERE gone_at IS NOT NULL) AS gone

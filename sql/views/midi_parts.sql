@@ -12,7 +12,7 @@ SELECT
     analysis.parts,
     paths.path,
     -- The one part of a file is the file.
-    coalesce(own.folder || '/' || own.name, whole.folder || '/' || whole.name) AS library_name
+    coalesce(own.folder || '/' || own.name, whole.library_name) AS library_name
 FROM midi_tracks AS tracks
 JOIN midi_part_analysis AS part USING (sha256, track, channel)
 JOIN midi_analysis AS analysis USING (sha256)
@@ -21,5 +21,10 @@ JOIN (
 ) AS paths USING (sha256)
 LEFT JOIN midi_library AS own
     ON own.sha256 = tracks.sha256 AND own.track = tracks.track AND own.channel = tracks.channel
-LEFT JOIN midi_library AS whole
-    ON whole.sha256 = tracks.sha256 AND whole.track IS NULL AND analysis.parts = 1;
+    AND own.edited_sha256 IS NULL
+LEFT JOIN (
+    SELECT coalesce(edited_sha256, sha256) AS sha256, min(folder || '/' || name) AS library_name
+    FROM midi_library
+    WHERE track IS NULL OR edited_sha256 IS NOT NULL
+    GROUP BY ALL
+) AS whole ON whole.sha256 = tracks.sha256 AND analysis.parts = 1;

@@ -20,6 +20,7 @@ PITCHED: dict[str, Any] = {
     "mean_polyphony": 1.3,
     "bars": 4,
     "role": None,
+    "is_one_pitch": False,
     "role_confidence": 0.9,
 }
 DRUMS = PITCHED | {"drum_score": 1.0}
@@ -51,6 +52,16 @@ def test_drums_of_one_class_have_its_category(of_class, expected):
     assert category(DRUMS | {f"{of_class}_share": 0.79}) == ("Drums", "drums of several classes")
 
 
+def test_a_name_says_which_drum_a_single_sound_is():
+    """Note 60 is a bongo in General MIDI, and the first pad, or the only sample, elsewhere."""
+    one = DRUMS | {"percussion_share": 1.0, "is_one_pitch": True}
+    assert category(one, ("kick", "name", 0.9)) == ("DrumKicks", "drums of one pitch, tag kick from name")
+    assert category(one, ("drums", "name", 0.9))[0] == "DrumPerc"
+    assert category(one, ("bass", "name", 0.9))[0] == "DrumPerc"
+    assert category(one | {"is_one_pitch": False}, ("kick", "name", 0.9))[0] == "DrumPerc"
+    assert category(one | {"drum_score": 0.05}, ("kick", "name", 0.9))[0] == "Loops"
+
+
 def test_only_what_is_surely_drums_is_drums_by_its_notes():
     """Above 0.9; at it something else decides."""
     assert category(DRUMS | {"drum_score": 0.91})[0] == "Drums"
@@ -65,6 +76,16 @@ def test_a_name_makes_no_drums_of_pitched_notes_nor_the_other_way_round():
     assert category(PITCHED | {"drum_score": 0.11}, kick)[0] == "DrumKicks"
     assert category(PITCHED, bass) == ("Bass", "tag bass from name")
     assert category(DRUMS, bass) == ("Drums", "drums of several classes")
+
+
+@pytest.mark.parametrize("source", ["track", "program"])
+def test_what_is_in_the_drum_score_does_not_count_once_more(source):
+    """A bass on no program, in a track called "Kick it", has a score of 0.18 by that name."""
+    kick = ("kick", source, 0.9)
+    bass = PITCHED | {"role": "bass"}
+    assert category(bass | {"drum_score": 0.18}, kick)[0] == "Bass"
+    assert category(bass | {"drum_score": 0.5}, kick)[0] == "Bass"
+    assert category(bass | {"drum_score": 0.51}, kick)[0] == "DrumKicks"
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,15 @@ from etl.midi.text import decode_text
 
 NAMES = {
     "cp1251": "Белые розы|Ты неси меня река|День Победы|Мурка|Очи чёрные|Кукушка|Группа крови|Ударные",
+    "cp1253": "Καλημέρα ήλιε|Χάρτινο φεγγάρι|Ένα το χελιδόνι|Μισιρλού|Ρόζα|Νύχτα μαγικιά|Κρουστά|Φωνή",
+    "cp1255": "צור משלו|היו לילות|אור וירושלים|יד ענוגה|זמר נוגה|תפילה|קלרינט|תזמורת|מלודיה",
     "gb18030": "朋友别哭|吻别|同桌的你|千千阙歌|光辉岁月|海阔天空|童话|老鼠爱大米|钢琴|小提琴|打击乐",
     "big5": "朋友別哭|吻別|同桌的你|光輝歲月|海闊天空|童話|龍的傳人|真的愛你|鋼琴|打擊樂",
     "euc_kr": "사랑의 미로|돌아와요 부산항에|그대에게|만남|단발머리|이별|거위의 꿈|피아노|드럼|바이올린",
     "euc_jp": "津軽海峡冬景色|北国の春|赤とんぼ|荒城の月|涙そうそう|千本桜|ピアノ|ドラム|打楽器",
     "shift_jis": "津軽海峡冬景色|北国の春|赤とんぼ|荒城の月|涙そうそう|千本桜|ピアノ|ドラム|打楽器",
 }
+NAMES["cp866"] = NAMES["cp1251"]
 LATIN = [
     "Für", "Hörner", "Baß", "Flöte", "Größe", "Fußgängerübergang", "Süßer", "Äußerst", "Mélodie",
     "Été", "Où", "êtes", "Noël", "Ça", "À", "Déjà", "Naïveté", "Violão", "Órgão", "Coração", "Não",
@@ -78,3 +81,22 @@ def test_utf_16_is_found_with_and_without_its_mark(codec: str, is_guess: bool) -
     found = find_encoding(raws)
     assert (found.name, found.is_guess) == (codec, is_guess)
     assert [decode(raw, codec) for raw in raws] == ["Flöte", "Drums"]
+
+
+def test_accents_of_dos_are_no_kanji() -> None:
+    """Zips of Windows have names in code page 850, which Shift-JIS can read as well."""
+    texts = ["Größe", "Für Elise", "Noël", "Coração", "Señorita", "Blåsare"]
+    found = find_encoding([text.encode("cp850") for text in texts])
+    assert found == ("cp850", True)
+    for text in ("Flöte", "Für Elise", "Señorita", "Corazón", "Violão"):
+        raw = text.encode("cp850")
+        assert decode(raw, find_encoding([raw]).name) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["Don\u2019t Stop", "“Quoted” song", "wait…", "A\u2013B", "Œuvre", "Žena", "5£"]
+)
+def test_marks_of_windows_stay_what_they_are(text: str) -> None:
+    """Quotation marks, dashes and signs are not taken for letters of DOS."""
+    raw = text.encode("cp1252")
+    assert decode(raw, find_encoding([raw]).name) == text

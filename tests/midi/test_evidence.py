@@ -220,3 +220,23 @@ def test_loops_are_in_the_key_they_begin_in(times, quarters):
     assert right >= 23
     # Most of them can be heard in the relative key too.
     assert sum(confidence) / len(confidence) < 0.8
+
+
+def test_a_tempo_of_zero_says_nothing() -> None:
+    """Programs write it that know no tempo: the name's figure counts, else the standard, at no confidence."""
+    zero = mido.MetaMessage("set_tempo", tempo=0)
+    row = analyzed(chords(zero))
+    assert (row["bpm"], row["bpm_source"], row["bpm_confidence"]) == (120.0, "default", 0.0)
+    row = analyzed(chords(zero), "loop_92bpm")
+    assert (row["bpm"], row["bpm_source"]) == (92.0, "name")
+    assert analyzed(chords(zero, tempo(90.0)))["bpm_source"] == "meta"
+
+
+def test_no_key_is_said_to_be_from_a_meta_that_is_not_there() -> None:
+    """Also where name and notes disagree and a third key is between them."""
+    scale = [message for _ in range(2) for note in (55, 57, 59, 60, 62, 64, 66, 67) for message in (
+        mido.Message("note_on", note=note, velocity=90), mido.Message("note_off", note=note, time=240),
+    )]  # fmt: skip
+    for key in KEY_NAMES:
+        row = analyzed(midi_bytes([scale]), f"{key} loop")
+        assert row["key_source"] in {"notes", "name"}

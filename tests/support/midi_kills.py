@@ -32,7 +32,7 @@ _QUERIES = {
         for name in ("texts", "tempos", "metres", "key_signatures", "signatures", "near")
     },
     "midi_part_analysis": "FROM midi_part_analysis ORDER BY ALL",
-    "midi_library": "FROM midi_library ORDER BY ALL",
+    "midi_library": "SELECT * EXCLUDE (mtime_ns) FROM midi_library ORDER BY ALL",
     "ledger": "SELECT task, item, version, status FROM ledger ORDER BY ALL",
 }
 

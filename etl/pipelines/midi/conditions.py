@@ -84,7 +84,7 @@ def _usage(message: str, hint: str) -> EtlError:
 
 def _tempo_range(text: str) -> tuple[float, float]:
     match = _TEMPO.fullmatch(text)
-    if match is None:
+    if match is None or float(match[2] or match[1]) == 0:
         raise _usage(f"`{text}` is not a tempo.", "Write it like 120 or 118-124.")
     if match[2] is None:
         return float(match[1]) - 0.5, float(match[1]) + 0.5
@@ -106,7 +106,7 @@ def _bar_range(text: str) -> tuple[int, int]:
 
 def _metre(text: str) -> tuple[int, int]:
     match = _METRE.fullmatch(text)
-    if match is None:
+    if match is None or int(match[1]) == 0:
         raise _usage(f"`{text}` is not a metre.", "Write it like 3/4 or 6/8.")
     return int(match[1]), int(match[2])
 

@@ -9,9 +9,11 @@ import polars as pl
 from etl.midi.drums import TAG_SCORE
 from etl.midi.instruments import DRUMS, PROGRAM_NAMES
 from etl.pipelines.midi.conditions import read_conditions
+from etl.pipelines.midi.touched import touched
 from etl.runtime.errors import EtlError, ExitCode
 from etl.store import midi_find
 from etl.store.database import read_store
+from etl.store.midi_edits import library_root, library_stamps
 from etl.store.queries import named_queries
 
 if TYPE_CHECKING:
@@ -59,6 +61,19 @@ def find_parts(database: Path, *, limit: int = 50, **asked: Any) -> pl.DataFrame
     with read_store(database) as connection:
         found = midi_find.find_parts(connection, wanted, limit=limit)
     return with_instrument(found)
+
+
+def count_touched(database: Path) -> int:
+    """Count the files of the library that have another size or time than when a run looked last.
+
+    Where the library is not, as on a drive that is not connected, none is counted.
+    """
+    with read_store(database) as connection:
+        library = library_root(connection)
+        if library is None or not library.is_dir():
+            return 0
+        looked_at = [stamp for stamp in library_stamps(connection) if stamp[1] is not None]
+        return sum(1 for _ in touched(library, looked_at))
 
 
 def with_instrument(parts: pl.DataFrame) -> pl.DataFrame:

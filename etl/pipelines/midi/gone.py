@@ -48,7 +48,7 @@ def put_gone(request: MidiRun, store: BurstWriter, met: Collection[str], archive
 
     with store.reading() as connection:
         unmet = present_files(connection, request.places) - set(met)
-    gone = {path for path in unmet if _is_gone(path)}
+    gone = missing(unmet)
     if gone and not request.allow_gone:
         with store.reading() as connection:
             _check(connection, request, gone)
@@ -65,6 +65,11 @@ def put_places(request: MidiRun, store: BurstWriter) -> None:
     folders = [source.absolute() for source in request.sources if source.is_dir()]
     if folders:
         store.put(put_roots(with_drives(map(str, folders), folders)))
+
+
+def missing(paths: Collection[str]) -> set[str]:
+    """Give those of some paths, as the store has them, at which there is nothing."""
+    return {path for path in paths if _is_gone(path)}
 
 
 def _is_gone(path: str) -> bool:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from etl.midi.encodings import Encoding
     from etl.sources.archives.limits import Refusal
+    from etl.store.midi_library import LibraryPiece
 
 _PIECES: Final = 16  # a file takes forty times as long by itself as among many
 
@@ -55,6 +56,8 @@ class Wanted:
         Beginnings of paths that say nothing of a file: what is above its source.
     member_bytes
         Largest file.
+    before
+        What files of the library were before somebody edited them, by their paths.
     """
 
     analyze: bool
@@ -62,6 +65,7 @@ class Wanted:
     incoming: Path | None
     roots: tuple[str, ...]
     member_bytes: int
+    before: Mapping[str, LibraryPiece] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,8 @@ def read_midi(path: Path, limits: Limits = LIMITS) -> MidiFile:
     counted = survey(batch, named)
     tags = find_tags(named.select("file", "stem", "folder"), counted.files, counted.parts)
     files = analyze(batch, counted, named).files
-    (analysis,) = files.join(categorize(files, tags), on="file").drop("file", "valid").to_dicts()
+    rows = files.join(categorize(files, tags), on="file").drop("file", "valid", "is_one_pitch")
+    (analysis,) = rows.to_dicts()
     return MidiFile(path, _notes(batch), _tempos(batch), counted.parts.drop("file"), analysis)
 
 

@@ -16,14 +16,18 @@ from etl.midi.split import part_suffix
 from etl.midi.text import decode_text, plain_name
 from etl.pipelines.midi.rename_journal import Rename, Renames, carry_out
 from etl.pipelines.midi.request import PartsWanted
+from etl.pipelines.midi.touched import touched
 from etl.runtime.errors import EtlError, ExitCode
 from etl.sources.folders.midi import Found, find_midi
 from etl.sources.folders.walk import check_sources, shown
 from etl.store.database import read_store
-from etl.store.midi_library import figures_for_names, parts_for_names
+from etl.store.midi_edits import library_stamps
+from etl.store.midi_library import analysed_files, analysed_parts, figures_for_names, parts_for_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import duckdb
 
 _FIELDS: Final = frozenset({"bpm", "key", "tags", "category", "bars", "name"})
 _ENDING: Final = ".mid"
@@ -92,7 +96,8 @@ def rename_library(
     template
         With fields in braces: bpm, key, tags, category, bars, name.
     parts
-        Whether parts are named by what each of them is, or, for `PartsWanted.NO`, after their file.
+        Whether parts are named by what each of them is, or, for `PartsWanted.NO`, after their file. What was
+        edited in the library is named by what it is now.
     dry_run
         Give what would be done, and do nothing.
 
@@ -110,10 +115,13 @@ def rename_library(
     library = library.absolute()  # the journal must find the files from any folder
     with read_store(database) as connection:
         files, of_files = figures_for_names(connection), parts_for_names(connection)
+        changes = _edited_since(connection, library)
     if files.is_empty():
         raise EtlError(
             f"the files of {library} are not analyzed, or there are none.", "Run `etl midi analyze SOURCE`."
         )
+    if not changes.is_empty():
+        files, of_files = _updated(files, changes), _updated(of_files, changes)
     plan: list[Rename] = []
     taken = set(files["name"].str.to_lowercase())
     if parts is not PartsWanted.ONLY:
@@ -127,6 +135,41 @@ def rename_library(
         plan += _by_template(library, named, stem, taken)  # on a drive they may lie side by side
     there = [entry for entry in plan if entry.old != entry.new and os.path.lexists(entry.old)]
     return carry_out(database, "midi rename", there, dry_run=dry_run)
+
+
+_CHANGING: Final = ("bpm", "key", "category", "bars")
+
+
+def _edited_since(connection: duckdb.DuckDBPyConnection, library: Path) -> pl.DataFrame:
+    """Give new figures of files that were edited since a run looked last; none if nothing was."""
+    places = set(touched(library, library_stamps(connection)))
+    if not places:
+        return pl.DataFrame()
+    from etl.pipelines.midi.edited import as_they_are  # noqa: PLC0415 - it compiles
+
+    pieces = [
+        piece
+        for piece in (*analysed_files(connection), *analysed_parts(connection))
+        if f"{piece.folder}/{piece.name}" in places
+    ]
+    now, _ = as_they_are(library, pieces)
+    schema = {"folder": pl.String, "name": pl.String, "bpm": pl.Float64, "key": pl.String,
+              "category": pl.String, "bars": pl.Int64}  # fmt: skip
+    rows = [
+        tuple(getattr(piece, column) for column in schema)
+        for piece, before in zip(now, pieces, strict=True)
+        if piece.content_sha256 != before.content_sha256
+    ]
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _updated(rows: pl.DataFrame, changes: pl.DataFrame) -> pl.DataFrame:
+    """Put new figures in the place of old ones, also where the new one is that there is none."""
+    new = changes.with_columns(is_new=True)
+    joined = rows.join(new, on=("folder", "name"), how="left", suffix="_now", maintain_order="left")
+    return joined.with_columns(
+        pl.when("is_new").then(f"{name}_now").otherwise(name).alias(name) for name in _CHANGING
+    ).select(rows.columns)
 
 
 def _by_template(library: Path, rows: pl.DataFrame, stem: str, taken: set[str]) -> list[Rename]:

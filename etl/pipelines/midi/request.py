@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from etl.pipelines.midi.rename_journal import Renames
     from etl.runtime.work.cluster.address import Cluster
 
-ANALYSIS_VERSION: Final = "7"
+ANALYSIS_VERSION: Final = "8"
 """Goes up when the analysis changes, so that files are analysed again."""
 
-VERSIONS: Final = {IMPORT: "5", ANALYZE: ANALYSIS_VERSION, SANITIZE: "2", SPLIT: "1"}
+VERSIONS: Final = {IMPORT: "6", ANALYZE: ANALYSIS_VERSION, SANITIZE: "2", SPLIT: "1"}
 """Version of each ledger task; that of import goes up when the reader or the tags change."""
 
 
@@ -149,6 +149,8 @@ class MidiPlan:
         What would be read: files beside archives, archives, and the size of both.
     unchanged
         Files that need nothing.
+    touched
+        Files of the library that have another size or time than when a run looked last.
     rejects
         What would be refused before it is read, by category.
     stages, database, library
@@ -162,6 +164,7 @@ class MidiPlan:
     archives: int = 0
     bytes: int = 0
     unchanged: int = 0
+    touched: int = 0
     rejects: dict[str, int] = field(default_factory=dict)
 
 
@@ -179,6 +182,10 @@ class MidiResult:
         Different contents that the store had not.
     parts
         Files split from others.
+    edited
+        Files of the library that somebody has edited there since a run looked last, with new figures now.
+    spoilt
+        Those that hold no whole file with notes any more, and keep the figures that they had.
     gone
         Files and archives that the store had, and that are no more.
     rejected, rejects
@@ -201,6 +208,8 @@ class MidiResult:
     read: int = 0
     new: int = 0
     parts: int = 0
+    edited: int = 0
+    spoilt: int = 0
     gone: int = 0
     rejected: int = 0
     rejects: dict[str, int] = field(default_factory=dict)

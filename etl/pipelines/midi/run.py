@@ -12,6 +12,7 @@ import itertools
 import os
 import shutil
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -31,12 +32,13 @@ from etl.sources.folders.midi import find_midi, places_of
 from etl.sources.folders.walk import check_sources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from etl.runtime.watch.progress import Renderer
     from etl.runtime.work.crew import Crew
     from etl.sources.folders.midi import Found
     from etl.store.bursts import BurstWriter
+    from etl.store.midi_library import LibraryPiece
 
 _PRELOAD: Final = ("etl.pipelines.midi.preload",)
 _COMPILED: Final = "etl.midi"
@@ -82,7 +84,7 @@ def run_midi(request: MidiRun, renderers: Sequence[Renderer] = ()) -> MidiResult
         arguments = {
             "sources": [str(source) for source in request.sources],
             "stages": sorted(request.stages),
-            "library": str(request.library),
+            "library": str(request.library.absolute()),
             "pattern": request.pattern,
         }
         with (
@@ -106,12 +108,17 @@ def plan_midi(request: MidiRun) -> MidiPlan:
     stages = tuple(stage for stage in Stage if stage in request.stages)
     plan = MidiPlan(stages, request.database, request.library)
     done = set[str]()
-    if request.database.exists() and not request.force:
-        from etl.store.database import read_store  # noqa: PLC0415 - often there is no store yet
+    if request.database.exists():
+        from etl.pipelines.midi.touched import touched  # noqa: PLC0415 - often there is no store yet
+        from etl.store.database import read_store  # noqa: PLC0415
         from etl.store.midi import done_stamps  # noqa: PLC0415
+        from etl.store.midi_edits import library_stamps  # noqa: PLC0415
 
         with read_store(request.database, limits=request.limits) as connection:
-            done = done_stamps(connection, request.tasks, request.places)
+            if not request.force:
+                done = done_stamps(connection, request.tasks, request.places)
+            if request.writes_library:
+                plan.touched = sum(1 for _ in touched(request.library, library_stamps(connection)))
     for found in _found(request):
         if isinstance(found, Refusal):
             plan.rejects[found.category] = plan.rejects.get(found.category, 0) + 1
@@ -169,7 +176,9 @@ def _update(request: MidiRun, store: BurstWriter, members: Crew, watch: Watch) -
         from etl.pipelines.midi.gone import put_gone  # noqa: PLC0415 - most runs meet all they know
 
         result.gone = put_gone(request, store, met, archives)
-    if result.read or unsorted:
+    if request.writes_library:
+        result.edited, result.spoilt = _take_up(request, store, members, watch)
+    if result.read or result.edited or unsorted:
         store.put(find_near())
     if result.read:
         from etl.pipelines.midi.gone import put_places  # noqa: PLC0415 - the same
@@ -181,6 +190,25 @@ def _update(request: MidiRun, store: BurstWriter, members: Crew, watch: Watch) -
     result.elapsed_s, result.cpu_share = watch.elapsed, watch.cpu_use
     result.stage_s = dict(watch.seconds)
     return result
+
+
+def _take_up(request: MidiRun, store: BurstWriter, members: Crew, watch: Watch) -> tuple[int, int]:
+    """Read what somebody has edited in the library since a run looked last; as `take_up_edits`."""
+    from etl.pipelines.midi.touched import touched  # noqa: PLC0415 - as in `_update`
+    from etl.store.midi_edits import is_unsettled, library_stamps  # noqa: PLC0415
+
+    library = request.library.absolute()
+    reading = replace(request, library=library, stages=frozenset({Stage.ANALYZE}), sources=(), limit=None)
+    with store.reading() as connection:
+        places = list(touched(library, library_stamps(connection)))
+        if not places and not is_unsettled(connection):
+            return 0, 0
+    from etl.pipelines.midi.take_up import take_up_edits  # noqa: PLC0415 - most runs find nothing touched
+
+    def read(edited: list[Found], before: dict[str, LibraryPiece]) -> None:
+        _work(reading, edited, store, members, watch=watch, result=MidiResult(), before=before)
+
+    return take_up_edits(library, places, store, reading.tasks, read)
 
 
 def _ahead(
@@ -235,8 +263,12 @@ def _work(
     *,
     watch: Watch,
     result: MidiResult,
+    before: Mapping[str, LibraryPiece] | None = None,
 ) -> list[str]:
-    """Read what has changed, and store what comes of it; give the archives that were read whole."""
+    """Read what has changed, and store what comes of it; give the archives that were read whole.
+
+    ``before`` is what edited files of the library were, by path.
+    """
     from etl.pipelines.midi.messages import Wanted, pieces, placed  # noqa: PLC0415 - without work it is not needed
     from etl.pipelines.midi.shelf import Shelf  # noqa: PLC0415
     from etl.pipelines.midi.tasks import Batches  # noqa: PLC0415
@@ -259,6 +291,7 @@ def _work(
         incoming=_there(request, incoming),
         roots=request.roots,
         member_bytes=request.limits.archives.member_bytes,
+        before=before or {},
     )
     batches = Batches(request, changes, watch)
     writer = Writer(store, request, shelf=shelf, replaced=replaced, watch=watch, result=result)

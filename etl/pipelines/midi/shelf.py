@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _ROWS: Final[dict[str, Any]] = {
     "sha256": pl.String, "track": pl.Int32, "channel": pl.Int16, "folder": pl.String, "name": pl.String,
-    "content_sha256": pl.String,
+    "content_sha256": pl.String, "size_bytes": pl.Int64, "mtime_ns": pl.Int64,
 }  # fmt: skip
 _ENDING: Final = ".mid"
 
@@ -101,9 +101,9 @@ class Shelf:
         for digest, folder, name in zip(
             named["sha256"], named["folder"], self._free_names(named), strict=True
         ):
-            self._move(digest, folder, name)
+            stamp = self._move(digest, folder, name)
             self._names.copies[digest] = f"{folder}/{name}"
-            rows.append((digest, None, None, folder, name, None))
+            rows.append((digest, None, None, folder, name, None, *stamp))
         return rows
 
     def _free_names(self, named: pl.DataFrame) -> list[str]:
@@ -130,8 +130,8 @@ class Shelf:
             while self._is_taken(key, folder, name):
                 number += 1
                 name = f"{stem}_{number}{_ENDING}"
-            self._move(key, folder, name)
-            rows.append((digest, track, channel, folder, name, content))
+            stamp = self._move(key, folder, name)
+            rows.append((digest, track, channel, folder, name, content, *stamp))
         return rows
 
     def _is_taken(self, key: str, folder: str, name: str) -> bool:
@@ -145,9 +145,12 @@ class Shelf:
             return True
         return there != (self._incoming / key).read_bytes()
 
-    def _move(self, key: str, folder: str, name: str) -> None:
+    def _move(self, key: str, folder: str, name: str) -> tuple[int, int]:
+        """Move a file to its place; give its size and time there."""
         if folder not in self._folders:
             (self._library / folder).mkdir(parents=True, exist_ok=True)
             self._folders.add(folder)
         os.replace(f"{self._incoming}/{key}", f"{self._library}/{folder}/{name}")  # noqa: PTH105 - once per file
         self._moved.append(self._library / folder / name)
+        there = os.stat(f"{self._library}/{folder}/{name}")  # noqa: PTH116 - the same
+        return there.st_size, there.st_mtime_ns

@@ -30,6 +30,7 @@ from etl.midi.tags import find_tags, name_tags
 from etl.midi.text import decode_text, plain_name
 from etl.midi.texts import text_rows
 from etl.midi.times import key_signature_rows, metre_rows, tempo_rows
+from etl.pipelines.midi.before import with_evidence_of_before, without_progressions
 from etl.pipelines.midi.messages import REJECTS, SPLIT, Batch, Entry, Result, Wanted, failed, part_key
 from etl.sources.folders.walk import open_file
 
@@ -115,6 +116,8 @@ def _process(found: Batch, wanted: Wanted, clock: _Clock) -> Result:
         is_first = names["file"].is_first_distinct()
         # Figures and category follow from the first place alone, not from what happens to be one batch.
         first = names.filter(is_first)
+        if wanted.before:
+            first = with_evidence_of_before(first, batch, wanted.before)
         counted = survey(batch, first)
         tags = find_tags(first.select("file", "stem", "folder"), counted.files, counted.parts)
         if not is_first.all():
@@ -226,12 +229,15 @@ def _analysis_rows(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Give rows of ``midi_analysis`` and of ``midi_parts``."""
     found = analyze(batch, counted, names)
-    files = found.files.join(categorize(found.files, tags), on="file", maintain_order="left")
+    figures = without_progressions(found.files, names) if "is_part" in names.columns else found.files
+    files = found.files.join(categorize(figures, tags), on="file", maintain_order="left")
     parts = with_categories(found.parts, files)
-    figures = [name for name in parts.columns if name not in counted.parts.columns]
+    columns = [name for name in parts.columns if name not in counted.parts.columns]
     return (
-        files.join(keys, on="file", maintain_order="left").filter("valid").drop("file", "valid", *_OF_FILES),
-        parts.join(keys, on="file", maintain_order="left").select("sha256", "track", "channel", *figures),
+        files.join(keys, on="file", maintain_order="left")
+        .filter("valid")
+        .drop("file", "valid", "is_one_pitch", *_OF_FILES),
+        parts.join(keys, on="file", maintain_order="left").select("sha256", "track", "channel", *columns),
     )
 
 

@@ -56,6 +56,7 @@ def names(top: Path) -> set[str]:
     "wrong",
     [
         {"bpm": "124-118"}, {"bpm": "nan"}, {"bpm": "inf"}, {"bpm": ""}, {"bpm": "-5"}, {"bpm": "120-"},
+        {"bpm": "0"}, {"bpm": "0-0"}, {"metre": "0/4"}, {"metre": "4/3"},
         {"key": ""}, {"key": "H"}, {"key": "Bbmaj7"}, {"key": "a"},
         {"category": ""}, {"category": "xyz"}, {"category": "%"},
         {"tags": ("",)}, {"tags": ("hosue",)},

@@ -93,7 +93,10 @@ TABLES = (
 
 def tables(database: Path) -> dict[str, list[tuple]]:
     """All rows of the MIDI tables but for run numbers."""
-    columns = {"midi_paths": "path, size_bytes, sha256, name_bpm, name_key"}
+    columns = {
+        "midi_paths": "path, size_bytes, sha256, name_bpm, name_key",
+        "midi_library": "* EXCLUDE (mtime_ns)",
+    }
     with duckdb.connect(str(database), read_only=True) as connection:
         return {
             table: connection.sql(f"SELECT {columns.get(table, '*')} FROM {table} ORDER BY ALL").fetchall()
