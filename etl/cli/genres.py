@@ -150,6 +150,7 @@ _KINDS: Final = {
     "named_artist": "names of artists",
     "release_group": "albums",
     "release": "releases",
+    "named_release_group": "albums by name",
 }
 
 

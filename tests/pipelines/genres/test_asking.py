@@ -9,7 +9,6 @@ import pytest
 from etl.cli.genres import fetch_lines
 from etl.pipelines.genres.ask import plan_questions
 from etl.pipelines.genres.fetch import FetchResult
-from etl.store.database import open_store
 from tests.support.genre_servers import BODIES, lastfm_error, mbid_of
 from tests.support.listenbrainz_server import error as listenbrainz_error
 from tests.support.loopback import Reply
@@ -162,9 +161,8 @@ def test_what_is_not_known_is_asked_again_after_90_days(world: World) -> None:
     world.ask()
     assert set(answers(world).values()) == {"none"}
     for days, sent in ((89, 1), (91, 2)):
-        with open_store(world.database) as connection:
-            for table in ("musicbrainz_tagged_artists", "listenbrainz_artists", "lastfm_artists"):
-                connection.execute(f"UPDATE {table} SET fetched_at = now() - INTERVAL {days} DAY")
+        for table in ("musicbrainz_tagged_artists", "listenbrainz_artists", "lastfm_artists"):
+            world.age(table, days)
         world.ask()
         assert world.requests() == (sent, sent, sent)
     world.ask(force=True)
