@@ -2,11 +2,11 @@
 
     python -m benchmarks.genre_likeness [FILE]
 
-FILE has the tags of an artist on each line, with commas between them; without one there is nothing to measure,
-since tags that may be measured may not always be passed on. Three questions: how alike the
-smoothed vectors of any two artists are; how high a tag that is hidden comes back, by the first order over the
-other artists; and whether the five nearest of a genre stand under the same root of a tree by others (the
-reference data), voting by weight.
+FILE has the tags of an artist on each line, with commas between them; without one there is nothing to
+measure, since tags that may be measured may not always be passed on. Three questions: how alike the smoothed
+vectors of any two artists are; how high a tag that is hidden comes back, by the first order over the other
+artists; and whether the five nearest of a genre stand under the same root of a tree by others (the reference
+data), voting by weight.
 """
 
 from __future__ import annotations

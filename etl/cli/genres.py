@@ -158,7 +158,8 @@ def fetch_lines(result: FetchResult) -> str:
     """Say what services answered, and what genres there are."""
     lines = []
     for source in result.sources:
-        counts = f"{source.found:,} found, {source.none:,} none, {source.errors:,} failed"
+        left = f", {source.left:,} left for the next run" if source.left else ""
+        counts = f"{source.found:,} found, {source.none:,} none, {source.errors:,} failed{left}"
         line = f"{source.source}: {counts} with {number_of(source.requests, 'request')}"
         if source.skipped and not source.requests:
             line = f"{source.source}: skipped"
@@ -249,7 +250,7 @@ def _stats_lines(stats: GenreStats, *, full: bool) -> str:
             right=[False, False, True, False],
             full=full,
         ),
-        f"{stats.orphans:,} genres have no parent in the vocabulary; `genres.yaml` can give them one.",
+        f"{number_of(stats.orphans, 'genre')} without a parent in the vocabulary (see `genres.yaml`).",
     ]
     return "\n\n".join(parts)
 

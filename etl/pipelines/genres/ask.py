@@ -89,6 +89,8 @@ class SourceResult:
         Its title.
     found, none, errors
         Artists and albums by what became of them; of those found some may be of several artists of a name.
+    left
+        Asked, or to be asked, without an answer for which they could be blamed; the next run asks about them.
     requests
         Sent, retries included.
     skipped, hint
@@ -99,6 +101,7 @@ class SourceResult:
     found: int = 0
     none: int = 0
     errors: int = 0
+    left: int = 0
     requests: int = 0
     skipped: str = ""
     hint: str = ""
@@ -204,6 +207,7 @@ class _Asking:
         self._stop = stop
         self._counts = {"found": 0, "gone": 0, "error": 0}
         self._asked: set[Key] = set()
+        self._answered: set[Key] = set()
 
     def ask(self, open_ids: Mapping[Kind, Sequence[str]]) -> SourceResult:
         service, ended = self._service, None
@@ -234,6 +238,7 @@ class _Asking:
             self._counts["found"],
             self._counts["gone"],
             self._counts["error"],
+            len(self._asked - self._answered),
             gate.traffic.requests,
             skipped=str(ended) if ended else "",
             hint=_hint(ended),
@@ -295,6 +300,7 @@ class _Asking:
         self._store.keep()
         for answer in answers:
             self._counts[answer.status] += 1
+            self._answered.add((answer.kind, answer.id))
         errors = sum(answer.status == "error" for answer in answers)
         self._watch.advance(self._service.name, done=len(answers), errors=errors)
 

@@ -299,3 +299,22 @@ def test_bad_question_is_an_error_of_its_own(world: World) -> None:
         assert {item: status for (known, _, item), status in answers(world).items() if known == source} == {
             mbid_of("0"): "found", bad: "error", mbid_of("2"): "found",
         }  # fmt: skip
+
+
+def test_what_a_broken_connection_left_open_is_said(world: World) -> None:
+    """It is nobody's fault, so nothing is filed; the next run asks again."""
+    for number in range(3):
+        world.track("x", "Pop", artistid=mbid_of(str(number)))
+        world.lastfm.tags[mbid_of(str(number))] = {"pop": 100}
+
+    def hang_up(_number: int, item: str) -> Reply | None:
+        if item == mbid_of("1"):
+            raise ConnectionResetError
+        return None
+
+    world.lastfm.script = hang_up
+    lastfm = world.ask(workers=1)[-1]
+    assert (lastfm.found, lastfm.none, lastfm.errors, lastfm.left, lastfm.skipped) == (2, 0, 0, 1, "")
+    assert "Last.fm: 2 found, 0 none, 0 failed, 1 left for the next run" in fetch_lines(FetchResult([lastfm]))
+    world.lastfm.script = lambda _number, _item: None
+    assert [(source.source, source.found, source.left) for source in world.ask()] == [("Last.fm", 1, 0)]
