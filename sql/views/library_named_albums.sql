@@ -46,6 +46,10 @@ unnamed AS (
     ANTI JOIN library_albums ON library_albums.track_id = tracks.track_id
 ),
 
+artists AS MATERIALIZED (
+    SELECT track_id, basis, artist_name, artist_mbid FROM library_artists
+),
+
 names AS MATERIALIZED (
     SELECT * FROM library_artist_names WHERE is_whole
 ),
@@ -75,13 +79,13 @@ tagged AS (
     SELECT credited.folder, credited.title, credited.name, any_value(mbids.artist_mbid) AS artist_mbid
     FROM credited
     JOIN names ON names.track_id = credited.track_id AND names.of = 'track' AND names.name = credited.name
-    JOIN library_artists AS mbids ON mbids.track_id = credited.track_id AND mbids.basis = 'mbid'
+    JOIN artists AS mbids ON mbids.track_id = credited.track_id AND mbids.basis = 'mbid'
     GROUP BY ALL
     HAVING count(DISTINCT mbids.artist_mbid) = 1
 ),
 
 asked AS (
-    SELECT artist_name AS name FROM library_artists WHERE basis = 'name' GROUP BY ALL
+    SELECT DISTINCT artist_name AS name FROM artists WHERE basis = 'name'
 )
 
 SELECT
