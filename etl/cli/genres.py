@@ -163,7 +163,8 @@ def fetch_lines(result: FetchResult) -> str:
         line = f"{source.source}: {counts} with {number_of(source.requests, 'request')}"
         if source.skipped and not source.requests:
             line = f"{source.source}: skipped"
-        lines.append(f"{line}: {source.skipped} {source.hint}".rstrip() if source.skipped else line)
+        why = f"{source.skipped.rstrip('.')}. {source.hint}".rstrip()
+        lines.append(f"{line}: {why}" if source.skipped else line)
     genres = result.genres
     if genres is None:
         lines.append("no song or track has a genre")

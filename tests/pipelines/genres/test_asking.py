@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -217,6 +218,7 @@ def test_dead_service_is_skipped_and_the_rest_goes_on(world: World) -> None:
     skipped = [source for source in world.ask() if source.skipped]
     assert [source.requests > 0 for source in skipped] == [True]
     assert "parked until" in skipped[0].skipped
+    assert re.search(r"parked until .*[^.]\. What was answered is kept", fetch_lines(FetchResult(skipped)))
     assert {source for source, _, _ in answers(world)} == {"listenbrainz", "lastfm"}
     sent = world.requests()
     world.ask()
