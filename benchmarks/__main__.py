@@ -66,6 +66,8 @@ SCRIPTS = {
     "midi_bombs": Script("tests.robustness.midi_bombs", quick="16"),
     "midi_kills": Script("tests.robustness.midi_kills", quick="20 1"),
     "midi_kills_all_stages": Script("tests.robustness.midi_kills", "1000 10 1", quick="20 1 1"),
+    "genre_lists": Script("benchmarks.genre_lists"),
+    "genre_likeness": Script("benchmarks.genre_likeness"),
     "batch_ledger": Script("benchmarks.batch_ledger", quick="50"),
     "batch_days": Script("tests.robustness.batch_days"),
     "batch_kills": Script("tests.robustness.batch_kills", "10 1", quick="1 1"),

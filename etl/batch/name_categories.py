@@ -18,7 +18,7 @@ from typing import Final
 
 from etl.music.sound_words import ABBREVIATIONS, INSTRUMENTS, MORE_SOUNDS, OTHER_LANGUAGES, ROLES
 
-CATEGORY_VERSION: Final = 3
+CATEGORY_VERSION: Final = 4
 """Raised whenever any answer would change."""
 
 DRUMS, MELODIC, VOCALS, FX = "drums", "melodic", "vocals", "fx"
@@ -143,6 +143,9 @@ _WEAK: Final = frozenset(
 )
 """Words that say something only where no other does."""
 
+_TOGETHER: Final = frozenset({"kit", "kits", "rhythm"})
+"""Words for drums that also stand for what belongs to a tune (``KIT_1_Piano``, ``guitar_rhythm``)."""
+
 
 def name_category(name: str, folder: str = "") -> NameCategory | None:
     """Say what a name says.
@@ -210,7 +213,8 @@ def _said(text: str, *, loose: bool) -> tuple[str, bool, bool] | None:
         whole += [(part, _WORDS[part]) for part in _glued(token) if part in _WORDS]
     strong = [(word, kind) for word, kind in whole if word not in _WEAK]
     if strong:
-        return _decided([kind for _, kind in strong]), True, False
+        exact = [(word, kind) for word, kind in strong if word not in _TOGETHER]
+        return _decided([kind for _, kind in exact or strong]), True, False
     short = _abbreviated(text, tokens, loose=loose)
     if short is not None:
         return short, False, False

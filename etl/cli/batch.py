@@ -313,7 +313,7 @@ def _options(tasks: str, chosen: dict[str, Any]) -> BatchOptions:
 def _new_request(
     database: Path, tasks: str, chosen: dict[str, Any], *, wait: bool = False, needs_key: bool = True
 ) -> tuple[BatchRequest, ChatSettings | None]:
-    from etl.pipelines.batch.jobs import check_same_source, job_name, named_job
+    from etl.pipelines.batch.jobs import check_same_source, job_name, named_job, query_job
     from etl.pipelines.batch.request import PAIRS, BatchRequest, Kind
     from etl.store.batch_pairs import pairs_query
 
@@ -324,7 +324,7 @@ def _new_request(
             "Such as: etl batch process samples",
             exit_code=ExitCode.USAGE,
         )
-    kind, meant = Kind.QUERY, sql or ""
+    kind, meant = Kind.QUERY, (sql or "").strip().rstrip(";").strip()
     if source is not None:
         path = Path(source)
         if not path.exists():
@@ -334,7 +334,7 @@ def _new_request(
         paired = named_job(database, pairs)
         name, meant = name or f"{paired}-{PAIRS}", pairs_query(paired)
         tasks = PAIRS if tasks in {"local", "vibe"} else tasks
-    job = name or job_name(meant, kind)
+    job = name or (query_job(database, meant) if sql is not None else job_name(meant, kind))
     check_same_source(database, job, kind, meant)
     options = _options(tasks, chosen)
     request = BatchRequest(

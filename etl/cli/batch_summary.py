@@ -110,6 +110,11 @@ def plan_lines(plan: BatchPlan) -> str:
         if plan.days > 1:
             lines.append("fewer days take more items a request: --batch-size auto --days N")
     lines += [
+        f"{stage.task}: {number_of(stage.under_way, 'item')} under way, handed over with --async"
+        for stage in plan.stages
+        if stage.under_way
+    ]
+    lines += [
         f"{stage.task} {number}: {', '.join(map(one_line, names))}"
         for stage in plan.stages
         for number, names in enumerate(stage.first, 1)

@@ -150,6 +150,7 @@ _KINDS: Final = {
     "named_artist": "names of artists",
     "release_group": "albums",
     "release": "releases",
+    "named_release_group": "albums by name",
 }
 
 
@@ -157,11 +158,13 @@ def fetch_lines(result: FetchResult) -> str:
     """Say what services answered, and what genres there are."""
     lines = []
     for source in result.sources:
-        counts = f"{source.found:,} found, {source.none:,} none, {source.errors:,} failed"
+        left = f", {source.left:,} left for the next run" if source.left else ""
+        counts = f"{source.found:,} found, {source.none:,} none, {source.errors:,} failed{left}"
         line = f"{source.source}: {counts} with {number_of(source.requests, 'request')}"
         if source.skipped and not source.requests:
             line = f"{source.source}: skipped"
-        lines.append(f"{line}: {source.skipped} {source.hint}".rstrip() if source.skipped else line)
+        why = f"{source.skipped.rstrip('.')}. {source.hint}".rstrip()
+        lines.append(f"{line}: {why}" if source.skipped else line)
     genres = result.genres
     if genres is None:
         lines.append("no song or track has a genre")
@@ -248,7 +251,7 @@ def _stats_lines(stats: GenreStats, *, full: bool) -> str:
             right=[False, False, True, False],
             full=full,
         ),
-        f"{stats.orphans:,} genres have no parent in the vocabulary; `genres.yaml` can give them one.",
+        f"{number_of(stats.orphans, 'genre')} without a parent in the vocabulary (see `genres.yaml`).",
     ]
     return "\n\n".join(parts)
 

@@ -1,4 +1,4 @@
-"""Whether what services say under a name can be about the artist whose files have it."""
+"""Whether what services say under a name can be about the artist or album whose files have it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 def far_names(
     own: Mapping[str, Iterable[str]], said: Mapping[str, Iterable[str]], vocabulary: Vocabulary
 ) -> list[str]:
-    """List the names under which services tell of somebody else, as far as genres can tell.
+    """List the names under which services tell of others, as far as genres can tell.
 
     Genres are far from one another when neither shares anything with the other: no genre, and nothing that
-    both are a kind of. One that is near is enough, for files and listeners name different sides of an artist.
+    both are a kind of. One that is near is enough, for files and listeners name different sides.
 
     Parameters
     ----------
     own
-        Genres of the files, by name of the artist.
+        Genres of the files, by name of the artist or album.
     said
         Genres that services tell, by the same.
     vocabulary

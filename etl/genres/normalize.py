@@ -194,12 +194,14 @@ def _known(parts: pl.DataFrame, vocabulary: Vocabulary, *, by_words: bool = Fals
     )
     if not by_words:
         return known.drop("letters")
-    # Words in another order are still a genre; of moods and remarks that would be too much.
-    is_genre = (pl.col("kind") == "genre") & (pl.col("words") != "")
-    genres = vocabulary.spellings.filter(is_genre).unique("words", keep="first", maintain_order=True)
+    # Words in another order or language are still a genre or a place; of moods and remarks that would be too
+    # much. Where both have the same words, it is the genre.
+    is_meant = pl.col("kind").is_in(["genre", "place"]) & (pl.col("words") != "")
+    by_genre = vocabulary.spellings.filter(is_meant).sort(pl.col("kind") != "genre", maintain_order=True)
+    named = by_genre.unique("words", keep="first", maintain_order=True)
     return (
         known.with_columns(words(part, vocabulary.same_words).alias("words"))
-        .join(genres.drop("letters"), on="words", how="left", maintain_order="left", suffix="_by_words")
+        .join(named.drop("letters"), on="words", how="left", maintain_order="left", suffix="_by_words")
         .select(
             "raw",
             "order",

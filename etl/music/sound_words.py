@@ -70,6 +70,8 @@ MORE_SOUNDS: Final[Mapping[str, str]] = {
         "woodblocks cajon "
         "darbuka tabla tablas djembes castanet castanets vibraslap cuica surdo pandeiro udu stick "
         "sticks taiko timpani timp whistle rattle sleighbells jinglebells jingle chimes windchime "
+        "berimbau repinique repique zabumba tambora guira bata batas atabaque alfaia timbau shekere xequere "
+        "kanjira mridangam ghatam daf dholak dhol riq bendir krakeb qraqeb "
         "chime tap taps ganza ashiko bodhran bodran bongoes tumba quinto cng bng caxixi afoxe click "
         "clicks tick can "
         "bottle hit"
@@ -83,11 +85,15 @@ MORE_SOUNDS: Final[Mapping[str, str]] = {
     "keys": (
         "harmonium melodica organs hammond celesta harmonica concertina bandoneon toypiano clavinova cembalo"
     ),
-    "guitar": "guit guitars gtrs mandolin strat telecaster lute sitar koto oud bouzouki ukelele",
+    "guitar": (
+        "guit guitars gtrs mandolin strat telecaster lute sitar koto oud bouzouki ukelele uke saz guzheng "
+        "pipa shamisen tanpura kora"
+    ),
     "strings": "str strs vln vla vc pizz pizzicato fiddle contrabasses violins violas cellos celli",
     "brass": "trumpets trombones saxhorn flugelhorn tpt cornet",
     "woodwind": (
-        "saxes flutes clarinets oboes bassoon piccolo panflute shakuhachi whistles tenorsax altosax bagpipe"
+        "saxes flutes clarinets oboes bassoon piccolo panflute shakuhachi whistles tenorsax altosax bagpipe "
+        "ney duduk bansuri didgeridoo"
     ),
     "synth": (
         "syn snth synthesizer square sawtooth juno jupiter prophet dx7 chiptune chip reso wobble saws "
@@ -104,7 +110,8 @@ MORE_SOUNDS: Final[Mapping[str, str]] = {
         "aah ooh aahs oohs vocalise human people"
     ),
     "mallet": (
-        "vibraphones xylo glock tubular musicbox handpan steeldrum steeldrums steelpan gamelan crotale"
+        "vibraphones xylo glock tubular musicbox handpan steeldrum steeldrums steelpan gamelan crotale "
+        "balafon mbira angklung"
     ),
     "melody": "mel hook tune",
     "chords": "chrd chrds stabs",

@@ -1,4 +1,4 @@
-"""MusicBrainz on genres: of artists, release groups and releases by MBID, of artists by their exact name.
+"""MusicBrainz on genres: artists, release groups and releases by MBID, artists and albums by exact name.
 
 References
 ----------
@@ -8,6 +8,9 @@ References
    release with ``inc=release-groups`` holds its ``release-group``, which has the tags that people give.
 .. [2] MusicBrainz API, "Search": ``/ws/2/artist?query=artist:"NAME"&fmt=json`` gives ``{"artists": [{"id",
    "name", "score", "aliases": [{"name"}], "tags": [{"name", "count"}]}]}``, also those that are only similar.
+   ``/ws/2/release-group?query=releasegroup:"TITLE" AND arid:MBID`` (or ``artist:"NAME"``, which is the credit
+   with all its artists) gives ``{"release-groups": [{"id", "title", "artist-credit": [{"name", "joinphrase",
+   "artist": {"id", "name", "aliases"}}], "tags"}]}``.
 """
 
 from __future__ import annotations
@@ -38,7 +41,10 @@ NAMED_ARTIST: Final = Kind("named_artist", "artist_name", NAME, songs=_VIEW, giv
 ARTIST: Final = Kind("tagged_artist", "tagged_artist_mbid", MBID, songs=_VIEW, gives="tags")
 RELEASE_GROUP: Final = Kind("release_group", "release_group_mbid", MBID, songs=_VIEW, gives="tags")
 RELEASE: Final = Kind("release", "release_mbid", MBID, songs=_VIEW, gives="tags")
-KINDS: Final = (ARTIST, NAMED_ARTIST, RELEASE_GROUP, RELEASE)
+NAMED_RELEASE_GROUP: Final = Kind(
+    "named_release_group", "album_name", f"{NAME}\\t{NAME}", songs=_VIEW, gives="tags"
+)
+KINDS: Final = (ARTIST, NAMED_ARTIST, RELEASE_GROUP, RELEASE, NAMED_RELEASE_GROUP)
 
 _HELP: Final = b'"help"'  # where to read on, in every complaint of MusicBrainz
 
@@ -47,6 +53,7 @@ _PATHS: Final = {
     RELEASE_GROUP: "release-group/{id}?inc=genres+tags",
     RELEASE: "release/{id}?inc=release-groups+genres+tags",
     NAMED_ARTIST: "artist?query={query}&limit=25",
+    NAMED_RELEASE_GROUP: "release-group?query={query}&limit=25",
 }
 
 
@@ -68,7 +75,7 @@ class MusicBrainzGenres(MusicBrainz):
     batch_size = 1
 
     def judge(self, response: requests.Response) -> Any:
-        """Say what an answer means: an entity, None for one that is not known, or artists that were found."""
+        """Say what an answer means: an entity, None for one that is not known, or what a search has found."""
         try:
             raise_for_musicbrainz(response)
         except NotFoundError as error:
@@ -76,11 +83,12 @@ class MusicBrainzGenres(MusicBrainz):
                 return None
             raise ForeignError(f"{error}, not in the form of MusicBrainz") from None
         body = json_object(response)
-        if "query=" in urlsplit(str(response.request.url)).query:
-            artists = body.get("artists")
-            if not isinstance(artists, list):
-                raise GarbledError("the answer holds no artists")
-            return artists
+        asked = urlsplit(str(response.request.url))
+        if "query=" in asked.query:
+            hits = body.get("release-groups" if asked.path.endswith("/release-group") else "artists")
+            if not isinstance(hits, list):
+                raise GarbledError("the answer holds no list of what was found")
+            return hits
         if not re.fullmatch(MBID, str(body.get("id"))):
             raise GarbledError("the answer names no entity")
         if not all(isinstance(body.get(key) or [], list) for key in ("genres", "tags")):
@@ -90,11 +98,24 @@ class MusicBrainzGenres(MusicBrainz):
     def ask(self, kind: Kind, ids: Sequence[str]) -> list[Answer]:
         """Ask about one thing."""
         (item,) = ids
-        path = _PATHS[kind].format(id=item, query=quote(f'artist:"{_escaped(item)}"', safe=""))
+        path = _PATHS[kind].format(id=item, query=quote(_query(kind, item), safe=""))
         value = self.session.request("GET", f"{self.base}/{path}&fmt=json").json()
         if value is None:
             return [gone(kind, item, "the MBID is not known")]
-        return [judge_named(item, value) if kind == NAMED_ARTIST else judge_entity(kind, item, value)]
+        if kind == NAMED_ARTIST:
+            return [judge_named(item, value)]
+        if kind == NAMED_RELEASE_GROUP:
+            return [judge_album(item, value)]
+        return [judge_entity(kind, item, value)]
+
+
+def _query(kind: Kind, item: str) -> str:
+    """Write the search for a name; nothing is searched by MBID."""
+    if kind == NAMED_ARTIST:
+        return f'artist:"{_escaped(item)}"'
+    artist, _, title = item.partition("\t")
+    by = f"arid:{artist}" if re.fullmatch(MBID, artist) else f'artist:"{_escaped(artist)}"'
+    return f'releasegroup:"{_escaped(title)}" AND {by}'
 
 
 def judge_entity(kind: Kind, item_id: str, entity: Mapping[str, Any]) -> Answer:
@@ -127,6 +148,48 @@ def judge_named(name: str, artists: Sequence[Any]) -> Answer:
     if value["artists"] == 1:
         value |= {"mbid": called[0]["id"], **tags_of(called[0])}
     return found(NAMED_ARTIST, name, value)
+
+
+def judge_album(album: str, groups: Sequence[Any]) -> Answer:
+    """Find the release groups with a title that are by an artist; tags come only with a single one.
+
+    Parameters
+    ----------
+    album
+        MBID or name of the artist, a tab, and the title.
+    groups
+        What the search has found.
+    """
+    artist, _, title = album.partition("\t")
+    called = [
+        group
+        for group in groups
+        if isinstance(group, dict)
+        and isinstance(group.get("title"), str)
+        and re.fullmatch(MBID, str(group.get("id")))
+        and folded(group["title"]) == folded(title)
+        and _is_by(artist, group)
+    ]
+    if not called:
+        return gone(NAMED_RELEASE_GROUP, album, "no album of the artist has this title")
+    number = len({group["id"] for group in called})
+    value: dict[str, Any] = {"title": called[0]["title"], "release_groups": number}
+    if number == 1:
+        value |= {"release_group": called[0]["id"], **tags_of(called[0])}
+    return found(NAMED_RELEASE_GROUP, album, value)
+
+
+def _is_by(artist: str, group: Mapping[str, Any]) -> bool:
+    """Whether a release group is by an artist: credited by MBID, or alone or as a whole by name or alias."""
+    listed = group.get("artist-credit")
+    credit = [each for each in (listed if isinstance(listed, list) else []) if isinstance(each, dict)]
+    artists = [each["artist"] for each in credit if isinstance(each.get("artist"), dict)]
+    if re.fullmatch(MBID, artist):
+        return any(each.get("id") == artist for each in artists)
+    names = ["".join(f"{each.get('name') or ''}{each.get('joinphrase') or ''}" for each in credit)]
+    if len(artists) == 1:
+        names += [str(artists[0].get("name") or ""), *_aliases(artists[0])]
+    return folded(artist) in map(folded, names)
 
 
 def tags_of(*entities: Mapping[str, Any]) -> dict[str, list[Any]]:

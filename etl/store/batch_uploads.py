@@ -107,6 +107,12 @@ def open_uploads(connection: duckdb.DuckDBPyConnection, stage: BatchStage, accou
     ]
 
 
+def contents_under_way(connection: duckdb.DuckDBPyConnection, stage: BatchStage, account: str) -> set[str]:
+    """Give the contents that any job has handed over in a stage, and whose answers are not there yet."""
+    uploads = open_uploads(connection, stage, account)
+    return {content for upload in uploads for contents in upload.parts.values() for content in contents}
+
+
 def tries(connection: duckdb.DuckDBPyConnection, job: str, stage: BatchStage) -> Counter[str]:
     """Count how often requests about each content have come back without its answer, for no other reason."""
     rows = connection.execute(

@@ -48,37 +48,47 @@ def gather_questions(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {QUESTIONS} AS FROM library_questions")
 
 
+def waiting_albums(connection: duckdb.DuckDBPyConnection) -> int:
+    """Count the albums to be asked about by name once it is known who their artists are."""
+    rows = connection.sql(
+        "SELECT count(DISTINCT (artist, title)) FROM library_named_albums WHERE album_name IS NULL"
+    ).fetchall()
+    return int(rows[0][0])
+
+
 def raw_tags(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """Read the distinct raw tags of songs and tracks, as ``raw``; those of doubtful names among them."""
     tags: pl.DataFrame = connection.sql(
         "SELECT raw FROM raw_genres UNION SELECT unnest(tags) FROM genre_answers "
-        "WHERE id IN (SELECT unnest([artist_name, artist_mbid]) FROM library_artists WHERE doubt IS NOT NULL)"
-        " ORDER BY raw"
+        "WHERE id IN (SELECT unnest([artist_name, artist_mbid]) FROM library_artists WHERE doubt IS NOT NULL "
+        "UNION ALL SELECT name FROM genre_doubts) ORDER BY raw"
     ).pl()
     return tags
 
 
 def claims(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
-    """Read which genres files and services give to artists who are known by name only, doubted or not.
+    """Read which genres files and services give to artists and albums that are known by name only.
 
     Returns
     -------
     DataFrame
-        ``artist_name``, ``name`` (of the genre), ``is_own`` (whether files say so); ordered.
+        ``who`` (artist or album, as it is asked about, doubted or not), ``name`` (of the genre), ``is_own``
+        (whether files say so); ordered.
     """
     found: pl.DataFrame = connection.sql(
-        "WITH who AS (SELECT DISTINCT artists.artist_name, answers.mbid FROM library_artists AS artists "
-        "LEFT JOIN musicbrainz_named_artists AS answers ON answers.id = artists.artist_name "
-        "WHERE artists.basis = 'name' AND coalesce(answers.artists, 1) = 1), "
+        "WITH named AS MATERIALIZED (SELECT track_id, artist_name AS who, artist_mbid AS mbid "
+        "FROM library_artists WHERE basis = 'name' "
+        "UNION ALL SELECT track_id, album_name, NULL FROM library_named_albums "
+        "WHERE album_name IS NOT NULL), "
         "said AS (SELECT kind, id, unnest(tags) AS raw, unnest(are_genres) AS is_genre FROM genre_answers "
         "WHERE status IN ('found', 'ambiguous')) "
-        "SELECT DISTINCT artist_name, genre_tags.name, false AS is_own FROM ("
-        "SELECT artist_name, raw, is_genre FROM who JOIN said ON said.id = artist_name WHERE kind = 'name' "
-        "UNION ALL SELECT artist_name, raw, is_genre FROM who JOIN said ON said.id = mbid "
+        "SELECT DISTINCT who, genre_tags.name, false AS is_own FROM ("
+        "SELECT who, raw, is_genre FROM named JOIN said ON said.id = who WHERE kind IN ('name', 'album') "
+        "UNION ALL SELECT who, raw, is_genre FROM named JOIN said ON said.id = mbid "
         "WHERE kind = 'artist') JOIN genre_tags USING (raw) "
         "WHERE genre_tags.kind = 'genre' AND (is_genre OR genre_tags.in_vocabulary) "
-        "UNION ALL SELECT DISTINCT artist_name, name, true FROM library_artists "
-        "JOIN track_genres USING (track_id) WHERE basis = 'name' AND source = 'file' ORDER BY ALL"
+        "UNION ALL SELECT DISTINCT who, name, true FROM named "
+        "JOIN track_genres USING (track_id) WHERE source = 'file' ORDER BY ALL"
     ).pl()
     return found
 

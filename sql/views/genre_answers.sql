@@ -3,7 +3,7 @@
 CREATE OR REPLACE VIEW genre_answers AS
 WITH answers AS (
     SELECT 'musicbrainz' AS source, 'artist' AS kind, id, status, reason, tags, votes, are_genres, fetched_at,
-        NULL::INTEGER AS artists
+        NULL::INTEGER AS several
     FROM musicbrainz_tagged_artists
     UNION ALL
     SELECT 'musicbrainz', 'name', id, status, reason, tags, votes, are_genres, fetched_at, artists
@@ -14,6 +14,9 @@ WITH answers AS (
     UNION ALL
     SELECT 'musicbrainz', 'release', id, status, reason, tags, votes, are_genres, fetched_at, NULL
     FROM musicbrainz_releases
+    UNION ALL
+    SELECT 'musicbrainz', 'album', id, status, reason, tags, votes, are_genres, fetched_at, release_groups
+    FROM musicbrainz_named_release_groups
     UNION ALL
     SELECT 'listenbrainz', 'artist', id, status, reason, tags, votes, are_genres, fetched_at, NULL
     FROM listenbrainz_artists
@@ -29,12 +32,15 @@ SELECT
     answers.id,
     CASE
         WHEN answers.status = 'error' THEN 'error'
-        WHEN answers.artists > 1 OR (answers.status = 'found' AND doubts.name IS NOT NULL) THEN 'ambiguous'
+        WHEN answers.several > 1 OR (answers.status = 'found' AND doubts.name IS NOT NULL) THEN 'ambiguous'
         WHEN answers.status = 'gone' OR len(answers.tags) = 0 THEN 'none'
         ELSE 'found'
     END AS status,
     CASE
-        WHEN answers.artists > 1 THEN format('MusicBrainz knows {} artists of this name', answers.artists)
+        WHEN answers.several > 1
+            THEN format(
+                'MusicBrainz knows {} {} of this name', answers.several, if(answers.kind = 'album', 'albums', 'artists')
+            )
         WHEN answers.status = 'found' AND doubts.name IS NOT NULL THEN doubts.reason
         WHEN answers.status = 'found' AND len(answers.tags) = 0 THEN 'without a tag'
         ELSE answers.reason
@@ -44,4 +50,4 @@ SELECT
     answers.are_genres,
     answers.fetched_at
 FROM answers
-LEFT JOIN genre_doubts AS doubts ON answers.kind = 'name' AND doubts.name = answers.id;
+LEFT JOIN genre_doubts AS doubts ON answers.kind IN ('name', 'album') AND doubts.name = answers.id;

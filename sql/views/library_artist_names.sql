@@ -1,13 +1,15 @@
--- Whom the artists of tracks that are there may stand for, by names as they are asked about (lower case, single blanks):
+-- Whom the artists of tracks that are there, and of their albums, may stand for, by names as they are asked about (lower case, single blanks):
 -- the whole, where it may be an ensemble, and the parts of what may be several who play together. Guests (`feat.`) are
--- left out: their genres are not those of the track. Names of nobody are left out, too.
+-- left out: their genres are not those of the track. Names of nobody are left out, too. `of` is what the artist stands at.
 CREATE OR REPLACE VIEW library_artist_names AS
 WITH artists AS (
-    SELECT track_id, artist
+    SELECT track_id, of, artist
     FROM (
-        SELECT track_id, value AS artist FROM track_tags WHERE field = 'artist'
+        SELECT track_id, 'track' AS of, value AS artist FROM track_tags WHERE field = 'artist'
         UNION
-        SELECT track_id, artist FROM tracks WHERE artist IS NOT NULL
+        SELECT track_id, 'track', artist FROM tracks WHERE artist IS NOT NULL
+        UNION ALL
+        SELECT track_id, 'album', albumartist FROM tracks WHERE albumartist IS NOT NULL
     )
     SEMI JOIN (SELECT track_id FROM files WHERE gone_at IS NULL) AS there USING (track_id)
 ),
@@ -45,7 +47,7 @@ named AS (
     SELECT artist, unnest(parts), false, true FROM split WHERE len(parts) > 1
 )
 
-SELECT artists.track_id, artists.artist, named.name, named.is_whole, named.has_parts
+SELECT artists.track_id, artists.of, artists.artist, named.name, named.is_whole, named.has_parts
 FROM artists
 JOIN named USING (artist)
 WHERE

@@ -3,7 +3,7 @@
 -- is not to be used, null if it is. A name of several counts as a whole unless MusicBrainz knows no such artist.
 CREATE OR REPLACE VIEW library_artists AS
 WITH names AS MATERIALIZED (
-    SELECT * FROM library_artist_names
+    SELECT * FROM library_artist_names WHERE of = 'track'
 ),
 
 mbids AS MATERIALIZED (

@@ -1,7 +1,8 @@
 -- What services can be asked about the tracks that are there, a row for each track, with one id in one of the columns:
 -- MBIDs of artists as files have them (`tagged_artist_mbid`) or as MusicBrainz has told them too (`artist_mbid`), names
 -- of artists that files have no MBID of (`artist_name`), of these the ones that MusicBrainz does not know, or knows once
--- and Last.fm does not know by MBID (`lone_name`), release groups, and releases whose group the file does not say.
+-- and Last.fm does not know by MBID (`lone_name`), release groups, releases whose group the file does not say, and albums
+-- by name (`album_name`) where it says neither.
 CREATE OR REPLACE VIEW library_questions AS
 WITH artists AS (
     SELECT
@@ -23,11 +24,13 @@ wholes AS (
     SELECT names.track_id, names.name AS artist_name
     FROM library_artist_names AS names
     JOIN musicbrainz_named_artists AS answers ON answers.id = names.name
-    WHERE names.is_whole AND names.has_parts AND answers.status = 'gone'
+    WHERE names.of = 'track' AND names.is_whole AND names.has_parts AND answers.status = 'gone'
 )
 
 FROM artists
 UNION ALL BY NAME
 FROM wholes
 UNION ALL BY NAME
-FROM library_albums;
+FROM library_albums
+UNION ALL BY NAME
+SELECT track_id, album_name FROM library_named_albums;

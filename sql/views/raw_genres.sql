@@ -42,6 +42,8 @@ asked AS (
     UNION ALL
     SELECT track_id, unnest(['release group', 'release']), unnest([release_group_mbid, release_mbid]), 0.8::FLOAT
     FROM library_albums
+    UNION ALL
+    SELECT track_id, 'album', album_name, 0.8::FLOAT FROM library_named_albums
 ),
 
 tagged AS (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -16,7 +18,7 @@ from tests.support.reference import needs_reference, reference
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = needs_reference("genres")
+OTHER_LISTS = Path(__file__).parents[1] / "data" / "genres" / "other_lists.csv"
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +46,29 @@ def edges(node: Any, parent: str = "") -> Iterator[tuple[str, str]]:
         yield node, parent
 
 
+def test_aliases_and_rejects_of_others_are_understood(vocabulary: Vocabulary) -> None:
+    """Two in three aliases mean the same genre at least, and seven in ten rejects none."""
+    with OTHER_LISTS.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    genre = genre_of([tag for row in rows for tag in (row["raw"], row["meant"])], vocabulary)
+    for looked_at in ("yes", "no"):
+        chosen = [row for row in rows if row["looked_at"] == looked_at]
+        aliases = [
+            genre.get(row["raw"]) == genre.get(row["meant"], "") for row in chosen if row["kind"] == "alias"
+        ]
+        rejects = [row["raw"] not in genre for row in chosen if row["kind"] == "reject"]
+        assert sum(aliases) >= 0.65 * len(aliases) > 50
+        assert sum(rejects) >= 0.70 * len(rejects) > 30
+
+
+@needs_reference("genres")
 def test_genres_of_a_list_are_genres(vocabulary: Vocabulary) -> None:
     """Of 1,568 names at most 2 % are taken for something else."""
     names = (reference("genres") / "genres.txt").read_text(encoding="utf-8").splitlines()
     assert len(names) - len(genre_of(names, vocabulary)) <= 0.02 * len(names)
 
 
+@needs_reference("genres")
 def test_parents_of_a_tree_are_parents(vocabulary: Vocabulary) -> None:
     """Of its 780 edges the vocabulary has four in five, directly or not."""
     tree = yaml.load((reference("genres") / "genres-tree.yaml").read_text("utf-8"), Loader=yaml.CBaseLoader)

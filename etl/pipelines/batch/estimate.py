@@ -13,6 +13,7 @@ from etl.pipelines.batch.plan import BatchPlan, asked_stages, pace_of, plan_stag
 from etl.pipelines.batch.tasks import load_tasks, stages_of
 from etl.services.chat import Chat
 from etl.store.batch_jobs import finished, items
+from etl.store.batch_uploads import contents_under_way
 from etl.store.database import read_store_or_empty
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def estimate(request: BatchRequest, settings: ChatSettings | None, *, shown: int = 0) -> BatchPlan:
-    """Plan a job.
+    """Plan a job; what it or another job has handed over with ``--async`` is not asked about again.
 
     Parameters
     ----------
@@ -48,6 +49,10 @@ def estimate(request: BatchRequest, settings: ChatSettings | None, *, shown: int
         found = known if request.is_resumed else found_items(connection, request, known)
         facts = Facts(connection, request.job)
         settled = {stage: finished(connection, stage) for stage in stages}
+        under_way = {
+            stage: contents_under_way(connection, stage, Chat(settings).account) if settings else set()
+            for stage in stages
+        }
     ready = found.filter(pl.col("status") == READY)
     rows = list(ready.select("item", "content_hash", "fields").iter_rows())
     strategy = strategy_of(request.options, found.height)
@@ -57,8 +62,9 @@ def estimate(request: BatchRequest, settings: ChatSettings | None, *, shown: int
         named = {task.name: task for task in tasks}
         planned = [
             plan_stage(
-                list(_waiting(rows, facts, settled[stage])), stage, named[stage.task], request.options,
-                strategy=strategy, pace=pace, settings=settings, shown=shown,
+                list(_waiting(rows, facts, settled[stage] | under_way[stage])), stage, named[stage.task],
+                request.options, strategy=strategy, pace=pace, settings=settings, shown=shown,
+                under_way=len({each[1] for each in rows} & (under_way[stage] - settled[stage])),
             )
             for stage in stages
         ]  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +117,30 @@ def job_name(source: str, kind: Kind) -> str:
     path = Path(os.path.abspath(source))  # noqa: PTH100 - links stay
     name = re.sub(r"[^\w.]+", "-", path.name if kind is Kind.FILES else path.stem).strip("-.").lower()
     return name[:60] or "job"
+
+
+def query_job(database: Path, sql: str) -> str:
+    """Name the job of a query: as the store calls it, else `query`, or `query-2` ... if that is another.
+
+    Parameters
+    ----------
+    database
+        The store; it need not be there.
+    sql
+        The query; another spelling of it is another job, which asks nothing again that is answered.
+    """
+    known: list[BatchJob] = []
+    if database.exists():
+        with read_store(database) as connection:
+            known = jobs(connection)
+    plain = job_name(sql, Kind.QUERY)
+    numbered = re.compile(rf"{plain}(-\d+)?")
+    for job in known:
+        if (job.kind, job.source) == (Kind.QUERY, sql) and numbered.fullmatch(job.job):
+            return job.job
+    taken = {job.job for job in known}
+    names = chain([plain], (f"{plain}-{number}" for number in count(2)))
+    return next(name for name in names if name not in taken)
 
 
 def find_job(connection: duckdb.DuckDBPyConnection, name: str | None) -> BatchJob:

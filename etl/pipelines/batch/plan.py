@@ -49,6 +49,9 @@ class StagePlan:
         Tokens of questions, and of answers at most.
     cost
         None where no prices are set.
+    under_way
+        Contents that have been handed over, by this job or another, and are not answered yet; none of
+        ``items``.
     first
         Names of the items of the first requests.
     """
@@ -59,6 +62,7 @@ class StagePlan:
     calls: int
     tokens: int
     cost: float | None
+    under_way: int = 0
     first: tuple[tuple[str, ...], ...] = ()
 
 
@@ -162,8 +166,9 @@ def plan_stage(
     pace: Pace,
     settings: ChatSettings,
     shown: int = 0,
+    under_way: int = 0,
 ) -> StagePlan:
-    """Plan a stage of the model; ``shown`` of the first requests are told."""
+    """Plan a stage of the model; ``shown`` of the first requests are told, ``under_way`` are not asked."""
     most = per_call(task, options, len(items), pace)
     parts = shared(items, most, strategy)
     looked_at = parts[:: max(1, len(parts) // _LOOKED_AT)]
@@ -177,6 +182,7 @@ def plan_stage(
         calls=len(parts),
         tokens=prompt + answer,
         cost=settings.price(prompt, answer),
+        under_way=under_way,
         first=tuple(tuple(item.name for item in part) for part in parts[:shown]),
     )
 

@@ -21,7 +21,7 @@ from etl.runtime.watch.progress import Stage
 from etl.runtime.work.signals import stop_on_signals
 from etl.services.catalog import GENRE_SOURCES, genre_source, unidentified_source
 from etl.services.errors import AppError, ParkedError, StoppedError
-from etl.services.musicbrainz_genres import NAMED_ARTIST
+from etl.services.musicbrainz_genres import NAMED_ARTIST, NAMED_RELEASE_GROUP
 from etl.services.politeness.breaker import Breaker
 from etl.services.politeness.gate import QUOTA_KEY, Gate
 from etl.services.politeness.rates import Permits
@@ -30,7 +30,7 @@ from etl.services.state import MemoryState
 from etl.store import service_state
 from etl.store.answers import answer_schema, ask_again, wanted_ids, well_known_id
 from etl.store.database import read_store
-from etl.store.genres import QUESTIONS, gather_questions
+from etl.store.genres import QUESTIONS, gather_questions, waiting_albums
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -89,6 +89,8 @@ class SourceResult:
         Its title.
     found, none, errors
         Artists and albums by what became of them; of those found some may be of several artists of a name.
+    left
+        Asked, or to be asked, without an answer for which they could be blamed; the next run asks about them.
     requests
         Sent, retries included.
     skipped, hint
@@ -99,6 +101,7 @@ class SourceResult:
     found: int = 0
     none: int = 0
     errors: int = 0
+    left: int = 0
     requests: int = 0
     skipped: str = ""
     hint: str = ""
@@ -204,9 +207,10 @@ class _Asking:
         self._stop = stop
         self._counts = {"found": 0, "gone": 0, "error": 0}
         self._asked: set[Key] = set()
+        self._answered: set[Key] = set()
 
     def ask(self, open_ids: Mapping[Kind, Sequence[str]]) -> SourceResult:
-        service, gone, ended = self._service, -1, None
+        service, ended = self._service, None
         known = StoredState(service)
         with (
             Permits(self._questions.limits_file, service) as permits,
@@ -221,13 +225,12 @@ class _Asking:
                 contact=self._settings.contact,
             )
             service.connect(gate)
-            # What is not known asks further questions: parts of a name after the whole, names after MBIDs.
-            while ended is None and self._counts["gone"] > gone and (parts := self._next_parts(open_ids)):
-                gone = self._counts["gone"]
+            # Answers ask further questions: albums of an artist after the artist, parts of a name after the
+            # whole, names after MBIDs.
+            while ended is None and (parts := self._next_parts(open_ids)):
                 ended = self._ask(gate, parts)
-                if self._counts["gone"] > gone:
-                    with self._store.reading() as connection:
-                        open_ids = _open_ids(connection, service.name)
+                with self._store.reading() as connection:
+                    open_ids = _open_ids(connection, service.name)
         if isinstance(ended, StoppedError):
             raise KeyboardInterrupt
         return SourceResult(
@@ -235,6 +238,7 @@ class _Asking:
             self._counts["found"],
             self._counts["gone"],
             self._counts["error"],
+            len(self._asked - self._answered),
             gate.traffic.requests,
             skipped=str(ended) if ended else "",
             hint=_hint(ended),
@@ -296,6 +300,7 @@ class _Asking:
         self._store.keep()
         for answer in answers:
             self._counts[answer.status] += 1
+            self._answered.add((answer.kind, answer.id))
         errors = sum(answer.status == "error" for answer in answers)
         self._watch.advance(self._service.name, done=len(answers), errors=errors)
 
@@ -303,7 +308,8 @@ class _Asking:
 def plan_questions(database: Path, questions: GenreQuestions) -> GenrePlan:
     """Count what services would be asked now, and how long that takes; nothing is sent or written.
 
-    Artists whose MBID MusicBrainz has still to tell count for the services that are asked by it, too.
+    Artists whose MBID MusicBrainz has still to tell count for the services that are asked by it, too, and
+    so do their albums.
 
     Raises
     ------
@@ -324,6 +330,7 @@ def plan_questions(database: Path, questions: GenreQuestions) -> GenrePlan:
             ids = {kind.name: len(found) for kind, found in open_ids.items()}
             if name == "musicbrainz":
                 names = 0 if why else len(_open_ids(connection, name)[NAMED_ARTIST])
+                ids[NAMED_RELEASE_GROUP.name] += waiting_albums(connection)
             elif names:
                 ids["artist"] += names
             if questions.limit is not None:

@@ -122,11 +122,11 @@ def _replace(store: BurstWriter, **frames: pl.DataFrame) -> None:
 
 
 def _doubts(store: BurstWriter, vocabulary: Vocabulary) -> pl.DataFrame:
-    """Find the names under which services tell of somebody else."""
+    """Find the names of artists and albums under which services tell of others."""
     with store.reading() as connection:
         claims = stored.claims(connection)
     own, said = (
-        dict(claims.filter(pl.col("is_own") == is_own).group_by("artist_name").agg("name").iter_rows())
+        dict(claims.filter(pl.col("is_own") == is_own).group_by("who").agg("name").iter_rows())
         for is_own in (True, False)
     )
     far = far_names(own, said, vocabulary)

@@ -86,6 +86,22 @@ def test_a_folder_from_samples_to_files(server: ChatServer, tmp_path: Path) -> N
     assert KEY not in "".join(p.read_text(encoding="utf-8") for p in (tmp_path / "layout").iterdir())
 
 
+def test_each_query_is_a_job_of_its_own(server: ChatServer, tmp_path: Path) -> None:
+    """The same query is the same job; a name that something else has is refused."""
+    (tmp_path / "query.csv").write_text("title\nsong\n", encoding="utf-8")
+    first, second = "SELECT 'a' AS title", "SELECT 'b' AS title"
+    named = [
+        batch("process", "--sql", sql, "--tasks", "genre")["job"]
+        for sql in (first, second, f" {first};\n", second)
+    ]
+    assert named == ["query", "query-2", "query", "query-2"]
+    assert batch("estimate", "--sql", "SELECT 'c' AS title", "--tasks", "genre")["job"] == "query-3"
+    assert sorted(server.asked) == ["a", "b"]
+    words = ("process", "--sql", first, "--name", "query-2", "--tasks", "genre")
+    assert "there is a job `query-2` already" in batch(*words, expect=2)
+    assert "there is a job `query` already" in batch("process", tmp_path / "query.csv", expect=2)
+
+
 def test_a_surer_local_answer_is_best(server: ChatServer, tmp_path: Path) -> None:
     """Of two answers the one with more confidence counts, and both are kept."""
     server.spoken = lambda answers: {"items": [{**each, "confidence": 0.5} for each in answers]}

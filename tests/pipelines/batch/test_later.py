@@ -7,10 +7,13 @@ import signal
 import subprocess
 import threading
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from etl.cli.batch_summary import plan_lines
+from etl.pipelines.batch.estimate import estimate
 from etl.pipelines.batch.parked import BatchParkedError
 from etl.runtime.errors import EtlError, ExitCode
 from tests.pipelines.batch.conftest import KEY, Batch
@@ -108,6 +111,19 @@ def test_what_another_job_has_under_way_is_not_asked_again(batch: Batch, *, is_l
     assert batch.query("SELECT DISTINCT status FROM batch_results WHERE engine = 'model'") == [("done",)]
     later(batch, 6, wait=False)
     assert set(batch.server.asked.values()) == {1}
+
+
+def test_estimate_leaves_out_what_is_under_way(batch: Batch) -> None:
+    """Whichever job has handed it over; it says how many these are."""
+    service(batch).looks = 3
+    with pytest.raises(BatchParkedError):
+        later(batch, 6, wait=False)
+    request = batch.request(batch.rows(names(9)[4:]), job="other", batch_size=3)
+    (stage,) = estimate(request, batch.settings).stages
+    assert (stage.items, stage.calls, stage.under_way) == (3, 1, 2)
+    assert "2 items under way" in plan_lines(estimate(request, batch.settings))
+    other_key = replace(batch.settings, key="sk-another")
+    assert estimate(request, other_key).stages[0].items == 5  # nothing is under way with this key
 
 
 def test_a_job_does_not_wait_for_what_only_others_want(batch: Batch) -> None:

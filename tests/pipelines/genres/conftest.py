@@ -39,17 +39,26 @@ class World:
     musicbrainz: MusicBrainzGenreServer
     listenbrainz: ListenBrainzServer
     lastfm: LastFmServer
-    _tracks: list[tuple[str, str | None, str | None]] = field(default_factory=list)
+    _tracks: list[dict[str, Any]] = field(default_factory=list)
     _tags: list[tuple[str, str, int, str]] = field(default_factory=list)
     _number: int = 0
 
     def track(
-        self, artist: str | None = None, genre: str | None = None, times: int = 1, **tags: str | list[str]
+        self,
+        artist: str | None = None,
+        genre: str | None = None,
+        times: int = 1,
+        *,
+        folder: str = "",
+        album: str | None = None,
+        albumartist: str | None = None,
+        **tags: str | list[str],
     ) -> None:
         """Tag tracks; further fields are those of MusicBrainz without their prefix."""
         for _ in range(times):
             track, self._number = f"t{self._number}", self._number + 1
-            self._tracks.append((track, artist, genre))
+            row = {"artist": artist, "album": album, "albumartist": albumartist, "genre": genre}
+            self._tracks.append({"track_id": track, "path": f"{folder}/{track}", **row})
             self._tags += [
                 (track, f"musicbrainz_{name}", place, value)
                 for name, values in tags.items()
@@ -59,12 +68,9 @@ class World:
     def written(self) -> Path:
         """Give the store, with all tracks in it."""
         if self._tracks:
-            tracks = pl.DataFrame(
-                self._tracks, schema=dict.fromkeys(("track_id", "artist", "genre"), pl.String), orient="row"
-            )
-            files = tracks.select(
-                "track_id", path="track_id", size_bytes=1, mtime_ns=1, first_seen=datetime.now(UTC)
-            )
+            rows = pl.DataFrame(self._tracks, schema=dict.fromkeys(self._tracks[0], pl.String))
+            files = rows.select("track_id", "path", size_bytes=1, mtime_ns=1, first_seen=datetime.now(UTC))
+            tracks = rows.drop("path")
             tags = pl.DataFrame(self._tags, schema=["track_id", "field", "position", "value"], orient="row")
             with open_store(self.database) as connection:
                 for table, frame in (("files", files), ("tracks", tracks), ("track_tags", tags)):
@@ -98,6 +104,11 @@ class World:
     def ask_as_set(self) -> None:
         """Ask at the rates that the environment sets."""
         fetch_genres(self.written(), GenreQuestions())
+
+    def age(self, table: str, days: int) -> None:
+        """Let answers be so many days old."""
+        with open_store(self.database) as connection:
+            connection.execute(f"UPDATE {table} SET fetched_at = now() - INTERVAL {days} DAY")
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Query the store."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +10,6 @@ import pytest
 from etl.cli.genres import fetch_lines
 from etl.pipelines.genres.ask import plan_questions
 from etl.pipelines.genres.fetch import FetchResult
-from etl.store.database import open_store
 from tests.support.genre_servers import BODIES, lastfm_error, mbid_of
 from tests.support.listenbrainz_server import error as listenbrainz_error
 from tests.support.loopback import Reply
@@ -162,9 +162,8 @@ def test_what_is_not_known_is_asked_again_after_90_days(world: World) -> None:
     world.ask()
     assert set(answers(world).values()) == {"none"}
     for days, sent in ((89, 1), (91, 2)):
-        with open_store(world.database) as connection:
-            for table in ("musicbrainz_tagged_artists", "listenbrainz_artists", "lastfm_artists"):
-                connection.execute(f"UPDATE {table} SET fetched_at = now() - INTERVAL {days} DAY")
+        for table in ("musicbrainz_tagged_artists", "listenbrainz_artists", "lastfm_artists"):
+            world.age(table, days)
         world.ask()
         assert world.requests() == (sent, sent, sent)
     world.ask(force=True)
@@ -219,6 +218,7 @@ def test_dead_service_is_skipped_and_the_rest_goes_on(world: World) -> None:
     skipped = [source for source in world.ask() if source.skipped]
     assert [source.requests > 0 for source in skipped] == [True]
     assert "parked until" in skipped[0].skipped
+    assert re.search(r"parked until .*[^.]\. What was answered is kept", fetch_lines(FetchResult(skipped)))
     assert {source for source, _, _ in answers(world)} == {"listenbrainz", "lastfm"}
     sent = world.requests()
     world.ask()
@@ -301,3 +301,22 @@ def test_bad_question_is_an_error_of_its_own(world: World) -> None:
         assert {item: status for (known, _, item), status in answers(world).items() if known == source} == {
             mbid_of("0"): "found", bad: "error", mbid_of("2"): "found",
         }  # fmt: skip
+
+
+def test_what_a_broken_connection_left_open_is_said(world: World) -> None:
+    """It is nobody's fault, so nothing is filed; the next run asks again."""
+    for number in range(3):
+        world.track("x", "Pop", artistid=mbid_of(str(number)))
+        world.lastfm.tags[mbid_of(str(number))] = {"pop": 100}
+
+    def hang_up(_number: int, item: str) -> Reply | None:
+        if item == mbid_of("1"):
+            raise ConnectionResetError
+        return None
+
+    world.lastfm.script = hang_up
+    lastfm = world.ask(workers=1)[-1]
+    assert (lastfm.found, lastfm.none, lastfm.errors, lastfm.left, lastfm.skipped) == (2, 0, 0, 1, "")
+    assert "Last.fm: 2 found, 0 none, 0 failed, 1 left for the next run" in fetch_lines(FetchResult([lastfm]))
+    world.lastfm.script = lambda _number, _item: None
+    assert [(source.source, source.found, source.left) for source in world.ask()] == [("Last.fm", 1, 0)]
