@@ -9,6 +9,8 @@ import shutil
 import signal
 import time
 import zipfile
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,6 +22,9 @@ from etl.store.database import latest_migration, open_store, read_store
 from etl.store.journal import add_burst, append_writes, read_burst, waiting_bursts
 from etl.store.ledger import Ledger
 from etl.store.run_lock import run_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 HELD = pytest.mark.parametrize("access", ["read", "write"])
 
@@ -231,17 +236,30 @@ def test_what_is_added_to_a_burst_is_merged_with_it_up_to_where_it_is_whole(stor
     assert store.tables()["service_state"] == [("a", "b", "c", "2")]
 
 
+@contextmanager
+def no_file_longer_than(length: int) -> Iterator[None]:
+    """Have the system refuse longer ones, as a full disk does."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (length, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
 def test_a_full_disk_leaves_a_burst_as_it_was(store):
     """What was kept before is merged; the error says that no more was."""
     path = add_burst(store.path, [service_state.put("a", "b", "c", 1)], latest_migration())
     before = path.read_bytes()
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 10, limits[1]))
-    try:
-        with pytest.raises(EtlError, match="too large"):
-            append_writes(path, [service_state.put("a", "b", "c", 2)])
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, ignored)
+    with no_file_longer_than(len(before) + 10), pytest.raises(EtlError, match="too large"):
+        append_writes(path, [service_state.put("a", "b", "c", 2)])
     assert path.read_bytes() == before
+
+
+def test_a_burst_that_does_not_fit_leaves_nothing_of_itself(store):
+    """It would fill the disk further, and nobody would ever read it."""
+    with no_file_longer_than(10), pytest.raises(EtlError, match="too large"):
+        add_burst(store.path, [service_state.put("a", "b", "c", 1)], latest_migration())
+    assert list(store.journal.iterdir()) == []
