@@ -27,7 +27,7 @@ from etl.pipelines.enrich.partial import (
     partial_path,
     sweep_partials,
 )
-from etl.pipelines.enrich.plan import plan
+from etl.pipelines.enrich.plan import check_priority, plan
 from etl.pipelines.enrich.result import EnrichmentResult
 from etl.pipelines.enrich.state import StoredState
 from etl.runtime.errors import EtlError, ExitCode
@@ -54,13 +54,14 @@ from etl.store.runs import keep_progress
 from etl.store.scope import count_songs, use_sources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from etl.runtime.watch.progress import Renderer
     from etl.services.contract import Answer, Kind, Service
     from etl.services.errors import ServiceError
     from etl.store.bursts import BurstWriter
+    from etl.store.preferences import Preferences
     from etl.store.writes import Write
 
 _STAGES: Final = (Stage("plan", "ids"), Stage("ask", "ids"), Stage("export", "songs"))
@@ -90,7 +91,7 @@ class Enrichment:
     budget
         Requests that this run may send, None for no bound.
     priority
-        Songs to prefer, see :func:`etl.store.answers.wanted_ids`.
+        Songs to prefer.
     wait
         Sleep while the service is parked and go on, in place of ending.
     partial_every
@@ -115,7 +116,7 @@ class Enrichment:
     sources: Sequence[str] = ()
     style: RomanStyle = RomanStyle.HOUSE
     budget: int | None = None
-    priority: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    priority: Preferences = field(default_factory=dict)
     wait: bool = False
     partial_every: int = 50_000
     partial_keep: int = 1
@@ -146,7 +147,7 @@ def enrich(request: Enrichment, service: Service, renderers: Sequence[Renderer] 
     ------
     EtlError
         With exit code 75 when the service is parked, or another run writes to the store; with 69 when the
-        service refuses the app.
+        service refuses the app; with 2 when no song is as preferred.
     KeyboardInterrupt
         After SIGINT or SIGTERM, when all that was fetched is stored.
     """
@@ -182,9 +183,10 @@ def enrich(request: Enrichment, service: Service, renderers: Sequence[Renderer] 
                     known.kept_in(store),
                 ):
                     watch.waiting_for(None)
-                    if request.output is not None and not request.output_is_fresh:
-                        with store.reading() as connection:
+                    with store.reading() as connection:
+                        if request.output is not None and not request.output_is_fresh:
                             check_known(connection, [request.output])
+                        check_priority(connection, request.priority)
                     enricher.ask(store)
             except ServiceParkedError as error:
                 if not request.wait:
