@@ -9,9 +9,9 @@ import typer
 from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database, Yes, ask
 from etl.cli.output import show
-from etl.cli.tables import number_of
 from etl.runtime.errors import ExitCode
 from etl.runtime.settings import database_path
+from etl.runtime.wording import number_of
 
 if TYPE_CHECKING:
     from etl.store.contents import StoreInfo
@@ -81,8 +81,8 @@ def _describe_findings(findings: list[Finding]) -> str:
     lines = []
     for finding in findings:
         extent = ""
-        if finding.computed is not None:
-            extent = f" ({finding.computed:,} of {finding.songs:,} songs analyzed again)"
+        if finding.computed is not None and finding.songs is not None:
+            extent = f" ({finding.computed:,} of {number_of(finding.songs, 'song')} analyzed again)"
         lines.append(f"{'FAIL' if finding.violations else 'ok':4}  {finding.check}{extent}")
         if finding.violations:
             lines.append(f"      {number_of(finding.violations, 'violation')}")
@@ -129,8 +129,8 @@ def forget(
         found = rows_of_source(connection, find_source(connection, source))
     if not dry_run:
         if not yes:
-            songs = found.rows["songs"]
-            ask(f"Delete the {songs:,} songs of {found.path} from {path}?")
+            songs = number_of(found.rows["songs"], "song")
+            ask(f"Delete {songs} of {found.path} from {path}?")
         with open_store(path) as connection:
             found = forget_source(connection, found.path)
     show(found, lambda result: _describe_forgotten(result, dry_run=dry_run), as_json=as_json)

@@ -12,9 +12,10 @@ from etl.cli.combinations import not_with
 from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
-from etl.cli.tables import Full, number_of, one_line, table
+from etl.cli.tables import Full, table
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.settings import database_path
+from etl.runtime.wording import number_of, one_line
 
 if TYPE_CHECKING:
     from etl.pipelines.genres.ask import GenrePlan
@@ -167,11 +168,13 @@ def fetch_lines(result: FetchResult) -> str:
         lines.append("no song or track has a genre")
     else:
         lines.append(
-            f"{genres.tags:,} different tags: {number_of(genres.genres, 'genre')} ({genres.unknown:,} not in "
-            f"the vocabulary), {genres.facets:,} facets, {genres.rejects:,} rejected"
+            f"{number_of(genres.tags, 'different tag')}: {number_of(genres.genres, 'genre')} "
+            f"({genres.unknown:,} not in the vocabulary), {number_of(genres.facets, 'facet')}, "
+            f"{genres.rejects:,} rejected"
         )
         lines.append(
-            f"{genres.pairs:,} pairs of near genres ({genres.by_user:,} of them yours) in {genres.similarity}"
+            f"{number_of(genres.pairs, 'pair')} of near genres ({genres.by_user:,} of them yours) "
+            f"in {genres.similarity}"
         )
     return "\n".join(lines)
 
@@ -248,7 +251,7 @@ def _stats_lines(stats: GenreStats, *, full: bool) -> str:
             right=[False, False, True, False],
             full=full,
         ),
-        f"{stats.orphans:,} genres have no parent in the vocabulary; `genres.yaml` can give them one.",
+        f"{number_of(stats.orphans, 'genre')} without a parent in the vocabulary; `genres.yaml` can give it.",
     ]
     return "\n\n".join(parts)
 

@@ -13,6 +13,7 @@ from etl.cli.output import show
 from etl.cli.tables import table
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
+from etl.runtime.wording import number_of
 
 if TYPE_CHECKING:
     from etl.store.midi_gone import ForgottenMidi
@@ -53,8 +54,10 @@ def forget(
         )
     if found.rows["midi_paths"] and not dry_run:
         if not yes:
-            question = f"Delete {found.rows['midi_paths']:,} paths and {found.rows['midi_files']:,} files"
-            ask(f"{question} from {database}?")
+            paths_and_files = " and ".join(
+                number_of(found.rows[f"midi_{thing}s"], thing) for thing in ("path", "file")
+            )
+            ask(f"Delete {paths_and_files} from {database}?")
         with open_store(database) as connection:
             found = forget_midi(connection, places)
     show(found, lambda result: _described(result, dry_run=dry_run), as_json=as_json)
@@ -70,5 +73,5 @@ def _described(found: ForgottenMidi, *, dry_run: bool) -> str:
         table(("table", "rows"), rows, right=[False, True]),
     ]
     if found.library:
-        lines.append(f"{len(found.library):,} copies and parts stay in the library folder")
+        lines.append(f"left in the library folder: {number_of(len(found.library), 'file')}")
     return "\n".join(lines)

@@ -120,11 +120,6 @@ def manifest(facts: Facts) -> dict[str, Any]:
     }
 
 
-def printable(name: str) -> str:
-    r"""Write what is not printable, or in no encoding, as escapes: ``\n``, ``\udcff``."""
-    return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in name)
-
-
 def _left_out(facts: Facts) -> str:
     reasons = (
         (facts.without_chord, "songs without a known chord"),

@@ -129,9 +129,7 @@ def test_links_and_patterns_of_a_scan(etl_command, tmp_path):
     command = ("library", "scan", str(tmp_path / "in"))
     output = etl_command(*command, "--exclude", "b.*")[1]
     assert "1 new" in output
-    assert (
-        f"1 links to folders not followed, such as {tmp_path / 'in' / 'link'}; see --follow-links" in output
-    )
+    assert f"1 link to folders not followed, such as {tmp_path / 'in' / 'link'}; see --follow-links" in output
     output = etl_command(*command, "--follow-links")[1]
     assert "1 unchanged, 2 new" in output
     assert "links" not in output
