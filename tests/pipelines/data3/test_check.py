@@ -24,6 +24,7 @@ from etl.runtime.watch.progress import Watch
 from etl.store.database import open_store
 from etl.store.integrity import CHECKS, COMPLETE, READABLE, check_tables, find_violations, generated_checks
 from tests.conftest import Chords
+from tests.support.shown import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +47,8 @@ SPOTIFY = (
 
 SUMS = "the categories of a song add up to its chord tokens (unknown ones are in `Other`)"
 TOKENS, KEYS, READ, COUNTS, OF_SECTIONS = GROUPS
+PARTS = {SYMBOLS, NUMERALS, SECTIONS, *GROUPS}
+"""What is checked after the tables."""
 VALUES, SAME_KEY, REFERS = (
     "every value is what schemas/ says",
     "no two rows have the same key",
@@ -128,6 +131,7 @@ DAMAGE = {
     "UPDATE chord_symbols SET fingerprint = fingerprint[2:] || fingerprint[:1] WHERE chord_id = 0": SYMBOLS,
     "UPDATE numerals SET category = 'Other' WHERE numeral = 'I'": NUMERALS,
     "UPDATE numerals SET numeral = 'IIIVIV' WHERE numeral_id = 0": NUMERALS,
+    "UPDATE numerals SET numeral = 'IIIVIV', category = 'Other' WHERE numeral_id = 0": NUMERALS,
     "UPDATE numerals SET numeral = 'bIII', category = 'bIII' WHERE numeral = 'I'": READ,
     "UPDATE sections SET name = 'bridge' WHERE section_id = 0": SECTIONS,
     "UPDATE sections SET number = 9 WHERE section_id = 0": SECTIONS,
@@ -233,6 +237,17 @@ def test_a_sound_store_passes_every_check(built):
         READABLE, COMPLETE, VALUES, SAME_KEY, REFERS, SYMBOLS, NUMERALS, SECTIONS, *CHECKS, *GROUPS
     }  # fmt: skip
     assert {(each.computed, each.songs) for each in findings if each.check in GROUPS} == {(5, 5)}
+
+
+def test_a_check_shows_how_far_it_is_and_what_it_has_found(store):
+    """One step a check of tables, an error for each that fails, and all songs that are analyzed again."""
+    with duckdb.connect(store) as connection:
+        connection.execute("UPDATE songs SET line = 1 WHERE song_id = 2")
+    shown = Shown()
+    findings = check(store, renderers=[shown])
+    tables, songs = shown.snapshots[-1].stages
+    assert (tables.done, tables.errors) == (len([each for each in findings if each.check not in PARTS]), 1)
+    assert (songs.done, songs.total, songs.errors) == (5, 5, 0)
 
 
 @pytest.fixture(scope="module")
