@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from etl.runtime.errors import EtlError
 from etl.sources.folders.walk import File, Unreadable, check_sources, open_file, shown, walk
+from tests.support.open_files import has_open
 
 
 def names(*sources: Path, follow_links: bool = True, exclude: tuple[Path, ...] = ()) -> list[str]:
@@ -23,20 +23,6 @@ def fill(top: Path, *paths: str) -> None:
     for path in paths:
         (top / path).parent.mkdir(parents=True, exist_ok=True)
         (top / path).write_text(path)
-
-
-def identity(status: os.stat_result) -> tuple[int, int]:
-    """Tell files apart: device and inode."""
-    return status.st_dev, status.st_ino
-
-
-def opened() -> set[tuple[int, int]]:
-    """Give what this process has open, whichever thread opened it."""
-    found = set()
-    for descriptor in Path("/dev/fd").iterdir():
-        with suppress(OSError):  # that of the listing itself, or one that another thread has closed since
-            found.add(identity(os.fstat(int(descriptor.name))))
-    return found
 
 
 def test_files_come_in_order_of_names(tmp_path: Path) -> None:
@@ -134,7 +120,7 @@ def test_a_file_that_became_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     for path in (tmp_path / "a.mid", tmp_path):
         with pytest.raises(OSError, match="no longer a file"):
             open_file(str(path))
-        assert identity(path.stat()) not in opened()
+        assert not has_open(path)
 
 
 def test_a_missing_source_is_named(tmp_path: Path) -> None:
