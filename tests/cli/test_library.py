@@ -116,7 +116,7 @@ def test_more_workers_than_memory_is_told(etl_command):
     """How much they may need, how much is free, and what to do."""
     code, output = etl_command("library", "sonic", "--workers", "5000")
     assert code == 0
-    assert "5000 workers may need 2000.0 GB" in output
+    assert "5,000 workers may need 2000.0 GB" in output
     assert "--workers" in output
 
 
