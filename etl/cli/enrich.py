@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from etl.pipelines.enrich.estimate import Estimate
+    from etl.pipelines.enrich.request import Enrichment
     from etl.pipelines.enrich.result import EnrichmentResult
-    from etl.pipelines.enrich.run import Enrichment
     from etl.services.contract import Service
 
 app = typer.Typer(help="Add names and more from web services.", no_args_is_help=True)
@@ -70,7 +70,7 @@ def _command(name: str) -> Callable[..., None]:
         as_json: AsJson = False,
     ) -> None:
         from etl.pipelines.enrich.estimate import estimate as estimated
-        from etl.pipelines.enrich.run import Enrichment
+        from etl.pipelines.enrich.request import Enrichment
         from etl.services import catalog
         from etl.services.settings import limits_path, service_settings
 

@@ -11,11 +11,9 @@ from __future__ import annotations
 import math
 import threading
 import time
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from etl.chords.romantext import RomanStyle
 from etl.pipelines.data3.export import write_stored_csv
 from etl.pipelines.enrich.ask import look_up_proven
 from etl.pipelines.enrich.estimate import daily_quota, seconds_for
@@ -31,15 +29,12 @@ from etl.pipelines.enrich.plan import check_priority, plan
 from etl.pipelines.enrich.result import EnrichmentResult
 from etl.pipelines.enrich.state import StoredState
 from etl.runtime.errors import EtlError, ExitCode
-from etl.runtime.limits import LIMITS, Limits
 from etl.runtime.watch.log_file import LogFile, log_path
 from etl.runtime.watch.progress import Stage, Watch
 from etl.runtime.work.signals import stop_on_signals
 from etl.services.errors import AppError, BudgetSpentError, ParkedError, StoppedError
 from etl.services.politeness.gate import QUOTA_KEY, UNKNOWN, Gate
 from etl.services.politeness.rates import DAY, Permits
-from etl.services.politeness.retry import Patience
-from etl.services.settings import limits_path
 from etl.store.answers import (
     answer_schema,
     answered_ids,
@@ -57,73 +52,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from etl.pipelines.enrich.request import Enrichment
     from etl.runtime.watch.progress import Renderer
     from etl.services.contract import Answer, Kind, Service
     from etl.services.errors import ServiceError
     from etl.store.bursts import BurstWriter
-    from etl.store.preferences import Preferences
     from etl.store.writes import Write
 
 _STAGES: Final = (Stage("plan", "ids"), Stage("ask", "ids"), Stage("export", "songs"))
 _NOTABLE_PAUSE: Final = 1.0  # seconds; shorter pauses are not worth a word
-
-
-@dataclass(frozen=True)
-class Enrichment:
-    """What to do.
-
-    Attributes
-    ----------
-    database
-        The store.
-    command
-        The command line that goes on with the work; told to the user when the service is parked.
-    folder
-        Where partial CSVs go.
-    output
-        The data3 CSV to write again at the end, None for none.
-    output_is_fresh
-        Whether ``output`` has all names that are known now, so that it need not be written without new ones.
-    sources
-        Sources whose songs are meant; the current set where none is named.
-    style
-        How the CSVs spell Roman numerals.
-    budget
-        Requests that this run may send, None for no bound.
-    priority
-        Songs to prefer.
-    wait
-        Sleep while the service is parked and go on, in place of ending.
-    partial_every
-        Write a partial CSV each time this many more songs are settled.
-    partial_keep
-        Partial CSVs of this store that are kept, the newest.
-    patience
-        How long requests may take.
-    contact
-        Whom the service can write to; part of the User-Agent.
-    limits_file
-        Record of the requests of all runs, whichever their store.
-    limits
-        How often the store is written, and settled songs are counted.
-    """
-
-    database: Path
-    command: str
-    folder: Path
-    output: Path | None = None
-    output_is_fresh: bool = False
-    sources: Sequence[str] = ()
-    style: RomanStyle = RomanStyle.HOUSE
-    budget: int | None = None
-    priority: Preferences = field(default_factory=dict)
-    wait: bool = False
-    partial_every: int = 50_000
-    partial_keep: int = 1
-    patience: Patience = field(default_factory=Patience)
-    contact: str | None = None
-    limits_file: Path = field(default_factory=limits_path)
-    limits: Limits = LIMITS
 
 
 def enrich(request: Enrichment, service: Service, renderers: Sequence[Renderer] = ()) -> EnrichmentResult:
