@@ -201,6 +201,16 @@ def test_what_is_to_be_kept_soon_shares_a_flush_with_what_follows(store):
         assert len(waiting_bursts(store.path)) == 1
 
 
+@pytest.mark.parametrize("way", ["keep", "flush"])
+def test_what_was_put_long_ago_is_on_the_disk_when_that_is_asked_for(store, way):
+    """The thread that writes is told, although nothing more is put and no burst is due."""
+    with ThreadPoolExecutor(1) as other, writing(store.path, "run", {}, limits=NEVER) as run:
+        run.put(outcome("a"))
+        time.sleep(0.05)  # by when it waits for the burst
+        other.submit(getattr(run, way)).result(20)
+        assert bool(run.waiting) == (way == "keep")
+
+
 def test_threads_that_keep_at_once_share_a_write(store):
     """Most of them find that another one's write has theirs in it."""
     with writing(store.path, "run", {}, limits=NEVER) as run:
