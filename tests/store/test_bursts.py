@@ -17,7 +17,7 @@ import pytest
 
 from etl.runtime.limits import Limits
 from etl.store import service_state
-from etl.store.bursts import writing
+from etl.store.bursts import BurstWriter, writing
 from etl.store.database import open_store, read_store
 from etl.store.journal import read_burst, waiting_bursts
 from etl.store.ledger import Ledger, record_outcomes
@@ -209,6 +209,17 @@ def test_what_was_put_long_ago_is_on_the_disk_when_that_is_asked_for(store, way)
         time.sleep(0.05)  # by when it waits for the burst
         other.submit(getattr(run, way)).result(20)
         assert bool(run.waiting) == (way == "keep")
+
+
+def test_a_writer_that_has_nothing_to_write_ends_at_once(store):
+    """Its thread is told, and waits for no burst."""
+    writer = BurstWriter(store.path, NEVER)
+    writer.__enter__()
+    time.sleep(0.05)
+    ending = threading.Thread(target=writer.__exit__, args=(None, None, None), daemon=True)
+    ending.start()
+    ending.join(20)
+    assert not ending.is_alive()
 
 
 def test_threads_that_keep_at_once_share_a_write(store):
