@@ -131,7 +131,8 @@ def test_items_are_drawn_only_when_there_is_room(kind: CrewKind, ordered: bool, 
 
 def test_an_item_that_takes_long_holds_up_order_and_nothing_else():
     """In order, which is the rule, those behind it wait; out of order, they come first."""
-    for order in ({}, {"ordered": False}):
+    orders: tuple[dict[str, Any], ...] = ({}, {"ordered": False})
+    for order in orders:
         gate = threading.Event()
         items = [(0, gate), (1, None), (2, None)]
         with crew(workers=2, kind=CrewKind.THREADS) as members:

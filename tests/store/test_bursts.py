@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -266,6 +267,13 @@ def test_a_write_that_fails_undoes_its_burst_and_ends_the_run(store):
     assert items_done(store.path) == ["a"]
     with open_store(store.path) as connection:
         assert connection.sql("SELECT status FROM runs").fetchall() == [("running",)]
+
+
+def test_an_error_of_the_last_burst_is_raised_at_the_end(store):
+    """A run that has put everything and looks no more is not told that all went well."""
+    with pytest.raises(duckdb.ConstraintException), writing(store.path, "run", {}, limits=NEVER) as run:
+        run.put(outcome("b"), BROKEN)
+    assert items_done(store.path) == []
 
 
 def test_an_error_of_the_run_keeps_what_was_put(store):
