@@ -134,7 +134,7 @@ def _plan_lines(plan: GenrePlan) -> str:
 
     lines = []
     for source in plan.sources:
-        kinds = [f"{count:,} {_KINDS[kind]}" for kind, count in source.ids.items() if count]
+        kinds = [number_of(count, _KINDS[kind]) for kind, count in source.ids.items() if count]
         what = f"{' and '.join(kinds) or 'nothing'} to ask"
         if source.skipped:
             lines.append(f"{source.source}: {what}; skipped: {source.skipped}")
@@ -146,11 +146,11 @@ def _plan_lines(plan: GenrePlan) -> str:
 
 
 _KINDS: Final = {
-    "tagged_artist": "artists",
-    "artist": "artists",
-    "named_artist": "names of artists",
-    "release_group": "albums",
-    "release": "releases",
+    "tagged_artist": "artist",
+    "artist": "artist",
+    "named_artist": "artist name",
+    "release_group": "album",
+    "release": "release",
 }
 
 
