@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import resource
 import shutil
@@ -10,6 +11,7 @@ import signal
 import time
 import zipfile
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -234,6 +236,44 @@ def test_what_is_added_to_a_burst_is_merged_with_it_up_to_where_it_is_whole(stor
     path.write_bytes(whole)
     store.merge()
     assert store.tables()["service_state"] == [("a", "b", "c", "2")]
+
+
+@pytest.fixture
+def flushed(monkeypatch):
+    """Collect what is flushed to the disk, by its name at that moment."""
+    names: list[str] = []
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        names.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    return names
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/fd").is_dir(), reason="what a descriptor is open for is not told here"
+)
+def test_what_is_kept_is_on_the_disk_before_it_is_said_to_be(store, flushed):
+    """The file before it has its name, the folders that name it, and each line that is added."""
+    path = add_burst(store.path, [service_state.put("a", "b", "c", 1)], latest_migration())
+    assert flushed == [store.path.parent.name, f"{path.stem}.tmp", store.journal.name]
+    append_writes(path, [service_state.put("a", "b", "c", 2)])
+    assert flushed[3:] == [path.name]
+    add_burst(store.path, [service_state.put("a", "b", "c", 3)], latest_migration(), in_place_of=path)
+    assert flushed[4:] == [f"{path.stem}.tmp", store.journal.name]
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/fd").is_dir(), reason="what a descriptor is open for is not told here"
+)
+def test_files_of_merged_bursts_are_gone_for_good_before_they_are_forgotten(store, flushed):
+    """Else a power cut could bring one back, to be merged a second time."""
+    add_burst(store.path, [service_state.put("a", "b", "c", 1)], latest_migration())
+    flushed.clear()
+    store.merge()
+    assert store.journal.name in flushed
 
 
 @contextmanager
