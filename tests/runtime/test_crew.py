@@ -206,7 +206,8 @@ def test_a_consumer_that_stops_early_closes_the_source(members: Crew):
         finally:
             events.append(-1)
 
-    outcomes = members.map(f"{JOBS}:double", items(), in_flight=3)
+    source = items()  # which is still in use here: it is closed, not dropped
+    outcomes = members.map(f"{JOBS}:double", source, in_flight=3)
     next(outcomes)
     outcomes.close()
     assert events[-1] == -1
@@ -214,13 +215,13 @@ def test_a_consumer_that_stops_early_closes_the_source(members: Crew):
 
 
 def test_threads_at_work_are_waited_for():
-    """What they use may be closed afterwards."""
+    """However long they take: what they use may be closed afterwards."""
     ended: list[int] = []
     is_begun = threading.Event()
 
     def work() -> None:
         is_begun.set()
-        time.sleep(0.3)
+        time.sleep(1.2)  # longer than processes are waited for
         ended.append(1)
 
     with crew(workers=1, kind=CrewKind.THREADS) as members:
