@@ -13,6 +13,7 @@ from etl.chords.keys import KeyMethod
 from etl.pipelines.data3.check import (
     GROUPS,
     NUMERALS,
+    SAMPLE,
     SECTIONS,
     SONGS_STAGE,
     SYMBOLS,
@@ -24,6 +25,7 @@ from etl.runtime.watch.progress import Watch
 from etl.store.database import open_store
 from etl.store.integrity import CHECKS, COMPLETE, READABLE, check_tables, find_violations, generated_checks
 from tests.conftest import Chords
+from tests.support.command_line import run_here
 from tests.support.shown import Shown
 
 if TYPE_CHECKING:
@@ -315,6 +317,11 @@ def test_a_sample_is_analyzed_again_unless_all_are_wanted(store):
     found = {sample: {each.check: each for each in check(store, sample=sample)} for sample in (2, None)}
     assert (found[2][COUNTS].violations, found[2][COUNTS].computed) == (0, 1)
     assert (found[None][COUNTS].violations, found[None][COUNTS].computed) == (1, 5)
+
+
+def test_help_says_how_many_songs_a_sample_has():
+    """The command and its help agree."""
+    assert f"a sample of {SAMPLE:,}" in " ".join(run_here("db", "check", "--help").split())
 
 
 def test_songs_of_another_version_are_not_analyzed_again(store):
