@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 REQUIREMENTS := requirements-dev.txt
 
-.PHONY: demo test lint format bench mutants requirements clean
+.PHONY: demo test lint format bench mutants coverage requirements clean
 
 # So that each of the many processes of the tests does not compile our modules again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -35,6 +35,15 @@ mutants: $(VENV)/.ready
 	$(BIN)/etl warm-up
 	$(BIN)/python -m tests.robustness.mutants
 
+# Which lines no test runs, also in processes of their own: make coverage TESTS="tests/store tests/runtime"
+TESTS ?= tests
+coverage: $(VENV)/.ready
+	$(BIN)/etl warm-up
+	$(BIN)/coverage erase
+	-$(BIN)/coverage run -m pytest -n $(TESTERS) --dist worksteal $(TESTS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
 bench: $(VENV)/.ready
 	$(BIN)/python -m benchmarks
 
@@ -59,4 +68,4 @@ requirements:
 	$(COMPILE) --extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* build dist

@@ -60,9 +60,6 @@ _WEIGHTS: Final[dict[int, tuple[float, ...]]] = {
     8: (1.0, 1.0, 1.0, 0.0, SURROUND, SURROUND, SURROUND, SURROUND),
 }
 
-_PHASES: Final = 4
-"""Points per sample at which the true peak is sought."""
-
 _TAPS: Final = 16
 _CHUNK: Final = 32
 """Samples that are left out together where no point between them can be the peak."""

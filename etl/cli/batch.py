@@ -28,10 +28,10 @@ from etl.cli.combinations import given_options, not_with, only_with
 from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
-from etl.cli.tables import number_of
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
+from etl.runtime.wording import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

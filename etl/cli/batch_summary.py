@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from etl.cli.tables import number_of, one_line, table, unlisted_lines
+from etl.cli.tables import table, unlisted_lines
 from etl.runtime.watch.format import duration
+from etl.runtime.wording import number_of, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

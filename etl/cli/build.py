@@ -49,8 +49,8 @@ if TYPE_CHECKING:
 
     from etl.pipelines.data3.request import Data3Build
     from etl.pipelines.data3.result import BuildResult
+    from etl.pipelines.enrich.request import Enrichment
     from etl.pipelines.enrich.result import EnrichmentResult
-    from etl.pipelines.enrich.run import Enrichment
     from etl.services.contract import Service
     from etl.store.quality import Quality
 
@@ -321,7 +321,7 @@ def _enrichment(
     partial_keep: int,
 ) -> tuple[Enrichment, Service]:
     """Prepare to fill in the names of the songs of a build, all of which the CSV then has."""
-    from etl.pipelines.enrich.run import Enrichment
+    from etl.pipelines.enrich.request import Enrichment
     from etl.services import catalog
     from etl.services.settings import service_settings
 

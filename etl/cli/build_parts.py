@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from etl.cli.output import show
-from etl.cli.tables import number_of
 from etl.runtime.errors import EtlError, ExitCode
+from etl.runtime.wording import number_of
 
 if TYPE_CHECKING:
     from etl.pipelines.data3.parts import PartsBuild, PartsResult
@@ -50,14 +50,15 @@ def describe_parts(result: PartsResult) -> str:
     rows, songs = number_of(result.records, "row"), number_of(result.songs, "song")
     lines = [
         f"{rows} in = {songs} out + {result.rejected:,} rejected",
-        f"{result.built:,} parts built, {result.unchanged:,} unchanged, in {result.folder}",
+        f"{number_of(result.built, 'part')} built, {result.unchanged:,} unchanged, in {result.folder}",
         f"{result.seconds:.1f} s",
     ]
     if result.repeated_ids:
         keeps = "the store keeps" if result.database else "a build into one file keeps"
-        lines.append(f"{result.repeated_ids:,} ids are in more than one part; {keeps} the first song of each")
+        ids = number_of(result.repeated_ids, "id")
+        lines.append(f"in more than one part: {ids}, of which {keeps} the first song")
     if result.database is not None:
         before = ", as before" if result.is_stored else ""
-        lines.append(f"{result.stored:,} songs in {result.database}{before}")
+        lines.append(f"{number_of(result.stored, 'song')} in {result.database}{before}")
     lines += [f"failed: {source}: {reason}" for source, reason in result.failed.items()]
     return "\n".join(lines)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from etl.cli.tables import number_of
+from etl.runtime.wording import number_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,7 +77,7 @@ _FOREIGN = {
 def _notation_lines(use: NotationUse, *, several: bool) -> list[str]:
     """Say what was read in a notation, and what to do about the rest."""
     where = f" ({len(use.sources):,} of the inputs)" if several else ""
-    read = f"{_floored(use.share)} of {use.spellings:,} spellings"
+    read = f"{_floored(use.share)} of {number_of(use.spellings, 'spelling')}"
     lines = [f"notation: {_NOTATION[use.notation]}{where}; read {read}"]
     if use.unknown:
         lines[0] += f", not {', '.join(use.unknown)}"
@@ -129,7 +129,7 @@ def _forecast(plan: BuildPlan) -> list[str]:
     if forecast is None:
         return ["the first file has no rows"]
     songs, room = f"about {number_of(forecast.rows, 'row')}", _size(forecast.csv_bytes)
-    seconds = f"about {duration(forecast.seconds)} with {plan.workers} threads"
+    seconds = f"about {duration(forecast.seconds)} with {number_of(plan.workers, 'thread')}"
     lines = [
         f"{songs} and {room} of CSV, estimated from the first {number_of(forecast.sample_rows, 'row')}",
         f"{seconds} (less from the store)" if plan.known == "stored" else seconds,

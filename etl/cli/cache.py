@@ -11,10 +11,10 @@ import typer
 from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database, Yes, ask
 from etl.cli.output import show
-from etl.cli.tables import number_of, one_line
 from etl.pipelines.cache_kind import CacheKind
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
+from etl.runtime.wording import number_of, one_line
 
 if TYPE_CHECKING:
     import polars as pl

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from etl.cli.deletions import DryRun, deleted_rows
 from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database, Yes, ask
 from etl.cli.output import show
-from etl.cli.tables import number_of
 from etl.runtime.errors import ExitCode
 from etl.runtime.settings import database_path
+from etl.runtime.wording import number_of
 
 if TYPE_CHECKING:
     from etl.store.contents import StoreInfo
     from etl.store.database import Upgrade
-    from etl.store.forget import ForgottenSource
     from etl.store.integrity import Finding
 
 app = typer.Typer(help="Inspect and maintain the store.", no_args_is_help=True)
@@ -81,8 +81,8 @@ def _describe_findings(findings: list[Finding]) -> str:
     lines = []
     for finding in findings:
         extent = ""
-        if finding.computed is not None:
-            extent = f" ({finding.computed:,} of {finding.songs:,} songs analyzed again)"
+        if finding.computed is not None and finding.songs is not None:
+            extent = f" ({finding.computed:,} of {number_of(finding.songs, 'song')} analyzed again)"
         lines.append(f"{'FAIL' if finding.violations else 'ok':4}  {finding.check}{extent}")
         if finding.violations:
             lines.append(f"      {number_of(finding.violations, 'violation')}")
@@ -113,9 +113,7 @@ def forget(
         str, typer.Argument(help="A source: its path, the end of it, or its number in `etl db info`.")
     ],
     db: Database = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be deleted without deleting it.")
-    ] = False,
+    dry_run: DryRun = False,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
@@ -129,16 +127,8 @@ def forget(
         found = rows_of_source(connection, find_source(connection, source))
     if not dry_run:
         if not yes:
-            songs = found.rows["songs"]
-            ask(f"Delete the {songs:,} songs of {found.path} from {path}?")
+            songs = number_of(found.rows["songs"], "song")
+            ask(f"Delete {songs} of {found.path} from {path}?")
         with open_store(path) as connection:
             found = forget_source(connection, found.path)
-    show(found, lambda result: _describe_forgotten(result, dry_run=dry_run), as_json=as_json)
-
-
-def _describe_forgotten(found: ForgottenSource, *, dry_run: bool) -> str:
-    from etl.cli.tables import table
-
-    rows = [(name, f"{rows:,}") for name, rows in found.rows.items()]
-    heading = f"{'would be deleted' if dry_run else 'deleted'}: {found.path}"
-    return f"{heading}\n\n{table(('table', 'rows'), rows, right=[False, True])}"
+    show(found, lambda result: deleted_rows(result.rows, result.path, dry_run=dry_run), as_json=as_json)

@@ -14,18 +14,18 @@ from etl.cli.combinations import not_with
 from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
-from etl.cli.tables import number_of
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
+from etl.runtime.wording import number_of
 from etl.services.catalog import SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from etl.pipelines.enrich.estimate import Estimate
+    from etl.pipelines.enrich.request import Enrichment
     from etl.pipelines.enrich.result import EnrichmentResult
-    from etl.pipelines.enrich.run import Enrichment
     from etl.services.contract import Service
 
 app = typer.Typer(help="Add names and more from web services.", no_args_is_help=True)
@@ -70,7 +70,7 @@ def _command(name: str) -> Callable[..., None]:
         as_json: AsJson = False,
     ) -> None:
         from etl.pipelines.enrich.estimate import estimate as estimated
-        from etl.pipelines.enrich.run import Enrichment
+        from etl.pipelines.enrich.request import Enrichment
         from etl.services import catalog
         from etl.services.settings import limits_path, service_settings
 
@@ -153,7 +153,7 @@ def parse_priority(text: str | None) -> dict[str, list[str]]:
     EtlError
         For a key that songs have no column for.
     """
-    from etl.store.answers import PRIORITY_KEYS
+    from etl.store.preferences import PRIORITY_KEYS
 
     priority: dict[str, list[str]] = {}
     for part in (text or "").split(","):
@@ -204,12 +204,12 @@ def describe(result: EnrichmentResult, output: Path | None) -> str:
 
 def describe_estimate(ahead: Estimate) -> str:
     """Say what an enrichment takes."""
-    kinds = " and ".join(f"{number:,} {kind}s" for kind, number in ahead.ids.items())
+    kinds = " and ".join(number_of(number, kind) for kind, number in ahead.ids.items())
     quota = (
         "no daily quota known" if ahead.per_day is None else f"{number_of(ahead.per_day, 'request')} a day"
     )
     lines = [
-        f"to ask: {kinds}; {ahead.cached:,} ids are known",
+        f"to ask: {kinds}; known already: {number_of(ahead.cached, 'id')}",
         f"limits: {ahead.per_second:g} requests a second, {quota}",
     ]
     if ahead.sent_today:

@@ -86,7 +86,8 @@ def _scores(result: KeyEvaluation) -> pl.DataFrame:
 
 
 def _describe(result: KeyEvaluation) -> str:
-    from etl.cli.tables import frame_table, number_of
+    from etl.cli.tables import frame_table
+    from etl.runtime.wording import number_of
 
     lines = [f"{number_of(result.songs, 'song')} compared"]
     if result.is_training_data:

@@ -10,10 +10,11 @@ import typer
 
 from etl.cli.options import AsJson, Database, RomanStyles, Sources, Spelling
 from etl.cli.output import show
-from etl.cli.tables import number_of, table
+from etl.cli.tables import table
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
+from etl.runtime.wording import number_of
 
 if TYPE_CHECKING:
     from etl.pipelines.data3.dataset import WrittenDataset
@@ -139,7 +140,7 @@ def _describe_dataset(written: WrittenDataset) -> str:
         f"{number_of(facts.total, 'song')}: "
         + ", ".join(f"{split} {share(songs)}" for split, songs in facts.songs.items()),
         (
-            f"linked songs are in one split: {facts.groups:,} groups, the largest has "
+            f"linked songs are in one split: {number_of(facts.groups, 'group')}, the largest has "
             f"{number_of(facts.largest_group, 'song')} ({facts.largest_group / facts.total:.1%})"
         ),
         "",
@@ -160,7 +161,8 @@ def _describe_dataset(written: WrittenDataset) -> str:
     if facts.without_chord:
         lines.append(f"left out: {number_of(facts.without_chord, 'song')} without a known chord")
     if facts.linked_left_out:
-        lines.append(f"left out: {facts.linked_left_out:,} songs that are linked to one in another split")
+        linked = number_of(facts.linked_left_out, "song")
+        lines.append(f"left out, linked to a song in another split: {linked}")
     if facts.off_by > _SHARE_TOLERANCE:
         lines.append("the shares differ from those requested: linked songs stay together, leaks are left out")
     return "\n".join([*lines, f"written: {written.folder}"])

@@ -12,9 +12,10 @@ from etl.cli.combinations import not_with
 from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
-from etl.cli.tables import Full, number_of, one_line, table
+from etl.cli.tables import Full, table
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.settings import database_path
+from etl.runtime.wording import number_of, one_line
 
 if TYPE_CHECKING:
     from etl.pipelines.genres.ask import GenrePlan
@@ -133,7 +134,7 @@ def _plan_lines(plan: GenrePlan) -> str:
 
     lines = []
     for source in plan.sources:
-        kinds = [f"{count:,} {_KINDS[kind]}" for kind, count in source.ids.items() if count]
+        kinds = [number_of(count, _KINDS[kind]) for kind, count in source.ids.items() if count]
         what = f"{' and '.join(kinds) or 'nothing'} to ask"
         if source.skipped:
             lines.append(f"{source.source}: {what}; skipped: {source.skipped}")
@@ -145,12 +146,12 @@ def _plan_lines(plan: GenrePlan) -> str:
 
 
 _KINDS: Final = {
-    "tagged_artist": "artists",
-    "artist": "artists",
-    "named_artist": "names of artists",
-    "release_group": "albums",
-    "release": "releases",
-    "named_release_group": "albums by name",
+    "tagged_artist": "artist",
+    "artist": "artist",
+    "named_artist": "artist name",
+    "release_group": "album",
+    "release": "release",
+    "named_release_group": "album title",
 }
 
 
@@ -170,11 +171,13 @@ def fetch_lines(result: FetchResult) -> str:
         lines.append("no song or track has a genre")
     else:
         lines.append(
-            f"{genres.tags:,} different tags: {number_of(genres.genres, 'genre')} ({genres.unknown:,} not in "
-            f"the vocabulary), {genres.facets:,} facets, {genres.rejects:,} rejected"
+            f"{number_of(genres.tags, 'different tag')}: {number_of(genres.genres, 'genre')} "
+            f"({genres.unknown:,} not in the vocabulary), {number_of(genres.facets, 'facet')}, "
+            f"{genres.rejects:,} rejected"
         )
         lines.append(
-            f"{genres.pairs:,} pairs of near genres ({genres.by_user:,} of them yours) in {genres.similarity}"
+            f"{number_of(genres.pairs, 'pair')} of near genres ({genres.by_user:,} of them yours) "
+            f"in {genres.similarity}"
         )
     return "\n".join(lines)
 
@@ -251,7 +254,7 @@ def _stats_lines(stats: GenreStats, *, full: bool) -> str:
             right=[False, False, True, False],
             full=full,
         ),
-        f"{number_of(stats.orphans, 'genre')} without a parent in the vocabulary (see `genres.yaml`).",
+        f"{number_of(stats.orphans, 'genre')} without a parent in the vocabulary; `genres.yaml` can give it.",
     ]
     return "\n\n".join(parts)
 

@@ -9,9 +9,10 @@ import typer
 
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
-from etl.cli.tables import Full, number_of, one_line, table, unlisted_lines
+from etl.cli.tables import Full, table, unlisted_lines
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.settings import database_path
+from etl.runtime.wording import number_of, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,7 +137,8 @@ def _duplicate_lines(groups: Sequence[Duplicates]) -> str:
             name = " - ".join(text for text in (copy.artist, copy.title) if text)
             lines.append(f"  {one_line(copy.path)}  {one_line(name)}".rstrip())
     extra = sum(len(group.tracks) - 1 for group in groups)
-    return "\n".join([*lines, f"{len(groups):,} recordings exist more than once, {extra:,} copies in all"])
+    more = f"{number_of(len(groups), 'recording')} more than once, {number_of(extra, 'copy')} in all"
+    return "\n".join([*lines, more])
 
 
 def _shown_lines(shown: ShownFile) -> str:

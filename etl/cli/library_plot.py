@@ -12,10 +12,10 @@ from etl.cli.combinations import only_with
 from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
-from etl.cli.tables import number_of, one_line
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
+from etl.runtime.wording import number_of, one_line
 
 if TYPE_CHECKING:
     from etl.pipelines.audio.draw import Picture

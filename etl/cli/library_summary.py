@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from etl.cli.genres import fetch_lines
-from etl.cli.tables import number_of
 from etl.runtime.watch.format import duration
+from etl.runtime.wording import number_of
 
 if TYPE_CHECKING:
     from etl.pipelines.audio.artifacts import ArtifactsResult
@@ -48,8 +48,8 @@ def warn_of_memory(request: LibraryRequest) -> None:
     needed = request.workers * request.limits.worker_bytes
     if "sonic" in request.stages and request.cluster is None and needed > free:
         typer.echo(
-            f"etl: {request.workers} workers may need {needed / 1e9:.1f} GB; {free / 1e9:.1f} GB are free; "
-            "choose fewer with --workers",
+            f"etl: {number_of(request.workers, 'worker')} may need {needed / 1e9:.1f} GB; "
+            f"{free / 1e9:.1f} GB are free; choose fewer with --workers",
             err=True,
         )
 
@@ -86,9 +86,8 @@ def _files(found: ScanResult) -> str:
 def _link_lines(found: ScanResult) -> list[str]:
     if not found.links:
         return []
-    return [
-        f"  {len(found.links):,} links to folders not followed, such as {found.links[0]}; see --follow-links"
-    ]
+    links = number_of(len(found.links), "link")
+    return [f"  {links} to folders not followed, such as {found.links[0]}; see --follow-links"]
 
 
 def _sonic_lines(done: SonicResult) -> list[str]:
@@ -102,7 +101,8 @@ def _sonic_lines(done: SonicResult) -> list[str]:
 
 def artifacts_line(made: ArtifactsResult) -> str:
     """Say what matrices were written, and what they lack."""
-    waiting = f"; {made.pending:,} tracks wait for `etl library sonic`" if made.pending else ""
+    pending = number_of(made.pending, "track")
+    waiting = f"; {pending} still to describe with `etl library sonic`" if made.pending else ""
     if not made.tracks:
         return f"none: no track is described yet{waiting}"
     return f"{number_of(made.tracks, 'track')}, {made.features} features in {made.output}{waiting}"

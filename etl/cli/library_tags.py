@@ -8,9 +8,10 @@ import typer
 
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
-from etl.cli.tables import Full, number_of, table
+from etl.cli.tables import Full, table
 from etl.runtime.errors import ExitCode
 from etl.runtime.settings import database_path
+from etl.runtime.wording import number_of
 
 if TYPE_CHECKING:
     from etl.pipelines.audio.compare_tags import ComparedTags
@@ -102,7 +103,7 @@ def _written_lines(result: WrittenTags, *, full: bool) -> str:
 
 def _undone_lines(undone: UndoneTags) -> str:
     return "\n".join(
-        [*_skipped_lines(undone.skipped), f"{undone.undone:,} files have their former tags again"]
+        [*_skipped_lines(undone.skipped), f"the former tags are back in {number_of(undone.undone, 'file')}"]
     )
 
 

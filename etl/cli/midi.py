@@ -42,10 +42,11 @@ from etl.cli.midi_rename import renamed
 from etl.cli.midi_summary import done, exported_lines, planned
 from etl.cli.options import AsJson, ClusterAt, Database, Maps, parse_cluster
 from etl.cli.output import show
-from etl.cli.tables import Full, frame_table, one_line
+from etl.cli.tables import Full, frame_table
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
+from etl.runtime.wording import one_line
 from etl.runtime.work.cores import default_workers
 
 if TYPE_CHECKING:

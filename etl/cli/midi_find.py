@@ -10,9 +10,10 @@ import typer
 from etl.cli.combinations import not_with
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
-from etl.cli.tables import Full, number_of, table
+from etl.cli.tables import Full, table
 from etl.runtime.errors import ExitCode
 from etl.runtime.settings import database_path
+from etl.runtime.wording import number_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from etl.cli.deletions import DryRun, deleted_rows
 from etl.cli.groups import examples
 from etl.cli.options import AsJson, Database, Yes, ask
 from etl.cli.output import show
-from etl.cli.tables import table
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.settings import database_path
+from etl.runtime.wording import number_of
 
 if TYPE_CHECKING:
     from etl.store.midi_gone import ForgottenMidi
@@ -29,9 +30,7 @@ def forget(
         ),
     ] = None,
     db: Database = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be deleted without deleting it.")
-    ] = False,
+    dry_run: DryRun = False,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
@@ -53,8 +52,10 @@ def forget(
         )
     if found.rows["midi_paths"] and not dry_run:
         if not yes:
-            question = f"Delete {found.rows['midi_paths']:,} paths and {found.rows['midi_files']:,} files"
-            ask(f"{question} from {database}?")
+            paths_and_files = " and ".join(
+                number_of(found.rows[f"midi_{thing}s"], thing) for thing in ("path", "file")
+            )
+            ask(f"Delete {paths_and_files} from {database}?")
         with open_store(database) as connection:
             found = forget_midi(connection, places)
     show(found, lambda result: _described(result, dry_run=dry_run), as_json=as_json)
@@ -63,12 +64,7 @@ def forget(
 def _described(found: ForgottenMidi, *, dry_run: bool) -> str:
     if not found.rows["midi_paths"]:
         return "nothing is gone"
-    rows = [(name, f"{rows:,}") for name, rows in found.rows.items()]
-    lines = [
-        f"{'would be deleted' if dry_run else 'deleted'}:",
-        "",
-        table(("table", "rows"), rows, right=[False, True]),
-    ]
+    lines = [deleted_rows(found.rows, dry_run=dry_run)]
     if found.library:
-        lines.append(f"{len(found.library):,} copies and parts stay in the library folder")
+        lines.append(f"left in the library folder: {number_of(len(found.library), 'file')}")
     return "\n".join(lines)

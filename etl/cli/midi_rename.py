@@ -10,8 +10,8 @@ import typer
 from etl.cli.midi_options import LIBRARY, TEMPLATE, DryRun, Library, Parts, Template
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
-from etl.cli.tables import number_of, one_line
 from etl.runtime.settings import database_path
+from etl.runtime.wording import number_of, one_line
 
 if TYPE_CHECKING:
     from etl.pipelines.midi.rename_journal import Renames, Undone

@@ -9,8 +9,8 @@ import typer
 
 from etl.cli.options import AsJson
 from etl.cli.output import show
-from etl.cli.tables import number_of
 from etl.cli.targets import check_name, is_standard_output
+from etl.runtime.wording import number_of
 
 if TYPE_CHECKING:
     from etl.pipelines.midi.roll import Roll

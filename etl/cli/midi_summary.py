@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from etl.cli.midi_rename import renamed
-from etl.cli.tables import number_of
+from etl.runtime.wording import number_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 def planned(plan: MidiPlan) -> str:
     """Say what a run would do."""
+    files, archives = number_of(plan.files, "MIDI file"), number_of(plan.archives, "archive")
     lines = [
-        f"{plan.files:,} MIDI files and {plan.archives:,} archives to read, {plan.bytes / 2**20:,.1f} MB",
+        f"{files} and {archives} to read, {plan.bytes / 2**20:,.1f} MB",
         f"{number_of(plan.unchanged, 'file')} unchanged; nothing was written",
         f"stages: {', '.join(sorted(plan.stages))}; store: {plan.database}; library: {plan.library}",
     ]
@@ -32,7 +33,7 @@ def done(result: MidiResult) -> str:
     """Say what a run did."""
     counts = (
         f"{number_of(result.found, 'file')} found: {result.unchanged:,} unchanged, {result.read:,} read, "
-        f"{result.new:,} new, {result.rejected:,} rejected; {result.parts:,} parts split"
+        f"{result.new:,} new, {result.rejected:,} rejected; {number_of(result.parts, 'part')} split"
     )
     if result.gone:
         files = "file or archive is" if result.gone == 1 else "files and archives are"

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from etl.cli.options import AsJson, Database, Sources
-from etl.cli.tables import number_of
 from etl.pipelines.report.names import PageSection
 from etl.runtime.errors import ExitCode
+from etl.runtime.wording import number_of
 
 if TYPE_CHECKING:
     from etl.pipelines.report.page import Page
@@ -79,10 +79,7 @@ def page(
 
 
 def _describe_page(made: Page) -> str:
-    lines = [
-        f"{name}: {len(figures)} figure{'s' if len(figures) != 1 else ''}"
-        for name, figures in made.sections.items()
-    ]
+    lines = [f"{name}: {number_of(len(figures), 'figure')}" for name, figures in made.sections.items()]
     lines += [f"{name}: nothing to show" for name in made.empty]
     if made.left_out:
         lines.append(f"left out, because --where does not apply to them: {', '.join(made.left_out)}")
@@ -118,7 +115,7 @@ def _example(example: SongExample | SymbolExample | str) -> str:
     if isinstance(example, str):
         return example
     if isinstance(example, SymbolExample):
-        return f"{example.symbol} ({example.occurrences:,} times)"
+        return f"{example.symbol} ({number_of(example.occurrences, 'time')})"
     chords = "(no chords)" if example.chords is None else example.chords[:_CHORDS_SHOWN]
     return f"song {example.id}: {example.key_name}, confidence {example.key_confidence:.2f}: {chords}"
 

@@ -8,8 +8,8 @@ import typer
 
 from etl.cli.options import AsJson, Database
 from etl.cli.output import show
-from etl.cli.tables import number_of
 from etl.runtime.settings import database_path
+from etl.runtime.wording import number_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -59,7 +59,7 @@ def _run(run: PastRun) -> str:
 
     line = (
         f"run {run.run_id}: {run.command}, {run.status}, {_time(run.started_at)}, "
-        f"{duration(run.wall_s or 0)}, {run.items_out or 0:,} items"
+        f"{duration(run.wall_s or 0)}, {number_of(run.items_out or 0, 'item')}"
     )
     return f"{line}: {run.error.splitlines()[0]}" if run.error else line
 

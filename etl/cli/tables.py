@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import typer
 
+from etl.runtime.wording import number_of, one_line
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -89,26 +91,6 @@ def frame_table(frame: pl.DataFrame, *, full: bool | None = None) -> str:
     ]
     right = [dtype.is_numeric() for dtype in frame.dtypes]
     return table(frame.columns, rows, right=right, full=full)
-
-
-def one_line(text: str) -> str:
-    r"""Write what would break or colour a line (line breaks, tabs, escapes) as escapes: ``\n``."""
-    if text.isprintable():
-        return text
-    return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in text)
-
-
-def number_of(number: int, thing: str) -> str:
-    """Write a number of things.
-
-    Examples
-    --------
-    >>> number_of(1, "file"), number_of(1200, "file"), number_of(0, "entry")
-    ('1 file', '1,200 files', '0 entries')
-    """
-    if number != 1:
-        thing = f"{thing[:-1]}ies" if thing.endswith("y") else f"{thing}s"
-    return f"{number:,} {thing}"
 
 
 def unlisted_lines(paths: Sequence[str]) -> list[str]:

@@ -10,9 +10,9 @@ import typer
 
 from etl.cli.options import AsJson, ChordsColumn, IdColumn
 from etl.cli.output import show
-from etl.cli.tables import number_of
 from etl.cli.targets import check_name, is_standard_output
 from etl.runtime.errors import EtlError, ExitCode
+from etl.runtime.wording import number_of
 from etl.runtime.work.cores import default_workers
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ import etl
 from etl.chords.near_versions import LEAST_COUNTED, LEAST_DISTINCT
 from etl.exports.parquet import DATASET_COLUMNS, Column
 from etl.exports.splits import SPLITS
+from etl.runtime.wording import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,17 +121,12 @@ def manifest(facts: Facts) -> dict[str, Any]:
     }
 
 
-def printable(name: str) -> str:
-    r"""Write what is not printable, or in no encoding, as escapes: ``\n``, ``\udcff``."""
-    return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in name)
-
-
 def _left_out(facts: Facts) -> str:
     reasons = (
-        (facts.without_chord, "songs without a known chord"),
-        (facts.linked_left_out, "songs that are linked to one in another split"),
+        (facts.without_chord, "without a known chord"),
+        (facts.linked_left_out, "linked to one in another split"),
     )
-    return "; ".join(f"{number:,} {reason}" for number, reason in reasons if number) or "nothing"
+    return "; ".join(f"{number_of(songs, 'song')} {why}" for songs, why in reasons if songs) or "nothing"
 
 
 def dataset_card(facts: Facts) -> str:
@@ -187,8 +183,8 @@ Left out: {_left_out(facts)}.
 
 No artist is in two splits, no recording, no title of an artist, no chord progression, neither as it stands
 nor transposed, and no near version of one that was found. Songs that share one of these, directly or through
-other songs, form a `group`, and a group lies in one split. There are {facts.groups:,} groups; the largest has
-{facts.largest_group:,} songs, {facts.largest_group / facts.total:.1%} of all.
+other songs, form a `group`, and a group lies in one split: {number_of(facts.groups, "group")}, the largest of
+{number_of(facts.largest_group, "song")}, {facts.largest_group / facts.total:.1%} of all.
 
 | linked by | songs | shared values | largest | left out |
 |---|---|---|---|---|
@@ -200,14 +196,14 @@ unknown tokens, repeats of the whole, and all of a chord but its root and third;
 {LEAST_COUNTED:.0%} of their 5-grams of chords as counted (Jaccard, over intervals and thirds, so in any
 key), or {LEAST_DISTINCT:.0%} of the distinct ones where those are too rare to meet by chance.
 
-Links join up to {facts.largest_component:,} songs into one set. A set larger than the smallest split is cut
-between artists. Each recording, title and progression then keeps its songs in one split and loses the
-others: "left out" above. Artists too large for the smaller splits are in train, so prolific artists are
-likelier there. What this cannot see: one artist under two ids, and versions that are harmonized anew or
-much shortened.
+Links join up to {number_of(facts.largest_component, "song")} into one set. A set larger than the smallest
+split is cut between artists. Each recording, title and progression then keeps its songs in one split and
+loses the others: "left out" above. Artists too large for the smaller splits are in train, so prolific
+artists are likelier there. What this cannot see: one artist under two ids, and versions that are harmonized
+anew or much shortened.
 
-`duplicate_of` is set on {facts.duplicates:,} songs that have the very chords of an earlier one of their
-split, `transposition_of` on {facts.transpositions:,} that have them in this or another key. Drop rows where
+`duplicate_of` is set where a song has the very chords of an earlier one of its split ({facts.duplicates:,}),
+`transposition_of` where it has them in this or another key ({facts.transpositions:,}). Drop rows where
 either is set to count each progression once.
 
 ## Columns

@@ -9,6 +9,7 @@ import polars as pl
 from etl.exports.page.text import escaped, shortened
 from etl.music.pitch_classes import SHARP_NAMES
 from etl.runtime.disk.files import atomic_file
+from etl.runtime.wording import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,7 +101,8 @@ def _roll(
     ]
     legend, deep = _legend(parts, bottom + 34)
     whole = f"{_LEFT + wide + 8:.0f}"
-    told = f"Piano roll of {title}: {notes.height:,} notes in {len(parts):,} parts, {seconds:.1f} seconds."
+    held = f"{number_of(notes.height, 'note')} in {number_of(len(parts), 'part')}"
+    told = f"Piano roll of {title}: {held}, {seconds:.1f} seconds."
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="t d" width="{whole}" '
         f'height="{deep}" viewBox="0 0 {whole} {deep}">\n<title id="t">{escaped(title)}</title>\n'

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from etl.midi.arrays import MidiBatch
 
-_DRUM_CHANNEL = 9
-
 
 class Remi:
     """REMI with programs, tempos and time signatures: one stream of tokens for each file.

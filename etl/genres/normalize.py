@@ -172,12 +172,8 @@ def _split(
             pieces["whole"], *_fallback(pl.col("part"))
         )
         is_known = pl.col("name").is_not_null() | (pl.col("unknown_kind") == "era")
-        has_two = pl.len().over("raw", "order") > 1
         pieces = pieces.with_columns(
-            pl.when(is_known.all().over("raw", "order") & has_two)
-            .then("part")
-            .otherwise("whole")
-            .alias("part")
+            pl.when(is_known.all().over("raw", "order")).then("part").otherwise("whole").alias("part")
         ).unique(["raw", "order", "part"], maintain_order=True)
     number = pl.int_range(pl.len()).over("raw", "order")
     pieces = pieces.with_columns(pl.concat_list("order", number).alias("order"))

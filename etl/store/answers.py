@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 from etl.store.database import transaction
+from etl.store.preferences import condition
 from etl.store.writes import Write
 
 if TYPE_CHECKING:
@@ -21,20 +22,12 @@ if TYPE_CHECKING:
     import duckdb
 
     from etl.services.contract import Answer, Kind
+    from etl.store.preferences import Preferences
 
 MAX_FAILURES: Final = 3
 """Runs in which an id may fail before it is no longer asked about (until `etl cache refresh`)."""
 
 _KEPT: Final = ("failures", "refresh_wanted", "fetched_at")  # columns that the store itself fills
-
-_PRIORITY: Final[Mapping[str, str]] = {
-    "genre": "(lower(main_genre) = lower($v) OR contains(lower(genres), lower($v)))",
-    "main_genre": "lower(main_genre) = lower($v)",
-    "rock_genre": "lower(rock_genre) = lower($v)",
-    "decade": "TRY_CAST(decade AS DOUBLE) = TRY_CAST($v AS DOUBLE)",
-}
-PRIORITY_KEYS: Final = tuple(_PRIORITY)
-"""What songs can be preferred by."""
 
 _OLDER: Final = "fetched_at <= now() - to_seconds($seconds)"
 
@@ -73,7 +66,7 @@ def wanted_ids(
     connection: duckdb.DuckDBPyConnection,
     service: str,
     kind: Kind,
-    priority: Mapping[str, Sequence[str]] | None = None,
+    priority: Preferences | None = None,
     *,
     anew: bool = False,
 ) -> pl.DataFrame:
@@ -86,7 +79,7 @@ def wanted_ids(
     service, kind
         Who is asked about what.
     priority
-        Values by key of ``PRIORITY_KEYS``: songs that have one of the values for every key are preferred.
+        Songs to prefer.
     anew
         List the settled ones as well.
 
@@ -95,7 +88,7 @@ def wanted_ids(
     DataFrame
         ``id``, ``songs`` (rows it fills), ``preferred`` (those of them that are preferred).
     """
-    predicate, parameters = _predicate(priority or {})
+    predicate, parameters = condition(priority or {})
     wanted: pl.DataFrame = connection.sql(
         f"SELECT {kind.column} AS id, count(*) AS songs, count(*) FILTER (WHERE {predicate}) AS preferred "
         f"FROM {kind.songs} WHERE {_is_valid(kind) if anew else _is_open(service, kind)} "
@@ -128,21 +121,6 @@ def _found_elsewhere(kind: Kind) -> str:
 def _is_valid(kind: Kind) -> str:
     valid = kind.valid.replace("'", "''")
     return f"regexp_full_match(coalesce({kind.column}, ''), '{valid}')"
-
-
-def _predicate(priority: Mapping[str, Sequence[str]]) -> tuple[str, dict[str, str]]:
-    if not priority:
-        return "false", {}
-    parameters: dict[str, str] = {}
-    clauses = []
-    for key, values in priority.items():
-        alternatives = []
-        for value in values:
-            name = f"v{len(parameters)}"
-            parameters[name] = value
-            alternatives.append(_PRIORITY[key].replace("$v", f"${name}"))
-        clauses.append(f"({' OR '.join(alternatives)})")
-    return f"coalesce({' AND '.join(clauses)}, false)", parameters
 
 
 def answer_schema(connection: duckdb.DuckDBPyConnection, service: str, kind: Kind) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from etl.runtime.disk.targets import check_writable
 from etl.runtime.limits import LIMITS, Limits
+from etl.runtime.wording import number_of
 from etl.store.journal import waiting_bursts
 from etl.store.run_lock import run_lock
 from etl.store.runs import Run, next_run_id, run_reported
@@ -78,7 +79,8 @@ def writing(
             with run_reported(store.run, command, arguments, store.put):
                 yield store
         if store.waiting:
-            store.run.tell(f"the store is held: {store.waiting} bursts wait for the next command that writes")
+            waiting = number_of(store.waiting, "burst")
+            store.run.tell(f"the store is held: {waiting} left to the next command that writes")
 
 
 @dataclass(frozen=True)

@@ -147,13 +147,6 @@ def _merge_at_once(path: Path, limits: Limits) -> None:
         merge_journal(connection, path)
 
 
-def second_connection(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    """Open another connection to a store that is open for writing, for use on another thread."""
-    other = connection.cursor()
-    other.execute("USE store")  # a setting of each connection
-    return other
-
-
 def _migrations() -> dict[int, Path]:
     return {int(file.name[:4]): file for file in sorted(resource("sql/migrations").glob("[0-9]*.sql"))}
 

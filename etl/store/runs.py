@@ -15,6 +15,7 @@ import etl
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.rejects import REJECT_SCHEMA
 from etl.runtime.watch.stage_times import StageTimes
+from etl.runtime.wording import number_of
 from etl.store.connection import is_interruption
 from etl.store.frames import ArrowStream
 from etl.store.run_lock import Holder
@@ -162,7 +163,7 @@ def run_reported(
             put(_end(run, _status(error), f"{type(error).__name__}: {error}"))
         raise
     put(_end(run, "done", None))
-    run.tell(f"done in {run.meter.elapsed:.1f} s; {run.items_rejected:,} rejects")
+    run.tell(f"done in {run.meter.elapsed:.1f} s; {number_of(run.items_rejected, 'reject')}")
 
 
 def _now() -> str:

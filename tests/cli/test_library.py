@@ -116,7 +116,7 @@ def test_more_workers_than_memory_is_told(etl_command):
     """How much they may need, how much is free, and what to do."""
     code, output = etl_command("library", "sonic", "--workers", "5000")
     assert code == 0
-    assert "5000 workers may need 2000.0 GB" in output
+    assert "5,000 workers may need 2000.0 GB" in output
     assert "--workers" in output
 
 
@@ -129,9 +129,7 @@ def test_links_and_patterns_of_a_scan(etl_command, tmp_path):
     command = ("library", "scan", str(tmp_path / "in"))
     output = etl_command(*command, "--exclude", "b.*")[1]
     assert "1 new" in output
-    assert (
-        f"1 links to folders not followed, such as {tmp_path / 'in' / 'link'}; see --follow-links" in output
-    )
+    assert f"1 link to folders not followed, such as {tmp_path / 'in' / 'link'}; see --follow-links" in output
     output = etl_command(*command, "--follow-links")[1]
     assert "1 unchanged, 2 new" in output
     assert "links" not in output

@@ -14,7 +14,8 @@ from pathlib import Path
 from etl.chords.keys import KeyMethod
 from etl.pipelines.data3.build import build
 from etl.pipelines.data3.request import Data3Build
-from etl.pipelines.enrich.run import Enrichment, enrich
+from etl.pipelines.enrich.request import Enrichment
+from etl.pipelines.enrich.run import enrich
 from etl.services.politeness.retry import Patience
 from etl.services.settings import ServiceSettings
 from etl.services.spotify import Spotify

@@ -40,7 +40,7 @@ import pytest
 from etl.runtime.compile_folder import writable_folder
 from tests.support.figures import show
 from tests.support.places import LONGEST, ROOT
-from tests.support.small_changes import changes
+from tests.support.small_changes import Change, changes
 
 MODULES: Final = (
     "runtime/disk/files.py", "runtime/disk/folders.py", "runtime/disk/staging.py", "runtime/disk/targets.py",
@@ -110,7 +110,7 @@ def package() -> tuple[str, ...]:
 
 
 def tests_of(module: str) -> list[str]:
-    """List the files of tests that concern a module, those first that say most of it."""
+    """List what tests a module: itself, for its examples, and files of tests, those first that say most."""
     folder = ROOT / "tests" / Path(module).parent
     while not folder.is_dir():
         folder = folder.parent
@@ -126,7 +126,10 @@ def tests_of(module: str) -> list[str]:
             path,
         ),
     )
-    return [str(path.relative_to(ROOT)) for path in best[:FILES]]
+    own = (
+        [f"etl/{module}"] if not module.startswith("api/") else []
+    )  # whose examples need what a test lays out
+    return [*own, *(str(path.relative_to(ROOT)) for path in best[:FILES])]
 
 
 def _steps(module: str, folder: Path) -> dict[Path, int]:
@@ -156,6 +159,10 @@ class Bench:
             shutil.copytree(ROOT / name, self._tree / name)  # with what Python compiled, whose times are kept
         for name in ("pyproject.toml", "README.md", "CHANGELOG.md", "Makefile", "CONTRIBUTING.md"):
             shutil.copy2(ROOT / name, self._tree / name)
+
+    def read(self, module: str) -> str:
+        """Give a module as it was copied, whatever has become of it since."""
+        return (self._tree / "etl" / module).read_text(encoding="utf-8")
 
     def write(self, module: str, text: str) -> None:
         """Change a module, and forget what was compiled of it."""
@@ -243,14 +250,12 @@ class _Noted:
             self._path.write_text(report.nodeid, encoding="utf-8")
 
 
-def score(bench: Bench, module: str, sample: int, chance: random.Random) -> tuple[int, int]:
-    """Try some changes of a module; give how many were noticed, and how many tried."""
-    source, words = (ROOT / "etl" / module).read_text(encoding="utf-8"), tests_of(module)
-    if not module.startswith("api/"):  # whose examples need what a test lays out for them
-        words.insert(0, f"etl/{module}")
+def score(bench: Bench, module: str, words: list[str], found: list[Change]) -> tuple[int, int]:
+    """Try changes of a module; give how many were noticed, and how many tried."""
+    source = bench.read(module)
     noticed = tried = 0
     passing: dict[str, bool] = {}
-    for change in changes(source, sample, chance):
+    for change in found:
         bench.write(module, change.text)
         failing = bench.failed(words)
         bench.write(module, source)
@@ -282,8 +287,11 @@ def main() -> None:
     scores = {}
     with tempfile.TemporaryDirectory(prefix="mutants-") as name:
         bench = Bench(Path(name))
-        for module in options.modules:
-            scores[module] = score(bench, module, options.sample, random.Random(f"{options.seed} {module}"))
+        concern = {module: tests_of(module) for module in options.modules}  # before anybody adds to them
+        for module, words in concern.items():
+            chance = random.Random(f"{options.seed} {module}")
+            found = changes(bench.read(module), options.sample, chance)
+            scores[module] = score(bench, module, words, found)
             show({module: "{} of {}".format(*scores[module])})
     noticed, tried = (sum(numbers) for numbers in zip(*scores.values(), strict=True))
     show({"all": f"{noticed} of {tried}, {noticed / max(1, tried):.0%}"})

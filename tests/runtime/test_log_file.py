@@ -59,7 +59,7 @@ def test_once_a_minute_it_says_how_far_the_run_is(tmp_path):
         "Progress: 66/10000 (0%) - Rate: 1.1 tracks/sec - ETA: 2.5 hours",
         "Progress: 132/10000 (1%) - Rate: 1.1 tracks/sec - ETA: 2.5 hours",
         "Progress: 198/10000 (1%) - Rate: 1.1 tracks/sec - ETA: 2.5 hours",
-        "sonic ended: 198 of 10,000 tracks, 1 errors, busy 0 s",
+        "sonic ended: 198 of 10,000 tracks, 1 error, busy 0 s",
     ]
 
 

@@ -15,6 +15,7 @@ from hypothesis import given, settings, strategies as st
 from etl.runtime.errors import EtlError, ExitCode
 from etl.services.errors import ParkedError, StoppedError
 from etl.services.politeness.rates import DAY, Cost, Limit, Rates, Unit, Window
+from tests.support.open_files import has_open
 from tests.support.permits import permits
 
 if TYPE_CHECKING:
@@ -232,6 +233,19 @@ def test_record_that_stays_locked_is_neither_deleted_nor_in_the_way_for_good(tmp
     holder.close()
     with permits(rates, path) as gate:
         assert gate.sent_last_day() == 1
+
+
+def test_record_of_another_program_is_named_left_alone_and_not_kept_open(tmp_path: Path) -> None:
+    """Its table has other columns: it is no record of requests, and no rubbish either."""
+    path = tmp_path / "limits.sqlite"
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE permits (building TEXT)")
+    before = path.read_bytes()[100:]  # after the header, which tells how changes are written
+    with pytest.raises(EtlError, match="cannot use the record of requests") as caught:
+        permits(Rates(1.0), path)
+    assert caught.value.exit_code == ExitCode.CANNOT_WRITE
+    assert not has_open(path)
+    assert path.read_bytes()[100:] == before
 
 
 def test_clock_that_is_set_back_while_a_run_waits_does_not_hold_it_up() -> None:

@@ -12,12 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import duckdb
 import polars as pl
 import pytest
 
 from etl.runtime.limits import Limits
 from etl.store import service_state
-from etl.store.bursts import writing
+from etl.store.bursts import BurstWriter, writing
 from etl.store.database import open_store, read_store
 from etl.store.journal import read_burst, waiting_bursts
 from etl.store.ledger import Ledger, record_outcomes
@@ -201,6 +202,27 @@ def test_what_is_to_be_kept_soon_shares_a_flush_with_what_follows(store):
         assert len(waiting_bursts(store.path)) == 1
 
 
+@pytest.mark.parametrize("way", ["keep", "flush"])
+def test_what_was_put_long_ago_is_on_the_disk_when_that_is_asked_for(store, way):
+    """The thread that writes is told, although nothing more is put and no burst is due."""
+    with ThreadPoolExecutor(1) as other, writing(store.path, "run", {}, limits=NEVER) as run:
+        run.put(outcome("a"))
+        time.sleep(0.05)  # by when it waits for the burst
+        other.submit(getattr(run, way)).result(20)
+        assert bool(run.waiting) == (way == "keep")
+
+
+def test_a_writer_that_has_nothing_to_write_ends_at_once(store):
+    """Its thread is told, and waits for no burst."""
+    writer = BurstWriter(store.path, NEVER)
+    writer.__enter__()
+    time.sleep(0.05)
+    ending = threading.Thread(target=writer.__exit__, args=(None, None, None), daemon=True)
+    ending.start()
+    ending.join(20)
+    assert not ending.is_alive()
+
+
 def test_threads_that_keep_at_once_share_a_write(store):
     """Most of them find that another one's write has theirs in it."""
     with writing(store.path, "run", {}, limits=NEVER) as run:
@@ -245,6 +267,13 @@ def test_a_write_that_fails_undoes_its_burst_and_ends_the_run(store):
     assert items_done(store.path) == ["a"]
     with open_store(store.path) as connection:
         assert connection.sql("SELECT status FROM runs").fetchall() == [("running",)]
+
+
+def test_an_error_of_the_last_burst_is_raised_at_the_end(store):
+    """A run that has put everything and looks no more is not told that all went well."""
+    with pytest.raises(duckdb.ConstraintException), writing(store.path, "run", {}, limits=NEVER) as run:
+        run.put(outcome("b"), BROKEN)
+    assert items_done(store.path) == []
 
 
 def test_an_error_of_the_run_keeps_what_was_put(store):

@@ -129,7 +129,7 @@ def test_it_asks_first(store):
     before = contents(store)
     refused = forget(store, "a.csv", answer="n\n")
     assert refused.exit_code == 1
-    assert "Delete the 2 songs of" in refused.stderr
+    assert "Delete 2 songs of" in refused.stderr
     assert refused.stderr.endswith("nothing was changed\n")
     unanswered = forget(store, "a.csv", answer="")
     assert isinstance(unanswered.exception, EtlError)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import resource
 import shutil
 import signal
 import time
 import zipfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,6 +24,9 @@ from etl.store.database import latest_migration, open_store, read_store
 from etl.store.journal import add_burst, append_writes, read_burst, waiting_bursts
 from etl.store.ledger import Ledger
 from etl.store.run_lock import run_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 HELD = pytest.mark.parametrize("access", ["read", "write"])
 
@@ -231,17 +238,68 @@ def test_what_is_added_to_a_burst_is_merged_with_it_up_to_where_it_is_whole(stor
     assert store.tables()["service_state"] == [("a", "b", "c", "2")]
 
 
+@pytest.fixture
+def flushed(monkeypatch):
+    """Collect what is flushed to the disk, by its name at that moment."""
+    names: list[str] = []
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        names.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    return names
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/fd").is_dir(), reason="what a descriptor is open for is not told here"
+)
+def test_what_is_kept_is_on_the_disk_before_it_is_said_to_be(store, flushed):
+    """The file before it has its name, the folders that name it, and each line that is added."""
+    path = add_burst(store.path, [service_state.put("a", "b", "c", 1)], latest_migration())
+    assert flushed == [store.path.parent.name, f"{path.stem}.tmp", store.journal.name]
+    append_writes(path, [service_state.put("a", "b", "c", 2)])
+    assert flushed[3:] == [path.name]
+    add_burst(store.path, [service_state.put("a", "b", "c", 3)], latest_migration(), in_place_of=path)
+    assert flushed[4:] == [f"{path.stem}.tmp", store.journal.name]
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/fd").is_dir(), reason="what a descriptor is open for is not told here"
+)
+def test_files_of_merged_bursts_are_gone_for_good_before_they_are_forgotten(store, flushed):
+    """Else a power cut could bring one back, to be merged a second time."""
+    add_burst(store.path, [service_state.put("a", "b", "c", 1)], latest_migration())
+    flushed.clear()
+    store.merge()
+    assert store.journal.name in flushed
+
+
+@contextmanager
+def no_file_longer_than(length: int) -> Iterator[None]:
+    """Have the system refuse longer ones, as a full disk does."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (length, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
 def test_a_full_disk_leaves_a_burst_as_it_was(store):
     """What was kept before is merged; the error says that no more was."""
     path = add_burst(store.path, [service_state.put("a", "b", "c", 1)], latest_migration())
     before = path.read_bytes()
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 10, limits[1]))
-    try:
-        with pytest.raises(EtlError, match="too large"):
-            append_writes(path, [service_state.put("a", "b", "c", 2)])
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, ignored)
+    with no_file_longer_than(len(before) + 10), pytest.raises(EtlError, match="too large"):
+        append_writes(path, [service_state.put("a", "b", "c", 2)])
     assert path.read_bytes() == before
+
+
+def test_a_burst_that_does_not_fit_leaves_nothing_of_itself(store):
+    """It would fill the disk further, and nobody would ever read it."""
+    with no_file_longer_than(10), pytest.raises(EtlError, match="too large"):
+        add_burst(store.path, [service_state.put("a", "b", "c", 1)], latest_migration())
+    assert list(store.journal.iterdir()) == []

@@ -127,5 +127,5 @@ def test_a_run_tells_its_log_start_rejects_and_end(tmp_path):
     said = [line.split(": ", 1)[1] for line in (tmp_path / "x.log").read_text().splitlines()]
     assert said[0].startswith("run 1: library sonic started, music-etl ")
     assert said[1] == "run 1: sonic: a.mp3: too short"
-    assert re.fullmatch(r"run 1: done in \d+\.\d s; 1 rejects", said[2])
+    assert re.fullmatch(r"run 1: done in \d+\.\d s; 1 reject", said[2])
     assert said[4] == "run 2: failed: OSError: disk gone"

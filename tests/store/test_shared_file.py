@@ -98,6 +98,17 @@ def test_where_another_process_holds_the_file_bursts_wait_and_a_copy_is_read(sto
     assert kept(file) == ([1, 2, 3], ["a"])
 
 
+def test_beside_others_that_only_read_the_store_itself_is_read(store, file):
+    """Nothing is copied, which takes long for a large one, and nothing can be written by a look."""
+    file.write([number(1)])
+    with store.notebook("read"):
+        with file.reading() as connection:
+            assert connection.sql("SELECT count(*) FROM service_state").fetchall() == [(1,)]
+            with pytest.raises(duckdb.Error, match="read-only"):
+                connection.execute("DELETE FROM service_state")
+        assert not store.journal.exists()
+
+
 def test_while_the_run_reads_what_it_writes_waits(store, file):
     """The file is not closed under the reader, nor waited for."""
     with file.reading() as connection:

@@ -9,6 +9,7 @@ from etl.exports.page.charts import FIFTHS, bars, columns, graph, heat
 from etl.exports.page.common import percent, share
 from etl.exports.page.document import Figure, Table
 from etl.music.keys import KEY_NAMES, MAJOR_TONICS, MINOR_TONICS
+from etl.runtime.wording import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -197,7 +198,7 @@ def quality_figure(totals: SongTotals) -> Figure:
 def summary(totals: SongTotals) -> str:
     """Say what the section is about."""
     return (
-        f"{totals.songs:,} songs with {totals.chords:,} chords; {share(totals.keyed, totals.songs)} have "
-        "a key, "
+        f"{number_of(totals.songs, 'song')} with {number_of(totals.chords, 'chord')}; "
+        f"{share(totals.keyed, totals.songs)} have a key, "
         f"{share(totals.unknown, totals.chords)} of the chords could not be read."
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from etl.exports.page.charts import bars, columns, heat, scatter, steps
 from etl.exports.page.common import bars_figure, percent
 from etl.exports.page.document import Figure, Table
+from etl.runtime.wording import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,8 +48,8 @@ def map_figure(
     return Figure(
         "likeness",
         "Map of likeness",
-        f"What sounds alike lies together: {len(names):,} recordings on the two directions in which they "
-        "differ most, "
+        f"What sounds alike lies together: {number_of(len(names), 'recording')} on the two directions in "
+        "which they differ most, "
         f"which show {shares[0]:.0%} and {shares[1]:.0%} of all differences. Point at one for its name.",
         Table(
             ("recording", "across", "up"),
@@ -168,7 +169,9 @@ def copies_figure(rows: Sequence[tuple[str, int, str]]) -> Figure:
 
 def track_figure(rows: Sequence[tuple[object, ...]], tracks: int) -> Figure:
     """List tracks."""
-    listed = "All tracks" if len(rows) == tracks else f"The first {len(rows):,} of {tracks:,} tracks"
+    listed = (
+        "All tracks" if len(rows) == tracks else f"The first {len(rows):,} of {number_of(tracks, 'track')}"
+    )
     return Figure(
         "tracks",
         "Tracks",
@@ -180,7 +183,7 @@ def track_figure(rows: Sequence[tuple[object, ...]], tracks: int) -> Figure:
 def summary(tracks: int, problems: Sequence[tuple[str, int]]) -> str:
     """Say what the section is about."""
     told = ", ".join(f"{count:,} {name}" for name, count in problems)
-    return f"{tracks:,} tracks" + (f": {told}." if told else ", all described, none damaged.")
+    return number_of(tracks, "track") + (f": {told}." if told else ", all described, none damaged.")
 
 
 def category_figure(rows: Sequence[tuple[str, int]]) -> Figure:
@@ -207,13 +210,13 @@ def pack_figure(rows: Sequence[tuple[str, int, int]]) -> Figure:
 
 def midi_summary(files: int, notes: int, seconds: int) -> str:
     """Say what the section is about."""
-    return f"{files:,} different MIDI files with {notes:,} notes, {seconds / 3600:,.1f} hours of music."
+    with_notes = f"{number_of(files, 'different MIDI file')} with {number_of(notes, 'note')}"
+    return f"{with_notes}, {seconds / 3600:,.1f} hours of music."
 
 
 def genre_summary(pairs: int) -> str:
     """Say what the section is about."""
-    noun = "pair" if pairs == 1 else "pairs"
-    return f"{pairs:,} {noun} of near genres, by what has both; `etl genres show` says why."
+    return f"{number_of(pairs, 'pair')} of near genres, by what has both; `etl genres show` says why."
 
 
 def playlist_summary() -> str:
@@ -245,4 +248,4 @@ def reject_figure(rows: Sequence[tuple[object, ...]]) -> Figure:
 
 def run_summary(runs: int) -> str:
     """Say what the section is about."""
-    return f"The last {runs:,} runs over this store, and what they refused."
+    return f"The last {number_of(runs, 'run')} over this store, and what was refused."

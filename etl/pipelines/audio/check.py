@@ -13,6 +13,7 @@ import polars as pl
 from etl.audio.features import SILENT_SHARE
 from etl.audio.integrity import CLIPPED_SHARE, OPPOSITE_DB
 from etl.exports.sonic import MATRICES
+from etl.runtime.wording import number_of
 from etl.store import library
 from etl.store.database import read_store
 from etl.store.sonic_features import (
@@ -150,7 +151,7 @@ def check_integrity(database: Path) -> list[Finding]:
         findings += [Finding(path, fault, evidence=text) for path, text in found.iter_rows()]
     findings.sort(key=lambda each: each.item)
     if waiting:
-        findings.append(Finding(f"{waiting:,} tracks", Fault.NOT_EXAMINED))
+        findings.append(Finding(number_of(waiting, "track"), Fault.NOT_EXAMINED))
     return findings
 
 

@@ -22,6 +22,7 @@ from etl.batch.plan import shared_out
 from etl.batch.questions import messages, most_tokens, response_format, tokens_of
 from etl.batch.replies import MISSING, confidence_of, parse_reply
 from etl.runtime.errors import EtlError
+from etl.runtime.wording import number_of
 from etl.services.chat import FormatRefusedError
 from etl.services.errors import (
     BudgetSpentError,
@@ -400,7 +401,7 @@ class Asker:
     def _check_failures(self) -> None:
         if self._done >= FEWEST and self._failed > self._threshold * self._done:
             raise TooManyFailuresError(
-                f"{self._failed:,} of {self._done:,} items failed in task `{self._task.name}`.",
+                f"{self._failed:,} of {number_of(self._done, 'item')} failed in task `{self._task.name}`.",
                 f"See why with `etl batch status {self._job}`. `etl batch retry` asks again; "
                 "--error-threshold allows more.",
             )

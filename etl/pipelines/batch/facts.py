@@ -11,7 +11,7 @@ import polars as pl
 from etl.audio.short_sounds import SOUND_VERSION
 from etl.batch.name_categories import name_category
 from etl.store.batch_answers import known_sounds
-from etl.store.batch_jobs import items, results
+from etl.store.batch_jobs import results
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,11 +104,3 @@ def _column(values: list[Any]) -> list[Any]:
     return [
         None if value is None else value if isinstance(value, str) else json.dumps(value) for value in values
     ]
-
-
-def job_facts(connection: duckdb.DuckDBPyConnection, job: str) -> pl.DataFrame:
-    """Give the facts of all ready items of a job as a table."""
-    ready = items(connection, job).filter(
-        (pl.col("status") == "ready") & pl.col("content_hash").is_not_null()
-    )
-    return Facts(connection, job).table(ready.select("item", "content_hash", "fields"))

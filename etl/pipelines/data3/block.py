@@ -49,7 +49,7 @@ class BlockWork:
     method: KeyMethod
     style: RomanStyle
     statistics: bool
-    section_keys: bool = False
+    section_keys: bool
     names: Names = NO_NAMES
     notations: SourceNotations = field(default_factory=SourceNotations)
     buffers: LineBuffers = field(default_factory=LineBuffers)
@@ -113,8 +113,6 @@ def without_repeats(block: Block, analyzed: AnalyzedBlock, seen: SeenIds, style:
     return replace(
         analyzed,
         harmony=replace(harmony, songs=kept),
-        rejects=pl.concat([analyzed.rejects, song_rejects(block.source, refused)]).sort(
-            "line", maintain_order=True
-        ),
+        rejects=pl.concat([analyzed.rejects, song_rejects(block.source, refused)]).sort("line"),
         lines=write_data3(kept, harmony.vocabulary, harmony.numerals.texts, analyzed.buffer, style),
     )

@@ -30,6 +30,7 @@ from etl.runtime.rejects import REJECT_SCHEMA, remove_rejects_file
 from etl.runtime.watch.compilation import compilation_told
 from etl.runtime.watch.progress import Stage, Watch
 from etl.runtime.watch.stage_times import StageTimes
+from etl.runtime.wording import number_of
 from etl.runtime.work.crew import CrewKind, crew
 from etl.runtime.work.memory import without_cycle_collection
 from etl.sources.chords.block_size import BlockSize
@@ -152,7 +153,8 @@ def _write_stored(
     tally.count_rejects(stored_rejects(connection, names))
     if rows_in != songs_out + tally.rejected:
         raise EtlError(
-            f"the store has {songs_out:,} songs and {tally.rejected:,} rejects of {rows_in:,} rows.",
+            f"the store has {number_of(songs_out, 'song')} and {number_of(tally.rejected, 'reject')} "
+            f"of {number_of(rows_in, 'row')}.",
             "Run again with --force.",
         )
     watch.total(ANALYZE, songs_out)

@@ -18,7 +18,7 @@ import polars as pl
 import pyarrow as pa
 
 from etl.chords.ragged import Ragged
-from etl.exports.dataset_card import FILES, Facts, croissant, dataset_card, manifest, printable
+from etl.exports.dataset_card import FILES, Facts, croissant, dataset_card, manifest
 from etl.exports.dataset_vocabulary import Terms, terms, vocabulary_json
 from etl.exports.npz import UNKNOWN, section_of_chord
 from etl.exports.parquet import DATASET_COLUMNS, DECADE, SongsWriter, int_lists, schema_of
@@ -27,6 +27,7 @@ from etl.pipelines.data3.dataset_plan import plan_splits, survey_songs
 from etl.pipelines.data3.export import STAGE, FromSongs, songs_read
 from etl.runtime.disk.folders import atomic_folder, check_replaceable
 from etl.runtime.watch.compilation import compilation_told
+from etl.runtime.wording import one_line
 from etl.store.lexicon import stored_chords, stored_numerals, stored_sections
 from etl.store.songs import build_versions, source_names, stored_songs
 
@@ -174,7 +175,7 @@ def _write_rows(
         writers = [stack.enter_context(SongsWriter(folder / f"{name}.parquet", schema)) for name in SPLITS]
         for source_id, source in zip(source_ids, source_names(connection, source_ids), strict=True):
             for songs in _with_chords(connection, [source_id], _STORED):
-                table = _rows(songs, printable(Path(source).name), start, plan, vocabulary)
+                table = _rows(songs, one_line(Path(source).name), start, plan, vocabulary)
                 split = plan.split[start : start + songs.height]
                 for number, writer in enumerate(writers):
                     writer.write(table.filter(pa.array(split == number)))
@@ -219,7 +220,7 @@ def _rows(
 def _facts(plan: SplitPlan, request: DatasetExport, version: str, day: str, sources: Sequence[str]) -> Facts:
     kept = plan.split >= 0
     return Facts(
-        name=printable(request.folder.resolve().name),
+        name=one_line(request.folder.resolve().name),
         songs=dict(zip(SPLITS, np.bincount(plan.split[kept], minlength=len(SPLITS)).tolist(), strict=True)),
         without_chord=plan.without_chord,
         links=plan.links,
@@ -232,7 +233,7 @@ def _facts(plan: SplitPlan, request: DatasetExport, version: str, day: str, sour
         fractions=request.fractions,
         analysis=version,
         day=day,
-        sources=tuple(printable(Path(source).name) for source in sources),
+        sources=tuple(one_line(Path(source).name) for source in sources),
     )
 
 

@@ -26,6 +26,7 @@ from etl.music.qualities import QUALITY_BY_SUFFIX
 from etl.music.spotify_ids import SPOTIFY_ID
 from etl.pipelines.data3.export import stored_names
 from etl.runtime.errors import EtlError
+from etl.runtime.wording import number_of
 from etl.store.lexicon import stored_chords
 from etl.store.songs import stored_songs
 
@@ -156,7 +157,7 @@ def survey_songs(connection: duckdb.DuckDBPyConnection, source_ids: Sequence[int
             near.add(rows, roots, has_minor_third)
             parts.append(with_chords.select(_IDENTITY))
     if not parts:
-        raise EtlError(f"none of the {seen:,} songs has a chord.", "There is nothing to export.")
+        raise EtlError(f"no chord in {number_of(seen, 'song')}.", "There is nothing to export.")
     songs = with_names(pl.concat(parts), stored_names(connection))
     as_is, transposed = (np.concatenate(values) for values in zip(*hashes, strict=True))
     artists = _artists(songs)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 from etl.runtime.errors import EtlError
+from etl.runtime.wording import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -146,7 +147,7 @@ class Tally:
         """
         if self.records != self.songs + self.rejected:
             raise EtlError(
-                f"{self.records:,} rows in, but {self.songs:,} out and {self.rejected:,} rejected.",
+                f"{number_of(self.records, 'row')} in, {self.songs:,} out and {self.rejected:,} rejected.",
                 "This is a fault of music-etl; nothing was written. Please report it with the input file.",
             )
 

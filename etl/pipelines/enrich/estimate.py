@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from etl.pipelines.enrich.plan import plan
+from etl.pipelines.enrich.plan import check_priority, plan
 from etl.services.politeness.breaker import Breaker
 from etl.services.politeness.gate import QUOTA_KEY
 from etl.services.politeness.rates import DAY, Permits
@@ -17,11 +17,12 @@ from etl.store.answers import answered_ids
 from etl.store.database import read_store
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from etl.services.contract import Service
     from etl.services.politeness.rates import Rates
+    from etl.store.preferences import Preferences
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def daily_quota(rates: Rates, learned: int | None) -> int | None:
 def estimate(
     database: Path,
     service: Service,
-    priority: Mapping[str, Sequence[str]],
+    priority: Preferences,
     limits_file: Path | None = None,
 ) -> Estimate:
     """Count what is ahead; the service need not be connected.
@@ -129,6 +130,7 @@ def estimate(
         Record of the requests of all runs, None for none.
     """
     with read_store(database) as connection:
+        check_priority(connection, priority)
         ids = dict.fromkeys((kind.name for kind in service.kinds), 0)
         for kind, part in plan(connection, service, priority):
             ids[kind.name] += len(part)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from etl.runtime.disk.staging import sweep
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.watch.format import duration
+from etl.runtime.wording import number_of
 from etl.services.errors import (
     ForeignError,
     GarbledError,
@@ -106,8 +107,8 @@ def parked_error(
         what = "cannot be reached"
         lines.append(f"{check}, and ETL_{service.name.upper()}_URL or url in [{service.name}] if you set it.")
     lines.append(
-        f"What was fetched is kept: {result.songs_named:,} of {result.songs:,} songs have {result.gives}, "
-        f"{result.songs_complete:,} are complete."
+        f"What was fetched is kept: {result.songs_named:,} of {number_of(result.songs, 'song')} have "
+        f"{result.gives}, {result.songs_complete:,} are complete."
     )
     if partial is not None:
         lines.append(f"All songs as far as they are known are in {partial}.")

@@ -11,11 +11,9 @@ from __future__ import annotations
 import math
 import threading
 import time
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from etl.chords.romantext import RomanStyle
 from etl.pipelines.data3.export import write_stored_csv
 from etl.pipelines.enrich.ask import look_up_proven
 from etl.pipelines.enrich.estimate import daily_quota, seconds_for
@@ -27,19 +25,16 @@ from etl.pipelines.enrich.partial import (
     partial_path,
     sweep_partials,
 )
-from etl.pipelines.enrich.plan import plan
+from etl.pipelines.enrich.plan import check_priority, plan
 from etl.pipelines.enrich.result import EnrichmentResult
 from etl.pipelines.enrich.state import StoredState
 from etl.runtime.errors import EtlError, ExitCode
-from etl.runtime.limits import LIMITS, Limits
 from etl.runtime.watch.log_file import LogFile, log_path
 from etl.runtime.watch.progress import Stage, Watch
 from etl.runtime.work.signals import stop_on_signals
 from etl.services.errors import AppError, BudgetSpentError, ParkedError, StoppedError
 from etl.services.politeness.gate import QUOTA_KEY, UNKNOWN, Gate
 from etl.services.politeness.rates import DAY, Permits
-from etl.services.politeness.retry import Patience
-from etl.services.settings import limits_path
 from etl.store.answers import (
     answer_schema,
     answered_ids,
@@ -54,9 +49,10 @@ from etl.store.runs import keep_progress
 from etl.store.scope import count_songs, use_sources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from etl.pipelines.enrich.request import Enrichment
     from etl.runtime.watch.progress import Renderer
     from etl.services.contract import Answer, Kind, Service
     from etl.services.errors import ServiceError
@@ -65,64 +61,6 @@ if TYPE_CHECKING:
 
 _STAGES: Final = (Stage("plan", "ids"), Stage("ask", "ids"), Stage("export", "songs"))
 _NOTABLE_PAUSE: Final = 1.0  # seconds; shorter pauses are not worth a word
-
-
-@dataclass(frozen=True)
-class Enrichment:
-    """What to do.
-
-    Attributes
-    ----------
-    database
-        The store.
-    command
-        The command line that goes on with the work; told to the user when the service is parked.
-    folder
-        Where partial CSVs go.
-    output
-        The data3 CSV to write again at the end, None for none.
-    output_is_fresh
-        Whether ``output`` has all names that are known now, so that it need not be written without new ones.
-    sources
-        Sources whose songs are meant; the current set where none is named.
-    style
-        How the CSVs spell Roman numerals.
-    budget
-        Requests that this run may send, None for no bound.
-    priority
-        Songs to prefer, see :func:`etl.store.answers.wanted_ids`.
-    wait
-        Sleep while the service is parked and go on, in place of ending.
-    partial_every
-        Write a partial CSV each time this many more songs are settled.
-    partial_keep
-        Partial CSVs of this store that are kept, the newest.
-    patience
-        How long requests may take.
-    contact
-        Whom the service can write to; part of the User-Agent.
-    limits_file
-        Record of the requests of all runs, whichever their store.
-    limits
-        How often the store is written, and settled songs are counted.
-    """
-
-    database: Path
-    command: str
-    folder: Path
-    output: Path | None = None
-    output_is_fresh: bool = False
-    sources: Sequence[str] = ()
-    style: RomanStyle = RomanStyle.HOUSE
-    budget: int | None = None
-    priority: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    wait: bool = False
-    partial_every: int = 50_000
-    partial_keep: int = 1
-    patience: Patience = field(default_factory=Patience)
-    contact: str | None = None
-    limits_file: Path = field(default_factory=limits_path)
-    limits: Limits = LIMITS
 
 
 def enrich(request: Enrichment, service: Service, renderers: Sequence[Renderer] = ()) -> EnrichmentResult:
@@ -146,7 +84,7 @@ def enrich(request: Enrichment, service: Service, renderers: Sequence[Renderer] 
     ------
     EtlError
         With exit code 75 when the service is parked, or another run writes to the store; with 69 when the
-        service refuses the app.
+        service refuses the app; with 2 when no song is as preferred.
     KeyboardInterrupt
         After SIGINT or SIGTERM, when all that was fetched is stored.
     """
@@ -182,9 +120,10 @@ def enrich(request: Enrichment, service: Service, renderers: Sequence[Renderer] 
                     known.kept_in(store),
                 ):
                     watch.waiting_for(None)
-                    if request.output is not None and not request.output_is_fresh:
-                        with store.reading() as connection:
+                    with store.reading() as connection:
+                        if request.output is not None and not request.output_is_fresh:
                             check_known(connection, [request.output])
+                        check_priority(connection, request.priority)
                     enricher.ask(store)
             except ServiceParkedError as error:
                 if not request.wait:

@@ -10,6 +10,7 @@ from etl.midi.text import plain_name
 from etl.pipelines.midi.read import read_midi
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.watch.progress import Watch
+from etl.runtime.wording import number_of
 from etl.store.kept_files import check_outputs
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def draw_roll(path: Path, output: Path, renderers: Sequence[Renderer] = ()) -> R
         song = read_midi(path)
     if song.notes.height > _MOST_NOTES:
         raise EtlError(
-            f"{path} has {song.notes.height:,} notes; a roll shows {_MOST_NOTES:,} at most.",
+            f"{path} has {number_of(song.notes.height, 'note')}; a roll shows {_MOST_NOTES:,} at most.",
             "Split it with `etl midi split`.",
             exit_code=ExitCode.BAD_DATA,
         )

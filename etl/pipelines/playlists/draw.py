@@ -8,6 +8,7 @@ from typing import Any
 
 from etl.exports.pictures import plot_playlist
 from etl.pipelines.playlists.kept import read_shown
+from etl.runtime.wording import number_of
 from etl.store.database import read_store
 from etl.store.kept_files import check_known, check_outputs
 
@@ -46,5 +47,7 @@ def draw_playlist(database: Path, name: str, output: Path) -> PlaylistPicture:
         "beats per minute": shown.bpm,
         "transition": shown.edge,
     }
-    plot_playlist(curves, output, title=f"list {shown.playlist.number}, {len(shown.tracks)} tracks")
+    plot_playlist(
+        curves, output, title=f"list {shown.playlist.number}, {number_of(len(shown.tracks), 'track')}"
+    )
     return PlaylistPicture(shown.playlist.number, output)

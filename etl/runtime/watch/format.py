@@ -5,21 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from etl.runtime.wording import number_of, one_line
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from etl.runtime.watch.snapshot import Figure, Snapshot, StageProgress
-
-
-def escaped(text: str) -> str:
-    r"""Write control characters, line breaks and the like, which file names may hold, as escapes.
-
-    Examples
-    --------
-    >>> escaped("a\nb\x1b[31m")
-    'a\\nb\\x1b[31m'
-    """
-    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def duration(seconds: float) -> str:
@@ -65,7 +56,7 @@ def stage_cells(stage: StageProgress) -> dict[str, str]:
         "rate": rate_text(stage.rate) if stage.rate is not None and under_way else "",
         "eta": f"ETA {duration(stage.eta_s)}" if stage.eta_s is not None and under_way else "",
         "waiting": f"{stage.waiting:,} waiting" if stage.waiting > 0 else "",
-        "errors": f"{stage.errors:,} error{'s' * (stage.errors != 1)}" if stage.errors else "",
+        "errors": number_of(stage.errors, "error") if stage.errors else "",
         "busy": f"busy {duration(stage.seconds)}" if stage.seconds >= 1 else "",
     }
 
@@ -110,7 +101,7 @@ def in_one_line(snapshot: Snapshot) -> str:
 def in_lines(snapshot: Snapshot) -> list[str]:
     """Say all that is known, a stage a line."""
     stages = [_stage_text(stage) for stage in snapshot.stages]
-    return [escaped(line) for line in (head(snapshot), *stages, *remarks(snapshot))]
+    return [one_line(line) for line in (head(snapshot), *stages, *remarks(snapshot))]
 
 
 def _stage_text(stage: StageProgress, left_out: Collection[str] = ()) -> str:

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from typing import TYPE_CHECKING, Final
 
-from etl.runtime.watch.format import duration, escaped, waits_text
+from etl.runtime.watch.format import duration, waits_text
+from etl.runtime.wording import number_of, one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +26,7 @@ class LogFile:
     """A log file; every line has the time, a level and the process.
 
     A log that cannot be written is no reason to lose a run: such errors are passed over. Line breaks and
-    control characters, which file names may hold, are escaped, so that a line is an entry.
+    control characters, which file names may hold, are one_line, so that a line is an entry.
 
     Parameters
     ----------
@@ -84,8 +85,8 @@ class LogFile:
             total = "" if stage.total is None else f" of {stage.total:,}"
             self.write(
                 "info",
-                f"{stage.name} ended: {stage.done:,}{total} {stage.unit}, {stage.errors:,} errors, "
-                f"busy {duration(stage.seconds)}",
+                f"{stage.name} ended: {stage.done:,}{total} {stage.unit}, "
+                f"{number_of(stage.errors, 'error')}, busy {duration(stage.seconds)}",
             )
 
 
@@ -115,7 +116,7 @@ def progress_text(stage: StageProgress) -> str:
 
 def _in_one_unit(seconds: float) -> str:
     if seconds < 60:
-        return f"{seconds:.0f} seconds"
+        return number_of(round(seconds), "second")
     if seconds < 3600:
         return f"{seconds / 60:.1f} minutes"
     return f"{seconds / 3600:.1f} hours"
@@ -129,4 +130,4 @@ class _Handler(RotatingFileHandler):
 class _Formatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="seconds")
-        return f"{time} {record.name} {record.process}: {escaped(record.getMessage()[:_MAX_LINE])}"
+        return f"{time} {record.name} {record.process}: {one_line(record.getMessage()[:_MAX_LINE])}"

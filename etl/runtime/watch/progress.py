@@ -16,11 +16,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
-from etl.runtime.watch.format import escaped
 from etl.runtime.watch.process_usage import peak_bytes
 from etl.runtime.watch.recent_rate import RecentRate
 from etl.runtime.watch.snapshot import Snapshot, StageProgress
 from etl.runtime.watch.stage_times import StageTimes
+from etl.runtime.wording import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -70,7 +70,7 @@ class _Counts:
 class Watch(StageTimes):
     """What the stages of a run have done, and what it waits for; any thread may count.
 
-    Texts may hold anything, file names for instance: control characters and line breaks are escaped.
+    Texts may hold anything, file names for instance: control characters and line breaks are one_line.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ class Watch(StageTimes):
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         super().__init__(clock=clock)
-        self._title = escaped(title)
+        self._title = one_line(title)
         self._stages = {stage.name: _Counts(stage.unit) for stage in stages}
         self._renderers = renderers
         self._began = time.time()
@@ -185,12 +185,12 @@ class Watch(StageTimes):
         """Show further numbers, such as ``requests_left=120``; None hides one."""
         with self._lock:
             self._figures |= {
-                name: escaped(value) if isinstance(value, str) else value for name, value in numbers.items()
+                name: one_line(value) if isinstance(value, str) else value for name, value in numbers.items()
             }
 
     def note(self, text: str) -> None:
         """Show a remark until the next one; an empty text ends it."""
-        self._note = escaped(text)
+        self._note = one_line(text)
 
     def waiting_for(self, what: str | None, *, until: float | None = None) -> None:
         """Show what the run waits for, None if it does no more.
@@ -203,7 +203,7 @@ class Watch(StageTimes):
             When that will end, in seconds since the epoch, if it is known.
         """
         with self._lock:
-            self._waits_for = None if what is None else escaped(what)
+            self._waits_for = None if what is None else one_line(what)
             self._waits_until = None if until is None else min(until, _LATEST)
 
     def say(self, *lines: str) -> None:
@@ -212,7 +212,7 @@ class Watch(StageTimes):
             for renderer in self._renderers:
                 for line in lines:
                     with suppress(OSError, ValueError):
-                        renderer.say(escaped(line))
+                        renderer.say(one_line(line))
 
     def snapshot(self) -> Snapshot:
         """Give the state of this moment."""
@@ -264,8 +264,8 @@ class Watch(StageTimes):
             elif measured_rate is not None:
                 eta = (total - measured) / measured_rate
         return StageProgress(
-            name=escaped(name),
-            unit=escaped(counts.unit),
+            name=one_line(name),
+            unit=one_line(counts.unit),
             done=counts.done,
             total=counts.total,
             errors=counts.errors,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from etl.runtime.clock import CLOCK, Clock
+from etl.runtime.wording import number_of
 from etl.services.errors import (
     AppError,
     BatchesRefusedError,
@@ -144,7 +145,7 @@ class Gate:
                 self._sleep(0.02)
             try:
                 if self.budget is not None and self.traffic.requests >= self.budget:
-                    raise BudgetSpentError(f"The budget of {self.budget} requests is spent.")
+                    raise BudgetSpentError(f"The budget of {number_of(self.budget, 'request')} is spent.")
                 self._wait_for_turn()
                 self._sleep(0.0)
                 self.permits.acquire(self.stop, cost=cost, longest_wait=self.patience.longest_wait)

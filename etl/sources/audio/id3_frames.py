@@ -37,7 +37,7 @@ def id3_frames(file: BinaryIO) -> dict[bytes, bytes]:
     head = file.read(10)
     if len(head) < 10 or head[:3] != b"ID3" or head[3] not in {2, 3, 4} or head[5] & 0xC0:
         return {}
-    version, end = head[3], 10 + _synchsafe(head[6:10])
+    version, end = head[3], 10 + synchsafe(head[6:10])
     name_length, header = (3, 6) if version == 2 else (4, 10)
     frames: dict[bytes, bytes] = {}
     position, start, data = 10, 10, file.read(min(end, _READ))
@@ -51,7 +51,7 @@ def id3_frames(file: BinaryIO) -> dict[bytes, bytes]:
         if len(frame) < header or not name.isalnum():
             break
         length = frame[name_length : 2 * name_length]
-        size = _synchsafe(length) if version == 4 else int.from_bytes(length, "big")
+        size = synchsafe(length) if version == 4 else int.from_bytes(length, "big")
         body = data[place + header : place + header + size]
         name = _NAMES.get(name, name)
         if name in _WANTED and size < _READ and not frame[9:10].strip(b"\0"):
@@ -107,5 +107,6 @@ def volume_gains(frame: bytes) -> dict[str, float]:
     return {}
 
 
-def _synchsafe(four: bytes) -> int:
+def synchsafe(four: bytes) -> int:
+    """Read a size of ID3v2: seven bits of each of four bytes, so that none looks like a sync."""
     return four[0] << 21 | four[1] << 14 | four[2] << 7 | four[3]

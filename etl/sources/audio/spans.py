@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from etl.sources.audio.id3_frames import synchsafe
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from io import FileIO
@@ -34,7 +36,7 @@ def between_tags(file: BinaryIO) -> Span:
 
 def _front_tag(head: bytes) -> int:
     if head[:3] == b"ID3" and len(head) >= 10:
-        return 10 + _synchsafe(head[6:10]) + (10 if head[5] & 0x10 else 0)
+        return 10 + synchsafe(head[6:10]) + (10 if head[5] & 0x10 else 0)
     if head[:8] == b"APETAGEX" and len(head) == 32:
         return 32 + int.from_bytes(head[12:16], "little")
     return 0
@@ -51,7 +53,7 @@ def _end_tag(file: BinaryIO, first: int, end: int) -> int:
         has_header = tail[-9] & 0x80
         length = int.from_bytes(tail[-20:-16], "little") + (32 if has_header else 0)
     elif tail[-10:-7] == b"3DI":
-        length = 20 + _synchsafe(tail[-4:])
+        length = 20 + synchsafe(tail[-4:])
     elif tail[-9:] == b"LYRICS200" and tail[-15:-9].isdigit():
         length = 15 + int(tail[-15:-9])
     elif tail[-9:] == b"LYRICSEND":
@@ -59,10 +61,6 @@ def _end_tag(file: BinaryIO, first: int, end: int) -> int:
         found = lyrics.rfind(b"LYRICSBEGIN")
         length = len(lyrics) - found if found >= 0 else 0
     return length if first + length < end else 0
-
-
-def _synchsafe(four: bytes) -> int:
-    return four[0] << 21 | four[1] << 14 | four[2] << 7 | four[3]
 
 
 def _zeros(file: BinaryIO, first: int, end: int) -> int:

@@ -14,6 +14,7 @@ import polars as pl
 
 from etl.runtime.disk.drives import drive_of, is_below, mounted_drives
 from etl.runtime.errors import EtlError
+from etl.runtime.wording import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -95,7 +96,7 @@ def refusal(lost: Mapping[str, Loss], remembered: pl.DataFrame, *, what: str, ke
     hint = "If a drive is not mounted, mount it."
     if then[0] is not None and (now is None or now.mount_point != then[0]):
         hint = f"It was on {then[1]}, mounted at {then[0]}, which is not mounted now: mount it."
-    count = f"1 {what}" if loss.held == 1 else f"{loss.held:,} {what}s"
+    count = number_of(loss.held, what)
     return EtlError(
         f"{place} held {count}; {loss.left:,} of them are left{others}. {kept}",
         f"{hint} If the {what}s are gone for good, add --allow-gone.",

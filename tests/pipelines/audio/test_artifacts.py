@@ -292,4 +292,4 @@ def test_tracks_that_wait_for_a_description_are_told(described):
     ]
     output = CliRunner().invoke(app, arguments).output
     assert "7 tracks" in output
-    assert "1 tracks wait for `etl library sonic`" in output
+    assert "; 1 track still to describe with `etl library sonic`" in output

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -48,6 +49,16 @@ def test_a_block_gives_the_same_wherever_it_is_analyzed(blocks, kind):
         assert given.harmony.songs.equals(want.harmony.songs)
         assert list(given.harmony.numerals.texts) == list(want.harmony.numerals.texts)
         assert given.rejects.equals(want.rejects)
+
+
+def test_the_time_of_a_block_is_that_of_its_stages(blocks):
+    """Each takes some, and all together no more than the block."""
+    started = time.perf_counter()
+    seconds = analyze_block(blocks[0], work()).seconds
+    lasted = time.perf_counter() - started
+    assert list(seconds) == ["parse", "analyze", "format"]
+    assert min(seconds.values()) > 0
+    assert sum(seconds.values()) < lasted
 
 
 def test_what_a_build_has_learnt_stays_at_home(blocks):

@@ -13,6 +13,7 @@ from etl.chords.keys import KeyMethod
 from etl.pipelines.data3.check import (
     GROUPS,
     NUMERALS,
+    SAMPLE,
     SECTIONS,
     SONGS_STAGE,
     SYMBOLS,
@@ -24,6 +25,8 @@ from etl.runtime.watch.progress import Watch
 from etl.store.database import open_store
 from etl.store.integrity import CHECKS, COMPLETE, READABLE, check_tables, find_violations, generated_checks
 from tests.conftest import Chords
+from tests.support.command_line import run_here
+from tests.support.shown import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +49,8 @@ SPOTIFY = (
 
 SUMS = "the categories of a song add up to its chord tokens (unknown ones are in `Other`)"
 TOKENS, KEYS, READ, COUNTS, OF_SECTIONS = GROUPS
+PARTS = {SYMBOLS, NUMERALS, SECTIONS, *GROUPS}
+"""What is checked after the tables."""
 VALUES, SAME_KEY, REFERS = (
     "every value is what schemas/ says",
     "no two rows have the same key",
@@ -128,6 +133,7 @@ DAMAGE = {
     "UPDATE chord_symbols SET fingerprint = fingerprint[2:] || fingerprint[:1] WHERE chord_id = 0": SYMBOLS,
     "UPDATE numerals SET category = 'Other' WHERE numeral = 'I'": NUMERALS,
     "UPDATE numerals SET numeral = 'IIIVIV' WHERE numeral_id = 0": NUMERALS,
+    "UPDATE numerals SET numeral = 'IIIVIV', category = 'Other' WHERE numeral_id = 0": NUMERALS,
     "UPDATE numerals SET numeral = 'bIII', category = 'bIII' WHERE numeral = 'I'": READ,
     "UPDATE sections SET name = 'bridge' WHERE section_id = 0": SECTIONS,
     "UPDATE sections SET number = 9 WHERE section_id = 0": SECTIONS,
@@ -235,6 +241,17 @@ def test_a_sound_store_passes_every_check(built):
     assert {(each.computed, each.songs) for each in findings if each.check in GROUPS} == {(5, 5)}
 
 
+def test_a_check_shows_how_far_it_is_and_what_it_has_found(store):
+    """One step a check of tables, an error for each that fails, and all songs that are analyzed again."""
+    with duckdb.connect(store) as connection:
+        connection.execute("UPDATE songs SET line = 1 WHERE song_id = 2")
+    shown = Shown()
+    findings = check(store, renderers=[shown])
+    tables, songs = shown.snapshots[-1].stages
+    assert (tables.done, tables.errors) == (len([each for each in findings if each.check not in PARTS]), 1)
+    assert (songs.done, songs.total, songs.errors) == (5, 5, 0)
+
+
 @pytest.fixture(scope="module")
 def connection(built: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a store to damage in transactions that are rolled back."""
@@ -300,6 +317,11 @@ def test_a_sample_is_analyzed_again_unless_all_are_wanted(store):
     found = {sample: {each.check: each for each in check(store, sample=sample)} for sample in (2, None)}
     assert (found[2][COUNTS].violations, found[2][COUNTS].computed) == (0, 1)
     assert (found[None][COUNTS].violations, found[None][COUNTS].computed) == (1, 5)
+
+
+def test_help_says_how_many_songs_a_sample_has():
+    """The command and its help agree."""
+    assert f"a sample of {SAMPLE:,}" in " ".join(run_here("db", "check", "--help").split())
 
 
 def test_songs_of_another_version_are_not_analyzed_again(store):

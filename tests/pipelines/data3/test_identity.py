@@ -70,6 +70,13 @@ def test_same_content_is_not_analyzed_again(chords, songs, change):
     assert stored(chords) == [(str(path), 50)]
 
 
+def test_a_renamed_file_that_is_analyzed_again_is_one_source(chords, songs):
+    """Under the name that it has now, as where it need not be analyzed."""
+    path = songs.rename(chords.folder / "other.csv")
+    assert not chords.build(path, database=chords.database, force=True).is_stored
+    assert stored(chords) == [(str(path), 50)]
+
+
 SONGS: Final[dict[str, list[Any]]] = {
     "id": [f"song {i}" for i in range(300)],
     "chords": [None if i % 7 == 3 else " ".join(["C", "G7"] * (i % 5)) for i in range(300)],
@@ -186,6 +193,7 @@ def test_a_sample_is_recognized_in_the_whole(chords, songs):
     summary = chords.build(whole, database=chords.database)
     assert summary.recognized == (Recognized(str(whole), Likeness.LONGER, str(songs)),)
     assert chords.ids() == [*map(str, range(50)), "more"]
+    assert stored(chords) == [(str(songs), 50), (str(whole), 51)]
 
 
 @pytest.mark.parametrize("has_store", [False, True])

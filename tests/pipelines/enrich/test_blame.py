@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from etl.pipelines.enrich.filing import Filing
-from etl.pipelines.enrich.run import Enrichment, enrich
+from etl.pipelines.enrich.request import Enrichment
+from etl.pipelines.enrich.run import enrich
 from etl.runtime.errors import EtlError, ExitCode
 from etl.services.contract import failed, found, gone
 from etl.services.credentials import Credentials

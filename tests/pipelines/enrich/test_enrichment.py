@@ -25,7 +25,8 @@ from etl.pipelines.data3.export import write_stored_csv
 from etl.pipelines.data3.request import Data3Build
 from etl.pipelines.enrich.estimate import Estimate, estimate
 from etl.pipelines.enrich.plan import plan
-from etl.pipelines.enrich.run import Enrichment, enrich
+from etl.pipelines.enrich.request import Enrichment
+from etl.pipelines.enrich.run import enrich
 from etl.pipelines.enrich.state import StoredState
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.limits import Limits

@@ -11,7 +11,8 @@ import pytest
 
 from etl.cli.enrich import describe
 from etl.pipelines.enrich.estimate import estimate
-from etl.pipelines.enrich.run import Enrichment, enrich
+from etl.pipelines.enrich.request import Enrichment
+from etl.pipelines.enrich.run import enrich
 from etl.pipelines.status import status
 from etl.runtime.errors import EtlError, ExitCode
 from etl.services.listenbrainz import BATCH_SIZE, ListenBrainz, judge_entry

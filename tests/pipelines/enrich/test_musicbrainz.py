@@ -10,7 +10,8 @@ import pytest
 
 from etl.pipelines.data3.export import write_stored_csv
 from etl.pipelines.enrich.estimate import estimate
-from etl.pipelines.enrich.run import Enrichment, enrich
+from etl.pipelines.enrich.request import Enrichment
+from etl.pipelines.enrich.run import enrich
 from etl.runtime.errors import EtlError, ExitCode
 from etl.services.credentials import Credentials
 from etl.services.musicbrainz import MusicBrainz, configured, judge_entry

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from etl.pipelines.enrich.partial import keeping_newest, sweep_partials
-from etl.pipelines.enrich.run import Enrichment, enrich
+from etl.pipelines.enrich.request import Enrichment
+from etl.pipelines.enrich.run import enrich
 from etl.runtime.errors import EtlError
 from etl.services.credentials import Credentials
 from etl.services.politeness.retry import Patience

@@ -24,7 +24,8 @@ from etl.chords.keys import KeyMethod
 from etl.pipelines.data3.build import build
 from etl.pipelines.data3.request import Data3Build
 from etl.pipelines.enrich.estimate import estimate
-from etl.pipelines.enrich.run import Enrichment, enrich
+from etl.pipelines.enrich.request import Enrichment
+from etl.pipelines.enrich.run import enrich
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.limits import Limits
 from etl.services.contract import Answer, Kind, Service, failed, found, gone

@@ -438,7 +438,7 @@ def test_the_command_line_does_it_all(tmp_path: Path, temporary: Path):
         assert done.returncode == code, done.stderr
         return done.stdout + done.stderr
 
-    assert "36 MIDI files and 1 archives" in command("midi", "run", "in", "--dry-run")
+    assert "36 MIDI files and 1 archive to read" in command("midi", "run", "in", "--dry-run")
     assert not (tmp_path / "m.duckdb").exists()
     run = subprocess.run(
         etl("midi", "run", "in", "--workers", "1"),

@@ -105,6 +105,15 @@ def test_no_file_is_renamed_over_another(tmp_path: Path):
     assert contents(tmp_path) == {"a": "a", "other": "other"}
 
 
+def test_a_file_that_is_gone_by_then_gives_its_name_to_no_other(tmp_path: Path):
+    """What lies at its new name was never renamed: it stays there when the renames are taken back."""
+    (tmp_path / "other").write_text("other")
+    plan = [Rename(str(tmp_path / "gone"), str(tmp_path / "other"))]
+    with pytest.raises(EtlError, match="gone cannot be renamed: No such file"):
+        carry_out(tmp_path / "m.duckdb", "midi rename", plan, dry_run=False)
+    assert contents(tmp_path) == {"other": "other"}
+
+
 def test_undo_leaves_a_file_whose_old_name_is_taken(tmp_path: Path):
     """What came to the old path since is not overwritten; the rest goes back, the one when there is room."""
     plan = [swap(tmp_path)[0], Rename(str(tmp_path / "d"), str(tmp_path / "e"))]

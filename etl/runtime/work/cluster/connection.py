@@ -30,7 +30,6 @@ _CONNECT_SECONDS: Final = 30.0
 _WORKERS_SECONDS: Final = 60.0
 _PREPARE_SECONDS: Final = 120.0
 _LOOK_SECONDS: Final = 1.0
-_LEAVE_SECONDS: Final = 5.0
 _AHEAD: Final = 2  # batches for each thread of a worker: one at work, one that waits there
 _INSTALL: Final = "Install it there, in the same versions: pip install '.[cluster]' in the source folder."
 
