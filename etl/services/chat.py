@@ -50,7 +50,10 @@ PAID_PER_DAY: Final = 1000
 """Requests to OpenRouter's free models: a minute, and a UTC day before and after credit was bought."""
 
 JITTER_S: Final = 0.05
-"""Seconds that requests are further apart than they need be: one may be on its way longer than the next."""
+JITTER_SHARE: Final = 0.02
+"""Seconds, and share of the time between requests, that they are further apart than they need be, whichever
+is more: one may be on its way longer than the next.
+"""
 
 _IN_FLIGHT: Final = "openrouter_in_flight_budget"
 _NO_CREDIT: Final = "Add credit to the account, or choose a free model; then run the same command again."
@@ -319,7 +322,8 @@ def _rates(settings: ChatSettings, free_per_day: int) -> Rates:
         limits.append(Limit(settings.tokens_per_minute, Window.MINUTE, Unit.TOKENS))
     if settings.tokens_per_day:
         limits.append(Limit(settings.tokens_per_day, Window.UTC_DAY, Unit.TOKENS))
-    interval = 60.0 / per_minute + JITTER_S if per_minute else 0.0
+    interval = 60.0 / per_minute if per_minute else 0.0
+    interval += max(JITTER_S, JITTER_SHARE * interval) if per_minute else 0.0
     if settings.overnight and per_day:
         interval = max(interval, DAY / per_day)
     return Rates(interval, tuple(limits))

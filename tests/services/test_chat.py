@@ -88,7 +88,7 @@ def test_an_answer_is_text_with_what_it_cost(server: ChatServer) -> None:
 def test_limits_are_those_that_are_set_or_of_free_models() -> None:
     """A minute is kept evenly, a day is UTC's, tokens count by themselves."""
     chat = Chat(ChatSettings("http://127.0.0.1", "m", per_minute=5, per_day=50, tokens_per_minute=1000))
-    assert chat.rates.interval == pytest.approx(12.05)
+    assert chat.rates.interval == pytest.approx(12.24)
     assert chat.rates.limits == (Limit(50, Window.UTC_DAY), Limit(1000, Window.MINUTE, Unit.TOKENS))
     free = Chat(ChatSettings("https://openrouter.ai/api/v1", "m:free", provider="openrouter"))
     assert free.rates.per_day == 50
