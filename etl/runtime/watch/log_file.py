@@ -26,7 +26,7 @@ class LogFile:
     """A log file; every line has the time, a level and the process.
 
     A log that cannot be written is no reason to lose a run: such errors are passed over. Line breaks and
-    control characters, which file names may hold, are one_line, so that a line is an entry.
+    control characters, which file names may hold, are escaped, so that a line is an entry.
 
     Parameters
     ----------

@@ -70,7 +70,7 @@ class _Counts:
 class Watch(StageTimes):
     """What the stages of a run have done, and what it waits for; any thread may count.
 
-    Texts may hold anything, file names for instance: control characters and line breaks are one_line.
+    Texts may hold anything, file names for instance: control characters and line breaks are escaped.
 
     Parameters
     ----------
