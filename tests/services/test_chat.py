@@ -92,7 +92,7 @@ def test_limits_are_those_that_are_set_or_of_free_models() -> None:
     assert chat.rates.limits == (Limit(50, Window.UTC_DAY), Limit(1000, Window.MINUTE, Unit.TOKENS))
     free = Chat(ChatSettings("https://openrouter.ai/api/v1", "m:free", provider="openrouter"))
     assert free.rates.per_day == 50
-    assert free.rates.interval == pytest.approx(3.05)
+    assert free.rates.interval == pytest.approx(3.06)
 
 
 @pytest.mark.parametrize(("is_free", "per_day"), [(True, 50), (False, 1000)])

@@ -106,4 +106,4 @@ def test_what_was_not_examined_is_said(tmp_path):
     flac(folder / "one.flac", music(1))
     run(folder, LibraryStage.SCAN)
     (finding,) = check_integrity(store_of(folder))
-    assert (finding.item, finding.fault) == ("1 tracks", Fault.NOT_EXAMINED)
+    assert (finding.item, finding.fault) == ("1 track", Fault.NOT_EXAMINED)
