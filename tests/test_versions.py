@@ -50,7 +50,8 @@ from etl.pipelines.midi.messages import Batch, Entry, Result, Wanted
 from etl.pipelines.midi.request import VERSIONS
 from etl.pipelines.midi.worker import process_batch
 from etl.sources.audio.payload import audio_payload
-from etl.sources.audio.tags import TAG_VERSION, read_tags, tag_values, tags_frame
+from etl.sources.audio.tag_frames import tag_values, tags_frame
+from etl.sources.audio.tags import TAG_VERSION, read_tags
 from etl.store.midi import ANALYZE, IMPORT, SANITIZE, SPLIT
 from etl.store.midi_results import FACTS
 from tests.support import audio_pieces

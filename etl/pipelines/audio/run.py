@@ -11,7 +11,7 @@ from etl.pipelines.audio.artifacts import ArtifactsRequest, ArtifactsResult, cho
 from etl.pipelines.audio.describe_tracks import PRELOAD, SonicResult, describe_tracks
 from etl.pipelines.audio.difference import ScanOptions, compare
 from etl.pipelines.audio.pending import read_pending
-from etl.pipelines.audio.scan import ScanResult, count, scan
+from etl.pipelines.audio.scan import TAG_READER, ScanResult, count, scan
 from etl.pipelines.genres.ask import GenrePlan, GenreQuestions, plan_questions
 from etl.pipelines.genres.fetch import STAGES as GENRE_STAGES, FetchResult, fetch_into
 from etl.runtime.disk.targets import check_writable
@@ -214,7 +214,7 @@ def _scan(store: BurstWriter, watch: Watch, request: LibraryRequest) -> ScanResu
         request.scan_options,
         most_at_once=request.limits.burst_items,
         workers=request.workers,
-        preload=[PRELOAD] if LibraryStage.SONIC in request.stages and request.cluster is None else [],
+        preload=[PRELOAD if LibraryStage.SONIC in request.stages and request.cluster is None else TAG_READER],
     )
 
 

@@ -15,7 +15,8 @@ from etl.runtime.disk.hashing import text_hash
 from etl.runtime.work.crew import crew
 from etl.sources.audio.containers import ending
 from etl.sources.audio.files import FILE_SCHEMA
-from etl.sources.audio.tags import TAG_VERSION, not_read, tag_values, tags_frame
+from etl.sources.audio.tag_frames import tag_values, tags_frame
+from etl.sources.audio.tags import TAG_VERSION, not_read
 from etl.store.library import known_files, mark_files, move_files, paths_without_audio, put_files
 from etl.store.roots import known_roots, put_roots
 from etl.store.runs import record_rejects
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     from etl.runtime.watch.progress import Watch
     from etl.store.bursts import BurstWriter
 
-_READ: Final = "etl.sources.audio.tags:read_all"
+TAG_READER: Final = "etl.sources.audio.tags"
+_READ: Final = f"{TAG_READER}:read_all"
 _PORTION: Final = 50
 """Files that are read in one go."""
 
@@ -80,7 +82,7 @@ def scan(
     *,
     most_at_once: int = 1000,
     workers: int = 1,
-    preload: Sequence[str] = (),
+    preload: Sequence[str] = (TAG_READER,),
 ) -> ScanResult:
     """Bring the inventory up to date with folders or inventory files.
 

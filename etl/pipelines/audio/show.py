@@ -10,7 +10,8 @@ from etl.pipelines.audio.describe import describe_file
 from etl.pipelines.audio.recording import Recording
 from etl.runtime.errors import EtlError
 from etl.runtime.watch.progress import Watch
-from etl.sources.audio.tags import read_tags, tags_frame
+from etl.sources.audio.tag_frames import tags_frame
+from etl.sources.audio.tags import read_tags
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

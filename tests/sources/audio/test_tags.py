@@ -16,7 +16,8 @@ from hypothesis import given, strategies as st
 from etl.audio.signal import DecodeError
 from etl.sources.audio.containers import KINDS, sniff
 from etl.sources.audio.decode import decode
-from etl.sources.audio.tags import MAX_TEXT, RAW_SCHEMA, read_tags, tags_frame
+from etl.sources.audio.tag_frames import RAW_SCHEMA, tags_frame
+from etl.sources.audio.tags import MAX_TEXT, read_tags
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,8 @@ import soundfile as sf
 from etl.audio.signal import SAMPLE_RATE, DecodeError
 from etl.sources.audio.containers import sniff
 from etl.sources.audio.decode import decode
-from etl.sources.audio.tags import read_tags, tags_frame
+from etl.sources.audio.tag_frames import tags_frame
+from etl.sources.audio.tags import read_tags
 from tests.support.audio_files import FORMATS, GARBAGE, encode, noisy_tones
 
 SECONDS = 2.0
