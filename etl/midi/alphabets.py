@@ -57,6 +57,8 @@ ALPHABETS: Final = {
 _SCALE: Final = 8.0
 """So many places less frequent, a letter is e times rarer, as is about right for these languages."""
 _UNRANKED: Final = 35
+_LONGEST_WORD: Final = 40
+"""Letters of a word; what is longer is none, and would take the patterns the square of its length."""
 _PENALTY: Final = 2.0
 """For a capital within a word, or a word that is none, in units of the logarithm, shared by all letters."""
 
@@ -71,7 +73,9 @@ def flaws(text: str, codec: str) -> int:
     odd = ALPHABETS[codec].odd
     words = [] if odd is None else re.findall(r"[^\W\d_]+", text)
     broken = sum(one.islower() and two.isupper() for one, two in pairwise(text))
-    return broken + sum(odd is not None and odd.match(word) is not None for word in words)
+    return broken + sum(
+        odd is not None and (len(word) > _LONGEST_WORD or odd.match(word) is not None) for word in words
+    )
 
 
 def likeliest_alphabet(raw: bytes, codecs: Iterable[str]) -> str:

@@ -7,6 +7,7 @@ import random
 import pytest
 from hypothesis import given, strategies as st
 
+from etl.midi.alphabets import flaws
 from etl.midi.encodings import decode, find_encoding
 from etl.midi.text import decode_text
 
@@ -100,3 +101,9 @@ def test_marks_of_windows_stay_what_they_are(text: str) -> None:
     """Quotation marks, dashes and signs are not taken for letters of DOS."""
     raw = text.encode("cp1252")
     assert decode(raw, find_encoding([raw]).name) == text
+
+
+def test_what_is_longer_than_any_word_speaks_against_an_alphabet() -> None:
+    """One accent, a final sigma: all as in Greek, but for the length."""
+    assert flaws("ά" + "α" * 38 + "ς", "cp1253") == 0
+    assert flaws("ά" + "α" * 39 + "ς", "cp1253") == 1
