@@ -92,9 +92,7 @@ def test_a_changed_view_is_replaced_without_a_migration(store):
     with duckdb.connect(str(store)) as connection:
         connection.execute("CREATE OR REPLACE VIEW song_overview AS SELECT 1 AS old")
         connection.execute("DROP VIEW categories")
-        connection.execute(
-            "COMMENT ON TABLE schema_migrations IS NULL"
-        )  # which an older version did not write
+        connection.execute("DROP MACRO views_version")  # which an older version did not write
     with read_store(store) as connection:
         assert "key_name" in connection.sql("FROM song_overview").columns
         assert connection.execute("SELECT count(*) FROM categories").fetchall() == [(49,)]

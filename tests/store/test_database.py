@@ -170,3 +170,20 @@ def test_a_stop_while_a_frame_is_read_is_a_stop(path):
     rows = pa.RecordBatchReader.from_batches(schema, batches())  # noqa: F841 (read by name)
     with pytest.raises(KeyboardInterrupt), open_store(path) as connection:
         connection.execute("CREATE TEMP TABLE t AS SELECT * FROM rows")
+
+
+def test_queries_on_a_new_store_are_optimized(path):
+    """Only the statements that make its tables and views are not."""
+    with open_store(path) as connection:
+        assert connection.execute("SELECT current_setting('enable_optimizer')").fetchall() == [(True,)]
+
+
+def test_a_store_says_which_views_it_has_once_they_are_made(path):
+    """One that was written before there was a note of it has its views made again."""
+    with open_store(path) as connection:
+        noted = connection.execute("SELECT views_version()").fetchall()
+        connection.execute("DROP MACRO views_version")
+        connection.execute("CREATE OR REPLACE VIEW song_overview AS SELECT 1 AS old")
+    with open_store(path) as connection:
+        assert connection.execute("SELECT views_version()").fetchall() == noted
+        assert "old" not in connection.sql("FROM song_overview").columns

@@ -50,7 +50,7 @@ def test_views_of_another_version_are_passed_over_in_reading_and_replaced_in_wri
     """What the file calls a view may be of an older version."""
     with duckdb.connect(path) as connection:
         connection.execute("CREATE OR REPLACE VIEW song_overview AS SELECT 1 AS old")
-        connection.execute("COMMENT ON TABLE schema_migrations IS 'of an older version'")
+        connection.execute("CREATE OR REPLACE MACRO views_version() AS 'older'")
     with read_store(path) as connection:
         assert "old" not in connection.sql("SELECT * FROM song_overview").columns
     with open_store(path):
