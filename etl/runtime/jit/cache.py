@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numba
 from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
+from numba.core.runtime.nrt import rtsys
 from numba.core.serialize import dumps
 
 from etl.runtime.compile_folder import LOCK, readable_folders, writable_folder
@@ -63,7 +64,9 @@ class CompileCache(_Cache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Load the code for some argument types; after None nobody else compiles it until it is saved."""
-        target_context.refresh()
+        # numba's cache first registers all that can be compiled, which takes longer than loading. The
+        # compiler does so itself, and what is loaded needs nothing but the memory of arrays.
+        rtsys.initialize(target_context)
         if not self._is_on:
             return None
         name, source = self._name(sig, target_context.codegen()), self._source()
