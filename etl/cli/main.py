@@ -17,6 +17,7 @@ from typer.main import get_group
 
 import etl
 from etl.cli.groups import Group
+from etl.cli.parameters import convert_without_pydantic
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.work.signals import INTERRUPTED
 
@@ -72,6 +73,8 @@ RESUMED: Final = frozenset(
     }
 )  # fmt: skip
 """Commands, and options of others, that keep what is finished and go on from there when they run again."""
+
+convert_without_pydantic()
 
 _NAMES: Final = tuple(name for panel in PANELS.values() for name in panel)
 
