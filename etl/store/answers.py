@@ -10,9 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import polars as pl
-
 from etl.store.database import transaction
+from etl.store.frames import read_frame
 from etl.store.preferences import condition
 from etl.store.writes import Write
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     import duckdb
+    import polars as pl
 
     from etl.services.contract import Answer, Kind
     from etl.store.preferences import Preferences
@@ -89,13 +89,15 @@ def wanted_ids(
         ``id``, ``songs`` (rows it fills), ``preferred`` (those of them that are preferred).
     """
     predicate, parameters = condition(priority or {})
-    wanted: pl.DataFrame = connection.sql(
-        f"SELECT {kind.column} AS id, count(*) AS songs, count(*) FILTER (WHERE {predicate}) AS preferred "
-        f"FROM {kind.songs} WHERE {_is_valid(kind) if anew else _is_open(service, kind)} "
-        "GROUP BY ALL ORDER BY preferred DESC, songs DESC, id",
-        params=parameters,
-    ).pl()
-    return wanted
+    return read_frame(
+        connection.sql(
+            f"SELECT {kind.column} AS id, count(*) AS songs, "
+            f"count(*) FILTER (WHERE {predicate}) AS preferred FROM {kind.songs} "
+            f"WHERE {_is_valid(kind) if anew else _is_open(service, kind)} "
+            "GROUP BY ALL ORDER BY preferred DESC, songs DESC, id",
+            params=parameters,
+        )
+    )
 
 
 def _is_open(service: str, kind: Kind) -> str:
@@ -126,7 +128,7 @@ def _is_valid(kind: Kind) -> str:
 def answer_schema(connection: duckdb.DuckDBPyConnection, service: str, kind: Kind) -> dict[str, Any]:
     """Columns and types of a frame of answers: those of the table, without what the store itself fills."""
     columns = connection.sql(f"SELECT * EXCLUDE ({', '.join(_KEPT)}) FROM {table(service, kind)} LIMIT 0")
-    return dict(columns.pl().schema)
+    return dict(read_frame(columns).schema)
 
 
 def put_answers(
@@ -146,6 +148,8 @@ def put_answers(
     schemas
         The columns of each kind (:func:`answer_schema`).
     """
+    import polars as pl  # noqa: PLC0415 -- `etl status` does without
+
     for kind, schema in schemas.items():
         rows = [
             {"id": answer.id, "status": answer.status.value, "reason": answer.reason, **answer.value}
@@ -165,6 +169,8 @@ def write_answers(
     connection: duckdb.DuckDBPyConnection, frames: Mapping[str, pl.DataFrame], values: Mapping[str, Any]
 ) -> None:
     """Write what :func:`put_answers` says, in the caller's transaction."""
+    import polars as pl  # noqa: PLC0415 -- `etl status` does without
+
     # What came to be known later within a burst counts: not found, and found at a second look.
     answers = frames["answers"].unique("id", keep="last", maintain_order=True)
     name = values["table"]
@@ -279,11 +285,12 @@ def cache_info(
         f"max(fetched_at) AS newest FROM {table(service, kind)} WHERE {_OLDER} GROUP BY ALL"
         for kind in kinds
     ]
-    counts: pl.DataFrame = connection.sql(
-        f"{' UNION ALL '.join(parts)} ORDER BY kind, ids DESC, reason",
-        params={"seconds": older_than_days * 86_400},
-    ).pl()
-    return counts
+    return read_frame(
+        connection.sql(
+            f"{' UNION ALL '.join(parts)} ORDER BY kind, ids DESC, reason",
+            params={"seconds": older_than_days * 86_400},
+        )
+    )
 
 
 def clear_cache(

@@ -9,7 +9,7 @@ import polars as pl
 
 from etl.runtime.errors import EtlError, ExitCode
 from etl.store.batch_jobs import ledger_task
-from etl.store.frames import ArrowStream, insert
+from etl.store.frames import ArrowStream, insert, read_frame
 from etl.store.ledger import record_entries
 from etl.store.writes import Write
 
@@ -118,11 +118,14 @@ def write_sounds(
 
 def known_sounds(connection: duckdb.DuckDBPyConnection, job: str, version: int) -> pl.DataFrame:
     """Read what the sounds of a job measure, as far as is known: columns of :data:`SOUND_SCHEMA`."""
-    found: pl.DataFrame = connection.sql(
-        f"SELECT {', '.join(SOUND_SCHEMA)} FROM batch_sounds WHERE version = $version AND content_hash IN "
-        "(SELECT content_hash FROM batch_items WHERE job = $job) ORDER BY content_hash",
-        params={"job": job, "version": version},
-    ).pl()
+    found: pl.DataFrame = read_frame(
+        connection.sql(
+            f"SELECT {', '.join(SOUND_SCHEMA)} FROM batch_sounds WHERE version = $version "
+            "AND content_hash IN (SELECT content_hash FROM batch_items WHERE job = $job) "
+            "ORDER BY content_hash",
+            params={"job": job, "version": version},
+        )
+    )
     return found.select(pl.col(name).cast(kind) for name, kind in SOUND_SCHEMA.items())
 
 
@@ -155,7 +158,7 @@ def local_rows(
     rows = ArrowStream(items)  # noqa: F841 (read by name)
     try:
         connection.execute("CREATE OR REPLACE TEMP TABLE items AS SELECT * FROM rows")
-        found: pl.DataFrame = connection.sql(f"SELECT * FROM ({sql.rstrip().rstrip(';')}\n)").pl()
+        found: pl.DataFrame = read_frame(connection.sql(f"SELECT * FROM ({sql.rstrip().rstrip(';')}\n)"))
     except duckdb.Error as error:
         raise EtlError(
             f"local.sql of the task `{task}` does not run: {str(error).splitlines()[0]}",
@@ -180,7 +183,7 @@ def rows_of_query(connection: duckdb.DuckDBPyConnection, sql: str) -> pl.DataFra
         If the query does not run.
     """
     try:
-        found: pl.DataFrame = connection.sql(f"SELECT * FROM ({sql.rstrip().rstrip(';')}\n)").pl()
+        found: pl.DataFrame = read_frame(connection.sql(f"SELECT * FROM ({sql.rstrip().rstrip(';')}\n)"))
     except duckdb.Error as error:
         raise EtlError(
             f"--sql is not a query of this store: {str(error).splitlines()[0]}",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from etl.store.frames import insert
+from etl.store.frames import insert, read_frame
 from etl.store.writes import Write
 
 if TYPE_CHECKING:
@@ -160,10 +160,12 @@ def jobs(connection: duckdb.DuckDBPyConnection) -> list[BatchJob]:
 
 def items(connection: duckdb.DuckDBPyConnection, job: str) -> pl.DataFrame:
     """Read the items of a job, in order: columns of :data:`ITEM_SCHEMA`."""
-    found: pl.DataFrame = connection.sql(
-        f"SELECT {', '.join(ITEM_SCHEMA)} FROM batch_items WHERE job = $job ORDER BY item",
-        params={"job": job},
-    ).pl()
+    found: pl.DataFrame = read_frame(
+        connection.sql(
+            f"SELECT {', '.join(ITEM_SCHEMA)} FROM batch_items WHERE job = $job ORDER BY item",
+            params={"job": job},
+        )
+    )
     return found.select(pl.col(name).cast(kind) for name, kind in ITEM_SCHEMA.items())
 
 
@@ -175,15 +177,16 @@ def open_items(connection: duckdb.DuckDBPyConnection, job: str, stage: BatchStag
     DataFrame
         ``item``, ``name``, ``content_hash``, ``fields``.
     """
-    found: pl.DataFrame = connection.sql(
-        "SELECT item, name, content_hash, fields FROM batch_items "
-        "WHERE job = $job AND status = 'ready' AND content_hash NOT IN ("
-        "SELECT item FROM ledger WHERE task = $task AND version = $version "
-        "AND status IN ('done', 'failed', 'skipped')) "
-        "QUALIFY row_number() OVER (PARTITION BY content_hash ORDER BY item) = 1 ORDER BY item",
-        params={"job": job, "task": ledger_task(stage.task), "version": stage.version},
-    ).pl()
-    return found
+    return read_frame(
+        connection.sql(
+            "SELECT item, name, content_hash, fields FROM batch_items "
+            "WHERE job = $job AND status = 'ready' AND content_hash NOT IN ("
+            "SELECT item FROM ledger WHERE task = $task AND version = $version "
+            "AND status IN ('done', 'failed', 'skipped')) "
+            "QUALIFY row_number() OVER (PARTITION BY content_hash ORDER BY item) = 1 ORDER BY item",
+            params={"job": job, "task": ledger_task(stage.task), "version": stage.version},
+        )
+    )
 
 
 def by_urgency(connection: duckdb.DuckDBPyConnection, job: str) -> list[str]:
@@ -256,9 +259,10 @@ def delete_failures(
 
 def results(connection: duckdb.DuckDBPyConnection, job: str) -> pl.DataFrame:
     """Read the view ``batch_results`` of one job, by item, task and engine."""
-    found: pl.DataFrame = connection.sql(
-        "SELECT item, name, content_hash, task, engine, status, reason, answer, confidence, is_best "
-        "FROM batch_results WHERE job = $job ORDER BY item, task, engine",
-        params={"job": job},
-    ).pl()
-    return found
+    return read_frame(
+        connection.sql(
+            "SELECT item, name, content_hash, task, engine, status, reason, answer, confidence, is_best "
+            "FROM batch_results WHERE job = $job ORDER BY item, task, engine",
+            params={"job": job},
+        )
+    )

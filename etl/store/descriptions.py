@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from etl.audio.features import FEATURE_VERSION
+from etl.store.frames import read_frame
 from etl.store.library import PRESENT, SPARED
 from etl.store.sonic_features import SONIC_TASK
 
@@ -28,15 +29,16 @@ def descriptions_info(connection: duckdb.DuckDBPyConnection, *, older_than_days:
         ``kind``, ``status``, ``reason`` (version and mode, and whether any file needs them), ``ids``,
         ``oldest``, ``newest``; most first.
     """
-    found: pl.DataFrame = connection.sql(
-        "SELECT 'recording' AS kind, if(status = 'done', 'described', status) AS status, "
-        f"version || if({_UNUSED}, ', unused', '') AS reason, count(*) AS ids, "
-        "min(updated_at) AS oldest, max(updated_at) AS newest FROM ledger "
-        "WHERE task = ? AND updated_at <= now() - to_seconds(?) GROUP BY ALL "
-        "ORDER BY ids DESC, reason, status",
-        params=[SONIC_TASK, older_than_days * 86_400],
-    ).pl()
-    return found
+    return read_frame(
+        connection.sql(
+            "SELECT 'recording' AS kind, if(status = 'done', 'described', status) AS status, "
+            f"version || if({_UNUSED}, ', unused', '') AS reason, count(*) AS ids, "
+            "min(updated_at) AS oldest, max(updated_at) AS newest FROM ledger "
+            "WHERE task = ? AND updated_at <= now() - to_seconds(?) GROUP BY ALL "
+            "ORDER BY ids DESC, reason, status",
+            params=[SONIC_TASK, older_than_days * 86_400],
+        )
+    )
 
 
 def clear_descriptions(connection: duckdb.DuckDBPyConnection, *, older_than_days: float, unused: bool) -> int:

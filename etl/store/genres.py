@@ -58,12 +58,13 @@ def waiting_albums(connection: duckdb.DuckDBPyConnection) -> int:
 
 def raw_tags(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """Read the distinct raw tags of songs and tracks, as ``raw``; those of doubtful names among them."""
-    tags: pl.DataFrame = connection.sql(
-        "SELECT raw FROM raw_genres UNION SELECT unnest(tags) FROM genre_answers "
-        "WHERE id IN (SELECT unnest([artist_name, artist_mbid]) FROM library_artists WHERE doubt IS NOT NULL "
-        "UNION ALL SELECT name FROM genre_doubts) ORDER BY raw"
-    ).pl()
-    return tags
+    return read_frame(
+        connection.sql(
+            "SELECT raw FROM raw_genres UNION SELECT unnest(tags) FROM genre_answers "
+            "WHERE id IN (SELECT unnest([artist_name, artist_mbid]) FROM library_artists "
+            "WHERE doubt IS NOT NULL UNION ALL SELECT name FROM genre_doubts) ORDER BY raw"
+        )
+    )
 
 
 def claims(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
@@ -75,32 +76,34 @@ def claims(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
         ``who`` (artist or album, as it is asked about, doubted or not), ``name`` (of the genre), ``is_own``
         (whether files say so); ordered.
     """
-    found: pl.DataFrame = connection.sql(
-        "WITH named AS MATERIALIZED (SELECT track_id, artist_name AS who, artist_mbid AS mbid "
-        "FROM library_artists WHERE basis = 'name' "
-        "UNION ALL SELECT track_id, album_name, NULL FROM library_named_albums "
-        "WHERE album_name IS NOT NULL), "
-        "said AS (SELECT kind, id, unnest(tags) AS raw, unnest(are_genres) AS is_genre FROM genre_answers "
-        "WHERE status IN ('found', 'ambiguous')) "
-        "SELECT DISTINCT who, genre_tags.name, false AS is_own FROM ("
-        "SELECT who, raw, is_genre FROM named JOIN said ON said.id = who WHERE kind IN ('name', 'album') "
-        "UNION ALL SELECT who, raw, is_genre FROM named JOIN said ON said.id = mbid "
-        "WHERE kind = 'artist') JOIN genre_tags USING (raw) "
-        "WHERE genre_tags.kind = 'genre' AND (is_genre OR genre_tags.in_vocabulary) "
-        "UNION ALL SELECT DISTINCT who, name, true FROM named "
-        "JOIN track_genres USING (track_id) WHERE source = 'file' ORDER BY ALL"
-    ).pl()
-    return found
+    return read_frame(
+        connection.sql(
+            "WITH named AS MATERIALIZED (SELECT track_id, artist_name AS who, artist_mbid AS mbid "
+            "FROM library_artists WHERE basis = 'name' "
+            "UNION ALL SELECT track_id, album_name, NULL FROM library_named_albums "
+            "WHERE album_name IS NOT NULL), "
+            "said AS (SELECT kind, id, unnest(tags) AS raw, unnest(are_genres) AS is_genre "
+            "FROM genre_answers WHERE status IN ('found', 'ambiguous')) "
+            "SELECT DISTINCT who, genre_tags.name, false AS is_own FROM ("
+            "SELECT who, raw, is_genre FROM named JOIN said ON said.id = who WHERE kind IN ('name', 'album') "
+            "UNION ALL SELECT who, raw, is_genre FROM named JOIN said ON said.id = mbid "
+            "WHERE kind = 'artist') JOIN genre_tags USING (raw) "
+            "WHERE genre_tags.kind = 'genre' AND (is_genre OR genre_tags.in_vocabulary) "
+            "UNION ALL SELECT DISTINCT who, name, true FROM named "
+            "JOIN track_genres USING (track_id) WHERE source = 'file' ORDER BY ALL"
+        )
+    )
 
 
 def genres_of_items(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """Read which songs and tracks have which genres: ``item`` (number), ``name``; each pair once."""
-    pairs: pl.DataFrame = connection.sql(
-        "SELECT dense_rank() OVER (ORDER BY kind, id) - 1 AS item, name FROM ("
-        "SELECT 0 AS kind, song_id::VARCHAR AS id, name FROM song_genres "
-        "UNION SELECT 1, track_id, name FROM track_genres) ORDER BY item, name"
-    ).pl()
-    return pairs
+    return read_frame(
+        connection.sql(
+            "SELECT dense_rank() OVER (ORDER BY kind, id) - 1 AS item, name FROM ("
+            "SELECT 0 AS kind, song_id::VARCHAR AS id, name FROM song_genres "
+            "UNION SELECT 1, track_id, name FROM track_genres) ORDER BY item, name"
+        )
+    )
 
 
 def genres_of_tracks(connection: duckdb.DuckDBPyConnection, item: str) -> pl.DataFrame:
@@ -109,8 +112,7 @@ def genres_of_tracks(connection: duckdb.DuckDBPyConnection, item: str) -> pl.Dat
         "tracks": "SELECT track_id AS id, name, max(weight) AS weight FROM track_genres GROUP BY ALL",
         "songs": "SELECT id, name, max(weight) AS weight FROM song_genres GROUP BY ALL",
     }
-    pairs: pl.DataFrame = connection.sql(f"FROM ({queries[item]}) ORDER BY id, name").pl()
-    return pairs
+    return read_frame(connection.sql(f"FROM ({queries[item]}) ORDER BY id, name"))
 
 
 def replace_tables(
@@ -238,10 +240,11 @@ def genre_progressions(
 
 def answers(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """Count what services have said: ``source``, ``kind``, ``status``, ``number``; ordered."""
-    counts: pl.DataFrame = connection.sql(
-        "SELECT source, kind, status, count(*) AS number FROM genre_answers GROUP BY ALL ORDER BY ALL"
-    ).pl()
-    return counts
+    return read_frame(
+        connection.sql(
+            "SELECT source, kind, status, count(*) AS number FROM genre_answers GROUP BY ALL ORDER BY ALL"
+        )
+    )
 
 
 def coverage(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
@@ -249,38 +252,41 @@ def coverage(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
 
     ``about`` is what the tag was given to: the item itself, its album or its artist.
     """
-    counts: pl.DataFrame = connection.sql(
-        "SELECT item, source, "
-        "CASE WHEN weight = 1 THEN item WHEN weight > 0.5 THEN 'album' ELSE 'artist' END AS about, "
-        "count(DISTINCT coalesce(song_id::VARCHAR, track_id)) AS tagged, "
-        "count(DISTINCT coalesce(song_id::VARCHAR, track_id)) "
-        "FILTER (kind = 'genre' AND (is_sure OR in_vocabulary)) AS with_genre "
-        "FROM raw_genres LEFT JOIN genre_tags USING (raw) GROUP BY ALL ORDER BY ALL"
-    ).pl()
-    return counts
+    return read_frame(
+        connection.sql(
+            "SELECT item, source, "
+            "CASE WHEN weight = 1 THEN item WHEN weight > 0.5 THEN 'album' ELSE 'artist' END AS about, "
+            "count(DISTINCT coalesce(song_id::VARCHAR, track_id)) AS tagged, "
+            "count(DISTINCT coalesce(song_id::VARCHAR, track_id)) "
+            "FILTER (kind = 'genre' AND (is_sure OR in_vocabulary)) AS with_genre "
+            "FROM raw_genres LEFT JOIN genre_tags USING (raw) GROUP BY ALL ORDER BY ALL"
+        )
+    )
 
 
 def top_genres(connection: duckdb.DuckDBPyConnection, most: int) -> pl.DataFrame:
     """Count the commonest genres: ``name``, ``tracks``, ``songs``, ``in_vocabulary``."""
-    counts: pl.DataFrame = connection.sql(
-        "SELECT name, tracks, songs, in_vocabulary FROM ("
-        "SELECT name, sum(tracks)::BIGINT AS tracks, sum(songs)::BIGINT AS songs FROM ("
-        "SELECT name, count(DISTINCT track_id) AS tracks, 0 AS songs FROM track_genres GROUP BY name "
-        "UNION ALL SELECT name, 0, count(*) FROM song_genres GROUP BY name) GROUP BY name) "
-        "JOIN genres USING (name) "
-        "ORDER BY tracks + songs DESC, name LIMIT ?",
-        params=[most],
-    ).pl()
-    return counts
+    return read_frame(
+        connection.sql(
+            "SELECT name, tracks, songs, in_vocabulary FROM ("
+            "SELECT name, sum(tracks)::BIGINT AS tracks, sum(songs)::BIGINT AS songs FROM ("
+            "SELECT name, count(DISTINCT track_id) AS tracks, 0 AS songs FROM track_genres GROUP BY name "
+            "UNION ALL SELECT name, 0, count(*) FROM song_genres GROUP BY name) GROUP BY name) "
+            "JOIN genres USING (name) "
+            "ORDER BY tracks + songs DESC, name LIMIT ?",
+            params=[most],
+        )
+    )
 
 
 def rejects(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """Count tags that are no genre: ``kind``, ``reason``, ``tags``, ``examples``."""
-    counts: pl.DataFrame = connection.sql(
-        "SELECT kind, reason, count(DISTINCT raw) AS tags, list(raw ORDER BY raw)[:5] AS examples "
-        "FROM genre_tags WHERE kind <> 'genre' GROUP BY ALL ORDER BY tags DESC, kind, reason"
-    ).pl()
-    return counts
+    return read_frame(
+        connection.sql(
+            "SELECT kind, reason, count(DISTINCT raw) AS tags, list(raw ORDER BY raw)[:5] AS examples "
+            "FROM genre_tags WHERE kind <> 'genre' GROUP BY ALL ORDER BY tags DESC, kind, reason"
+        )
+    )
 
 
 def orphans(connection: duckdb.DuckDBPyConnection) -> int:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from etl.chords.lexicon import Lexicon
 from etl.chords.notations import Notation
+from etl.store.frames import read_frame
 
 if TYPE_CHECKING:
     import duckdb
@@ -53,5 +54,4 @@ def stored_sections(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
 
 
 def _frame(connection: duckdb.DuckDBPyConnection, query: str) -> pl.DataFrame:
-    rows: pl.DataFrame = connection.sql(query).pl()
-    return rows
+    return read_frame(connection.sql(query))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from etl.store.frames import ArrowStream, read_frame
 from etl.store.writes import Write
 
 if TYPE_CHECKING:
@@ -35,8 +36,7 @@ def known_files(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
         ``path``, ``size_bytes``, ``mtime_ns``, ``track_id``, ``content_hash``, ``audio_bytes``,
         ``tag_version``, ``is_track``, ``is_gone`` (since the last scan that looked there).
     """
-    known: pl.DataFrame = connection.sql(f"SELECT {_KNOWN} FROM files").pl()
-    return known
+    return read_frame(connection.sql(f"SELECT {_KNOWN} FROM files"))
 
 
 def present_paths(connection: duckdb.DuckDBPyConnection) -> list[str]:
@@ -68,11 +68,12 @@ def unhashed_files(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str
 
 def recordings(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """Read the distinct contents that are there, as ``item``, each with one ``path``; in order of path."""
-    found: pl.DataFrame = connection.sql(
-        f"SELECT content_hash AS item, min(path) AS path FROM files WHERE {PRESENT} "
-        "AND audio_bytes IS NOT NULL GROUP BY ALL ORDER BY path"
-    ).pl()
-    return found
+    return read_frame(
+        connection.sql(
+            f"SELECT content_hash AS item, min(path) AS path FROM files WHERE {PRESENT} "
+            "AND audio_bytes IS NOT NULL GROUP BY ALL ORDER BY path"
+        )
+    )
 
 
 def files_without_track(connection: duckdb.DuckDBPyConnection) -> list[str]:
@@ -99,17 +100,18 @@ def repeated_paths(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 def described_track(connection: duckdb.DuckDBPyConnection, track_id: str) -> dict[str, Any]:
     """Read a described track, a row of view ``library``."""
-    found: pl.DataFrame = connection.sql(
-        "SELECT * FROM library WHERE vector_whole IS NOT NULL AND track_id = $id ORDER BY path LIMIT 1",
-        params={"id": track_id},
-    ).pl()
+    found: pl.DataFrame = read_frame(
+        connection.sql(
+            "SELECT * FROM library WHERE vector_whole IS NOT NULL AND track_id = $id ORDER BY path LIMIT 1",
+            params={"id": track_id},
+        )
+    )
     return found.row(0, named=True)
 
 
 def all_described(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """Read all rows of view ``library`` that have a description."""
-    found: pl.DataFrame = connection.sql("SELECT * FROM library WHERE vector_whole IS NOT NULL").pl()
-    return found
+    return read_frame(connection.sql("SELECT * FROM library WHERE vector_whole IS NOT NULL"))
 
 
 def put_files(files: pl.DataFrame, tracks: pl.DataFrame, tags: pl.DataFrame) -> Write:
@@ -135,7 +137,7 @@ def write_files(
     files = frames["files"]
     _remove(connection, "tracks", "track_id", files)
     _remove(connection, "track_tags", "track_id", files)
-    rows = files.to_arrow()  # noqa: F841 (read by name)
+    rows = ArrowStream(files)  # noqa: F841 (read by name)
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE seen AS SELECT path, first_seen FROM files WHERE path IN "
         "(SELECT path FROM rows)"
@@ -146,7 +148,7 @@ def write_files(
         "FROM rows LEFT JOIN seen USING (path)"
     )
     for table, frame in (("tracks", frames["tracks"]), ("track_tags", frames["tags"])):
-        found = frame.to_arrow()  # noqa: F841 (read by name)
+        found = ArrowStream(frame)  # noqa: F841 (read by name)
         connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM found")
 
 
@@ -163,7 +165,7 @@ def write_moves(
     connection: duckdb.DuckDBPyConnection, frames: Mapping[str, pl.DataFrame], _values: Mapping[str, Any]
 ) -> None:
     """Write what :func:`move_files` says."""
-    rows = frames["moves"].to_arrow()  # noqa: F841 (read by name)
+    rows = ArrowStream(frames["moves"])  # noqa: F841 (read by name)
     for table in ("tracks", "track_tags"):
         connection.execute(
             f"DELETE FROM {table} WHERE track_id IN "
@@ -188,7 +190,7 @@ def write_marks(
 ) -> None:
     """Write what :func:`mark_files` says."""
     for name, moment in (("gone", "now()"), ("returned", "NULL")):
-        rows = frames[name].to_arrow()  # noqa: F841 (read by name)
+        rows = ArrowStream(frames[name])  # noqa: F841 (read by name)
         connection.execute(f"UPDATE files SET gone_at = {moment} WHERE path IN (SELECT path FROM rows)")
 
 
@@ -204,7 +206,7 @@ def write_hashes(
     connection: duckdb.DuckDBPyConnection, frames: Mapping[str, pl.DataFrame], _values: Mapping[str, Any]
 ) -> None:
     """Write what :func:`put_hashes` says."""
-    rows = frames["hashes"].to_arrow()  # noqa: F841 (read by name)
+    rows = ArrowStream(frames["hashes"])  # noqa: F841 (read by name)
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE renamed AS SELECT files.content_hash AS old, "
         "min(rows.content_hash) AS new FROM files JOIN rows USING (path) "
@@ -233,5 +235,5 @@ def _rename(
 
 def _remove(connection: duckdb.DuckDBPyConnection, table: str, key: str, rows: pl.DataFrame) -> None:
     """Remove the rows that are about to be written again."""
-    keys = rows.select(key).to_arrow()  # noqa: F841 (read by name)
+    keys = ArrowStream(rows.select(key))  # noqa: F841 (read by name)
     connection.execute(f"DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM keys)")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from etl.store.frames import read_frame
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -171,8 +173,9 @@ def _rows(
     limit: int,
 ) -> pl.DataFrame:
     where = " AND ".join(["true", *(condition for condition, _ in chosen)])
-    found: pl.DataFrame = connection.sql(
-        f"{query} WHERE {where} ORDER BY {order} LIMIT ?",
-        params=[*(value for _, values in chosen for value in values), limit],
-    ).pl()
-    return found
+    return read_frame(
+        connection.sql(
+            f"{query} WHERE {where} ORDER BY {order} LIMIT ?",
+            params=[*(value for _, values in chosen for value in values), limit],
+        )
+    )

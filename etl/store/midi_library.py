@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from etl.store.frames import read_frame
 from etl.store.midi import SPLIT
 
 if TYPE_CHECKING:
@@ -190,8 +191,7 @@ def has_analysis(connection: duckdb.DuckDBPyConnection) -> bool:
 
 def analysis_rows(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """Give the table ``midi_analysis``, by content hash; what is gone is left out."""
-    rows: pl.DataFrame = connection.sql(f"SELECT * FROM midi_analysis WHERE {_THERE} ORDER BY sha256").pl()
-    return rows
+    return read_frame(connection.sql(f"SELECT * FROM midi_analysis WHERE {_THERE} ORDER BY sha256"))
 
 
 def analysed_with_tags(connection: duckdb.DuckDBPyConnection, *, with_parts: bool) -> pl.DataFrame:
@@ -205,43 +205,45 @@ def analysed_with_tags(connection: duckdb.DuckDBPyConnection, *, with_parts: boo
         "key_confidence, category, tags, chords, chord_beats) ORDER BY track, channel) FROM midi_parts AS p "
         "WHERE p.sha256 = midi.sha256) AS part_list"
     )
-    rows: pl.DataFrame = connection.sql(
-        "SELECT midi.*, (SELECT list_sort(list(DISTINCT tag)) FROM midi_tags AS t "
-        f"WHERE t.sha256 = midi.sha256) AS tags{own if with_parts else ''} "
-        "FROM midi WHERE seconds IS NOT NULL ORDER BY sha256"
-    ).pl()
-    return rows
+    return read_frame(
+        connection.sql(
+            "SELECT midi.*, (SELECT list_sort(list(DISTINCT tag)) FROM midi_tags AS t "
+            f"WHERE t.sha256 = midi.sha256) AS tags{own if with_parts else ''} "
+            "FROM midi WHERE seconds IS NOT NULL ORDER BY sha256"
+        )
+    )
 
 
 def part_rows(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """Give the view ``midi_parts``: each part with its analysis, and what it has of its file."""
-    rows: pl.DataFrame = connection.sql("SELECT * FROM midi_parts ORDER BY sha256, track, channel").pl()
-    return rows
+    return read_frame(connection.sql("SELECT * FROM midi_parts ORDER BY sha256, track, channel"))
 
 
 def figures_for_names(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """Give what copies may be named by: place, tempo, key, category, bars and the three surest tags."""
-    rows: pl.DataFrame = connection.sql(
-        "SELECT library.sha256, folder, library.name, bpm, key, category, bars, tags "
-        f"FROM midi_library AS library JOIN midi_analysis AS now ON now.sha256 = {_HELD} "
-        f"LEFT JOIN {_SUREST_TAGS} AS tagged ON tagged.sha256 = now.sha256 "
-        "WHERE track IS NULL ORDER BY library.name",
-        params=[_MOST_TAGS],
-    ).pl()
-    return rows
+    return read_frame(
+        connection.sql(
+            "SELECT library.sha256, folder, library.name, bpm, key, category, bars, tags "
+            f"FROM midi_library AS library JOIN midi_analysis AS now ON now.sha256 = {_HELD} "
+            f"LEFT JOIN {_SUREST_TAGS} AS tagged ON tagged.sha256 = now.sha256 "
+            "WHERE track IS NULL ORDER BY library.name",
+            params=[_MOST_TAGS],
+        )
+    )
 
 
 def parts_for_names(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """Give what parts may be named by, as `figures_for_names`; with program and drum score."""
-    rows: pl.DataFrame = connection.sql(
-        "SELECT library.sha256, library.track, library.channel, folder, library.name, program, "
-        "tracks.drum_score, now.bpm, if(edited_sha256 IS NULL, part.key, now.key) AS key, "
-        "if(edited_sha256 IS NULL, part.category, now.category) AS category, "
-        "if(edited_sha256 IS NULL, part.bars, now.bars) AS bars, part.tags[:?] AS tags "
-        "FROM midi_library AS library JOIN midi_tracks AS tracks USING (sha256, track, channel) "
-        "LEFT JOIN midi_part_analysis AS part USING (sha256, track, channel) "
-        f"LEFT JOIN midi_analysis AS now ON now.sha256 = {_HELD} "
-        "ORDER BY library.sha256, library.track, library.channel",
-        params=[_MOST_TAGS],
-    ).pl()
-    return rows
+    return read_frame(
+        connection.sql(
+            "SELECT library.sha256, library.track, library.channel, folder, library.name, program, "
+            "tracks.drum_score, now.bpm, if(edited_sha256 IS NULL, part.key, now.key) AS key, "
+            "if(edited_sha256 IS NULL, part.category, now.category) AS category, "
+            "if(edited_sha256 IS NULL, part.bars, now.bars) AS bars, part.tags[:?] AS tags "
+            "FROM midi_library AS library JOIN midi_tracks AS tracks USING (sha256, track, channel) "
+            "LEFT JOIN midi_part_analysis AS part USING (sha256, track, channel) "
+            f"LEFT JOIN midi_analysis AS now ON now.sha256 = {_HELD} "
+            "ORDER BY library.sha256, library.track, library.channel",
+            params=[_MOST_TAGS],
+        )
+    )

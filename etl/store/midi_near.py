@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from etl.store.frames import insert
+from etl.store.frames import insert, read_frame
 from etl.store.writes import Write
 
 if TYPE_CHECKING:
@@ -39,10 +39,12 @@ def write_near(
 
     from etl.midi.near_copies import near_copies  # noqa: PLC0415
 
-    rows: pl.DataFrame = connection.sql(
-        "SELECT sha256, notes, signature, note_hash FROM midi_signatures JOIN midi_files USING (sha256) "
-        "ORDER BY sha256"
-    ).pl()
+    rows: pl.DataFrame = read_frame(
+        connection.sql(
+            "SELECT sha256, notes, signature, note_hash FROM midi_signatures JOIN midi_files USING (sha256) "
+            "ORDER BY sha256"
+        )
+    )
     signatures = rows["signature"].explode().to_numpy().astype(np.uint32).reshape(rows.height, -1)
     hashes = rows["note_hash"].rank("dense").cast(pl.Int64).fill_null(-1).to_numpy()
     found = near_copies(signatures, rows["notes"].to_numpy(), hashes)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from etl.store.frames import read_frame
+
 if TYPE_CHECKING:
     import duckdb
     import polars as pl
@@ -39,9 +41,10 @@ def note_sources(connection: duckdb.DuckDBPyConnection) -> list[NoteSource]:
 
 def table_rows(connection: duckdb.DuckDBPyConnection, name: str) -> pl.DataFrame:
     """Read one of `TABLES`, of files that are not gone, with their first ``path``; by path and place."""
-    rows: pl.DataFrame = connection.sql(
-        f"SELECT path, facts.* FROM midi_{name} AS facts JOIN ("
-        "  SELECT sha256, min(path) AS path FROM midi_paths WHERE gone_at IS NULL GROUP BY sha256"
-        ") USING (sha256) ORDER BY path, ordinal"
-    ).pl()
-    return rows
+    return read_frame(
+        connection.sql(
+            f"SELECT path, facts.* FROM midi_{name} AS facts JOIN ("
+            "  SELECT sha256, min(path) AS path FROM midi_paths WHERE gone_at IS NULL GROUP BY sha256"
+            ") USING (sha256) ORDER BY path, ordinal"
+        )
+    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from etl.store.frames import read_frame
+
 if TYPE_CHECKING:
     import duckdb
     import polars as pl
@@ -19,5 +21,4 @@ NAMES: Final = {
 
 def known_names(connection: duckdb.DuckDBPyConnection, kind: str) -> pl.DataFrame:
     """Read ``id`` and ``name`` of all artists or tracks whose name is known."""
-    names: pl.DataFrame = connection.sql(NAMES[kind]).pl()
-    return names
+    return read_frame(connection.sql(NAMES[kind]))

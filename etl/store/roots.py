@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from etl.store.frames import ArrowStream
+from etl.store.frames import ArrowStream, read_frame
 from etl.store.writes import Write
 
 if TYPE_CHECKING:
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 def known_roots(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """Read ``path``, ``mount_point`` and ``device`` of all places that scans have looked through, by path."""
-    roots: pl.DataFrame = connection.sql("SELECT path, mount_point, device FROM roots ORDER BY path").pl()
-    return roots
+    return read_frame(connection.sql("SELECT path, mount_point, device FROM roots ORDER BY path"))
 
 
 def put_roots(roots: pl.DataFrame) -> Write:

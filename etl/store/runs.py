@@ -89,12 +89,15 @@ class PastRun:
 
 def last_runs(connection: duckdb.DuckDBPyConnection, number: int) -> tuple[PastRun, ...]:
     """Read the last runs, newest first."""
-    rows = connection.sql(
-        "SELECT pid, run_id, command, status, started_at, wall_s, items_out, error "
+    rows = connection.execute(
+        "SELECT pid, run_id, command, status, timezone('UTC', started_at), wall_s, items_out, error "
         "FROM runs ORDER BY run_id DESC LIMIT ?",
-        params=[number],
-    ).pl()
-    return tuple(_as_it_is(PastRun(*row), pid) for pid, *row in rows.iter_rows())
+        [number],
+    ).fetchall()
+    return tuple(
+        _as_it_is(PastRun(run_id, command, status, started_at.replace(tzinfo=UTC), *rest), pid)
+        for pid, run_id, command, status, started_at, *rest in rows
+    )
 
 
 def _as_it_is(run: PastRun, pid: int) -> PastRun:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from etl.store.writes import Write
@@ -86,8 +87,8 @@ class ParkedService:
 
 def parked_services(connection: duckdb.DuckDBPyConnection) -> tuple[ParkedService, ...]:
     """Read which services may not be asked now."""
-    rows = connection.sql(
-        "SELECT service, to_timestamp((value ->> 'not_before')::DOUBLE) AS until FROM service_state "
-        "WHERE key = 'breaker' AND until > now() ORDER BY ALL"
-    ).pl()
-    return tuple(ParkedService(*row) for row in rows.iter_rows())
+    rows = connection.execute(
+        "SELECT service, timezone('UTC', to_timestamp((value ->> 'not_before')::DOUBLE)) AS until "
+        "FROM service_state WHERE key = 'breaker' AND until > timezone('UTC', now()) ORDER BY ALL"
+    ).fetchall()
+    return tuple(ParkedService(service, until.replace(tzinfo=UTC)) for service, until in rows)

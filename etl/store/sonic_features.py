@@ -12,6 +12,7 @@ import polars as pl
 
 from etl.audio.features import FEATURE_NAMES, FEATURE_VERSION, SEGMENTS
 from etl.runtime.errors import EtlError, ExitCode
+from etl.store.frames import ArrowStream, read_frame
 from etl.store.ledger import Ledger
 from etl.store.library import PRESENT
 from etl.store.writes import Write
@@ -147,7 +148,7 @@ def described_tracks(
     )
     with condition_explained(tracks):
         chosen = tracks.filter(where) if where else tracks
-        found: pl.DataFrame = (chosen if vectors else chosen.select(_said_of(tracks))).pl()
+        found: pl.DataFrame = read_frame(chosen if vectors else chosen.select(_said_of(tracks)))
     return found
 
 
@@ -176,8 +177,7 @@ def _said_of(tracks: duckdb.DuckDBPyRelation) -> str:
 
 def all_features(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """Read all descriptions, in order of content."""
-    features: pl.DataFrame = connection.sql("SELECT * FROM sonic_features ORDER BY content_hash").pl()
-    return features
+    return read_frame(connection.sql("SELECT * FROM sonic_features ORDER BY content_hash"))
 
 
 def done_without_features(connection: duckdb.DuckDBPyConnection) -> list[str]:
@@ -193,14 +193,16 @@ def done_without_features(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 def integrity_of_tracks(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """Read what decoding showed of the tracks that are there, each once, in order of path."""
-    found: pl.DataFrame = connection.sql(
-        "SELECT f.path, s.* EXCLUDE (vector_whole, vector_start, vector_middle, vector_end, beat_times_s) "
-        "FROM files AS f JOIN sonic_features AS s USING (content_hash) "
-        f"WHERE {PRESENT} AND split_part(s.version, '.', 1) = $version "
-        "QUALIFY row_number() OVER (PARTITION BY f.path ORDER BY s.version) = 1 ORDER BY f.path",
-        params={"version": str(FEATURE_VERSION)},
-    ).pl()
-    return found
+    return read_frame(
+        connection.sql(
+            "SELECT f.path, s.* "
+            "EXCLUDE (vector_whole, vector_start, vector_middle, vector_end, beat_times_s) "
+            "FROM files AS f JOIN sonic_features AS s USING (content_hash) "
+            f"WHERE {PRESENT} AND split_part(s.version, '.', 1) = $version "
+            "QUALIFY row_number() OVER (PARTITION BY f.path ORDER BY s.version) = 1 ORDER BY f.path",
+            params={"version": str(FEATURE_VERSION)},
+        )
+    )
 
 
 def failed_tracks(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
@@ -260,11 +262,13 @@ def write_descriptions(
     version, outcomes = values["version"], frames["outcomes"]
     if frames["features"].height:
         _replace_features(connection, frames["features"].with_columns(version=pl.lit(version)))
-    attempts = connection.sql(
-        "SELECT item, attempts FROM ledger WHERE task = ? AND version = ? "
-        "AND item IN (SELECT item FROM outcomes)",
-        params=[SONIC_TASK, version],
-    ).pl()
+    attempts = read_frame(
+        connection.sql(
+            "SELECT item, attempts FROM ledger WHERE task = ? AND version = ? "
+            "AND item IN (SELECT item FROM outcomes)",
+            params=[SONIC_TASK, version],
+        )
+    )
     is_tried_again = pl.col("is_lost") & (pl.col("attempts").fill_null(0) < values["tries"] - 1)
     status = (
         pl.when(pl.col("problem").is_null())
@@ -279,7 +283,7 @@ def write_descriptions(
 
 
 def _replace_features(connection: duckdb.DuckDBPyConnection, features: pl.DataFrame) -> None:
-    rows = features.to_arrow()  # noqa: F841 (read by name)
+    rows = ArrowStream(features)  # noqa: F841 (read by name)
     connection.execute(
         "DELETE FROM sonic_features AS old USING rows WHERE old.content_hash = rows.content_hash AND "
         "(old.version = rows.version OR split_part(old.version, '.', 1) <> split_part(rows.version, '.', 1))"

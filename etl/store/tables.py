@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from etl.chords.ragged import Ragged
+from etl.store.frames import read_frame
 from etl.store.lexicon import stored_chords, stored_numerals, stored_sections
 
 if TYPE_CHECKING:
@@ -83,5 +84,4 @@ def _spelled(ids: pl.Series, texts: pl.Series) -> pl.Series:
 
 
 def _frame(connection: duckdb.DuckDBPyConnection, query: str) -> pl.DataFrame:
-    found: pl.DataFrame = connection.sql(query).pl()
-    return found
+    return read_frame(connection.sql(query))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
+from etl.store.frames import ArrowStream, read_frame
 from etl.store.sonic_features import condition_explained
 from etl.store.writes import Write
 
@@ -48,25 +49,27 @@ def measured_tracks(
 
 
 def _measured(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
-    found: pl.DataFrame = connection.sql(
-        "SELECT c.path, f.size_bytes, f.mtime_ns, if(c.fallback IS NULL, c.bpm, NULL) AS bpm, c.key, "
-        "c.key_name, c.loudness_lufs, c.true_peak_dbtp, a.loudness_lufs AS album_lufs, "
-        "a.true_peak_dbtp AS album_peak_dbtp FROM chosen_tracks AS c JOIN files AS f USING (path) "
-        "LEFT JOIN album_loudness AS a ON a.album = c.album "
-        "AND a.album_artist IS NOT DISTINCT FROM coalesce(c.albumartist, c.artist) "
-        "ORDER BY c.path"
-    ).pl()
-    return found
+    return read_frame(
+        connection.sql(
+            "SELECT c.path, f.size_bytes, f.mtime_ns, if(c.fallback IS NULL, c.bpm, NULL) AS bpm, c.key, "
+            "c.key_name, c.loudness_lufs, c.true_peak_dbtp, a.loudness_lufs AS album_lufs, "
+            "a.true_peak_dbtp AS album_peak_dbtp FROM chosen_tracks AS c JOIN files AS f USING (path) "
+            "LEFT JOIN album_loudness AS a ON a.album = c.album "
+            "AND a.album_artist IS NOT DISTINCT FROM coalesce(c.albumartist, c.artist) "
+            "ORDER BY c.path"
+        )
+    )
 
 
 def tag_writes(connection: duckdb.DuckDBPyConnection, run_id: int) -> pl.DataFrame:
     """Read what a run wrote, or was about to when it ended: columns of `WRITES_SCHEMA`, in order."""
-    found: pl.DataFrame = connection.sql(
-        "SELECT path, field, old_values, new_values FROM tag_writes "
-        "WHERE run_id = $run AND status <> 'undone' ORDER BY path, field",
-        params={"run": run_id},
-    ).pl()
-    return found
+    return read_frame(
+        connection.sql(
+            "SELECT path, field, old_values, new_values FROM tag_writes "
+            "WHERE run_id = $run AND status <> 'undone' ORDER BY path, field",
+            params={"run": run_id},
+        )
+    )
 
 
 def plan_tag_writes(run_id: int, writes: pl.DataFrame) -> Write:
@@ -78,7 +81,7 @@ def write_plan(
     connection: duckdb.DuckDBPyConnection, frames: Mapping[str, pl.DataFrame], values: Mapping[str, Any]
 ) -> None:
     """Write what :func:`plan_tag_writes` says."""
-    rows = frames["writes"].to_arrow()  # noqa: F841 (read by name)
+    rows = ArrowStream(frames["writes"])  # noqa: F841 (read by name)
     connection.execute(
         "INSERT INTO tag_writes BY NAME SELECT ? AS run_id, 'planned' AS status, * FROM rows",
         [values["run_id"]],

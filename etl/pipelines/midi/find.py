@@ -13,6 +13,7 @@ from etl.pipelines.midi.touched import touched
 from etl.runtime.errors import EtlError, ExitCode
 from etl.store import midi_find
 from etl.store.database import read_store
+from etl.store.frames import read_frame
 from etl.store.midi_edits import library_root, library_stamps
 from etl.store.queries import named_queries
 
@@ -104,5 +105,5 @@ def library_query(database: Path, name: str) -> pl.DataFrame:
             exit_code=ExitCode.USAGE,
         )
     with read_store(database) as connection:
-        answer: pl.DataFrame = connection.sql(queries[name].sql).pl()
+        answer: pl.DataFrame = read_frame(connection.sql(queries[name].sql))
     return answer
