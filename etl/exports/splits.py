@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,6 +90,9 @@ def leak_groups(links: Sequence[NDArray[np.signedinteger]]) -> NDArray[np.int32]
         columns.append(nodes + link[linked])
         nodes += int(link.max(initial=-1)) + 1
     row, column = np.concatenate(rows), np.concatenate(columns)
+    from scipy.sparse import coo_array  # noqa: PLC0415 -- half a second that most commands can do without
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
+
     graph = coo_array((np.ones(len(row), np.int8), (row, column)), shape=(nodes, nodes))
     return _by_appearance(connected_components(graph, directed=False)[1][:songs])
 

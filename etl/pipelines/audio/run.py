@@ -12,8 +12,6 @@ from etl.pipelines.audio.describe_tracks import PRELOAD, SonicResult, describe_t
 from etl.pipelines.audio.difference import ScanOptions, compare
 from etl.pipelines.audio.pending import read_pending
 from etl.pipelines.audio.scan import TAG_READER, ScanResult, count, scan
-from etl.pipelines.genres.ask import GenrePlan, GenreQuestions, plan_questions
-from etl.pipelines.genres.fetch import STAGES as GENRE_STAGES, FetchResult, fetch_into
 from etl.runtime.disk.targets import check_writable
 from etl.runtime.errors import EtlError
 from etl.runtime.limits import LIMITS, Limits
@@ -31,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from etl.pipelines.genres.ask import GenrePlan, GenreQuestions
+    from etl.pipelines.genres.fetch import FetchResult
     from etl.runtime.watch.progress import Renderer
     from etl.runtime.work.cluster.address import Cluster
     from etl.store.bursts import BurstWriter
@@ -47,7 +47,6 @@ class LibraryStage(StrEnum):
 
 _WATCHED = {
     LibraryStage.SCAN: (Stage("scan", "files"),),
-    LibraryStage.GENRES: GENRE_STAGES,
     LibraryStage.SONIC: (Stage("hash", "files"), Stage("sonic", "tracks")),
     LibraryStage.ARTIFACTS: (Stage("artifacts", "tracks"),),
 }
@@ -182,7 +181,7 @@ def run_library(database: Path, request: LibraryRequest, renderers: Sequence[Ren
     command = f"library {'+'.join(stages)}"
     arguments = {"sources": [str(source) for source in request.sources], "stages": stages}
     log = LogFile(log_path(database))
-    watched = [part for stage in stages for part in _WATCHED[stage]]
+    watched = [part for stage in stages for part in _watched(stage)]
     with (
         Watch(f"etl {command}", watched, [*renderers, log]) as watch,
         writing(database, command, arguments, limits=request.limits, log=log) as store,
@@ -198,6 +197,14 @@ def run_library(database: Path, request: LibraryRequest, renderers: Sequence[Ren
         with store.reading() as connection:
             status = library_status(connection, version_of(request.mode))
     return LibraryResult(scanned, fetched, described, written, status)
+
+
+def _watched(stage: LibraryStage) -> Sequence[Stage]:
+    if stage is LibraryStage.GENRES:
+        from etl.pipelines.genres.fetch import STAGES  # noqa: PLC0415 -- services and all that they need
+
+        return STAGES
+    return _WATCHED[stage]
 
 
 def _check_store(database: Path) -> None:
@@ -219,10 +226,14 @@ def _scan(store: BurstWriter, watch: Watch, request: LibraryRequest) -> ScanResu
 
 
 def _questions(request: LibraryRequest) -> GenreQuestions:
+    from etl.pipelines.genres.ask import GenreQuestions  # noqa: PLC0415
+
     return GenreQuestions(force=request.force, limit=request.limit)
 
 
 def _fetch(store: BurstWriter, watch: Watch, database: Path, request: LibraryRequest) -> FetchResult:
+    from etl.pipelines.genres.fetch import fetch_into  # noqa: PLC0415
+
     return fetch_into(store, watch, database, _questions(request))
 
 
@@ -273,6 +284,8 @@ def plan_library(database: Path, request: LibraryRequest) -> LibraryPlan:
     if LibraryStage.SONIC in request.stages:
         tracks = pending.at_most if request.limit is None else min(pending.at_most, request.limit)
     if LibraryStage.GENRES in request.stages and database.exists():
+        from etl.pipelines.genres.ask import plan_questions  # noqa: PLC0415
+
         genres = plan_questions(database, _questions(request))
     output = request.artifacts.output if LibraryStage.ARTIFACTS in request.stages else None
     return LibraryPlan(found, genres, tracks, output, status)
