@@ -259,7 +259,7 @@ def make(
     analyzed = None
     if analyze_seconds is not None:
         analyzed = _analyze(database_path(db), analyze_seconds)
-    # The kernels of audio do multiply matrices.
+    # After an analysis there have been threads.
     made = make_playlist(
         database_path(db), request, before_search=None if analyzed is not None else _load_kernels_sooner
     )

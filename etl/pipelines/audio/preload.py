@@ -7,5 +7,7 @@ from __future__ import annotations
 
 from etl.audio.features import Mode
 from etl.pipelines.audio.describe import load
+from etl.runtime.jit import without_matrix_products
 
+without_matrix_products()  # those of NumPy are not meant
 load(Mode.BEAT)
