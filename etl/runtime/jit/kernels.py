@@ -8,9 +8,11 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar, cast
 
-import numba
-
+from etl.runtime.jit.absent import absent
 from etl.runtime.jit.source import source_sum
+
+with absent("coverage"):  # which numba would tell what it compiles
+    import numba
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -107,10 +109,6 @@ def without_matrix_products() -> None:
         ("scipy.linalg.cython_blas", "numba.np.arraymath"),
         ("cffi", "numba.core.typing.cffi_utils"),
     ):
-        if unused in sys.modules:
-            continue
-        sys.modules[unused] = None  # type: ignore[assignment]
-        try:
-            import_module(user)
-        finally:
-            del sys.modules[unused]
+        if unused not in sys.modules:
+            with absent(unused):
+                import_module(user)
