@@ -46,7 +46,8 @@ class _Parameter:
 
     def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
         """Convert a value, as typer's own does."""
-        as_it_is = _UNKNOWN if self._descriptor.parameter_info.parser else self._plain(value, param)
+        is_parsed = value is not None and self._descriptor.parameter_info.parser is not None
+        as_it_is = _UNKNOWN if is_parsed else self._plain(value, param)
         if as_it_is is not _UNKNOWN:
             return as_it_is
         return self._build(self._descriptor).coerce(value, param=param, ctx=ctx)
