@@ -381,7 +381,7 @@ def _artifacts(
     exclude: str | None = None,
     where: str | None = None,
 ) -> ArtifactsRequest:
-    from etl.exports.sonic import Normalization
+    from etl.exports.normalization import Normalization
     from etl.pipelines.audio.artifacts import ArtifactsRequest
 
     check_name(output, ".npz", ".parquet", ways={})

@@ -12,7 +12,6 @@ import json
 import re
 import zlib
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from zipfile import BadZipFile
@@ -21,6 +20,7 @@ import numpy as np
 import polars as pl
 
 from etl.audio.features import FEATURE_NAMES, FEATURE_UNITS
+from etl.exports.normalization import Normalization
 from etl.exports.npz_file import write_npz
 from etl.runtime.disk.files import atomic_file, atomic_path
 from etl.runtime.errors import EtlError, ExitCode
@@ -58,16 +58,6 @@ _UNREADABLE: Final = (
 
 # Half of a normal distribution lies within 0.6745 standard deviations of its centre.
 _IQR_OF_NORMAL: Final = 1.3489795
-
-
-class Normalization(StrEnum):
-    """How the columns of the matrices are scaled."""
-
-    NONE = "none"
-    ROBUST = "robust"
-    ZSCORE = "zscore"
-    L2 = "l2"
-    PCA = "pca"
 
 
 @dataclass(frozen=True)

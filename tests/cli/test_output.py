@@ -33,8 +33,8 @@ from etl.cli import (
 )
 from etl.cli.main import app
 from etl.cli.output import json_document, plain
+from etl.exports.normalization import Normalization
 from etl.exports.pictures import Coloring
-from etl.exports.sonic import Normalization
 from etl.midi.mpc import DriveFormat
 from etl.pipelines.batch.request import Engine, Priority
 from etl.pipelines.midi.export_facts import TableFormat

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from enum import StrEnum
 from pathlib import Path  # noqa: TC003 -- typer looks at it
 from typing import Annotated, Any
@@ -15,7 +13,6 @@ from typer.testing import CliRunner
 
 import etl.cli.main  # noqa: F401 -- which converts without pydantic
 from etl.cli import parameters
-from tests.support.empty_store import empty_store
 
 
 class Color(StrEnum):
@@ -67,14 +64,3 @@ def test_as_typer_itself_converts(words, monkeypatch):
     expected = CliRunner().invoke(_made(theirs), words.split())
     assert (said.exit_code, said.output) == (expected.exit_code, expected.output)
     assert repr(ours) == repr(theirs)
-
-
-def test_a_short_command_does_without_pydantic(tmp_path):
-    """Where a store is named and nothing is wrong."""
-    code = (
-        "import sys; from etl.cli.main import app; app(standalone_mode=False); "
-        "print('pydantic' in sys.modules)"
-    )
-    words = ["playlist", "list", "--db", str(empty_store(tmp_path / "s.duckdb"))]
-    done = subprocess.run([sys.executable, "-c", code, *words], check=True, capture_output=True, text=True)
-    assert done.stdout.splitlines()[-1] == "False"

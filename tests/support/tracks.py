@@ -9,7 +9,8 @@ import numpy as np
 import soundfile as sf
 
 from etl.audio.features import Mode
-from etl.exports.sonic import Normalization, load_artifacts
+from etl.exports.normalization import Normalization
+from etl.exports.sonic import load_artifacts
 from etl.pipelines.audio.artifacts import ArtifactsRequest, make_artifacts
 from etl.pipelines.audio.run import LibraryRequest, LibraryResult, LibraryStage, run_library
 from etl.runtime.watch.status_file import running

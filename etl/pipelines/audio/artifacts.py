@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 import polars as pl
 
 import etl
 from etl.audio.features import FEATURE_VERSION, Mode, version_of
-from etl.exports.sonic import Normalization, build_artifacts
+from etl.exports.normalization import Normalization
 from etl.runtime.errors import EtlError
 from etl.store.database import read_store
 from etl.store.kept_files import check_known, check_outputs
@@ -107,6 +107,8 @@ def chosen_tracks(connection: duckdb.DuckDBPyConnection, request: ArtifactsReque
 
 def write_artifacts(tracks: pl.DataFrame, request: ArtifactsRequest) -> ArtifactsResult:
     """Write the matrices of tracks as :func:`chosen_tracks` gives them."""
+    from etl.exports.sonic import build_artifacts  # noqa: PLC0415 -- a scan does without numpy
+
     manifest: dict[str, Any] = {
         "music_etl": etl.__version__,
         "feature_version": FEATURE_VERSION,
@@ -118,7 +120,9 @@ def write_artifacts(tracks: pl.DataFrame, request: ArtifactsRequest) -> Artifact
     }
     if request.bpm_range:
         tracks = tracks.with_columns(
-            bpm=pl.Series(request.bpm_range.fold(tracks["bpm"].cast(pl.Float64).fill_null(np.nan).to_numpy()))
+            bpm=pl.Series(
+                request.bpm_range.fold(tracks["bpm"].cast(pl.Float64).fill_null(math.nan).to_numpy())
+            )
         ).with_columns(pl.col("bpm").fill_nan(None))
     artifacts = build_artifacts(
         tracks,

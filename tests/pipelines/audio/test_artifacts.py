@@ -12,7 +12,7 @@ import etl
 from etl.audio.bpm_range import BpmRange
 from etl.audio.features import Mode, version_of
 from etl.cli.main import app
-from etl.exports.sonic import Normalization
+from etl.exports.normalization import Normalization
 from etl.pipelines.audio.run import LibraryStage
 from etl.runtime.errors import EtlError
 from etl.store.database import open_store, read_store
