@@ -19,7 +19,8 @@ import numpy as np
 
 from benchmarks.training.validation import FOLDS, folds, is_check
 from etl.midi.beat_kernel import chord_path
-from etl.midi.chords import CHORD_WEIGHTS, INTERVALS, KIND_SCORES, KINDS, QUALITY_NOTES, SIZES
+from etl.midi.chord_notes import QUALITY_NOTES
+from etl.midi.chords import CHORD_WEIGHTS, INTERVALS, KIND_SCORES, KINDS, SIZES
 from tests.support.figures import show
 from tests.support.midi_songs import Songs, midi_files
 

@@ -24,10 +24,11 @@ from scipy.special import logsumexp
 
 from benchmarks.training.validation import FOLDS, folds, is_check
 from etl.midi.arrays import FILE, NOTE
-from etl.midi.chords import QUALITY_NOTES
+from etl.midi.chord_notes import QUALITY_NOTES
+from etl.midi.drum_classes import CYMBAL, HAT, KICK, SNARE
 from etl.midi.reader import read_files
 from etl.midi.roles import INTERCEPTS, ROLES, WEIGHTS, role_features
-from etl.midi.stats_kernel import CYMBAL, DRUM_CLASS_OF, HAT, KICK, PART, SNARE, part_stats
+from etl.midi.stats_kernel import DRUM_CLASS_OF, PART, part_stats
 from etl.music.pitch_classes import LETTER_PITCH_CLASS
 from tests.support.figures import show
 from tests.support.midi_songs import Songs, midi_files

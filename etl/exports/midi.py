@@ -11,7 +11,7 @@ import polars as pl
 import etl
 from etl.exports.midi_parts import PART_ARRAYS, chord_tokens, part_arrays
 from etl.midi.categories import CATEGORIES
-from etl.midi.stats_kernel import DRUM_CLASSES
+from etl.midi.drum_classes import DRUM_CLASSES
 from etl.music.keys import KEY_INDEX, NO_KEY
 from etl.runtime.disk.files import atomic_path
 

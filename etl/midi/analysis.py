@@ -9,12 +9,13 @@ import polars as pl
 
 from etl.midi.arrays import repair_names
 from etl.midi.chords import chord_labels, chord_lists, chord_segments, find_beats, spell_chords
-from etl.midi.drums import CATEGORY_SCORE, TAG_SCORE, drum_scores, mark_drums
+from etl.midi.drum_classes import CATEGORY_SCORE, DRUM_CLASSES, TAG_SCORE
+from etl.midi.drums import drum_scores, mark_drums
 from etl.midi.keys import Keys, find_keys, weigh_key_evidence
 from etl.midi.names import part_names
 from etl.midi.parts import hash_texts, part_chords, part_figures
 from etl.midi.roles import role_chances, role_columns
-from etl.midi.stats_kernel import DRUM_CLASSES, FILE_STATS, PART, file_stats, part_stats
+from etl.midi.stats_kernel import FILE_STATS, PART, file_stats, part_stats
 from etl.midi.tempo import metre_columns, tempo_columns
 from etl.midi.texts import file_encodings
 from etl.music.keys import KEY_NAMES, NO_KEY

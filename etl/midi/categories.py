@@ -6,8 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from etl.midi.drums import CATEGORY_SCORE, TAG_SCORE
-from etl.midi.stats_kernel import DRUM_CLASSES
+from etl.midi.drum_classes import CATEGORY_SCORE, DRUM_CLASSES, TAG_SCORE
 
 CATEGORIES: Final = (
     "DrumKicks", "DrumSnares", "DrumHats", "DrumCymbals", "DrumToms", "DrumPerc", "Drums", "Bass", "Melody",

@@ -9,30 +9,20 @@ import polars as pl
 
 from etl.midi.arrays import NOTE
 from etl.midi.beat_kernel import MAX_BEATS, beat_grid, beat_profiles, chord_path, segment_basses
+from etl.midi.chord_notes import QUALITY_KINDS, QUALITY_NOTES
 from etl.midi.stats_kernel import notes_of_parts
 from etl.music.pitch_classes import CHORDONOMICON_SHARP_NAMES, FLAT_NAMES
-from etl.music.qualities import QUALITY_BY_SUFFIX
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from etl.midi.arrays import MidiBatch
 
-# Suffix of `etl.music.qualities`, and kind: plain triad, one with a note added or suspended, one without a
-# perfect fifth.
-_QUALITY_KINDS: Final = {
-    "": 0, "min": 0, "7": 1, "maj7": 1, "min7": 1, "sus4": 1, "sus2": 1, "dim": 2, "aug": 2, "dim7": 2,
-    "dimb7": 2, "minadd13": 1, "add13": 1,
-}  # fmt: skip
-SUFFIXES: Final = tuple(_QUALITY_KINDS)
-QUALITY_NOTES: Final = {
-    suffix: tuple(sorted(QUALITY_BY_SUFFIX[suffix].pitch_classes)) for suffix in _QUALITY_KINDS
-}
-"""Semitones above the root, by suffix."""
+SUFFIXES: Final = tuple(QUALITY_KINDS)
 NO_CHORD: Final = len(SUFFIXES) * 12
 INTERVALS: Final = np.array([[*notes, 0][:4] for notes in QUALITY_NOTES.values()], np.int64)
 SIZES: Final = np.array([len(notes) for notes in QUALITY_NOTES.values()], np.int64)
-KINDS: Final = np.array(list(_QUALITY_KINDS.values()), np.int64)
+KINDS: Final = np.array(list(QUALITY_KINDS.values()), np.int64)
 
 # Both fitted by ``benchmarks.training.midi_fit_chords``.
 KIND_SCORES: Final = np.array([0.0, -0.4, -0.6])

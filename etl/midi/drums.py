@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from etl.midi.drum_classes import CATEGORY_SCORE
 from etl.midi.roles import ROLES
 from etl.music.instrument_words import Said, what_is_said
 
@@ -15,11 +16,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from etl.midi.arrays import MidiBatch
-
-TAG_SCORE: Final = 0.5
-"""Score above which a part is tagged as drums."""
-CATEGORY_SCORE: Final = 0.9
-"""Score above which a part counts as drums for its category, and is left out of keys and chords."""
 
 _FEWEST_NOTES: Final = 4
 

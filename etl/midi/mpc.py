@@ -12,7 +12,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from etl.midi.chords import QUALITY_NOTES
+from etl.midi.chord_notes import QUALITY_NOTES
 from etl.music.pitch_classes import CHORDONOMICON_SHARP_NAMES, SHARP_NAMES, note_pitch_class
 
 if TYPE_CHECKING:

@@ -13,9 +13,8 @@ import polars as pl
 
 from etl.midi.categories import CHORDAL, categorize
 from etl.midi.chords import chord_labels, chord_lists, chord_segments, find_beats_of_parts, spell_chords
-from etl.midi.drums import CATEGORY_SCORE, TAG_SCORE
+from etl.midi.drum_classes import CATEGORY_SCORE, DRUM_CLASSES, TAG_SCORE
 from etl.midi.keys import KEY_WEIGHTS
-from etl.midi.stats_kernel import DRUM_CLASSES
 from etl.midi.tags import part_tags
 from etl.music.key_profiles import BELLMANN_BUDGE, KRUMHANSL_KESSLER, profile_correlations
 from etl.music.keys import KEY_NAMES

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from etl.midi.stats_kernel import CYMBAL, HAT, KICK, NO_DRUM, SNARE, TOM
+from etl.midi.drum_classes import CYMBAL, HAT, KICK, NO_DRUM, SNARE, TOM
 from etl.music.key_profiles import profile_correlations
 
 if TYPE_CHECKING:

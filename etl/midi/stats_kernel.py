@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from etl.midi.bytes_kernel import signed
+from etl.midi.drum_classes import CYMBAL, HAT, KICK, NO_DRUM, PERCUSSION, SNARE, TOM
 from etl.runtime.jit import kernel
 
 if TYPE_CHECKING:
@@ -19,10 +20,6 @@ EDGES_APART: Final = 48
 MOST_MOVES: Final = 16  # of an end, on average, before another way to sort is the faster
 STEP: Final = 2  # semitones
 LEAP: Final = 5
-
-DRUM_CLASSES: Final = ("kick", "snare", "hat", "cymbal", "tom", "percussion")
-KICK, SNARE, HAT, CYMBAL, TOM, PERCUSSION = range(6)
-NO_DRUM: Final = 6
 
 
 def _drum_class_of() -> NDArray[np.uint8]:

@@ -6,8 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from etl.midi.drums import TAG_SCORE
-from etl.midi.stats_kernel import DRUM_CLASSES
+from etl.midi.drum_classes import DRUM_CLASSES, TAG_SCORE
 from etl.midi.tag_words import WORDS, word_tags
 
 NAME_CONFIDENCE: Final = 0.8

@@ -21,8 +21,11 @@ print("loaded:", *(name for name in {WATCHED!r} if name in sys.modules))
 
 @pytest.mark.parametrize(
     ("words", "loaded"),
-    [("status", ""), ("query runs", ""), ("playlist list", "polars"), ("library scan FOLDER", "polars")],
-)
+    [
+        ("status", ""), ("query runs", ""), ("playlist list", "polars"), ("library scan FOLDER", "polars"),
+        ("library stats", "polars"), ("midi find --key C", "polars"), ("midi stats", "polars"),
+    ],
+)  # fmt: skip
 def test_a_command_loads_only_what_it_needs(tmp_path, words, loaded):
     """A store is named, and nothing is wrong."""
     store = empty_store(tmp_path / "s.duckdb")

@@ -15,7 +15,8 @@ from hypothesis import given, settings, strategies as st
 
 from etl.chords.symbols import parse_chord
 from etl.midi.analysis import analyze
-from etl.midi.chords import QUALITY_NOTES, SUFFIXES, chord_labels, chord_segments, find_beats, spell_chords
+from etl.midi.chord_notes import QUALITY_NOTES
+from etl.midi.chords import SUFFIXES, chord_labels, chord_segments, find_beats, spell_chords
 from etl.midi.keys import find_keys
 from etl.midi.reader import read_files
 from etl.music.keys import KEY_NAMES

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from etl.midi.categories import categorize
-from etl.midi.stats_kernel import DRUM_CLASSES
+from etl.midi.drum_classes import DRUM_CLASSES
 
 PITCHED: dict[str, Any] = {
     **{f"{name}_share": 0.0 for name in DRUM_CLASSES},

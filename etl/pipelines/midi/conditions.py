@@ -8,7 +8,7 @@ from typing import Final
 
 from etl.chords.numerals import parse_numeral
 from etl.midi.categories import CATEGORIES
-from etl.midi.chords import QUALITY_NOTES
+from etl.midi.chord_notes import QUALITY_NOTES
 from etl.midi.file_names import parse_key
 from etl.midi.instruments import DRUMS, PROGRAM_NAMES
 from etl.midi.tag_words import WORDS, tags_of

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from etl.midi.drums import CATEGORY_SCORE
+from etl.midi.drum_classes import CATEGORY_SCORE
 from etl.pipelines.midi.messages import Batch, Entry, Wanted
 from etl.pipelines.midi.worker import process_batch
 from etl.runtime.limits import LIMITS

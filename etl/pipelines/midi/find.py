@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from etl.midi.drums import TAG_SCORE
+from etl.midi.drum_classes import TAG_SCORE
 from etl.midi.instruments import DRUMS, PROGRAM_NAMES
 from etl.pipelines.midi.conditions import read_conditions
 from etl.pipelines.midi.touched import touched
