@@ -288,7 +288,8 @@ def create_views(
     if not others and _views_version(connection) == version:
         return
     views |= {name: f"CREATE OR REPLACE VIEW {name} AS {sql}" for name, sql in (others or {}).items()}
-    with transaction(connection), _optimizer_off(connection):
+    # Those who only read may have locked what can be set.
+    with transaction(connection), _optimizer_off(connection) if kind == "VIEW" else nullcontext():
         for sql in views.values():
             connection.execute(sql.replace("CREATE OR REPLACE VIEW", f"CREATE OR REPLACE {kind}"))
         if kind == "VIEW":
