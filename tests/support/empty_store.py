@@ -15,9 +15,9 @@ from etl.store.database import open_store
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import duckdb
+    from etl.store.instances import Instance
 
-_CONNECT = connection._connect_writer
+_CONNECT = connection._connected
 
 
 @cache
@@ -44,17 +44,18 @@ def new_stores_are_copies() -> Iterator[None]:
     """
     _content()
 
-    def connect_to_copy(path: Path) -> duckdb.DuckDBPyConnection:
-        with suppress(OSError):  # which the store itself will meet
-            empty_store(path)
-        return _CONNECT(path)
+    def connect_to_copy(path: Path, *, read_only: bool) -> Instance:
+        if not read_only:
+            with suppress(OSError):  # which the store itself will meet
+                empty_store(path)
+        return _CONNECT(path, read_only=read_only)
 
-    with patch.object(connection, "_connect_writer", connect_to_copy):
+    with patch.object(connection, "_connected", connect_to_copy):
         yield
 
 
 @contextmanager
 def new_stores_run_migrations() -> Iterator[None]:
     """Have new stores made as outside of tests."""
-    with patch.object(connection, "_connect_writer", _CONNECT):
+    with patch.object(connection, "_connected", _CONNECT):
         yield
