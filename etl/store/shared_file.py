@@ -22,7 +22,7 @@ from etl.store.journal import add_burst, append_writes, waiting_bursts
 from etl.store.writes import joined
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     import duckdb
@@ -73,11 +73,17 @@ class SharedFile:
         self._held_since: float | None = None  # by another process, as far as is known
         self._last_kept: _Kept | None = None  # nobody has merged or copied it; for whoever holds the file
 
-    def bring_up_to_date(self) -> None:
-        """Make or migrate the store; where it is held it can be read, or copied, if it is of this version."""
+    def bring_up_to_date(self, first: Callable[[duckdb.DuckDBPyConnection], None] | None = None) -> None:
+        """Make or migrate the store, and do ``first`` in it, in one transaction, while it is open.
+
+        Where the store is held neither is done; it can be read, or copied, if it is of this version.
+        """
         try:
             with self._opened() as connection:
                 bring_up_to_date(connection, self._database)
+                if first is not None:
+                    with transaction(connection):
+                        first(connection)
         except StoreBusyError:
             self._held_since = time.monotonic()
 
