@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from tests.support.command_line import environment, etl
+from tests.support.empty_store import empty_store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,6 +66,7 @@ def compare(top: Path, corpus: Path, stages: str, *, kills: int, seed: int = 6) 
     """Run once undisturbed and once with kills; give what was done and whether the ends are equal."""
     for name in ("whole", "killed"):
         (top / name).mkdir()
+        empty_store(top / name / "m.duckdb")
     started = time.perf_counter()
     subprocess.run(command(top / "whole", corpus, stages), env=environment(), check=True, capture_output=True)
     seconds = time.perf_counter() - started
