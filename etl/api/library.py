@@ -132,7 +132,7 @@ class Library:
             restrict(connection, self.path)
             return _AS[frame](select(connection, query, values))
 
-        return self._read(ask)
+        return self._read(ask, alone=True)
 
     def songs(self) -> pl.DataFrame:
         """Read the chord songs of the latest build, one row each.
@@ -301,8 +301,10 @@ class Library:
             raise EtlError(f"{error}.", f"There are: {fields}.", exit_code=ExitCode.USAGE) from None
         return _rows(make_playlist(self.path, request).tracks)
 
-    def _read(self, question: Callable[[duckdb.DuckDBPyConnection], Answer]) -> Answer:
-        with read_store(self.path) as connection:
+    def _read(
+        self, question: Callable[[duckdb.DuckDBPyConnection], Answer], *, alone: bool = False
+    ) -> Answer:
+        with read_store(self.path, alone=alone) as connection:
             return question(connection)
 
 

@@ -160,7 +160,7 @@ class _Question:
         check_outputs([self.output], database=self.database)
         with (
             Watch(self.title, [], renderers()) as watch,
-            read_store(self.database) as connection,
+            read_store(self.database, alone=True) as connection,
             progress_told(connection, lambda percent: watch.note(f"{percent:.0f}% done")),
         ):
             check_known(connection, [self.output])

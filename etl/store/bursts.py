@@ -20,11 +20,11 @@ from etl.runtime.limits import LIMITS, Limits
 from etl.runtime.wording import number_of
 from etl.store.journal import waiting_bursts
 from etl.store.run_lock import run_lock
-from etl.store.runs import Run, next_run_id, run_reported
+from etl.store.runs import Run, next_run_id, run_reported, run_start
 from etl.store.shared_file import SharedFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -73,10 +73,21 @@ def writing(
     """
     check_writable(database)
     with run_lock(database, f"etl {command}"):
-        with BurstWriter(database, limits) as store:
-            with store.reading() as connection:
-                store.run = Run(next_run_id(connection), log=log)
-            with run_reported(store.run, command, arguments, store.put):
+        entered: list[Run] = []
+
+        def enter(connection: duckdb.DuckDBPyConnection) -> None:
+            run = Run(next_run_id(connection), log=log)
+            run_start(run, command, arguments)(connection)
+            entered.append(run)
+
+        with BurstWriter(database, limits, first=enter) as store:
+            if entered:
+                store.run = entered[0]
+            else:  # the file is held
+                with store.reading() as connection:
+                    store.run = Run(next_run_id(connection), log=log)
+                store.put(run_start(store.run, command, arguments))
+            with run_reported(store.run, command, store.put):
                 yield store
         if store.waiting:
             waiting = number_of(store.waiting, "burst")
@@ -97,6 +108,16 @@ class BurstWriter:
 
     An error of that thread is raised at the next call. What was put before any other error is written.
 
+    Parameters
+    ----------
+    database
+        The store.
+    limits
+        How often it writes.
+    first
+        What is done in the store, in one transaction, while it is brought up to date; nothing where another
+        process holds it then.
+
     Attributes
     ----------
     run
@@ -105,9 +126,15 @@ class BurstWriter:
 
     run: Run
 
-    def __init__(self, database: Path, limits: Limits) -> None:
+    def __init__(
+        self,
+        database: Path,
+        limits: Limits,
+        first: Callable[[duckdb.DuckDBPyConnection], None] | None = None,
+    ) -> None:
         self._database = database
         self._limits = limits
+        self._first = first
         self._file = SharedFile(database, limits)
         self._changed = threading.Condition()  # guards all that follows
         self._queue: list[_Group] = []
@@ -121,7 +148,7 @@ class BurstWriter:
         self._thread = threading.Thread(target=self._write_bursts, name="etl-store", daemon=True)
 
     def __enter__(self) -> Self:
-        self._file.bring_up_to_date()
+        self._file.bring_up_to_date(self._first)
         self._thread.start()
         return self
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import duckdb
 
 from etl.runtime.errors import EtlError, ExitCode
+from etl.store.instances import Instance, configure
 from etl.store.run_lock import Holder, locked_message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from etl.runtime.limits import Limits
+
+Connected = TypeVar("Connected")
 
 ROW_GROUP: Final = 32_768
 """Rows that are compressed and written together. Inserts of this many rows are written while the next are
@@ -53,8 +56,13 @@ class StoreBusyError(EtlError):
 
 
 @contextmanager
-def connect_store(path: Path, *, read_only: bool, limits: Limits) -> Iterator[duckdb.DuckDBPyConnection]:
+def connect_store(
+    path: Path, *, read_only: bool, limits: Limits, alone: bool = False
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Connect to the file, whatever is in it; wait a while if another process has it open.
+
+    ``alone`` reads with a DuckDB that is opened for the file and ends with the block: for statements of
+    users, who name it as DuckDB does, and for what is then reconfigured for good.
 
     Raises
     ------
@@ -64,50 +72,48 @@ def connect_store(path: Path, *, read_only: bool, limits: Limits) -> Iterator[du
         If the file cannot be opened, or its disk is full.
     """
     with errors_explained(path):
-        connection = _patiently(path, read_only=read_only, limits=limits)
-        try:
-            if read_only:
+        if alone:
+            connection = _patiently(limits, lambda: _connect_alone(path))
+            try:
                 configure(connection)
-            yield connection
+                yield connection
+            finally:
+                connection.close()
+            return
+        instance = _patiently(limits, lambda: _connected(path, read_only=read_only))
+        try:
+            yield instance.connection
         finally:
-            connection.close()
+            instance.give_back()
 
 
-def _patiently(path: Path, *, read_only: bool, limits: Limits) -> duckdb.DuckDBPyConnection:
+def _patiently(limits: Limits, connect: Callable[[], Connected]) -> Connected:
     until = time.monotonic() + limits.patience_s
     while True:
         try:
-            if read_only:
-                return _connect_reader(path)
-            return _connect_writer(path)
+            return connect()
         except StoreBusyError:
             if time.monotonic() >= until:
                 raise
         time.sleep(limits.poll_s)
 
 
-def _connect_reader(path: Path) -> duckdb.DuckDBPyConnection:
+def _connect_alone(path: Path) -> duckdb.DuckDBPyConnection:
     try:
         return duckdb.connect(str(path.resolve()), read_only=True)
     except duckdb.Error as error:
         raise _open_error(path, error) from error
 
 
-def _connect_writer(path: Path) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect()
+def _connected(path: Path, *, read_only: bool) -> Instance:
+    instance = Instance()
     try:
-        configure(connection)
-        attach(connection, path)
+        instance.spill_beside(path.resolve())
+        attach(instance.connection, path, read_only=read_only)
     except BaseException:
-        connection.close()
+        instance.give_back()
         raise
-    return connection
-
-
-def configure(connection: duckdb.DuckDBPyConnection) -> None:
-    """Set what holds for all connections of ours."""
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET enable_progress_bar = false")
+    return instance
 
 
 def attach(connection: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool = False) -> None:

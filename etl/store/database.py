@@ -95,8 +95,12 @@ def bring_up_to_date(connection: duckdb.DuckDBPyConnection, path: Path) -> list[
 
 
 @contextmanager
-def read_store(path: Path, *, limits: Limits = LIMITS) -> Iterator[duckdb.DuckDBPyConnection]:
+def read_store(
+    path: Path, *, limits: Limits = LIMITS, alone: bool = False
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the store for reading, with what ended runs have left in its journal, if nobody holds it now.
+
+    ``alone`` is for statements of users (:func:`etl.store.connection.connect_store`).
 
     Raises
     ------
@@ -110,7 +114,7 @@ def read_store(path: Path, *, limits: Limits = LIMITS) -> Iterator[duckdb.DuckDB
         )
     if waiting_bursts(path):
         _merge_at_once(path, limits)
-    with connect_store(path, read_only=True, limits=limits) as connection:
+    with connect_store(path, read_only=True, limits=limits, alone=alone) as connection:
         missing = _known_versions() - applied_versions(connection, path)
         if missing:
             raise EtlError(f"{path} has tables of an older version.", f"Run `etl db migrate --db {path}`.")

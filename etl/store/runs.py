@@ -120,7 +120,8 @@ def recorded_run(
     A run that an earlier process left unfinished (killed, or the machine went down) is marked as failed.
     """
     run = Run(next_run_id(connection), log=log)
-    with run_reported(run, command, arguments, lambda write: write(connection)):
+    run_start(run, command, arguments)(connection)
+    with run_reported(run, command, lambda write: write(connection)):
         try:
             yield run
         except BaseException:
@@ -137,25 +138,25 @@ def next_run_id(connection: duckdb.DuckDBPyConnection) -> int:
     return number
 
 
+def run_start(run: Run, command: str, arguments: Mapping[str, Any]) -> Write:
+    """Enter the start of a run."""
+    return Write(
+        "etl.store.runs:write_start",
+        values={
+            "run_id": run.run_id,
+            "command": command,
+            "arguments": json.dumps(arguments, default=str),
+            "version": etl.__version__,
+            "pid": os.getpid(),
+            "started_at": _now(),
+        },
+    )
+
+
 @contextmanager
-def run_reported(
-    run: Run, command: str, arguments: Mapping[str, Any], put: Callable[[Write], object]
-) -> Iterator[None]:
-    """Report the start and the end of a run to its log, and to ``put`` as writes."""
+def run_reported(run: Run, command: str, put: Callable[[Write], object]) -> Iterator[None]:
+    """Report the start and the end of a run to its log, and its end to ``put`` as a write."""
     try:
-        put(
-            Write(
-                "etl.store.runs:write_start",
-                values={
-                    "run_id": run.run_id,
-                    "command": command,
-                    "arguments": json.dumps(arguments, default=str),
-                    "version": etl.__version__,
-                    "pid": os.getpid(),
-                    "started_at": _now(),
-                },
-            )
-        )
         run.tell(f"{command} started, music-etl {etl.__version__}")
         yield
     except BaseException as error:

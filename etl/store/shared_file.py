@@ -8,9 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-import duckdb
-
-from etl.store.connection import StoreBusyError, attach, configure, detach, errors_explained
+from etl.store.connection import StoreBusyError, attach, detach, errors_explained
 from etl.store.copy import StoreCopy
 from etl.store.database import (
     bring_up_to_date,
@@ -19,12 +17,15 @@ from etl.store.database import (
     read_store,
     transaction,
 )
+from etl.store.instances import Instance
 from etl.store.journal import add_burst, append_writes, waiting_bursts
 from etl.store.writes import joined
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+
+    import duckdb
 
     from etl.runtime.limits import Limits
     from etl.store.writes import Write
@@ -68,22 +69,29 @@ class SharedFile:
         self._limits = limits
         self._copy = StoreCopy(database)
         self._use = threading.RLock()  # held by whoever of this process has the file open
-        self._memory: duckdb.DuckDBPyConnection | None = None  # that files are attached to: 20 ms to make
+        self._instance: Instance | None = None  # that the file is attached to
         self._held_since: float | None = None  # by another process, as far as is known
         self._last_kept: _Kept | None = None  # nobody has merged or copied it; for whoever holds the file
 
-    def bring_up_to_date(self) -> None:
-        """Make or migrate the store; where it is held it can be read, or copied, if it is of this version."""
+    def bring_up_to_date(self, first: Callable[[duckdb.DuckDBPyConnection], None] | None = None) -> None:
+        """Make or migrate the store, and do ``first`` in it, in one transaction, while it is open.
+
+        Where the store is held neither is done; it can be read, or copied, if it is of this version.
+        """
         try:
             with self._opened() as connection:
                 bring_up_to_date(connection, self._database)
+                if first is not None:
+                    with transaction(connection):
+                        first(connection)
         except StoreBusyError:
             self._held_since = time.monotonic()
 
     def close(self) -> None:
         """Let go of what was kept between two uses."""
-        if self._memory is not None:
-            self._memory.close()
+        if self._instance is not None:
+            self._instance.give_back()
+            self._instance = None
 
     @property
     def is_held(self) -> bool:
@@ -184,17 +192,18 @@ class SharedFile:
 
     @contextmanager
     def _opened(self, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
-        if self._memory is None:
-            self._memory = duckdb.connect()
-            configure(self._memory)
+        if self._instance is None:
+            self._instance = Instance()
+            self._instance.spill_beside(self._database.resolve())
+        connection = self._instance.connection
         with errors_explained(self._database):
-            attach(self._memory, self._database, read_only=read_only)
+            attach(connection, self._database, read_only=read_only)
             try:
-                yield self._memory
-                detach(self._memory)
+                yield connection
+                detach(connection)
             except BaseException:
-                self._memory.close()
-                self._memory = None
+                self._instance.discard()
+                self._instance = None
                 raise
 
 

@@ -13,6 +13,7 @@ import soundfile
 
 from etl.runtime.compile_folder import LOCK, writable_folder
 from tests.support.command_line import run_here
+from tests.support.empty_store import empty_store
 from tests.support.places import ROOT
 
 if TYPE_CHECKING:
@@ -108,10 +109,10 @@ def test_a_first_run_of_many_workers_leaves_a_sound_cache(tmp_path):
         "SELECT parse_filename(path) AS name, md5(vector_whole::VARCHAR) FROM library ORDER BY path",
     )
     found, shown = [], []
-    for run in ("first", "second"):
-        database = tmp_path / f"{run}.duckdb"
+    for run, workers in (("first", 8), ("second", 2)):
+        database = empty_store(tmp_path / f"{run}.duckdb")
         done = subprocess.run(
-            [sys.executable, "-c", _SHOWN, tmp_path / "music", database, "8"],
+            [sys.executable, "-c", _SHOWN, tmp_path / "music", database, str(workers)],
             env=os.environ | place, cwd=ROOT, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr

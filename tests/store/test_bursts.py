@@ -304,16 +304,18 @@ def test_others_read_all_the_time(store):
     """Of fifty readers during a run none is turned away, and they see it grow."""
     run = store.start(100_000, seconds=0.02)
     counts = [len(items_done(store.path)) for _ in range(50)]
+    while not counts[-1]:
+        assert run.poll() is None  # it may take a while until it writes first
+        counts.append(len(items_done(store.path)))
     assert run.poll() is None
     run.kill()
     run.communicate()
     assert counts == sorted(counts)
-    assert counts[-1] > 0
 
 
 def test_ten_kills_and_a_last_run_give_the_tables_of_an_undisturbed_run(store):
     """Every write is there once, whenever the kills came."""
-    count, chance = 4000, random.Random(11)
+    count, chance = 8000, random.Random(11)
     for _ in range(10):
         store.kill(store.start(count, seconds=0.01, burst_s=0.05), chance)
     before = len(store.tables()["ledger"])

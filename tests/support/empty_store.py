@@ -11,13 +11,17 @@ from unittest.mock import patch
 
 from etl.store import connection
 from etl.store.database import open_store
+from etl.store.shared_file import SharedFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    import duckdb
+    from duckdb import DuckDBPyConnection
 
-_CONNECT = connection._connect_writer
+    from etl.store.instances import Instance
+
+_CONNECT = connection._connected
+_BRING_UP_TO_DATE = SharedFile.bring_up_to_date
 
 
 @cache
@@ -44,17 +48,29 @@ def new_stores_are_copies() -> Iterator[None]:
     """
     _content()
 
-    def connect_to_copy(path: Path) -> duckdb.DuckDBPyConnection:
-        with suppress(OSError):  # which the store itself will meet
-            empty_store(path)
-        return _CONNECT(path)
+    def connect_to_copy(path: Path, *, read_only: bool) -> Instance:
+        if not read_only:
+            with suppress(OSError):  # which the store itself will meet
+                empty_store(path)
+        return _CONNECT(path, read_only=read_only)
 
-    with patch.object(connection, "_connect_writer", connect_to_copy):
+    def bring_copy_up_to_date(file: SharedFile, *first: Callable[[DuckDBPyConnection], None] | None) -> None:
+        with suppress(OSError):
+            empty_store(file._database)
+        _BRING_UP_TO_DATE(file, *first)
+
+    with (
+        patch.object(connection, "_connected", connect_to_copy),
+        patch.object(SharedFile, "bring_up_to_date", bring_copy_up_to_date),
+    ):
         yield
 
 
 @contextmanager
 def new_stores_run_migrations() -> Iterator[None]:
     """Have new stores made as outside of tests."""
-    with patch.object(connection, "_connect_writer", _CONNECT):
+    with (
+        patch.object(connection, "_connected", _CONNECT),
+        patch.object(SharedFile, "bring_up_to_date", _BRING_UP_TO_DATE),
+    ):
         yield

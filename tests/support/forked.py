@@ -6,9 +6,11 @@ import importlib
 import multiprocessing
 import os
 import runpy
+import signal
 import tempfile
+import time
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -25,9 +27,19 @@ class Ended(NamedTuple):
 
 
 class Runs(Protocol):
-    """Run a script in some processes at once, each with these changes of the environment."""
+    """Run a script in some processes at once, each with these changes of the environment.
 
-    def __call__(self, script: Path, environment: dict[str, str], count: int = 1) -> list[Ended]:
+    Those that are at work after ``kill_after`` seconds are killed, with all that they have started.
+    """
+
+    def __call__(
+        self,
+        script: Path,
+        environment: dict[str, str],
+        count: int = 1,
+        *,
+        kill_after: float | None = None,
+    ) -> list[Ended]:
         """Give how each ended."""
 
 
@@ -36,7 +48,13 @@ def forked_runs(*modules: str) -> Iterator[Runs]:
     """Start a process that loads these modules and nothing else; every run is a copy of it as it is then."""
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn, initializer=_load, initargs=(modules,)) as origin:
-        yield lambda script, environment, count=1: origin.submit(_run, script, environment, count).result()
+
+        def run(
+            script: Path, environment: dict[str, str], count: int = 1, *, kill_after: float | None = None
+        ) -> list[Ended]:
+            return origin.submit(_run, script, environment, count, kill_after).result()
+
+        yield run
 
 
 def _load(modules: tuple[str, ...]) -> None:
@@ -44,7 +62,7 @@ def _load(modules: tuple[str, ...]) -> None:
         importlib.import_module(name)
 
 
-def _run(script: Path, environment: dict[str, str], count: int) -> list[Ended]:
+def _run(script: Path, environment: dict[str, str], count: int, kill_after: float | None) -> list[Ended]:
     fork = multiprocessing.get_context("fork")
     with tempfile.TemporaryDirectory() as folder:
         tempfile.tempdir = None  # for the copies, which ask again
@@ -52,6 +70,11 @@ def _run(script: Path, environment: dict[str, str], count: int) -> list[Ended]:
         copies = [fork.Process(target=_copy, args=(script, environment, *place)) for place in places]
         for copy in copies:
             copy.start()
+        if kill_after is not None:
+            time.sleep(kill_after)
+            for copy in copies:
+                with suppress(ProcessLookupError):  # it has ended
+                    os.killpg(copy.pid or 0, signal.SIGKILL)
         for copy in copies:
             copy.join()
         return [
@@ -61,6 +84,7 @@ def _run(script: Path, environment: dict[str, str], count: int) -> list[Ended]:
 
 
 def _copy(script: Path, environment: dict[str, str], *place: Path) -> None:
+    os.setsid()
     for number, path in enumerate(place, 1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
     os.environ |= environment

@@ -7,18 +7,20 @@ the library with the hash of every file. The kills are spread at random over as 
 from __future__ import annotations
 
 import hashlib
-import os
+import json
 import random
 import signal
-import subprocess
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import duckdb
 
-from tests.support.command_line import environment, etl
+from tests.support.empty_store import empty_store
+from tests.support.forked import forked_runs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 _QUERIES = {
@@ -37,10 +39,41 @@ _QUERIES = {
 }
 
 
-def command(folder: Path, corpus: Path, stages: str) -> list[str]:
+MODULES = ("etl.cli.midi", "etl.pipelines.midi.run", "etl.pipelines.midi.preload", "duckdb")
+"""What copies of a process have loaded that run: most of what a short run takes, and nothing with threads."""
+
+_COMMAND = """
+import json, os, sys
+from etl.cli.main import run
+sys.argv = ["etl", *json.loads(os.environ["WORDS"])]
+run()
+"""
+
+
+@contextmanager
+def midi_runs(folder: Path) -> Iterator[Callable[..., bool]]:
+    """Give what runs `etl midi run` with these words, killed after so many seconds; whether it ended first.
+
+    A script for that is written to the folder.
+    """
+    script = folder / "command.py"
+    script.write_text(_COMMAND)
+    with forked_runs(*MODULES) as runs:
+
+        def run(*words: str | Path, kill_after: float | None = None) -> bool:
+            spoken = json.dumps(["midi", "run", *map(str, words)])
+            (ended,) = runs(script, {"WORDS": spoken}, kill_after=kill_after)
+            if ended.code not in {0, -signal.SIGKILL}:
+                raise AssertionError(ended)
+            return ended.code == 0
+
+        yield run
+
+
+def words(folder: Path, corpus: Path, stages: str) -> list[str | Path]:
     """Words of the run."""
     stored = ("--db", folder / "m.duckdb", "--library", folder / "library")
-    return etl("midi", "run", corpus, "--stages", stages, *stored)
+    return [corpus, "--stages", stages, *stored]
 
 
 def tables(folder: Path) -> dict[str, str]:
@@ -65,26 +98,17 @@ def compare(top: Path, corpus: Path, stages: str, *, kills: int, seed: int = 6) 
     """Run once undisturbed and once with kills; give what was done and whether the ends are equal."""
     for name in ("whole", "killed"):
         (top / name).mkdir()
-    started = time.perf_counter()
-    subprocess.run(command(top / "whole", corpus, stages), env=environment(), check=True, capture_output=True)
-    seconds = time.perf_counter() - started
+        empty_store(top / name / "m.duckdb")
     chance = random.Random(seed)
     moments, finished = [], 0
-    for _ in range(kills):
-        process = subprocess.Popen(
-            command(top / "killed", corpus, stages), env=environment(), start_new_session=True,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        moments.append(chance.uniform(0.3, max(1.0, seconds / 3)))
-        try:
-            process.wait(timeout=moments[-1])
-            finished += 1
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-    subprocess.run(
-        command(top / "killed", corpus, stages), env=environment(), check=True, capture_output=True
-    )
+    with midi_runs(top) as run:
+        started = time.perf_counter()
+        run(*words(top / "whole", corpus, stages))
+        seconds = time.perf_counter() - started
+        for _ in range(kills):
+            moments.append(chance.uniform(0.1, max(0.5, seconds / 2)))
+            finished += run(*words(top / "killed", corpus, stages), kill_after=moments[-1])
+        run(*words(top / "killed", corpus, stages))
     whole, killed = tables(top / "whole"), tables(top / "killed")
     names = [str(path) for path in (top / "killed").rglob("*")]
     return {

@@ -57,7 +57,7 @@ def request(
         sources=sources or (folder,),
         stages=stages or SCAN_AND_SONIC,
         artifacts=ArtifactsRequest(output or folder.parent / "out.npz", mode=mode),
-        **{"workers": 2, **options},
+        **{"workers": 0, **options},
     )
 
 

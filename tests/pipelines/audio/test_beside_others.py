@@ -17,6 +17,7 @@ from etl.runtime.limits import Limits
 from etl.store.database import read_store
 from etl.store.journal import journal_path, waiting_bursts
 from tests.support.command_line import environment, etl
+from tests.support.kept_folder import KeptFolder
 from tests.support.tracks import described_so_far, run, store_of, write_track
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TRACKS = 16
-MANY = 60
+MANY = 32
 _QUICK_BURSTS = """
 import sys
 from pathlib import Path
@@ -35,14 +36,30 @@ run(Path(sys.argv[1]), LibraryStage.SONIC, workers=1, limits=Limits(burst_s=0.2,
 """
 
 
+def scan_tracks(folder: Path, count: int) -> KeptFolder:
+    """Keep a folder of tracks and a store that knows them, none described."""
+    for seed in range(count):
+        write_track(folder / "music" / f"{seed:02d}.flac", seed, seconds=12.0)
+    run(folder / "music", LibraryStage.SCAN)
+    return KeptFolder(folder)
+
+
+@pytest.fixture(scope="module")
+def tracks(tmp_path_factory: pytest.TempPathFactory) -> KeptFolder:
+    """Scan some tracks, once."""
+    return scan_tracks(tmp_path_factory.mktemp("tracks"), TRACKS)
+
+
+@pytest.fixture(scope="module")
+def many_tracks(tmp_path_factory: pytest.TempPathFactory) -> KeptFolder:
+    """Scan so many that a run is not done before it is interrupted."""
+    return scan_tracks(tmp_path_factory.mktemp("many"), MANY)
+
+
 @pytest.fixture
-def scanned(tmp_path: Path) -> Path:
+def scanned(tracks: KeptFolder) -> Path:
     """Give a folder of tracks whose store knows them, none described."""
-    folder = tmp_path / "music"
-    for seed in range(TRACKS):
-        write_track(folder / f"{seed:02d}.flac", seed, seconds=12.0)
-    run(folder, LibraryStage.SCAN)
-    return folder
+    return tracks.again() / "music"
 
 
 def start(command: list[str]) -> subprocess.Popen[bytes]:
@@ -102,11 +119,9 @@ def test_a_notebook_that_stays_open_costs_a_killed_run_nothing(scanned):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption_keeps_what_was_finished(scanned, number):
+def test_an_interruption_keeps_what_was_finished(many_tracks, number):
     """The run ends soon and says so; what it had described is in the store, and not described again."""
-    for seed in range(TRACKS, MANY):  # so that it is not done before it is interrupted
-        write_track(scanned / f"{seed:02d}.flac", seed, seconds=12.0)
-    run(scanned, LibraryStage.SCAN)
+    scanned = many_tracks.again() / "music"
     program = start(etl("library", "sonic", "--workers", "1", "--db", store_of(scanned)))
     wait_until(lambda: described_so_far(store_of(scanned)) or program.poll() is not None)
     program.send_signal(number)

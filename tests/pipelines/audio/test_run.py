@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
@@ -21,6 +19,8 @@ from etl.pipelines.audio.run import LibraryPlan, LibraryStage, plan_library, run
 from etl.runtime.errors import EtlError, ExitCode
 from etl.store.database import open_store, read_store
 from tests.support.command_line import environment, etl
+from tests.support.empty_store import empty_store
+from tests.support.forked import forked_runs
 from tests.support.tracks import matrices, request, run, store_of, write_track
 
 
@@ -32,7 +32,7 @@ def attempts(database: Path) -> dict[str, int]:
 
 def test_a_run_describes_every_track_once_and_says_why_not(music):
     """Copies are described once; broken files are rejected with a reason; pictures are no tracks."""
-    done = run(music)
+    done = run(music, workers=2)
     assert done.scan is not None
     assert (done.scan.new, done.scan.tracks, done.scan.rejected) == (9, 7, 1)
     assert done.sonic is not None
@@ -230,36 +230,48 @@ def test_a_run_leaves_a_log(music):
     ]
 
 
-def library_run(folder: Path, database: Path, output: Path) -> list[str]:
-    """Command of a run over a folder."""
-    return etl("library", "run", folder, "--db", database, "-o", output)
+KILLED = """
+import os, signal
+from pathlib import Path
+from etl.pipelines.audio import describe_tracks
+from etl.pipelines.audio.run import LibraryStage, run_library
+from tests.support.tracks import request
+add, left = describe_tracks._Outcomes.add, 5
+def counted(self, outcome):
+    global left
+    add(self, outcome)
+    left -= 1
+    if left == 2:
+        self.put()
+        self._store.flush()
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+describe_tracks._Outcomes.add = counted
+folder, database, output = (Path(os.environ[name]) for name in ("FOLDER", "STORE", "OUTPUT"))
+run_library(database, request(folder, *LibraryStage, output=output, workers=1))
+"""
 
 
 def test_killed_run_resumes_without_doing_work_twice(tmp_path):
     """After SIGKILL only unfinished tracks are done, and the matrices are those of an unbroken run."""
     folder = tmp_path / "music"
-    for seed in range(14):
-        write_track(folder / f"{seed:02d}.flac", seed, seconds=6.0)
-    run_library(tmp_path / "whole.duckdb", request(folder, *LibraryStage, output=tmp_path / "whole.npz"))
-    database, output = tmp_path / "killed.duckdb", tmp_path / "killed.npz"
-    command = library_run(folder, database, output)
-    silent: dict[str, Any] = {
-        "env": environment(), "cwd": tmp_path, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL,
-    }  # fmt: skip
-    finished: set[str] = set()
-    for delay in (3.5, 4.0):
-        process = subprocess.Popen(command, **silent)
-        time.sleep(delay)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        if database.exists():
-            with open_store(database) as connection:
-                done = connection.sql("SELECT item FROM ledger WHERE task = 'sonic'").fetchall()
-            finished |= {item for (item,) in done}
-    subprocess.run(command, check=True, **silent)
-    tries = attempts(database)
-    assert len(tries) == 14
-    assert {tries[item] for item in finished} <= {1}
+    for seed in range(11):
+        write_track(folder / f"{seed:02d}.flac", seed)
+    whole = request(folder, *LibraryStage, output=tmp_path / "whole.npz")
+    run_library(tmp_path / "whole.duckdb", whole)
+    database, output = empty_store(tmp_path / "killed.duckdb"), tmp_path / "killed.npz"
+    places = {"FOLDER": str(folder), "STORE": str(database), "OUTPUT": str(output)}
+    script = tmp_path / "script.py"
+    script.write_text(KILLED)
+    with forked_runs("etl.pipelines.audio.describe_tracks", "etl.pipelines.audio.run") as runs:
+        for finished in (3, 6):  # of the five that were described each time, two were not in the store yet
+            (ended,) = runs(script, places)
+            assert ended.code == -signal.SIGKILL, ended
+            with open_store(database):
+                pass
+            assert list(attempts(database).values()) == [1] * finished
+    run_library(database, request(folder, *LibraryStage, output=output))
+    assert list(attempts(database).values()) == [1] * 11
     assert output.read_bytes() == (tmp_path / "whole.npz").read_bytes()
     left = {path.name for path in tmp_path.iterdir() if "killed" in path.name}
     assert left == {"killed.duckdb", "killed.duckdb.log", "killed.npz"}

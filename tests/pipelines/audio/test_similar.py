@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -27,21 +30,27 @@ NAMES = [
 """Artist, title and how far from the first track."""
 
 
-@pytest.fixture
-def database(tmp_path):
-    """Give a store of nine tracks in a row of sounds, and twenty far away; track 0 has a copy elsewhere."""
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Make a store of nine tracks in a row of sounds, and twenty far away; track 0 has a copy elsewhere."""
     rng = np.random.default_rng(1)
     away = rng.normal(0, 1, 128)
     places = [place * away for *_, place in NAMES]
     places += [rng.normal(0, 12, 128) for _ in range(20)]
     names = NAMES + [("Various", f"Noise {number}", 0.0) for number in range(20)]
     numbers = list(range(len(names)))
-    database = tmp_path / "s.duckdb"
+    database = tmp_path_factory.mktemp("similar") / "s.duckdb"
     with open_store(database) as connection:
         for number, (artist, title, _), place in zip(numbers, names, places, strict=True):
             add(connection, number, artist=artist, title=title, vector=place)
         add(connection, 99, artist="Anna", title="Blue (copy)", vector=None)
     return database
+
+
+@pytest.fixture
+def database(made, tmp_path):
+    """Give a copy of the store."""
+    return Path(shutil.copy(made, tmp_path / "s.duckdb"))
 
 
 def add(connection, number, *, artist, title, vector):

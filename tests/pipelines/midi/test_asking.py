@@ -44,7 +44,7 @@ def fill(top: Path, stages=frozenset(Stage)) -> None:
     (top / "in").mkdir()
     for number, name in enumerate(NAMES):
         (top / "in" / name).write_bytes(song(number))
-    run_midi(MidiRun((top / "in",), top / "m.duckdb", top / "library", frozenset(stages), workers=1))
+    run_midi(MidiRun((top / "in",), top / "m.duckdb", top / "library", frozenset(stages), workers=0))
 
 
 def names(top: Path) -> set[str]:

@@ -19,19 +19,27 @@ from etl.pipelines.midi.request import Stage
 from etl.sources.folders.midi import Found, find_midi
 from tests.pipelines.midi.test_run import SONG, put, rows, run
 from tests.support.command_line import run_here
+from tests.support.kept_folder import KeptFolder
 from tests.support.places import ROOT
 
 IMPORT = [Stage.IMPORT]
 
 
-@pytest.fixture
-def top(tmp_path: Path) -> Path:
-    """Three files and an archive, imported."""
-    put(tmp_path, {f"{name}.mid": SONG + name.encode() for name in "abc"})
-    with zipfile.ZipFile(tmp_path / "in" / "pack.zip", "w") as archive:
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> KeptFolder:
+    """Three files and an archive, imported once."""
+    folder = tmp_path_factory.mktemp("imported")
+    put(folder, {f"{name}.mid": SONG + name.encode() for name in "abc"})
+    with zipfile.ZipFile(folder / "in" / "pack.zip", "w") as archive:
         archive.writestr("d.mid", SONG + b"d")
-    run(tmp_path, stages=IMPORT)
-    return tmp_path
+    run(folder, stages=IMPORT)
+    return KeptFolder(folder)
+
+
+@pytest.fixture
+def top(imported: KeptFolder) -> Path:
+    """Give the folder as it was imported."""
+    return imported.again()
 
 
 def test_what_is_unchanged_is_seen_and_not_read(top: Path):

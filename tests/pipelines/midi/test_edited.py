@@ -27,16 +27,24 @@ from etl.store.database import read_store
 from etl.store.midi_gone import rows_of_midi
 from tests.pipelines.midi.test_parts import export, fill, loop, request
 from tests.support.command_line import ended_here
+from tests.support.kept_folder import KeptFolder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> KeptFolder:
+    """Fill a library once."""
+    folder = tmp_path_factory.mktemp("edited")
+    fill(folder)
+    return KeptFolder(folder)
+
+
 @pytest.fixture
-def top(tmp_path: Path) -> Path:
-    """Fill a library."""
-    fill(tmp_path)
-    return tmp_path
+def top(filled: KeptFolder) -> Path:
+    """Give the library as it was filled."""
+    return filled.again()
 
 
 def edit(file: Path, *, up: int = 0, bpm: float | None = None) -> bytes:

@@ -14,6 +14,7 @@ from etl.pipelines.midi.request import Stage
 from etl.runtime.errors import EtlError
 from tests.pipelines.midi.test_run import put, rows, run
 from tests.support.command_line import run_here
+from tests.support.kept_folder import KeptFolder
 from tests.support.midi_oracle import midi_bytes
 
 STAGES = [Stage.IMPORT, Stage.ANALYZE]
@@ -33,14 +34,21 @@ def pack(top: Path, *pitches: int) -> None:
             archive.writestr(f"{pitch}.mid", song(pitch))
 
 
+@pytest.fixture(scope="module")
+def analysed(tmp_path_factory: pytest.TempPathFactory) -> KeptFolder:
+    """Five files, one of them by a name that is no UTF-8, and an archive of two, analysed once."""
+    folder = tmp_path_factory.mktemp("analysed")
+    put(folder, {f"{name}.mid": song(60 + number) for number, name in enumerate("abcd")})
+    Path(os.fsdecode(os.fsencode(folder / "in") + b"/caf\xe9.mid")).write_bytes(song(50))
+    pack(folder, 70, 71)
+    run(folder, stages=STAGES, workers=0)
+    return KeptFolder(folder)
+
+
 @pytest.fixture
-def top(tmp_path: Path) -> Path:
-    """Five files, one of them by a name that is no UTF-8, and an archive of two."""
-    put(tmp_path, {f"{name}.mid": song(60 + number) for number, name in enumerate("abcd")})
-    Path(os.fsdecode(os.fsencode(tmp_path / "in") + b"/caf\xe9.mid")).write_bytes(song(50))
-    pack(tmp_path, 70, 71)
-    run(tmp_path, stages=STAGES, workers=0)
-    return tmp_path
+def top(analysed: KeptFolder) -> Path:
+    """Give the folder as it was analysed."""
+    return analysed.again()
 
 
 def gone(top: Path) -> list[str]:

@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import random
-import signal
 import subprocess
 import tempfile
 import time
@@ -32,6 +31,7 @@ from etl.pipelines.midi.run import run_midi
 from etl.runtime.errors import EtlError
 from tests.support.command_line import ended_here, environment, etl
 from tests.support.empty_store import empty_store
+from tests.support.midi_kills import midi_runs
 from tests.support.midi_oracle import midi_bytes
 from tests.support.places import DATA, ROOT
 
@@ -67,7 +67,7 @@ def fill(folder: Path) -> None:
 def run(top: Path, *, stages=ALL, **options):
     """Run the pipeline over ``top/in``."""
     database = empty_store(top / "m.duckdb")
-    return run_midi(MidiRun((top / "in",), database, top / "library", stages, workers=1, **options))
+    return run_midi(MidiRun((top / "in",), database, top / "library", stages, workers=0, **options))
 
 
 def in_place(top: Path, **options):
@@ -353,25 +353,19 @@ def test_kill_and_run_again_ends_where_one_run_ends(tmp_path: Path):
 
     (tmp_path / "in").mkdir()
     blobs = [*members("pop909.zip").values(), *members("groove.zip").values()]
-    for number in range(1500):
+    for number in range(300):
         (tmp_path / "in" / f"f{number:05d}.mid").write_bytes(numbered(blobs[15 + number % 20], number))
     for name in ("whole", "killed"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "in").symlink_to(tmp_path / "in")
-    command = etl("midi", "run", "in", "--library", "library", "--db", "m.duckdb")
-    command += ["--workers", "1", "--stages", "analyze,sanitize"]
-    own = environment()
-    subprocess.run(command, cwd=tmp_path / "whole", env=own, check=True, capture_output=True)
     chance = random.Random(3)
-    for _ in range(4):
-        process = subprocess.Popen(
-            command, cwd=tmp_path / "killed", env=own, start_new_session=True,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        time.sleep(chance.uniform(1.0, 3.5))
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    subprocess.run(command, cwd=tmp_path / "killed", env=own, check=True, capture_output=True)
+    with midi_runs(tmp_path) as run_again:
+        for name, moments in (("whole", [None]), ("killed", [chance.uniform(0.1, 0.8) for _ in range(4)])):
+            top = tmp_path / name
+            words = (top / "in", "--library", top / "library", "--db", empty_store(top / "m.duckdb"))
+            for moment in moments:
+                run_again(*words, "--workers", "0", "--stages", "analyze,sanitize", kill_after=moment)
+        run_again(*words, "--workers", "0", "--stages", "analyze,sanitize")
     whole, killed = (tables(tmp_path / name / "m.duckdb") for name in ("whole", "killed"))
     for table in TABLES:
         assert [str(row).replace("/killed/", "/whole/") for row in killed[table]] == [
@@ -384,7 +378,7 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path):
     """A killed run leaves no worker behind that could still write."""
     (tmp_path / "in").mkdir()
     song = next(iter(members("pop909.zip").values()))
-    for number in range(3000):
+    for number in range(1000):
         (tmp_path / "in" / f"{number}.mid").write_bytes(song + number.to_bytes(2, "big"))
     command = etl("midi", "run", "in", "--workers", "2", "--db", "m.duckdb")
     process = subprocess.Popen(

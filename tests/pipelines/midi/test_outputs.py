@@ -28,7 +28,7 @@ SONG = midi_bytes([NOTE, [message.copy(channel=1) for message in NOTE]])
 def run(*sources: Path, top: Path, stages=ALL, **options):
     """Run the pipeline over sources into a library below ``top``."""
     database = empty_store(top / "m.duckdb")
-    request = MidiRun(sources, database, top / "library", frozenset(stages), workers=1, **options)
+    request = MidiRun(sources, database, top / "library", frozenset(stages), **{"workers": 0, **options})
     return run_midi(request)
 
 

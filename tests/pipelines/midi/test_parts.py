@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ def notes(track: list[Any], channel: int, events: list[tuple[int, int, int]]) ->
     return track
 
 
+@cache
 def song(bars: int, *, silent: int = 0, metre: tuple[int, int] = (4, 4)) -> bytes:
     """Write drums, bass, chords and a melody, each on a track of its own, at 124 beats a minute."""
     head = [

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
+import signal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,7 +15,11 @@ from etl.pipelines.midi.rename import rename_library, sanitize_in_place
 from etl.pipelines.midi.rename_journal import Rename, Undone, carry_out, recover_unfinished, undo
 from etl.runtime.errors import EtlError
 from etl.store.bursts import writing
-from tests.support.places import ROOT
+from tests.support.empty_store import empty_store
+from tests.support.forked import forked_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -31,11 +35,11 @@ def swap(folder: Path) -> list[Rename]:
 
 
 KILLED = """
-import os, signal, sys
+import os, signal
 from pathlib import Path
 from etl.pipelines.midi import rename_journal as midi_journal
 from etl.pipelines.midi.rename_journal import Rename, carry_out, undo
-folder, moves, way = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+folder, moves, way = Path(os.environ["FOLDER"]), int(os.environ["MOVES"]), os.environ["WAY"]
 move = midi_journal._move
 def counted(source, target):
     global moves
@@ -54,17 +58,28 @@ else:
 """
 
 
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory) -> Iterator[Callable[[Path, int, str], None]]:
+    """Run the script in a folder, in a process that is killed."""
+    script = tmp_path_factory.mktemp("script") / "killed.py"
+    script.write_text(KILLED)
+    with forked_runs("etl.pipelines.midi.rename_journal", "etl.store.bursts") as runs:
+
+        def run(folder: Path, moves: int, way: str) -> None:
+            (done,) = runs(script, {"FOLDER": str(folder), "MOVES": str(moves), "WAY": way})
+            assert done.code == -signal.SIGKILL, done
+
+        yield run
+
+
 @pytest.mark.parametrize("way", ["rename", "undo"])
 @pytest.mark.parametrize("moves", range(6))
-def test_a_kill_between_any_two_moves_leaves_all_or_none(tmp_path: Path, moves: int, way: str):
+def test_a_kill_between_any_two_moves_leaves_all_or_none(tmp_path: Path, killed, moves: int, way: str):
     """Names that go round in a ring end as before or as planned, as the journal says, and can be undone."""
     swap(tmp_path)
     before, after = {"a": "a", "b": "b", "c": "c"}, {"a": "c", "b": "a", "c": "b"}
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(tmp_path), str(moves), way],
-        env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False, capture_output=True,
-    )  # fmt: skip
-    assert done.returncode == -9
+    empty_store(tmp_path / "m.duckdb")
+    killed(tmp_path, moves, way)
     with writing(tmp_path / "m.duckdb", "midi run", {}) as store:
         recover_unfinished(store)
         with store.reading() as connection:

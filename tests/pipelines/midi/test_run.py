@@ -46,7 +46,7 @@ def songs(count: int) -> list[bytes]:
     return [numbered(blobs[number % len(blobs)], number) for number in range(count)]
 
 
-def run(top: Path, *, stages=ALL, source: Path | None = None, workers: int = 1, **options):
+def run(top: Path, *, stages=ALL, source: Path | None = None, workers: int = 0, **options):
     """Run the pipeline over ``top/in``."""
     renderers = options.pop("renderers", ())
     places = (source or top / "in",), empty_store(top / "m.duckdb"), top / "library"
@@ -116,7 +116,7 @@ def test_a_file_that_kills_its_worker_is_rejected_alone(tmp_path: Path, monkeypa
 
 def test_a_worker_killed_from_outside_costs_nothing(tmp_path: Path):
     """SIGKILL on a worker in the middle of a run: the run ends well, and no file is lost."""
-    put(tmp_path, {f"{number:04d}.mid": blob for number, blob in enumerate(songs(2000))})
+    put(tmp_path, {f"{number:04d}.mid": blob for number, blob in enumerate(songs(1000))})
     words = ["midi", "run", "in", "--stages", "analyze", "--workers", "2", "--db", "m.duckdb"]
     process = subprocess.Popen(
         [sys.executable, "-m", "etl", *words], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -133,7 +133,7 @@ def test_a_worker_killed_from_outside_costs_nothing(tmp_path: Path):
         time.sleep(0.02)
     output, _ = process.communicate(timeout=60)
     assert (killed, process.returncode) == (1, 0)
-    assert "2,000 files found: 0 unchanged, 2,000 read, 2,000 new, 0 rejected" in output
+    assert "1,000 files found: 0 unchanged, 1,000 read, 1,000 new, 0 rejected" in output
 
 
 def test_kills_at_random_moments_change_nothing(tmp_path: Path):
@@ -300,7 +300,7 @@ def test_the_log_tells_the_run(tmp_path: Path):
 @pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_and_run_again(tmp_path: Path, way: signal.Signals):
     """Ctrl-C ends the run soon with code 130, says how to go on, leaves no temporary file, and can go on."""
-    put(tmp_path, {f"{number:04d}.mid": blob for number, blob in enumerate(songs(2500))})
+    put(tmp_path, {f"{number:04d}.mid": blob for number, blob in enumerate(songs(1000))})
     command = [sys.executable, "-m", "etl", "midi", "run", "in", "--stages", "sanitize", "--db", "m.duckdb"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
@@ -317,9 +317,9 @@ def test_interrupted_and_run_again(tmp_path: Path, way: signal.Signals):
     assert "Traceback" not in said
     assert not list((tmp_path / "midi_library").glob(".*"))
     done = subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True)
-    assert "2,500 files found" in done.stdout
-    assert rows(tmp_path, "SELECT count(*) FROM midi_library") == [(2500,)]
-    assert len(list((tmp_path / "midi_library").rglob("*.mid"))) == 2500
+    assert "1,000 files found" in done.stdout
+    assert rows(tmp_path, "SELECT count(*) FROM midi_library") == [(1000,)]
+    assert len(list((tmp_path / "midi_library").rglob("*.mid"))) == 1000
 
 
 def test_a_second_process_is_told_to_wait(tmp_path: Path):

@@ -6,10 +6,8 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -23,7 +21,7 @@ from etl.pipelines.midi.run import plan_midi
 from etl.runtime.limits import Limits
 from etl.store.database import open_store
 from tests.pipelines.midi.test_run import ALL, put, run, songs
-from tests.support.midi_kills import tables, tree
+from tests.support.midi_kills import midi_runs, tables, tree, words
 from tests.support.places import ROOT
 
 if TYPE_CHECKING:
@@ -93,20 +91,20 @@ def assert_equal(top: Path) -> None:
 
 def test_others_read_while_a_run_lasts(tmp_path: Path):
     """Counts, lists and plans succeed at any moment of a run."""
-    put(tmp_path, {f"{number:04d}.mid": blob for number, blob in enumerate(songs(900))})
+    put(tmp_path, {f"{number:04d}.mid": blob for number, blob in enumerate(songs(500))})
     run(tmp_path, stages=[Stage.IMPORT], limit=1)
     process = start(tmp_path, stages="analyze")
     answers = 0
     database = tmp_path / "m.duckdb"
     while process.poll() is None:
-        assert library_query(database, "overview")["paths"][0] in range(1, 901)
+        assert library_query(database, "overview")["paths"][0] in range(1, 501)
         assert plan_midi(MidiRun((tmp_path / "in",), database, tmp_path / "library", ALL)).files > 0
         words = ["midi", "stats", "--db", str(database)]
         assert CliRunner().invoke(app, words).exit_code == 0
         answers += 3
     assert process.returncode == 0
     assert answers > 10
-    assert library_query(database, "overview")["paths"][0] == 900
+    assert library_query(database, "overview")["paths"][0] == 500
 
 
 def test_a_notebook_delays_nothing_and_loses_nothing(top: Path):
@@ -135,18 +133,16 @@ def test_a_burst_that_waits_needs_no_library(top: Path):
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_killed_beside_a_notebook_and_run_again(top: Path, seed: int):
+def test_killed_beside_a_notebook_and_run_again(top: Path, tmp_path: Path, seed: int):
     """Kills at random moments, with the results in the journal, change nothing in the end."""
     chance = random.Random(seed)
     shutil.rmtree(top / "held" / "library")
     (top / "held" / "m.duckdb").unlink()
     run(top / "held", source=top / "in", stages=[Stage.IMPORT], limit=1)
-    with notebook(top / "held" / "m.duckdb"):
+    with notebook(top / "held" / "m.duckdb"), midi_runs(tmp_path) as run_again:
+        wanted = words(top / "held", top / "held" / "in", "import,analyze,sanitize,split")
         for _ in range(3):
-            process = start(top / "held")
-            time.sleep(chance.uniform(0.8, 4.0))
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            run_again(*wanted, "--workers", "0", kill_after=chance.uniform(0.2, 1.2))
     run(top / "held", source=top / "held" / "in")
     named = {row[0].rsplit("/", 1)[1] for row in paths(top / "held")}
     assert named == {f"{number}.mid" for number in range(20)}
