@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import duckdb
@@ -147,7 +148,8 @@ def _merge_at_once(path: Path, limits: Limits) -> None:
         merge_journal(connection, path)
 
 
-def _migrations() -> dict[int, Path]:
+@cache  # each burst that is kept in the journal names the last
+def _migrations() -> Mapping[int, Path]:
     return {int(file.name[:4]): file for file in sorted(resource("sql/migrations").glob("[0-9]*.sql"))}
 
 
@@ -274,6 +276,14 @@ def _merge(connection: duckdb.DuckDBPyConnection, burst: Burst, migration: int) 
         ) from error
 
 
+@cache
+def _views() -> tuple[Mapping[str, str], str]:
+    """Read the views of this version, and make the comment that says that a file has them."""
+    files = sorted(resource("sql/views").glob("*.sql"), key=lambda path: (path.stem != _FIRST_VIEW, path))
+    views = {path.stem: path.read_text(encoding="utf-8") for path in files}
+    return views, f"Migrations that were applied. Views: {text_hash(''.join(views.values()))}."
+
+
 def create_views(
     connection: duckdb.DuckDBPyConnection, kind: str, others: Mapping[str, str] | None = None
 ) -> None:
@@ -282,15 +292,13 @@ def create_views(
     Nothing is done where the file has those of this version; a comment on a table says which it has.
     ``others`` are queries that some of the views stand for instead.
     """
-    files = sorted(resource("sql/views").glob("*.sql"), key=lambda path: (path.stem != _FIRST_VIEW, path))
-    views = {path.stem: path.read_text(encoding="utf-8") for path in files}
-    note = f"Migrations that were applied. Views: {text_hash(''.join(views.values()))}."
+    views, note = _views()
     noted = "SELECT comment FROM duckdb_tables() WHERE table_name = 'schema_migrations'"
     if not others and connection.execute(noted).fetchall() == [(note,)]:
         return
-    views |= {name: f"CREATE OR REPLACE VIEW {name} AS {sql}" for name, sql in (others or {}).items()}
+    changed = {name: f"CREATE OR REPLACE VIEW {name} AS {sql}" for name, sql in (others or {}).items()}
     with transaction(connection):
-        for sql in views.values():
+        for sql in {**views, **changed}.values():
             connection.execute(sql.replace("CREATE OR REPLACE VIEW", f"CREATE OR REPLACE {kind}"))
         if kind == "VIEW":
             connection.execute(f"COMMENT ON TABLE schema_migrations IS '{note}'")
