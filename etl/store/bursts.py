@@ -113,7 +113,7 @@ class BurstWriter:
         self._queue: list[_Group] = []
         self._items = 0
         self._groups_put = self._groups_kept = self._groups_wanted = self._groups_to_keep = 0
-        self._keep_at = self._let_go_at = math.inf
+        self._keep_at = math.inf
         self._is_closing = False
         self._retry_at: float | None = None
         self._not_before = self._not_before_wanted = 0.0
@@ -214,8 +214,7 @@ class BurstWriter:
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open the store for reading, with all that was put; where it is held, a copy of it.
 
-        To be short: what is put meanwhile goes into the journal. The file stays open for a moment, since
-        plans read several times in a row.
+        To be short: what is put meanwhile goes into the journal.
 
         Raises
         ------
@@ -223,13 +222,8 @@ class BurstWriter:
             If it cannot be read.
         """
         self.flush()
-        try:
-            with self._file.reading() as connection:
-                yield connection
-        finally:
-            with self._changed:
-                self._let_go_at = time.monotonic() + self._limits.poll_s
-                self._changed.notify_all()
+        with self._file.reading() as connection:
+            yield connection
 
     def _raise_error(self) -> None:
         if self._error is not None:
@@ -260,12 +254,8 @@ class BurstWriter:
             while not (self._is_closing and not self._queue and not self._is_worth_waiting()):
                 if self._is_burst_due() or self._keep_at <= time.monotonic():
                     return True
-                if self._let_go_at <= time.monotonic():
-                    self._let_go_at = math.inf
-                    self._file.let_go()
                 due = self._due()
-                wake_at = min(self._keep_at, self._let_go_at, math.inf if due is None else due)
-                left = wake_at - time.monotonic()
+                left = min(self._keep_at, math.inf if due is None else due) - time.monotonic()
                 self._changed.wait(None if left == math.inf else left)
             return False
 

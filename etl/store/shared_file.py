@@ -51,11 +51,9 @@ class _Kept:
 
 
 class SharedFile:
-    """Writes groups of writes, each whole or not at all, and is read; not open for long in between.
+    """Writes groups of writes, each whole or not at all, and is read; never open in between.
 
-    For two threads: one that writes and keeps, one that reads. What is read stays open until it is let go of:
-    plans read several times in a row, and most of a short look is to open the file. Other readers get in
-    meanwhile; other writers are kept out by the lock of the run anyway.
+    For two threads: one that writes and keeps, one that reads.
 
     Parameters
     ----------
@@ -71,7 +69,6 @@ class SharedFile:
         self._copy = StoreCopy(database)
         self._use = threading.RLock()  # held by whoever of this process has the file open
         self._memory: duckdb.DuckDBPyConnection | None = None  # that files are attached to: 20 ms to make
-        self._is_left_open = False  # for reading
         self._held_since: float | None = None  # by another process, as far as is known
         self._last_kept: _Kept | None = None  # nobody has merged or copied it; for whoever holds the file
 
@@ -82,14 +79,6 @@ class SharedFile:
                 bring_up_to_date(connection, self._database)
         except StoreBusyError:
             self._held_since = time.monotonic()
-
-    def let_go(self) -> None:
-        """Close what the last reading has left open, unless it is being read again."""
-        if self._use.acquire(blocking=False):
-            try:
-                self._close_reading()
-            finally:
-                self._use.release()
 
     def close(self) -> None:
         """Let go of what was kept between two uses."""
@@ -195,29 +184,18 @@ class SharedFile:
 
     @contextmanager
     def _opened(self, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
-        if not read_only:
-            self._close_reading()
         if self._memory is None:
             self._memory = duckdb.connect()
             configure(self._memory)
         with errors_explained(self._database):
-            if not self._is_left_open:
-                attach(self._memory, self._database, read_only=read_only)
+            attach(self._memory, self._database, read_only=read_only)
             try:
                 yield self._memory
-                if not read_only:
-                    detach(self._memory)
+                detach(self._memory)
             except BaseException:
                 self._memory.close()
                 self._memory = None
-                self._is_left_open = False
                 raise
-        self._is_left_open = read_only
-
-    def _close_reading(self) -> None:
-        if self._is_left_open and self._memory is not None:
-            self._is_left_open = False
-            detach(self._memory)
 
 
 def _writes(groups: Sequence[Group]) -> list[Write]:

@@ -361,18 +361,3 @@ def test_a_disk_that_fills_up_while_the_store_is_held_loses_nothing(small_disk, 
     assert before > 0
     assert store.run(before + 500)[0] == 500
     assert store.tables() == store.expected(before + 500)
-
-
-def test_the_file_is_free_a_moment_after_it_was_read(store: Store) -> None:
-    """For whoever writes to it without this program; nothing else has to be put or read first."""
-    with writing(store.path, "run", {}, limits=NEVER) as writer:
-        with writer.reading():
-            pass
-        until = time.monotonic() + 30
-        while True:
-            try:
-                duckdb.connect(str(store.path)).close()
-                break
-            except duckdb.Error:
-                assert time.monotonic() < until
-                time.sleep(0.01)

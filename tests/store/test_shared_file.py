@@ -131,23 +131,3 @@ def test_an_error_of_a_write_leaves_the_file_usable(store, file):
     assert kept(file) == ([2], [])
     assert not file.is_held
     assert store.path.exists()
-
-
-def test_what_was_read_stays_open_for_the_next_reading_until_it_is_let_go_of(store, file):
-    """What is written in between is read, and so is what others write once they get in."""
-    attached = "SELECT count(*) FROM duckdb_databases() WHERE database_name = 'store'"
-    with file.reading() as connection:
-        pass
-    assert connection.execute(attached).fetchall() == [(1,)]
-    file.write([number(1)])
-    assert connection.execute(attached).fetchall() == [(0,)]
-    assert kept(file) == ([1], [])
-    with pytest.raises(duckdb.Error, match=r"already attached|conflict"):
-        duckdb.connect(str(store.path))
-    with file.reading(), ThreadPoolExecutor(1) as pool:
-        pool.submit(file.let_go).result()  # not while it is read
-        assert connection.execute(attached).fetchall() == [(1,)]
-    file.let_go()
-    with duckdb.connect(str(store.path)) as other:
-        other.execute("UPDATE service_state SET value = '2'")
-    assert kept(file) == ([2], [])
