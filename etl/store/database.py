@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import duckdb
@@ -151,7 +152,8 @@ def _merge_at_once(path: Path, limits: Limits) -> None:
         merge_journal(connection, path)
 
 
-def _migrations() -> dict[int, Path]:
+@cache  # each burst that is kept in the journal names the last
+def _migrations() -> Mapping[int, Path]:
     return {int(file.name[:4]): file for file in sorted(resource("sql/migrations").glob("[0-9]*.sql"))}
 
 
@@ -278,6 +280,14 @@ def _merge(connection: duckdb.DuckDBPyConnection, burst: Burst, migration: int) 
         ) from error
 
 
+@cache
+def _views() -> tuple[Mapping[str, str], str]:
+    """Read the views of this version; give what says that a file has them as well."""
+    files = sorted(resource("sql/views").glob("*.sql"), key=lambda path: (path.stem != _FIRST_VIEW, path))
+    views = {path.stem: path.read_text(encoding="utf-8") for path in files}
+    return views, text_hash("".join(views.values()))
+
+
 def create_views(
     connection: duckdb.DuckDBPyConnection, kind: str, others: Mapping[str, str] | None = None
 ) -> None:
@@ -286,15 +296,13 @@ def create_views(
     Nothing is done where the file has those of this version, which its macro ``views_version()`` says.
     ``others`` are queries that some of the views stand for instead.
     """
-    files = sorted(resource("sql/views").glob("*.sql"), key=lambda path: (path.stem != _FIRST_VIEW, path))
-    views = {path.stem: path.read_text(encoding="utf-8") for path in files}
-    version = text_hash("".join(views.values()))
+    views, version = _views()
     if not others and _views_version(connection) == version:
         return
-    views |= {name: f"CREATE OR REPLACE VIEW {name} AS {sql}" for name, sql in (others or {}).items()}
+    changed = {name: f"CREATE OR REPLACE VIEW {name} AS {sql}" for name, sql in (others or {}).items()}
     # Those who only read may have locked what can be set.
     with transaction(connection), _optimizer_off(connection) if kind == "VIEW" else nullcontext():
-        for sql in views.values():
+        for sql in {**views, **changed}.values():
             connection.execute(sql.replace("CREATE OR REPLACE VIEW", f"CREATE OR REPLACE {kind}"))
         if kind == "VIEW":
             connection.execute(f"CREATE OR REPLACE MACRO views_version() AS '{version}'")

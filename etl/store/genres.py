@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from etl.store import answers as stored
 from etl.store.frames import insert, read_frame
 
 if TYPE_CHECKING:
@@ -13,8 +14,13 @@ if TYPE_CHECKING:
     import duckdb
     import polars as pl
 
+    from etl.services.contract import Kind
+
 QUESTIONS: Final = "questions_of_library"
 """Table that :func:`gather_questions` makes."""
+
+_READ_BY_QUESTIONS: Final = frozenset({"musicbrainz_named_artists", "lastfm_artists"})
+"""Tables of answers that the view ``library_questions`` reads."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,11 @@ class GenreNeighbour:
 def gather_questions(connection: duckdb.DuckDBPyConnection) -> None:
     """Put what services can be asked into a table of the connection: the view is slow to plan."""
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {QUESTIONS} AS FROM library_questions")
+
+
+def opens_questions(service: str, kind: Kind) -> bool:
+    """Whether answers about a kind change what services can be asked: other answers only settle questions."""
+    return stored.table(service, kind) in _READ_BY_QUESTIONS
 
 
 def waiting_albums(connection: duckdb.DuckDBPyConnection) -> int:

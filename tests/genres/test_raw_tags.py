@@ -66,7 +66,8 @@ def test_order_of_tags_does_not_matter(random: Random, number: int) -> None:
     assert frame.equals(normalized(pl.Series(sorted(tags)), vocabulary))
 
 
-@given(st.lists(st.text(max_size=200), max_size=20))
+@settings(max_examples=50)
+@given(st.lists(st.text(max_size=200), max_size=40))
 def test_any_text_is_a_tag(tags: list[str]) -> None:
     """Whatever stands in a file: each tag that is not blank has rows, numbered from 0."""
     vocabulary = read_vocabulary("genres: {rock: {}, drum and bass: {}}\nid3v1: [rock]")

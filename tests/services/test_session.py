@@ -9,6 +9,8 @@ import threading
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+from urllib.request import getproxies
 
 import pytest
 
@@ -94,6 +96,23 @@ def test_redirects_are_not_followed(server: Loopback) -> None:
     with pytest.raises(ForeignError, match="redirection"):
         session()[0].get(server.url)
     assert len(server.requests) == 1
+
+
+def test_proxies_are_those_of_the_environment_which_is_read_once(
+    server: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For each server: another one may be exempt."""
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, server.url)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "127.0.0.1")
+    through = session()[0]
+    with patch("requests.utils.getproxies", wraps=getproxies) as read:
+        for _ in range(2):
+            through.get("http://nowhere.example/a")
+        assert read.call_count == 1
+        through.get(f"{server.url}/b")
+    assert [arrival.path for arrival in server.requests] == ["http://nowhere.example/a"] * 2 + ["/b"]
 
 
 def test_password_of_another_user_stays_in_the_netrc_file(

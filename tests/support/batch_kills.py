@@ -13,6 +13,7 @@ import duckdb
 
 from tests.support.batch_server import BatchServer
 from tests.support.command_line import environment, etl, run_here
+from tests.support.empty_store import empty_store
 
 if TYPE_CHECKING:
     import random
@@ -63,7 +64,8 @@ def run_and_kill(
                 "--batch-size",
                 str(size),
             )
-            words = (*words, "--db", folder / f"{name}.duckdb", "--strategy", "checkpoints")
+            database = empty_store(folder / f"{name}.duckdb")  # else a process would run all migrations
+            words = (*words, "--db", database, "--strategy", "checkpoints")
             words = (*words, "--async") if later else words
             for _ in range(number):
                 told["kills"] += _kill(words, settings, server, chance)

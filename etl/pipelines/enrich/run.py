@@ -14,7 +14,6 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from etl.pipelines.data3.export import write_stored_csv
 from etl.pipelines.enrich.ask import look_up_proven
 from etl.pipelines.enrich.estimate import daily_quota, seconds_for
 from etl.pipelines.enrich.filing import Filing, Key, fitting
@@ -251,6 +250,9 @@ class _Enricher:
         self._watch.advance("ask", done=len(answers) - doubted, errors=errors)
 
     def _export(self, store: BurstWriter, path: Path) -> None:
+        # It loads what compiles, for half a second; a run may be parked or stopped before it writes.
+        from etl.pipelines.data3.export import write_stored_csv  # noqa: PLC0415
+
         with self._watch.timed("export"), store.reading() as connection:
             sources = use_sources(connection, self._request.sources)
             self._watch.total("export", self._exported + count_songs(connection))

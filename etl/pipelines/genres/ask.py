@@ -30,7 +30,7 @@ from etl.services.state import MemoryState
 from etl.store import service_state
 from etl.store.answers import answer_schema, ask_again, wanted_ids, well_known_id
 from etl.store.database import read_store
-from etl.store.genres import QUESTIONS, gather_questions, waiting_albums
+from etl.store.genres import QUESTIONS, gather_questions, opens_questions, waiting_albums
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -165,12 +165,11 @@ def ask_sources(store: BurstWriter, watch: Watch, questions: GenreQuestions) -> 
     """
     stop = threading.Event()
     results = []
+    known = _OpenIds(store, anew=questions.force)
     with stop_on_signals(stop):
         for name in GENRE_SOURCES:
             settings = questions.settings(name)
-            with store.reading() as connection:
-                open_ids = _open_ids(connection, name, anew=questions.force)
-            if not any(open_ids.values()):
+            if not any(known.of(name).values()):
                 continue
             try:
                 service = genre_source(name, settings)
@@ -180,10 +179,37 @@ def ask_sources(store: BurstWriter, watch: Watch, questions: GenreQuestions) -> 
                 continue
             if questions.force:
                 store.put(ask_again(name, service.kinds))
-            asking = _Asking(store, watch, service, questions=questions, settings=settings, stop=stop)
-            results.append(asking.ask(open_ids))
+            asking = _Asking(store, watch, service, known, questions=questions, settings=settings, stop=stop)
+            results.append(asking.ask())
     watch.waiting_for(None)
     return results
+
+
+class _OpenIds:
+    """What is to be asked of each service, read again only where answers have opened further questions.
+
+    What the library can be asked about takes longer to plan than to read, and is the same for all services.
+    """
+
+    def __init__(self, store: BurstWriter, *, anew: bool) -> None:
+        self._store = store
+        self._anew = set(GENRE_SOURCES) if anew else set()
+        self._ids: dict[str, dict[Kind, list[str]]] = {}
+
+    def of(self, name: str) -> dict[Kind, list[str]]:
+        """Give what is open by kind, what stands on most tracks first; of the services in their order."""
+        if name not in self._ids:
+            left = list(GENRE_SOURCES)[list(GENRE_SOURCES).index(name) :]
+            with self._store.reading() as connection:
+                gather_questions(connection)
+                self._ids = {each: _open_ids(connection, each, anew=each in self._anew) for each in left}
+        self._anew.discard(name)  # what was answered since then is not asked again
+        return self._ids[name]
+
+    def answered(self, name: str, kinds: Iterable[Kind]) -> None:
+        """Take note that a service has answered about ids of these kinds."""
+        if any(opens_questions(name, kind) for kind in kinds):
+            self._ids.clear()
 
 
 class _Asking:
@@ -194,6 +220,7 @@ class _Asking:
         store: BurstWriter,
         watch: Watch,
         service: Service,
+        known: _OpenIds,
         *,
         questions: GenreQuestions,
         settings: ServiceSettings,
@@ -202,6 +229,7 @@ class _Asking:
         self._store = store
         self._watch = watch
         self._service = service
+        self._known = known
         self._questions = questions
         self._settings = settings
         self._stop = stop
@@ -209,17 +237,17 @@ class _Asking:
         self._asked: set[Key] = set()
         self._answered: set[Key] = set()
 
-    def ask(self, open_ids: Mapping[Kind, Sequence[str]]) -> SourceResult:
+    def ask(self) -> SourceResult:
         service, ended = self._service, None
-        known = StoredState(service)
+        state = StoredState(service)
         with (
             Permits(self._questions.limits_file, service) as permits,
-            known.kept_in(self._store),
+            state.kept_in(self._store),
         ):
             gate = Gate(
                 service.title,
                 permits,
-                known,
+                state,
                 self._stop,
                 patience=self._settings.patience,
                 contact=self._settings.contact,
@@ -227,10 +255,8 @@ class _Asking:
             service.connect(gate)
             # Answers ask further questions: albums of an artist after the artist, parts of a name after the
             # whole, names after MBIDs.
-            while ended is None and (parts := self._next_parts(open_ids)):
+            while ended is None and (parts := self._next_parts(self._known.of(service.name))):
                 ended = self._ask(gate, parts)
-                with self._store.reading() as connection:
-                    open_ids = _open_ids(connection, service.name)
         if isinstance(ended, StoppedError):
             raise KeyboardInterrupt
         return SourceResult(
@@ -298,6 +324,7 @@ class _Asking:
             return
         self._store.put(*writes, items=len(answers))
         self._store.keep()
+        self._known.answered(self._service.name, {answer.kind for answer in answers})
         for answer in answers:
             self._counts[answer.status] += 1
             self._answered.add((answer.kind, answer.id))
@@ -318,6 +345,7 @@ def plan_questions(database: Path, questions: GenreQuestions) -> GenrePlan:
     """
     plans = []
     with read_store(database) as connection:
+        gather_questions(connection)
         names = 0
         for name in GENRE_SOURCES:
             settings = questions.settings(name)
@@ -329,7 +357,8 @@ def plan_questions(database: Path, questions: GenreQuestions) -> GenrePlan:
             open_ids = _open_ids(connection, name, anew=questions.force)
             ids = {kind.name: len(found) for kind, found in open_ids.items()}
             if name == "musicbrainz":
-                names = 0 if why else len(_open_ids(connection, name)[NAMED_ARTIST])
+                still = _open_ids(connection, name) if questions.force else open_ids
+                names = 0 if why else len(still[NAMED_ARTIST])
                 ids[NAMED_RELEASE_GROUP.name] += waiting_albums(connection)
             elif names:
                 ids["artist"] += names
@@ -357,10 +386,9 @@ def _at_most(ids: Mapping[str, int], limit: int) -> dict[str, int]:
 def _open_ids(
     connection: duckdb.DuckDBPyConnection, name: str, *, anew: bool = False
 ) -> dict[Kind, list[str]]:
-    """Give what is to be asked of a service by kind, what stands on most tracks first."""
+    """Give what of the gathered questions is open at a service by kind, what stands on most tracks first."""
     service = unidentified_source(name, ServiceSettings())
     kinds = {kind: replace(kind, songs=QUESTIONS, gone_days=NONE_DAYS) for kind in service.kinds}
-    gather_questions(connection)
     return {
         kind: wanted_ids(connection, name, asked, anew=anew)["id"].to_list() for kind, asked in kinds.items()
     }

@@ -60,6 +60,7 @@ class PoliteSession(requests.Session):
         self._judge = judge
         self._secrets = tuple(secrets)
         self._for_tokens = for_tokens
+        self._environment: dict[tuple[object, ...], Any] = {}
         self.headers["User-Agent"] = user_agent(gate.contact)
         # Without an `auth` of the session's own, requests takes one from ~/.netrc over the header.
         self.auth = _as_it_is
@@ -112,6 +113,18 @@ class PoliteSession(requests.Session):
         if not self._for_tokens:
             gate.succeeded()
         return response
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        """Give what the environment says of proxies and certificates, looked up once for each server.
+
+        requests goes through all variables twice for each request.
+        """
+        if proxies:  # given for this request; the session's own are merged into them
+            return super().merge_environment_settings(url, proxies, stream, verify, cert)
+        place = (*urlsplit(url)[:2], stream, verify, cert)
+        if place not in self._environment:
+            self._environment[place] = super().merge_environment_settings(url, proxies, stream, verify, cert)
+        return {**self._environment[place], "proxies": dict(self._environment[place]["proxies"])}
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Give nothing, for nothing is followed; requests would read the whole body, and where it leads."""

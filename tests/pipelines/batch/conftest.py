@@ -7,7 +7,6 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import numpy as np
 import pytest
 import soundfile
@@ -18,6 +17,7 @@ from etl.services.chat_settings import ChatSettings
 from etl.services.politeness.retry import Patience
 from tests.support.chat_server import ChatServer
 from tests.support.empty_store import empty_store
+from tests.support.stored import stored_rows
 from tests.support.virtual_clock import VirtualClock
 
 if TYPE_CHECKING:
@@ -79,8 +79,7 @@ class Batch:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Look into the store."""
-        with duckdb.connect(str(self.database), read_only=True) as connection:
-            return connection.execute(sql).fetchall()
+        return stored_rows(self.database, sql)
 
     def states(self) -> dict[str, str]:
         """Give the state of each item in the model's stage."""

@@ -29,6 +29,7 @@ from etl.store import answers
 from etl.store.database import open_store, read_store
 from tests.support import spotify_server as server_module
 from tests.support.spotify_server import Fault, SpotifyServer, serving
+from tests.support.stored import stored_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,11 +91,11 @@ def refused(database: Path, server: SpotifyServer, url: str | None = None) -> Et
 
 def filed(database: Path) -> dict[str, tuple[str, str, str | None]]:
     """Read status, reason and name by id."""
-    with read_store(database) as connection:
-        rows = connection.execute(
-            "SELECT id, status, reason, name FROM spotify_artists UNION ALL "
-            "SELECT id, status, reason, name FROM spotify_tracks"
-        ).fetchall()
+    rows = stored_rows(
+        database,
+        "SELECT id, status, reason, name FROM spotify_artists UNION ALL "
+        "SELECT id, status, reason, name FROM spotify_tracks",
+    )
     return {item: (status, reason, name) for item, status, reason, name in rows}
 
 

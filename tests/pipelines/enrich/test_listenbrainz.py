@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -19,14 +21,13 @@ from etl.services.listenbrainz import BATCH_SIZE, ListenBrainz, judge_entry
 from etl.services.musicbrainz import MusicBrainz
 from etl.services.politeness.retry import Patience
 from etl.services.settings import ServiceSettings
-from etl.store.database import read_store
 from tests.support.listenbrainz_server import LONGEST_ADDRESS, ListenBrainzServer, entry, error, too_many
 from tests.support.loopback import Loopback, Reply
 from tests.support.musicbrainz_server import MusicBrainzServer
+from tests.support.stored import stored_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from etl.pipelines.enrich.result import EnrichmentResult
     from etl.services.contract import Service
@@ -41,12 +42,20 @@ def server() -> Iterator[ListenBrainzServer]:
         yield running
 
 
-@pytest.fixture
-def known_artists(sixty_songs: Path) -> Path:
-    """Have MusicBrainz give the MBIDs of the nine artists."""
+@pytest.fixture(scope="module")
+def known_once(built_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Have MusicBrainz give the MBIDs of the nine artists; not to be changed."""
+    folder = tmp_path_factory.mktemp("known")
+    database = Path(shutil.copy(built_store, folder))
     with MusicBrainzServer() as server:
-        run(sixty_songs, MusicBrainz(settings(server)))
-    return sixty_songs
+        run(database, MusicBrainz(settings(server)), limits_file=folder / "limits.sqlite")
+    return database
+
+
+@pytest.fixture
+def known_artists(known_once: Path, tmp_path: Path) -> Path:
+    """Give a store of nine artists whose MBIDs are known."""
+    return Path(shutil.copy(known_once, tmp_path))
 
 
 def settings(server: Loopback) -> ServiceSettings:
@@ -67,8 +76,7 @@ def ask(database: Path, server: ListenBrainzServer) -> EnrichmentResult:
 
 def rows(database: Path, sql: str) -> list[tuple[Any, ...]]:
     """Query the store."""
-    with read_store(database) as connection:
-        return connection.execute(sql).fetchall()
+    return stored_rows(database, sql)
 
 
 def mbids(database: Path) -> list[str]:

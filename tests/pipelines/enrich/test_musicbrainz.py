@@ -24,6 +24,7 @@ from tests.support import spotify_server
 from tests.support.loopback import Reply
 from tests.support.musicbrainz_server import ADDRESS, TOO_MANY, MusicBrainzServer, entry, error, name_of
 from tests.support.spotify_server import spotify_id
+from tests.support.stored import stored_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -67,18 +68,17 @@ def ask_spotify(database: Path, *, budget: int) -> None:
 
 def filed(database: Path) -> dict[str, tuple[str, str, str | None]]:
     """Read status, reason and name by id."""
-    with read_store(database) as connection:
-        rows = connection.execute("SELECT id, status, reason, name FROM musicbrainz_artists").fetchall()
+    rows = stored_rows(database, "SELECT id, status, reason, name FROM musicbrainz_artists")
     return {item: (status, reason, name) for item, status, reason, name in rows}
 
 
 def sources(database: Path) -> dict[str, tuple[str | None, str | None]]:
     """Read name and source by artist."""
-    with read_store(database) as connection:
-        rows = connection.execute(
-            "SELECT DISTINCT spotify_artist_id, artist_name, artist_name_source "
-            "FROM song_names JOIN songs USING (song_id)"
-        ).fetchall()
+    rows = stored_rows(
+        database,
+        "SELECT DISTINCT spotify_artist_id, artist_name, artist_name_source "
+        "FROM song_names JOIN songs USING (song_id)",
+    )
     return {item: (name, source) for item, name, source in rows}
 
 
@@ -226,7 +226,6 @@ def test_entry_that_makes_no_sense_says_nothing_about_its_address(
 
     server.script = odd_once
     ask(sixty_songs, server)
-    with read_store(sixty_songs) as connection:
-        kept = connection.execute("SELECT status, count(*) FROM musicbrainz_artists GROUP BY ALL").fetchall()
+    kept = stored_rows(sixty_songs, "SELECT status, count(*) FROM musicbrainz_artists GROUP BY ALL")
     assert kept == [("found", 9)]
     assert [len(ids) for ids in asked] == [9, 1]

@@ -16,11 +16,12 @@ from etl.runtime.watch.progress import Watch
 from etl.services.politeness.retry import Patience
 from etl.services.settings import ServiceSettings
 from etl.store.bursts import writing
-from etl.store.database import open_store, read_store
+from etl.store.database import open_store
 from etl.store.frames import insert
 from tests.support.empty_store import empty_store
 from tests.support.genre_servers import LastFmServer, MusicBrainzGenreServer
 from tests.support.listenbrainz_server import ListenBrainzServer
+from tests.support.stored import stored_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,8 +113,7 @@ class World:
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Query the store."""
-        with read_store(self.written()) as connection:
-            return connection.execute(sql).fetchall()
+        return stored_rows(self.written(), sql)
 
     def requests(self) -> tuple[int, int, int]:
         """Count the requests to MusicBrainz, ListenBrainz and Last.fm by now."""

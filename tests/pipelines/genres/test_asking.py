@@ -10,6 +10,11 @@ import pytest
 from etl.cli.genres import fetch_lines
 from etl.pipelines.genres.ask import plan_questions
 from etl.pipelines.genres.fetch import FetchResult
+from etl.runtime.resources import resource
+from etl.services.catalog import GENRE_SOURCES, unidentified_source
+from etl.services.settings import ServiceSettings
+from etl.store.answers import table as answers_of
+from etl.store.genres import opens_questions
 from tests.support.genre_servers import BODIES, lastfm_error, mbid_of
 from tests.support.listenbrainz_server import error as listenbrainz_error
 from tests.support.loopback import Reply
@@ -153,6 +158,23 @@ def test_nobody_is_not_asked_about(world: World) -> None:
     world.track(None, "Rock")
     assert world.ask() == []
     assert world.requests() == (0, 0, 0)
+
+
+def test_what_can_be_asked_depends_on_the_answers_that_are_said_to_open_questions() -> None:
+    """Only they have it read again: those that its view reads, and the views that it stands on."""
+    views = {path.stem: path.read_text(encoding="utf-8") for path in resource("sql/views").glob("*.sql")}
+    read: set[str] = set()
+    left = {"library_questions"}
+    while left:
+        words = {word for view in left for word in re.findall(r"\w+", re.sub("--.*", "", views[view]))}
+        left = words & set(views) - read
+        read |= words
+    kinds = [
+        (name, kind) for name in GENRE_SOURCES for kind in unidentified_source(name, ServiceSettings()).kinds
+    ]
+    assert {(name, kind) for name, kind in kinds if answers_of(name, kind) in read} == {
+        (name, kind) for name, kind in kinds if opens_questions(name, kind)
+    }
 
 
 def test_what_is_not_known_is_asked_again_after_90_days(world: World) -> None:
