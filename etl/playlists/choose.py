@@ -35,8 +35,8 @@ _OUTSIDE: Final = 10.0
 """What a place outside the band costs: more than any list."""
 
 _SEED: Final = 1
-_LENGTHS: Final = (10, 50, 100, 1000)
-_KICKS: Final = (300, 40, 200, 60)
+_LENGTHS: Final = (10, 50, 100, 200, 1000)
+_KICKS: Final = (300, 40, 800, 200, 60)
 """Shakes of the search for lists of these lengths. Short ones cost little; fifty tracks stay below 30 ms; a
 hundred came within 2 % of the best that is known in the eight libraries by which the number was chosen
 (`python -m benchmarks.playlists`)."""
@@ -112,18 +112,18 @@ def choose(
     lengths = np.zeros(edges.shape[0]) if seconds is None else seconds
     shakes = int(np.interp(size, _LENGTHS, _KICKS)) if kicks is None else kicks
 
-    def improved(order: Indices, edges: Floats, shakes: int) -> Indices:
-        return improve(
-            order, edges, weighed, labels, rules.gap, caps, lengths, rules.window, free, shakes, _SEED
-        )
+    def improved(order: Indices, edges: Floats, shakes: int, enough: float = 0.0) -> Indices:
+        rest = (weighed, labels, rules.gap, caps, lengths, rules.window, free)
+        return improve(order, edges, *rest, shakes, _SEED, enough)
 
     if size > 1:
         order = improved(order, edges, shakes)
     for _ in range(_TIMES_WITHOUT if size > _LONG else 0):
-        dearest = path_cost(order, edges, weighed)[1]
-        without = improved(order, np.where(edges >= dearest, edges + 1, edges), shakes)
+        mean, dearest, place = path_cost(order, edges, weighed)
+        cost = mean + dearest + place
+        without = improved(order, np.where(edges >= dearest, edges + 1, edges), shakes, cost)
         other = improved(without, edges, shakes // 4)
-        if sum(path_cost(other, edges, weighed)) >= sum(path_cost(order, edges, weighed)):
+        if sum(path_cost(other, edges, weighed)) >= cost:
             break
         order = other
     mean, dearest, place = path_cost(order, edges, places)

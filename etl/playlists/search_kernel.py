@@ -47,6 +47,11 @@ _LONGEST_BRIDGE: Final = 8
 _DRAWN: Final = 8
 """Tracks of the pool that are drawn for a place when the search is shaken; the best of them comes in."""
 
+_TO_COOL: Final = 8.0
+"""Shakes for each track with which the search may begin by going on from orders that cost a mean transition
+more, shared out over the list; it goes on from dearer ones the less, the nearer it is to its end. With fewer
+shakes it gets less far up than it must come down."""
+
 _KICKS_IN_VAIN: Final = 60
 """Where a rule cannot be kept, each step is slow, and more of them seldom help."""
 
@@ -64,6 +69,7 @@ def improve(
     free: tuple[int, int],
     kicks: int,
     seed: int,
+    enough: float,
 ) -> Indices:
     """Improve an order.
 
@@ -83,6 +89,8 @@ def improve(
         How often the search is shaken.
     seed
         Of the random numbers.
+    enough
+        An order that costs less and breaks no rule is returned at once.
     """
     size, pool = order.size, edges.shape[0]
     across = np.ascontiguousarray(edges.T)
@@ -96,14 +104,20 @@ def improve(
     broken, cost = _descend(best, awake, *args)
     if free[1] - free[0] < 2 and pool == size:
         return best
-    trial = best.copy()
+    current, trial = best.copy(), best.copy()
+    current_broken, current_cost = broken, cost
+    warmth = cost / size * min(1.0, kicks / (_TO_COOL * size))
     for kick in range(kicks):
-        if broken > 0.0 and kick >= _KICKS_IN_VAIN:
+        if cost < enough if broken == 0.0 else kick >= _KICKS_IN_VAIN:
             break
-        trial[:] = best
+        trial[:] = current
         awake[:] = False
         _shake(trial, edges, places, free, awake, used, state)
         new_broken, new_cost = _descend(trial, awake, *args)
+        bound = current_cost + warmth * (1.0 - kick / kicks) + LEAST
+        if new_broken < current_broken - LEAST or (new_broken <= current_broken + LEAST and new_cost < bound):
+            current[:] = trial
+            current_broken, current_cost = new_broken, new_cost
         if new_broken < broken - LEAST or (new_broken <= broken + LEAST and new_cost < cost + LEAST):
             best[:] = trial
             broken, cost = new_broken, new_cost

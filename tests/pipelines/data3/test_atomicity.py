@@ -164,15 +164,15 @@ def test_failing_worker_leaves_nothing(chords, generated, monkeypatch, leftovers
 def test_outputs_depend_on_the_input_alone(chords, generated, options):
     """Threads and blocks do not show in the CSV, the matrices or what the store exports."""
     npz = chords.folder / "x.npz"
-    chords.cut(100_000)
-    chords.build(generated, npz=npz, limit=700)
+    chords.cut(40_000)
+    chords.build(generated, npz=npz, limit=200)
     expected = digest(chords.output, npz)
-    chords.cut(options.pop("block", 50_000))
-    chords.build(generated, npz=npz, limit=700, database=chords.database, **options)
+    chords.cut(options.pop("block", 20_000))
+    chords.build(generated, npz=npz, limit=200, database=chords.database, **options)
     assert digest(chords.output, npz) == expected
     chords.output.unlink()
     npz.unlink()
-    assert chords.build(generated, npz=npz, limit=700, database=chords.database).is_stored
+    assert chords.build(generated, npz=npz, limit=200, database=chords.database).is_stored
     assert digest(chords.output, npz) == expected
 
 
@@ -264,9 +264,9 @@ def start(chords, path: Path) -> subprocess.Popen[str]:
 
 @pytest.fixture(scope="module")
 def long_input(tmp_path_factory) -> Path:
-    """Enough songs for about one second."""
+    """Enough songs for about half a second."""
     path: Path = tmp_path_factory.mktemp("long") / "songs.csv"
-    generate(24_000, path)
+    generate(12_000, path)
     return path
 
 
@@ -299,7 +299,7 @@ def test_killed_builds_change_nothing_and_the_next_one_is_right(chords, long_inp
     chords.build(long_input, **places)
     assert digest(chords.output, places["npz"]) == expected
     assert leftovers() == []
-    assert songs_in(chords.database) == (24_020,) * 3
+    assert songs_in(chords.database) == (12_020,) * 3
     with duckdb.connect(str(chords.database), read_only=True) as connection:
         statuses = connection.sql("SELECT status, error FROM runs ORDER BY run_id").fetchall()
     assert statuses == [("done", None), *[("failed", "the process was killed")] * 3, ("done", None)]
@@ -327,12 +327,14 @@ def test_interrupted_builds_end_soon_and_clean(chords, long_input, undisturbed, 
 def test_second_build_on_one_store_says_who_holds_it(chords, long_input):
     """The message names the process and what to do; the first build goes on."""
     first = start(chords, long_input)
+    first.send_signal(signal.SIGSTOP)  # however long the second takes to start
     second = subprocess.run(
         command(chords, long_input, **{"--output": chords.folder / "other.csv"}),
         capture_output=True,
         text=True,
         check=False,
     )
+    first.send_signal(signal.SIGCONT)
     first.communicate()
     assert second.returncode == 75
     assert f"is locked by process {first.pid}" in second.stderr
