@@ -42,7 +42,7 @@ def test_seven_tracks_are_in_the_best_of_all_orders(seed: int) -> None:
     )
 
 
-@pytest.mark.parametrize("stored", [each for each in lkh_values() if each.seed in {500, 503, 507}])
+@pytest.mark.parametrize("stored", [each for each in lkh_values() if each.seed in {507, 513}])
 def test_a_hundred_tracks_cost_at_most_two_percent_more_than_by_lkh(stored: Lkh) -> None:
     """Mean and dearest transition together; and the mean alone, where the dearest is the same throughout."""
     edges, places = library(100, stored.seed), np.zeros((101, 101), np.float32)
