@@ -57,10 +57,10 @@ class Store:
 
     def kill(self, process: subprocess.Popen[str], chance: random.Random) -> None:
         """Kill a run at a random moment of one of its first bursts."""
-        for _ in range(chance.randint(2, 12)):
+        for _ in range(chance.randint(1, 6)):
             before = self.state()
             while self.state() == before and process.poll() is None:
-                time.sleep(0.001)
+                time.sleep(0.002)
         time.sleep(chance.uniform(0.0, 0.05))
         process.kill()
         process.communicate()

@@ -315,7 +315,7 @@ def test_others_read_all_the_time(store):
 
 def test_ten_kills_and_a_last_run_give_the_tables_of_an_undisturbed_run(store):
     """Every write is there once, whenever the kills came."""
-    count, chance = 8000, random.Random(11)
+    count, chance = 4000, random.Random(11)
     for _ in range(10):
         store.kill(store.start(count, seconds=0.01, burst_s=0.05), chance)
     before = len(store.tables()["ledger"])
