@@ -1,7 +1,8 @@
 """DuckDB without a file, kept for the next use: to start it takes 25 ms, as long as most questions.
 
 Each use has a connection of its own, with temporary tables and views of its own; what it attached is let go
-of when it ends. One that was reconfigured for good, or has spilled to a disk, is not used again.
+of when it ends. One that was reconfigured for good, or has spilled to a disk, is not used again; nor is one
+that had a large file, for it holds on to memory.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MOST_IDLE: Final = 2
+_LARGE_BYTES: Final = 100_000_000
 
 _idle: list[duckdb.DuckDBPyConnection] = []
 _of_parent: list[duckdb.DuckDBPyConnection] = []  # their threads are not in this process: never ended here
@@ -33,6 +35,7 @@ class Instance:
 
     def __init__(self) -> None:
         self.connection: duckdb.DuckDBPyConnection
+        self._file: Path | None = None
         while True:
             try:
                 self._root = _idle.pop()
@@ -48,10 +51,14 @@ class Instance:
 
     def spill_beside(self, path: Path) -> None:
         """Have results that do not fit into memory written beside a file, as DuckDB does that opens it."""
+        self._file = path
         self.connection.execute("SET temp_directory = $1", [f"{path}.tmp"])
 
     def give_back(self) -> None:
         """End the use; the next one may begin with what is left."""
+        if self._file and self._file.exists() and self._file.stat().st_size > _LARGE_BYTES:
+            self.discard()
+            return
         try:
             self.connection.close()
             self._root.execute(

@@ -95,3 +95,11 @@ def test_statements_of_users_have_one_of_their_own(tmp_path: Path) -> None:
     with read_store(path, alone=True) as connection:
         assert connection.sql("FROM songs.main.songs").fetchall() == []
     assert instances._idle == []
+
+
+def test_what_had_a_large_file_is_not_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would hold on to memory."""
+    monkeypatch.setattr(instances, "_LARGE_BYTES", 1000)
+    with open_store(tmp_path / "m.duckdb"):
+        pass
+    assert instances._idle == []
