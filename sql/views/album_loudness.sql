@@ -36,7 +36,7 @@ gated AS (
     FROM (
         SELECT *
         FROM sums
-        QUALIFY energy >= if(kind = 'momentary', 0.1, 0.01)
+        QUALIFY energy >= CASE WHEN kind = 'momentary' THEN 0.1 ELSE 0.01 END
             * sum(blocks * energy) OVER (PARTITION BY album_artist, album, kind)
             / sum(blocks) OVER (PARTITION BY album_artist, album, kind)
     )

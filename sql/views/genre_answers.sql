@@ -39,7 +39,9 @@ SELECT
     CASE
         WHEN answers.several > 1
             THEN format(
-                'MusicBrainz knows {} {} of this name', answers.several, if(answers.kind = 'album', 'albums', 'artists')
+                'MusicBrainz knows {} {} of this name',
+                answers.several,
+                CASE answers.kind WHEN 'album' THEN 'albums' ELSE 'artists' END
             )
         WHEN answers.status = 'found' AND doubts.name IS NOT NULL THEN doubts.reason
         WHEN answers.status = 'found' AND len(answers.tags) = 0 THEN 'without a tag'

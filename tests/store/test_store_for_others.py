@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -66,6 +68,24 @@ def test_clients_of_duckdb_1_2_can_read_it(path):
             "SELECT tags FROM duckdb_databases() WHERE database_name = 's'"
         ).fetchall()
     assert str(tags["storage_version"]).startswith("v1.2.0")
+
+
+def test_views_call_only_functions_that_duckdb_1_2_has(path):
+    """Views are in the file as they were parsed; one that calls a newer function is an error to an old client."""
+    listed = Path(__file__).parents[1] / "golden" / "duckdb_1_2_functions.txt"
+    known = {*listed.read_text().split(), "row_number"}  # functions of windows are not listed
+    newer = {}
+    with duckdb.connect(path, read_only=True) as connection:
+        views = connection.execute("SELECT view_name, sql FROM duckdb_views() WHERE NOT internal").fetchall()
+        for view, sql in views:
+            query = sql[sql.index(" AS ") + 4 :].removesuffix(";")
+            ((parsed,),) = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [query]).fetchall()
+            called = set(re.findall(r'"function_name":"([a-z]\w*)"', parsed))
+            assert json.loads(parsed)["error"] is False
+            if called - known:
+                newer[view] = called - known
+    assert len(views) > 20
+    assert newer == {}
 
 
 READ_ALL = """
