@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 _DRIVES: Final = (Path("/media"), Path("/mnt"), Path("/run/media"), Path("/Volumes"))
 """Where systems mount external drives, /media and /run/media with a folder for each user between."""
 
-_STREAMS: Final = (Path("/dev"), Path("/proc"))
+_DEVICES: Final = Path("/dev")
+_PROCESSES: Final = Path("/proc")
 
 STANDARD_OUTPUT: Final = Path("-")
 """Stands for standard output wherever one file is written."""
@@ -28,13 +29,25 @@ def is_stream(target: Path) -> bool:
     if target == STANDARD_OUTPUT:
         return True
     absolute = Path(os.path.abspath(target))  # noqa: PTH100 -- links stay: /dev/stdout may lead to a file
-    if any(absolute.is_relative_to(place) for place in _STREAMS):
+    if _is_among_devices(absolute):
         return True
     try:
         mode = target.stat().st_mode
     except OSError:
         return False
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def _is_among_devices(absolute: Path) -> bool:
+    """Whether a path is in ``/dev`` or ``/proc``, but not on a disk that is mounted there, as ``/dev/shm``."""
+    if not any(absolute.is_relative_to(place) for place in (_DEVICES, _PROCESSES)):
+        return False
+    folder = absolute.parent.resolve()  # /dev/fd is in /proc
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_relative_to(_DEVICES):
+        return folder.is_relative_to(_PROCESSES)
+    return folder.stat().st_dev == _DEVICES.stat().st_dev
 
 
 def make_parents(target: Path) -> None:

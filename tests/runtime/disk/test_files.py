@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -157,6 +158,19 @@ def test_whatever_lies_in_dev_counts_as_a_device(tmp_path):
     assert is_stream(Path("/dev/../dev/fd/1"))
     assert not is_stream(tmp_path / "dev" / "stdout")
     assert not is_stream(tmp_path)
+
+
+@pytest.mark.skipif(not os.path.ismount("/dev/shm"), reason="there is no disk in memory")  # noqa: S108
+def test_a_disk_that_is_mounted_in_dev_has_files_like_any_other():
+    """There they appear when whole, also in folders that are yet to be made."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        target = Path(folder, "new", "a.csv")
+        assert not is_stream(target)
+        with atomic_file(target) as file:
+            file.write(b"x")
+            assert not target.exists()
+        assert target.read_bytes() == b"x"
+    assert is_stream(Path("/dev/new/a.csv"))
 
 
 def test_a_drive_that_is_not_mounted_is_no_place_for_a_new_folder(tmp_path, monkeypatch):
