@@ -71,7 +71,7 @@ def test_clients_of_duckdb_1_2_can_read_it(path):
 
 
 def test_views_call_only_functions_that_duckdb_1_2_has(path):
-    """Views are in the file as they were parsed; where one calls a newer function, old clients have an error."""
+    """Views are in the file as they were parsed: to call a newer function is an error of old clients."""
     listed = Path(__file__).parents[1] / "golden" / "duckdb_1_2_functions.txt"
     known = {*listed.read_text().split(), "row_number"}  # functions of windows are not listed
     newer = {}

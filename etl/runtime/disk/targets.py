@@ -39,7 +39,7 @@ def is_stream(target: Path) -> bool:
 
 
 def _is_among_devices(absolute: Path) -> bool:
-    """Whether a path is in ``/dev`` or ``/proc``, but not on a disk that is mounted there, as ``/dev/shm``."""
+    """Whether it is in ``/dev`` or ``/proc``, and not on a disk that is mounted there, as ``/dev/shm``."""
     if not any(absolute.is_relative_to(place) for place in (_DEVICES, _PROCESSES)):
         return False
     folder = absolute.parent.resolve()  # /dev/fd is in /proc
