@@ -16,6 +16,7 @@ import pytest
 from etl.runtime.limits import Limits
 from etl.store.database import open_store, read_store
 from tests.support.empty_store import empty_store
+from tests.support.forked import Copy
 
 if TYPE_CHECKING:
     import random
@@ -41,21 +42,21 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.started: list[subprocess.Popen[str]] = []
+        self.started: list[Copy] = []
         self.journal = path.with_name(f"{path.name}.journal")
         empty_store(path)
 
-    def start(self, items: int, *, seconds: float = 0.0, burst_s: float = 0.1) -> subprocess.Popen[str]:
+    def start(self, items: int, *, seconds: float = 0.0, burst_s: float = 0.1) -> Copy:
         """Start a run and wait until it has the store."""
         command = [sys.executable, *map(str, (RUN, self.path, items, seconds, burst_s))]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = Copy(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.started.append(process)
         assert process.stdout
         if process.stdout.readline() != "started\n":
             raise AssertionError(process.communicate())
         return process
 
-    def kill(self, process: subprocess.Popen[str], chance: random.Random) -> None:
+    def kill(self, process: Copy, chance: random.Random) -> None:
         """Kill a run at a random moment of one of its first bursts."""
         for _ in range(chance.randint(1, 6)):
             before = self.state()
@@ -75,7 +76,7 @@ class Store:
                     files.append((name, found.st_size, found.st_mtime_ns))
         return sorted(files)
 
-    def end(self, process: subprocess.Popen[str]) -> tuple[int, float]:
+    def end(self, process: Copy) -> tuple[int, float]:
         """Wait for a run; give the items that it did and the seconds that they took."""
         output, errors = process.communicate()
         assert process.returncode == 0, errors
@@ -87,9 +88,9 @@ class Store:
         return self.end(self.start(items))
 
     @contextmanager
-    def notebook(self, access: str) -> Iterator[subprocess.Popen[str]]:
+    def notebook(self, access: str) -> Iterator[Copy]:
         """Keep the store open in another process, to `read` or to `write`."""
-        with subprocess.Popen(
+        with Copy(
             [sys.executable, "-c", NOTEBOOK, self.path, access],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

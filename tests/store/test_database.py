@@ -15,6 +15,7 @@ from etl.runtime.errors import EtlError
 from etl.runtime.limits import Limits
 from etl.runtime.resources import resource
 from etl.store.database import migrate, open_store, read_store, transaction
+from tests.support.forked import Copy
 
 pytestmark = pytest.mark.usefixtures("own_migrations")
 
@@ -111,7 +112,7 @@ def test_store_that_another_process_holds_is_refused_by_name(path, opened):
     """The message names the process, since when it runs, and what to do."""
     with open_store(path):
         pass
-    with subprocess.Popen(
+    with Copy(
         [sys.executable, "-c", HOLD, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:
         assert holder.stdout

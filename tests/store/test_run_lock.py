@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
@@ -16,6 +15,7 @@ from etl.store import run_lock as lock_module
 from etl.store.bursts import writing
 from etl.store.database import open_store, read_store
 from etl.store.run_lock import Holder, run_lock
+from tests.support.forked import Copy
 
 
 @pytest.mark.parametrize("opened", [open_store, lambda path: writing(path, "other run", {})])
@@ -95,19 +95,9 @@ def test_of_many_that_ask_at_once_one_has_the_lock(tmp_path):
         "    except EtlError as error:\n"
         "        assert 'in use' in str(error) or 'locked by process' in str(error), error\n"
     )
-    with ThreadPoolExecutor(3) as threads:
-        ended = list(
-            threads.map(
-                lambda _: subprocess.run(
-                    [sys.executable, "-c", script, tmp_path / "music.duckdb"],
-                    capture_output=True,
-                    text=True,
-                    check=False,
-                ),
-                range(3),
-            )
-        )
-    assert [each.stderr for each in ended] == [""] * 3
+    command = [sys.executable, "-c", script, tmp_path / "music.duckdb"]
+    started = [Copy(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    assert [process.communicate()[1] for process in started] == [""] * 3
 
 
 def test_without_locks_of_the_system_the_process_is_looked_up(store, monkeypatch):

@@ -14,6 +14,7 @@ import duckdb
 from tests.support.batch_server import BatchServer
 from tests.support.command_line import environment, etl, run_here
 from tests.support.empty_store import empty_store
+from tests.support.forked import Copy
 
 if TYPE_CHECKING:
     import random
@@ -87,7 +88,7 @@ def _slowly(_number: int, _items: object) -> Reply | None:
 def _kill(words: Any, settings: dict[str, str], server: BatchServer, chance: random.Random) -> int:
     """Kill a run some requests on, at any moment of one; give whether it was killed before it ended."""
     until = len(server.requests) + chance.randint(0, 3)
-    with subprocess.Popen(
+    with Copy(
         etl(*words),
         env=environment() | settings,
         stdout=subprocess.DEVNULL,

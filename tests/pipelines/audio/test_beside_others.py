@@ -17,6 +17,7 @@ from etl.runtime.limits import Limits
 from etl.store.database import read_store
 from etl.store.journal import journal_path, waiting_bursts
 from tests.support.command_line import environment, etl
+from tests.support.forked import Copy
 from tests.support.kept_folder import KeptFolder
 from tests.support.tracks import described_so_far, run, store_of, write_track
 
@@ -62,10 +63,10 @@ def scanned(tracks: KeptFolder) -> Path:
     return tracks.again() / "music"
 
 
-def start(command: list[str]) -> subprocess.Popen[bytes]:
+def start(command: list[str]) -> Copy:
     """Start a program, and hear nothing of it."""
     silent: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen(command, env=environment(), **silent)
+    return Copy(command, env=environment(), **silent)
 
 
 def described(folder: Path) -> dict[str, int]:

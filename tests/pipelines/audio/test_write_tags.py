@@ -17,6 +17,7 @@ from etl.pipelines.audio.write_tags import WriteTagsRequest, tag_values, undo_ta
 from etl.runtime.errors import EtlError
 from etl.sources.audio.payload import audio_payload
 from etl.store.database import open_store, read_store
+from tests.support.forked import Copy
 from tests.support.tracks import store_of
 
 ALL = WriteTagsRequest(bpm=True, key=True, replaygain=True, write=True)
@@ -154,9 +155,7 @@ def test_a_killed_run_is_taken_back_whole(described):
         "request = module.WriteTagsRequest(bpm=True, key=True, replaygain=True, write=True)\n"
         "module.write_tags(Path(sys.argv[1]), request)\n"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", command, str(store_of(described))], stdout=subprocess.PIPE
-    )
+    process = Copy([sys.executable, "-c", command, str(store_of(described))], stdout=subprocess.PIPE)
     assert process.stdout is not None
     for _ in range(3):
         assert process.stdout.readline() == b"written\n"

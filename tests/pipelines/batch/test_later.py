@@ -20,6 +20,7 @@ from tests.pipelines.batch.conftest import KEY, Batch
 from tests.support.batch_server import BatchServer
 from tests.support.command_line import environment, etl, run_here
 from tests.support.empty_store import empty_store
+from tests.support.forked import Copy
 from tests.support.loopback import Reply
 from tests.support.virtual_clock import VirtualClock
 
@@ -278,7 +279,7 @@ def test_a_kill_right_after_the_submission_hands_nothing_over_twice(
         for name, value in settings.items():
             monkeypatch.setenv(name, value)
         words = ("batch", "process", tmp_path / "songs.csv", "--tasks", "genre", "--async")
-        with subprocess.Popen(
+        with Copy(
             etl(*words), env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as process:
             assert arrived.wait(60)

@@ -23,6 +23,7 @@ from etl.runtime.disk.files import atomic_file
 from etl.runtime.disk.staging import temporary_path
 from etl.runtime.errors import EtlError
 from tests.conftest import Chords
+from tests.support.forked import Copy
 from tests.support.generated_songs import generate
 
 _MOUNT, _UMOUNT = shutil.which("mount") or "mount", shutil.which("umount") or "umount"
@@ -230,7 +231,7 @@ def test_builds_of_several_files_do_not_borrow_from_builds_of_one(chords):
 def test_stale_temporary_files_are_swept_and_living_ones_kept(tmp_path):
     """What killed processes left goes away, also where the name looks like a pattern."""
     target = tmp_path / "out[1].csv"
-    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended = Copy([sys.executable, "-c", ""])
     ended.wait()
     stale = tmp_path / f".{target.name}.{ended.pid}.tmp"
     living = tmp_path / f".{target.name}.{os.getppid()}.tmp"
@@ -251,11 +252,9 @@ def command(chords, path: Path, **options: object) -> list[str]:
     return [sys.executable, "-m", "etl", "build", "data3", str(path), "--force", *arguments]
 
 
-def start(chords, path: Path) -> subprocess.Popen[str]:
+def start(chords, path: Path) -> Copy:
     """Start a build and wait until it writes."""
-    process = subprocess.Popen(
-        command(chords, path), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    process = Copy(command(chords, path), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     temporary = chords.folder / f".{chords.output.name}.{process.pid}.tmp"
     while not temporary.exists() and process.poll() is None:
         time.sleep(0.01)
@@ -328,17 +327,14 @@ def test_second_build_on_one_store_says_who_holds_it(chords, long_input):
     """The message names the process and what to do; the first build goes on."""
     first = start(chords, long_input)
     first.send_signal(signal.SIGSTOP)  # however long the second takes to start
-    second = subprocess.run(
-        command(chords, long_input, **{"--output": chords.folder / "other.csv"}),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    words = command(chords, long_input, **{"--output": chords.folder / "other.csv"})
+    second = Copy(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    _, said = second.communicate()
     first.send_signal(signal.SIGCONT)
     first.communicate()
     assert second.returncode == 75
-    assert f"is locked by process {first.pid}" in second.stderr
-    assert "use another --db" in second.stderr
+    assert f"is locked by process {first.pid}" in said
+    assert "use another --db" in said
     assert not (chords.folder / "other.csv").exists()
     assert first.returncode == 0
 

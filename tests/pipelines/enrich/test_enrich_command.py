@@ -22,6 +22,7 @@ import pytest
 from tests.support import spotify_server as server_module
 from tests.support.command_line import ended_here
 from tests.support.empty_store import empty_store
+from tests.support.forked import Copy
 from tests.support.places import ROOT
 from tests.support.spotify_server import Fault, SpotifyServer, seldom, serving, too_many
 from tests.support.spotify_songs import write_songs
@@ -55,9 +56,9 @@ class Shell:
             "SPOTIPY_CLIENT_SECRET": server_module.CLIENT_SECRET,
         }
 
-    def start(self, command: str) -> subprocess.Popen[str]:
+    def start(self, command: str) -> Copy:
         """Start a command; it is given no terminal."""
-        return subprocess.Popen(
+        return Copy(
             [sys.executable, "-m", "etl", *shlex.split(command)],
             cwd=self.folder,
             env=self.environment,
@@ -73,7 +74,7 @@ class Shell:
         return done.stdout, done.stderr
 
 
-def wait_for(server: SpotifyServer, requests: int, process: subprocess.Popen[str]) -> None:
+def wait_for(server: SpotifyServer, requests: int, process: Copy) -> None:
     """Wait until the server has seen so many requests of a process that lives."""
     while len(server.requests) < requests:
         assert process.poll() is None, process.communicate()

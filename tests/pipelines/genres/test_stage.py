@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from etl.pipelines.audio.run import LibraryStage, plan_library, run_library
 from tests.support import tracks
 from tests.support.command_line import environment, etl, run_here
+from tests.support.forked import Copy
 from tests.support.genre_servers import mbid_of
 
 if TYPE_CHECKING:
@@ -76,9 +77,7 @@ def test_killed_run_goes_on_at_the_same_pace(world: World, monkeypatch: pytest.M
         world.track("x", "Pop", artistid=mbid_of(str(each)))
         world.musicbrainz.genres[mbid_of(str(each))] = {"pop": 1}
     command = etl("genres", "fetch", "--db", world.written())
-    process = subprocess.Popen(
-        command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    process = Copy(command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while len(world.musicbrainz.arrivals) < 3 and time.monotonic() < deadline:
         time.sleep(0.01)

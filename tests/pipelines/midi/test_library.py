@@ -31,6 +31,7 @@ from etl.pipelines.midi.run import run_midi
 from etl.runtime.errors import EtlError
 from tests.support.command_line import ended_here, environment, etl
 from tests.support.empty_store import empty_store
+from tests.support.forked import Copy
 from tests.support.midi_kills import midi_runs
 from tests.support.midi_oracle import midi_bytes
 from tests.support.places import DATA, ROOT
@@ -381,7 +382,7 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path):
     for number in range(1000):
         (tmp_path / "in" / f"{number}.mid").write_bytes(song + number.to_bytes(2, "big"))
     command = etl("midi", "run", "in", "--workers", "2", "--db", "m.duckdb")
-    process = subprocess.Popen(
+    process = Copy(
         command, cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     parent = psutil.Process(process.pid)

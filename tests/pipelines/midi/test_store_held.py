@@ -21,6 +21,7 @@ from etl.pipelines.midi.run import plan_midi
 from etl.runtime.limits import Limits
 from etl.store.database import open_store
 from tests.pipelines.midi.test_run import ALL, put, run, songs
+from tests.support.forked import Copy
 from tests.support.midi_kills import midi_runs, tables, tree, words
 from tests.support.places import ROOT
 
@@ -38,7 +39,7 @@ IMPATIENT = Limits(patience_s=0.2, batch_files=8)
 @contextmanager
 def notebook(database: Path) -> Iterator[None]:
     """Keep the store open read-only in another process."""
-    with subprocess.Popen(
+    with Copy(
         [sys.executable, "-c", NOTEBOOK, str(database)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         assert process.stdin is not None
@@ -50,10 +51,10 @@ def notebook(database: Path) -> Iterator[None]:
             process.stdin.close()
 
 
-def start(top: Path, *, stages: str = "import,analyze,sanitize,split") -> subprocess.Popen[bytes]:
+def start(top: Path, *, stages: str = "import,analyze,sanitize,split") -> Copy:
     """Start the command over ``top/in``."""
     words = ["midi", "run", "in", "--stages", stages, "--db", "m.duckdb", "--library", "library"]
-    return subprocess.Popen(
+    return Copy(
         [sys.executable, "-m", "etl", *words], cwd=top, env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
