@@ -6,7 +6,7 @@ store, and the next run goes on from there. The store is open only for moments.
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -197,10 +197,8 @@ class _Runner:
     def run(self, store: BurstWriter) -> BatchResult:
         """Do what is still to do."""
         try:
-            with ExitStack() as stack:
-                if self._known is not None:
-                    stack.enter_context(self._known.kept_in(store))
-                self._find(store)
+            self._find(store)
+            with nullcontext() if self._known is None else self._known.kept_in(store):
                 self._work_locally(store)
                 if self._chat is not None:
                     self._ask_all(store)
@@ -219,6 +217,8 @@ class _Runner:
         request = self._request
         with self._watch.timed("find"):
             with store.reading() as connection:
+                if self._known is not None:
+                    self._known.read(connection)
                 known = items(connection, request.job)
                 found = known
                 if not (request.is_resumed or self.has_rested):

@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    import duckdb
+
     from etl.pipelines.enrich.request import Enrichment
     from etl.runtime.watch.progress import Renderer
     from etl.services.contract import Answer, Kind, Service
@@ -112,18 +114,18 @@ def enrich(request: Enrichment, service: Service, renderers: Sequence[Renderer] 
         while True:
             watch.waiting_for(f"the store {request.database}")
             try:
-                with (
-                    writing(
-                        request.database, command, _arguments(request), limits=request.limits, log=log
-                    ) as store,
-                    known.kept_in(store),
-                ):
+                with writing(
+                    request.database, command, _arguments(request), limits=request.limits, log=log
+                ) as store:
                     watch.waiting_for(None)
                     with store.reading() as connection:
+                        known.read(connection)
                         if request.output is not None and not request.output_is_fresh:
                             check_known(connection, [request.output])
                         check_priority(connection, request.priority)
-                    enricher.ask(store)
+                        enricher.plan(connection)
+                    with known.kept_in(store):
+                        enricher.ask(store)
             except ServiceParkedError as error:
                 if not request.wait:
                     raise
@@ -162,6 +164,26 @@ class _Enricher:
         self._found_by_partial = 0
         self._exported = 0
 
+    def plan(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """See what is to be asked, in which order."""
+        service, watch = self._service, self._watch
+        with watch.timed("plan"):
+            self._count_songs(connection)
+            if not self.result.answered:
+                self.result.cached = answered_ids(connection, service.name, service.kinds)
+            self._parts = plan(connection, service, self._request.priority)
+            self._filing = Filing(suspected_ids(connection, service.name, service.kinds))
+            self._control = well_known_id(connection, service.name, service.kinds)
+            if self._control and len(self._filing.suspects.intersection(_ids_in(self._parts))) >= UNKNOWN:
+                # It goes first: else so many that are gone would look like an outage.
+                self._parts = [(self._control[0], [self._control[1]]), *self._parts]
+            self._schemas = {kind: answer_schema(connection, service.name, kind) for kind in service.kinds}
+        self._partial_due = self._partial_due or self.result.songs_settled + self._request.partial_every
+        open_ids = sum(len(ids) for _, ids in self._parts)
+        self.result.ids = self.result.answered + open_ids
+        watch.advance("plan", done=open_ids)
+        watch.total("ask", self.result.ids)
+
     def ask(self, store: BurstWriter) -> None:
         """Ask about everything that is open, and write the CSV.
 
@@ -189,27 +211,10 @@ class _Enricher:
             raise KeyboardInterrupt
 
     def _ask(self, store: BurstWriter) -> None:
-        service, watch = self._service, self._watch
-        with watch.timed("plan"):
-            self._count_songs(store)
-            with store.reading() as connection:
-                if not self.result.answered:
-                    self.result.cached = answered_ids(connection, service.name, service.kinds)
-                parts = plan(connection, service, self._request.priority)
-                filing = Filing(suspected_ids(connection, service.name, service.kinds))
-                control = well_known_id(connection, service.name, service.kinds)
-                if control and len(filing.suspects.intersection(_ids_in(parts))) >= UNKNOWN:
-                    # It goes first: else so many that are gone would look like an outage.
-                    parts = [(control[0], [control[1]]), *parts]
-                schemas = {kind: answer_schema(connection, service.name, kind) for kind in service.kinds}
-        self._partial_due = self._partial_due or self.result.songs_settled + self._request.partial_every
-        open_ids = sum(len(ids) for _, ids in parts)
-        self.result.ids = self.result.answered + open_ids
-        watch.advance("plan", done=open_ids)
-        watch.total("ask", self.result.ids)
+        service, watch, filing = self._service, self._watch, self._filing
 
         def keep(answers: list[Answer]) -> None:
-            self._keep(store, *fitting(service.name, answers, schemas), filing)
+            self._keep(store, *fitting(service.name, answers, self._schemas), filing)
 
         def decide(answers: list[Answer]) -> list[Key]:
             ready, again = filing.file(answers, self._gate.traffic.successes)
@@ -218,7 +223,8 @@ class _Enricher:
 
         def tick() -> None:
             if time.monotonic() >= self._next_count:
-                self._count_songs(store)
+                with store.reading() as connection:
+                    self._count_songs(connection)
                 if self.result.songs_settled >= self._partial_due:
                     self._write_partial(store)
             self._show_pause()
@@ -226,11 +232,13 @@ class _Enricher:
 
         with watch.timed("ask"):
             ended = look_up_proven(
-                service, parts, decide, filing=filing, control=control, stop=self._gate.stop, tick=tick
-            )
+                service, self._parts, decide,
+                filing=filing, control=self._control, stop=self._gate.stop, tick=tick,
+            )  # fmt: skip
             keep(filing.rest(ended))
         watch.waiting_for(None)
-        self._count_songs(store)
+        with store.reading() as connection:
+            self._count_songs(connection)
         if isinstance(ended, ParkedError):
             partial = self._write_partial(store)
             raise parked_error(ended, service, self.result, partial, self._request.command)
@@ -263,9 +271,8 @@ class _Enricher:
                 self._watch.advance("export", done=songs.height)
         self.result.written.append(path)
 
-    def _count_songs(self, store: BurstWriter) -> None:
-        with store.reading() as connection:
-            covered = coverage(connection, self._service.name, self._service.kinds)
+    def _count_songs(self, connection: duckdb.DuckDBPyConnection) -> None:
+        covered = coverage(connection, self._service.name, self._service.kinds)
         self.result.songs, self.result.songs_settled = covered.songs, covered.settled
         self.result.songs_named, self.result.songs_complete = covered.named, covered.complete
         self._next_count = time.monotonic() + self._request.limits.count_s

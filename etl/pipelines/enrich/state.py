@@ -11,6 +11,8 @@ from etl.store import service_state
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import duckdb
+
     from etl.services.contract import Client
     from etl.store.bursts import BurstWriter
 
@@ -28,13 +30,16 @@ class StoredState:
         self._store: BurstWriter | None = None
         self._lock = threading.Lock()  # no thread is in the middle of a put when the run ends
 
+    def read(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Take what the store knows; what was put since the last run stays."""
+        values = service_state.values(connection, *self._key)
+        with self._lock:
+            self._values = values | self._late
+
     @contextmanager
     def kept_in(self, store: BurstWriter) -> Iterator[None]:
-        """Keep the values in this store until the block ends."""
-        with store.reading() as connection:
-            values = service_state.values(connection, *self._key)
+        """Keep the values in this store, from which they were read, until the block ends."""
         with self._lock:
-            self._values = values
             self._store = store
             late, self._late = self._late, {}
         for key, value in late.items():

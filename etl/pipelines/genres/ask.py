@@ -240,6 +240,8 @@ class _Asking:
     def ask(self) -> SourceResult:
         service, ended = self._service, None
         state = StoredState(service)
+        with self._store.reading() as connection:
+            state.read(connection)
         with (
             Permits(self._questions.limits_file, service) as permits,
             state.kept_in(self._store),

@@ -373,7 +373,7 @@ def test_refresh_can_be_about_batches_alone(server: SpotifyServer, tmp_path: Pat
     shell = Shell(tmp_path / "batches", server)
     server.batches = False
     write_songs(shell.folder / "songs.csv", 20)
-    shell.run("build data3 songs.csv --enrich --budget 5 -o data3.csv")
+    shell.run("build data3 songs.csv --enrich --budget 2 -o data3.csv")  # two artists are left
     shell.run("cache refresh", expect=2)
     shell.run("cache refresh --batches")
     server.batches = True
