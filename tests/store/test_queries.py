@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from collections import Counter
+from functools import cache
 from itertools import combinations
 from typing import Any
 
@@ -95,7 +96,12 @@ def numerals_of(song: dict[str, str]) -> list[str]:
     """Numerals of a song, without section tags; none if it has no harmony."""
     if song["key"] in {"No Harmony", "Parse Error"}:
         return []
-    return [token for token in song["roman_numerals"].split() if not is_section(token)]
+    return list(_without_sections(song["roman_numerals"]))
+
+
+@cache
+def _without_sections(numerals: str) -> tuple[str, ...]:
+    return tuple(token for token in numerals.split() if not is_section(token))
 
 
 def sections_of(song: dict[str, str]) -> list[tuple[str, list[str]]]:
