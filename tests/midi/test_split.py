@@ -77,7 +77,7 @@ def tracks(draw):
 
 
 @given(tracks(), st.integers(1, 32_767), st.sampled_from([1, 2]))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_notes_of_the_parts_are_the_notes_of_the_whole(messages, division, kind):
     """Whatever the file, its parts hold its notes at their ticks and seconds: no more, no fewer."""
     check(midi_bytes(messages, division=division, kind=kind))
