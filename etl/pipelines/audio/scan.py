@@ -22,7 +22,7 @@ from etl.store.roots import known_roots, put_roots
 from etl.store.runs import record_rejects
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
@@ -83,6 +83,7 @@ def scan(
     most_at_once: int = 1000,
     workers: int = 1,
     preload: Sequence[str] = (TAG_READER,),
+    on_new: Callable[[], None] | None = None,
 ) -> ScanResult:
     """Bring the inventory up to date with folders or inventory files.
 
@@ -100,6 +101,8 @@ def scan(
         Processes that read tags, where there are many files to read.
     preload
         Modules that a later stage wants in its processes, which come from the same server.
+    on_new
+        Called before any tags are read, if there are files whose sound may be new.
 
     Returns
     -------
@@ -117,6 +120,8 @@ def scan(
         watch.waiting_for("the list of files")
         difference = compare(known, remembered, sources, options)
         watch.waiting_for(None)
+        if on_new is not None and difference.fresh["content_hash"].has_nulls():
+            on_new()
         _put_difference(store, difference)
         result = count(difference)
         ids = dict(known.select("path", "track_id").iter_rows())
