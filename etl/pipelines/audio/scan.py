@@ -135,9 +135,9 @@ def scan(
                 result.tracks += tracks
                 result.rejected += refused
                 watch.advance("scan", done=files.height, errors=refused)
+        _put_places(store, difference)  # before the store is read, so that both take one burst
         with store.reading() as connection:
             result.left_out = dict(Counter(map(ending, paths_without_audio(connection))).most_common())
-        _put_places(store, difference)
     counted = (result.unchanged, result.new, result.changed, result.moved, result.returned, result.reread)
     store.run.items_in += sum(counted)
     return result
