@@ -20,7 +20,8 @@ _RATES: Final = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 
 _AAC_CHANNELS: Final = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 6, 7: 8, 11: 7, 12: 8, 14: 8}
 _AC3_CHANNELS: Final = (2, 1, 2, 3, 3, 4, 4, 5)
 _AC3_RATES: Final = (48000, 44100, 32000)
-_LOSSLESS: Final = (b"alac", b"fLaC")
+_PCM: Final = (b"sowt", b"twos", b"lpcm", b"ipcm", b"fpcm", b"in24", b"in32", b"fl32", b"fl64", b"raw ")
+_LOSSLESS: Final = (b"alac", b"fLaC", *_PCM)
 
 
 class Codec(NamedTuple):

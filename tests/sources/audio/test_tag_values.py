@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,26 @@ def id3_file(path: Path, *frames: Any, version: int = 4) -> Path:
     return path
 
 
+def with_id3(path: Path, *frames: Any) -> Path:
+    """Add ID3 frames where the format of a file has them."""
+    file: Any = mutagen.File(path)
+    file.add_tags()
+    for frame in frames:
+        file.tags.add(frame)
+    file.save()
+    return path
+
+
+def write_dsf(path: Path) -> Path:
+    """Write a moment of DSD in two channels, without tags."""
+    samples = bytes([0x69]) * 8192
+    form = struct.pack("<4sQIIIIIIQII", b"fmt ", 52, 1, 0, 2, 2, 2_822_400, 1, 32_768, 4096, 0)
+    data = struct.pack("<4sQ", b"data", 12 + len(samples)) + samples
+    size = 28 + len(form) + len(data)
+    path.write_bytes(struct.pack("<4sQQQ", b"DSD ", 28, size, 0) + form + data)
+    return path
+
+
 def tags_of(path: Path) -> dict[str, Any]:
     """Read the row of a file."""
     return tags_frame([read_tags(path)]).row(0, named=True)
@@ -58,7 +79,10 @@ def values_of(path: Path, field: str) -> list[str]:
 
 
 def test_all_values_are_kept_in_order_in_every_format(tmp_path):
-    """Artists and genres of FLAC, Ogg, Opus, MP4, MP3, APEv2 and WMA; the first is the track's."""
+    """Artists and genres of Vorbis comments, MP4, WMA, and of ID3 and APEv2 in whatever has them.
+
+    The first is the track's.
+    """
     artists, genres = ["One", "Two", "Three"], ["Trip Hop", "Dub"]
     paths = [tmp_path / f"a.{ending}" for ending in ("flac", "ogg", "opus", "m4a", "wma")]
     for path in paths:
@@ -71,12 +95,22 @@ def test_all_values_are_kept_in_order_in_every_format(tmp_path):
         file[artist], file[genre] = artists, genres
         file.save()
     frames = (id3.TPE1(encoding=3, text=artists), id3.TCON(encoding=3, text=genres))
-    paths.append(id3_file(tmp_path / "a4.mp3", *frames))
-    ape = write_audio(tmp_path / "ape.mp3", "mp3")
+    tags: Any = id3.ID3()
+    for frame in frames:
+        tags.add(frame)
+    for ending in ("mp3", "aac", "ac3", "tta"):
+        path = write_audio(tmp_path / f"id3.{ending}", ending)
+        tags.save(path)
+        paths.append(path)
+    chunked = [write_audio(tmp_path / f"id3.{ending}", ending) for ending in ("wav", "aiff")]
+    paths += [with_id3(path, *frames) for path in (*chunked, write_dsf(tmp_path / "id3.dsf"))]
     tags = APEv2()
     tags["Artist"], tags["Genre"] = artists, genres
-    tags.save(ape)
-    for path in (*paths, ape):
+    for ending in ("mp3", "wv", "tta"):
+        path = write_audio(tmp_path / f"ape.{ending}", ending)
+        tags.save(path)
+        paths.append(path)
+    for path in paths:
         assert values_of(path, "artist") == artists, path
         assert values_of(path, "genre") == genres, path
         row = tags_of(path)
@@ -151,6 +185,7 @@ def test_numbers_of_records_are_a_side_and_a_number(tmp_path, text, number, side
         id3_file(tmp_path / "a.mp3", id3.TRCK(3, text)),
         tagged(tmp_path / "a.flac", tracknumber=text),
         tagged(tmp_path / "a.ogg", tracknumber=text),
+        with_id3(write_audio(tmp_path / "a.aiff", "aiff"), id3.TRCK(3, text)),
     ]
     for path in paths:
         row = tags_of(path)
@@ -194,6 +229,19 @@ def test_the_recording_that_picard_files(tmp_path):
         id3.UFID("http://musicbrainz.org", mbid.encode()),
     )  # fmt: skip
     assert tags_of(path)["musicbrainz_recordingid"] == mbid
+
+
+@pytest.mark.parametrize("joined", ["\0", "/", "; "])
+def test_all_numbers_of_musicbrainz_and_recordings_are_kept(tmp_path, joined):
+    """Those in one text too, as ID3 has them in fields of the user's own and in its version 2.3."""
+    mbids = ["5b11f4ce-a62d-471e-81fc-a69a8278c7da", "b10bbbfc-cf9e-42e0-be17-e2c3e1d2600d"]
+    path = id3_file(
+        tmp_path / "a.mp3", id3.TXXX(3, "MusicBrainz Artist Id", joined.join(mbids)),
+        id3.TSRC(3, joined.join(["US-RC1-76-07839", "GBAYE0601498"])),
+    )  # fmt: skip
+    assert values_of(path, "musicbrainz_artistid") == mbids
+    assert values_of(path, "isrc") == ["USRC17607839", "GBAYE0601498"]
+    assert (tags_of(path)["musicbrainz_artistid"], tags_of(path)["isrc"]) == (mbids[0], "USRC17607839")
 
 
 @pytest.mark.parametrize(
