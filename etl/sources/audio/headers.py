@@ -150,7 +150,7 @@ def _wav(file: BinaryIO) -> float | None:
     head = file.read(12)
     is_64 = head[:4] in {b"RF64", b"BW64"}
     long_size = per_second = 0
-    while len(chunk := file.read(8)) == 8:
+    while len(chunk := file.read(8)) == 8 and any(chunk):
         name, size = chunk[:4], int.from_bytes(chunk[4:], "little")
         if name == b"data":
             size = long_size if is_64 and size == 0xFFFFFFFF else size
@@ -170,7 +170,7 @@ def _wav(file: BinaryIO) -> float | None:
 
 def _aiff(file: BinaryIO) -> float | None:
     file.seek(12, 1)
-    while len(chunk := file.read(8)) == 8:
+    while len(chunk := file.read(8)) == 8 and any(chunk):
         name, size = chunk[:4], int.from_bytes(chunk[4:], "big")
         if name == b"COMM":
             body = file.read(18)

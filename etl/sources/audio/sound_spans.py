@@ -121,9 +121,12 @@ def chunks(
     pad: int = 1,
     counts_header: bool = False,
 ) -> Iterator[tuple[bytes, Span]]:
-    """Give name and body of chunks: a name, a size, a body, and zeros up to a multiple of ``pad``."""
+    """Give name and body of chunks: a name, a size, a body, and zeros up to a multiple of ``pad``.
+
+    Zeros are no chunks: a file that was never filled in would have one every eight bytes.
+    """
     position, header = within.first, name + width
-    while position < within.end and len(found := bytes_at(file, position, header)) == header:
+    while position < within.end and len(found := bytes_at(file, position, header)) == header and any(found):
         size = int.from_bytes(found[name:], order)
         length = max(0, size - header) if counts_header else size
         body = Span(position + header, position + header + length)
