@@ -19,7 +19,7 @@ from etl.sources.audio.ape_tag import ape_texts
 from etl.sources.audio.id3_frames import frame_texts, genre_texts, id3_frames, volume_gains
 from etl.sources.audio.id3_place import id3_place
 from etl.sources.audio.mp4_codec import mp4_codec
-from etl.sources.audio.spans import bytes_at
+from etl.sources.audio.spans import bytes_at, file_size
 from etl.sources.audio.tag_fields import by_field
 
 if TYPE_CHECKING:
@@ -56,7 +56,9 @@ def read_fields(path: Path | str, file: BinaryIO, kind: str | None) -> tuple[Val
             "bitdepth": codec.bit_depth or stream.get("bitdepth"),
             "is_lossless": codec.is_lossless,
         }
-    elif kind in {"flac", "ogg", "opus"}:
+    elif kind == "wav" and _is_longer_than_the_file(file, stream):
+        stream = {**stream, "duration": None}  # which the decoder tells
+    if kind in {"flac", "ogg", "opus"}:
         _add_vinyl_number(file, values)
     elif kind != "m4a":
         _add_id3_frames(file, values, id3_place(file, kind))
@@ -79,6 +81,12 @@ def _by_tinytag(file: BinaryIO, kind: str, *, is_sound: bool = True) -> tuple[Va
         if (found := getattr(tag, name))
     ]
     return by_field([*named, *tag.other.items()]), {name: getattr(tag, name) for name in STREAM}
+
+
+def _is_longer_than_the_file(file: BinaryIO, stream: Stream) -> bool:
+    """Whether a header claims more than there is, as that of a WAV does that was written to a pipe."""
+    seconds, kbit_a_second = stream.get("duration") or 0, stream.get("bitrate") or 0
+    return bool(seconds * kbit_a_second * 125 > file_size(file))
 
 
 def _id3_values(file: BinaryIO, kind: str | None) -> Values:

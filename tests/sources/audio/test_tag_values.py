@@ -6,6 +6,7 @@ import struct
 import sys
 from typing import TYPE_CHECKING, Any
 
+import av
 import mutagen
 import numpy as np
 import polars as pl
@@ -289,6 +290,36 @@ def test_other_codecs_in_mp4(tmp_path, codec):
     )
     assert row["is_lossless"] is (codec == "alac")
     assert row["duration_s"] == pytest.approx(2.0, abs=0.1)
+
+
+def test_the_sound_of_a_film_is_not_taken_for_its_picture(tmp_path):
+    """Rate and channels are those of the sound track, whatever codec the pictures before it have."""
+    path = tmp_path / "film.mp4"
+    with av.open(str(path), "w") as film:
+        picture: Any = film.add_stream("mpeg4", rate=10)
+        picture.width, picture.height, picture.pix_fmt = 64, 48, "yuv420p"
+        sound: Any = film.add_stream("aac", rate=32_000)
+        film.mux(picture.encode(av.VideoFrame(64, 48, "yuv420p")))
+        samples = np.zeros((1, 1024), np.float32)
+        for start in range(0, 8 * 1024, 1024):
+            frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = 32_000, start
+            film.mux(sound.encode(frame))
+        film.mux([*picture.encode(None), *sound.encode(None)])
+    row = tags_of(path)
+    assert (row["kind"], row["sample_rate_hz"], row["problem"]) == ("m4a", 32_000, None)
+
+
+@pytest.mark.parametrize("size", [0, 0x7FFFFFFF, 0xFFFFFFFF])
+def test_a_wav_that_was_written_to_a_pipe_is_as_long_as_the_file(tmp_path, size):
+    """Its header, which nobody could go back to, says nothing, or twelve hours."""
+    path = tmp_path / "a.wav"
+    sf.write(path, np.zeros(44_100, np.int16), 44_100)
+    content = bytearray(path.read_bytes())
+    place = content.index(b"data") + 4
+    content[place : place + 4] = size.to_bytes(4, "little")
+    path.write_bytes(content)
+    assert tags_of(path)["duration_s"] == pytest.approx(1.0, abs=0.01)
 
 
 @pytest.mark.parametrize(("channels", "seconds"), [(1, 8.0), (2, 3.0), (6, 2.0)])
