@@ -17,7 +17,7 @@ import tinytag
 from etl.sources.audio.adts import adts_stream
 from etl.sources.audio.ape_tag import ape_texts
 from etl.sources.audio.id3_frames import frame_texts, genre_texts, id3_frames, volume_gains
-from etl.sources.audio.id3_place import id3_place
+from etl.sources.audio.id3_place import id3_place, resynchronised
 from etl.sources.audio.mp4_codec import mp4_codec
 from etl.sources.audio.spans import bytes_at, file_size
 from etl.sources.audio.tag_fields import by_field
@@ -43,11 +43,15 @@ def read_fields(path: Path | str, file: BinaryIO, kind: str | None) -> tuple[Val
     """Read values by field, and what the stream is, of a file whose content is of a kind."""
     if kind == "wma":  # tinytag has the authors in another order
         return _by_mutagen(path)
+    place = id3_place(file, kind)
+    tag: BinaryIO | None = resynchronised(file, place)
     if kind in _BY_TINYTAG:
         values, stream = _by_tinytag(file, str(kind))
     else:
         values, stream = ({}, adts_stream(file)) if kind == "aac" else read_by_decoder(path)
-        values |= _id3_values(file, kind)
+        tag = tag or (BytesIO(bytes_at(file, place, _MOST_ID3)) if place else file)
+    if tag is not None:
+        values |= _by_tinytag(tag, "mp3", is_sound=False)[0]
     if kind == "m4a" and (codec := mp4_codec(file)):
         stream = {
             **stream,
@@ -61,7 +65,7 @@ def read_fields(path: Path | str, file: BinaryIO, kind: str | None) -> tuple[Val
     if kind in {"flac", "ogg", "opus"}:
         _add_vinyl_number(file, values)
     elif kind != "m4a":
-        _add_id3_frames(file, values, id3_place(file, kind))
+        _add_id3_frames(tag or file, values, 0 if tag else place)
         in_ape = by_field(ape_texts(file))
         values = {**in_ape, **values} if kind in _BY_TINYTAG else {**values, **in_ape}
     return values, stream
@@ -87,13 +91,6 @@ def _is_longer_than_the_file(file: BinaryIO, stream: Stream) -> bool:
     """Whether a header claims more than there is, as that of a WAV does that was written to a pipe."""
     seconds, kbit_a_second = stream.get("duration") or 0, stream.get("bitrate") or 0
     return bool(seconds * kbit_a_second * 125 > file_size(file))
-
-
-def _id3_values(file: BinaryIO, kind: str | None) -> Values:
-    """Read the ID3 tag of what is no MP3, of which decoders give the first value of a field, or none."""
-    place = id3_place(file, kind)
-    tag = BytesIO(bytes_at(file, place, _MOST_ID3)) if place else file
-    return _by_tinytag(tag, "mp3", is_sound=False)[0]
 
 
 def _add_vinyl_number(file: BinaryIO, values: Values) -> None:

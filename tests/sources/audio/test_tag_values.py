@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import sys
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from mutagen import id3
 from mutagen.apev2 import APEv2
 from mutagen.mp4 import MP4
 
+from etl.sources.audio.id3_frames import synchsafe
 from etl.sources.audio.tag_frames import RAW_SCHEMA, tag_values, tags_frame
 from etl.sources.audio.tag_readers import _genre_names
 from etl.sources.audio.tags import MAX_TEXT, read_tags
@@ -230,6 +232,27 @@ def test_the_recording_that_picard_files(tmp_path):
         id3.UFID("http://musicbrainz.org", mbid.encode()),
     )  # fmt: skip
     assert tags_of(path)["musicbrainz_recordingid"] == mbid
+
+
+def test_unsynchronised_tags_are_read(tmp_path):
+    """Text in UTF-16 whose marks were taken apart, numbers and genres, in a tag of version 2.3."""
+    frames = (
+        id3.TIT2(1, "Größe ÿ"), id3.TPE1(1, "Anna"), id3.TRCK(1, "A4"), id3.TCON(1, "(17)"),
+        id3.TBPM(0, "99"),
+    )  # fmt: skip
+    path = id3_file(tmp_path / "a.mp3", *frames, version=3)
+    content = path.read_bytes()
+    length = 10 + synchsafe(content[6:10])
+    body = re.sub(rb"\xff(?=[\x00\xe0-\xff])", b"\xff\0", content[10:length])
+    size = bytes(len(body) >> shift & 0x7F for shift in (21, 14, 7, 0))
+    path.write_bytes(content[:5] + b"\x80" + size + body + content[length:])
+    expected = {
+        "title": "Größe ÿ", "artist": "Anna", "track_number": 4, "track_side": "A", "genre": "Rock",
+        "tagged_bpm": 99.0,
+    }  # fmt: skip
+    row = tags_of(path)
+    assert {name: row[name] for name in expected} == expected
+    assert row["duration_s"] == pytest.approx(1.0, abs=0.1)
 
 
 @pytest.mark.parametrize("joined", ["\0", "/", "; "])
