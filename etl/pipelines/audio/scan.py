@@ -13,7 +13,7 @@ import polars as pl
 from etl.pipelines.audio.difference import Difference, ScanOptions, compare
 from etl.runtime.disk.hashing import text_hash
 from etl.runtime.work.crew import crew
-from etl.sources.audio.containers import ending
+from etl.sources.audio.containers import SUFFIXES, ending
 from etl.sources.audio.files import FILE_SCHEMA
 from etl.sources.audio.tag_frames import tag_values, tags_frame
 from etl.sources.audio.tags import TAG_VERSION, not_read
@@ -120,7 +120,7 @@ def scan(
         watch.waiting_for("the list of files")
         difference = compare(known, remembered, sources, options)
         watch.waiting_for(None)
-        if on_new is not None and difference.fresh["content_hash"].has_nulls():
+        if on_new is not None and _has_new_sound(difference.fresh):
             on_new()
         _put_difference(store, difference)
         result = count(difference)
@@ -157,6 +157,12 @@ def count(difference: Difference) -> ScanResult:
         rejected=difference.problems.height,
         links=difference.links,
     )
+
+
+def _has_new_sound(fresh: pl.DataFrame) -> bool:
+    """Whether there are files that by their names are audio, and whose sound may be new."""
+    unknown = fresh.filter(pl.col("content_hash").is_null())
+    return any(ending(path) in SUFFIXES for path in unknown["path"])
 
 
 def _put_difference(store: BurstWriter, difference: Difference) -> None:

@@ -173,7 +173,7 @@ def test_names_of_any_script_are_scanned(library, tmp_path):
 
 
 def test_what_describes_is_loaded_for_sound_that_may_be_new_alone(library):
-    """A first scan asks for it once; one of unchanged files, or of a known track elsewhere, does not."""
+    """A first scan asks for it once; one of unchanged files, a known track elsewhere, a picture does not."""
     asked: list[int] = []
 
     def on_new() -> None:
@@ -184,6 +184,7 @@ def test_what_describes_is_loaded_for_sound_that_may_be_new_alone(library):
     library.hash_all()
     path = library.folder / "album0" / "0.flac"
     moved = path.rename(library.folder / "elsewhere.flac")
+    (library.folder / "cover.jpg").write_bytes(b"a picture")
     file: Any = mutagen.File(moved)
     file["title"] = "Another title"
     file.save()
