@@ -64,7 +64,7 @@ def read_fields(path: Path) -> dict[str, list[str]]:
         If its tags cannot be read.
     """
     tags = _opened(path).tags
-    return {field: [] if tags is None else _values(tags, field) for field in FIELDS}
+    return {field: _values(tags, field) for field in FIELDS}
 
 
 def is_opus(path: Path) -> bool:
@@ -117,8 +117,11 @@ def _opened(path: Path) -> Any:
         file: Any = mutagen.File(path)
     except Exception as error:
         raise TagError(f"{path}: its tags cannot be read: {error}.") from error
-    if file is None:
-        raise TagError(f"{path}: the format has no tags.")
+    try:
+        if file.tags is None:
+            file.add_tags()  # in memory
+    except (AttributeError, mutagen.MutagenError, NotImplementedError) as error:
+        raise TagError(f"{path}: the format has no tags.") from error
     return file
 
 

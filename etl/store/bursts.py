@@ -38,7 +38,7 @@ _POLLS_BETWEEN: Final = 5
 
 _CLOSED_TIMES: Final = 4
 """And so many times as long as the last burst took, unless the run waits for the next. Bursts take longer in
-a large store, since the keys of its tables are written anew, but never more than a fifth of the time."""
+a large store, since the keys of its tables are written anew, but else never more than a fifth of the time."""
 
 _QUEUED_BURSTS: Final = 8
 """Bursts that may gather while one is written, before the run has to wait."""
@@ -187,7 +187,7 @@ class BurstWriter:
             If an earlier burst could not be written.
         """
         with self._changed:
-            while self._items >= _QUEUED_BURSTS * self._limits.burst_items and self._error is None:
+            while self._is_queue_full() and self._error is None:
                 self._changed.wait()
             self._raise_error()
             self._queue.append(_Group(writes, items, time.monotonic()))
@@ -293,7 +293,7 @@ class BurstWriter:
     def _due(self) -> float | None:
         """When the next burst is to be written, None if there is nothing to write."""
         is_full = self._items >= self._limits.burst_items
-        is_wanted = self._groups_kept < self._groups_wanted
+        is_wanted = self._groups_kept < self._groups_wanted or self._is_queue_full()
         if self._queue and is_wanted:
             return min(self._not_before, self._not_before_wanted)
         if self._queue and (self._is_closing or is_full):
@@ -304,6 +304,10 @@ class BurstWriter:
         if self._retry_at is not None:
             times.append(self._retry_at)
         return max(min(times), self._not_before) if times else None
+
+    def _is_queue_full(self) -> bool:
+        """Whether the run waits to put more."""
+        return self._items >= _QUEUED_BURSTS * self._limits.burst_items
 
     def _is_worth_waiting(self) -> bool:
         """Whether there is a journal to merge, and it may be but a query that holds the file."""

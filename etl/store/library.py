@@ -53,16 +53,17 @@ def paths_without_audio(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return [path for (path,) in rows]
 
 
-def unhashed_files(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str | None]]:
+def unhashed_files(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str | None, int, int]]:
     """Read the tracks that are there and whose sound has no hash yet, sorted.
 
     Returns
     -------
     list
-        Path, and the hash of all bytes where an earlier version has taken that.
+        Path; the hash of all bytes where an earlier version has taken that; size and time of the last scan.
     """
     return connection.sql(
-        f"SELECT path, content_hash FROM files WHERE {PRESENT} AND audio_bytes IS NULL ORDER BY path"
+        f"SELECT path, content_hash, size_bytes, mtime_ns FROM files WHERE {PRESENT} "
+        "AND audio_bytes IS NULL ORDER BY path"
     ).fetchall()
 
 

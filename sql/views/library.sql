@@ -1,10 +1,13 @@
 -- Tracks that are there, each with its file, tags and sonic description (null where there is none): the
 -- latest version, and of two modes the beat-synchronous one, which sorts before `window`. The duration is that
--- of the decoded sound, else what the tags say. The proposed gain is that of ReplayGain 2.0, to -18 LUFS.
+-- of the decoded sound, else what the tags say; so is whether the codec is lossless. The proposed gain is that
+-- of ReplayGain 2.0, to -18 LUFS.
 CREATE OR REPLACE VIEW library AS
 SELECT f.path, f.kind, f.size_bytes, f.first_seen, f.content_hash,
-    t.* REPLACE (coalesce(s.duration_s, t.duration_s) AS duration_s),
-    s.* EXCLUDE (content_hash, duration_s, version, momentary_counts, short_term_counts),
+    t.* REPLACE (
+        coalesce(s.duration_s, t.duration_s) AS duration_s, coalesce(s.is_lossless, t.is_lossless) AS is_lossless
+    ),
+    s.* EXCLUDE (content_hash, duration_s, is_lossless, version, momentary_counts, short_term_counts),
     -18 - s.loudness_lufs AS replaygain_proposed_db
 FROM files AS f
 JOIN tracks AS t USING (track_id)

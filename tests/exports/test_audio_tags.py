@@ -50,6 +50,13 @@ def test_what_is_written_is_read_and_the_sound_stays(tmp_path, name):
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
 
 
+@pytest.mark.parametrize("name", ["ac3", "raw aac", "au"])
+def test_formats_without_tags_are_refused_before_anything_is_promised(tmp_path, name):
+    """They are no files whose tags are empty: a list of changes would name what cannot be written."""
+    with pytest.raises(TagError, match="the format has no tags"):
+        read_fields(made(tmp_path, name))
+
+
 @pytest.mark.parametrize("name", ["mp3", "aac in m4a", "flac", "wma"])
 def test_other_tags_stay(tmp_path, name):
     """Title, artist and what else there is are as before."""

@@ -103,6 +103,20 @@ def test_bursts_follow_the_clock_and_the_count(store):
         assert wait_for(["a", "b", "c", "d"])
 
 
+def test_a_run_that_waits_to_put_more_is_written_as_soon_as_readers_had_their_turn(store):
+    """It does not wait four times as long as the last burst took."""
+    items = pl.select(item=pl.int_range(30_000).cast(pl.String), status=pl.lit("done"))
+    limits = Limits(burst_s=1000, burst_items=1, poll_s=0.001)
+    with writing(store.path, "run", {}, limits=limits) as run:
+        begun = time.monotonic()
+        run.put(record_outcomes("task", "1", items))
+        run.flush()
+        written = time.monotonic()
+        run.put(outcome("a"), items=8)
+        run.put(outcome("b"))
+        assert time.monotonic() - written < 2 * (written - begun)
+
+
 def test_what_was_put_is_read(store):
     """A read within the run has it, and in another process after a flush."""
     with writing(store.path, "run", {}, limits=NEVER) as run:

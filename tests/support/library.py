@@ -18,6 +18,7 @@ from etl.store.library import known_files, put_hashes
 from etl.store.roots import known_roots
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from etl.store.bursts import BurstWriter
@@ -41,11 +42,18 @@ class Library:
         self.folder = folder
         self._store = store
 
-    def scan(self, *sources: Path, workers: int = 1, **options: Any) -> ScanResult:
+    def scan(
+        self,
+        *sources: Path,
+        workers: int = 1,
+        on_new: Callable[[], None] | None = None,
+        **options: Any,
+    ) -> ScanResult:
         """Scan the folder, or other sources."""
         with Watch("scan", [Stage("scan", "files")]) as watch:
             wanted = ScanOptions(**options)
-            return scan(self._store, watch, sources or [self.folder], wanted, workers=workers)
+            places = sources or [self.folder]
+            return scan(self._store, watch, places, wanted, workers=workers, on_new=on_new)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Ask the store, with all that was put."""

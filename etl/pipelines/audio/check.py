@@ -44,7 +44,7 @@ class Fault(StrEnum):
     BEATS = "beats out of order"
     GONE = "gone since the last scan"
     NOT_EXAMINED = "not examined yet; `etl library sonic` does it"
-    UNDECODABLE = "cannot be decoded"
+    UNDESCRIBED = "cannot be described"
     CUT = "the end is missing"
     LONGER = "longer than its header says, where players may stop"
     DAMAGED = "packets that do not decode"
@@ -145,7 +145,7 @@ def check_integrity(database: Path) -> list[Finding]:
         tracks = integrity_of_tracks(connection)
         failed = failed_tracks(connection)
         waiting = tracks_to_examine(connection)
-    findings = [Finding(path, Fault.UNDECODABLE, evidence=reason) for path, reason in failed]
+    findings = [Finding(path, Fault.UNDESCRIBED, evidence=reason) for path, reason in failed]
     for fault, (is_found, evidence) in _INTEGRITY.items():
         found = tracks.filter(is_found.fill_null(value=False)).select("path", evidence)
         findings += [Finding(path, fault, evidence=text) for path, text in found.iter_rows()]

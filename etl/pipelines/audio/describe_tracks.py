@@ -186,6 +186,13 @@ def describe_tracks(
     return result
 
 
+def load_ahead() -> None:
+    """Begin to load what describes, for there will be work; the caller has other things to do meanwhile."""
+    writable_folder()  # where there is none it is said here, for all workers
+    with crew(workers=1, preload=[PRELOAD]) as members:
+        members.start()
+
+
 def _load(members: Crew, watch: Watch, mode: Mode) -> None:
     """Wait until one process has loaded what describes, or compiled it: then the others need not."""
     before = kept_functions(_COMPILED)

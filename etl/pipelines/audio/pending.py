@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -47,14 +48,15 @@ class Pending:
     finished
         Contents that need no description, there or not.
     unhashed
-        Files whose sound has no hash yet, each with the hash of all its bytes that an earlier version took.
+        Files whose sound has no hash yet, each with the hash of all its bytes that an earlier version took,
+        and with size and time as they were scanned.
     """
 
     mode: Mode
     items: tuple[tuple[str, str], ...]
     known: frozenset[str]
     finished: frozenset[str]
-    unhashed: tuple[tuple[str, str | None], ...]
+    unhashed: tuple[tuple[str, str | None, int, int], ...]
 
     @property
     def at_most(self) -> int:
@@ -103,7 +105,7 @@ class PendingRecordings:
     settled
         Recordings that need no description: known ones, and those found on the way.
     unreadable
-        Path and reason of files that could not be hashed.
+        Path and reason of files that could not be hashed, or are not those that were scanned.
     """
 
     def __init__(
@@ -138,7 +140,7 @@ class PendingRecordings:
         """Give content and path of each recording to describe."""
         yield from self._pending.items
         seen = set(self._pending.known)
-        earlier = dict(self._pending.unhashed)
+        earlier = {path: whole for path, whole, _, _ in self._pending.unhashed}
         for item, path in self._hashed():
             if item in seen:
                 self._expect(-1)
@@ -159,12 +161,13 @@ class PendingRecordings:
         if not self._pending.unhashed:
             return
         gathered: list[tuple[str, str, int]] = []
+        scanned = {path: stamp for path, _, *stamp in self._pending.unhashed}
         due = time.monotonic() + _PUT_SECONDS
         self._watch.total("hash", len(self._pending.unhashed))
         with crew(workers=_HASHERS, kind=CrewKind.THREADS, stop=self._stop) as members:
             outcomes = members.map(
                 "etl.sources.audio.payload:audio_payload",
-                [path for path, _ in self._pending.unhashed],
+                [*scanned],
                 in_flight=_HASHED_AHEAD,
             )
             try:
@@ -173,10 +176,12 @@ class PendingRecordings:
                     self._watch.advance("hash", done=1, errors=int(is_error), seconds=outcome.seconds)
                     if isinstance(outcome.error, OSError):
                         reason = outcome.error.strerror or str(outcome.error)
-                        self.unreadable.append((outcome.item, f"cannot read the file: {reason}"))
-                        self._expect(-1)
+                        self._pass_by(outcome.item, f"cannot read the file: {reason}")
                         continue
                     found = outcome.unwrap()
+                    if _stamp(outcome.item) != scanned[outcome.item]:  # its hash would stay with the row
+                        self._pass_by(outcome.item, "changed since it was scanned; scan again")
+                        continue
                     gathered.append((outcome.item, *found))
                     if time.monotonic() >= due:
                         self._put(gathered)
@@ -185,6 +190,10 @@ class PendingRecordings:
             finally:
                 self._put(gathered)
 
+    def _pass_by(self, path: str, reason: str) -> None:
+        self.unreadable.append((path, reason))
+        self._expect(-1)
+
     def _put(self, gathered: list[tuple[str, str, int]]) -> None:
         if gathered:
             schema = {"path": pl.String, "content_hash": pl.String, "audio_bytes": pl.Int64}
@@ -192,3 +201,12 @@ class PendingRecordings:
                 put_hashes(pl.DataFrame(gathered, schema=schema, orient="row")), items=len(gathered)
             )
             gathered.clear()
+
+
+def _stamp(path: str) -> list[int] | None:
+    """Give size and time of a file; None where it is not there any more."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 -- forty thousand times
+    except OSError:
+        return None
+    return [status.st_size, status.st_mtime_ns]

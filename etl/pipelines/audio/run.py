@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from etl.audio.features import Mode, version_of
 from etl.pipelines.audio.artifacts import ArtifactsRequest, ArtifactsResult, chosen_tracks, write_artifacts
-from etl.pipelines.audio.describe_tracks import PRELOAD, SonicResult, describe_tracks
+from etl.pipelines.audio.describe_tracks import PRELOAD, SonicResult, describe_tracks, load_ahead
 from etl.pipelines.audio.difference import ScanOptions, compare
 from etl.pipelines.audio.pending import read_pending
 from etl.pipelines.audio.scan import TAG_READER, ScanResult, count, scan
@@ -178,6 +178,8 @@ def run_library(database: Path, request: LibraryRequest, renderers: Sequence[Ren
         inventories = [source for source in request.sources if source.is_file()]
         check_outputs([request.artifacts.output], inputs=inventories, database=database)
         check_writable(request.artifacts.output)
+    if _describes_here(request) and LibraryStage.SCAN in stages and not database.exists():
+        load_ahead()
     command = f"library {'+'.join(stages)}"
     arguments = {"sources": [str(source) for source in request.sources], "stages": stages}
     log = LogFile(log_path(database))
@@ -213,7 +215,13 @@ def _check_store(database: Path) -> None:
         raise EtlError(f"there is no store at {database}.", "Scan folders first, or check --db.")
 
 
+def _describes_here(request: LibraryRequest) -> bool:
+    """Whether processes of this machine describe."""
+    return LibraryStage.SONIC in request.stages and request.cluster is None and request.workers > 0
+
+
 def _scan(store: BurstWriter, watch: Watch, request: LibraryRequest) -> ScanResult:
+    describes_here = _describes_here(request)
     return scan(
         store,
         watch,
@@ -221,7 +229,8 @@ def _scan(store: BurstWriter, watch: Watch, request: LibraryRequest) -> ScanResu
         request.scan_options,
         most_at_once=request.limits.burst_items,
         workers=request.workers,
-        preload=[PRELOAD if LibraryStage.SONIC in request.stages and request.cluster is None else TAG_READER],
+        preload=[PRELOAD if describes_here else TAG_READER],
+        on_new=load_ahead if describes_here else None,
     )
 
 

@@ -13,7 +13,7 @@ import polars as pl
 from etl.pipelines.audio.difference import Difference, ScanOptions, compare
 from etl.runtime.disk.hashing import text_hash
 from etl.runtime.work.crew import crew
-from etl.sources.audio.containers import ending
+from etl.sources.audio.containers import SUFFIXES, ending
 from etl.sources.audio.files import FILE_SCHEMA
 from etl.sources.audio.tag_frames import tag_values, tags_frame
 from etl.sources.audio.tags import TAG_VERSION, not_read
@@ -22,7 +22,7 @@ from etl.store.roots import known_roots, put_roots
 from etl.store.runs import record_rejects
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
@@ -83,6 +83,7 @@ def scan(
     most_at_once: int = 1000,
     workers: int = 1,
     preload: Sequence[str] = (TAG_READER,),
+    on_new: Callable[[], None] | None = None,
 ) -> ScanResult:
     """Bring the inventory up to date with folders or inventory files.
 
@@ -100,6 +101,8 @@ def scan(
         Processes that read tags, where there are many files to read.
     preload
         Modules that a later stage wants in its processes, which come from the same server.
+    on_new
+        Called before any tags are read, if there are files whose sound may be new.
 
     Returns
     -------
@@ -117,6 +120,8 @@ def scan(
         watch.waiting_for("the list of files")
         difference = compare(known, remembered, sources, options)
         watch.waiting_for(None)
+        if on_new is not None and _has_new_sound(difference.fresh):
+            on_new()
         _put_difference(store, difference)
         result = count(difference)
         ids = dict(known.select("path", "track_id").iter_rows())
@@ -130,9 +135,9 @@ def scan(
                 result.tracks += tracks
                 result.rejected += refused
                 watch.advance("scan", done=files.height, errors=refused)
+        _put_places(store, difference)  # before the store is read, so that both take one burst
         with store.reading() as connection:
             result.left_out = dict(Counter(map(ending, paths_without_audio(connection))).most_common())
-        _put_places(store, difference)
     counted = (result.unchanged, result.new, result.changed, result.moved, result.returned, result.reread)
     store.run.items_in += sum(counted)
     return result
@@ -152,6 +157,12 @@ def count(difference: Difference) -> ScanResult:
         rejected=difference.problems.height,
         links=difference.links,
     )
+
+
+def _has_new_sound(fresh: pl.DataFrame) -> bool:
+    """Whether there are files that by their names are audio, and whose sound may be new."""
+    unknown = fresh.filter(pl.col("content_hash").is_null())
+    return any(ending(path) in SUFFIXES for path in unknown["path"])
 
 
 def _put_difference(store: BurstWriter, difference: Difference) -> None:

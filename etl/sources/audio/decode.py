@@ -242,7 +242,7 @@ class _Attempt:
             # Before resampling: of damage that claims a rate of a few hertz it would make hours.
             if self.seconds > self._longest + 1e-6:
                 raise _TooLongError(
-                    f"longer than {self._longest / 60:.0f} minutes: only --windowed describes it"
+                    f"longer than {self._longest / 60:.0f} minutes, which only --windowed describes"
                 )
             self.samples += block.size
             self.not_finite += _silence_not_finite(block)

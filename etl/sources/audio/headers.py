@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import av
 import av.error
 
+from etl.sources.audio.spans import between_tags
+
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
@@ -66,7 +68,7 @@ def declared_seconds(path: Path, kind: str | None) -> float | None:
         return None
     try:
         with path.open("rb") as file:
-            _skip_id3(file)
+            _skip_tags(file)
             seconds = reader(file)
     except (OSError, struct.error, ValueError, ZeroDivisionError, OverflowError):
         return None
@@ -76,7 +78,7 @@ def declared_seconds(path: Path, kind: str | None) -> float | None:
 def flac_info(path: Path) -> FlacInfo | None:
     """Read the STREAMINFO of a FLAC file; None where it has none."""
     with path.open("rb") as file:
-        _skip_id3(file)
+        _skip_tags(file)
         head = file.read(42)
     if head[:4] != b"fLaC" or head[4] & 0x7F or len(head) < 42:
         return None
@@ -84,11 +86,9 @@ def flac_info(path: Path) -> FlacInfo | None:
     return FlacInfo(packed & (1 << 36) - 1, packed >> 44, (packed >> 36 & 31) + 1, head[26:42])
 
 
-def _skip_id3(file: BinaryIO) -> None:
-    """Go to what stands behind an ID3v2 tag at the start."""
-    head = file.read(10)
-    size = 10 + (head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]) if head[:3] == b"ID3" else 0
-    file.seek(size)
+def _skip_tags(file: BinaryIO) -> None:
+    """Go to what stands behind the tags at the start."""
+    file.seek(between_tags(file).first)
 
 
 def _by_ffmpeg(path: Path) -> float | None:
@@ -150,7 +150,7 @@ def _wav(file: BinaryIO) -> float | None:
     head = file.read(12)
     is_64 = head[:4] in {b"RF64", b"BW64"}
     long_size = per_second = 0
-    while len(chunk := file.read(8)) == 8:
+    while len(chunk := file.read(8)) == 8 and any(chunk):
         name, size = chunk[:4], int.from_bytes(chunk[4:], "little")
         if name == b"data":
             size = long_size if is_64 and size == 0xFFFFFFFF else size
@@ -170,7 +170,7 @@ def _wav(file: BinaryIO) -> float | None:
 
 def _aiff(file: BinaryIO) -> float | None:
     file.seek(12, 1)
-    while len(chunk := file.read(8)) == 8:
+    while len(chunk := file.read(8)) == 8 and any(chunk):
         name, size = chunk[:4], int.from_bytes(chunk[4:], "big")
         if name == b"COMM":
             body = file.read(18)

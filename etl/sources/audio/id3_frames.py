@@ -20,32 +20,35 @@ _READ: Final = 1 << 13
 _MASTER_VOLUME: Final = 1
 
 
-def id3_frames(file: BinaryIO) -> dict[bytes, bytes]:
+def id3_frames(file: BinaryIO, start: int = 0) -> dict[bytes, bytes]:
     """Read the frames that other readers change or pass over, by their names in version 2.4.
 
     Parameters
     ----------
     file
-        Open for reading; the tag stands first, if there is one.
+        Open for reading.
+    start
+        Where the tag stands, if there is one.
 
     Returns
     -------
     dict
         The first frame of each name; none of tags that are unsynchronised as a whole.
     """
-    file.seek(0)
+    file.seek(start)
     head = file.read(10)
     if len(head) < 10 or head[:3] != b"ID3" or head[3] not in {2, 3, 4} or head[5] & 0xC0:
         return {}
-    version, end = head[3], 10 + synchsafe(head[6:10])
+    version, position = head[3], start + 10
+    end = position + synchsafe(head[6:10])
     name_length, header = (3, 6) if version == 2 else (4, 10)
     frames: dict[bytes, bytes] = {}
-    position, start, data = 10, 10, file.read(min(end, _READ))
+    first, data = position, file.read(min(end - start, _READ))
     while position + header < end:
-        if position + header > start + len(data):  # behind a picture, perhaps
+        if position + header > first + len(data):  # behind a picture, perhaps
             file.seek(position)
-            start, data = position, file.read(min(end - position, _READ))
-        place = position - start
+            first, data = position, file.read(min(end - position, _READ))
+        place = position - first
         frame = data[place : place + header]
         name = frame[:name_length]
         if len(frame) < header or not name.isalnum():

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-_PATH: Final = (b"mdia", b"minf", b"stbl", b"stsd")
+_PATH: Final = (b"minf", b"stbl", b"stsd")
 _MOST: Final = 1 << 16
 _RATES: Final = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
 _AAC_CHANNELS: Final = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 6, 7: 8, 11: 7, 12: 8, 14: 8}
 _AC3_CHANNELS: Final = (2, 1, 2, 3, 3, 4, 4, 5)
 _AC3_RATES: Final = (48000, 44100, 32000)
-_LOSSLESS: Final = (b"alac", b"fLaC")
+_PCM: Final = (b"sowt", b"twos", b"lpcm", b"ipcm", b"fpcm", b"in24", b"in32", b"fl32", b"fl64", b"raw ")
+_LOSSLESS: Final = (b"alac", b"fLaC", *_PCM)
 
 
 class Codec(NamedTuple):
@@ -46,15 +47,18 @@ def mp4_codec(file: BinaryIO) -> Codec | None:
 
 
 def _codec_of_track(file: BinaryIO, first: int, end: int) -> Codec | None:
+    media = _box(file, b"mdia", (first, end))
+    handler = _box(file, b"hdlr", media)
+    file.seek(handler[0] + 8)
+    if file.read(4) != b"soun":
+        return None
+    place = media
     for wanted in _PATH:
-        found = next((box for box in _boxes(file, first, end) if box[0] == wanted), None)
-        if found is None:
-            return None
-        _, first, end = found
-    file.seek(first + 8)
-    entry = file.read(min(_MOST, end - first - 8))
+        place = _box(file, wanted, place)
+    file.seek(place[0] + 8)
+    entry = file.read(max(0, min(_MOST, place[1] - place[0] - 8)))
     name, body = entry[4:8], entry[8 : int.from_bytes(entry[:4], "big")]
-    if len(body) < 28 or name in {b"mp4s", b"tx3g", b"text"} or name[:3] in {b"avc", b"hvc"}:
+    if len(body) < 28:
         return None
     version = int.from_bytes(body[8:10], "big")
     inner = body[28 + {1: 16, 2: 36}.get(version, 0) :]
@@ -148,6 +152,12 @@ def _inside(data: bytes, wanted: bytes) -> bytes:
             return b""
         place += size
     return b""
+
+
+def _box(file: BinaryIO, wanted: bytes, within: tuple[int, int]) -> tuple[int, int]:
+    """Give start and end of the body of a box; of none, that of nothing."""
+    found = (box[1:] for box in _boxes(file, *within) if box[0] == wanted)
+    return next(found, (0, 0))
 
 
 def _boxes(file: BinaryIO, first: int, end: int) -> list[tuple[bytes, int, int]]:

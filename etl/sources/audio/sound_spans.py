@@ -15,7 +15,7 @@ from etl.sources.audio.spans import Span, bytes_at
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from io import FileIO
-    from typing import Literal
+    from typing import BinaryIO, Literal
 
 _ASF_HEADER: Final = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _ASF_DATA: Final = bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")
@@ -62,7 +62,7 @@ def _flac(file: FileIO, whole: Span) -> list[Span]:
 def _riff(file: FileIO, whole: Span) -> list[Span]:
     large = 0  # RF64: the size of the sound stands in a chunk of its own
     spans = []
-    for name, span in _chunks(file, Span(whole.first + 12, whole.end), "little", width=4, pad=2):
+    for name, span in chunks(file, Span(whole.first + 12, whole.end), "little", width=4, pad=2):
         if name == b"ds64":
             large = int.from_bytes(bytes_at(file, span.first + 8, 8), "little")
         elif name == b"fmt ":
@@ -80,39 +80,39 @@ def _riff(file: FileIO, whole: Span) -> list[Span]:
 
 
 def _aiff(file: FileIO, whole: Span) -> list[Span]:
-    chunks = _chunks(file, Span(whole.first + 12, whole.end), "big", width=4, pad=2)
-    return [span for name, span in chunks if name in {b"COMM", b"SSND"}]
+    found = chunks(file, Span(whole.first + 12, whole.end), "big", width=4, pad=2)
+    return [span for name, span in found if name in {b"COMM", b"SSND"}]
 
 
 def _caf(file: FileIO, whole: Span) -> list[Span]:
-    chunks = _chunks(file, Span(whole.first + 8, whole.end), "big", width=8)
-    return [span for name, span in chunks if name in {b"desc", b"data"}]
+    found = chunks(file, Span(whole.first + 8, whole.end), "big", width=8)
+    return [span for name, span in found if name in {b"desc", b"data"}]
 
 
 def _dsf(file: FileIO, whole: Span) -> list[Span]:
-    chunks = _chunks(file, Span(whole.first + 28, whole.end), "little", width=8, counts_header=True)
-    return [span for name, span in chunks if name in {b"fmt ", b"data"}]
+    found = chunks(file, Span(whole.first + 28, whole.end), "little", width=8, counts_header=True)
+    return [span for name, span in found if name in {b"fmt ", b"data"}]
 
 
 def _dff(file: FileIO, whole: Span) -> list[Span]:
-    chunks = _chunks(file, Span(whole.first + 16, whole.end), "big", width=8, pad=2)
-    return [span for name, span in chunks if name in {b"PROP", b"DSD ", b"DST "}]
+    found = chunks(file, Span(whole.first + 16, whole.end), "big", width=8, pad=2)
+    return [span for name, span in found if name in {b"PROP", b"DSD ", b"DST "}]
 
 
 def _w64(file: FileIO, whole: Span) -> list[Span]:
-    chunks = _chunks(
+    found = chunks(
         file, Span(whole.first + 40, whole.end), "little", width=8, pad=8, name=16, counts_header=True
     )
-    return [span for name, span in chunks if name[:4] in {b"fmt ", b"data"}]
+    return [span for name, span in found if name[:4] in {b"fmt ", b"data"}]
 
 
 def _asf(file: FileIO, whole: Span) -> list[Span]:
-    objects = _chunks(file, whole, "little", width=8, name=16, counts_header=True)
+    objects = chunks(file, whole, "little", width=8, name=16, counts_header=True)
     return [Span(span.first + 26, span.end) for name, span in objects if name == _ASF_DATA]
 
 
-def _chunks(
-    file: FileIO,
+def chunks(
+    file: BinaryIO,
     within: Span,
     order: Literal["little", "big"],
     *,
@@ -121,9 +121,12 @@ def _chunks(
     pad: int = 1,
     counts_header: bool = False,
 ) -> Iterator[tuple[bytes, Span]]:
-    """Give name and body of chunks: a name, a size, a body, and zeros up to a multiple of ``pad``."""
+    """Give name and body of chunks: a name, a size, a body, and zeros up to a multiple of ``pad``.
+
+    Zeros are no chunks: a file that was never filled in would have one every eight bytes.
+    """
     position, header = within.first, name + width
-    while position < within.end and len(found := bytes_at(file, position, header)) == header:
+    while position < within.end and len(found := bytes_at(file, position, header)) == header and any(found):
         size = int.from_bytes(found[name:], order)
         length = max(0, size - header) if counts_header else size
         body = Span(position + header, position + header + length)

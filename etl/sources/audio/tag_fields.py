@@ -105,6 +105,15 @@ FIELDS: Final[Mapping[str, str]] = MappingProxyType(
 _MUSICBRAINZ: Final = "http://musicbrainz.org"
 
 
+def _each(values: Iterable[str]) -> Iterable[str]:
+    """Take apart texts that hold several values, as tinytag gives those of a field of the user's own."""
+    for value in values:
+        if "\0" in value:
+            yield from (part.removeprefix("\ufeff") for part in value.split("\0"))
+        else:
+            yield value
+
+
 def by_field(named: Iterable[tuple[str, Iterable[str]]]) -> dict[str, list[str]]:
     """Gather values by field, in order, each once; names that are not known are passed over.
 
@@ -115,7 +124,7 @@ def by_field(named: Iterable[tuple[str, Iterable[str]]]) -> dict[str, list[str]]
         field = FIELDS.get(name.lower())
         if field is not None:
             known = found.setdefault(field, [])
-            known += [value for value in values if value and value not in known]
+            known += [value for value in _each(values) if value and value not in known]
         elif name == "ufid":  # the recording of MusicBrainz, as Picard files it in ID3
             for value in values:
                 owner, _, number = value.partition("\0")

@@ -24,8 +24,11 @@ RAW_SCHEMA: Final[dict[str, Any]] = {
 # Control characters, byte order marks, and the marks that turn the direction of the text around them; the
 # joiners that Indic scripts, Persian and emoji need stay.
 _UNWANTED: Final = r"[\p{Cc}\u{FEFF}\u{FFFE}\u{FFFF}\u{202A}-\u{202E}\u{2066}-\u{2069}]+"
-_MBID: Final = r"^([0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})"
+_MBID: Final = r"^\s*([0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})"
 _ISRC: Final = r"^([A-Z]{2}[A-Z0-9]{3}[0-9]{7})$"
+_NUMBER: Final = r"[^/;,]+"
+"""One of several ISRCs or MusicBrainz ids, as ID3v2.3 joins them."""
+
 _SIDE: Final = r"^\s*([A-Za-z]{1,2})\s*([0-9]{0,2})\s*$"
 _DATE: Final = r"([0-9]{4}(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12][0-9]|3[01]))?)?)"
 _R128_TO_REPLAYGAIN_DB: Final = 5.0
@@ -90,15 +93,21 @@ def tag_values(rows: Sequence[tuple[Any, ...]], track_ids: pl.Series) -> pl.Data
     Returns
     -------
     DataFrame
-        ``track_id``, ``field``, ``position`` (from 1), ``value``; genres that a text joins are taken apart.
+        ``track_id``, ``field``, ``position`` (from 1), ``value``; genres, ISRCs and MusicBrainz ids that a
+        text joins are taken apart.
     """
     pairs = [(number, *pair) for number, row in enumerate(rows) for pair in row[len(RAW_SCHEMA)]]
     columns = zip(*pairs, strict=True) if pairs else [[]] * len(_VALUES)
     values = pl.DataFrame(dict(zip(_VALUES, columns, strict=True)), schema=_VALUES)
-    is_genre = pl.col("field") == "genre"
+    field, value = pl.col("field"), pl.col("value")
+    is_number = (field == "isrc") | field.str.starts_with("musicbrainz")
     return (
         values.with_columns(
-            pl.when(is_genre).then(pl.col("value").str.split(";")).otherwise(pl.concat_list("value"))
+            pl.when(field == "genre")
+            .then(value.str.split(";"))
+            .when(is_number)
+            .then(value.str.extract_all(_NUMBER))
+            .otherwise(pl.concat_list("value"))
         )
         .explode("value")
         .with_columns(_valid(pl.col("field"), pl.col("value")))
@@ -128,7 +137,8 @@ def _cleaned(text: pl.Expr) -> pl.Expr:
 
 
 def _isrc(text: pl.Expr) -> pl.Expr:
-    return _cleaned(text).str.to_uppercase().str.replace_all(r"[\s-]", "").str.extract(_ISRC)
+    first = _cleaned(text).str.extract(f"({_NUMBER})")
+    return first.str.to_uppercase().str.replace_all(r"[\s-]", "").str.extract(_ISRC)
 
 
 def _valid(field: pl.Expr, value: pl.Expr) -> pl.Expr:

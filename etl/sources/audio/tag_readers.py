@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 import tinytag
@@ -16,7 +17,9 @@ import tinytag
 from etl.sources.audio.adts import adts_stream
 from etl.sources.audio.ape_tag import ape_texts
 from etl.sources.audio.id3_frames import frame_texts, genre_texts, id3_frames, volume_gains
+from etl.sources.audio.id3_place import id3_place, resynchronised
 from etl.sources.audio.mp4_codec import mp4_codec
+from etl.sources.audio.spans import bytes_at, file_size
 from etl.sources.audio.tag_fields import by_field
 
 if TYPE_CHECKING:
@@ -32,6 +35,7 @@ STREAM: Final = ("duration", "bitrate", "samplerate", "channels", "bitdepth", "i
 
 _BY_TINYTAG: Final = frozenset({"mp3", "flac", "m4a", "ogg", "opus", "wav", "aiff"})
 _COMMENT_BYTES: Final = 1 << 14
+_MOST_ID3: Final = 16 << 20
 _VORBIS_TRACK: Final = re.compile(rb"([^\0].\0\0)(?i:tracknumber|track)=", re.DOTALL)
 
 
@@ -39,10 +43,15 @@ def read_fields(path: Path | str, file: BinaryIO, kind: str | None) -> tuple[Val
     """Read values by field, and what the stream is, of a file whose content is of a kind."""
     if kind == "wma":  # tinytag has the authors in another order
         return _by_mutagen(path)
+    place = id3_place(file, kind)
+    tag: BinaryIO | None = resynchronised(file, place)
     if kind in _BY_TINYTAG:
         values, stream = _by_tinytag(file, str(kind))
     else:
         values, stream = ({}, adts_stream(file)) if kind == "aac" else read_by_decoder(path)
+        tag = tag or (BytesIO(bytes_at(file, place, _MOST_ID3)) if place else file)
+    if tag is not None:
+        values |= _by_tinytag(tag, "mp3", is_sound=False)[0]
     if kind == "m4a" and (codec := mp4_codec(file)):
         stream = {
             **stream,
@@ -51,18 +60,20 @@ def read_fields(path: Path | str, file: BinaryIO, kind: str | None) -> tuple[Val
             "bitdepth": codec.bit_depth or stream.get("bitdepth"),
             "is_lossless": codec.is_lossless,
         }
-    elif kind in {"flac", "ogg", "opus"}:
+    elif kind == "wav" and _is_longer_than_the_file(file, stream):
+        stream = {**stream, "duration": None}  # which the decoder tells
+    if kind in {"flac", "ogg", "opus"}:
         _add_vinyl_number(file, values)
-    elif kind not in {"m4a", "wav", "aiff"}:
-        _add_id3_frames(file, values)
-        for field, found in by_field(ape_texts(file)).items():
-            values.setdefault(field, found)
+    elif kind != "m4a":
+        _add_id3_frames(tag or file, values, 0 if tag else place)
+        in_ape = by_field(ape_texts(file))
+        values = {**in_ape, **values} if kind in _BY_TINYTAG else {**values, **in_ape}
     return values, stream
 
 
-def _by_tinytag(file: BinaryIO, kind: str) -> tuple[Values, Stream]:
+def _by_tinytag(file: BinaryIO, kind: str, *, is_sound: bool = True) -> tuple[Values, Stream]:
     file.seek(0)
-    tag = tinytag.TinyTag.get(f"a.{kind}", file_obj=file)  # the name chooses the reader
+    tag = tinytag.TinyTag.get(f"a.{kind}", file_obj=file, duration=is_sound)  # the name chooses the reader
     named = [
         (name, [str(found)])
         for name in ("title", "artist", "album", "albumartist", "composer", "genre", "comment", "year")
@@ -74,6 +85,12 @@ def _by_tinytag(file: BinaryIO, kind: str) -> tuple[Values, Stream]:
         if (found := getattr(tag, name))
     ]
     return by_field([*named, *tag.other.items()]), {name: getattr(tag, name) for name in STREAM}
+
+
+def _is_longer_than_the_file(file: BinaryIO, stream: Stream) -> bool:
+    """Whether a header claims more than there is, as that of a WAV does that was written to a pipe."""
+    seconds, kbit_a_second = stream.get("duration") or 0, stream.get("bitrate") or 0
+    return bool(seconds * kbit_a_second * 125 > file_size(file))
 
 
 def _add_vinyl_number(file: BinaryIO, values: Values) -> None:
@@ -88,9 +105,9 @@ def _add_vinyl_number(file: BinaryIO, values: Values) -> None:
             values["track"] = [head[match.end() : match.end() + length].decode("utf-8", "replace")]
 
 
-def _add_id3_frames(file: BinaryIO, values: Values) -> None:
+def _add_id3_frames(file: BinaryIO, values: Values, place: int) -> None:
     """Take numbers, genres and gains as they stand in the tag."""
-    frames = id3_frames(file)
+    frames = id3_frames(file, place)
     for name, field in ((b"TRCK", "track"), (b"TPOS", "disc")):
         if field not in values and (texts := frame_texts(frames.get(name, b""))):
             values[field] = texts[:1]

@@ -10,6 +10,7 @@ import soundfile as sf
 
 from etl.pipelines.audio.check import Fault, check_integrity
 from etl.pipelines.audio.run import LibraryStage
+from etl.store.database import read_store
 from tests.support.audio_files import FORMATS, encode
 from tests.support.tracks import run, store_of
 
@@ -91,12 +92,23 @@ def test_each_fault_is_named_and_nothing_else(faulty):
         ("wrong sum.flac", Fault.CHECKSUM), ("rotten.flac", Fault.CHECKSUM), ("cut.flac", Fault.CHECKSUM),
         ("joined.mp3", Fault.LONGER), ("nan.wav", Fault.NOT_NUMBERS),
         ("silent.flac", Fault.SILENT), ("opposite.flac", Fault.OPPOSITE), ("clipped.flac", Fault.CLIPPED),
-        ("lossy.flac", Fault.LOSSY), ("no index.m4a", Fault.UNDECODABLE),
+        ("lossy.flac", Fault.LOSSY), ("no index.m4a", Fault.UNDESCRIBED),
     }  # fmt: skip
     assert {name for name, fault in found if fault is Fault.DAMAGED} <= {"cut.flac", "joined.mp3", "cut.mp3"}
     assert found["lossy.flac", Fault.LOSSY].startswith(("16.", "17."))
     assert found["silent.flac", Fault.SILENT].startswith("66.")
     assert found["joined.mp3", Fault.LONGER] == "12.0 of 6.0 s"
+
+
+def test_what_is_lossless_is_known_whatever_reads_the_tags(faulty):
+    """The view has one column for it, also of WavPack, of which no reader of tags says so."""
+    with read_store(store_of(faulty)) as connection:
+        kinds = dict(connection.sql("SELECT DISTINCT kind, is_lossless FROM library").fetchall())
+        columns = connection.sql("SELECT * FROM library LIMIT 0").columns
+    assert kinds == {
+        "flac": True, "mp3": False, "m4a": False, "opus": False, "wav": True, "ogg": True, "wv": True,
+    }  # fmt: skip
+    assert not [name for name in columns if name.endswith("_1")]
 
 
 def test_what_was_not_examined_is_said(tmp_path):

@@ -118,6 +118,23 @@ def test_a_file_that_comes_back_is_known(described):
     assert back.status.analyzed == 7
 
 
+def test_a_file_that_is_not_what_was_scanned_waits_for_the_next_scan(music):
+    """What a drive or a download gave for a moment is not taken for the track."""
+    album = music / "album0"
+    path = album / "2.flac"
+    run(music, LibraryStage.SCAN, sources=(album,))
+    content, status = path.read_bytes(), path.stat()
+    path.write_bytes(content[:2000])
+    done = run(music, LibraryStage.SONIC)
+    assert done.sonic is not None
+    assert (done.sonic.described, done.sonic.failed, done.sonic.unreadable) == (2, 0, 1)
+    path.write_bytes(content)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    done = run(music, sources=(album,))
+    assert done.sonic is not None
+    assert (done.sonic.described, done.status.analyzed) == (1, 3)
+
+
 def test_inventory_file_is_a_source(music):
     """A CSV of paths scans those and only those; a missing one is rejected."""
     inventory = music.parent / "list.csv"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import mutagen
 import polars as pl
 import pytest
 
@@ -169,3 +170,23 @@ def test_names_of_any_script_are_scanned(library, tmp_path):
     assert library.rejects() == ["the name is not valid UTF-8; rename it"]
     titles = library.rows("SELECT title FROM tracks WHERE starts_with(title, 'Script ') ORDER BY title")
     assert [title for (title,) in titles] == ["Script 0", "Script 1", "Script 2"]
+
+
+def test_what_describes_is_loaded_for_sound_that_may_be_new_alone(library):
+    """A first scan asks for it once; one of unchanged files, a known track elsewhere, a picture does not."""
+    asked: list[int] = []
+
+    def on_new() -> None:
+        asked.append(len(library.rows("SELECT * FROM tracks")))
+
+    library.scan(on_new=on_new)
+    assert asked == [0], "before tags are read"
+    library.hash_all()
+    path = library.folder / "album0" / "0.flac"
+    moved = path.rename(library.folder / "elsewhere.flac")
+    (library.folder / "cover.jpg").write_bytes(b"a picture")
+    file: Any = mutagen.File(moved)
+    file["title"] = "Another title"
+    file.save()
+    found = library.scan(on_new=on_new)
+    assert (found.moved, found.unchanged, asked) == (1, 2, [0])

@@ -12,6 +12,8 @@ from mutagen.apev2 import APEv2
 
 from etl.runtime.disk.hashing import content_hash
 from etl.sources.audio.payload import audio_payload, audio_size
+from etl.sources.audio.sound_spans import chunks
+from etl.sources.audio.spans import Span
 from tests.support.audio_files import CODECS, write_audio
 
 if TYPE_CHECKING:
@@ -126,6 +128,15 @@ def test_chunks_of_wav_in_any_order(tmp_path):
     large += bytes(8) + (plain.size - 16).to_bytes(8, "little") + bytes(12)
     path.write_bytes(large + data[12 : start + 4] + b"\xff" * 4 + data[start + 8 :] + odd)
     assert audio_payload(path) == plain
+
+
+def test_zeros_that_were_never_filled_in_are_no_chunks(tmp_path):
+    """A gigabyte of them would be a hundred million; what there is before them is found."""
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"data\x02\0\0\0ab" + bytes(1000))
+    with path.open("rb") as file:
+        found = list(chunks(file, Span(0, 1010), "little", width=4, pad=2))
+    assert found == [(b"data", Span(8, 10))]
 
 
 def test_parts_of_an_mp4_move(tmp_path):

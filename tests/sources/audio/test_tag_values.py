@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import struct
 import sys
 from typing import TYPE_CHECKING, Any
 
+import av
 import mutagen
 import numpy as np
 import polars as pl
@@ -14,6 +17,7 @@ from mutagen import id3
 from mutagen.apev2 import APEv2
 from mutagen.mp4 import MP4
 
+from etl.sources.audio.id3_frames import synchsafe
 from etl.sources.audio.tag_frames import RAW_SCHEMA, tag_values, tags_frame
 from etl.sources.audio.tag_readers import _genre_names
 from etl.sources.audio.tags import MAX_TEXT, read_tags
@@ -43,6 +47,26 @@ def id3_file(path: Path, *frames: Any, version: int = 4) -> Path:
     return path
 
 
+def with_id3(path: Path, *frames: Any) -> Path:
+    """Add ID3 frames where the format of a file has them."""
+    file: Any = mutagen.File(path)
+    file.add_tags()
+    for frame in frames:
+        file.tags.add(frame)
+    file.save()
+    return path
+
+
+def write_dsf(path: Path) -> Path:
+    """Write a moment of DSD in two channels, without tags."""
+    samples = bytes([0x69]) * 8192
+    form = struct.pack("<4sQIIIIIIQII", b"fmt ", 52, 1, 0, 2, 2, 2_822_400, 1, 32_768, 4096, 0)
+    data = struct.pack("<4sQ", b"data", 12 + len(samples)) + samples
+    size = 28 + len(form) + len(data)
+    path.write_bytes(struct.pack("<4sQQQ", b"DSD ", 28, size, 0) + form + data)
+    return path
+
+
 def tags_of(path: Path) -> dict[str, Any]:
     """Read the row of a file."""
     return tags_frame([read_tags(path)]).row(0, named=True)
@@ -58,7 +82,10 @@ def values_of(path: Path, field: str) -> list[str]:
 
 
 def test_all_values_are_kept_in_order_in_every_format(tmp_path):
-    """Artists and genres of FLAC, Ogg, Opus, MP4, MP3, APEv2 and WMA; the first is the track's."""
+    """Artists and genres of Vorbis comments, MP4, WMA, and of ID3 and APEv2 in whatever has them.
+
+    The first is the track's.
+    """
     artists, genres = ["One", "Two", "Three"], ["Trip Hop", "Dub"]
     paths = [tmp_path / f"a.{ending}" for ending in ("flac", "ogg", "opus", "m4a", "wma")]
     for path in paths:
@@ -71,12 +98,22 @@ def test_all_values_are_kept_in_order_in_every_format(tmp_path):
         file[artist], file[genre] = artists, genres
         file.save()
     frames = (id3.TPE1(encoding=3, text=artists), id3.TCON(encoding=3, text=genres))
-    paths.append(id3_file(tmp_path / "a4.mp3", *frames))
-    ape = write_audio(tmp_path / "ape.mp3", "mp3")
+    tags: Any = id3.ID3()
+    for frame in frames:
+        tags.add(frame)
+    for ending in ("mp3", "aac", "ac3", "tta"):
+        path = write_audio(tmp_path / f"id3.{ending}", ending)
+        tags.save(path)
+        paths.append(path)
+    chunked = [write_audio(tmp_path / f"id3.{ending}", ending) for ending in ("wav", "aiff")]
+    paths += [with_id3(path, *frames) for path in (*chunked, write_dsf(tmp_path / "id3.dsf"))]
     tags = APEv2()
     tags["Artist"], tags["Genre"] = artists, genres
-    tags.save(ape)
-    for path in (*paths, ape):
+    for ending in ("mp3", "wv", "tta"):
+        path = write_audio(tmp_path / f"ape.{ending}", ending)
+        tags.save(path)
+        paths.append(path)
+    for path in paths:
         assert values_of(path, "artist") == artists, path
         assert values_of(path, "genre") == genres, path
         row = tags_of(path)
@@ -151,6 +188,7 @@ def test_numbers_of_records_are_a_side_and_a_number(tmp_path, text, number, side
         id3_file(tmp_path / "a.mp3", id3.TRCK(3, text)),
         tagged(tmp_path / "a.flac", tracknumber=text),
         tagged(tmp_path / "a.ogg", tracknumber=text),
+        with_id3(write_audio(tmp_path / "a.aiff", "aiff"), id3.TRCK(3, text)),
     ]
     for path in paths:
         row = tags_of(path)
@@ -194,6 +232,40 @@ def test_the_recording_that_picard_files(tmp_path):
         id3.UFID("http://musicbrainz.org", mbid.encode()),
     )  # fmt: skip
     assert tags_of(path)["musicbrainz_recordingid"] == mbid
+
+
+def test_unsynchronised_tags_are_read(tmp_path):
+    """Text in UTF-16 whose marks were taken apart, numbers and genres, in a tag of version 2.3."""
+    frames = (
+        id3.TIT2(1, "Größe ÿ"), id3.TPE1(1, "Anna"), id3.TRCK(1, "A4"), id3.TCON(1, "(17)"),
+        id3.TBPM(0, "99"),
+    )  # fmt: skip
+    path = id3_file(tmp_path / "a.mp3", *frames, version=3)
+    content = path.read_bytes()
+    length = 10 + synchsafe(content[6:10])
+    body = re.sub(rb"\xff(?=[\x00\xe0-\xff])", b"\xff\0", content[10:length])
+    size = bytes(len(body) >> shift & 0x7F for shift in (21, 14, 7, 0))
+    path.write_bytes(content[:5] + b"\x80" + size + body + content[length:])
+    expected = {
+        "title": "Größe ÿ", "artist": "Anna", "track_number": 4, "track_side": "A", "genre": "Rock",
+        "tagged_bpm": 99.0,
+    }  # fmt: skip
+    row = tags_of(path)
+    assert {name: row[name] for name in expected} == expected
+    assert row["duration_s"] == pytest.approx(1.0, abs=0.1)
+
+
+@pytest.mark.parametrize("joined", ["\0", "/", "; "])
+def test_all_numbers_of_musicbrainz_and_recordings_are_kept(tmp_path, joined):
+    """Those in one text too, as ID3 has them in fields of the user's own and in its version 2.3."""
+    mbids = ["5b11f4ce-a62d-471e-81fc-a69a8278c7da", "b10bbbfc-cf9e-42e0-be17-e2c3e1d2600d"]
+    path = id3_file(
+        tmp_path / "a.mp3", id3.TXXX(3, "MusicBrainz Artist Id", joined.join(mbids)),
+        id3.TSRC(3, joined.join(["US-RC1-76-07839", "GBAYE0601498"])),
+    )  # fmt: skip
+    assert values_of(path, "musicbrainz_artistid") == mbids
+    assert values_of(path, "isrc") == ["USRC17607839", "GBAYE0601498"]
+    assert (tags_of(path)["musicbrainz_artistid"], tags_of(path)["isrc"]) == (mbids[0], "USRC17607839")
 
 
 @pytest.mark.parametrize(
@@ -241,6 +313,36 @@ def test_other_codecs_in_mp4(tmp_path, codec):
     )
     assert row["is_lossless"] is (codec == "alac")
     assert row["duration_s"] == pytest.approx(2.0, abs=0.1)
+
+
+def test_the_sound_of_a_film_is_not_taken_for_its_picture(tmp_path):
+    """Rate and channels are those of the sound track, whatever codec the pictures before it have."""
+    path = tmp_path / "film.mp4"
+    with av.open(str(path), "w") as film:
+        picture: Any = film.add_stream("mpeg4", rate=10)
+        picture.width, picture.height, picture.pix_fmt = 64, 48, "yuv420p"
+        sound: Any = film.add_stream("aac", rate=32_000)
+        film.mux(picture.encode(av.VideoFrame(64, 48, "yuv420p")))
+        samples = np.zeros((1, 1024), np.float32)
+        for start in range(0, 8 * 1024, 1024):
+            frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = 32_000, start
+            film.mux(sound.encode(frame))
+        film.mux([*picture.encode(None), *sound.encode(None)])
+    row = tags_of(path)
+    assert (row["kind"], row["sample_rate_hz"], row["problem"]) == ("m4a", 32_000, None)
+
+
+@pytest.mark.parametrize("size", [0, 0x7FFFFFFF, 0xFFFFFFFF])
+def test_a_wav_that_was_written_to_a_pipe_is_as_long_as_the_file(tmp_path, size):
+    """Its header, which nobody could go back to, says nothing, or twelve hours."""
+    path = tmp_path / "a.wav"
+    sf.write(path, np.zeros(44_100, np.int16), 44_100)
+    content = bytearray(path.read_bytes())
+    place = content.index(b"data") + 4
+    content[place : place + 4] = size.to_bytes(4, "little")
+    path.write_bytes(content)
+    assert tags_of(path)["duration_s"] == pytest.approx(1.0, abs=0.01)
 
 
 @pytest.mark.parametrize(("channels", "seconds"), [(1, 8.0), (2, 3.0), (6, 2.0)])

@@ -11,6 +11,7 @@ import av.error
 import numpy as np
 import pytest
 import soundfile as sf
+from mutagen import id3
 
 from etl.audio.signal import SAMPLE_RATE, DecodeError
 from etl.sources.audio.containers import sniff
@@ -102,6 +103,18 @@ def test_what_is_left_of_a_cut_file_is_decoded_and_known_to_be_cut(tmp_path, nam
     found = decode(path)
     assert 0.1 * seconds < found.seconds < 0.35 * seconds
     assert found.is_cut is (None if name in HEADERLESS else True)
+
+
+@pytest.mark.parametrize("name", ["mp3", "flac"])
+def test_a_cut_is_seen_behind_several_tags(tmp_path, name):
+    """Also where the second has a picture in which frames of an MP3 seem to begin."""
+    path = written(tmp_path, name, seconds=4.0)
+    sound = path.read_bytes()[: path.stat().st_size // 3]
+    tags = id3.ID3()
+    tags.add(id3.APIC(3, "image/jpeg", 3, "", bytes.fromhex("fffb9064") * 20_000))
+    tags.save(tmp_path / "tags")
+    path.write_bytes(2 * (tmp_path / "tags").read_bytes() + sound)
+    assert decode(path).is_cut is True
 
 
 @pytest.mark.parametrize("name", ["mp3", "mp3 without xing", "opus", "ogg flac", "flac"])
