@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _MOST_CHUNKS: Final = 100
 _UNSYNCHRONISED: Final = 0x80
+_MOST_BYTES: Final = 16 << 20  # of a tag, pictures and all
 _CHUNKS: Final[dict[str, tuple[int, Literal["little", "big"], int]]] = {
     "wav": (12, "little", 4),
     "aiff": (12, "big", 4),
@@ -48,6 +49,6 @@ def resynchronised(file: BinaryIO, place: int) -> BytesIO | None:
     head = bytes_at(file, place, 10)
     if len(head) < 10 or head[:3] != b"ID3" or head[3] not in {2, 3} or not head[5] & _UNSYNCHRONISED:
         return None
-    body = bytes_at(file, place + 10, synchsafe(head[6:10])).replace(b"\xff\0", b"\xff")
+    body = bytes_at(file, place + 10, min(_MOST_BYTES, synchsafe(head[6:10]))).replace(b"\xff\0", b"\xff")
     size = bytes(len(body) >> shift & 0x7F for shift in (21, 14, 7, 0))
     return BytesIO(head[:5] + bytes([head[5] & ~_UNSYNCHRONISED]) + size + body)
