@@ -29,7 +29,7 @@ from etl.runtime.work.memory import without_cycle_collection
 from etl.runtime.work.prefetch import prefetched
 from etl.sources.archives.limits import Refusal
 from etl.sources.folders.midi import find_midi, places_of
-from etl.sources.folders.walk import check_sources
+from etl.sources.folders.walk import check_sources, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -84,7 +84,7 @@ def run_midi(request: MidiRun, renderers: Sequence[Renderer] = ()) -> MidiResult
         arguments = {
             "sources": [str(source) for source in request.sources],
             "stages": sorted(request.stages),
-            "library": str(request.library.absolute()),
+            "library": whole(request.library),
             "pattern": request.pattern,
         }
         with (
@@ -199,7 +199,7 @@ def _touched(request: MidiRun, store: BurstWriter) -> list[str] | None:
     from etl.store.midi_edits import is_unsettled, library_stamps  # noqa: PLC0415
 
     with store.reading() as connection:
-        places = list(touched(request.library.absolute(), library_stamps(connection)))
+        places = list(touched(Path(whole(request.library)), library_stamps(connection)))
         return places if places or is_unsettled(connection) else None
 
 
@@ -209,7 +209,7 @@ def _take_up(
     """Read what somebody has edited in the library; as `take_up_edits`."""
     from etl.pipelines.midi.take_up import take_up_edits  # noqa: PLC0415 - most runs find nothing touched
 
-    library = request.library.absolute()
+    library = Path(whole(request.library))
     reading = replace(request, library=library, stages=frozenset({Stage.ANALYZE}), sources=(), limit=None)
 
     def read(edited: list[Found], before: dict[str, LibraryPiece]) -> None:

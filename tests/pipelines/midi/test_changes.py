@@ -71,6 +71,17 @@ def test_what_has_changed_is_read(top: Path, change: str):
     assert run(top, stages=IMPORT).read == 0
 
 
+def test_a_file_has_one_path_however_it_is_given(top: Path, monkeypatch: pytest.MonkeyPatch):
+    """Its folder from another one, or a step up and down again; what is forgotten too."""
+    (top / "else").mkdir()
+    monkeypatch.chdir(top / "else")
+    for source in (Path("../in"), top / "else" / ".." / "in", Path("../in/../in/a.mid")):
+        assert run(top, stages=IMPORT, source=source).read == 0
+    assert rows(top, "SELECT count(*) FROM midi_paths WHERE contains(path, '..')") == [(0,)]
+    run_here("midi", "forget", "../in/a.mid", "--yes", "--db", top / "m.duckdb")
+    assert rows(top, "SELECT count(*) FROM midi_paths") == [(3,)]
+
+
 def test_what_is_gone_is_not_found(top: Path):
     """It stays in the store, last seen by an earlier run."""
     (top / "in" / "b.mid").unlink()
