@@ -78,7 +78,7 @@ def _copied(done: Exported, target: Path | None, *, dry_run: bool) -> list[str]:
             done.damaged,
             "left out: lost, or not whole any more; `etl midi run --force` brings back the lost",
         ),
-        (done.edited, "edited in the library: exported as they are now, with new figures"),
+        (done.edited, "edited in the library: exported with the edits and new figures"),
         (done.unanalysed, "left out: not analyzed; run `etl midi analyze SOURCE`"),
     ):
         if count:
