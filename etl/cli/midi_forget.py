@@ -40,7 +40,8 @@ def forget(
     from etl.store.midi_gone import forget_midi, rows_of_midi
 
     database = database_path(db)
-    places = [shown(whole(path)) for path in paths or ()]
+    # Version 0.1.0 stored paths with the `..` of their sources.
+    places = [shown(form) for path in paths or () for form in (whole(path), str(path.absolute()))]
     with read_store(database) as connection:
         found = rows_of_midi(connection, places)
     if places and not found.rows["midi_paths"]:
