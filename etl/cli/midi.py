@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -391,7 +392,7 @@ def _run(
 
         result = run_and_deliver(request, delivery, shown)
     if not options.log_json:
-        show(result, done, as_json=options.as_json)
+        show(result, partial(done, has_sources=bool(sources)), as_json=options.as_json)
     if result.silent:
         nothing = f"no MIDI files that can be read in {', '.join(map(one_line, result.silent))}"
         typer.echo(f"etl: {nothing}; `etl midi stats --query unreadable` shows why", err=True)

@@ -35,12 +35,13 @@ def forget(
     as_json: AsJson = False,
 ) -> None:
     """Remove files that no longer exist from the store; library copies and sources are not touched."""
-    from etl.sources.folders.walk import shown
+    from etl.sources.folders.walk import shown, whole
     from etl.store.database import open_store, read_store
     from etl.store.midi_gone import forget_midi, rows_of_midi
 
     database = database_path(db)
-    places = [shown(str(path.absolute())) for path in paths or ()]
+    # Version 0.1.0 stored paths with the `..` of their sources.
+    places = [shown(form) for path in paths or () for form in (whole(path), str(path.absolute()))]
     with read_store(database) as connection:
         found = rows_of_midi(connection, places)
     if places and not found.rows["midi_paths"]:

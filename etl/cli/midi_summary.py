@@ -29,29 +29,33 @@ def planned(plan: MidiPlan) -> str:
     return "\n".join([*lines, *rejects])
 
 
-def done(result: MidiResult) -> str:
-    """Say what a run did."""
-    counts = (
-        f"{number_of(result.found, 'file')} found: {result.unchanged:,} unchanged, {result.read:,} read, "
-        f"{result.new:,} new, {result.rejected:,} rejected; {number_of(result.parts, 'part')} split"
-    )
+def done(result: MidiResult, *, has_sources: bool = True) -> str:
+    """Say what a run did; one without sources has looked at the library alone."""
+    lines = []
+    if has_sources:
+        lines.append(
+            f"{number_of(result.found, 'file')} found: {result.unchanged:,} unchanged, {result.read:,} read, "
+            f"{result.new:,} new, {result.rejected:,} rejected; {number_of(result.parts, 'part')} split"
+        )
     if result.gone:
         files = "file or archive is" if result.gone == 1 else "files and archives are"
-        counts += f"\n{result.gone:,} {files} gone; to remove them from the store: etl midi forget"
+        lines.append(f"{result.gone:,} {files} gone; to remove them from the store: etl midi forget")
     if result.edited:
-        counts += f"\n{number_of(result.edited, 'file')} edited in the library, with new figures now"
+        lines.append(f"{number_of(result.edited, 'file')} edited in the library, with new figures now")
     if result.spoilt:
-        counts += (
-            f"\n{number_of(result.spoilt, 'file')} changed in the library and not whole any more; "
+        lines.append(
+            f"{number_of(result.spoilt, 'file')} changed in the library and not whole any more; "
             "the figures are those of before"
         )
+    if not lines:
+        lines.append("no file of the library was edited")
     speed = (
         f"{result.elapsed_s:.1f} s, {result.read / max(result.elapsed_s, 1e-9):,.0f} files/s read; "
         f"CPU use of all cores {result.cpu_share:.0%}"
     )
     stages = ", ".join(f"{name} {spent:.1f}" for name, spent in sorted(result.stage_s.items()))
     rejects = (f"rejected, {name}: {count:,}" for name, count in sorted(result.rejects.items()))
-    lines = [counts, speed, f"seconds by stage: {stages}", *rejects]
+    lines += [speed, f"seconds by stage: {stages}", *rejects]
     if result.renames is not None:
         lines.append(renamed(result.renames))
     if result.export is not None:
@@ -78,7 +82,7 @@ def _copied(done: Exported, target: Path | None, *, dry_run: bool) -> list[str]:
             done.damaged,
             "left out: lost, or not whole any more; `etl midi run --force` brings back the lost",
         ),
-        (done.edited, "edited in the library: exported as they are now, with new figures"),
+        (done.edited, "edited in the library: exported with the edits and new figures"),
         (done.unanalysed, "left out: not analyzed; run `etl midi analyze SOURCE`"),
     ):
         if count:

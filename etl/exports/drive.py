@@ -175,10 +175,12 @@ def update_drive(
             return done
         _write_json(drive / METADATA_FOLDER / _PLAN, {"paths": [e.target for e in copies], "removing": gone})
         watch.total("copy", len(copies), work=done.bytes)
+        lost: set[Path | None] = set()  # once, however many folders want them
         for batch in _batches(copies, limits):
             with watch.timed("copy"):
-                _copy_batch(drive, batch, state, done)
+                lost |= _copy_batch(drive, batch, state, done)
             watch.advance("copy", done=len(batch), work=sum(entry.size for entry in batch))
+        done.damaged = len(lost)
         for target in gone:
             _remove(drive, target, state, done)
         for root in ROOT_FOLDERS[drive_format]:
@@ -275,14 +277,15 @@ def _batches(copies: Sequence[Wanted], limits: Limits) -> Iterator[list[Wanted]]
         yield batch
 
 
-def _copy_batch(drive: Path, batch: Sequence[Wanted], state: _State, done: Exported) -> None:
-    """Copy files, all whole: written, flushed, read back, then renamed."""
+def _copy_batch(drive: Path, batch: Sequence[Wanted], state: _State, done: Exported) -> set[Path | None]:
+    """Copy files, all whole: written, flushed, read back, then renamed; give the sources that are lost."""
     staged: list[tuple[Path, Wanted]] = []
+    lost = set()
     try:
         for entry in batch:
             content = _content(entry)
             if content is None:
-                done.damaged += 1
+                lost.add(entry.source)
                 done.copied -= 1
                 done.bytes -= entry.size
                 continue
@@ -309,6 +312,7 @@ def _copy_batch(drive: Path, batch: Sequence[Wanted], state: _State, done: Expor
         for temporary, _ in staged:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
+    return lost
 
 
 def _content(entry: Wanted) -> bytes | None:

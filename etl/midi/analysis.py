@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from etl.midi.arrays import MidiBatch
+
+
+_FILES_AT_ONCE: Final = 64
 
 
 class Analysis(NamedTuple):
@@ -100,10 +103,9 @@ def analyze(
         ``file``, the index in the batch; files have ``is_one_pitch`` besides, which categories go by.
     """
     counted, parts, records = surveyed or survey(batch, names)
-    beats = find_beats(batch)
-    labels = chord_labels(beats)
-    keys, sources = weigh_key_evidence(batch, find_keys(batch, beats, labels), names)
-    segments = spell_chords(chord_segments(beats, labels), keys.key)
+    found, segments, origins = _harmony(batch)
+    keys, sources = weigh_key_evidence(batch, found, names)
+    segments = spell_chords(segments, keys.key)
     files = (
         counted.join(metre_columns(batch), on="file", how="left", maintain_order="left")
         .join(chord_lists(segments), on="file", how="left", maintain_order="left")
@@ -128,8 +130,25 @@ def analyze(
     )
     figures = part_figures(records, parts, keys.posterior, files)
     parts = pl.concat([parts, figures], how="horizontal")
-    chords = part_chords(batch, records, parts, files=files, origins=beats.origins, keys=keys.key)
+    chords = part_chords(batch, records, parts, files=files, origins=origins, keys=keys.key)
     return Analysis(files, pl.concat([parts, chords], how="horizontal"), records)
+
+
+def _harmony(batch: MidiBatch) -> tuple[Keys, pl.DataFrame, NDArray[np.float64]]:
+    """Find the keys of the files, their chords without names, and the ticks of their first beats.
+
+    A few files at a time: their beats take more memory than their notes, and memory that is used again is
+    the faster.
+    """
+    keys, segments, origins = [], [], []
+    for first in range(0, max(1, len(batch.files)), _FILES_AT_ONCE):
+        some = batch.some(first, first + _FILES_AT_ONCE)
+        beats = find_beats(some)
+        labels = chord_labels(beats)
+        keys.append(find_keys(some, beats, labels))
+        segments.append(chord_segments(beats, labels, first))
+        origins.append(beats.origins)
+    return Keys(*map(np.concatenate, zip(*keys, strict=True))), pl.concat(segments), np.concatenate(origins)
 
 
 def _file_columns(batch: MidiBatch) -> pl.DataFrame:

@@ -9,7 +9,7 @@ count from tick 0 of the file. Channels count from 0, so the General MIDI drum c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntFlag
 from typing import TYPE_CHECKING, Any, Final
 
@@ -157,6 +157,17 @@ class MidiBatch:
     note_offsets: NDArray[np.int64]
     event_offsets: NDArray[np.int64]
     tempo_offsets: NDArray[np.int64]
+
+    def some(self, first: int, last: int) -> MidiBatch:
+        """Give the files from ``first`` to before ``last``, by the same notes, events and tempos."""
+        bounds = slice(first, last + 1)
+        return replace(
+            self,
+            files=self.files[first:last],
+            note_offsets=self.note_offsets[bounds],
+            event_offsets=self.event_offsets[bounds],
+            tempo_offsets=self.tempo_offsets[bounds],
+        )
 
     def notes_of(self, file: int) -> NDArray[Any]:
         """Give the notes of one file, `NOTE` records."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from etl.runtime.jit import kernel
-from etl.runtime.jit.intrinsics import LANES, path_step
+from etl.runtime.jit import kernel, kernel_with
+from etl.runtime.jit.intrinsics import LANES, highest, path_step
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -184,7 +184,7 @@ def chord_path(
     # What each pitch class adds as root, as third or fifth, and as fourth note; the latter over and over,
     # so that root + interval needs no modulo; then nothing, to be added as root or otherwise.
     inner, fourths, no_roots, nothing = LANES, 3 * LANES, 5 * LANES, 6 * LANES
-    terms, highest = np.zeros(7 * LANES, np.float32), np.empty(LANES, np.float32)
+    terms = np.zeros(7 * LANES, np.float32)
     terms[12:LANES] = terms[no_roots + 12 : nothing] = NEVER
     levels = np.empty(12)
     root_gain, inner_gain, fourth_gain = (
@@ -218,12 +218,11 @@ def chord_path(
             # Scores are counted from the highest of the beat before: they stay small, and so exact.
             held = max(best[before + silence] - high, change)
             best[row + silence] = held + np.float32(2.0 if silent else -2.0)
-            highest[:] = NEVER
             if silent:
                 for quality in range(qualities):
                     at = quality * LANES
                     places = (no_roots, nothing, nothing, nothing)
-                    path_step(best, row + at, before + at, high, change, none, terms, places, highest)
+                    path_step(best, row + at, before + at, high, change, none, terms, places)
             else:
                 bass = 0.0
                 for pc in range(12):
@@ -237,10 +236,8 @@ def chord_path(
                     base: Any = np.float32(biases[quality] - weights[3] + bass * weights[6])
                     fourth = fourths + intervals[quality, 3] if sizes[quality] > 3 else nothing
                     places = (0, inner + intervals[quality, 1], inner + intervals[quality, 2], fourth)
-                    path_step(best, row + at, before + at, high, change, base, terms, places, highest)
-            high = best[row + silence]
-            for root in range(12):
-                high = max(high, highest[root])
+                    path_step(best, row + at, before + at, high, change, base, terms, places)
+            high = max(best[row + silence], highest(best, row, row + silence))
             tops[beat - first + 1] = high
             change = -cost
         if last == first:
@@ -321,7 +318,7 @@ def segment_basses(opens: NDArray[np.int64], basses: NDArray[np.float64], segmen
                 segments[segment] = pc
 
 
-@kernel
+@kernel_with(error_model="numpy")
 def likeliest_cuts(
     beat_offsets: NDArray[np.int64],
     profiles: NDArray[np.float64],
@@ -349,7 +346,7 @@ def likeliest_cuts(
         Filled in: beats sounded by pitch class before and after the cut (all before without one),
         (files, 2, 12).
     """
-    whole, early = np.empty(24), np.empty(24)
+    whole, early, shares = np.empty(24), np.empty(24), np.empty(12)
     for file in range(len(cuts)):
         first, last = beat_offsets[file], beat_offsets[file + 1]
         cuts[file] = -1
@@ -357,10 +354,19 @@ def likeliest_cuts(
         whole[:] = 0.0
         of_beats = np.zeros((last - first, 24))
         for beat in range(first, last):
-            row = of_beats[beat - first]
-            _add_likelihood(profiles[beat], chances, row)
-            for key in range(24):
-                whole[key] += row[key]
+            total = 0.0
+            for pc in range(12):
+                total += profiles[beat, pc]
+            if total <= 0:
+                continue
+            for pc in range(12):
+                shares[pc] = profiles[beat, pc] / total
+            for key in range(24):  # several at a time, as the next loop is short
+                likelihood = 0.0
+                for pc in range(12):
+                    likelihood += shares[pc] * chances[pc, key]
+                of_beats[beat - first, key] = likelihood
+                whole[key] += likelihood
         gain = least_gain + whole.max()
         early[:] = 0.0
         for beat in range(first, last - shortest):
@@ -380,20 +386,3 @@ def likeliest_cuts(
             part = 1 if 0 <= cuts[file] <= beat - first else 0
             for pc in range(12):
                 totals[file, part, pc] += profiles[beat, pc]
-
-
-@kernel
-def _add_likelihood(
-    profile: NDArray[np.float64],
-    chances: NDArray[np.float64],
-    sums: NDArray[np.float64],
-) -> None:
-    """Add the log likelihood of a beat in each key."""
-    total = profile.sum()
-    if total <= 0:
-        return
-    for pc in range(12):
-        if profile[pc] > 0:
-            share, chance = profile[pc] / total, chances[pc]
-            for key in range(24):
-                sums[key] += share * chance[key]

@@ -113,8 +113,15 @@ def chord_labels(beats: Beats) -> NDArray[np.int16]:
     return labels
 
 
-def chord_segments(beats: Beats, labels: NDArray[np.int16]) -> pl.DataFrame:
+def chord_segments(beats: Beats, labels: NDArray[np.int16], first: int = 0) -> pl.DataFrame:
     """Join equal neighbours.
+
+    Parameters
+    ----------
+    beats, labels
+        Of some files.
+    first
+        Number of the first of them.
 
     Returns
     -------
@@ -132,7 +139,7 @@ def chord_segments(beats: Beats, labels: NDArray[np.int16]) -> pl.DataFrame:
     segment_basses(opens, beats.basses, basses)
     return pl.DataFrame(
         {
-            "file": files[opens],
+            "file": files[opens] + np.int32(first),
             "label": labels[opens],
             "beat": (opens - beats.offsets[files[opens]]).astype(np.int32),
             "beats": lengths.astype(np.int32),

@@ -31,6 +31,8 @@ from etl.midi.bytes_kernel import (
     variable_length,
     word,
 )
+from etl.midi.header_kernel import read_header
+from etl.midi.order_kernel import by_start
 from etl.runtime.jit import kernel
 
 if TYPE_CHECKING:
@@ -47,10 +49,6 @@ XG_SFX_BANK: Final = 126
 GS_DRUMS: Final = 2  # a drum part by system exclusive; 1: by bank or by being channel 10
 
 # numba freezes module constants, but only plain integers.
-_JUNK: Final = int(Repair.JUNK_BEFORE_HEADER)
-_HEADER: Final = int(Repair.HEADER_DAMAGED)
-_FORMAT: Final = int(Repair.UNKNOWN_FORMAT)
-_DIVISION: Final = int(Repair.ZERO_DIVISION)
 _TRUNCATED: Final = int(Repair.TRACK_TRUNCATED)
 _LENGTH: Final = int(Repair.TRACK_LENGTH_WRONG)
 _ALIEN: Final = int(Repair.ALIEN_CHUNK)
@@ -280,47 +278,12 @@ def _track(
 
 
 @kernel
-def _header(data: NDArray[Any], start: int, at: int, stop: int, record: Any) -> tuple[int, int]:
-    """Read MThd at ``at``; returns where the chunks start and the warnings."""
-    warnings = _JUNK if at > start else 0
-    if at + 14 > stop:
-        record.format = 1
-        return stop, warnings | _HEADER
-    length = word(data, at + 4)
-    record.format = (signed(data[at + 8]) << 8) | signed(data[at + 9])
-    record.declared_tracks = (signed(data[at + 10]) << 8) | signed(data[at + 11])
-    division = (signed(data[at + 12]) << 8) | signed(data[at + 13])
-    if record.format > 2:
-        warnings |= _FORMAT
-        record.format = 1
-    if division & 0x8000:
-        frames = 256 - (division >> 8)
-        resolution = division & 255
-        if frames not in (24, 25, 29, 30) or resolution == 0:
-            warnings |= _DIVISION
-        else:
-            # 29 stands for 29.97 frames a second (30 drop frame) [1]_.
-            rate = 30000.0 / 1001.0 if frames == 29 else float(frames)
-            record.seconds_per_tick = 1.0 / (rate * resolution)
-            record.division = max(1, round(rate * resolution / 2))
-            record.written_division = division - 65536
-    elif division == 0:
-        warnings |= _DIVISION
-    else:
-        record.division = record.written_division = division
-    if length != 6:
-        warnings |= _HEADER
-        if length < 6 or at + 8 + length > stop or not chunk_at(data, at + 8 + length, stop):
-            length = 6
-    return at + 8 + length, warnings
-
-
-@kernel
 def parse_files(
     data: NDArray[Any],
     offsets: NDArray[Any],
     keep_all: bool,
     files: NDArray[Any],
+    read: NDArray[Any],
     notes: NDArray[Any],
     events: NDArray[Any],
 ) -> tuple[int, int]:
@@ -335,14 +298,18 @@ def parse_files(
     keep_all
         Also keep controllers, bends, pressures, system exclusives and all metas (needed to split a file).
     files, notes, events
-        Filled in: `FILE`, `NOTE` (at least bytes / 3 rows), `EVENT` (at least bytes / 2 rows).
+        Filled in: `FILE`, `NOTE` (at least bytes / 3 rows), `EVENT` (at least bytes / 2 rows); notes by file,
+        then start.
+    read
+        Room for the notes of a file as they are read, `NOTE` (at least bytes / 3 rows of the largest): it
+        stays in the cache until they are in order.
 
     Returns
     -------
     tuple
         Numbers of note and event rows.
     """
-    note = 0
+    notes_before = 0
     event = 0
     open_head = np.full(16 * 128, -1, np.int64)
     open_tail = np.full(16 * 128, -1, np.int64)
@@ -356,10 +323,11 @@ def parse_files(
         record.seconds_per_tick = record.seconds = 0.0
         record.end_tick = 0
         warnings = 0
+        note = 0
         at = find(data, start, min(stop, start + HEADER_WINDOW), MTHD)
         if at >= 0:
             record.valid = True
-            at, warnings = _header(data, start, at, stop, record)
+            at, warnings = read_header(data, start, at, stop, record)
             channels[2:] = 0
             channels[2, DRUM_CHANNEL] = 1
             found = 0
@@ -389,7 +357,7 @@ def parse_files(
                     limit = next_chunk(data, begin, stop)
                     declared = min(declared, limit)
                 at, note, event, tick, found_warnings, ended = _track(
-                    data, begin, declared, limit, file, found, keep_all, notes, note, events, event,
+                    data, begin, declared, limit, file, found, keep_all, read, note, events, event,
                     open_head, open_tail, channels,
                 )  # fmt: skip
                 warnings |= found_warnings
@@ -407,7 +375,9 @@ def parse_files(
                 warnings |= _NO_TRACKS
             if found > 1 and record.format == 0:
                 warnings |= _SEVERAL
+        by_start(read, note, notes, notes_before)
+        notes_before += note
         record.warnings = warnings
-        record.note_end = note
+        record.note_end = notes_before
         record.event_end = event
-    return note, event
+    return notes_before, event

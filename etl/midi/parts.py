@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from etl.midi.arrays import MidiBatch
 
+_PARTS_AT_ONCE: Final = 128
+
 _CHORDS: Final = ("chords", "chord_beats", "distinct_chords")
 
 OWN_WEIGHT: Final = 0.1
@@ -116,8 +118,7 @@ def part_chords(
     by_role = (parts["role"].cast(pl.String) == "chords").fill_null(value=False).to_numpy()
     is_chordal = by_role | (parts["mean_polyphony"].to_numpy() >= CHORDAL)
     wanted = ~alone & is_chordal & (parts["drum_score"].to_numpy() <= CATEGORY_SCORE)
-    beats = find_beats_of_parts(batch, records, wanted, origins)
-    segments = spell_chords(chord_segments(beats, chord_labels(beats)), keys[owner[wanted]])
+    segments = spell_chords(_segments_of_parts(batch, records, wanted, origins), keys[owner[wanted]])
     own = chord_lists(segments).select(pl.lit(np.flatnonzero(wanted)).gather("file").alias("part"), *_CHORDS)
     of_files = files.select(*_CHORDS)[owner[alone]].with_columns(part=np.flatnonzero(alone))
     return (
@@ -128,6 +129,20 @@ def part_chords(
             pl.col("distinct_chords").fill_null(0),
         )
     )
+
+
+def _segments_of_parts(
+    batch: MidiBatch, records: NDArray[Any], wanted: NDArray[np.bool_], origins: NDArray[np.float64]
+) -> pl.DataFrame:
+    """Find the chords of the wanted parts, some at a time, as those of files."""
+    rows = np.flatnonzero(wanted)
+    segments = []
+    for first in range(0, max(1, len(rows)), _PARTS_AT_ONCE):
+        some = np.zeros(len(wanted), np.bool_)
+        some[rows[first : first + _PARTS_AT_ONCE]] = True
+        beats = find_beats_of_parts(batch, records, some, origins)
+        segments.append(chord_segments(beats, chord_labels(beats), first))
+    return pl.concat(segments)
 
 
 def hash_texts(sums: NDArray[np.uint64]) -> pl.Series:

@@ -5,13 +5,13 @@ Nothing but a missing ``MThd`` is fatal; every repair is a bit of `etl.midi.arra
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from etl.midi.arrays import EVENT, FILE, NOTE, TEMPO, MidiBatch
 from etl.midi.parse_kernel import parse_files
-from etl.midi.time_kernel import gather, place_in_time
+from etl.midi.time_kernel import place_in_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,10 +50,12 @@ def read_files(blobs: Sequence[bytes | bytearray | memoryview], *, keep_all: boo
     data = np.frombuffer(b"".join(blobs), np.uint8)
     files = np.zeros(len(blobs), FILE)
     # Rows that are never written cost address space only.
-    notes = np.empty(len(data) // _SHORTEST_NOTE_ON + 1, NOTE)
+    read, notes = (
+        np.empty(size // _SHORTEST_NOTE_ON + 1, NOTE) for size in (int(sizes.max(initial=0)), len(data))
+    )
     events = np.empty(len(data) // _SHORTEST_EVENT + 1, EVENT)
-    note_count, event_count = parse_files(data, offsets, keep_all, files, notes, events)
-    notes, events = _by_start(notes[:note_count]), events[:event_count].copy()
+    note_count, event_count = parse_files(data, offsets, keep_all, files, read, notes, events)
+    notes, events = notes[:note_count], events[:event_count].copy()
     tempos = np.empty(len(files) + int(files["tracks"].sum()) + event_count, TEMPO)
     tempo_ends = np.empty(len(files), np.int64)
     tempo_count = place_in_time(data, files, notes, events, tempos, tempo_ends)
@@ -71,18 +73,3 @@ def read_files(blobs: Sequence[bytes | bytearray | memoryview], *, keep_all: boo
 
 def _offsets(ends: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.concatenate([np.zeros(1, np.int64), ends])
-
-
-def _by_start(notes: NDArray[Any]) -> NDArray[Any]:
-    """Sort notes by file and start; each track is sorted already, so a merge sort only merges."""
-    if not len(notes):
-        return notes.copy()
-    ticks, files = notes["start_tick"], notes["file"]
-    span = int(ticks.max()) + 1
-    if span * (int(files[-1]) + 1) < 1 << 62:
-        order = np.argsort(files.astype(np.int64) * span + ticks, kind="stable")
-    else:
-        order = np.lexsort((ticks, files))
-    ordered = np.empty(len(notes), NOTE)
-    gather(notes, order, ordered)
-    return ordered

@@ -33,7 +33,7 @@ class Rework:
         Transpose what has a key to this one, one of `etl.music.keys.KEY_NAMES`, or to its relative: the
         nearest way, at most six semitones.
     bpm
-        One tempo throughout, in place of all.
+        One tempo throughout, in place of all; half a second of SMPTE time becomes a quarter note.
     trim
         Take off the bars of silence before the first note.
     """
@@ -115,6 +115,7 @@ def rework(batch: MidiBatch, file: int, wanted: Rework, *, semitones: int) -> Mi
         event["status"], event["kind"], event["offset"], event["length"] = _META, TEMPO_META, len(data), 3
         events = np.concatenate([event, events])
         data = np.concatenate([data, np.frombuffer(tempo.to_bytes(3, "big"), np.uint8)])
+        record["written_division"], record["seconds_per_tick"] = record["division"], 0.0
     notes["file"], events["file"] = 0, 0
     return MidiBatch(
         data=data,

@@ -28,13 +28,6 @@ _ENDLESS: Final = int(Repair.IMPLAUSIBLE_LENGTH)
 
 
 @kernel
-def gather(notes: NDArray[Any], order: NDArray[np.int64], ordered: NDArray[Any]) -> None:
-    """``ordered[:] = notes[order]``, ten times faster than numpy copies records."""
-    for row in range(len(order)):
-        ordered[row] = notes[order[row]]
-
-
-@kernel
 def place_in_time(
     data: NDArray[Any],
     files: NDArray[Any],

@@ -196,6 +196,8 @@ def test_what_the_library_lost_costs_only_itself(top: Path):
     library[1].write_bytes(song(1)[:-4] + bytes(4))
     done = export(top, top / "other")
     assert (done.copied, done.damaged) == (10, 2)
+    both = export_drive(top / "library", top / "m.duckdb", top / "both", DriveFormat.BOTH)
+    assert both.damaged == 2  # not once for each of two folders
     assert len(files(top / "other")) == 10
     indexed = json.loads(index(top / "other").read_text())["files"]
     assert {entry["path"] for entry in indexed} == set(files(top / "other"))

@@ -104,6 +104,15 @@ def test_each_sequence_gets_the_tempo():
     assert batch.notes["end_s"].tolist() == [1.0, 1.0]
 
 
+def test_frames_become_beats_where_a_tempo_is_wanted():
+    """In SMPTE time half a second is a quarter note, and lasts as long as the tempo says."""
+    note = [mido.Message("note_on", note=60, velocity=9), mido.Message("note_off", note=60, time=500)]
+    blob = bytearray(midi_bytes([note]))
+    blob[12:14] = 256 - 25, 40  # a thousand ticks a second
+    for bpm, seconds in ((None, 0.5), (120.0, 0.5), (60.0, 1.0)):
+        assert read_files([changed(bytes(blob), Rework(bpm=bpm))]).notes["end_s"].tolist() == [seconds]
+
+
 @pytest.mark.parametrize(
     ("metre", "late", "left"), [((4, 4), 4000, 160), ((3, 4), 4000, 1120), ((6, 8), 1440, 0)]
 )

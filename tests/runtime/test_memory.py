@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import subprocess
 import sys
 from contextlib import suppress
 
@@ -10,6 +11,7 @@ import psutil
 import pytest
 
 from etl.runtime.work.memory import give_back_memory, without_cycle_collection
+from tests.support.command_line import environment
 
 
 def test_cycle_collection_is_paused_and_comes_back():
@@ -41,3 +43,22 @@ def test_freed_memory_goes_back_to_the_system():
     give_back_memory()
     assert len(kept) == 10
     assert psutil.Process().memory_info().rss < full - 50_000_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc alone keeps memory")
+def test_kept_memory_is_used_again():
+    """The system gives no new pages for a block as large as one that was freed."""
+    script = (
+        "import resource\n"
+        "from etl.runtime.work.memory import keep_freed_memory\n"
+        "def pages():\n"
+        "    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "    bytearray(5_000_000), bytearray(25_000_000)\n"
+        "    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before\n"
+        "keep_freed_memory()\n"
+        "print(pages() > 100, pages() < 100)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment(), capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["True", "True"]

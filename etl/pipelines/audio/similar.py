@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from etl.audio.features import TIMBRE, Mode, version_of
 from etl.exports.m3u8 import write_m3u8
 from etl.music.likeness import likeness_space, similar
 from etl.runtime.errors import EtlError, ExitCode
+from etl.sources.folders.walk import whole
 from etl.store.database import read_store
 from etl.store.genres import genre_likeness
 from etl.store.kept_files import check_known, check_outputs
@@ -17,6 +17,7 @@ from etl.store.track_lists import listed_tracks, names_like, sound_vectors, trac
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     import duckdb
     import polars as pl
@@ -157,7 +158,7 @@ def track_meant(connection: duckdb.DuckDBPyConnection, version: str | None, name
     EtlError
         If it means no described track, or several recordings.
     """
-    found = tracks_named(connection, version, name, str(Path(name).absolute()))
+    found = tracks_named(connection, version, name, whole(name))
     rows = found.to_dicts()
     if not rows:
         hint = "Give a title, `artist - title`, a path or a track id; `etl library find WORD` lists tracks."

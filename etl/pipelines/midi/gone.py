@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from etl.sources.folders.walk import whole
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -62,7 +65,7 @@ def put_places(request: MidiRun, store: BurstWriter) -> None:
     from etl.sources.folders.losses import with_drives  # noqa: PLC0415 - as above
     from etl.store.roots import put_roots  # noqa: PLC0415
 
-    folders = [source.absolute() for source in request.sources if source.is_dir()]
+    folders = [Path(whole(source)) for source in request.sources if source.is_dir()]
     if folders:
         store.put(put_roots(with_drives(map(str, folders), folders)))
 
@@ -99,7 +102,7 @@ def _check(connection: duckdb.DuckDBPyConnection, request: MidiRun, gone: Collec
     from etl.store.midi import present_files  # noqa: PLC0415
     from etl.store.roots import known_roots  # noqa: PLC0415
 
-    folders = [str(source.absolute()) for source in request.sources if source.is_dir()]
+    folders = [whole(source) for source in request.sources if source.is_dir()]
     remembered = known_roots(connection)
     places = [
         *folders,

@@ -11,8 +11,10 @@ from etl.midi.shingles import signatures
 from etl.midi.split_kernel import write_parts
 from etl.midi.stats_kernel import FILE_STATS, PART, file_stats, part_stats
 from etl.runtime.jit import without_matrix_products
+from etl.runtime.work.memory import keep_freed_memory
 
 without_matrix_products()
+keep_freed_memory()
 
 # The compiled code is loaded at the first call.
 _EMPTY = read_files([])

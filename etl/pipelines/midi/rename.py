@@ -19,7 +19,7 @@ from etl.pipelines.midi.request import PartsWanted
 from etl.pipelines.midi.touched import touched
 from etl.runtime.errors import EtlError, ExitCode
 from etl.sources.folders.midi import Found, find_midi
-from etl.sources.folders.walk import check_sources, shown
+from etl.sources.folders.walk import check_sources, shown, whole
 from etl.store.database import read_store
 from etl.store.midi_edits import library_stamps
 from etl.store.midi_library import analysed_files, analysed_parts, figures_for_names, parts_for_names
@@ -112,7 +112,7 @@ def rename_library(
         raise EtlError(
             f"there is no library at {library}.", "Pass --library DIR, or fill it: `etl midi run`."
         )
-    library = library.absolute()  # the journal must find the files from any folder
+    library = Path(whole(library))  # the journal must find the files from any folder
     with read_store(database) as connection:
         files, of_files = figures_for_names(connection), parts_for_names(connection)
         changes = _edited_since(connection, library)

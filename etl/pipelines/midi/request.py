@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from etl.runtime.limits import LIMITS, Limits
 from etl.runtime.work.cores import default_workers
 from etl.sources.folders.midi import is_of
-from etl.sources.folders.walk import shown
+from etl.sources.folders.walk import shown, whole
 from etl.store.midi import ANALYZE, IMPORT, SANITIZE, SPLIT
 
 if TYPE_CHECKING:
@@ -124,13 +124,13 @@ class MidiRun:
     @property
     def places(self) -> tuple[str, ...]:
         """What the paths of all files of the sources begin with."""
-        return tuple(shown(str(source.absolute())) for source in self.sources)
+        return tuple(shown(whole(source)) for source in self.sources)
 
     @property
     def roots(self) -> tuple[str, ...]:
         """What the paths of the sources begin with, and what is no part of what they hold; longest first."""
         folders = (source if source.is_dir() else source.parent for source in self.sources)
-        roots = {f"{shown(str(folder.absolute())).rstrip('/')}/" for folder in folders}
+        roots = {f"{shown(whole(folder)).rstrip('/')}/" for folder in folders}
         return tuple(sorted(roots, key=len, reverse=True))
 
     @property

@@ -29,7 +29,7 @@ from etl.runtime.work.memory import without_cycle_collection
 from etl.runtime.work.prefetch import prefetched
 from etl.sources.archives.limits import Refusal
 from etl.sources.folders.midi import find_midi, places_of
-from etl.sources.folders.walk import check_sources
+from etl.sources.folders.walk import check_sources, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -84,7 +84,7 @@ def run_midi(request: MidiRun, renderers: Sequence[Renderer] = ()) -> MidiResult
         arguments = {
             "sources": [str(source) for source in request.sources],
             "stages": sorted(request.stages),
-            "library": str(request.library.absolute()),
+            "library": whole(request.library),
             "pattern": request.pattern,
         }
         with (
@@ -170,14 +170,15 @@ def _update(request: MidiRun, store: BurstWriter, members: Crew, watch: Watch) -
         if first is not None:
             everything = itertools.chain([first], changes)
             archives = _work(request, everything, store, members, watch=watch, result=result)
+    touched = _touched(request, store) if request.writes_library else None  # nothing waits to be written yet
     if result.unchanged:
         store.put(mark_seen(store.run.run_id, request.tasks, request.places, but=done))
     if done or archives or finished != present:  # else all that is known was met
         from etl.pipelines.midi.gone import put_gone  # noqa: PLC0415 - most runs meet all they know
 
         result.gone = put_gone(request, store, met, archives)
-    if request.writes_library:
-        result.edited, result.spoilt = _take_up(request, store, members, watch)
+    if touched is not None:
+        result.edited, result.spoilt = _take_up(request, store, members, watch, touched)
     if result.read or result.edited or unsorted:
         store.put(find_near())
     if result.read:
@@ -192,23 +193,29 @@ def _update(request: MidiRun, store: BurstWriter, members: Crew, watch: Watch) -
     return result
 
 
-def _take_up(request: MidiRun, store: BurstWriter, members: Crew, watch: Watch) -> tuple[int, int]:
-    """Read what somebody has edited in the library since a run looked last; as `take_up_edits`."""
+def _touched(request: MidiRun, store: BurstWriter) -> list[str] | None:
+    """Give the files of the library that were touched since a run looked last; None where all is known."""
     from etl.pipelines.midi.touched import touched  # noqa: PLC0415 - as in `_update`
     from etl.store.midi_edits import is_unsettled, library_stamps  # noqa: PLC0415
 
-    library = request.library.absolute()
-    reading = replace(request, library=library, stages=frozenset({Stage.ANALYZE}), sources=(), limit=None)
     with store.reading() as connection:
-        places = list(touched(library, library_stamps(connection)))
-        if not places and not is_unsettled(connection):
-            return 0, 0
+        places = list(touched(Path(whole(request.library)), library_stamps(connection)))
+        return places if places or is_unsettled(connection) else None
+
+
+def _take_up(
+    request: MidiRun, store: BurstWriter, members: Crew, watch: Watch, touched: list[str]
+) -> tuple[int, int]:
+    """Read what somebody has edited in the library; as `take_up_edits`."""
     from etl.pipelines.midi.take_up import take_up_edits  # noqa: PLC0415 - most runs find nothing touched
+
+    library = Path(whole(request.library))
+    reading = replace(request, library=library, stages=frozenset({Stage.ANALYZE}), sources=(), limit=None)
 
     def read(edited: list[Found], before: dict[str, LibraryPiece]) -> None:
         _work(reading, edited, store, members, watch=watch, result=MidiResult(), before=before)
 
-    return take_up_edits(library, places, store, reading.tasks, read)
+    return take_up_edits(library, touched, store, reading.tasks, read)
 
 
 def _ahead(

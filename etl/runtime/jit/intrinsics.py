@@ -23,7 +23,16 @@ if TYPE_CHECKING:
     _Floats = NDArray[np.float32]
 
 
-__all__ = ["COPY_STEP", "LANES", "copy_bytes", "copy_steps", "load_word", "path_step", "trailing_zeros"]
+__all__ = [
+    "COPY_STEP",
+    "LANES",
+    "copy_bytes",
+    "copy_steps",
+    "highest",
+    "load_word",
+    "path_step",
+    "trailing_zeros",
+]
 
 
 def _best(name: str) -> Any:
@@ -52,12 +61,17 @@ trailing_zeros = cast("Callable[[np.uint64], int]", _best("trailing_zeros"))
 """How many zero bits a number other than zero ends in."""
 
 path_step = cast(
-    "Callable[[_Floats, int, int, float, float, float, _Floats, tuple[int, int, int, int], _Floats], None]",
+    "Callable[[_Floats, int, int, float, float, float, _Floats, tuple[int, int, int, int]], None]",
     _best("path_step"),
 )
 """One step of a search for the best path, for sixteen states in one register, in single precision.
 
-``path_step(sums, row, before, high, change, base, terms, places, highest)``: ``sums[row + i]`` becomes
-``base``, plus ``terms[place + i]`` of each of four places, plus the higher of ``sums[before + i] - high`` and
-``change``; ``highest[i]`` is raised to it.
+``path_step(sums, row, before, high, change, base, terms, places)``: ``sums[row + i]`` becomes ``base``, plus
+``terms[place + i]`` of each of four places, plus the higher of ``sums[before + i] - high`` and ``change``.
+"""
+
+highest = cast("Callable[[_Floats, int, int], np.float32]", _best("highest"))
+"""The highest of ``sums[start:stop]``, which are sixteen or a multiple.
+
+Not a part of :data:`path_step`: what is read and written at one place again and again is waited for.
 """

@@ -12,7 +12,7 @@ from numba.extending import intrinsic
 from etl.runtime.jit.plain import COPY_STEP, LANES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 
 def _places(context: Any, builder: Any, signature: Any, arguments: Any) -> tuple[Any, Any]:
@@ -82,7 +82,20 @@ trailing_zeros = intrinsic(_trailing_zeros)
 
 _LANES = ir.VectorType(ir.FloatType(), LANES)
 _ANY = ir.Constant(_LANES, ir.Undefined)
-_FIRST = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+
+
+def _places_of_lanes(places: Sequence[int]) -> ir.Constant:
+    return ir.Constant(ir.VectorType(ir.IntType(32), LANES), places)
+
+
+def _lanes(context: Any, builder: Any, array: Any, value: Any, place: Any) -> Any:
+    """Point to the numbers of an array from a place on, as one register."""
+    data = context.make_array(array)(context, builder, value).data
+    return builder.bitcast(builder.gep(data, [place]), _LANES.as_pointer())
+
+
+def _higher(builder: Any, left: Any, right: Any) -> Any:
+    return builder.select(builder.fcmp_ordered("<", left, right), right, left)
 
 
 def _path_step(
@@ -95,38 +108,55 @@ def _path_step(
     _base: Any,
     terms: numba.types.Array,
     _places: Any,
-    highest: numba.types.Array,
 ) -> tuple[Any, Callable[..., Any]]:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         row, before, high, change, base = arguments[1:6]
 
-        def lanes(array: int, place: Any = None) -> Any:
-            data = context.make_array(signature.args[array])(context, builder, arguments[array]).data
-            start = data if place is None else builder.gep(data, [place])
-            return builder.bitcast(start, _LANES.as_pointer())
-
-        def load(array: int, place: Any = None) -> Any:
-            return builder.load(lanes(array, place), align=4)
+        def lanes(array: int, place: Any) -> Any:
+            return _lanes(context, builder, signature.args[array], arguments[array], place)
 
         def spread(value: Any) -> Any:
             one = builder.insert_element(_ANY, value, ir.IntType(32)(0))
-            return builder.shuffle_vector(one, _ANY, _FIRST)
+            return builder.shuffle_vector(one, _ANY, _places_of_lanes([0] * LANES))
 
-        def higher(left: Any, right: Any) -> Any:
-            return builder.select(builder.fcmp_ordered("<", left, right), right, left)
-
-        held = higher(builder.fsub(load(0, before), spread(high)), spread(change))
+        held = builder.fsub(builder.load(lanes(0, before), align=4), spread(high))
         score = spread(base)
         for place in cgutils.unpack_tuple(builder, arguments[7]):  # type: ignore[no-untyped-call]
-            score = builder.fadd(score, load(6, place))
-        score = builder.fadd(score, held)
+            score = builder.fadd(score, builder.load(lanes(6, place), align=4))
+        score = builder.fadd(score, _higher(builder, held, spread(change)))
         builder.store(score, lanes(0, row), align=4)
-        builder.store(higher(load(8), score), lanes(8), align=4)
         return context.get_dummy_value()
 
     place, number = numba.types.int64, numba.types.float32
     four: Any = numba.types.UniTuple(place, 4)  # type: ignore[no-untyped-call]
-    return numba.types.void(sums, place, place, number, number, number, terms, four, highest), generate
+    return numba.types.void(sums, place, place, number, number, number, terms, four), generate
 
 
 path_step = intrinsic(_path_step)
+
+
+def _highest(
+    _context: Any, sums: numba.types.Array, _start: Any, _stop: Any
+) -> tuple[Any, Callable[..., Any]]:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        start, stop = arguments[1:]
+
+        def load(place: Any) -> Any:
+            return builder.load(_lanes(context, builder, signature.args[0], arguments[0], place), align=4)
+
+        found = cgutils.alloca_once_value(builder, load(start))  # type: ignore[no-untyped-call]
+        step = context.get_constant(numba.types.int64, LANES)
+        with cgutils.for_range_slice(builder, builder.add(start, step), stop, step) as (place, _):
+            builder.store(_higher(builder, builder.load(found), load(place)), found)
+        lanes = builder.load(found)
+        for apart in (8, 4, 2, 1):
+            rotated = _places_of_lanes([(lane + apart) % LANES for lane in range(LANES)])
+            others = builder.shuffle_vector(lanes, _ANY, rotated)
+            lanes = _higher(builder, lanes, others)
+        return builder.extract_element(lanes, ir.IntType(32)(0))
+
+    place = numba.types.int64
+    return numba.types.float32(sums, place, place), generate
+
+
+highest = intrinsic(_highest)

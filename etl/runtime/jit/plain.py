@@ -52,9 +52,8 @@ def path_step(  # noqa: PLR0917 -- as the instruction takes them
     base: float,
     terms: NDArray[np.float32],
     places: tuple[int, int, int, int],
-    highest: NDArray[np.float32],
 ) -> None:
-    """Add the scores of sixteen states to the better of staying and changing; keep the highest sums."""
+    """Add the scores of sixteen states to the better of staying and changing."""
     first, second, third, fourth = places
     for lane in range(LANES):
         held = max(sums[before + lane] - high, change)
@@ -64,4 +63,11 @@ def path_step(  # noqa: PLR0917 -- as the instruction takes them
         score += terms[fourth + lane]
         score += held
         sums[row + lane] = score
-        highest[lane] = max(highest[lane], score)
+
+
+def highest(sums: NDArray[np.float32], start: int, stop: int) -> np.float32:
+    """Give the highest of sums; there are sixteen, or a multiple."""
+    found: np.float32 = sums[start]
+    for place in range(start + 1, stop):
+        found = max(found, sums[place])
+    return found

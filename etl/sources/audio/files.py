@@ -11,7 +11,7 @@ import polars as pl
 
 from etl.runtime.errors import EtlError, ExitCode
 from etl.sources.folders.ignored import NEVER_MUSIC
-from etl.sources.folders.walk import Aside, File, shown, walk
+from etl.sources.folders.walk import Aside, File, shown, walk, whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +66,7 @@ def located(sources: Sequence[Path]) -> list[Path]:
     EtlError
         If one does not exist.
     """
-    roots = [Path(os.path.abspath(source)) for source in sources]  # noqa: PTH100 -- links stay
+    roots = [Path(whole(source)) for source in sources]
     for root in roots:
         if not root.exists():
             raise EtlError(
@@ -150,7 +150,7 @@ def _read_inventory(source: Path, found: FoundFiles) -> None:
     listed = listed.select(pl.col("path").cast(pl.String), size=size.cast(pl.Int64, strict=False))
     rows = []
     for name, expected in listed.drop_nulls("path").iter_rows():
-        path = os.path.abspath(source.parent / name)  # noqa: PTH100 -- as for folders
+        path = whole(source.parent / name)
         try:
             status = os.stat(path)  # noqa: PTH116 -- forty thousand times
         except FileNotFoundError:

@@ -16,7 +16,7 @@ from etl.sources.archives.limits import (
     no_archive,
     not_read,
 )
-from etl.sources.folders.walk import Aside, File, Unreadable, open_file, shown, walk
+from etl.sources.folders.walk import Aside, File, Unreadable, open_file, shown, walk, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -89,7 +89,7 @@ def find_midi(
 
 def places_of(sources: Sequence[Path]) -> list[str]:
     """Give the paths of sources, but for links to what is walked as part of another source."""
-    places = [(shown(str(source.absolute())), shown(str(source.resolve()))) for source in sources]
+    places = [(shown(whole(source)), shown(str(source.resolve()))) for source in sources]
     return [
         place
         for number, (place, real) in enumerate(places)

@@ -105,7 +105,7 @@ def walk(
     File, Unreadable or Aside
         As they are found.
     """
-    places = [str(source.absolute()) for source in sources]
+    places = list(map(whole, sources))
     identities = set(map(_identity, places))
     seen = {None, *(set(map(_identity, map(str, exclude))) - identities)}
     for place in places:
@@ -119,6 +119,11 @@ def walk(
         else:
             if found:
                 yield found
+
+
+def whole(path: str | Path) -> str:
+    """Give a whole path, without ``..``, so that a file has one path however it is given; links stay."""
+    return os.path.abspath(path)  # noqa: PTH100 - it takes `..` out
 
 
 def shown(location: str) -> str:

@@ -11,6 +11,7 @@ import time
 import zipfile
 from pathlib import Path
 
+import duckdb
 import psutil
 import pytest
 
@@ -69,6 +70,20 @@ def test_what_has_changed_is_read(top: Path, change: str):
     summary = run(top, stages=IMPORT)
     assert (summary.read, summary.new) == (1, change in {"size", "new"})
     assert run(top, stages=IMPORT).read == 0
+
+
+def test_a_file_has_one_path_however_it_is_given(top: Path, monkeypatch: pytest.MonkeyPatch):
+    """Its folder from another one, or a step up and down again; what is forgotten too."""
+    (top / "else").mkdir()
+    monkeypatch.chdir(top / "else")
+    for source in (Path("../in"), top / "else" / ".." / "in", Path("../in/../in/a.mid")):
+        assert run(top, stages=IMPORT, source=source).read == 0
+    assert rows(top, "SELECT count(*) FROM midi_paths WHERE contains(path, '..')") == [(0,)]
+    with duckdb.connect(str(top / "m.duckdb")) as connection:  # as version 0.1.0 stored it
+        connection.execute("UPDATE midi_paths SET path = replace(path, '/in/b', '/else/../in/b')")
+    for name in ("a", "b"):
+        run_here("midi", "forget", f"../in/{name}.mid", "--yes", "--db", top / "m.duckdb")
+    assert rows(top, "SELECT path[-5:] FROM midi_paths ORDER BY ALL") == [("c.mid",), ("d.mid",)]
 
 
 def test_what_is_gone_is_not_found(top: Path):
