@@ -122,8 +122,16 @@ def walk(
 
 
 def whole(path: str | Path) -> str:
-    """Give a whole path, without ``..``, so that a file has one path however it is given; links stay."""
-    return os.path.abspath(path)  # noqa: PTH100 - it takes `..` out
+    """Give a whole path, without ``..``, so that a file has one path however it is given.
+
+    Links stay, but for those that ``..`` leads out of to another place than the text says.
+    """
+    plain = os.path.abspath(path)  # noqa: PTH100 - it takes `..` out
+    if ".." in os.fspath(path).split(os.sep):
+        real = os.path.realpath(path)
+        if real != os.path.realpath(plain):
+            return real
+    return plain
 
 
 def shown(location: str) -> str:

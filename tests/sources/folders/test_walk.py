@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from etl.runtime.errors import EtlError
-from etl.sources.folders.walk import File, Unreadable, check_sources, open_file, shown, walk
+from etl.sources.folders.walk import File, Unreadable, check_sources, open_file, shown, walk, whole
 from tests.support.open_files import has_open
 
 
@@ -41,6 +41,16 @@ def test_a_folder_is_walked_once(tmp_path: Path) -> None:
     (tmp_path / "b" / "other").symlink_to("../a")
     (tmp_path / "again").symlink_to("a")
     assert sorted(names(tmp_path, tmp_path / "b", tmp_path)) == ["one", "two"]
+
+
+def test_a_whole_path_has_no_dots_and_leads_to_the_same(tmp_path: Path) -> None:
+    """Also where dots lead out of a link, to elsewhere than the text says."""
+    fill(tmp_path, "far/packs/one", "far/in/x", "near/x")
+    (tmp_path / "near" / "link").symlink_to("../far/in")
+    assert whole(tmp_path / "near" / ".." / "far" / "packs") == str(tmp_path / "far" / "packs")
+    assert whole(tmp_path / "near" / "link" / ".." / "packs") == str(tmp_path / "far" / "packs")
+    assert whole(tmp_path / "near" / "link" / "x") == str(tmp_path / "near" / "link" / "x")
+    assert names(tmp_path / "near" / "link" / ".." / "packs") == ["one"]
 
 
 def test_links_to_folders_are_followed_where_that_is_wanted(tmp_path: Path) -> None:
