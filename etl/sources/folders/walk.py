@@ -127,7 +127,7 @@ def whole(path: str | Path) -> str:
     Links stay, but for those that ``..`` leads out of to another place than the text says.
     """
     plain = os.path.abspath(path)  # noqa: PTH100 - it takes `..` out
-    if ".." in os.fspath(path).split(os.sep):
+    if ".." in os.fspath(path).split(os.sep):  # noqa: PTH206 - Path is for types here
         real = os.path.realpath(path)
         if real != os.path.realpath(plain):
             return real
