@@ -4,13 +4,15 @@ Conventions
 -----------
 Chordonomicon's is a stream of symbols and section tags with white space between. The others come as people
 write them: bar lines, commas, dashes and arrows between chords, quotation marks and brackets of lists, signs
-for repeats and rests are passed over, and headings (``[Verse 2]``, ``{start_of_chorus}``, ``Chorus:``) become
-section tags. What is left is a token each.
+for repeats, endings and rests, directions (``D.C. al Fine``, ``(let ring)``) and chords in parentheses behind
+another, which may be played instead, are passed over, and headings (``[Verse 2]``, ``[Refrão]``,
+``{start_of_chorus}``, ``Chorus:``) become section tags. What is left is a token each.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
@@ -60,12 +62,35 @@ _HEADING: Final = re.compile(
     re.IGNORECASE,
 )
 _SHORT: Final = {"c": "chorus", "v": "verse", "b": "bridge"}
-_DIRECTIVE: Final = re.compile(r"{[^{}]*}")
-_QUOTED: Final = re.compile(r"""(?<![^\s\[({,])["'`]|["'`](?=[\s\])},]|$)|\[/?(?:ch|tab)\]|\\[nrt]""")
-"""Quotation marks around tokens, as in the lists of Python and JSON, and the marks of tabs on the web."""
+_NAMED: Final = re.compile(
+    r"\[\s*(?![A-H](?:[#b\d]|m|M|sus|add|dim|aug))"
+    r"(?P<name>[^\W\d_]{3}[^\W\d_]*(?:[ -][^\W\d_]+)*)\s*(?P<number>\d*)\s*\]"
+)
+"""A heading in any language."""
+_DIRECTIVE: Final = re.compile(
+    r"{\s*(?:[a-z]\s*:|[a-z][a-z_]+(?![^\s:}-])|(?![A-G][#b]*:)[A-Za-z_]+\s*:)[^{}]*}"
+)
+"""A ChordPro directive: a name, and perhaps what it says. Other braces are repeat signs of iReal."""
+_QUOTED: Final = re.compile(
+    r"""(?<![^\s\[({,])"[_^<>@][^"]*"|(?<![^\s\[({,])["'`]|["'`](?=[\s\])},]|$)|\[/?(?:ch|tab)\]|\\[nrt]"""
+)
+"""Quotation marks around tokens, as in the lists of Python and JSON, the marks of tabs on the web, and what
+ABC writes above the staff that is no chord (``"^slow"``)."""
+_ASIDE: Final = re.compile(
+    r"!!.*|(?<!\S)\*(?:[*>-]|M\d|MM|k\[|clef|[A-Ga-g][#-]?:)\S*|(?<!\S)=\S*"
+    r"|(?<![^\s|{}\[\]])(?:\*[A-DIiVv]|T\d\d|N[0-3]|[SQf](?=[A-G]))+(?=[A-G\s|{}\[\]]|$)|XyQ|Kcl|LZ|(?<=\|)\s*x\s*(?=[|}\]]|$)"
+    r"|<(?:\d+x|[^<>]*\b(?:[a-z]{2,}|Fine|Coda)\b[^<>]*)>"
+    r"|(?<=[|\[])[1-9](?:[,-][1-9])*\.?(?=\s*[A-G])"  # endings: |1 and [2
+    r"|(?<=[^\s|(\[])\(\d*\.*[A-G][^()\s]*\)"  # another chord that may be played
+    r"|(?<!\S)\((?:x\d+|\d+x|(?!sus|add|maj|min|dim|aug|alt|omit)(?=[^()]*[a-z]{3})[a-z\d]"
+    r"(?:[^()A-G]|[A-G][a-z.]{2})*)\)"
+    r"|(?<!\S)(?:(?:D\. ?|D)[CS]\.?(?: (?:al?|ao|to) \w+)?"
+    r"|(?:[Tt]o |[Aa]l )?(?:[Cc]oda|[Ff]i(?:ne|m)|[Ss]egno))(?![^\s|:\])}])"
+)
+"""What charts say beside the chords: lines of Humdrum, marks of iReal, endings, directions, alternatives."""
 _BETWEEN: Final = re.compile(
     r"[|;\[\]{}]|,(?=\s|[A-G]|$)|(?<!\S):|:(?!\S)|[-=]+>|[→⇒➔]|(?<=[^\s-])-(?=[A-G](?![a-z]{3}))"
-    r"|(?<!\S)(?:[%()]|/+|\.+|-+|:+|[xX]\d+|\d+[xX]|\d*\.*r|=\S*|[Nn]\.?[Cc]\.?|\*[A-Za-z])(?!\S)"
+    r"|(?<!\S)(?:[%()]|/+|\.+|-+|:+|[xX]\d+|\d+[xX]|\d*\.*r|\d\.|\(?[Nn]\.?[Cc]\.?\)?|\*[A-Za-z]|[npfQSUZ]|Y+)(?!\S)"
 )
 _SAME: Final = str.maketrans(
     {"\N{EN DASH}": "-", "\N{EM DASH}": "-", "\N{MULTIPLICATION SIGN}": "x"} | dict.fromkeys("‖𝄀𝄁𝄆𝄇𝄎", "|")
@@ -84,7 +109,7 @@ def plain_text(text: str) -> str:
     '<verse_2> Am F C G7 <chorus_1> Dm G'
     """
     same = _QUOTED.sub(" ", text.translate(_SAME))
-    headed = _pieces(same, lambda part: _HEADING.sub(_tag, part))
+    headed = _pieces(same, lambda part: _NAMED.sub(_named_tag, _HEADING.sub(_tag, part)))
     return " ".join(_pieces(headed, _without_marks).split())
 
 
@@ -96,13 +121,24 @@ def _pieces(text: str, change: Callable[[str], str]) -> str:
 
 def _without_marks(part: str) -> str:
     """Blank out what is no token; twice, for one sign may stand behind another."""
-    return _SILENCE.sub(" ", _BETWEEN.sub(" ", _BETWEEN.sub(" ", _DIRECTIVE.sub(" ", part))))
+    chords = _ASIDE.sub(" ", _DIRECTIVE.sub(" ", part))
+    return _SILENCE.sub(" ", _BETWEEN.sub(" ", _BETWEEN.sub(" ", chords)))
 
 
 def _tag(match: re.Match[str]) -> str:
     name = match["opened"] or match["colon"] or match["directive"] or _SHORT[match["short"].lower()]
     number = match["first"] or match["second"] or "1"
     return f" <{re.sub(r'[ -]', '_', name.strip().lower())}_{int(number[:6])}> "
+
+
+def _named_tag(match: re.Match[str]) -> str:
+    """Make a tag of a heading in any language; what is a chord, or the name of one elsewhere, stays."""
+    words = re.split(r"[ -]", match["name"])
+    name = "_".join(unicodedata.normalize("NFKD", word).encode("ascii", "ignore").decode() for word in words)
+    is_chord = any(parse_leadsheet(word) or foreign_spelling(word) for word in words)
+    if is_chord or not name[:1].isalpha():
+        return match[0]
+    return f" <{name.lower()}_{int(match['number'][:6] or 1)}> "
 
 
 def plain_texts(chords: pl.Series, notation: Notation) -> pl.Series:
