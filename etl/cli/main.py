@@ -159,6 +159,12 @@ def run() -> None:
         if error.errno != errno.ENOSPC:
             raise
         _fail(f"cannot write the output: {error.strerror}.", ExitCode.CANNOT_WRITE)
+    except RuntimeError as error:
+        if not str(error).startswith("Symlink loop from "):  # pathlib's, before Python 3.13
+            raise
+        _fail(
+            f"{str(error).removeprefix('Symlink loop from ')} is a link that leads to itself.", ExitCode.USAGE
+        )
     except Exception as error:
         if not hasattr(error, "show") or not hasattr(error, "exit_code"):
             raise
