@@ -51,19 +51,23 @@ SPELLERS: Final[Mapping[Notation, Callable[[ChordSymbol], str]]] = {
 """How each notation spells a chord."""
 
 _PARTS: Final = (
-    r"intro|verse|pre-?chorus|post-?chorus|chorus|refrain|bridge|solo|interlude|instrumental|outro|coda|ending|hook"
-    r"|break|breakdown|tag|riff|theme|head|vamp|part|section"
+    r"intro|verse|pre[- ]?chorus|post[- ]?chorus|chorus|refrain|bridge|solo|interlude|instrumental|outro|coda"
+    r"|ending|hook|break|breakdown|tag|riff|theme|head|vamp|part|section"
+    r"|parte|refr[aã]o|estribillo|coro|estrof[ae]|verso|ponte|puente|couplet|strophe"
 )
 _HEADING: Final = re.compile(
-    rf"[\[({{<]\s*(?P<opened>(?:{_PARTS})(?:[ _][a-z](?![a-z]))?)[ _]*(?P<first>\d*)"
+    rf"[\[({{<]\s*(?P<opened>(?:{_PARTS})(?:[ _](?!x\d)[a-z](?![a-z]))?)[ _]*(?P<first>\d*)"
     r"[^\])}>|]{0,40}[\])}>]"
-    rf"|(?<![^\s|])(?P<colon>{_PARTS})[ _]*(?P<second>\d*)\s*:(?!\S)"
+    rf"|(?<![^\s|])(?P<colon>{_PARTS})[ _]*(?P<second>\d*)\.?\s*:(?!\S)"
+    rf"|(?m:^)[ \t]*(?:[a-z]{{3,}}[ -]|(?P<ordinal>\d)[.ªa]? ?)??(?P<line>{_PARTS})[ _]*(?P<third>\d*)"
+    r"[ \t]*:?\s*?(?m:$)"
+    r"|(?<![^\s|])(?P<letter>[A-H]):(?=\s)"
     rf"|{{(?:start_of_(?P<directive>[a-z]+)|so(?P<short>[cvb]))(?:\s*:[^}}]*)?}}",
     re.IGNORECASE,
 )
 _SHORT: Final = {"c": "chorus", "v": "verse", "b": "bridge"}
 _NAMED: Final = re.compile(
-    r"\[\s*(?![A-H](?:[#b\d]|m|M|sus|add|dim|aug))"
+    r"\[\s*(?:(?P<ordinal>\d)[ªa.] ?)?(?![A-H](?:[#b\d]|m|M|sus|add|dim|aug))"
     r"(?P<name>[^\W\d_]{3}[^\W\d_]*(?:[ -][^\W\d_]+)*)\s*(?P<number>\d*)\s*\]"
 )
 """A heading in any language."""
@@ -78,19 +82,20 @@ _QUOTED: Final = re.compile(
 ABC writes above the staff that is no chord (``"^slow"``)."""
 _ASIDE: Final = re.compile(
     r"!!.*|(?<!\S)\*(?:[*>-]|M\d|MM|k\[|clef|[A-Ga-g][#-]?:)\S*|(?<!\S)=\S*"
-    r"|(?<![^\s|{}\[\]])(?:\*[A-DIiVv]|T\d\d|N[0-3]|[SQf](?=[A-G]))+(?=[A-G\s|{}\[\]]|$)|XyQ|Kcl|LZ|(?<=\|)\s*x\s*(?=[|}\]]|$)"
+    r"|(?<![^\s|{}\[\]])(?:\*[A-DIiVv]|T\d\d|N[0-3]|[SQfls](?=[A-G]))+(?=[A-G\s|{}\[\]]|$)|XyQ|Kcl|LZ|(?<=\|)\s*x\s*(?=[|}\]]|$)"
     r"|<(?:\d+x|[^<>]*\b(?:[a-z]{2,}|Fine|Coda)\b[^<>]*)>"
     r"|(?<=[|\[])[1-9](?:[,-][1-9])*\.?(?=\s*[A-G])"  # endings: |1 and [2
     r"|(?<=[^\s|(\[])\(\d*\.*[A-G][^()\s]*\)"  # another chord that may be played
     r"|(?<!\S)\((?:x\d+|\d+x|(?!sus|add|maj|min|dim|aug|alt|omit)(?=[^()]*[a-z]{3})[a-z\d]"
     r"(?:[^()A-G]|[A-G][a-z.]{2})*)\)"
-    r"|(?<!\S)(?:(?:D\. ?|D)[CS]\.?(?: (?:al?|ao|to) \w+)?"
+    r"|(?<!\S)(?:(?:D\. ?|D)[CS]\.?(?: (?:al?|ao|to) \w+(?: ending)?)?"
+    r"|(?:(?:ao|al|to|e|y) )?[𝄋𝄌⊕§]"
     r"|(?:[Tt]o |[Aa]l )?(?:[Cc]oda|[Ff]i(?:ne|m)|[Ss]egno))(?![^\s|:\])}])"
 )
 """What charts say beside the chords: lines of Humdrum, marks of iReal, endings, directions, alternatives."""
 _BETWEEN: Final = re.compile(
     r"[|;\[\]{}]|,(?=\s|[A-G]|$)|(?<!\S):|:(?!\S)|[-=]+>|[→⇒➔]|(?<=[^\s-])-(?=[A-G](?![a-z]{3}))"
-    r"|(?<!\S)(?:[%()]|/+|\.+|-+|:+|[xX]\d+|\d+[xX]|\d*\.*r|\d\.|\(?[Nn]\.?[Cc]\.?\)?|\*[A-Za-z]|[npfQSUZ]|Y+)(?!\S)"
+    r"|(?<!\S)(?:[%()*~]|/+|\.+|-+|:+|[xX]\d+|\d+[xX]|\d*\.*r|\d\.|\(?[Nn]\.?[Cc]\.?\)?|\*[A-Za-z]|[npflsQSUZ]|Y+)(?!\S)"
 )
 _SAME: Final = str.maketrans(
     {"\N{EN DASH}": "-", "\N{EM DASH}": "-", "\N{MULTIPLICATION SIGN}": "x"} | dict.fromkeys("‖𝄀𝄁𝄆𝄇𝄎", "|")
@@ -126,19 +131,26 @@ def _without_marks(part: str) -> str:
 
 
 def _tag(match: re.Match[str]) -> str:
-    name = match["opened"] or match["colon"] or match["directive"] or _SHORT[match["short"].lower()]
-    number = match["first"] or match["second"] or "1"
-    return f" <{re.sub(r'[ -]', '_', name.strip().lower())}_{int(number[:6])}> "
+    said = match["opened"] or match["colon"] or match["line"] or match["letter"] or match["directive"]
+    name = said or _SHORT[match["short"].lower()]
+    number = match["first"] or match["second"] or match["third"] or match["ordinal"] or "1"
+    return f" <{_plain_name(name)}_{int(number[:6])}> "
+
+
+def _plain_name(name: str) -> str:
+    """Write a heading as section tags are, without accents."""
+    letters = unicodedata.normalize("NFKD", name.strip().lower()).encode("ascii", "ignore").decode()
+    return re.sub(r"[ -]", "_", letters)
 
 
 def _named_tag(match: re.Match[str]) -> str:
     """Make a tag of a heading in any language; what is a chord, or the name of one elsewhere, stays."""
+    name = _plain_name(match["name"])
     words = re.split(r"[ -]", match["name"])
-    name = "_".join(unicodedata.normalize("NFKD", word).encode("ascii", "ignore").decode() for word in words)
-    is_chord = any(parse_leadsheet(word) or foreign_spelling(word) for word in words)
-    if is_chord or not name[:1].isalpha():
+    has_chords = any(map(parse_leadsheet, words)) or all(map(foreign_spelling, words))
+    if has_chords or not name[:1].isalpha():
         return match[0]
-    return f" <{name.lower()}_{int(match['number'][:6] or 1)}> "
+    return f" <{name}_{int(match['number'][:6] or match['ordinal'] or 1)}> "
 
 
 def plain_texts(chords: pl.Series, notation: Notation) -> pl.Series:

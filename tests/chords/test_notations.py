@@ -112,6 +112,15 @@ def test_dim7_is_by_notation() -> None:
         ("(section (style swing)) CM7 | / | NC G7", "<section_1> CM7 G7"),
         ("[Sol] [Hm7] [Gmaj7] [Csus] [Amsuz]", "Sol Hm7 Gmaj7 Csus Amsuz"),
         ("|1 |4 |5 6m|", "1 4 5 6m"),
+        (
+            "INTRO\nEm7 G (2x)\nPre Chorus:\nC * ~\n[Guitar Solo]\nD\n1ª parte\nF\n[Chorus x2]\nG",
+            "<intro_1> Em7 G <pre_chorus_1> C <guitar_solo_1> D <parte_1> F <chorus_1> G",
+        ),
+        (
+            "A: Cmaj7 |1. F :||2. C | D.C. al 2nd ending 𝄋 ||B: Gm7 ao 𝄋 e 𝄌 C6",
+            "<a_1> Cmaj7 F C <b_1> Gm7 C6",
+        ),
+        ("l F^7 sD-7 | [2ª Parte] C", "F^7 D-7 <parte_2> C"),
         ("", ""),
     ],
 )
