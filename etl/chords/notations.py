@@ -16,6 +16,7 @@ import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -100,6 +101,7 @@ _BETWEEN: Final = re.compile(
 _SAME: Final = str.maketrans(
     {"\N{EN DASH}": "-", "\N{EM DASH}": "-", "\N{MULTIPLICATION SIGN}": "x"} | dict.fromkeys("‖𝄀𝄁𝄆𝄇𝄎", "|")
 )
+_PLAIN_MARKS: Final = frozenset(("|", "||", "%", "/", "-", "N"))
 _SILENCE: Final = re.compile(r"(?<!\S)N(?!\S)")
 _LONGEST: Final = 50_000  # characters of a song that its notation is found from
 _KEPT: Final = re.compile(r"<[A-Za-z][A-Za-z0-9_-]{0,63}_\d{1,6}>")
@@ -113,6 +115,20 @@ def plain_text(text: str) -> str:
     >>> plain_text("[Verse 2] | Am . F | C, G7 | N.C. % | {start_of_chorus} Dm - G :|| x2")
     '<verse_2> Am F C G7 <chorus_1> Dm G'
     """
+    tokens = [_by_itself(token) for token in text.split()]
+    return _reduced(text) if None in tokens else " ".join(filter(None, tokens))
+
+
+@lru_cache(maxsize=1 << 16)
+def _by_itself(token: str) -> str | None:
+    """Give what is left of a token whatever stands beside it; None where that matters."""
+    if token in _PLAIN_MARKS:
+        return ""
+    is_chord = token == _reduced(token) and (parse_leadsheet(token) or parse_harte(token))
+    return token if is_chord or _KEPT.fullmatch(token) else None
+
+
+def _reduced(text: str) -> str:
     same = _QUOTED.sub(" ", text.translate(_SAME))
     headed = _pieces(same, lambda part: _NAMED.sub(_named_tag, _HEADING.sub(_tag, part)))
     return " ".join(_pieces(headed, _without_marks).split())
