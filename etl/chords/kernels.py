@@ -194,8 +194,8 @@ def read_tokens(
         Key of each token, (T,), 0-23.
     rules
         Shape (24, V): :data:`ALWAYS`, :data:`IF_RESOLVED` or :data:`LEADING` where a token is applied in a
-        key, 0 where it never is; what resolves a chord is in docs/numerals.md. Section tags, and the same chord
-        again, are passed over.
+        key, 0 where it never is; what resolves a chord is in docs/numerals.md. Section tags and repeats of a
+        chord are passed over.
     kinds, roots, basses
         Kind, root and bass of each distinct token, (V,).
     """
