@@ -185,8 +185,9 @@ class _Notes:
             fits, self.third = self.third == "4", "3"
             self.above.add("11")
         elif match["seventh"]:
-            self.above.add("7" if match["seventh"] == "maj7" else "b7")
-            fits = not sevenths
+            seventh = "7" if match["seventh"] == "maj7" else "bb7" if self.kind == "dim" else "b7"
+            self.above = {"13" if note == "6" else note for note in self.above} | {seventh}
+            fits = sevenths <= {seventh}
         elif match["degree"] or match["raised"]:
             sign, degree = match["sign"] or match["by"], match["degree"] or match["raised"]
             self._alter(_SIGN.get(sign, sign), degree)
