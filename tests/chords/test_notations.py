@@ -141,6 +141,8 @@ def test_what_stands_between_chords_is_no_token(text: str, plain: str) -> None:
         ("C:maj A:min F:maj7/3 G:7 N C", Notation.HARTE, 5),
         ("Hm E7 A D", Notation.CHORDONOMICON, 3),
         ("Cs7 Fsmin Cm N.C. <verse> C", Notation.CHORDONOMICON, 3),
+        ("C G7 Cdim7 Z s", Notation.CHORDONOMICON, 3),
+        ("{*AC^7 |A-7 |N1D-7 |G7 }", Notation.LEADSHEET, 4),
         ("", Notation.CHORDONOMICON, 0),
     ],
 )
