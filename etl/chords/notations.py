@@ -262,9 +262,9 @@ def detect(texts: Iterable[str | None]) -> Detection:
 
 def _is_mark(token: str) -> bool:
     """Whether a token is a sign between chords; quotation marks stand about anything, and so may a letter."""
-    if token.isalpha() and len(token) == 1 and token != "N":
-        return False
-    return not (_QUOTED.search(token) or plain_text(token)) and parse_section(token) is None
+    is_letter = len(token) == 1 and token.isalpha() and not _SILENCE.fullmatch(token)
+    is_empty = not (_QUOTED.search(token) or plain_text(token))
+    return is_empty and not is_letter and parse_section(token) is None
 
 
 def _beginning(text: str) -> str:
