@@ -82,7 +82,7 @@ _QUOTED: Final = re.compile(
 """Quotation marks around tokens, as in the lists of Python and JSON, the marks of tabs on the web, and what
 ABC writes above the staff that is no chord (``"^slow"``)."""
 _ASIDE: Final = re.compile(
-    r"!!.*|(?<!\S)\*(?:[*>-]|M\d|MM|k\[|clef|[A-Ga-g][#-]?:)\S*|(?<!\S)=\S*"
+    r"(?m:^)!!(?:!\w|[ \t]).*|(?<!\S)\*(?:[*>-]|M\d|MM|k\[|clef|[A-Ga-g][#-]?:)\S*|(?<!\S)=\S*"
     r"|(?<![^\s|{}\[\]])(?:\*[A-DIiVv]|T\d\d|N[0-3]|[SQfls](?=[A-G]))+(?=[A-G\s|{}\[\]]|$)|XyQ|Kcl|LZ|(?<=\|)\s*x\s*(?=[|}\]]|$)"
     r"|<(?:\d+x|[^<>]*\b(?:[a-z]{2,}|Fine|Coda)\b[^<>]*)>"
     r"|(?<=[|\[])[1-9](?:[,-][1-9])*\.?(?=\s*[A-G])"  # endings: |1 and [2

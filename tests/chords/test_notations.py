@@ -99,7 +99,8 @@ def test_dim7_is_by_notation() -> None:
         ("[*BT34[Gh7XyQC7b9|F-6 n |p Q C7 <D.C. al Fine> U", "Gh7 C7b9 F-6 C7"),
         ("G7(Db7) C:7(b9) 2G:7(2D-:7) Am7(b5) (Dm7)", "G7 C:7(b9) 2G:7 Am7(b5) (Dm7)"),
         ("**jazz *M4/4 *>[A,A1,B] *>A *k[b-] *F: 1C:maj7 =2 4r 2F:7 ==:|! *-", "1C:maj7 2F:7"),
-        ("!!!OTL: A Day\n1C:maj7\n=2\n2F:7", "1C:maj7 2F:7"),
+        ("!!!OTL: A Day\n1C:maj7\n!! a note\n2F:7", "1C:maj7 2F:7"),
+        ("C ?? !! G", "C ?? !! G"),
         ('|: "G" "^slow" "D7" |1 "Em" :|2 "C/E" |]', "G D7 Em C/E"),
         (
             "Am (let ring) G (x4) | C7 (b5) | F (N.C.) C D.C. al Coda | To Coda | Dm Fim",
