@@ -246,10 +246,10 @@ def sound_categories() -> str:
 
 
 GUARDED: Final[dict[str, tuple[object, str]]] = {
-    "etl.chords.analysis.ANALYSIS_VERSION": (3, "c30289c56234dfc8"),
-    "etl.chords.keys.KEY_VERSIONS[trained]": (2, "ef6635508151f589"),
+    "etl.chords.analysis.ANALYSIS_VERSION": (4, "c30289c56234dfc8"),
+    "etl.chords.keys.KEY_VERSIONS[trained]": (3, "ef6635508151f589"),
     "etl.chords.keys.KEY_VERSIONS[krumhansl]": (2, "89bface81d3c1924"),
-    "etl.chords.section_keys.SECTION_KEYS_VERSION": (2, "9f4d8b5e251a557f"),
+    "etl.chords.section_keys.SECTION_KEYS_VERSION": (3, "9f4d8b5e251a557f"),
     "etl.pipelines.midi.request.VERSIONS[import]": ("6", "d20d343be2b109cf"),
     "etl.pipelines.midi.request.VERSIONS[analyze]": ("8", "7722e3e49aa834b1"),
     "etl.pipelines.midi.request.VERSIONS[split]": ("1", "03926703bffa20b8"),

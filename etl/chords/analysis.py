@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from etl.chords.glossary import Glossary
     from etl.chords.vocabulary import Vocabulary
 
-ANALYSIS_VERSION: Final = 3
+ANALYSIS_VERSION: Final = 4
 """Raised whenever numerals, categories or fingerprints may come out other than before."""
 
 

@@ -6,7 +6,9 @@ Conventions
 degrees in parentheses, or both, where ``*3`` takes a degree out; the bass a degree over the root. Degrees
 carry accidentals over the major scale. A root alone is a major triad. ``N`` is silence and no chord, ``X``
 a chord that nobody could name: it stays unknown. Lists that are no quality of our table lose their highest
-notes until one is; a chord without a third is a power chord, a missing fifth counts as a perfect one.
+notes until one is, and a natural one beside which the same is altered; ``b5`` and ``#5`` beside a perfect
+fifth are the ``#11`` and ``b13`` that they sound. Without a third, an eleventh or a ninth is suspended, and
+what has neither is a power chord; a missing fifth counts as a perfect one.
 Humdrum's jazz harmony is read as well: durations before the root, ``-`` for a flat, and qualities as lead
 sheets write them (``2E-:7b9``, ``4A:h7``).
 
@@ -21,10 +23,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from etl.chords.leadsheet import leadsheet_quality
+from etl.chords.leadsheet import leadsheet_quality, quality_of
 from etl.chords.symbols import LETTERS, ChordSymbol
 from etl.music.pitch_classes import FLAT_NAMES, LETTER_PITCH_CLASS
-from etl.music.qualities import QUALITY_BY_DEGREES, QUALITY_BY_SUFFIX, Quality, degree_semitones
+from etl.music.qualities import QUALITY_BY_SUFFIX, Quality, degree_semitones
 
 _SYMBOL: Final = re.compile(
     r"(?:\d+\.*)?([A-G])([#b]*|-+(?=:))(?::([^\s():/]+)?(?:\(([^()]+)\))?)?(?:/([#b]*)(1[0-3]|[1-9]))?"
@@ -62,6 +64,7 @@ _SHORTHANDS: Final = {
     "1": "",
 }
 _OVER: Final = {"2": "9", "4": "11", "6": "13", "9": "9", "11": "11", "13": "13"}
+_BESIDE_FIFTH: Final = {"b5": "#11", "#5": "b13"}  # what the same notes are where the perfect fifth stays
 _HIGHEST_FIRST: Final = ("13", "b13", "#11", "11", "b11", "#9", "b9", "9", "6", "7", "b7", "bb7")
 
 
@@ -135,9 +138,11 @@ def _nearest(notes: set[str]) -> Quality | None:
             named.add(degree if keeps else degree[: -len(number)] + _OVER[number])
     if not {"5", "b5", "#5"} & named:
         named.add("5")
+    named = {_BESIDE_FIFTH.get(degree, degree) if "5" in named else degree for degree in named}
+    named -= {degree.lstrip("b#") for degree in named if degree[0] in "b#" and degree.lstrip("b#") in _OVER}
     for highest in (None, *_HIGHEST_FIRST):
         named.discard(highest or "")
-        quality = QUALITY_BY_DEGREES.get(frozenset(named))
+        quality = quality_of(named)
         if quality is not None:
             return quality
     return None

@@ -71,7 +71,7 @@ def score_keys(
     scores
         Shape (N, 24), in units of the weights; zeros for a row without chords.
     lengths
-        Shape (N,), how many known chords each row has.
+        Shape (N,), how many known chords each row has, repeats left out.
     """
     of_state, of_move, of_first, of_last, of_opening, of_closing, of_final_move = tables
     rows = len(offsets) - 1
@@ -85,9 +85,12 @@ def score_keys(
     for row in range(rows):
         length = sections = distinct = begun = 0
         state, half, move, opening = 0, 0, -1, 0
-        opens = True
+        opens, before = True, -1
         for i in range(offsets[row], offsets[row + 1]):
-            token = tokens[i]
+            token, repeated = tokens[i], before
+            before = token
+            if token == repeated:
+                continue
             if kinds[token] != _CHORD:
                 opens = opens or kinds[token] == _SECTION
                 continue
@@ -191,24 +194,25 @@ def read_tokens(
         Key of each token, (T,), 0-23.
     rules
         Shape (24, V): :data:`ALWAYS`, :data:`IF_RESOLVED` or :data:`LEADING` where a token is applied in a
-        key, 0 where it never is; what resolves a chord is in docs/numerals.md. Section tags are passed over.
+        key, 0 where it never is; what resolves a chord is in docs/numerals.md. Section tags and repeats of a
+        chord are passed over.
     kinds, roots, basses
         Kind, root and bass of each distinct token, (V,).
     """
     readings = np.empty(len(tokens), np.int32)
     size = len(kinds)
     for row in range(len(offsets) - 1):
-        following = after = -1  # the next token that is no section tag, and the one after it
+        current = following = after = -1  # the token that is read, what follows it, and what follows that
         for back in range(offsets[row + 1] - offsets[row]):
             i = offsets[row + 1] - 1 - back
             token, of_key = tokens[i], rules[keys[i]]
+            if kinds[token] != _SECTION and token != current:
+                current, following, after = token, current, following
             rule = of_key[token]
             is_applied = rule == ALWAYS
             if rule != 0 and not is_applied and following >= 0:
                 is_applied = _resolves(token, following, after, of_key, roots, basses)
             readings[i] = token + size * (keys[i] + (24 if is_applied else 0))
-            if kinds[token] != _SECTION:
-                following, after = token, following
     return readings
 
 

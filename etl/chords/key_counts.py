@@ -61,7 +61,7 @@ def key_features(tokens: Ragged, vocabulary: Vocabulary) -> dict[str, FeatureGro
         A :class:`FeatureGroup` for each of :data:`GROUP_SIZES`. A row without chords has no features.
     """
     kinds = vocabulary.kinds[tokens.values]
-    chord_at = np.flatnonzero(kinds == Kind.CHORD)
+    chord_at = chord_places(tokens, vocabulary)
     chords = Ragged(tokens.values[chord_at], np.searchsorted(chord_at, tokens.offsets))
     filled = chords.lengths > 0
     opens_song, closes_song = chords.offsets[:-1][filled], chords.offsets[1:][filled] - 1
@@ -100,6 +100,14 @@ def key_features(tokens: Ragged, vocabulary: Vocabulary) -> dict[str, FeatureGro
             _counts(lengths * is_move[closes_section], moves[closes_section], section_ends, MOVES), sections
         ),
     }
+
+
+def chord_places(tokens: Ragged, vocabulary: Vocabulary) -> NDArray[np.intp]:
+    """Give the places of the values that are known chords, and not the one before them again."""
+    is_new = np.ones(len(tokens.values), np.bool_)
+    is_new[1:] = tokens.values[1:] != tokens.values[:-1]
+    is_new[tokens.offsets[:-1][tokens.lengths > 0]] = True
+    return np.flatnonzero(is_new & (vocabulary.kinds[tokens.values] == Kind.CHORD))
 
 
 def _counts(

@@ -6,7 +6,8 @@ A chord's *state* is its root and one of ten quality classes, ``10 * root + clas
 in a row, each as root and one of five broader classes, ``60 * (5 * root + class) + 5 * root' + class'``. A
 sixth, and a major seventh over a minor triad, colour a triad and do not change what it does: they go with
 it. Counted on pitch classes here, they are read as scale degrees by rotating to each tonic
-(:mod:`etl.chords.key_model`). Unknown tokens are passed over. A section begins at a section tag; chords
+(:mod:`etl.chords.key_model`). Unknown tokens are passed over, and so is a chord that is written again, as in
+every bar that it lasts: the data of the fit have none of these. A section begins at a section tag; chords
 before the first tag form a section too, and a song without tags is one section. How a section begins and
 ends counts in full from :data:`FULL_SECTION` chords on, and in proportion below: a phrase may rest
 anywhere.

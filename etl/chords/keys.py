@@ -34,7 +34,7 @@ class KeyMethod(StrEnum):
     KRUMHANSL = "krumhansl"
 
 
-KEY_VERSIONS: Final = {KeyMethod.TRAINED: 2, KeyMethod.KRUMHANSL: 2}
+KEY_VERSIONS: Final = {KeyMethod.TRAINED: 3, KeyMethod.KRUMHANSL: 2}
 """Raised whenever a method may give another key than before; results of older versions are redone."""
 
 _BASES: Final = ("none", "few_chords", "many_unknown", "chords")

@@ -20,35 +20,45 @@ References
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from etl.chords.symbols import ChordSymbol
 from etl.music.qualities import QUALITY_BY_DEGREES, Quality
 
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
 _SYMBOL: Final = re.compile(r"([A-G])([#b]?)(.*?)(?:/([A-Ga-g])([#b]?))?")
 _SAME: Final = str.maketrans(
-    {"♯": "#", "♭": "b", "Δ": "^", "△": "^", "∆": "^", "ø": "h", "Ø": "h", "°": "o", "º": "o", "˚": "o"}
-    | {"\N{MINUS SIGN}": "-", "\N{EN DASH}": "-", "⁺": "+", "⁻": "-", "[": "(", "]": ")"}
+    {"♯": "#", "♭": "b", "♮": "", "⁺": "+", "⁻": "-", "[": "(", "]": ")"}
+    | dict.fromkeys("Δ△∆", "^")
+    | dict.fromkeys("øØ∅⌀", "h")
+    | dict.fromkeys("°º˚∘○ᵒ", "o")
+    | dict.fromkeys("\N{FRACTION SLASH}\N{DIVISION SLASH}", "/")
+    | dict.fromkeys("\N{MINUS SIGN}\N{EN DASH}\N{HYPHEN}\N{NON-BREAKING HYPHEN}", "-")
     | {"⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]: str(digit) for digit in range(10)}
 )
 _MAJOR: Final = r"(?:[Mm]ajor|[Mm]aj|MAJ|[Mm]a(?!dd)|MA|M(?![Ii])|\^|j)"
 _HEAD: Final = re.compile(
-    rf"(?P<half>hdim|half-?dim|h)|(?P<dim>[Dd]im|DIM|o)|(?P<aug>[Aa]ug|AUG|\+(?![0-9])|\+(?=[79]))"
+    rf"(?P<half>hdim|half-?dim|h)|(?P<dim>[Dd]im(?:inished)?|DIM|o)"
+    rf"|(?P<aug>[Aa]ug(?:mented)?|AUG|\+(?![0-9])|\+(?=[79]))"
     rf"|(?P<major>{_MAJOR})|(?P<minor>[Mm]inor|[Mm]in|MIN|[Mm]i|MI|m|-)|dom(?=7|9|1)|"
 )
 _MAJOR_SEVENTH: Final = re.compile(rf":?(?:{_MAJOR}|[#+](?=7))(?=[79:]|1[13]|$)")
-_MAJOR_AFTER: Final = re.compile(r":?(7|9|11|13)(?:M(?![Ii])|[Mm]aj|\^)(?!7)")
+_MAJOR_AFTER: Final = re.compile(r"(7|9|11|13)(?:M(?![Ii])|[Mm]aj|\^)(?!7)")
 _NUMBER: Final = re.compile(r"6:?9|[7642]|(?:13|11|9|5)(?![+-](?:$|:))|")
 _TAIL: Final = re.compile(
     r":*(?:"
-    r"[Ss]us(?P<sus>2|4|(?=[:b#a]|$))"
+    r"[Ss]us(?P<sus>24|2sus4|2|4|(?=[:b#a7]|$))"
+    r"|add(?P<third>3)"
     r"|(?P<no>(?:no|omit)3(?:rd|d)?)"
     r"|add(?P<added>[b#]?(?:2|4|6|9|11|13))"
-    r"|(?P<alt>alt)"
+    r"|(?P<alt>alt\.?)"
     r"|(?P<sign>[b#+-])(?P<degree>5|9|11|13|(?<=b)6)"
-    r"|(?P<raised>5|9|11|13)(?P<by>[+-])"
+    r"|(?P<raised>5|9|11|13)(?P<by>[+-]|(?<=:[59])[b#](?=:|$)|(?<=:1[13])[b#](?=:|$))"
     r"|(?P<augmented>\+|aug)(?=:|$)"
     r"|(?<=:)(?P<alone>2|4|6|9|11|13)"
+    r"|(?:(?<=:)|(?<=sus))(?P<seventh>7(?![+-])|maj7)"
     r")"
 )
 _IMPLIED: Final = {"7": (), "9": ("9",), "11": ("9", "11"), "13": ("9", "11", "13")}
@@ -119,8 +129,17 @@ def leadsheet_quality(suffix: str) -> Quality | None:
         if tail is None or not chord.tail(tail):
             return None
         at = tail.end()
-    notes = frozenset(filter(None, (chord.third, chord.fifth, *chord.above)))
-    return QUALITY_BY_DEGREES.get(notes) or QUALITY_BY_DEGREES.get(notes - {"6"} | {"bb7"})
+    return quality_of({chord.third, chord.fifth, *chord.above} - {""})
+
+
+def quality_of(notes: AbstractSet[str]) -> Quality | None:
+    """Find the quality of degrees; a fourth or second above stands for the third that is not there."""
+    if not {"2", "b3", "3", "4"} & notes:
+        above = next((degree for degree in ("11", "9") if degree in notes), "")
+        notes = notes - {above} | ({{"11": "4", "9": "2"}[above]} if above else set())
+    return QUALITY_BY_DEGREES.get(frozenset(notes)) or QUALITY_BY_DEGREES.get(
+        frozenset(notes - {"6"} | {"bb7"})
+    )
 
 
 class _Notes:
@@ -150,30 +169,43 @@ class _Notes:
     def tail(self, match: re.Match[str]) -> bool:
         """Take in one alteration, addition or suspension; False where it makes no sense there."""
         sevenths = {"b7", "7", "bb7"} & self.above
+        fits = True
         if match["no"]:
             self.third = ""
         elif match["alt"]:
             self.fifth, self.above = "#5", {"b7", "#9"}
-            return not self.kind and self.numbered in {"", "7"}
+            fits = not self.kind and self.numbered in {"", "7"}
         elif match["augmented"]:
             self.fifth = "#5"
-            return not self.kind and self.numbered in {"", "7"}
+            fits = self.kind in {"", "major"} and self.numbered in {"", "7"}
         elif match["sus"] is not None:
-            self.third = match["sus"] or "4"
-            self.above -= {"11"} if self.third == "4" else set()
-            return self.kind in {"", "major"}
+            fits = self.third.endswith("3") and self.kind in {"", "major", "minor"}
+            self._suspend(match["sus"])
+        elif match["third"]:
+            fits, self.third = self.third == "4", "3"
+            self.above.add("11")
+        elif match["seventh"]:
+            seventh = "7" if match["seventh"] == "maj7" else "bb7" if self.kind == "dim" else "b7"
+            self.above = {"13" if note == "6" else note for note in self.above} | {seventh}
+            fits = sevenths <= {seventh}
         elif match["degree"] or match["raised"]:
             sign, degree = match["sign"] or match["by"], match["degree"] or match["raised"]
             self._alter(_SIGN.get(sign, sign), degree)
-            return bool(self.numbered) or degree == "5" or sign in {"b", "#"}
+            fits = bool(self.numbered) or degree == "5" or sign in {"b", "#"}
+        elif match["alone"] == "4" and self.third == "3":
+            self.third = "4"
         else:
             note = match["added"] or match["alone"]
-            if match["alone"] == "4" and self.third == "3":
-                self.third = "4"
-                return True
             plain = {"2": "9", "4": "11", "6": "13"}.get(note, note)
             self.above.add("6" if plain == "13" and not sevenths else plain)
-        return True
+        return fits
+
+    def _suspend(self, by: str) -> None:
+        self.third = "2" if by == "2" else "4"
+        if by in {"24", "2sus4"}:
+            self.above.add("9")
+        if self.third == "4":
+            self.above.discard("11")
 
     def _alter(self, sign: str, degree: str) -> None:
         degree = {"6": "13"}.get(degree, degree)

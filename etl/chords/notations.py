@@ -4,16 +4,19 @@ Conventions
 -----------
 Chordonomicon's is a stream of symbols and section tags with white space between. The others come as people
 write them: bar lines, commas, dashes and arrows between chords, quotation marks and brackets of lists, signs
-for repeats and rests are passed over, and headings (``[Verse 2]``, ``{start_of_chorus}``, ``Chorus:``) become
-section tags. What is left is a token each.
+for repeats, endings and rests, directions (``D.C. al Fine``, ``(let ring)``) and chords in parentheses behind
+another, which may be played instead, are passed over, and headings (``[Verse 2]``, ``[Refrão]``,
+``{start_of_chorus}``, ``Chorus:``) become section tags. What is left is a token each.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -49,27 +52,56 @@ SPELLERS: Final[Mapping[Notation, Callable[[ChordSymbol], str]]] = {
 """How each notation spells a chord."""
 
 _PARTS: Final = (
-    r"intro|verse|pre-?chorus|post-?chorus|chorus|refrain|bridge|solo|interlude|instrumental|outro|coda|ending|hook"
-    r"|break|breakdown|tag|riff|theme|head|vamp|part|section"
+    r"intro|verse|pre[- ]?chorus|post[- ]?chorus|chorus|refrain|bridge|solo|interlude|instrumental|outro|coda"
+    r"|ending|hook|break|breakdown|tag|riff|theme|head|vamp|part|section"
+    r"|parte|refr[aã]o|estribillo|coro|estrof[ae]|verso|ponte|puente|couplet|strophe"
 )
 _HEADING: Final = re.compile(
-    rf"[\[({{<]\s*(?P<opened>(?:{_PARTS})(?:[ _][a-z](?![a-z]))?)[ _]*(?P<first>\d*)"
+    rf"[\[({{<]\s*(?P<opened>(?:{_PARTS})(?:[ _](?!x\d)[a-z](?![a-z]))?)[ _]*(?P<first>\d*)"
     r"[^\])}>|]{0,40}[\])}>]"
-    rf"|(?<![^\s|])(?P<colon>{_PARTS})[ _]*(?P<second>\d*)\s*:(?!\S)"
+    rf"|(?<![^\s|])(?P<colon>{_PARTS})[ _]*(?P<second>\d*)\.?\s*:(?!\S)"
+    rf"|(?m:^)[ \t]*(?:[a-z]{{3,}}[ -]|(?P<ordinal>\d)[.ªa]? ?)??(?P<line>{_PARTS})[ _]*(?P<third>\d*)"
+    r"[ \t]*:?\s*?(?m:$)"
+    r"|(?<![^\s|])(?P<letter>[A-H]):(?=\s)"
     rf"|{{(?:start_of_(?P<directive>[a-z]+)|so(?P<short>[cvb]))(?:\s*:[^}}]*)?}}",
     re.IGNORECASE,
 )
 _SHORT: Final = {"c": "chorus", "v": "verse", "b": "bridge"}
-_DIRECTIVE: Final = re.compile(r"{[^{}]*}")
-_QUOTED: Final = re.compile(r"""(?<![^\s\[({,])["'`]|["'`](?=[\s\])},]|$)|\[/?(?:ch|tab)\]|\\[nrt]""")
-"""Quotation marks around tokens, as in the lists of Python and JSON, and the marks of tabs on the web."""
+_NAMED: Final = re.compile(
+    r"\[\s*(?:(?P<ordinal>\d)[ªa.] ?)?(?![A-H](?:[#b\d]|m|M|sus|add|dim|aug))"
+    r"(?P<name>[^\W\d_]{3}[^\W\d_]*(?:[ -][^\W\d_]+)*)\s*(?P<number>\d*)\s*\]"
+)
+"""A heading in any language."""
+_DIRECTIVE: Final = re.compile(
+    r"{\s*(?:[a-z]\s*:|[a-z][a-z_]+(?![^\s:}-])|(?![A-G][#b]*:)[A-Za-z_]+\s*:)[^{}]*}"
+)
+"""A ChordPro directive: a name, and perhaps what it says. Other braces are repeat signs of iReal."""
+_QUOTED: Final = re.compile(
+    r"""(?<![^\s\[({,])"[_^<>@][^"]*"|(?<![^\s\[({,])["'`]|["'`](?=[\s\])},]|$)|\[/?(?:ch|tab)\]|\\[nrt]"""
+)
+"""Quotation marks around tokens, as in the lists of Python and JSON, the marks of tabs on the web, and what
+ABC writes above the staff that is no chord (``"^slow"``)."""
+_ASIDE: Final = re.compile(
+    r"(?m:^)!!(?:!\w|[ \t]).*|(?<!\S)\*(?:[*>-]|M\d|MM|k\[|clef|[A-Ga-g][#-]?:)\S*|(?<!\S)=\S*"
+    r"|(?<![^\s|{}\[\]])(?:\*[A-DIiVv]|T\d\d|N[0-3]|[SQfls](?=[A-G]))+(?=[A-G\s|{}\[\]]|$)|XyQ|Kcl|LZ|(?<=\|)\s*x\s*(?=[|}\]]|$)"
+    r"|<(?:\d+x|[^<>]*\b(?:[a-z]{2,}|Fine|Coda)\b[^<>]*)>"
+    r"|(?<=[|\[])[1-9](?:[,-][1-9])*\.?(?=\s*[A-G])"  # endings: |1 and [2
+    r"|(?<=[^\s|(\[])\(\d*\.*[A-G][^()\s]*\)"  # another chord that may be played
+    r"|(?<!\S)\((?:x\d+|\d+x|(?!sus|add|maj|min|dim|aug|alt|omit)(?=[^()]*[a-z]{3})[a-z\d]"
+    r"(?:[^()A-G]|[A-G][a-z.]{2})*)\)"
+    r"|(?<!\S)(?:(?:D\. ?|D)[CS]\.?(?: (?:al?|ao|to) \w+(?: ending)?)?"
+    r"|(?:(?:ao|al|to|e|y) )?[𝄋𝄌⊕§]"
+    r"|(?:[Tt]o |[Aa]l )?(?:[Cc]oda|[Ff]i(?:ne|m)|[Ss]egno))(?![^\s|:\])}])"
+)
+"""What charts say beside the chords: lines of Humdrum, marks of iReal, endings, directions, alternatives."""
 _BETWEEN: Final = re.compile(
     r"[|;\[\]{}]|,(?=\s|[A-G]|$)|(?<!\S):|:(?!\S)|[-=]+>|[→⇒➔]|(?<=[^\s-])-(?=[A-G](?![a-z]{3}))"
-    r"|(?<!\S)(?:[%()]|/+|\.+|-+|:+|[xX]\d+|\d+[xX]|\d*\.*r|=\S*|[Nn]\.?[Cc]\.?|\*[A-Za-z])(?!\S)"
+    r"|(?<!\S)(?:[%()*~]|/+|\.+|-+|:+|[xX]\d+|\d+[xX]|\d*\.*r|\d\.|\(?[Nn]\.?[Cc]\.?\)?|\*[A-Za-z]|[npflsQSUZ]|Y+)(?!\S)"
 )
 _SAME: Final = str.maketrans(
     {"\N{EN DASH}": "-", "\N{EM DASH}": "-", "\N{MULTIPLICATION SIGN}": "x"} | dict.fromkeys("‖𝄀𝄁𝄆𝄇𝄎", "|")
 )
+_PLAIN_MARKS: Final = frozenset(("|", "||", "%", "/", "-", "N"))
 _SILENCE: Final = re.compile(r"(?<!\S)N(?!\S)")
 _LONGEST: Final = 50_000  # characters of a song that its notation is found from
 _KEPT: Final = re.compile(r"<[A-Za-z][A-Za-z0-9_-]{0,63}_\d{1,6}>")
@@ -83,8 +115,22 @@ def plain_text(text: str) -> str:
     >>> plain_text("[Verse 2] | Am . F | C, G7 | N.C. % | {start_of_chorus} Dm - G :|| x2")
     '<verse_2> Am F C G7 <chorus_1> Dm G'
     """
+    tokens = [_by_itself(token) for token in text.split()]
+    return _reduced(text) if None in tokens else " ".join(filter(None, tokens))
+
+
+@lru_cache(maxsize=1 << 16)
+def _by_itself(token: str) -> str | None:
+    """Give what is left of a token whatever stands beside it; None where that matters."""
+    if token in _PLAIN_MARKS:
+        return ""
+    is_chord = token == _reduced(token) and (parse_leadsheet(token) or parse_harte(token))
+    return token if is_chord or _KEPT.fullmatch(token) else None
+
+
+def _reduced(text: str) -> str:
     same = _QUOTED.sub(" ", text.translate(_SAME))
-    headed = _pieces(same, lambda part: _HEADING.sub(_tag, part))
+    headed = _pieces(same, lambda part: _NAMED.sub(_named_tag, _HEADING.sub(_tag, part)))
     return " ".join(_pieces(headed, _without_marks).split())
 
 
@@ -96,13 +142,31 @@ def _pieces(text: str, change: Callable[[str], str]) -> str:
 
 def _without_marks(part: str) -> str:
     """Blank out what is no token; twice, for one sign may stand behind another."""
-    return _SILENCE.sub(" ", _BETWEEN.sub(" ", _BETWEEN.sub(" ", _DIRECTIVE.sub(" ", part))))
+    chords = _ASIDE.sub(" ", _DIRECTIVE.sub(" ", part))
+    return _SILENCE.sub(" ", _BETWEEN.sub(" ", _BETWEEN.sub(" ", chords)))
 
 
 def _tag(match: re.Match[str]) -> str:
-    name = match["opened"] or match["colon"] or match["directive"] or _SHORT[match["short"].lower()]
-    number = match["first"] or match["second"] or "1"
-    return f" <{re.sub(r'[ -]', '_', name.strip().lower())}_{int(number[:6])}> "
+    said = match["opened"] or match["colon"] or match["line"] or match["letter"] or match["directive"]
+    name = said or _SHORT[match["short"].lower()]
+    number = match["first"] or match["second"] or match["third"] or match["ordinal"] or "1"
+    return f" <{_plain_name(name)}_{int(number[:6])}> "
+
+
+def _plain_name(name: str) -> str:
+    """Write a heading as section tags are, without accents."""
+    letters = unicodedata.normalize("NFKD", name.strip().lower()).encode("ascii", "ignore").decode()
+    return re.sub(r"[ -]", "_", letters)
+
+
+def _named_tag(match: re.Match[str]) -> str:
+    """Make a tag of a heading in any language; what is a chord, or the name of one elsewhere, stays."""
+    name = _plain_name(match["name"])
+    words = re.split(r"[ -]", match["name"])
+    has_chords = any(map(parse_leadsheet, words)) or all(map(foreign_spelling, words))
+    if has_chords or not name[:1].isalpha():
+        return match[0]
+    return f" <{name}_{int(match['number'][:6] or match['ordinal'] or 1)}> "
 
 
 def plain_texts(chords: pl.Series, notation: Notation) -> pl.Series:
@@ -197,8 +261,10 @@ def detect(texts: Iterable[str | None]) -> Detection:
 
 
 def _is_mark(token: str) -> bool:
-    """Whether a token is a sign between chords; quotation marks stand about anything."""
-    return not (_QUOTED.search(token) or plain_text(token)) and parse_section(token) is None
+    """Whether a token is a sign between chords; quotation marks stand about anything, and so may a letter."""
+    is_letter = len(token) == 1 and token.isalpha() and not _SILENCE.fullmatch(token)
+    is_empty = not (_QUOTED.search(token) or plain_text(token))
+    return is_empty and not is_letter and parse_section(token) is None
 
 
 def _beginning(text: str) -> str:

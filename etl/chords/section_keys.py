@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from etl.chords.vocabulary import Vocabulary
 
-SECTION_KEYS_VERSION: Final = 2
+SECTION_KEYS_VERSION: Final = 3
 """Raised whenever sections may get another key than before."""
 
 

@@ -141,6 +141,13 @@ def _root(
     """Keep the command a group whatever the number of its commands."""
 
 
+def _explain_loop(error: Exception) -> None:
+    """Say in a line that a link leads to itself, for which pathlib has no error of its own before 3.13."""
+    _, loop, path = str(error).partition("Symlink loop from ")
+    if loop:
+        _fail(f"{path} is a link that leads to itself.", ExitCode.USAGE)
+
+
 def run() -> None:
     """Run the command line; the exit code says how it went."""
     _heed_interrupts()
@@ -160,6 +167,7 @@ def run() -> None:
             raise
         _fail(f"cannot write the output: {error.strerror}.", ExitCode.CANNOT_WRITE)
     except Exception as error:
+        _explain_loop(error)
         if not hasattr(error, "show") or not hasattr(error, "exit_code"):
             raise
         error.show()  # a usage error, as click words it

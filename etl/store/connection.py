@@ -175,6 +175,13 @@ def errors_explained(path: Path) -> Iterator[None]:
                 "Finished work is kept. Free some space, run again.",
                 exit_code=ExitCode.CANNOT_WRITE,
             ) from error
+        if isinstance(error, duckdb.CatalogException | duckdb.BinderException):
+            raise EtlError(
+                f"{path} lacks something: {str(error).partition(chr(10))[0]}",
+                f"`etl db check --db {path}` says what. `etl db migrate --db {path}` makes views again; if a "
+                "table or a column is missing, restore a copy.",
+                exit_code=ExitCode.BAD_DATA,
+            ) from error
         raise
     except RuntimeError as error:
         if is_interruption(error):

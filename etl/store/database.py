@@ -10,6 +10,7 @@ import time
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import duckdb
@@ -25,7 +26,6 @@ from etl.store.run_lock import run_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from etl.store.journal import Burst
 
@@ -82,7 +82,11 @@ def upgrade_store(path: Path) -> Upgrade:
         run_lock(path, shlex.join(sys.orig_argv)),
         connect_store(path, read_only=False, limits=LIMITS) as connection,
     ):
-        return Upgrade(path, tuple(bring_up_to_date(connection, path)))
+        applied = bring_up_to_date(connection, path)
+        if view_problems(connection):
+            connection.execute("DROP MACRO views_version")
+            create_views(connection, "VIEW")
+        return Upgrade(path, tuple(applied))
 
 
 def bring_up_to_date(connection: duckdb.DuckDBPyConnection, path: Path) -> list[int]:
@@ -297,7 +301,7 @@ def create_views(
     ``others`` are queries that some of the views stand for instead.
     """
     views, version = _views()
-    if not others and _views_version(connection) == version:
+    if not others and has_views(connection):
         return
     changed = {name: f"CREATE OR REPLACE VIEW {name} AS {sql}" for name, sql in (others or {}).items()}
     # Those who only read may have locked what can be set.
@@ -309,13 +313,41 @@ def create_views(
             connection.execute("COMMENT ON TABLE schema_migrations IS 'Migrations that were applied.'")
 
 
-def _views_version(connection: duckdb.DuckDBPyConnection) -> str | None:
-    """Which views the file has. To ask for a comment instead would have DuckDB load all tables, for 10 ms."""
+def has_views(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the file says that it has the views of this version.
+
+    To ask for a comment instead of a macro would have DuckDB load all tables, for 10 ms.
+    """
     try:
         ((version,),) = connection.execute("SELECT views_version()").fetchall()
     except duckdb.CatalogException:
-        return None
-    return str(version)
+        return False
+    return bool(version == _views()[1])
+
+
+def view_problems(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Name the views that somebody has dropped, or made with other columns; not those of another version."""
+    if not has_views(connection):
+        return []
+    with closing(duckdb.connect()) as empty:
+        migrate(empty, Path())
+        create_views(empty, "VIEW")
+        due = _view_columns(empty)
+    has = _view_columns(connection)
+    return [
+        f"the view {name} {'is another' if name in has else 'is missing'}: `etl db migrate` makes it again"
+        for name, columns in sorted(due.items())
+        if has.get(name) != columns
+    ]
+
+
+def _view_columns(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
+    rows = connection.execute(
+        "SELECT table_name, list(column_name || ' ' || data_type ORDER BY column_index) "
+        "FROM duckdb_columns() WHERE database_name = current_database() "
+        "AND table_name IN (SELECT view_name FROM duckdb_views() WHERE NOT internal) GROUP BY table_name"
+    ).fetchall()
+    return dict(rows)
 
 
 @contextmanager

@@ -176,7 +176,8 @@ CHECKS: Final[Mapping[str, str]] = MappingProxyType(
             SELECT run_id, items_out, counted
             FROM (SELECT run_id, sum(songs) AS counted FROM sources GROUP BY run_id)
                 LEFT JOIN runs USING (run_id)
-            WHERE status IS NULL OR command <> 'build data3' OR (status = 'done' AND items_out < counted)
+            WHERE status IS NULL OR command <> 'build data3' OR (arguments->>'version') IS NULL
+                OR (status = 'done' AND coalesce(items_out, 0) < counted)
         """,
         "each source is of a build that there is": """
             SELECT path, built_in FROM sources
@@ -192,6 +193,13 @@ CHECKS: Final[Mapping[str, str]] = MappingProxyType(
             SELECT path FROM sources
             WHERE content_hash NOT IN (SELECT item FROM ledger WHERE task = 'data3' AND status = 'done')
         """,
+        "the current set is the sources of the latest build": """
+            SELECT song_id, current_id
+            FROM (SELECT song_id FROM songs JOIN sources USING (source_id)
+                  WHERE built_in = (SELECT max(built_in) FROM sources))
+            FULL JOIN (SELECT song_id AS current_id FROM songs_current) ON song_id = current_id
+            WHERE song_id IS NULL OR current_id IS NULL
+        """,
         "no source exists twice": """
             SELECT path, count(*) AS sources FROM sources GROUP BY path HAVING count(*) > 1
         """,
@@ -201,7 +209,7 @@ CHECKS: Final[Mapping[str, str]] = MappingProxyType(
 
 
 READABLE: Final = "every block of the file can be read"
-COMPLETE: Final = "the tables and columns are those of this version"
+COMPLETE: Final = "the tables, columns and views are those of this version"
 
 
 @dataclass(frozen=True)
@@ -230,7 +238,7 @@ class Finding:
 def check_tables(connection: duckdb.DuckDBPyConnection, *, examples: int = 3) -> Iterator[Finding]:
     """Read every block of the file, then run all checks; without violations a check holds.
 
-    Where a table or a column is missing, nothing else is checked.
+    Where a table, a column or a view is missing, nothing else is checked.
 
     Raises
     ------

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from etl.runtime.resources import resource
+from etl.store.database import view_problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
 def table_problems(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Name the tables and columns that the store lacks, or that are not as the migrations make them."""
+    """Name the tables, columns and views that the store lacks, or that are not as this version makes them."""
     has, due = _columns(connection), _declared()
     missing = sorted(due.keys() - has.keys())
     tables = sorted({table for table, _ in missing} - {table for table, _ in has})
@@ -27,6 +28,7 @@ def table_problems(connection: duckdb.DuckDBPyConnection) -> list[str]:
             for (table, name), kind in sorted(due.items())
             if has.get((table, name), kind) != kind
         ),
+        *view_problems(connection),
     ]
 
 

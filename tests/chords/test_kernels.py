@@ -11,9 +11,8 @@ import polars as pl
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from etl.chords.key_counts import key_features
+from etl.chords.key_counts import chord_places, key_features
 from etl.chords.key_model import WEIGHT_UNIT, trained_model
-from etl.chords.keys import chord_counts
 from etl.chords.lexicon import Lexicon
 from etl.chords.ragged import Ragged
 from etl.chords.symbols import parse_section
@@ -71,7 +70,8 @@ def assert_scores_are_those_of_the_features(chords: pl.Series) -> None:
     for group, features in key_features(ragged, vocabulary).items():
         table = model.tables[group].astype(features.counts.dtype)
         scores += (features.counts @ table) / features.divisors[:, None]
-    scale = WEIGHT_UNIT / model.temperatures(chord_counts(ragged, vocabulary))
+    chords_in_rows = np.diff(np.searchsorted(chord_places(ragged, vocabulary), ragged.offsets))
+    scale = WEIGHT_UNIT / model.temperatures(chords_in_rows)
     expected = np.round(scores * scale[:, None], 9)
     np.testing.assert_array_equal(model.logits(ragged, vocabulary), expected)
 

@@ -95,6 +95,33 @@ def test_dim7_is_by_notation() -> None:
         ("C-G-Am-F", "C G Am F"),
         ("C -> G => Am→F7-Bb", "C G Am F7 Bb"),
         ("C-7-F7 A-D- Bb-", "C-7 F7 A D- Bb-"),
+        ("{*AT44C^7 |A-7 |N1C6 |x }|N2F7 Z", "C^7 A-7 C6 F7"),
+        ("[*BT34[Gh7XyQC7b9|F-6 n |p Q C7 <D.C. al Fine> U", "Gh7 C7b9 F-6 C7"),
+        ("G7(Db7) C:7(b9) 2G:7(2D-:7) Am7(b5) (Dm7)", "G7 C:7(b9) 2G:7 Am7(b5) (Dm7)"),
+        ("**jazz *M4/4 *>[A,A1,B] *>A *k[b-] *F: 1C:maj7 =2 4r 2F:7 ==:|! *-", "1C:maj7 2F:7"),
+        ("!!!OTL: A Day\n1C:maj7\n!! a note\n2F:7", "1C:maj7 2F:7"),
+        ("C ?? !! G", "C ?? !! G"),
+        ('|: "G" "^slow" "D7" |1 "Em" :|2 "C/E" |]', "G D7 Em C/E"),
+        (
+            "Am (let ring) G (x4) | C7 (b5) | F (N.C.) C D.C. al Coda | To Coda | Dm Fim",
+            "Am G C7 (b5) F C Dm",
+        ),
+        (
+            "[Primeira Parte] C7M [Refrão] Dm [Estrofa 2] G [Final] C",
+            "<primeira_parte_1> C7M <refrao_1> Dm <estrofa_2> G <final_1> C",
+        ),
+        ("(section (style swing)) CM7 | / | NC G7", "<section_1> CM7 G7"),
+        ("[Sol] [Hm7] [Gmaj7] [Csus] [Amsuz]", "Sol Hm7 Gmaj7 Csus Amsuz"),
+        ("|1 |4 |5 6m|", "1 4 5 6m"),
+        (
+            "INTRO\nEm7 G (2x)\nPre Chorus:\nC * ~\n[Guitar Solo]\nD\n1ª parte\nF\n[Chorus x2]\nG",
+            "<intro_1> Em7 G <pre_chorus_1> C <guitar_solo_1> D <parte_1> F <chorus_1> G",
+        ),
+        (
+            "A: Cmaj7 |1. F :||2. C | D.C. al 2nd ending 𝄋 ||B: Gm7 ao 𝄋 e 𝄌 C6",
+            "<a_1> Cmaj7 F C <b_1> Gm7 C6",
+        ),
+        ("l F^7 sD-7 | [2ª Parte] C", "F^7 D-7 <parte_2> C"),
         ("", ""),
     ],
 )
@@ -115,6 +142,8 @@ def test_what_stands_between_chords_is_no_token(text: str, plain: str) -> None:
         ("C:maj A:min F:maj7/3 G:7 N C", Notation.HARTE, 5),
         ("Hm E7 A D", Notation.CHORDONOMICON, 3),
         ("Cs7 Fsmin Cm N.C. <verse> C", Notation.CHORDONOMICON, 3),
+        ("C G7 Cdim7 Z s", Notation.CHORDONOMICON, 3),
+        ("{*AC^7 |A-7 |N1D-7 |G7 }", Notation.LEADSHEET, 4),
         ("", Notation.CHORDONOMICON, 0),
     ],
 )

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from importlib.resources import files
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -176,6 +177,15 @@ def test_many_unknown_chords_are_told(song, basis):
     assert keys_of([song])["key_basis"].item() == basis
 
 
+def test_a_chord_that_is_written_in_every_bar_counts_once():
+    """A lead sheet with bars has the key and the confidence of the data sets that collapse them."""
+    songs = ["<verse_1> Dmin G7 C <chorus_1> C F", "<verse_1> Dmin Dmin G7 G7 G7 C <chorus_1> C C F F"]
+    once, often = keys_of(songs)["key_posterior"]
+    assert once.to_list() == often.to_list()
+    one, eight = keys_of(["C", "C C C C C C C C"])["key_confidence"]
+    assert one == eight < 0.5
+
+
 def test_the_runner_up_is_the_second_most_likely_key(billboard):
     """Key, runner-up and confidence are read off the posterior."""
     tokens, vocabulary = tokenize(billboard)
@@ -205,7 +215,9 @@ def test_features_are_those_of_a_plain_count(songs):
     groups = key_features(Ragged.from_series(tokens), vocabulary)
     for row, song in enumerate(songs):
         sections: list[list[ChordSymbol]] = [[]]
-        for token in song:
+        for before, token in pairwise(["", *song]):
+            if token == before:
+                continue
             chord = parse_chord(token)
             if token.startswith("<"):
                 sections.append([])

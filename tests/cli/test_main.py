@@ -121,6 +121,18 @@ def test_h_is_help(arguments):
     assert (result.returncode, result.stdout) == (0, run_etl(*arguments[:-1], "--help").stdout)
 
 
+def test_a_link_that_leads_to_itself_is_an_error_in_a_line(tmp_path):
+    """As an input, an output or a store."""
+    loop = tmp_path / "loop.csv"
+    loop.symlink_to(loop)
+    for arguments in (["build", "data3", loop], ["validate", loop, "--schema", "data3"]):
+        done = ended_here(*arguments, "--db" if arguments[0] == "build" else "--rejects", loop)
+        assert done.returncode != 0
+        assert done.stderr.startswith("etl: ")
+        assert "loop.csv" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
 def test_an_error_names_the_trouble_and_the_way_out_without_a_traceback(tmp_path):
     """A missing input exits with 1 and two lines on standard error."""
     result = run_etl("build", "data3", "missing.csv", cwd=tmp_path)

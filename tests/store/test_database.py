@@ -14,7 +14,7 @@ import pytest
 from etl.runtime.errors import EtlError
 from etl.runtime.limits import Limits
 from etl.runtime.resources import resource
-from etl.store.database import migrate, open_store, read_store, transaction
+from etl.store.database import migrate, open_store, read_store, transaction, upgrade_store
 from tests.support.forked import Copy
 
 pytestmark = pytest.mark.usefixtures("own_migrations")
@@ -188,3 +188,15 @@ def test_a_store_says_which_views_it_has_once_they_are_made(path):
     with open_store(path) as connection:
         assert connection.execute("SELECT views_version()").fetchall() == noted
         assert "old" not in connection.sql("FROM song_overview").columns
+
+
+def test_views_that_somebody_dropped_are_told_and_made_again(path):
+    """No command ends in DuckDB's own error; `etl db migrate` gives the store its views back."""
+    with open_store(path) as connection:
+        connection.execute("DROP VIEW songs_current")
+    with pytest.raises(EtlError, match="songs_current") as raised, read_store(path) as connection:
+        connection.execute("FROM songs_current")
+    assert "db migrate" in str(raised.value)
+    upgrade_store(path)
+    with read_store(path) as connection:
+        assert connection.execute("FROM songs_current").fetchall() == []

@@ -25,6 +25,7 @@ _EXAMPLES: Final = 5
 _REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "encoding": "Convert it, for example: iconv -f cp1252 -t utf-8 {name} > converted.csv. ",
+        "binary value": "Write the column as text. ",
         "field count": "Each row must have as many fields as the header; those with commas need quotes. ",
         "missing id": "Leave the column of ids out: the number of the row is the id of songs without one. ",
     }

@@ -69,6 +69,11 @@ def find_columns(
     return {role: found[role] for role in wanted if role in found}
 
 
+def has_header(columns: Sequence[str], header: str) -> bool:
+    """Whether there is a column of that header, whatever case and blanks."""
+    return _plain(header) in map(_plain, columns)
+
+
 def known_headers(columns: Sequence[str], wanted: Sequence[str], chosen: Mapping[str, str]) -> int:
     """Count the headers that mean something."""
     names = {header for role in wanted for header in _HEADERS.get(role, (role,))}

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from etl.runtime.errors import EtlError, ExitCode
 from etl.sources.chords.columns import bad_data, check_required, find_columns, other_columns
 from etl.sources.chords.parquet_content import hash_values
-from etl.sources.chords.song_files import is_song_file, read_song
+from etl.sources.chords.song_files import is_song_file, read_songs
 from etl.sources.chords.streams import hash_content, source_name
 from etl.sources.chords.text_layout import EXPECTED, text_layout
 from etl.sources.chords.values import is_text_list
@@ -150,7 +150,7 @@ def open_source(
     if not magic:
         raise bad_data(f"{shown} is empty.", EXPECTED)
     if is_song_file(path):
-        return _single_song(path, name or source_name(path), wanted, keep_others=keep_others)
+        return _song_file(path, name or source_name(path), wanted, keep_others=keep_others)
     look = _parquet_layout if magic == b"PAR1" else text_layout
     layout = look(path, shown, wanted, chosen or {})
     columns: tuple[str, ...] = layout["columns"]
@@ -170,20 +170,31 @@ def open_source(
     )
 
 
-def _single_song(path: Path, name: str, wanted: Sequence[str], *, keep_others: bool) -> Source:
-    """Make a table of one row of a file that holds one song; its name is the id."""
+def _song_file(path: Path, name: str, wanted: Sequence[str], *, keep_others: bool) -> Source:
+    """Make a table of a file that holds a song, or several; its name is the id, with numbers of several."""
     try:
-        song = read_song(path)
+        songs = read_songs(path)
     except UnicodeDecodeError as error:
         raise bad_data(f"{name} is not UTF-8.", "Convert it, for example with `iconv -t utf-8`.") from error
-    if song is None:
+    if not songs:
         raise bad_data(
             f"{name} is not a chord annotation.",
             "Each line of a .lab file has a start, an end and a chord: `0.0 1.5 C:maj`.",
         )
-    values = {"id": path.stem, "chords": song.chords, "artist": song.artist, "title": song.title}
-    values = {header: value for header, value in values.items() if header in wanted and value is not None}
-    others = {"key": song.key} if keep_others and song.key is not None else {}
+    ids: list[str | None] = [
+        path.stem if len(songs) == 1 else f"{path.stem}-{number}" for number in range(1, len(songs) + 1)
+    ]
+    said: dict[str, list[str | None]] = {
+        "id": ids,
+        "chords": [song.chords for song in songs],
+        "artist": [song.artist for song in songs],
+        "title": [song.title for song in songs],
+    }
+    values = {
+        header: each for header, each in said.items() if header in wanted and each.count(None) < len(songs)
+    }
+    keys: list[str | None] = [song.key for song in songs]
+    others = {"key": keys} if keep_others and any(keys) else {}
     stat = path.stat()
     columns = (*values, *others)
     return Source(
@@ -198,8 +209,8 @@ def _single_song(path: Path, name: str, wanted: Sequence[str], *, keep_others: b
         size_bytes=stat.st_size,
         mtime_ns=stat.st_mtime_ns,
         keeps_others=keep_others,
-        table=pa.table({header: [value] for header, value in (values | others).items()}),
-        notation=song.notation,
+        table=pa.table({header: pa.array(each, pa.string()) for header, each in (values | others).items()}),
+        notation=songs[0].notation,
     )
 
 

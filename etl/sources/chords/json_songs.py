@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from etl.runtime.errors import EtlError
-from etl.sources.chords.columns import bad_data, find_columns, other_columns
+from etl.sources.chords.columns import bad_data, find_columns, has_header, other_columns
 from etl.sources.chords.values import joined
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class JsonReader:
     def _columns(self, keys: tuple[str, ...]) -> tuple[list[str | None], dict[str, str]]:
         known = self._known.get(keys)
         if known is None:
-            chosen = {role: key for role, key in self._chosen.items() if key in keys}
+            chosen = {role: key for role, key in self._chosen.items() if has_header(keys, key)}
             try:
                 found = find_columns(self._file, keys, self._wanted, chosen)
             except EtlError as error:

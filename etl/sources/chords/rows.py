@@ -130,7 +130,7 @@ def _parse_table(source: Source, table: pa.Table, first_row: int) -> Rows:
     for name, column in wanted.items():
         is_broken |= is_unreadable(column, songs[name])
     broken = np.flatnonzero(is_broken)
-    bad = [(int(rows[at]), "encoding", "invalid UTF-8", "") for at in broken]
+    bad = [(int(rows[at]), "binary value", "bytes that are not UTF-8", "") for at in broken]
     return _rows(source, songs.height, songs.filter(~is_broken), rows[~is_broken], bad)
 
 

@@ -2,9 +2,10 @@
 
 Conventions
 -----------
-A ChordPro file is lyrics with chords in brackets; its directives name title, artist and key, and sections.
-With a capo, the chords sound so many semitones higher: they are transposed. A ``.lab`` file has a line for
-each chord: start, end and symbol, with tabs or spaces between. Consecutive equal chords are collapsed.
+A ChordPro file is lyrics with chords in brackets; its directives name title, artist and key, and sections,
+and ``{new_song}`` begins another song. With a capo, the chords sound so many semitones higher: they are
+transposed. The bars of a grid are chords without brackets; tablatures have none. A ``.lab`` file has a line
+for each chord: start, end and symbol, with tabs or spaces between. Consecutive equal chords are collapsed.
 
 References
 ----------
@@ -20,7 +21,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from etl.chords.leadsheet import parse_leadsheet, spell_leadsheet
-from etl.chords.notations import Notation
+from etl.chords.notations import Notation, plain_text
 from etl.chords.symbols import parse_section
 
 if TYPE_CHECKING:
@@ -34,8 +35,14 @@ LAB_ENDING: Final = ".lab"
 
 _DIRECTIVE: Final = re.compile(r"\{\s*([a-z_]+)\s*(?:[:\s]\s*([^{}]*?))?\s*\}", re.IGNORECASE)
 _CHORD: Final = re.compile(r"\[([^\]\s*][^\]\s]*)\]|\{([^{}]*)\}")
+_NEW_SONG: Final = re.compile(r"^\s*\{\s*(?:new_song|ns)\b[^{}]*\}\s*$", re.MULTILINE | re.IGNORECASE)
 _NAMES: Final = {"t": "title", "st": "subtitle"}
 _SECTIONS: Final = {"soc": "chorus", "sov": "verse", "sob": "bridge"}
+_ENVIRONMENT: Final = re.compile(
+    r"\{\s*(?:start_of_(?:tab|abc|ly|svg|textblock|(?P<grid>grid))|sot|(?P<short>sog))\b[^{}]*\}"
+    r"(?P<lines>.*?)(?:\{\s*(?:end_of_\w+|eo[tg])\s*\}|\Z)",
+    re.IGNORECASE | re.DOTALL,
+)
 _LAB_LINE: Final = re.compile(r"\s*(\d+(?:\.\d*)?)[\s,]+(\d+(?:\.\d*)?)[\s,]+(\S+)\s*")
 
 
@@ -44,10 +51,13 @@ def is_song_file(path: Path) -> bool:
     return path.suffix.lower() in {*CHORDPRO_ENDINGS, LAB_ENDING}
 
 
-def read_song(path: Path) -> Song | None:
-    """Read a file that holds one song; None where it is no annotation though its name says so."""
+def read_songs(path: Path) -> list[Song]:
+    """Read a file of one song, or of several in ChordPro; none where it is no annotation as its name says."""
     text = path.read_text(encoding="utf-8-sig")
-    return read_lab(text) if path.suffix.lower() == LAB_ENDING else read_chordpro(text)
+    if path.suffix.lower() == LAB_ENDING:
+        return [song] if (song := read_lab(text)) else []
+    songs = [read_chordpro(part) for part in _NEW_SONG.split(text)]
+    return [song for song in songs if song.chords or song.title] or songs[:1]
 
 
 @dataclass(frozen=True)
@@ -83,7 +93,7 @@ def read_chordpro(text: str) -> Song:
     capo = 0
     tokens: list[str] = []
     numbers: dict[str, int] = {}
-    for line in text.splitlines():
+    for line in _ENVIRONMENT.sub(_bracketed, text).splitlines():
         if line.lstrip().startswith("#"):
             continue
         for match in _CHORD.finditer(line):
@@ -96,7 +106,7 @@ def read_chordpro(text: str) -> Song:
             name, value = directive[1].lower(), (directive[2] or "").strip()
             name = _NAMES.get(name, name)
             section = _SECTIONS.get(name) or (name.startswith("start_of_") and name.removeprefix("start_of_"))
-            if section and section not in {"tab", "grid", "abc", "ly"}:
+            if section:
                 numbers[section] = numbers.get(section, 0) + 1
                 tokens.append(f"<{section}_{numbers[section]}>")
             elif name == "capo" and value.isdigit():
@@ -114,6 +124,14 @@ def read_chordpro(text: str) -> Song:
         said.get("artist") or said.get("subtitle"),
         said.get("key"),
     )
+
+
+def _bracketed(environment: re.Match[str]) -> str:
+    """Write the chords of a grid, which stand between its first bar line and its last, in brackets."""
+    if not (environment["grid"] or environment["short"]):
+        return ""
+    bars = "|".join(re.findall(r"\|.*\|", environment["lines"]))
+    return "".join(f"[{token}]" for token in plain_text(bars).split()) + "\n"
 
 
 def _transposed(token: str, semitones: int) -> str:

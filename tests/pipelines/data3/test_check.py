@@ -78,6 +78,15 @@ DAMAGE = {
     ),
     "DELETE FROM runs": REFERS,
     "UPDATE runs SET items_out = 1": "a run gave the songs of its sources",
+    "UPDATE runs SET items_out = NULL": "a run gave the songs of its sources",
+    "UPDATE runs SET arguments = '{}'": "a run gave the songs of its sources",
+    "UPDATE songs SET id = '' WHERE song_id = 1": VALUES,
+    "UPDATE sources SET path = ''": VALUES,
+    "CREATE OR REPLACE VIEW songs_current AS FROM songs WHERE song_id > 1": (
+        "the current set is the sources of the latest build"
+    ),
+    "DROP VIEW songs_current": COMPLETE,
+    "CREATE OR REPLACE VIEW song_overview AS SELECT song_id FROM songs": COMPLETE,
     "UPDATE runs SET command = 'enrich'": "a run gave the songs of its sources",
     "DELETE FROM ledger": "existing sources are finished",
     "INSERT INTO ledger VALUES ('data3', 'x.csv', 'v', 'done', 1, NULL, NULL, NULL, now())": (

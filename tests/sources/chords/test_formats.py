@@ -105,6 +105,13 @@ def test_options_name_the_columns(chords):
         chords.build(path, id_column="absent")
 
 
+def test_options_name_keys_of_json_whatever_their_case(chords):
+    """As headers of a CSV."""
+    path = write(chords, '[{"Song ID": "x", "Progression": "C F"}]', "in.json")
+    chords.build(path, chords_column="progression", id_column="song_id")
+    assert rows(chords, "id", "chords") == [("x", "C F")]
+
+
 @pytest.mark.parametrize("block", [16, 40, 1 << 20])
 def test_rows_are_numbered_where_there_are_no_ids(chords, block):
     """Numbers count records, also refused ones and those of several lines, not lines."""

@@ -76,7 +76,7 @@ def test_parquet_with_invalid_bytes_or_repeated_ids_refuses_rows(chords):
     ids = pa.array([b"a", b"\xff", b"b", b"a", None, b"c"])
     chords.build(_parquet(chords, {"id": ids}, 6))
     assert chords.ids() == ["a", "b", "c"]
-    assert chords.rejects() == [(2, "encoding"), (4, "duplicate id"), (5, "missing id")]
+    assert chords.rejects() == [(2, "binary value"), (4, "duplicate id"), (5, "missing id")]
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from etl.chords.notations import Notation
+from etl.sources.chords.files import open_source
 from etl.sources.chords.song_files import Song, read_chordpro, read_lab
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SONG = """{title: Greensleeves}
 {subtitle: Traditional}
@@ -37,6 +43,25 @@ def test_a_capo_is_resolved() -> None:
     """Chords are those that sound, however the capo is said; what is no chord stays."""
     for capo in ("{capo: 3}", "{capo 3}", "{meta: capo 3}"):
         assert read_chordpro(f"{capo}\n[Am]a [G7/B]b [x]c [Ebmaj7]d").chords == "Cm A#7/D x Gbmaj7"
+
+
+def test_chords_of_a_grid_are_read_and_frets_of_a_tablature_are_not() -> None:
+    """Between the bar lines of a grid, without what stands beside them."""
+    grid = "{sog}\nIntro |: C . Dm7 / | G7 . :| D\n{eog}\n"
+    tab = "{start_of_tab: Solo}\nE|--[2]--|\n{end_of_tab}\n"
+    assert read_chordpro(f"[Am]a\n{grid}{tab}[F]b").chords == "Am C Dm7 G7 F"
+
+
+def test_a_file_of_several_songs_gives_each(tmp_path: Path) -> None:
+    """Each with its own title and capo, and a number in its id."""
+    path = tmp_path / "book.cho"
+    path.write_text("{new_song}\n{title: One}\n{capo: 2}\n[Am]a\n{ns}\n{title: Two}\n[G]a [D]b\n")
+    table = open_source(path, ("id", "chords", "title")).table
+    assert table is not None
+    assert table.to_pylist() == [
+        {"id": "book-1", "chords": "Bm", "title": "One"},
+        {"id": "book-2", "chords": "G D", "title": "Two"},
+    ]
 
 
 def test_an_annotation_gives_its_chords() -> None:
