@@ -104,7 +104,9 @@ def migrate(db: Database = None, as_json: AsJson = False) -> None:
 
 def _describe_upgrade(upgrade: Upgrade) -> str:
     numbers = ", ".join(f"{number:04}" for number in upgrade.applied)
-    return f"{upgrade.path}: {f'applied {numbers}' if numbers else 'already up to date'}"
+    done = [f"applied {numbers}"] if numbers else []
+    done += [f"{problem}: made again" for problem in upgrade.mended]
+    return f"{upgrade.path}: {'; '.join(done) or 'already up to date'}"
 
 
 @app.command(epilog=examples("etl db forget songs.csv --dry-run", "etl db forget 3 --yes"))

@@ -63,10 +63,13 @@ class Upgrade:
         The store.
     applied
         Numbers of the migrations that it lacked.
+    mended
+        What was wrong with its views, which were made again.
     """
 
     path: Path
     applied: tuple[int, ...]
+    mended: tuple[str, ...] = ()
 
 
 def upgrade_store(path: Path) -> Upgrade:
@@ -83,10 +86,11 @@ def upgrade_store(path: Path) -> Upgrade:
         connect_store(path, read_only=False, limits=LIMITS) as connection,
     ):
         applied = bring_up_to_date(connection, path)
-        if view_problems(connection):
+        problems = view_problems(connection)
+        if problems:
             connection.execute("DROP MACRO views_version")
             create_views(connection, "VIEW")
-        return Upgrade(path, tuple(applied))
+        return Upgrade(path, tuple(applied), tuple(problems))
 
 
 def bring_up_to_date(connection: duckdb.DuckDBPyConnection, path: Path) -> list[int]:
@@ -335,7 +339,7 @@ def view_problems(connection: duckdb.DuckDBPyConnection) -> list[str]:
         due = _view_columns(empty)
     has = _view_columns(connection)
     return [
-        f"the view {name} {'is another' if name in has else 'is missing'}: `etl db migrate` makes it again"
+        f"the view {name} {'has other columns' if name in has else 'is missing'}"
         for name, columns in sorted(due.items())
         if has.get(name) != columns
     ]

@@ -28,7 +28,7 @@ def table_problems(connection: duckdb.DuckDBPyConnection) -> list[str]:
             for (table, name), kind in sorted(due.items())
             if has.get((table, name), kind) != kind
         ),
-        *view_problems(connection),
+        *(f"{each}: `etl db migrate` makes it again" for each in view_problems(connection)),
     ]
 
 

@@ -197,6 +197,7 @@ def test_views_that_somebody_dropped_are_told_and_made_again(path):
     with pytest.raises(EtlError, match="songs_current") as raised, read_store(path) as connection:
         connection.execute("FROM songs_current")
     assert "db migrate" in str(raised.value)
-    upgrade_store(path)
+    assert upgrade_store(path).mended == ("the view songs_current is missing",)
+    assert upgrade_store(path).mended == ()
     with read_store(path) as connection:
         assert connection.execute("FROM songs_current").fetchall() == []
