@@ -124,7 +124,7 @@ def _by_itself(token: str) -> str | None:
     """Give what is left of a token whatever stands beside it; None where that matters."""
     if token in _PLAIN_MARKS:
         return ""
-    is_chord = token == _reduced(token) and (parse_leadsheet(token) or parse_harte(token))
+    is_chord = (parse_leadsheet(token) or parse_harte(token)) and token == _reduced(token)
     return token if is_chord or _KEPT.fullmatch(token) else None
 
 

@@ -333,16 +333,20 @@ def view_problems(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Name the views that somebody has dropped, or made with other columns; not those of another version."""
     if not has_views(connection):
         return []
-    with closing(duckdb.connect()) as empty:
-        migrate(empty, Path())
-        create_views(empty, "VIEW")
-        due = _view_columns(empty)
-    has = _view_columns(connection)
+    has, due = _view_columns(connection), _due_views()
     return [
         f"the view {name} {'has other columns' if name in has else 'is missing'}"
         for name, columns in sorted(due.items())
         if has.get(name) != columns
     ]
+
+
+@cache
+def _due_views() -> Mapping[str, list[str]]:
+    with closing(duckdb.connect()) as empty:
+        migrate(empty, Path())
+        create_views(empty, "VIEW")
+        return _view_columns(empty)
 
 
 def _view_columns(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
