@@ -170,6 +170,8 @@ def run() -> None:
         _explain_loop(error)
         if not hasattr(error, "show") or not hasattr(error, "exit_code"):
             raise
+        if hasattr(error, "message"):
+            error.message = error.message.removeprefix("Value error, ")  # pydantic's word, whom typer asks
         error.show()  # a usage error, as click words it
         sys.exit(error.exit_code)
     if code == ExitCode.INTERRUPTED:

@@ -17,6 +17,7 @@ import etl
 from etl.cli.groups import first_sentence
 from etl.cli.main import PANELS, RESUMED, app
 from etl.cli.reference import commands, reference
+from etl.runtime.errors import ExitCode
 from tests.support.command_line import ended_here
 from tests.support.places import ROOT
 
@@ -45,6 +46,13 @@ def test_the_command_reference_is_in_step_with_the_help():
     """docs/cli.md is what `python -m etl.cli.reference` writes."""
     written = ROOT.joinpath("docs", "cli.md").read_text(encoding="utf-8")
     assert written == reference()
+
+
+def test_a_value_that_is_none_of_the_choices_is_told_with_them():
+    """In our words alone."""
+    done = ended_here("build", "data3", "a.csv", "--notation", "foo")
+    assert done.returncode == ExitCode.USAGE
+    assert "Invalid value for '--notation': 'foo' is not one of 'auto', " in done.stderr
 
 
 @pytest.mark.parametrize(("name", "text"), list(commands()))
