@@ -148,6 +148,15 @@ def _explain_loop(error: Exception) -> None:
         _fail(f"{path} is a link that leads to itself.", ExitCode.USAGE)
 
 
+def _explain_usage(error: Any) -> None:
+    """Say what is wrong with a command as click words it, and end, if that is the error."""
+    if hasattr(error, "show") and hasattr(error, "exit_code"):
+        if hasattr(error, "message"):
+            error.message = error.message.removeprefix("Value error, ")  # pydantic's word, whom typer asks
+        error.show()
+        sys.exit(error.exit_code)
+
+
 def run() -> None:
     """Run the command line; the exit code says how it went."""
     _heed_interrupts()
@@ -168,12 +177,8 @@ def run() -> None:
         _fail(f"cannot write the output: {error.strerror}.", ExitCode.CANNOT_WRITE)
     except Exception as error:
         _explain_loop(error)
-        if not hasattr(error, "show") or not hasattr(error, "exit_code"):
-            raise
-        if hasattr(error, "message"):
-            error.message = error.message.removeprefix("Value error, ")  # pydantic's word, whom typer asks
-        error.show()  # a usage error, as click words it
-        sys.exit(error.exit_code)
+        _explain_usage(error)
+        raise
     if code == ExitCode.INTERRUPTED:
         _fail(_interrupted(sys.argv[1:]), ExitCode.INTERRUPTED)
     sys.exit(code if isinstance(code, int) else ExitCode.OK)
