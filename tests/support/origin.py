@@ -20,6 +20,7 @@ import socket
 import sys
 import threading
 import traceback
+import warnings
 from contextlib import suppress
 from types import ModuleType
 from typing import Any
@@ -122,6 +123,8 @@ def main() -> None:
 
     They end as interpreters do, but do not take apart what was loaded, which takes as long as loading it.
     """
+    # Of Python 3.12: the threads of what is loaded are idle.
+    warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
     for name in sys.argv[2:]:
         importlib.import_module(name)
     order = serve(socket.socket(fileno=int(sys.argv[1])))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
+import warnings
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from etl.services.politeness.gate import Gate
 
 T = TypeVar("T")
+
+# Python 3.13 warns of how stamina keeps what it calls, on standard error and at each request.
+warnings.filterwarnings("ignore", "functools.partial will be a method descriptor", FutureWarning)
 
 LONGEST: Final = 7 * 24 * 3600.0
 """A week: whatever a header says, the service is probed again after that."""
