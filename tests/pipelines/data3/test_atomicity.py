@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -252,10 +252,23 @@ def command(chords, path: Path, **options: object) -> list[str]:
     return [sys.executable, "-m", "etl", "build", "data3", str(path), "--force", *arguments]
 
 
+def temporary_of(chords, process: Copy) -> Path:
+    """Give the file that a build writes its CSV to."""
+    return Path(chords.folder / f".{chords.output.name}.{process.pid}.tmp")
+
+
+def wait_for_bytes(chords, process: Copy, size: float) -> None:
+    """Wait until a build has written so many bytes of its CSV, however fast it is."""
+    temporary = temporary_of(chords, process)
+    with suppress(FileNotFoundError):  # it is done
+        while temporary.stat().st_size < size and process.poll() is None:
+            time.sleep(0.002)
+
+
 def start(chords, path: Path) -> Copy:
     """Start a build and wait until it writes."""
     process = Copy(command(chords, path), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    temporary = chords.folder / f".{chords.output.name}.{process.pid}.tmp"
+    temporary = temporary_of(chords, process)
     while not temporary.exists() and process.poll() is None:
         time.sleep(0.01)
     return process
@@ -270,13 +283,12 @@ def long_input(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory, long_input) -> tuple[list[str], float]:
-    """Give what a build of them writes, and the seconds that it takes on this machine now."""
+def undisturbed(tmp_path_factory, long_input) -> tuple[list[str], int]:
+    """Give what a build of them writes, and the bytes of the CSV."""
     chords = Chords(tmp_path_factory.mktemp("undisturbed"))
     npz = chords.folder / "x.npz"
-    began = time.monotonic()
     build(chords.request(long_input, npz=npz))
-    return digest(chords.output, npz), time.monotonic() - began
+    return digest(chords.output, npz), chords.output.stat().st_size
 
 
 def test_killed_builds_change_nothing_and_the_next_one_is_right(chords, long_input, undisturbed, leftovers):
@@ -285,11 +297,11 @@ def test_killed_builds_change_nothing_and_the_next_one_is_right(chords, long_inp
     places = {"database": chords.database, "npz": chords.folder / "x.npz"}
     chords.build(old, **places)
     before = digest(chords.output, places["npz"])
-    expected, seconds = undisturbed
+    expected, size = undisturbed
     randomness = random.Random(0)
     for _ in range(3):
         process = start(chords, long_input)
-        time.sleep(randomness.uniform(0, 0.4 * seconds))
+        wait_for_bytes(chords, process, randomness.uniform(0, 0.7) * size)
         assert process.poll() is None
         process.kill()
         process.communicate()
@@ -310,7 +322,7 @@ def test_interrupted_builds_end_soon_and_clean(chords, long_input, undisturbed, 
     randomness = random.Random(int(sign))
     for _ in range(2):
         process = start(chords, long_input)
-        time.sleep(randomness.uniform(0, 0.4 * undisturbed[1]))
+        wait_for_bytes(chords, process, randomness.uniform(0, 0.7) * undisturbed[1])
         process.send_signal(sign)
         _, words = process.communicate(timeout=20)
         assert process.returncode == 130, words
