@@ -340,10 +340,13 @@ def test_bombs_are_refused_and_write_nothing(tmp_path: Path):
     """What swells, nests or climbs is refused in bounded memory; nothing lies beside the store afterwards."""
     (tmp_path / "bombs").mkdir()
     figures = refused(list(make_bombs(tmp_path / "bombs", 1 << 26)), tmp_path / "top")
+    # How far a stream has swelled is seen after one member, or from Python 3.13 on, which reads less at once, three.
+    assert figures["refused"]["bomb.tar.gz"].pop("not MIDI") in {1, 3}
     assert figures["refused"] == {
         "nothing": {"nothing": 1},
         **{f"bomb.{ending}": {"cap": 1} for ending in ("zip", "7z", "mid.gz", "mid.bz2", "mid.xz")},
-        **{name: {"cap": 1, "not MIDI": 1} for name in ("bomb.tar.gz", "bombs.zip")},
+        "bomb.tar.gz": {"cap": 1},
+        "bombs.zip": {"cap": 1, "not MIDI": 1},
         "nested.zip": {"nested": 1},
         "evil.zip": {"unsafe": 5},
         "evil.tar": {"unsafe": 6},
