@@ -340,7 +340,7 @@ def test_bombs_are_refused_and_write_nothing(tmp_path: Path):
     """What swells, nests or climbs is refused in bounded memory; nothing lies beside the store afterwards."""
     (tmp_path / "bombs").mkdir()
     figures = refused(list(make_bombs(tmp_path / "bombs", 1 << 26)), tmp_path / "top")
-    # How far a stream has swelled is seen after one member, or from Python 3.13 on, which reads less at once, three.
+    # That a stream swells is seen after one member, or three by Python 3.13, which reads less at once.
     assert figures["refused"]["bomb.tar.gz"].pop("not MIDI") in {1, 3}
     assert figures["refused"] == {
         "nothing": {"nothing": 1},
