@@ -341,11 +341,11 @@ def test_bombs_are_refused_and_write_nothing(tmp_path: Path):
     (tmp_path / "bombs").mkdir()
     figures = refused(list(make_bombs(tmp_path / "bombs", 1 << 26)), tmp_path / "top")
     # That a stream swells is seen after one member, or three by Python 3.13, which reads less at once.
-    assert figures["refused"]["bomb.tar.gz"].pop("not MIDI") in {1, 3}
+    seen = 3 if sys.version_info >= (3, 13) else 1
     assert figures["refused"] == {
         "nothing": {"nothing": 1},
         **{f"bomb.{ending}": {"cap": 1} for ending in ("zip", "7z", "mid.gz", "mid.bz2", "mid.xz")},
-        "bomb.tar.gz": {"cap": 1},
+        "bomb.tar.gz": {"cap": 1, "not MIDI": seen},
         "bombs.zip": {"cap": 1, "not MIDI": 1},
         "nested.zip": {"nested": 1},
         "evil.zip": {"unsafe": 5},
