@@ -102,7 +102,7 @@ def read_task(name: str, files: Mapping[str, str]) -> Task:
             )
     try:
         descriptor = json.loads(files[ANSWER])
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _bad(name, f"{ANSWER} is not JSON: {error}") from error
     problems = schema_problems(descriptor) or _own_problems(descriptor)
     if problems:

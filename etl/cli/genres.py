@@ -18,9 +18,9 @@ from etl.runtime.settings import database_path
 from etl.runtime.wording import number_of, one_line
 
 if TYPE_CHECKING:
-    from etl.pipelines.genres.ask import GenrePlan
     from etl.pipelines.genres.export import GenreExport
     from etl.pipelines.genres.fetch import FetchResult
+    from etl.pipelines.genres.plan import GenrePlan
     from etl.pipelines.genres.show import GenreCard, GenreStats
 
 app = typer.Typer(help="Fetch, show and export genres of songs and tracks.", no_args_is_help=True)
@@ -65,8 +65,9 @@ def fetch(
     MusicBrainz needs ETL_CONTACT, Last.fm LASTFM_API_KEY; without them they are skipped. Your own names and
     aliases go into `genres.yaml` beside the store; numbers that you change in `genre_similarity.yaml` stay.
     """
-    from etl.pipelines.genres.ask import GenreQuestions, plan_questions
     from etl.pipelines.genres.fetch import fetch_genres
+    from etl.pipelines.genres.plan import plan_questions
+    from etl.pipelines.genres.questions import GenreQuestions
     from etl.runtime.watch.renderers import renderers
 
     not_with(context, "--estimate", "--dry-run")

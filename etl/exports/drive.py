@@ -9,26 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import json
 import os
-import re
 import shutil
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-import etl
-from etl.midi.mpc import (
-    CATEGORY_FOLDERS,
-    EMPTY_FOLDERS,
-    METADATA_FOLDER,
-    PROGRESSIONS_AT_ROOT,
-    ROOT_FOLDERS,
-    DriveFormat,
+from etl.exports.drive_index import (
+    forget_plan,
+    indexed_hashes,
+    planned_paths,
+    write_metadata,
+    write_plan,
 )
-from etl.runtime.disk.files import atomic_path
+from etl.midi.mpc import CATEGORY_FOLDERS, EMPTY_FOLDERS, ROOT_FOLDERS
 from etl.runtime.disk.staging import sync_filesystem
 from etl.runtime.disk.targets import write_error
 from etl.runtime.errors import EtlError, ExitCode
@@ -37,48 +32,11 @@ from etl.runtime.limits import LIMITS, Limits
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from etl.exports.drive_index import Wanted
+    from etl.midi.mpc import DriveFormat
     from etl.runtime.watch.progress import Watch
 
-SCHEMA_NAME: Final = "midi_drive/2"
 _USUAL_CLUSTER: Final = 1 << 15  # FAT32 of 32 GB and more, where the system does not say
-_INDEX, _PLAN = "file_index.json", "export_plan.json"
-_ROOTS: Final = "|".join((*ROOT_FOLDERS[DriveFormat.BOTH], PROGRESSIONS_AT_ROOT))
-_OURS: Final = re.compile(rf"(?:{_ROOTS})(?:/(?!\.{{1,2}}(?:/|$))[A-Za-z0-9._-]+)+")
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """What a file on the drive is: for the index.
-
-    Attributes
-    ----------
-    category, reason
-        Its category, and why it has that.
-    bpm, key, tags
-        As it is on the drive.
-    name, source
-        What the file was called where it was found, and where that was.
-    """
-
-    category: str
-    reason: str
-    bpm: float | None = None
-    key: str | None = None
-    tags: tuple[str, ...] = ()
-    name: str | None = None
-    source: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A file that belongs on the drive: a copy of ``source``, or ``content``."""
-
-    target: str
-    sha256: str
-    size: int
-    about: About
-    source: Path | None
-    content: bytes | None = None
 
 
 @dataclass
@@ -113,8 +71,8 @@ class Exported:
 class _State:
     """What is ours on a drive: hashes by path as indexed; paths that an unfinished export was to write."""
 
-    hashes: dict[str, str] = field(default_factory=dict)
-    planned: set[str] = field(default_factory=set)
+    hashes: dict[str, str]
+    planned: set[str]
 
     def has(self, entry: Wanted, drive: Path) -> bool:
         """Whether the drive has a wanted file already; what was only planned is looked at."""
@@ -173,7 +131,7 @@ def update_drive(
         done = Exported(len(copies), len(wanted) - len(copies), len(gone), sum(e.size for e in copies))
         if dry_run:
             return done
-        _write_json(drive / METADATA_FOLDER / _PLAN, {"paths": [e.target for e in copies], "removing": gone})
+        write_plan(drive, [entry.target for entry in copies], gone)
         watch.total("copy", len(copies), work=done.bytes)
         lost: set[Path | None] = set()  # once, however many folders want them
         for batch in _batches(copies, limits):
@@ -189,47 +147,18 @@ def update_drive(
         sync_filesystem(drive)
         there = [(entry, state.hashes[entry.target]) for entry in wanted if entry.target in state.hashes]
         write_metadata(drive, there, [entry.target for entry in copies], gone, drive_format)
-        (drive / METADATA_FOLDER / _PLAN).unlink()
+        forget_plan(drive)
     except OSError as error:
         raise write_error(Path(error.filename or drive), error) from error
     return done
 
 
 def _state(drive: Path) -> _State:
-    state = _State()
-    for entry in _read_json(drive, _INDEX, "files"):
-        state.hashes[entry["path"]] = entry["sha256"]
-    for path in (*_read_json(drive, _PLAN, "paths"), *_read_json(drive, _PLAN, "removing")):
-        state.planned.add(path)
+    state = _State(indexed_hashes(drive), planned_paths(drive))
     for target in state.planned:
         with suppress(FileNotFoundError):
             _temporary(drive / target).unlink()
     return state
-
-
-def _read_json(drive: Path, name: str, key: str) -> list[Any]:
-    """Read a list out of the index or the plan; none where there is none.
-
-    A drive may come from anywhere: a path that we would not write is not touched, whatever the file says.
-    """
-    path = drive / METADATA_FOLDER / name
-    try:
-        rows = json.loads(path.read_bytes())[key]
-        paths = [row if isinstance(row, str) else row["path"] for row in rows]
-        is_sound = all(_OURS.fullmatch(target) for target in paths) and all(
-            isinstance(row, str) or isinstance(row["sha256"], str) for row in rows
-        )
-    except FileNotFoundError:
-        return []
-    except (ValueError, KeyError, TypeError):
-        is_sound = False
-    if not is_sound:
-        raise EtlError(
-            f"the index {path} is damaged, or was not written by an export.",
-            f"Remove {name}: files identical to the library's then count as exported; others stay.",
-            exit_code=ExitCode.BAD_DATA,
-        )
-    return list(rows)
 
 
 def _check_names(drive: Path, new: Sequence[Wanted]) -> None:
@@ -364,44 +293,3 @@ def _remove(drive: Path, target: str, state: _State, done: Exported) -> None:
 
 def _hash(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def write_metadata(
-    drive: Path,
-    there: Sequence[tuple[Wanted, str]],
-    copied: Sequence[str],
-    removed: Sequence[str],
-    drive_format: DriveFormat,
-) -> None:
-    """Write the categories, the log of this export and the index; the index last."""
-    counts: dict[str, int] = {}
-    for entry, _ in there:
-        counts[entry.about.category] = counts.get(entry.about.category, 0) + 1
-    head = {
-        "schema": SCHEMA_NAME,
-        "made_by": f"music-etl {etl.__version__}",
-        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "format": str(drive_format),
-    }
-    categories = [
-        {"name": name, "folder": folder, "files": counts.get(name, 0)}
-        for name, folder in CATEGORY_FOLDERS.items()
-    ]
-    files = [
-        {
-            "path": entry.target,
-            "sha256": digest,
-            "bytes": (drive / entry.target).stat().st_size,
-            **asdict(entry.about),
-        }
-        for entry, digest in there
-    ]
-    folder = drive / METADATA_FOLDER
-    _write_json(folder / "categories.json", {**head, "categories": categories})
-    _write_json(folder / "export_log.json", {**head, "copied": list(copied), "removed": list(removed)})
-    _write_json(folder / _INDEX, {**head, "files": files})
-
-
-def _write_json(target: Path, document: dict[str, Any]) -> None:
-    with atomic_path(target) as temporary:
-        temporary.write_text(json.dumps(document, indent=1), encoding="utf-8")

@@ -49,6 +49,7 @@ _UNREADABLE: Final = (
     ValueError,
     KeyError,
     AttributeError,
+    RecursionError,
     TypeError,
     EOFError,
     BadZipFile,

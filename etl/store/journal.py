@@ -212,6 +212,7 @@ def read_burst(path: Path) -> Burst:
         ValueError,
         LookupError,
         TypeError,
+        RecursionError,
         pl.exceptions.PolarsError,
     ) as error:
         raise EtlError(

@@ -10,6 +10,7 @@ import pytest
 from etl.batch.questions import response_format
 from etl.batch.replies import confidence_of, parse_reply, valid_answer
 from etl.batch.task import Task, read_task
+from etl.runtime.errors import EtlError
 
 FIELDS: list[dict[str, Any]] = [
     {"name": "mood", "description": "mood", "constraints": {"required": True, "enum": ["dark", "bright"]}},
@@ -111,6 +112,13 @@ def test_what_an_answer_holds_is_kept_and_the_rest_is_told(
     found = parse_reply(task, text, 2)
     assert {number: answer["mood"] for number, answer in found.good.items()} == good
     assert (found.broken, found.invented) == (broken, invented)
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 100_000])
+def test_a_task_whose_schema_is_not_json_is_refused_in_words(text: str):
+    """Brackets without end, too."""
+    with pytest.raises(EtlError, match=r"answer\.json is not JSON"):
+        read_task("t", {"prompt.md": "Say.", "answer.json": text})
 
 
 def test_a_good_answer_has_all_fields_and_nothing_else(task: Task) -> None:

@@ -105,7 +105,13 @@ def test_an_index_cannot_name_what_is_not_ours(top: Path, path: str):
     assert [place.read_text() for place in mine] == ["mine", "mine"]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"files": 3}', '{"files": [{"path": "x"}]}', "\udcff"])
+DAMAGED = (
+    "", "{", "[]", "{}", '{"files": 3}', '{"files": [{"path": "x"}]}', "\udcff", "[" * 100_000,
+    '{"files": ["MPC_Documents/a.mid"]}', '{"files": [{"path": "MPC_Documents/a.mid", "sha256": 3}]}',
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", DAMAGED)
 def test_a_damaged_index_is_said(top: Path, text: str):
     """A drive whose index cannot be read is not written to, and the answer says how to go on."""
     before = files(top / "drive")
@@ -116,6 +122,25 @@ def test_a_damaged_index_is_said(top: Path, text: str):
     index(top / "drive").unlink()
     assert export(top).copied == 12
     assert files(top / "drive") == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        "[" * 100_000,
+        '{"paths": [{"path": "a"}], "removing": []}',
+        '{"paths": "abc", "removing": []}',
+    ],
+)
+def test_a_damaged_plan_is_said(top: Path, text: str):
+    """What an unfinished export left behind is believed no more than the index."""
+    plan = index(top / "drive").with_name("export_plan.json")
+    plan.write_text(text)
+    with pytest.raises(EtlError, match="index") as error:
+        export(top)
+    assert "export_plan.json" in error.value.hint
 
 
 def test_what_was_changed_on_the_drive_is_kept(top: Path):

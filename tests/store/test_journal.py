@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import random
@@ -196,7 +197,12 @@ def test_a_journal_of_a_newer_program_is_refused_and_kept(store):
 
 
 @pytest.mark.parametrize(
-    "damage", [lambda blob: blob[:-30], lambda blob: blob.replace(b'"value": 1', b'"value": 2')]
+    "damage",
+    [
+        lambda blob: blob[:-30],
+        lambda blob: blob.replace(b'"value": 1', b'"value": 2'),
+        lambda _: zipped("burst.json", "[" * 100_000),
+    ],
 )
 def test_an_unreadable_burst_is_named_and_kept(store, damage):
     """Nothing behind it is merged either, for the order counts."""
@@ -211,6 +217,14 @@ def test_an_unreadable_burst_is_named_and_kept(store, damage):
         pass
     assert len(waiting_bursts(store.path)) == 2
     assert store.tables()["service_state"] == []
+
+
+def zipped(name: str, text: str) -> bytes:
+    """Make an archive of one member."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr(name, text)
+    return content.getvalue()
 
 
 def test_what_a_killed_process_left_half_written_is_removed(store):

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from etl.pipelines.genres.ask import GenrePlan, GenreQuestions
     from etl.pipelines.genres.fetch import FetchResult
+    from etl.pipelines.genres.plan import GenrePlan
+    from etl.pipelines.genres.questions import GenreQuestions
     from etl.runtime.watch.progress import Renderer
     from etl.runtime.work.cluster.address import Cluster
     from etl.store.bursts import BurstWriter
@@ -235,7 +236,7 @@ def _scan(store: BurstWriter, watch: Watch, request: LibraryRequest) -> ScanResu
 
 
 def _questions(request: LibraryRequest) -> GenreQuestions:
-    from etl.pipelines.genres.ask import GenreQuestions  # noqa: PLC0415
+    from etl.pipelines.genres.questions import GenreQuestions  # noqa: PLC0415
 
     return GenreQuestions(force=request.force, limit=request.limit)
 
@@ -293,7 +294,7 @@ def plan_library(database: Path, request: LibraryRequest) -> LibraryPlan:
     if LibraryStage.SONIC in request.stages:
         tracks = pending.at_most if request.limit is None else min(pending.at_most, request.limit)
     if LibraryStage.GENRES in request.stages and database.exists():
-        from etl.pipelines.genres.ask import plan_questions  # noqa: PLC0415
+        from etl.pipelines.genres.plan import plan_questions  # noqa: PLC0415
 
         genres = plan_questions(database, _questions(request))
     output = request.artifacts.output if LibraryStage.ARTIFACTS in request.stages else None

@@ -142,7 +142,7 @@ class PartsList:
             done = (BuiltPart(**{**each, "state": tuple(each["state"])}) for each in found["done"])
             self.done = {each.source: each for each in done}
             return set(map(str, found["files"]))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise EtlError(
                 f"{self._path} is not a list of parts.",
                 "Move it away, or choose another --output-dir.",

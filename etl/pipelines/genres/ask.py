@@ -8,75 +8,39 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from etl.pipelines.enrich.ask import look_up_proven
-from etl.pipelines.enrich.estimate import daily_quota, seconds_for
 from etl.pipelines.enrich.filing import Filing, fitting
 from etl.pipelines.enrich.state import StoredState
+from etl.pipelines.genres.questions import OpenIds
 from etl.runtime.errors import EtlError
 from etl.runtime.watch.progress import Stage
 from etl.runtime.work.signals import stop_on_signals
 from etl.services.catalog import GENRE_SOURCES, genre_source, unidentified_source
-from etl.services.errors import AppError, ParkedError, StoppedError
-from etl.services.musicbrainz_genres import NAMED_ARTIST, NAMED_RELEASE_GROUP
-from etl.services.politeness.breaker import Breaker
-from etl.services.politeness.gate import QUOTA_KEY, Gate
+from etl.services.errors import AppError, StoppedError
+from etl.services.politeness.gate import Gate
 from etl.services.politeness.rates import Permits
-from etl.services.settings import ServiceSettings, limits_path, service_settings
-from etl.services.state import MemoryState
-from etl.store import service_state
-from etl.store.answers import answer_schema, ask_again, wanted_ids, well_known_id
-from etl.store.database import read_store
-from etl.store.genres import QUESTIONS, gather_questions, opens_questions, waiting_albums
+from etl.store.answers import answer_schema, ask_again, well_known_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from pathlib import Path
-
-    import duckdb
+    from collections.abc import Iterable, Mapping, Sequence
 
     from etl.pipelines.enrich.filing import Key
+    from etl.pipelines.genres.questions import GenreQuestions
     from etl.runtime.watch.progress import Watch
     from etl.services.contract import Answer, Kind, Service
     from etl.services.errors import ServiceError
+    from etl.services.settings import ServiceSettings
     from etl.store.bursts import BurstWriter
     from etl.store.writes import Write
 
 STAGES: Final = tuple(Stage(name, "artists and albums") for name in GENRE_SOURCES)
 """One for each service."""
 
-NONE_DAYS: Final = 90
-"""After so many days what a service did not know is asked about again; what it knew is kept."""
-
 _NOTABLE_PAUSE: Final = 1.0  # seconds; shorter pauses are not worth a word
-
-
-@dataclass(frozen=True)
-class GenreQuestions:
-    """What to ask.
-
-    Attributes
-    ----------
-    force
-        Ask again about what has been answered.
-    limit
-        Artists and albums that each service is asked about at most; None for all.
-    workers
-        Requests at a time at most; None for as many as the rates of a service can use.
-    settings
-        Gives what the user has set for a service.
-    limits_file
-        Record of the requests of all runs, whichever their store.
-    """
-
-    force: bool = False
-    limit: int | None = None
-    workers: int | None = None
-    settings: Callable[[str], ServiceSettings] = service_settings
-    limits_file: Path = field(default_factory=limits_path)
 
 
 @dataclass(frozen=True)
@@ -107,54 +71,6 @@ class SourceResult:
     hint: str = ""
 
 
-@dataclass(frozen=True)
-class SourcePlan:
-    """What a service is to be asked.
-
-    Attributes
-    ----------
-    source
-        Its title.
-    ids
-        Artists and albums to ask about, by kind.
-    requests, seconds
-        How many requests that takes without retries, and how long at the service's rates.
-    skipped
-        Why it will not be asked now; empty if it will.
-    """
-
-    source: str
-    ids: Mapping[str, int]
-    requests: int
-    seconds: float
-    skipped: str
-
-
-@dataclass(frozen=True)
-class GenrePlan:
-    """What services are to be asked, one after the other.
-
-    Attributes
-    ----------
-    sources
-        Each service.
-    requests, seconds
-        Of all that will be asked.
-    """
-
-    sources: tuple[SourcePlan, ...]
-
-    @property
-    def requests(self) -> int:
-        """Requests to send."""
-        return sum(source.requests for source in self.sources if not source.skipped)
-
-    @property
-    def seconds(self) -> float:
-        """How long that takes."""
-        return sum(source.seconds for source in self.sources if not source.skipped)
-
-
 def ask_sources(store: BurstWriter, watch: Watch, questions: GenreQuestions) -> list[SourceResult]:
     """Ask all services what is open; each that has something to be asked has a result.
 
@@ -165,7 +81,7 @@ def ask_sources(store: BurstWriter, watch: Watch, questions: GenreQuestions) -> 
     """
     stop = threading.Event()
     results = []
-    known = _OpenIds(store, anew=questions.force)
+    known = OpenIds(store, anew=questions.force)
     with stop_on_signals(stop):
         for name in GENRE_SOURCES:
             settings = questions.settings(name)
@@ -185,33 +101,6 @@ def ask_sources(store: BurstWriter, watch: Watch, questions: GenreQuestions) -> 
     return results
 
 
-class _OpenIds:
-    """What is to be asked of each service, read again only where answers have opened further questions.
-
-    What the library can be asked about takes longer to plan than to read, and is the same for all services.
-    """
-
-    def __init__(self, store: BurstWriter, *, anew: bool) -> None:
-        self._store = store
-        self._anew = set(GENRE_SOURCES) if anew else set()
-        self._ids: dict[str, dict[Kind, list[str]]] = {}
-
-    def of(self, name: str) -> dict[Kind, list[str]]:
-        """Give what is open by kind, what stands on most tracks first; of the services in their order."""
-        if name not in self._ids:
-            left = list(GENRE_SOURCES)[list(GENRE_SOURCES).index(name) :]
-            with self._store.reading() as connection:
-                gather_questions(connection)
-                self._ids = {each: _open_ids(connection, each, anew=each in self._anew) for each in left}
-        self._anew.discard(name)  # what was answered since then is not asked again
-        return self._ids[name]
-
-    def answered(self, name: str, kinds: Iterable[Kind]) -> None:
-        """Take note that a service has answered about ids of these kinds."""
-        if any(opens_questions(name, kind) for kind in kinds):
-            self._ids.clear()
-
-
 class _Asking:
     """The questions to one service."""
 
@@ -220,7 +109,7 @@ class _Asking:
         store: BurstWriter,
         watch: Watch,
         service: Service,
-        known: _OpenIds,
+        known: OpenIds,
         *,
         questions: GenreQuestions,
         settings: ServiceSettings,
@@ -332,68 +221,6 @@ class _Asking:
             self._answered.add((answer.kind, answer.id))
         errors = sum(answer.status == "error" for answer in answers)
         self._watch.advance(self._service.name, done=len(answers), errors=errors)
-
-
-def plan_questions(database: Path, questions: GenreQuestions) -> GenrePlan:
-    """Count what services would be asked now, and how long that takes; nothing is sent or written.
-
-    Artists whose MBID MusicBrainz has still to tell count for the services that are asked by it, too, and
-    so do their albums.
-
-    Raises
-    ------
-    EtlError
-        If there is no store.
-    """
-    plans = []
-    with read_store(database) as connection:
-        gather_questions(connection)
-        names = 0
-        for name in GENRE_SOURCES:
-            settings = questions.settings(name)
-            service, why = unidentified_source(name, settings), ""
-            try:
-                service = genre_source(name, settings)
-            except EtlError as error:
-                why = str(error.args[0])
-            open_ids = _open_ids(connection, name, anew=questions.force)
-            ids = {kind.name: len(found) for kind, found in open_ids.items()}
-            if name == "musicbrainz":
-                still = _open_ids(connection, name) if questions.force else open_ids
-                names = 0 if why else len(still[NAMED_ARTIST])
-                ids[NAMED_RELEASE_GROUP.name] += waiting_albums(connection)
-            elif names:
-                ids["artist"] += names
-            if questions.limit is not None:
-                ids = _at_most(ids, questions.limit)
-            known = MemoryState(**service_state.values(connection, name, service.account))
-            if (until := Breaker(service.title, known).parked_until()) is not None and not why:
-                why = str(ParkedError(service.title, until, "it asked for a pause"))
-            portion = service.portions(known)[0]
-            requests = sum(-(-number // portion) for number in ids.values())
-            quota = daily_quota(service.rates, known.get(QUOTA_KEY))
-            seconds = seconds_for(requests, service.rates.per_second, quota)
-            plans.append(SourcePlan(service.title, ids, requests, seconds, why if requests else ""))
-    return GenrePlan(tuple(plans))
-
-
-def _at_most(ids: Mapping[str, int], limit: int) -> dict[str, int]:
-    taken = {}
-    for kind, number in ids.items():
-        taken[kind] = min(number, limit)
-        limit -= taken[kind]
-    return taken
-
-
-def _open_ids(
-    connection: duckdb.DuckDBPyConnection, name: str, *, anew: bool = False
-) -> dict[Kind, list[str]]:
-    """Give what of the gathered questions is open at a service by kind, what stands on most tracks first."""
-    service = unidentified_source(name, ServiceSettings())
-    kinds = {kind: replace(kind, songs=QUESTIONS, gone_days=NONE_DAYS) for kind in service.kinds}
-    return {
-        kind: wanted_ids(connection, name, asked, anew=anew)["id"].to_list() for kind, asked in kinds.items()
-    }
 
 
 def _hint(ended: ServiceError | None) -> str:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from etl.pipelines.genres import ask, refresh
-from etl.pipelines.genres.ask import GenreQuestions, SourceResult, ask_sources
+from etl.pipelines.genres.ask import SourceResult, ask_sources
+from etl.pipelines.genres.questions import GenreQuestions
 from etl.pipelines.genres.refresh import GenresResult, refresh_genres
 from etl.runtime.errors import EtlError
 from etl.runtime.watch.log_file import LogFile, log_path

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import polars as pl
 
-from etl.exports.drive import About, Wanted
+from etl.exports.drive_index import About, Wanted
 from etl.midi.analysis import survey
 from etl.midi.file_names import restated
 from etl.midi.mpc import (

@@ -76,6 +76,17 @@ def test_a_run_that_was_stopped_goes_on_and_a_changed_input_is_built_again(input
     assert (done.built, done.unchanged, done.songs) == (2, 0, 31)
 
 
+@pytest.mark.parametrize("text", ["", "{}", "[" * 100_000])
+def test_a_list_that_is_none_is_said_and_left(inputs, tmp_path, text):
+    """It may be somebody's file of that name."""
+    listed = tmp_path / "parts" / "parts.json"
+    listed.parent.mkdir()
+    listed.write_text(text)
+    with pytest.raises(EtlError, match="is not a list of parts"):
+        build_parts(PartsBuild(inputs[:1], listed.parent))
+    assert listed.read_text() == text
+
+
 def test_a_bad_input_costs_no_other_and_rejects_and_repeated_ids_are_told(inputs, tmp_path):
     """With its name and reason, and exit code 1."""
     twice, bad = tmp_path / "twice.csv", tmp_path / "bad.csv"

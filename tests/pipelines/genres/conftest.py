@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from etl.pipelines.genres.ask import STAGES, GenreQuestions, SourceResult, ask_sources
+from etl.pipelines.genres.ask import STAGES, SourceResult, ask_sources
 from etl.pipelines.genres.fetch import FetchResult, fetch_genres
+from etl.pipelines.genres.questions import GenreQuestions
 from etl.runtime.watch.progress import Watch
 from etl.services.politeness.retry import Patience
 from etl.services.settings import ServiceSettings

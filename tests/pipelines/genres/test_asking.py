@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from etl.cli.genres import fetch_lines
-from etl.pipelines.genres.ask import plan_questions
 from etl.pipelines.genres.fetch import FetchResult
+from etl.pipelines.genres.plan import plan_questions
 from etl.runtime.resources import resource
 from etl.services.catalog import GENRE_SOURCES, unidentified_source
 from etl.services.settings import ServiceSettings

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from etl.pipelines.genres.ask import plan_questions
+from etl.pipelines.genres.plan import plan_questions
 from etl.services.musicbrainz_genres import judge_album
 from tests.support.genre_servers import BODIES, mbid_of
 
