@@ -266,11 +266,14 @@ def wait_for_bytes(chords, process: Copy, size: float) -> None:
 
 
 def start(chords, path: Path) -> Copy:
-    """Start a build and wait until it writes."""
+    """Start a build and wait until it writes: whether it may, it tries with an empty file before that."""
     process = Copy(command(chords, path), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     temporary = temporary_of(chords, process)
-    while not temporary.exists() and process.poll() is None:
-        time.sleep(0.01)
+    while process.poll() is None:
+        with suppress(FileNotFoundError):
+            if temporary.stat().st_size:
+                break
+        time.sleep(0.002)
     return process
 
 
@@ -301,7 +304,7 @@ def test_killed_builds_change_nothing_and_the_next_one_is_right(chords, long_inp
     randomness = random.Random(0)
     for _ in range(3):
         process = start(chords, long_input)
-        wait_for_bytes(chords, process, randomness.uniform(0, 0.7) * size)
+        wait_for_bytes(chords, process, randomness.uniform(0, 0.5) * size)
         assert process.poll() is None
         process.kill()
         process.communicate()
@@ -322,7 +325,7 @@ def test_interrupted_builds_end_soon_and_clean(chords, long_input, undisturbed, 
     randomness = random.Random(int(sign))
     for _ in range(2):
         process = start(chords, long_input)
-        wait_for_bytes(chords, process, randomness.uniform(0, 0.7) * undisturbed[1])
+        wait_for_bytes(chords, process, randomness.uniform(0, 0.5) * undisturbed[1])
         process.send_signal(sign)
         _, words = process.communicate(timeout=20)
         assert process.returncode == 130, words
