@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-TAG_VERSION: Final = 3
+TAG_VERSION: Final = 4
 """Goes up with what the reader finds: files that an earlier one has read are read again."""
 
 MAX_TEXT: Final = 1000

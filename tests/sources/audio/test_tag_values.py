@@ -17,9 +17,9 @@ from mutagen import id3
 from mutagen.apev2 import APEv2
 from mutagen.mp4 import MP4
 
+from etl.sources.audio.foreign_tags import _genre_names
 from etl.sources.audio.id3_frames import synchsafe
 from etl.sources.audio.tag_frames import RAW_SCHEMA, tag_values, tags_frame
-from etl.sources.audio.tag_readers import _genre_names
 from etl.sources.audio.tags import MAX_TEXT, read_tags
 from tests.support.audio_files import write_audio
 
