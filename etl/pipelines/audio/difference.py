@@ -59,7 +59,8 @@ class Difference:
         How many files are as the store knows them.
     fresh
         Files whose tags are to be read: `FILE_SCHEMA`; ``is_new``; ``is_same`` if only the reader is another;
-        ``content_hash`` and ``audio_bytes`` if the sound is known.
+        ``content_hash`` and ``audio_bytes`` if the sound is known; ``former_hash`` and ``former_bytes`` of
+        files that were changed, whose sound may be the same.
     moves
         ``old_path``, ``path``, ``mtime_ns``, ``size_bytes``, ``track_id`` of files in another place.
     gone, returned
@@ -131,6 +132,8 @@ def compare(
             *FILE_SCHEMA,
             "is_new",
             "is_same",
+            "former_hash",
+            "former_bytes",
             content_hash=pl.coalesce("new_hash", "known_hash"),
             audio_bytes=pl.coalesce("new_bytes", "known_bytes"),
             is_moved=pl.col("is_moved").is_not_null(),
@@ -167,6 +170,8 @@ def _with_what_is_known(files: pl.DataFrame, known: pl.DataFrame, *, force: bool
         is_new=pl.col("known_size").is_null() | (pl.col("is_gone").fill_null(value=False) & ~is_same),
         known_hash=pl.when(is_same).then("known_hash"),
         known_bytes=pl.when(is_same).then("known_bytes"),
+        former_hash=pl.when(~is_same).then("known_hash"),
+        former_bytes=pl.when(~is_same).then("known_bytes"),
     )
 
 

@@ -73,6 +73,17 @@ def audio_payload(path: Path | str) -> Payload:
         return Payload(digest.hexdigest()[:32], size)
 
 
+def has_payload(path: Path | str, known: Payload) -> bool:
+    """Whether the sound of a file is one that is known; it is read only if it is as long.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    """
+    return audio_size(path) in {None, known.size} and audio_payload(path) == known
+
+
 def audio_size(path: Path | str) -> int | None:
     """Find the length of the payload from headers alone; None where that takes reading the file.
 
