@@ -22,7 +22,7 @@ import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from etl.sources.audio.ogg_sound import page_bodies
-from etl.sources.audio.sound_spans import sound_spans
+from etl.sources.audio.sound_spans import is_longer_than_the_file, sound_spans
 from etl.sources.audio.spans import Span, between_tags, bytes_at, file_size, read_spans
 
 if TYPE_CHECKING:
@@ -97,6 +97,19 @@ def audio_size(path: Path | str) -> int | None:
         if spans is None:
             return None
         return sum(span.end - span.first for span in spans) or file_size(file)
+
+
+def ends_early(path: Path | str) -> bool:
+    """Whether the header of a file says that its sound goes on behind the end of the file.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    """
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 -- as above
+        between = between_tags(file)
+        return is_longer_than_the_file(file, between, bytes_at(file, between.first, 16))
 
 
 def _spans(file: FileIO) -> list[Span] | None:
