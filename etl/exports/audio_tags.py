@@ -28,7 +28,6 @@ from mutagen.apev2 import APEv2
 from mutagen.asf import ASFTags
 from mutagen.id3 import ID3, TBPM, TKEY, TXXX, ID3FileType
 from mutagen.mp4 import MP4Tags
-from mutagen.oggopus import OggOpus
 
 from etl.runtime.disk.files import atomic_path
 from etl.runtime.errors import EtlError
@@ -92,11 +91,6 @@ def places(found: Mapping[str, Sequence[str]], field: str) -> list[str]:
         One of `FIELDS`.
     """
     return [name for name in (field, BESIDE + field) if found.get(name)] or [field]
-
-
-def is_opus(path: Path) -> bool:
-    """Whether gains of a file are in R128 tags."""
-    return isinstance(_opened(path)[0], OggOpus)
 
 
 def write_fields(
@@ -170,24 +164,28 @@ def _opened(path: Path) -> list[Any]:
     That is the file; a second tag beside ID3, or APEv2 alone where there is no ID3; and of sound that has no
     tags of its own those that someone put around it.
     """
-    id3, ape = _loaded(ID3, path, load_v1=False), _loaded(APEv2, path)
-    around = [tag for tag in (id3, ape) if tag is not None]
     try:
         file: Any = mutagen.File(path)
     except Exception as error:
-        if around:
+        if around := _around(path):
             return around
         raise TagError(f"{path}: its tags cannot be read: {error}.") from error
     try:
         if file.tags is None:
             file.add_tags()  # in memory
     except (AttributeError, mutagen.MutagenError, NotImplementedError) as error:
-        if around:
+        if around := _around(path):
             return around
         raise TagError(f"{path}: the format has no tags that can be written.") from error
-    if ape is None or not isinstance(file, ID3FileType):
+    ape = _loaded(APEv2, path) if isinstance(file, ID3FileType) else None
+    if ape is None:
         return [file]
-    return [ape] if id3 is None else [file, ape]
+    return [ape] if _loaded(ID3, path, load_v1=False) is None else [file, ape]
+
+
+def _around(path: Path) -> list[Any]:
+    """Open the tags that stand around sound of any kind."""
+    return [tag for tag in (_loaded(ID3, path, load_v1=False), _loaded(APEv2, path)) if tag is not None]
 
 
 def _loaded(kind: Any, path: Path, **options: Any) -> Any:

@@ -14,7 +14,7 @@ import polars as pl
 
 from etl.audio.features import Mode, version_of
 from etl.audio.loudness import REPLAYGAIN_LUFS
-from etl.exports.audio_tags import TagError, is_opus, places, read_fields, write_fields
+from etl.exports.audio_tags import TagError, places, read_fields, write_fields
 from etl.music.keys import MAJOR_TONICS, MINOR_TONICS
 from etl.pipelines.audio.retagged import Retagged
 from etl.runtime.errors import EtlError, ExitCode
@@ -184,7 +184,7 @@ def _plan(tracks: pl.DataFrame, request: WriteTagsRequest, watch: Watch) -> Writ
             if (status.st_size, status.st_mtime_ns) != (row["size_bytes"], row["mtime_ns"]):
                 raise TagError(f"{path}: the file has changed since the last scan.")
             now = read_fields(path)
-            wanted = tag_values(row, request, opus=is_opus(path))
+            wanted = tag_values(row, request, opus=row["kind"] == "opus")
         except (EtlError, OSError) as error:
             result.skipped.append(skipped_file(row["path"], error))
             continue

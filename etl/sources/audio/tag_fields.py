@@ -87,7 +87,7 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "track_total": ("track_total", "tracktotal", "totaltracks", "total tracks"),
     "disc": ("disc", "discnumber", "_disc", "wm/partofset", "tpos"),
     "disc_total": ("disc_total", "disctotal", "totaldiscs", "total discs"),
-    "year": ("year", "date", "_year", "wm/year", "tdrc", "tyer"),
+    "year": ("year", "date", "_year", "wm/year", "tdrc", "tyer", "date_released"),
     "originaldate": (
         "originaldate", "original_date", "tdor", "originalyear", "tory", "wm/originalreleaseyear",
     ),

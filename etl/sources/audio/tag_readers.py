@@ -63,6 +63,8 @@ def read_fields(path: Path | str, file: BinaryIO, kind: str | None) -> tuple[Val
         }
     elif kind == "wav" and _is_longer_than_the_file(file, stream):
         stream = {**stream, "duration": None}  # which the decoder tells
+    if kind == "m4a" and not own:  # the keys of QuickTime, perhaps
+        own = read_by_decoder(path)[0]
     id3, ape = id3_values(file, kind, tags), ape_values(file, tags)
     if kind in _VORBIS:
         _add_vinyl_number(file, own)
@@ -177,7 +179,7 @@ def read_by_decoder(path: Path | str) -> tuple[Values, Stream]:
     from etl.sources.audio.probe import probe  # noqa: PLC0415 -- few files need it, and it loads FFmpeg
 
     values, stream = probe(path)
-    return {name: [text] for name, text in values.items()}, stream
+    return by_field((name, [text]) for name, text in values.items()), stream
 
 
 def read_otherwise(path: Path | str, first: Exception) -> tuple[Values, Stream, str | None]:
