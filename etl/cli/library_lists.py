@@ -80,12 +80,15 @@ def find(
     return 0 if found.tracks else 1
 
 
-@app.command(epilog="Example: etl library duplicates --json")
-def duplicates(db: Database = None, as_json: AsJson = False) -> None:
+@app.command(epilog="Example: etl library duplicates -o copies.m3u8")
+def duplicates(output: Playlist = None, db: Database = None, as_json: AsJson = False) -> None:
     """List tracks that exist more than once: with the same sound, or nearly the same."""
     from etl.pipelines.audio.duplicates import find_duplicates
 
-    show(find_duplicates(database_path(db)), _duplicate_lines, as_json=as_json)
+    check_name(output, ".m3u8", ways={})
+    found = find_duplicates(database_path(db), output)
+    aside = is_standard_output(output)
+    show(found.groups, lambda _: _duplicate_lines(found), as_json=as_json, aside=aside)
 
 
 @app.command("show", epilog="Example: etl library show song.flac")
@@ -129,16 +132,16 @@ def rekordbox(
     )
 
 
-def _duplicate_lines(groups: Sequence[Duplicates]) -> str:
+def _duplicate_lines(found: Duplicates) -> str:
     lines = []
-    for group in groups:
+    for group in found.groups:
         lines.append(f"{group.sameness}:")
         for copy in group.tracks:
             name = " - ".join(text for text in (copy.artist, copy.title) if text)
             lines.append(f"  {one_line(copy.path)}  {one_line(name)}".rstrip())
-    extra = sum(len(group.tracks) - 1 for group in groups)
-    more = f"{number_of(len(groups), 'recording')} more than once, {number_of(extra, 'copy')} in all"
-    return "\n".join([*lines, more])
+    extra = sum(len(group.tracks) - 1 for group in found.groups)
+    more = f"{number_of(len(found.groups), 'recording')} more than once, {number_of(extra, 'copy')} in all"
+    return "\n".join([*lines, more, *_written(found)])
 
 
 def _shown_lines(shown: ShownFile) -> str:
@@ -176,7 +179,7 @@ def _track_table(tracks: Sequence[ListedTrack], *, full: bool) -> list[str]:
     return [table(columns[first:], [row[first:] for row in rows], right=right[first:], full=full)]
 
 
-def _written(found: SimilarTracks | FoundTracks) -> list[str]:
+def _written(found: SimilarTracks | FoundTracks | Duplicates) -> list[str]:
     written = [] if found.output is None else [f"written: {found.output}"]
     return [*written, *unlisted_lines(found.unlisted)]
 

@@ -56,6 +56,7 @@ def write_rekordbox(tracks: Iterable[Mapping[str, Any]], path: Path) -> int:
     for number, track in enumerate(tracks, start=1):
         collection.append(_track(number, track))
     collection.set("Entries", str(len(collection)))
+    ET.SubElement(ET.SubElement(root, "PLAYLISTS"), "NODE", Type="0", Name="ROOT", Count="0")
     ET.indent(root)
     with atomic_file(path) as file:
         file.write(ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n")
@@ -69,16 +70,18 @@ class Tempo(NamedTuple):
     """Its first beat."""
     bpm: float
     beat: int
-    """Number of that beat in a bar of four, the first of the track being 1."""
+    """Number of that beat in its bar, the first of the track being 1."""
 
 
-def beat_grid(beats: NDArray[np.float64]) -> list[Tempo]:
+def beat_grid(beats: NDArray[np.float64], meter: int = 4) -> list[Tempo]:
     """Describe beats by tempi that hold as long as they fit.
 
     Parameters
     ----------
     beats
         Seconds, ascending.
+    meter
+        Beats in a bar.
 
     Returns
     -------
@@ -92,7 +95,7 @@ def beat_grid(beats: NDArray[np.float64]) -> list[Tempo]:
     while start < len(beats) - 1:
         stop = _end_of_tempo(beats, start)
         offset, period = _line(beats[start:stop])
-        grid.append(Tempo(max(offset, 0.0), 60.0 / period, start % 4 + 1))
+        grid.append(Tempo(max(offset, 0.0), 60.0 / period, start % meter + 1))
         start = stop
     return grid
 
@@ -129,7 +132,9 @@ def _track(number: int, track: Mapping[str, Any]) -> ET.Element:
         "Name": track["title"],
         "Artist": track["artist"],
         "Album": track["album"],
+        "Composer": track["composer"],
         "Genre": track["genre"],
+        "Label": track["label"],
         "Kind": _KINDS.get(track["kind"] or ""),
         "Size": track["size_bytes"],
         "TotalTime": None if track["duration_s"] is None else round(track["duration_s"]),
@@ -145,9 +150,10 @@ def _track(number: int, track: Mapping[str, Any]) -> ET.Element:
     element = ET.Element(
         "TRACK", {name: str(value).translate(_NOT_XML) for name, value in said.items() if value is not None}
     )
-    for first, bpm, beat in beat_grid(np.asarray(track["beat_times_s"], dtype=np.float64)):
+    meter = track["meter"] or 4
+    for first, bpm, beat in beat_grid(np.asarray(track["beat_times_s"], dtype=np.float64), meter):
         ET.SubElement(
-            element, "TEMPO", Inizio=f"{first:.3f}", Bpm=f"{bpm:.2f}", Metro="4/4", Battito=str(beat)
+            element, "TEMPO", Inizio=f"{first:.3f}", Bpm=f"{bpm:.2f}", Metro=f"{meter}/4", Battito=str(beat)
         )
     return element
 

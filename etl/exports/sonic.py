@@ -157,18 +157,15 @@ def build_artifacts(
     """
     tracks = tracks.sort("track_id")
     kept = _selected(include, exclude)
-    raw = {
-        name: tracks[column].to_numpy().reshape(-1, len(FEATURE_NAMES))[:, kept].astype(np.float64)
-        for name, column in MATRICES.items()
-    }
-    parameters = _parameters(raw["X_sonic"], normalization)
-    scaled = {name: _scaled(values, parameters) for name, values in raw.items()}
-    lengths = {}
-    if normalization is Normalization.L2:
-        norms = np.stack([np.linalg.norm(values, axis=1) for values in scaled.values()], axis=1)
-        lengths = {_LENGTHS: norms.astype(np.float32)}
-        divisors = np.where(norms > 0, norms, 1.0)
-        scaled = {name: values / divisors[:, [at]] for at, (name, values) in enumerate(scaled.items())}
+    parameters = _parameters(_raw(tracks, "X_sonic", kept), normalization)
+    matrices, norms = {}, []
+    for name in MATRICES:  # one after the other, in double precision
+        scaled = _scaled(_raw(tracks, name, kept), parameters)
+        if normalization is Normalization.L2:
+            norms.append(np.linalg.norm(scaled, axis=1))
+            scaled /= np.where(norms[-1] > 0, norms[-1], 1.0)[:, None]
+        matrices[name] = np.ascontiguousarray(scaled, dtype=np.float32)
+    lengths = {_LENGTHS: np.stack(norms, axis=1).astype(np.float32)} if norms else {}
     names = np.array(FEATURE_NAMES)[kept]
     units = np.array(FEATURE_UNITS)[kept]
     if normalization is Normalization.PCA:
@@ -179,7 +176,7 @@ def build_artifacts(
     artist = tracks["artist"].fill_null("")
     return Artifacts(
         track_ids=np.array(tracks["track_id"].to_list(), dtype=np.str_),
-        matrices={name: np.ascontiguousarray(values, dtype=np.float32) for name, values in scaled.items()},
+        matrices=matrices,
         feature_names=names,
         feature_units=units,
         columns={
@@ -196,6 +193,12 @@ def build_artifacts(
         parameters=parameters,
         manifest={**manifest, "normalization": str(normalization), "tracks": tracks.height},
     )
+
+
+def _raw(tracks: pl.DataFrame, matrix: str, kept: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Give the features of a matrix as they were stored."""
+    values = tracks[MATRICES[matrix]].to_numpy().reshape(-1, len(FEATURE_NAMES))
+    return values[:, kept].astype(np.float64)
 
 
 def principal_components(

@@ -119,7 +119,8 @@ def read_store(
     """
     if not path.is_file():
         raise EtlError(
-            f"there is no store at {path}.", "Build one with `etl build data3`, or pass --db PATH."
+            f"there is no store at {path}.",
+            "Pass --db PATH, or make one: `etl build data3`, `etl library run` and `etl midi run` do.",
         )
     if waiting_bursts(path):
         _merge_at_once(path, limits)

@@ -18,7 +18,7 @@ from etl.store.library import PRESENT
 from etl.store.writes import Write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 SONIC_TASK: Final = "sonic"
 
@@ -122,7 +122,10 @@ def library_status(connection: duckdb.DuckDBPyConnection, version: str) -> Libra
 
 
 def described_tracks(
-    connection: duckdb.DuckDBPyConnection, version: str, where: str | None = None, *, vectors: bool = True
+    connection: duckdb.DuckDBPyConnection,
+    version: str,
+    where: str | None = None,
+    columns: Sequence[str] | None = None,
 ) -> pl.DataFrame:
     """Read the tracks that have a description of one version, with their tags.
 
@@ -134,8 +137,8 @@ def described_tracks(
         Of the descriptions.
     where
         SQL condition over the columns of view ``library``.
-    vectors
-        Whether the four vectors are wanted too, which are nearly all of the bytes.
+    columns
+        Those that are wanted; all but the vectors if None.
 
     Raises
     ------
@@ -148,7 +151,7 @@ def described_tracks(
     )
     with condition_explained(tracks):
         chosen = tracks.filter(where) if where else tracks
-        found: pl.DataFrame = read_frame(chosen if vectors else chosen.select(_said_of(tracks)))
+        found: pl.DataFrame = read_frame(chosen.select(", ".join(columns or ()) or _said_of(tracks)))
     return found
 
 

@@ -32,8 +32,9 @@ def measured_tracks(
     Returns
     -------
     DataFrame
-        ``path``, ``size_bytes``, ``mtime_ns``, ``bpm`` (null where there is no steady beat), ``key``,
-        ``key_name``, ``loudness_lufs``, ``true_peak_dbtp``, ``album_lufs``, ``album_peak_dbtp``; by path.
+        ``path``, ``kind``, ``size_bytes``, ``mtime_ns``, ``bpm`` (null where there is no steady beat),
+        ``key``, ``key_name``, ``loudness_lufs``, ``true_peak_dbtp``, ``album_lufs``, ``album_peak_dbtp``; by
+        path.
 
     Raises
     ------
@@ -51,8 +52,9 @@ def measured_tracks(
 def _measured(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     return read_frame(
         connection.sql(
-            "SELECT c.path, f.size_bytes, f.mtime_ns, if(c.fallback IS NULL, c.bpm, NULL) AS bpm, c.key, "
-            "c.key_name, c.loudness_lufs, c.true_peak_dbtp, a.loudness_lufs AS album_lufs, "
+            "SELECT c.path, c.kind, f.size_bytes, f.mtime_ns, "
+            "if(c.fallback IS NULL, c.bpm, NULL) AS bpm, c.key, c.key_name, c.loudness_lufs, "
+            "c.true_peak_dbtp, a.loudness_lufs AS album_lufs, "
             "a.true_peak_dbtp AS album_peak_dbtp FROM chosen_tracks AS c JOIN files AS f USING (path) "
             "LEFT JOIN album_loudness AS a ON a.album = c.album "
             "AND a.album_artist IS NOT DISTINCT FROM coalesce(c.albumartist, c.artist) "

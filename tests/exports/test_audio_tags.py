@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import mutagen
 import numpy as np
 import pytest
+from mutagen import id3
+from mutagen.apev2 import APEv2
 
-from etl.exports.audio_tags import FIELDS, TagError, read_fields, write_fields
+from etl.exports.audio_tags import FIELDS, TagError, places, read_fields, write_fields
 from etl.sources.audio.decode import decode
 from etl.sources.audio.payload import audio_payload
+from etl.sources.audio.tag_frames import tags_frame
+from etl.sources.audio.tags import read_tags
 from tests.support.audio_files import FORMATS, encode, noisy_tones
 
 WRITABLE = (
@@ -135,3 +141,63 @@ def test_links_stay_and_permissions_too(tmp_path):
     assert link.is_symlink()
     assert read_fields(path)["bpm"] == ["99"]
     assert path.stat().st_mode & 0o777 == 0o640
+
+
+def with_id3(path):
+    """Put ID3 in front of a file."""
+    tags = id3.ID3()
+    tags.add(id3.TBPM(3, "60"))
+    tags.add(id3.TKEY(3, "Dm"))
+    tags.add(id3.TXXX(3, "replaygain_track_gain", "+9.00 dB"))
+    tags.save(path)
+
+
+def with_ape(path):
+    """Put APEv2 behind a file."""
+    tags = APEv2()
+    tags["BPM"], tags["initialkey"], tags["Replaygain_Track_Gain"] = "60", "Dm", "+9.00 dB"
+    tags.save(path)
+
+
+def as_scanned(path):
+    """Read tempo, key and gain as a scan does."""
+    row = tags_frame([read_tags(path)]).row(0, named=True)
+    return row["tagged_bpm"], row["tagged_key"], row["replaygain_track_db"]
+
+
+@pytest.mark.parametrize(
+    ("name", "others"),
+    [
+        *((name, ()) for name in WRITABLE),
+        *((name, (with_id3,)) for name in ("mp3", "flac", "raw aac", "ac3", "tta")),
+        *((name, (with_ape,)) for name in ("mp3", "flac", "raw aac", "ac3", "wavpack", "tta")),
+        *((name, (with_id3, with_ape)) for name in ("mp3", "raw aac", "tta")),
+    ],
+)
+def test_a_scan_reads_what_was_written_and_what_was_taken_back(tmp_path, name, others):
+    """Whatever tags a file has: none that players read says anything else afterwards."""
+    path = made(tmp_path, name)
+    for put in others:
+        put(path)
+    before = as_scanned(path)
+    old = read_fields(path)
+    wanted = {"bpm": ["123"], "key": ["F#m"], "replaygain_track_gain": ["-3.00 dB"]}
+    changes = {place: values for field, values in wanted.items() for place in places(old, field)}
+    write_fields(path, changes, sound_of=audio_payload)
+    assert as_scanned(path) == (123.0, "F#m", -3.0)
+    for tags in (id3.ID3, APEv2) if name != "flac" else ():
+        with contextlib.suppress(mutagen.MutagenError):
+            assert "60" not in str(tags(path))
+    write_fields(path, {place: old.get(place, []) for place in changes}, sound_of=audio_payload)
+    assert read_fields(path) == old
+    assert as_scanned(path) == before
+
+
+def test_apev2_of_an_mp3_without_id3_stays_its_tag(tmp_path):
+    """Nothing is put in front of it."""
+    path = made(tmp_path, "mp3")
+    id3.delete(path)
+    with_ape(path)
+    write_fields(path, {"bpm": ["99"]}, sound_of=audio_payload)
+    assert path.read_bytes()[:3] != b"ID3"
+    assert APEv2(path)["bpm"] == "99"

@@ -17,7 +17,7 @@ TRACK = {
     "path": "/music/Ännä & <Ben>/100% #1.flac", "kind": "flac", "size_bytes": 10, "title": 'A "b" & <c>\x07',
     "artist": None, "album": "Álbum", "genre": "House", "disc_number": None, "track_number": 3, "year": 1999,
     "duration_s": 200.4, "bpm": 126.25, "bitrate_kbps": 900.2, "sample_rate_hz": 44100,
-    "key_name": "F# Minor",
+    "key_name": "F# Minor", "composer": "C", "label": "L", "meter": None,
     "beat_times_s": (0.1 + 60 / 126.25 * np.arange(300)).tolist(),
 }  # fmt: skip
 
@@ -50,6 +50,22 @@ def test_a_collection_reads_as_rekordbox_reads_it(tmp_path):
         {"Inizio": "0.100", "Bpm": "126.25", "Metro": "4/4", "Battito": "1"}
     ]
     assert not list(second)
+    assert (first.get("Composer"), first.get("Label")) == ("C", "L")
+    assert [node.attrib for node in root.iterfind("PLAYLISTS/NODE")] == [
+        {"Type": "0", "Name": "ROOT", "Count": "0"}
+    ]
+
+
+def test_a_waltz_counts_three_beats_to_a_bar(tmp_path):
+    """Its grid says so, and where it begins anew its beats are counted on."""
+    beats = np.cumsum([0.5] * 100 + [0.42] * 200)
+    output = tmp_path / "c.xml"
+    write_rekordbox([{**TRACK, "meter": 3, "beat_times_s": beats.tolist()}], output)
+    tempi = list(ET.fromstring(output.read_bytes()).iter("TEMPO"))  # noqa: S314 -- our own
+    assert {tempo.get("Metro") for tempo in tempi} == {"3/4"}
+    assert len(tempi) > 1
+    second = np.abs(beats - float(tempi[1].get("Inizio") or 0)).argmin()
+    assert tempi[1].get("Battito") == str(second % 3 + 1)
 
 
 def test_a_steady_track_has_one_tempo_however_its_beats_jitter():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 import etl
-from etl.audio.features import FEATURE_VERSION, Mode, version_of
+from etl.audio.features import FEATURE_VERSION, SEGMENTS, Mode, version_of
 from etl.exports.normalization import Normalization
 from etl.runtime.errors import EtlError
 from etl.store.database import read_store
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
     from etl.audio.bpm_range import BpmRange
 
+_COLUMNS: Final = (
+    "track_id", "path", "artist", "title", "bpm", "key", "duration_s", "fallback",
+    *(f"vector_{segment}" for segment in SEGMENTS),
+)  # fmt: skip
 _OTHER: Final = {Mode.BEAT: Mode.WINDOW, Mode.WINDOW: Mode.BEAT}
 
 
@@ -99,7 +103,7 @@ def chosen_tracks(connection: duckdb.DuckDBPyConnection, request: ArtifactsReque
     EtlError
         If there are none, or the condition is not one.
     """
-    tracks = described_tracks(connection, version_of(request.mode), request.where)
+    tracks = described_tracks(connection, version_of(request.mode), request.where, _COLUMNS)
     if tracks.is_empty():
         raise EtlError("no described track to export.", _hint(connection, request.mode))
     return tracks

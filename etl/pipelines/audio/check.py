@@ -96,7 +96,7 @@ def _percent(column: str) -> pl.Expr:
 
 
 _INTEGRITY: dict[Fault, tuple[pl.Expr, pl.Expr]] = {
-    Fault.CUT: (pl.col("is_cut"), pl.coalesce(_BOTH_LENGTHS, pl.lit("no page is marked as the last"))),
+    Fault.CUT: (pl.col("is_cut"), pl.coalesce(_BOTH_LENGTHS, pl.lit("its last page or chunk"))),
     Fault.LONGER: (pl.col("duration_s") > _SLACK * pl.col("declared_s") + 1.0, _BOTH_LENGTHS),
     Fault.DAMAGED: (pl.col("damaged_packets") > 0, pl.format("{}", "damaged_packets")),
     Fault.CHECKSUM: (pl.col("checksum_matches").not_(), pl.lit("MD5")),

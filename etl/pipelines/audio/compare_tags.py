@@ -5,20 +5,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from etl.audio.features import Mode, version_of
-from etl.exports.audio_tags import read_fields
 from etl.music.keys import CAMELOT, KEY_INDEX
-from etl.pipelines.audio.write_tags import SkippedFile, skipped_file
-from etl.runtime.errors import EtlError
+from etl.pipelines.audio.write_tags import SkippedFile
 from etl.runtime.watch.progress import Stage, Watch
+from etl.sources.audio.tags import read_tags, text_of
 from etl.store.database import read_store
 from etl.store.tag_writes import measured_tracks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from etl.runtime.watch.progress import Renderer
 
@@ -28,6 +27,7 @@ TOLERANCE: Final = 0.02
 _RATIOS: Final = {
     "half": 0.5, "double": 2.0, "two thirds": 2 / 3, "three halves": 1.5, "third": 1 / 3, "triple": 3.0,
 }  # fmt: skip
+_TEMPO: Final = re.compile(r"\s*\+?([0-9]{1,6}(?:[.,][0-9]+)?)")
 _KEY: Final = re.compile(r"([A-Ga-g])([#b♯♭]?)\s*(m|min|minor|maj|major|dur|moll)?", re.IGNORECASE)
 _OPEN_KEY: Final = re.compile(r"(1[0-2]|0?[1-9])([ABdm])", re.IGNORECASE)
 _SEMITONES: Final = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
@@ -93,29 +93,29 @@ def compare_tags(database: Path, where: str | None, renderers: Sequence[Renderer
         watch.total("read", tracks.height)
         for path, bpm, key, key_name in tracks.select("path", "bpm", "key", "key_name").iter_rows():
             watch.advance("read", done=1)
-            try:
-                tags = read_fields(Path(path))
-            except (EtlError, OSError) as error:
-                skipped.append(skipped_file(path, error))
+            read = read_tags(path)
+            if problem := text_of(read, "problem"):
+                skipped.append(SkippedFile(path, problem))
                 continue
+            tagged = {field: text_of(read, field) for field in counts}
             for field, relation, found in (
-                ("bpm", tempo_relation(tags["bpm"], bpm), f"{bpm or 0:.1f}"),
-                ("key", key_relation(tags["key"], key), key_name or ""),
+                ("bpm", tempo_relation(tagged["bpm"], bpm), f"{bpm or 0:.1f}"),
+                ("key", key_relation(tagged["key"], key), key_name or ""),
             ):
                 counts[field][relation] += 1
                 if relation not in {Relation.SAME, Relation.NO_TAG, Relation.NOT_FOUND}:
-                    differing.append(DifferingTag(path, field, tags[field][0], found, relation))
+                    differing.append(DifferingTag(path, field, tagged[field] or "", found, relation))
     return ComparedTags(counts["bpm"], counts["key"], differing, skipped)
 
 
-def tempo_relation(tags: Sequence[str], bpm: float | None) -> Relation:
-    """Say how the tagged tempo relates to ours; None means that no tempo was found."""
-    if not tags:
+def tempo_relation(tag: str | None, bpm: float | None) -> Relation:
+    """Say how the tagged tempo, if any, relates to ours; None means that no tempo was found."""
+    if not tag:
         return Relation.NO_TAG
-    try:
-        tagged = float(tags[0].replace(",", "."))
-    except ValueError:
+    number = _TEMPO.match(tag)
+    if number is None:
         return Relation.UNREADABLE
+    tagged = float(number[1].replace(",", "."))
     if tagged <= 0:
         return Relation.NO_TAG
     if bpm is None:
@@ -126,11 +126,11 @@ def tempo_relation(tags: Sequence[str], bpm: float | None) -> Relation:
     return Relation.OTHER
 
 
-def key_relation(tags: Sequence[str], key: int) -> Relation:
-    """Say how the tagged key relates to ours; -1 means that no key was found."""
-    if not tags or not tags[0].strip():
+def key_relation(tag: str | None, key: int) -> Relation:
+    """Say how the tagged key, if any, relates to ours; -1 means that no key was found."""
+    if not tag or not tag.strip():
         return Relation.NO_TAG
-    tagged = read_key(tags[0])
+    tagged = read_key(tag)
     if tagged is None:
         return Relation.UNREADABLE
     if key < 0:

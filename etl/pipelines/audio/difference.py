@@ -3,7 +3,7 @@
 A drive that is not mounted looks like an empty folder. So a place that held tracks, fewer than half of which
 are left, stops the scan, unless that is said to be right. A file that moved keeps its identity where the old
 and the new place are the same, or where both were known and sound: a copy on a backup drive is not the file
-that is gone.
+that is gone. A known folder that is not there any more, though its drive is, was renamed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from etl.pipelines.audio.moves import Moves
-from etl.runtime.disk.drives import is_below
+from etl.runtime.disk.drives import drive_of, is_below, mounted_drives
 from etl.sources.audio.files import FILE_SCHEMA, FoundFiles, find_files, located
 from etl.sources.audio.tags import TAG_VERSION
 from etl.sources.folders.losses import Loss, below, lost_places, refusal, with_drives
@@ -59,7 +59,8 @@ class Difference:
         How many files are as the store knows them.
     fresh
         Files whose tags are to be read: `FILE_SCHEMA`; ``is_new``; ``is_same`` if only the reader is another;
-        ``content_hash`` and ``audio_bytes`` if the sound is known.
+        ``content_hash`` and ``audio_bytes`` if the sound is known; ``former_hash`` and ``former_bytes`` of
+        files that were changed, whose sound may be the same.
     moves
         ``old_path``, ``path``, ``mtime_ns``, ``size_bytes``, ``track_id`` of files in another place.
     gone, returned
@@ -106,16 +107,17 @@ def compare(
     EtlError
         If a source does not exist, is no inventory, or has lost over half of its tracks.
     """
-    roots = located(sources)
+    roots = located(sources, remembered["path"])
     found = find_files(roots, follow_links=options.follow_links, exclude=options.exclude)
     files = _with_what_is_known(found.files, known, force=options.force)
     fresh = files.filter(~(pl.col("is_same") & pl.col("is_read"))) if not options.force else files
     back = files.filter("is_same", "is_gone", "is_read") if not options.force else files.clear()
     missing = _missing(known, found, roots)
     places = [*map(str, roots), *map(str, found.drives), *_below(remembered["path"], roots)]
-    moves = Moves(fresh.filter("is_new"), missing)
-    place = _place_finder(places)
-    moves.pair(lambda old, new: place(old) == place(new))
+    vanished = _vanished(remembered, roots)
+    moves = Moves(fresh.filter("is_new"), pl.concat([missing, known.filter(below(vanished))]))
+    place = _place_finder([*places, *vanished])
+    moves.pair(lambda old, new: place(old) in {place(new), *vanished})
     lost = _lost_places(known, missing, moves.old_paths, places, found)
     if lost and not options.allow_gone:
         raise refusal(lost, remembered, what="track", kept="Nothing was changed.")
@@ -131,6 +133,8 @@ def compare(
             *FILE_SCHEMA,
             "is_new",
             "is_same",
+            "former_hash",
+            "former_bytes",
             content_hash=pl.coalesce("new_hash", "known_hash"),
             audio_bytes=pl.coalesce("new_bytes", "known_bytes"),
             is_moved=pl.col("is_moved").is_not_null(),
@@ -167,6 +171,8 @@ def _with_what_is_known(files: pl.DataFrame, known: pl.DataFrame, *, force: bool
         is_new=pl.col("known_size").is_null() | (pl.col("is_gone").fill_null(value=False) & ~is_same),
         known_hash=pl.when(is_same).then("known_hash"),
         known_bytes=pl.when(is_same).then("known_bytes"),
+        former_hash=pl.when(~is_same).then("known_hash"),
+        former_bytes=pl.when(~is_same).then("known_bytes"),
     )
 
 
@@ -178,6 +184,18 @@ def _missing(known: pl.DataFrame, found: FoundFiles, roots: Sequence[Path]) -> p
 
 def _below(remembered: pl.Series, roots: Sequence[Path]) -> Iterator[str]:
     return (path for path in remembered if any(is_below(path, str(root)) for root in roots))
+
+
+def _vanished(remembered: pl.DataFrame, roots: Sequence[Path]) -> list[str]:
+    """Find the known places that are not there any more, though their drive is: they were renamed."""
+    away = [
+        (path, mount_point)
+        for path, mount_point, _ in remembered.iter_rows()
+        if not any(is_below(path, str(root)) for root in roots) and not Path(path).exists()
+    ]
+    drives = mounted_drives() if away else []
+    found = [(path, mount_point, drive_of(Path(path), drives)) for path, mount_point in away]
+    return [path for path, mount_point, drive in found if drive and drive.mount_point == mount_point]
 
 
 def _place_finder(places: Collection[str]) -> Callable[[str], str | None]:

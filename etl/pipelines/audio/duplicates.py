@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from etl.audio.features import FINGERPRINT, Mode, version_of
+from etl.exports.m3u8 import write_m3u8
 from etl.music.likeness import likeness_space
 from etl.music.near_copies import near_copies
 from etl.store.database import read_store
+from etl.store.kept_files import check_known, check_outputs
 from etl.store.track_lists import copies_of_content, listed_tracks, sound_vectors
 
 if TYPE_CHECKING:
@@ -48,29 +50,52 @@ class Copy:
 
 
 @dataclass(frozen=True)
-class Duplicates:
+class DuplicateGroup:
     """Tracks that are one recording, and how they are the same."""
 
     sameness: Sameness
     tracks: list[Copy]
 
 
-def find_duplicates(database: Path) -> list[Duplicates]:
-    """Group the tracks that are there more than once, by path of the first.
+@dataclass(frozen=True)
+class Duplicates:
+    """Tracks that are there more than once.
+
+    Attributes
+    ----------
+    groups
+        By path of the first.
+    output
+        The playlist that was written, or None.
+    unlisted
+        Files that it cannot name.
+    """
+
+    groups: list[DuplicateGroup]
+    output: Path | None = None
+    unlisted: list[str] = field(default_factory=list)
+
+
+def find_duplicates(database: Path, output: Path | None = None) -> Duplicates:
+    """Group the tracks that are there more than once, and write them as a playlist if wanted.
 
     Files of the same content hash have the same sound. Nearly the same are described recordings of about
     the same length that agree in what coding and level leave as it is.
     """
     version = version_of(Mode.BEAT)
+    check_outputs([output], database=database)
     with read_store(database) as connection:
+        check_known(connection, [output])
         same = copies_of_content(connection).to_dicts()
         near = _near(connection, version)
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in same:
         groups.setdefault(row["content_hash"], []).append(row)
-    found = [Duplicates(Sameness.SOUND, [_copy(row) for row in rows]) for rows in groups.values()]
-    found += [Duplicates(Sameness.NEAR, [_copy(row) for row in rows]) for rows in near]
-    return sorted(found, key=lambda group: (group.sameness != Sameness.SOUND, group.tracks[0].path))
+    found = [DuplicateGroup(Sameness.SOUND, [_copy(row) for row in rows]) for rows in groups.values()]
+    found += [DuplicateGroup(Sameness.NEAR, [_copy(row) for row in rows]) for rows in near]
+    found.sort(key=lambda group: (group.sameness != Sameness.SOUND, group.tracks[0].path))
+    tracks = [copy for group in found for copy in group.tracks]
+    return Duplicates(found, output, [] if output is None else write_m3u8(tracks, output))
 
 
 def _near(connection: duckdb.DuckDBPyConnection, version: str) -> list[list[dict[str, Any]]]:

@@ -35,7 +35,7 @@ def export_rekordbox(database: Path, output: Path, where: str | None = None) -> 
     check_outputs([output], database=database)
     with read_store(database) as connection:
         check_known(connection, [output])
-        tracks = described_tracks(connection, version_of(Mode.BEAT), where, vectors=False).sort("path")
+        tracks = described_tracks(connection, version_of(Mode.BEAT), where).sort("path")
     if tracks.is_empty():
         raise EtlError("no described track to export.", "Run `etl library run DIR` first, or loosen --where.")
     return Collection(output, write_rekordbox(tracks.iter_rows(named=True), output))

@@ -172,7 +172,7 @@ def run_library(database: Path, request: LibraryRequest, renderers: Sequence[Ren
     """
     stages = [stage for stage in LibraryStage if stage in request.stages]
     if LibraryStage.SCAN in stages:
-        located(request.sources)
+        _check_sources(database, request.sources)
     else:
         _check_store(database)
     if LibraryStage.ARTIFACTS in stages:
@@ -214,6 +214,13 @@ def _check_store(database: Path) -> None:
     """Refuse to make a store where there is nothing to put into it."""
     if not database.exists():
         raise EtlError(f"there is no store at {database}.", "Scan folders first, or check --db.")
+
+
+def _check_sources(database: Path, sources: Sequence[Path]) -> None:
+    """Refuse a source that does not exist, and never did, before a store is made for it."""
+    if not all(source.exists() for source in sources):
+        with read_store_or_empty(database) as connection:
+            located(sources, known_roots(connection)["path"])
 
 
 def _describes_here(request: LibraryRequest) -> bool:

@@ -15,6 +15,7 @@ from etl.runtime.disk.hashing import text_hash
 from etl.runtime.work.crew import crew
 from etl.sources.audio.containers import SUFFIXES, ending
 from etl.sources.audio.files import FILE_SCHEMA
+from etl.sources.audio.payload import Payload
 from etl.sources.audio.tag_frames import tag_values, tags_frame
 from etl.sources.audio.tags import TAG_VERSION, not_read
 from etl.store.library import known_files, mark_files, move_files, paths_without_audio, put_files
@@ -131,7 +132,7 @@ def scan(
         watch.total("scan", fresh.height)
         with closing(_read(fresh, most_at_once, workers, preload)) as read:
             for files, tags in read:
-                tracks, refused = _put_tagged(store, files, tags)
+                tracks, refused = put_tagged(store, files, tags)
                 result.tracks += tracks
                 result.rejected += refused
                 watch.advance("scan", done=files.height, errors=refused)
@@ -202,34 +203,50 @@ def _track_ids(known: Mapping[str, str], paths: pl.Series) -> pl.Series:
 def _read(
     fresh: pl.DataFrame, most: int, workers: int, preload: Sequence[str]
 ) -> Generator[tuple[pl.DataFrame, list[tuple[Any, ...]]]]:
-    """Read tags, and give them with their files, a limited number of files or seconds at a time."""
+    """Read tags, and give them with their files, a limited number of files or seconds at a time.
+
+    A file that was changed, and whose sound is what it was, keeps its hash.
+    """
     first = 0
-    tags: list[tuple[Any, ...]] = []
+    tags: list[tuple[tuple[Any, ...], bool]] = []
     due = time.monotonic() + _BATCH_SECONDS
-    paths = fresh["path"].to_list()
-    portions = [paths[start : start + _PORTION] for start in range(0, len(paths), _PORTION)]
-    if len(paths) < _WORTH_PROCESSES or workers < 2:
+    sounds = zip(*(fresh[name] for name in ("path", "former_hash", "former_bytes")), strict=True)
+    files = [(path, Payload(known, size) if size else None) for path, known, size in sounds]
+    portions = [files[start : start + _PORTION] for start in range(0, len(files), _PORTION)]
+    if len(files) < _WORTH_PROCESSES or workers < 2:
         workers = 0
     with crew(workers=workers, preload=preload) as members:
         for outcome in members.map(
             _READ,
             portions,
             in_flight=4 * max(workers, 1),
-            divide=lambda portion: [[path] for path in portion],
+            divide=lambda portion: [[file] for file in portion],
         ):
             if outcome.problem is not None and outcome.problem.is_lost:
-                tags += [not_read(path, outcome.problem.text) for path in outcome.item]
+                tags += [(not_read(path, outcome.problem.text), False) for path, _ in outcome.item]
             else:
                 tags += outcome.unwrap()
             if len(tags) >= most or time.monotonic() >= due:
-                yield fresh.slice(first, len(tags)), tags
+                yield _recognised(fresh.slice(first, len(tags)), tags)
                 first, tags = first + len(tags), []
                 due = time.monotonic() + _BATCH_SECONDS
     if tags:
-        yield fresh.slice(first), tags
+        yield _recognised(fresh.slice(first), tags)
 
 
-def _put_tagged(store: BurstWriter, batch: pl.DataFrame, read: list[tuple[Any, ...]]) -> tuple[int, int]:
+def _recognised(
+    files: pl.DataFrame, read: list[tuple[tuple[Any, ...], bool]]
+) -> tuple[pl.DataFrame, list[tuple[Any, ...]]]:
+    """Give the hash of the sound to files that have still the same."""
+    is_same = pl.Series([is_same for _, is_same in read])
+    known = {"content_hash": "former_hash", "audio_bytes": "former_bytes"}
+    files = files.with_columns(
+        **{name: pl.when(is_same).then(former).otherwise(name) for name, former in known.items()}
+    )
+    return files, [row for row, _ in read]
+
+
+def put_tagged(store: BurstWriter, batch: pl.DataFrame, read: list[tuple[Any, ...]]) -> tuple[int, int]:
     """Put files and their tags into the store; give how many are tracks, and how many are refused."""
     tags = tags_frame(read).with_columns(batch["track_id"])
     files = batch.select(*FILE_SCHEMA, "content_hash", "audio_bytes").with_columns(

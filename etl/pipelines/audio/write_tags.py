@@ -14,8 +14,9 @@ import polars as pl
 
 from etl.audio.features import Mode, version_of
 from etl.audio.loudness import REPLAYGAIN_LUFS
-from etl.exports.audio_tags import TagError, is_opus, read_fields, write_fields
+from etl.exports.audio_tags import TagError, places, read_fields, write_fields
 from etl.music.keys import MAJOR_TONICS, MINOR_TONICS
+from etl.pipelines.audio.retagged import Retagged
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.watch.progress import Stage, Watch
 from etl.sources.audio.payload import audio_payload
@@ -153,22 +154,25 @@ def undo_tags(database: Path, run_id: int) -> UndoneTags:
                 "`etl library write-tags` says the number of its run.",
                 exit_code=ExitCode.USAGE,
             )
-        undone: list[str] = []
+        retagged = Retagged(store, run_id, "undone")
+        undone = 0
         skipped = []
         for path, changes in _by_file(TagChange(*row) for row in writes.iter_rows()):
             try:
                 now = read_fields(Path(path))
-                if any(now[each.field] not in (each.new, each.old) for each in changes):
+                if any(now.get(each.field, []) not in (each.new, each.old) for each in changes):
                     raise TagError(f"{path}: its tags have changed since.")
                 former = {each.field: each.old for each in changes}
-                if any(now[name] != values for name, values in former.items()):
-                    write_fields(Path(path), former, sound_of=audio_payload)
-                undone.append(path)
+                sound = None
+                if any(now.get(name, []) != values for name, values in former.items()):
+                    sound = write_fields(Path(path), former, sound_of=audio_payload)
+                retagged.add(path, sound)
+                undone += 1
             except (EtlError, OSError) as error:
                 skipped.append(skipped_file(path, error))
-        store.put(mark_tag_writes(run_id, undone, "undone"), items=len(undone))
-        store.run.items_in, store.run.items_out = len(undone) + len(skipped), len(undone)
-    return UndoneTags(run_id, len(undone), skipped)
+        retagged.put()
+        store.run.items_in, store.run.items_out = undone + len(skipped), undone
+    return UndoneTags(run_id, undone, skipped)
 
 
 def _plan(tracks: pl.DataFrame, request: WriteTagsRequest, watch: Watch) -> WrittenTags:
@@ -180,16 +184,17 @@ def _plan(tracks: pl.DataFrame, request: WriteTagsRequest, watch: Watch) -> Writ
             if (status.st_size, status.st_mtime_ns) != (row["size_bytes"], row["mtime_ns"]):
                 raise TagError(f"{path}: the file has changed since the last scan.")
             now = read_fields(path)
-            wanted = tag_values(row, request, opus=is_opus(path))
+            wanted = tag_values(row, request, opus=row["kind"] == "opus")
         except (EtlError, OSError) as error:
             result.skipped.append(skipped_file(row["path"], error))
             continue
         finally:
             watch.advance("read", done=1)
         changes = [
-            TagChange(row["path"], name, now[name], [value])
+            TagChange(row["path"], place, now[place], [value])
             for name, value in wanted.items()
-            if now[name] != [value]
+            for place in places(now, name)
+            if now[place] != [value]
         ]
         result.changes += changes
         result.unchanged += not changes
@@ -235,16 +240,18 @@ def _carry_out(database: Path, result: WrittenTags, watch: Watch) -> None:
         store.flush()  # it is in the journal before a file is touched
         result.run_id = store.run.run_id
         watch.total("write", len({each.path for each in result.changes}))
+        retagged = Retagged(store, store.run.run_id, "done")
         for path, changes in _by_file(result.changes):
+            values = {each.field: each.new for each in changes}
             try:
-                write_fields(Path(path), {each.field: each.new for each in changes}, sound_of=audio_payload)
+                retagged.add(path, write_fields(Path(path), values, sound_of=audio_payload))
             except (EtlError, OSError) as error:
                 result.skipped.append(skipped_file(path, error))
                 store.put(mark_tag_writes(store.run.run_id, [path], "undone"))
             else:
-                store.put(mark_tag_writes(store.run.run_id, [path], "done"), items=1)
                 result.written += 1
             watch.advance("write", done=1)
+        retagged.put()
         store.run.items_in = store.run.items_out = result.written
 
 

@@ -13,6 +13,8 @@ from pathlib import PurePath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from etl.sources.audio.spans import front_tag
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -110,19 +112,18 @@ def sniff(file: BinaryIO) -> str | None:
         One of `KINDS`, or None where the content is none of them.
     """
     head = file.read(_HEAD)
-    if head[:3] != b"ID3":
+    if not front_tag(head):
         return _kind(head)
     # A tag may stand before any stream, and another one behind it.
     place = 0
     for _ in range(_MOST_TAGS):
-        if head[:3] != b"ID3" or len(head) < 10:
+        if not (length := front_tag(head)):
             break
-        # Its size is four bytes of seven bits.
-        place += 10 + (head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9])
+        place += length
         file.seek(place)
         head = file.read(_HEAD)
     # Zeros or garbage between a tag and the first frame are common in MP3s, which alone are told by the tag.
-    return _kind(head) or (None if head[:3] == b"ID3" else "mp3")
+    return _kind(head) or (None if front_tag(head) else "mp3")
 
 
 def ending(path: str) -> str:

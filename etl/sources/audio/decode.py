@@ -33,6 +33,7 @@ from etl.audio.sonic import window_bounds
 from etl.sources.audio.containers import sniff
 from etl.sources.audio.headers import declared_seconds
 from etl.sources.audio.ogg_chain import ogg_chain
+from etl.sources.audio.payload import ends_early
 from etl.sources.audio.streams import Stream, by_ffmpeg, by_libsndfile
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ MAX_NOT_FINITE: Final = 0.01
 """Largest share of samples that are not numbers; fewer are taken as silence."""
 
 _BY_LIBSNDFILE: Final = frozenset({"flac", "wav", "aiff", "au"})
+
+_SIZED: Final = frozenset({"caf", "w64", "wav"})
+"""Kinds whose chunks say how many bytes there are, if not how many seconds."""
 
 _SHORT: Final = 0.98
 """Who gives less than this share of the declared length has not read to the end."""
@@ -178,6 +182,8 @@ def decode(
 def _is_cut(path: Path, kind: str | None, seconds: float, declared: float | None) -> bool | None:
     if kind in {"ogg", "opus"}:
         return ogg_chain(path).is_cut
+    if declared is None and kind in _SIZED:
+        return ends_early(path)
     return None if declared is None else seconds < min(_SHORT * declared, declared - _SLACK_SECONDS)
 
 

@@ -14,7 +14,7 @@ from etl.sources.folders.ignored import NEVER_MUSIC
 from etl.sources.folders.walk import Aside, File, shown, walk, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 FILE_SCHEMA: Final = {"path": pl.String, "size_bytes": pl.Int64, "mtime_ns": pl.Int64}
 """A file on the disk."""
@@ -58,17 +58,24 @@ class FoundFiles:
         self.unlisted.append(Path(path))
 
 
-def located(sources: Sequence[Path]) -> list[Path]:
+def located(sources: Sequence[Path], known: Collection[str] = ()) -> list[Path]:
     """Give the whole paths of sources, without `..`, so that a file has one path however it is given.
+
+    Parameters
+    ----------
+    sources
+        Folders and inventories.
+    known
+        Folders that need not exist: they did once, and all that was in them is not there now.
 
     Raises
     ------
     EtlError
-        If one does not exist.
+        If another one does not exist.
     """
     roots = [Path(whole(source)) for source in sources]
     for root in roots:
-        if not root.exists():
+        if not root.exists() and str(root) not in known:
             raise EtlError(
                 f"{root} does not exist.", "Give folders of audio, or an inventory CSV or Parquet."
             )
@@ -99,7 +106,7 @@ def find_files(
     for root in roots:
         if root.is_dir():
             _add_folder(root, found, follow_links=follow_links, exclude=exclude)
-        else:
+        elif root.exists():
             _read_inventory(root, found)
     found.files = found.files.unique("path", maintain_order=False).sort("path")
     return found

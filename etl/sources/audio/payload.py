@@ -22,7 +22,7 @@ import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from etl.sources.audio.ogg_sound import page_bodies
-from etl.sources.audio.sound_spans import sound_spans
+from etl.sources.audio.sound_spans import is_longer_than_the_file, sound_spans
 from etl.sources.audio.spans import Span, between_tags, bytes_at, file_size, read_spans
 
 if TYPE_CHECKING:
@@ -73,6 +73,17 @@ def audio_payload(path: Path | str) -> Payload:
         return Payload(digest.hexdigest()[:32], size)
 
 
+def has_payload(path: Path | str, known: Payload) -> bool:
+    """Whether the sound of a file is one that is known; it is read only if it is as long.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    """
+    return audio_size(path) in {None, known.size} and audio_payload(path) == known
+
+
 def audio_size(path: Path | str) -> int | None:
     """Find the length of the payload from headers alone; None where that takes reading the file.
 
@@ -86,6 +97,19 @@ def audio_size(path: Path | str) -> int | None:
         if spans is None:
             return None
         return sum(span.end - span.first for span in spans) or file_size(file)
+
+
+def ends_early(path: Path | str) -> bool:
+    """Whether the header of a file says that its sound goes on behind the end of the file.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    """
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 -- as above
+        between = between_tags(file)
+        return is_longer_than_the_file(file, between, bytes_at(file, between.first, 16))
 
 
 def _spans(file: FileIO) -> list[Span] | None:

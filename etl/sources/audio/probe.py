@@ -51,7 +51,7 @@ def _by_ffmpeg(path: Path | str) -> tuple[dict[str, str], dict[str, Any]]:
             return {}, {}
         found = {**container.metadata, **stream.metadata}
         depth = _PCM.match(stream.codec_context.name)
-        values = {name.lower().replace("album_artist", "albumartist"): text for name, text in found.items()}
+        values = {name.lower(): text for name, text in found.items()}
         lengths = [
             float(stream.duration * stream.time_base) if stream.duration and stream.time_base else None,
             container.duration / 1e6 if container.duration else None,

@@ -20,14 +20,25 @@ if TYPE_CHECKING:
 _ASF_HEADER: Final = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _ASF_DATA: Final = bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")
 _W64_RIFF: Final = bytes.fromhex("726966662e91cf11a5d628db04c10000")
-_UNKNOWN_SIZES: Final = {0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF}
+_UNKNOWN_SIZES: Final = {0x7FFFFFFF, 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF}
+"""Of chunks that were written to a pipe."""
 
 
 def sound_spans(file: FileIO, between: Span, head: bytes) -> list[Span]:
     """Find the sound between the tags of a file, by its first 16 bytes; all of it if they are unknown."""
-    finder = _finder(head)
-    spans = [between] if finder is None else finder(file, between)
+    spans = _declared_spans(file, between, head)
     return [Span(span.first, min(span.end, between.end)) for span in spans if span.first < between.end]
+
+
+def is_longer_than_the_file(file: FileIO, between: Span, head: bytes) -> bool:
+    """Whether the sound is said to go on behind the end of the file."""
+    spans = _declared_spans(file, between, head)
+    return any(span.end > between.end and span.end - span.first not in _UNKNOWN_SIZES for span in spans)
+
+
+def _declared_spans(file: FileIO, between: Span, head: bytes) -> list[Span]:
+    finder = _finder(head)
+    return [between] if finder is None else finder(file, between)
 
 
 def _finder(head: bytes) -> Callable[[FileIO, Span], list[Span]] | None:

@@ -22,45 +22,62 @@ class Span(NamedTuple):
     end: int
 
 
+class Tag(NamedTuple):
+    """A tag before or behind the sound: ``id3``, ``id3v1``, ``ape`` or ``lyrics``, and where it lies."""
+
+    kind: str
+    first: int
+    end: int
+
+
 def between_tags(file: BinaryIO) -> Span:
     """Leave out tags in front and at the end, however many there are, and zeros behind those in front."""
+    return surroundings(file)[0]
+
+
+def surroundings(file: BinaryIO, *, behind: bool = True) -> tuple[Span, list[Tag]]:
+    """Find what lies between tags, as `between_tags`, and the tags, those behind from the last."""
     first, end = 0, file_size(file)
-    while length := _front_tag(bytes_at(file, first, 32)):
+    tags = []
+    while length := front_tag(head := bytes_at(file, first, 32)):
+        tags.append(Tag("id3" if head[:3] == b"ID3" else "ape", first, first + length))
         first += length
     if first:
         first += _zeros(file, first, end)
-    while length := _end_tag(file, first, end):
-        end -= length
-    return Span(first, end) if first < end else Span(0, file_size(file))
+    while behind and first < end and (found := _end_tag(file, first, end)):
+        tags.append(Tag(found[0], end - found[1], end))
+        end -= found[1]
+    return Span(first, end) if first < end else Span(0, file_size(file)), tags
 
 
-def _front_tag(head: bytes) -> int:
+def front_tag(head: bytes) -> int:
+    """Give the length of the tag that begins with these 32 bytes; zero if none does."""
     if head[:3] == b"ID3" and len(head) >= 10:
         return 10 + synchsafe(head[6:10]) + (10 if head[5] & 0x10 else 0)
-    if head[:8] == b"APETAGEX" and len(head) == 32:
+    if head[:8] == b"APETAGEX" and len(head) >= 32:
         return 32 + int.from_bytes(head[12:16], "little")
     return 0
 
 
-def _end_tag(file: BinaryIO, first: int, end: int) -> int:
+def _end_tag(file: BinaryIO, first: int, end: int) -> tuple[str, int] | None:
     start = max(first, end - 128)
     tail = bytes_at(file, start, end - start)
-    length = 0
+    found = "lyrics", 0
     if len(tail) == 128 and tail[:3] == b"TAG":
         is_extended = bytes_at(file, max(first, end - 355), 4) == b"TAG+"
-        length = 128 + (227 if is_extended else 0)
+        found = "id3v1", 128 + (227 if is_extended else 0)
     elif tail[-32:-24] == b"APETAGEX":
         has_header = tail[-9] & 0x80
-        length = int.from_bytes(tail[-20:-16], "little") + (32 if has_header else 0)
+        found = "ape", int.from_bytes(tail[-20:-16], "little") + (32 if has_header else 0)
     elif tail[-10:-7] == b"3DI":
-        length = 20 + synchsafe(tail[-4:])
+        found = "id3", 20 + synchsafe(tail[-4:])
     elif tail[-9:] == b"LYRICS200" and tail[-15:-9].isdigit():
-        length = 15 + int(tail[-15:-9])
+        found = "lyrics", 15 + int(tail[-15:-9])
     elif tail[-9:] == b"LYRICSEND":
         lyrics = bytes_at(file, max(first, end - 5120), min(5120, end - first))
-        found = lyrics.rfind(b"LYRICSBEGIN")
-        length = len(lyrics) - found if found >= 0 else 0
-    return length if first + length < end else 0
+        place = lyrics.rfind(b"LYRICSBEGIN")
+        found = "lyrics", len(lyrics) - place if place >= 0 else 0
+    return found if 0 < found[1] < end - first else None
 
 
 def _zeros(file: BinaryIO, first: int, end: int) -> int:

@@ -63,15 +63,17 @@ MULTIPLE: Final = frozenset(
 """Fields that may have several values."""
 
 _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
-    "title": ("title", "wm/title", "inam"),
-    "artist": ("artist", "author"),
-    "album": ("album", "wm/albumtitle"),
-    "albumartist": ("albumartist", "album artist", "album_artist", "wm/albumartist", "ensemble"),
-    "genre": ("genre", "wm/genre"),
-    "composer": ("composer", "wm/composer"),
-    "label": ("label", "publisher", "organization", "record label", "wm/publisher"),
+    "title": ("title", "wm/title", "inam", "tit2"),
+    "artist": ("artist", "author", "artists", "tpe1"),
+    "album": ("album", "wm/albumtitle", "talb"),
+    "albumartist": (
+        "albumartist", "album artist", "album_artist", "wm/albumartist", "ensemble", "tpe2",
+    ),
+    "genre": ("genre", "wm/genre", "tcon"),
+    "composer": ("composer", "wm/composer", "tcom"),
+    "label": ("label", "publisher", "organization", "record label", "wm/publisher", "tpub"),
     "comment": ("comment", "description"),
-    "isrc": ("isrc", "wm/isrc"),
+    "isrc": ("isrc", "wm/isrc", "tsrc"),
     "musicbrainz_recordingid": (
         "musicbrainz_recordingid", "musicbrainz_trackid", "musicbrainz track id", "musicbrainz/track id",
     ),
@@ -80,16 +82,16 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "musicbrainz_releasegroupid": (
         "musicbrainz_releasegroupid", "musicbrainz release group id", "musicbrainz/release group id",
     ),
-    "key": ("key", "initial_key", "initialkey", "initial key", "wm/initialkey"),
-    "track": ("track", "tracknumber", "_track", "wm/tracknumber"),
+    "key": ("key", "initial_key", "initialkey", "initial key", "wm/initialkey", "tkey"),
+    "track": ("track", "tracknumber", "_track", "wm/tracknumber", "trck"),
     "track_total": ("track_total", "tracktotal", "totaltracks", "total tracks"),
-    "disc": ("disc", "discnumber", "_disc", "wm/partofset"),
+    "disc": ("disc", "discnumber", "_disc", "wm/partofset", "tpos"),
     "disc_total": ("disc_total", "disctotal", "totaldiscs", "total discs"),
-    "year": ("year", "date", "_year", "wm/year"),
+    "year": ("year", "date", "_year", "wm/year", "tdrc", "tyer", "date_released"),
     "originaldate": (
         "originaldate", "original_date", "tdor", "originalyear", "tory", "wm/originalreleaseyear",
     ),
-    "bpm": ("bpm", "tempo", "tmpo", "wm/beatsperminute"),
+    "bpm": ("bpm", "tempo", "tmpo", "wm/beatsperminute", "tbpm"),
     "compilation": ("compilation", "cpil", "tcmp", "itunescompilation", "wm/iscompilation"),
     "replaygain_track_gain": ("replaygain_track_gain",),
     "replaygain_album_gain": ("replaygain_album_gain",),

@@ -1,25 +1,23 @@
-"""Readers of tags: tinytag first, others for what it passes over or refuses.
+"""Readers of tags: tinytag first, others for what it passes over, garbles or refuses.
 
-tinytag reads by what the content is, whatever the name says. Beside it are read: frames of ID3 that it
-changes, APEv2, numbers of vinyl sides, the codec of an MP4, the frames of raw AAC. mutagen reads WMA, and
-what tinytag refuses; the decoders say how long a file is where no reader of tags does.
+tinytag reads by what the content is, whatever the name says. Beside it are read: ID3, of which it knows
+plain frames alone, APEv2, numbers of vinyl sides, the codec of an MP4, the frames of raw AAC. mutagen reads
+WMA, and what tinytag refuses; the decoders say how long a file is where no reader of tags does. Where a file
+has several tags, that which other programs write into its format says most, ID3v1 least.
 """
 
 from __future__ import annotations
 
+import io
 import re
-from functools import cache
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 import tinytag
 
 from etl.sources.audio.adts import adts_stream
-from etl.sources.audio.ape_tag import ape_texts
-from etl.sources.audio.id3_frames import frame_texts, genre_texts, id3_frames, volume_gains
-from etl.sources.audio.id3_place import id3_place, resynchronised
+from etl.sources.audio.foreign_tags import ape_values, id3_values, id3v1_values
 from etl.sources.audio.mp4_codec import mp4_codec
-from etl.sources.audio.spans import bytes_at, file_size
+from etl.sources.audio.spans import file_size, surroundings
 from etl.sources.audio.tag_fields import by_field
 
 if TYPE_CHECKING:
@@ -35,7 +33,13 @@ STREAM: Final = ("duration", "bitrate", "samplerate", "channels", "bitdepth", "i
 
 _BY_TINYTAG: Final = frozenset({"mp3", "flac", "m4a", "ogg", "opus", "wav", "aiff"})
 _COMMENT_BYTES: Final = 1 << 14
-_MOST_ID3: Final = 16 << 20
+_VORBIS: Final = frozenset({"flac", "ogg", "opus"})
+_APE: Final = frozenset({"ape", "mpc", "tak", "wv"})
+"""Kinds whose own tags, which other programs read and write, are Vorbis comments, and APEv2."""
+
+_NEVER_BEHIND: Final = _VORBIS | {"m4a"}
+"""Kinds that have no tags at the end."""
+
 _VORBIS_TRACK: Final = re.compile(rb"([^\0].\0\0)(?i:tracknumber|track)=", re.DOTALL)
 
 
@@ -43,15 +47,12 @@ def read_fields(path: Path | str, file: BinaryIO, kind: str | None) -> tuple[Val
     """Read values by field, and what the stream is, of a file whose content is of a kind."""
     if kind == "wma":  # tinytag has the authors in another order
         return _by_mutagen(path)
-    place = id3_place(file, kind)
-    tag: BinaryIO | None = resynchronised(file, place)
+    sound, tags = surroundings(file, behind=kind not in _NEVER_BEHIND)
     if kind in _BY_TINYTAG:
-        values, stream = _by_tinytag(file, str(kind))
+        is_seen_through = kind == "mp3" and sum(tag.end <= sound.first for tag in tags) == 1
+        own, stream = _by_tinytag(file if is_seen_through else _from(file, sound.first), str(kind))
     else:
-        values, stream = ({}, adts_stream(file)) if kind == "aac" else read_by_decoder(path)
-        tag = tag or (BytesIO(bytes_at(file, place, _MOST_ID3)) if place else file)
-    if tag is not None:
-        values |= _by_tinytag(tag, "mp3", is_sound=False)[0]
+        own, stream = ({}, adts_stream(file)) if kind == "aac" else read_by_decoder(path)
     if kind == "m4a" and (codec := mp4_codec(file)):
         stream = {
             **stream,
@@ -62,18 +63,50 @@ def read_fields(path: Path | str, file: BinaryIO, kind: str | None) -> tuple[Val
         }
     elif kind == "wav" and _is_longer_than_the_file(file, stream):
         stream = {**stream, "duration": None}  # which the decoder tells
-    if kind in {"flac", "ogg", "opus"}:
-        _add_vinyl_number(file, values)
-    elif kind != "m4a":
-        _add_id3_frames(tag or file, values, 0 if tag else place)
-        in_ape = by_field(ape_texts(file))
-        values = {**in_ape, **values} if kind in _BY_TINYTAG else {**values, **in_ape}
+    if kind == "m4a" and not own:  # the keys of QuickTime, perhaps
+        own = read_by_decoder(path)[0]
+    id3, ape = id3_values(file, kind, tags), ape_values(file, tags)
+    if kind in _VORBIS:
+        _add_vinyl_number(file, own)
+        found = [own, id3]
+    else:
+        found = [ape, id3, own] if kind in _APE else [id3, ape, own]
+    values = id3v1_values(file, tags)
+    for each in reversed(found):
+        values |= each
     return values, stream
 
 
-def _by_tinytag(file: BinaryIO, kind: str, *, is_sound: bool = True) -> tuple[Values, Stream]:
+def _from(file: BinaryIO, first: int) -> BinaryIO:
+    """Give a file from a place on, for a reader that must not see what is before."""
+    if not first:
+        return file
+    return io.BufferedReader(_Behind(file, first))
+
+
+class _Behind(io.RawIOBase):
+    def __init__(self, file: BinaryIO, first: int) -> None:
+        self._file, self._first = file, first
+        file.seek(first)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._file.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset + (self._first if whence == io.SEEK_SET else 0), whence) - self._first
+
+
+def _by_tinytag(file: BinaryIO, kind: str) -> tuple[Values, Stream]:
     file.seek(0)
-    tag = tinytag.TinyTag.get(f"a.{kind}", file_obj=file, duration=is_sound)  # the name chooses the reader
+    tag = tinytag.TinyTag.get(f"a.{kind}", file_obj=file, tags=kind != "mp3")  # the name chooses the reader
     named = [
         (name, [str(found)])
         for name in ("title", "artist", "album", "albumartist", "composer", "genre", "comment", "year")
@@ -103,30 +136,6 @@ def _add_vinyl_number(file: BinaryIO, values: Values) -> None:
         length = int.from_bytes(match[1], "little") - len(match[0]) + 4
         if 0 < length < 20:
             values["track"] = [head[match.end() : match.end() + length].decode("utf-8", "replace")]
-
-
-def _add_id3_frames(file: BinaryIO, values: Values, place: int) -> None:
-    """Take numbers, genres and gains as they stand in the tag."""
-    frames = id3_frames(file, place)
-    for name, field in ((b"TRCK", "track"), (b"TPOS", "disc")):
-        if field not in values and (texts := frame_texts(frames.get(name, b""))):
-            values[field] = texts[:1]
-    if genres := genre_texts(frame_texts(frames.get(b"TCON", b"")), _genre_names()):
-        values["genre"] = genres
-    for name in (b"RVA2", b"XRVA"):
-        for what, gain in volume_gains(frames.get(name, b"")).items():
-            field = "replaygain_album_gain" if what == "album" else "replaygain_track_gain"
-            values.setdefault(field, [f"{gain:.2f}"])
-
-
-@cache
-def _genre_names() -> tuple[str, ...]:
-    """Genres of ID3v1 by number; none without mutagen, whose list it is."""
-    try:
-        from mutagen.id3 import TCON  # noqa: PLC0415 -- see _by_mutagen
-    except ImportError:
-        return ()
-    return tuple(TCON.GENRES)
 
 
 def _by_mutagen(path: Path | str) -> tuple[Values, Stream]:
@@ -170,7 +179,7 @@ def read_by_decoder(path: Path | str) -> tuple[Values, Stream]:
     from etl.sources.audio.probe import probe  # noqa: PLC0415 -- few files need it, and it loads FFmpeg
 
     values, stream = probe(path)
-    return {name: [text] for name, text in values.items()}, stream
+    return by_field((name, [text]) for name, text in values.items()), stream
 
 
 def read_otherwise(path: Path | str, first: Exception) -> tuple[Values, Stream, str | None]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from etl.sources.audio.containers import SUFFIXES, sniff
 from etl.sources.audio.mojibake import repaired
+from etl.sources.audio.payload import has_payload
 from etl.sources.audio.tag_fields import MULTIPLE, NUMBERS, TEXTS
 from etl.sources.audio.tag_readers import STREAM, read_by_decoder, read_fields, read_otherwise
 
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-TAG_VERSION: Final = 3
+    from etl.sources.audio.payload import Payload
+
+TAG_VERSION: Final = 4
 """Goes up with what the reader finds: files that an earlier one has read are read again."""
 
 MAX_TEXT: Final = 1000
@@ -72,9 +75,34 @@ def read_tags(path: Path | str) -> tuple[Any, ...]:
     return _row(kind or claimed, values, stream, None)
 
 
-def read_all(paths: Sequence[str]) -> list[tuple[Any, ...]]:
-    """Read the tags of several files, in order, as `read_tags`."""
-    return [read_tags(path) for path in paths]
+def text_of(row: tuple[Any, ...], field: str) -> str | None:
+    """Give one of `RAW_TEXTS`, or ``problem``, of a row of `read_tags`."""
+    place = -2 if field == "problem" else 1 + RAW_TEXTS.index(field)
+    found: str | None = row[place]
+    return found
+
+
+def read_all(files: Sequence[tuple[str, Payload | None]]) -> list[tuple[tuple[Any, ...], bool]]:
+    """Read the tags of several files, in order, as `read_tags`.
+
+    Parameters
+    ----------
+    files
+        Paths, each with the sound that the file had before it was changed, if that is known.
+
+    Returns
+    -------
+    list
+        A row for each, and whether it has still that sound.
+    """
+    return [(read_tags(path), sound is not None and _has_still(path, sound)) for path, sound in files]
+
+
+def _has_still(path: str, sound: Payload) -> bool:
+    try:
+        return has_payload(path, sound)
+    except OSError:  # the row says why, or the next run
+        return False
 
 
 def not_read(path: str, why: str) -> tuple[Any, ...]:

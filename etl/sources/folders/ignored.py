@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 IGNORE_FILE: Final = ".etlignore"
 """Its lines hold for the folder that it is in and all below."""
 
-NEVER_MUSIC: Final = ("#recycle", ".Trash*", "@eaDir", "._*", "*.part")
-"""Bins and thumbnails of network drives, what macOS puts beside files, downloads that are not whole."""
+NEVER_MUSIC: Final = (IGNORE_FILE, "#recycle", ".Trash*", "@eaDir", "._*", "*.part")
+"""Such files themselves, bins and thumbnails of network drives, what macOS puts beside files, downloads that
+are not whole."""
 
 _TOKEN: Final = re.compile(r"\*\*/|/\*\*$|\*\*|\*|\?|\[[!^]?\]?[^\]]*\]|\\.|.", re.DOTALL)
 

@@ -89,7 +89,7 @@ def refusal(lost: Mapping[str, Loss], remembered: pl.DataFrame, *, what: str, ke
         What was not done because of it, a sentence.
     """
     place, loss = next(iter(lost.items()))
-    others = f" ({len(lost) - 1} more places are like that)" if len(lost) > 1 else ""
+    others = f", and so in {number_of(len(lost) - 1, 'other place')}" if len(lost) > 1 else ""
     mounts = {path: (mount, device) for path, mount, device in remembered.iter_rows()}
     then = mounts.get(place, (None, None))
     now = drive_of(Path(place), mounted_drives())

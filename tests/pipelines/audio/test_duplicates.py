@@ -39,16 +39,19 @@ def names(group):
 
 def test_the_same_content_and_nearly_the_same_sound_are_told_apart(library):
     """Copies are the same sound; other codings and another level are near; different pieces are neither."""
-    found = find_duplicates(store_of(library))
+    playlist = library.parent / "copies.m3u8"
+    found = find_duplicates(store_of(library), playlist).groups
     assert [(group.sameness, names(group)) for group in found] == [
         (Sameness.SOUND, ["2.flac", "other tags.flac"]),
         (Sameness.NEAR, ["4 quiet.flac", "4.flac", "4.m4a", "4.mp3"]),
     ]
     assert mutagen.File(found[0].tracks[0].path) is not None
+    listed = [line for line in playlist.read_text().splitlines() if not line.startswith("#")]
+    assert listed == [copy.path for group in found for copy in group.tracks]
 
 
 def test_a_library_without_descriptions_has_the_copies_it_knows_of(tmp_path):
     """Nothing described is nothing near, and no error."""
     with open_store(tmp_path / "s.duckdb"):
         pass
-    assert find_duplicates(tmp_path / "s.duckdb") == []
+    assert find_duplicates(tmp_path / "s.duckdb").groups == []

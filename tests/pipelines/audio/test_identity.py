@@ -8,6 +8,7 @@ import mutagen
 import pytest
 
 from etl.pipelines.audio.check import check_library
+from etl.pipelines.audio.run import LibraryStage
 from etl.runtime.disk.hashing import content_hash
 from etl.store.database import open_store, read_store
 from tests.support.library import write
@@ -40,6 +41,25 @@ def test_a_tagger_that_goes_over_the_library_costs_no_description(described):
     assert (done.sonic.described, done.sonic.known) == (0, 6)
     assert rows(described, "SELECT track_id, content_hash FROM files ORDER BY path") == before
     assert rows(described, "SELECT count(*) FROM library WHERE album = 'One' AND bpm IS NOT NULL") != [(0,)]
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_scan_alone_finds_that_the_sound_is_the_same(described, force):
+    """What a tagger went over stays described; a file that has other sound of the same length does not."""
+    paths = sorted(described.rglob("*.flac"))
+    for path in paths:
+        retag(path, comment="touched " * 500)
+    data = bytearray(paths[-1].read_bytes())
+    data[-1] ^= 1
+    paths[-1].write_bytes(data)
+    done = run(described, LibraryStage.SCAN, force=force)
+    assert (done.status.analyzed, done.status.pending) == (6, 1)
+    assert rows(described, "SELECT path FROM files WHERE kind = 'flac' AND content_hash IS NULL") == [
+        (str(paths[-1]),)
+    ]
+    artifacts = run(described, LibraryStage.ARTIFACTS).artifacts
+    assert artifacts is not None
+    assert (artifacts.tracks, artifacts.pending) == (6, 1)
 
 
 def test_a_track_that_is_retagged_and_renamed_keeps_its_identity(described):

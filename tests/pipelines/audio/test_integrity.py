@@ -56,6 +56,7 @@ def faulty(tmp_path_factory):
     cut(flac(folder / "cut.flac", music(10)))
     cut(encode(folder / "cut.mp3", music(11), RATE, "libmp3lame"))
     cut(encode(folder / "cut.opus", music(12), 48_000, "libopus"))
+    cut(encode(folder / "cut.caf", music(14), RATE, "pcm_s16be"))
     joined = encode(folder / "joined.mp3", music(13), RATE, "libmp3lame")
     joined.write_bytes(joined.read_bytes() * 2)
     wrong = flac(folder / "wrong sum.flac", music(14))
@@ -88,7 +89,7 @@ def test_each_fault_is_named_and_nothing_else(faulty):
     findings = check_integrity(store_of(faulty))
     found = {(each.item.rpartition("/")[2], each.fault): str(each.evidence) for each in findings}
     assert {pair for pair in found if pair[1] is not Fault.DAMAGED} == {
-        ("cut.flac", Fault.CUT), ("cut.mp3", Fault.CUT), ("cut.opus", Fault.CUT),
+        ("cut.flac", Fault.CUT), ("cut.mp3", Fault.CUT), ("cut.opus", Fault.CUT), ("cut.caf", Fault.CUT),
         ("wrong sum.flac", Fault.CHECKSUM), ("rotten.flac", Fault.CHECKSUM), ("cut.flac", Fault.CHECKSUM),
         ("joined.mp3", Fault.LONGER), ("nan.wav", Fault.NOT_NUMBERS),
         ("silent.flac", Fault.SILENT), ("opposite.flac", Fault.OPPOSITE), ("clipped.flac", Fault.CLIPPED),
@@ -107,6 +108,7 @@ def test_what_is_lossless_is_known_whatever_reads_the_tags(faulty):
         columns = connection.sql("SELECT * FROM library LIMIT 0").columns
     assert kinds == {
         "flac": True, "mp3": False, "m4a": False, "opus": False, "wav": True, "ogg": True, "wv": True,
+        "caf": True,
     }  # fmt: skip
     assert not [name for name in columns if name.endswith("_1")]
 

@@ -10,11 +10,13 @@ from tests.support.tracks import run, store_of, write_track
 
 
 def test_what_is_no_audio_is_counted_by_its_ending(tmp_path):
-    """Pictures and notes are counted, in the first scan and in one over what is known."""
+    """Pictures and notes are counted, in the first scan and in one over what is known; patterns are not."""
     folder = tmp_path / "music"
     write_track(folder / "one.flac", 1)
     for name in ("a.jpg", "b.JPG", "c.cue", "README", "log of a ripper.txt"):
         (folder / name).write_bytes("one two three four".encode("utf-16"))
+    (folder / ".etlignore").write_text("*.log\n")
+    (folder / "a.log").touch()
     for _ in range(2):
         scanned = run(folder, LibraryStage.SCAN).scan
         assert scanned is not None

@@ -13,11 +13,11 @@ from etl.sources.audio.tags import read_all
 from tests.support.library import write
 
 
-def read_or_die(paths: list[str]) -> list[tuple[Any, ...]]:
+def read_or_die(files: list[tuple[str, Any]]) -> list[tuple[tuple[Any, ...], bool]]:
     """Read tags, but for one file that kills the process."""
-    if any(path.endswith("deadly.flac") for path in paths):
+    if any(path.endswith("deadly.flac") for path, _ in files):
         os.kill(os.getpid(), signal.SIGKILL)
-    return read_all(paths)
+    return read_all(files)
 
 
 @pytest.fixture(autouse=True)

@@ -17,9 +17,9 @@ from mutagen import id3
 from mutagen.apev2 import APEv2
 from mutagen.mp4 import MP4
 
+from etl.sources.audio.foreign_tags import _genre_names
 from etl.sources.audio.id3_frames import synchsafe
 from etl.sources.audio.tag_frames import RAW_SCHEMA, tag_values, tags_frame
-from etl.sources.audio.tag_readers import _genre_names
 from etl.sources.audio.tags import MAX_TEXT, read_tags
 from tests.support.audio_files import write_audio
 
@@ -169,6 +169,37 @@ def test_further_fields_are_read_from_each_format(tmp_path):
         (16, True),
         (None, False),
     ]
+
+
+@pytest.mark.parametrize("name", ["a.webm", "a.caf", "a.mov"])
+def test_all_fields_are_read_where_decoders_alone_know_the_tags(tmp_path, name):
+    """Matroska, CAF and the keys of QuickTime, by whatever names FFmpeg has for them."""
+    tags = {
+        "title": "T", "artist": "A", "album_artist": "AA", "publisher": "L", "date": "1999-05-21",
+        "track": "3/12", "disc": "1/2", "BPM": "99", "INITIALKEY": "Am", "compilation": "1",
+    }  # fmt: skip
+    options = {"movflags": "use_metadata_tags"} if name == "a.mov" else {}
+    codec = {"a.webm": "libopus", "a.caf": "pcm_s16le", "a.mov": "aac"}[name]
+    path = tmp_path / name
+    samples = np.zeros((1, 960), np.float32)
+    with av.open(str(path), "w", options=options) as container:
+        container.metadata.update(tags)
+        stream: Any = container.add_stream(codec, rate=48_000)
+        stream.layout, stream.format = "mono", stream.codec_context.codec.audio_formats[0].name
+        resampler = av.AudioResampler(format=stream.format.name, layout="mono", rate=48_000)
+        for start in range(0, 20 * 960, 960):
+            frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = 48_000, start
+            for piece in resampler.resample(frame):
+                container.mux(stream.encode(piece))
+        container.mux(stream.encode(None))
+    row = tags_of(path)
+    expected = {
+        "title": "T", "artist": "A", "albumartist": "AA", "label": "L", "release_date": "1999-05-21",
+        "track_number": 3, "track_total": 12, "disc_number": 1, "disc_total": 2, "tagged_bpm": 99.0,
+        "tagged_key": "Am", "is_compilation": True,
+    }  # fmt: skip
+    assert {field: row[field] for field in expected} == expected
 
 
 @pytest.mark.parametrize(
