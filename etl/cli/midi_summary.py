@@ -48,6 +48,8 @@ def done(result: MidiResult, *, has_sources: bool = True) -> str:
         lines.append(f"{result.gone:,} {files} gone; to remove them from the store: etl midi forget")
     if result.edited:
         lines.append(f"{number_of(result.edited, 'file')} edited in the library, with new figures now")
+    if result.parts and not has_sources:
+        lines.append(f"{number_of(result.parts, 'part')} split again from edited files")
     if result.spoilt:
         lines.append(
             f"{number_of(result.spoilt, 'file')} changed in the library and not whole any more; "

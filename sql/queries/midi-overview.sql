@@ -15,7 +15,7 @@ SELECT
     (
         SELECT count(*)
         FROM midi_library
-        SEMI JOIN present ON present.sha256 = coalesce(edited_sha256, midi_library.sha256)
+        SEMI JOIN present ON present.sha256 = coalesce(edited_sha256, split_from, midi_library.sha256)
     ) AS library_files,
     (
         -- Those whose time is damaged have no bars.

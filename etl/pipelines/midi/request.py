@@ -181,7 +181,7 @@ class MidiResult:
     new
         Different contents that the store had not.
     parts
-        Files split from others.
+        Files split from others, also again from copies that were edited.
     edited
         Files of the library that somebody has edited there since a run looked last, with new figures now.
     spoilt
