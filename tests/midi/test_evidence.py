@@ -240,3 +240,36 @@ def test_no_key_is_said_to_be_from_a_meta_that_is_not_there() -> None:
     for key in KEY_NAMES:
         row = analyzed(midi_bytes([scale]), f"{key} loop")
         assert row["key_source"] in {"notes", "name"}
+
+
+def test_a_metre_in_the_name_counts_where_no_meta_says_one():
+    """Bars are counted by it; a meta is believed before it."""
+    waltz = analyzed(chords(), "Waltz_3-4_90bpm")
+    assert (waltz["numerator"], waltz["denominator"], waltz["metre_source"]) == (3, 4, "name")
+    assert (waltz["bars"], analyzed(chords(), "Waltz")["bars"]) == (6, 4)
+    meta = mido.MetaMessage("time_signature", numerator=4, denominator=4)
+    assert analyzed(chords(meta), "Waltz_3-4_90bpm")["metre_source"] == "meta"
+    assert analyzed(chords(), "Waltz")["metre_source"] == "default"
+
+
+def test_tracks_say_what_no_name_says():
+    """Their figures count where file and folders are silent; tracks that disagree say nothing."""
+
+    def named(*tracks: str) -> bytes:
+        bodies = [[mido.MetaMessage("track_name", name=name)] for name in tracks]
+        for channel, body in enumerate(bodies):
+            for chord in LOOP * 4:
+                body += [mido.Message("note_on", note=note, channel=channel) for note in chord]
+                body += [
+                    mido.Message("note_off", note=note, channel=channel, time=480 * (note == chord[0]))
+                    for note in chord
+                ]
+        return midi_bytes(bodies)
+
+    row = analyzed(named("Pad Am 128bpm", "Keys"), "one")
+    assert (row["bpm"], row["bpm_source"], row["key"]) == (128.0, "name", "A Minor")
+    assert analyzed(named("Pad Am 128bpm"))["bpm"] == 128.0
+    assert analyzed(named("Pad 128bpm"), "one 90bpm")["bpm"] == 90.0
+    for tracks in (("Pad 128bpm", "Keys 90bpm"), ("Synth 128",), ("Am I 120",)):
+        row = analyzed(named(*tracks), "one")
+        assert (row["bpm"], row["bpm_source"]) == (120.0, "default")
