@@ -82,7 +82,8 @@ def _written(mark: str, encoding: str) -> bytes:
     try:
         return mark.encode(encoding)
     except UnicodeEncodeError:
-        base, *marks = normalize("NFD", mark)
+        parts = normalize("NFD", mark)
+        base, marks = parts[0], parts[1:]
         shape = normalize("NFC", base + "".join(each for each in marks if each not in _TONES))
         return (shape + "".join(each for each in marks if each in _TONES)).encode(encoding)
 

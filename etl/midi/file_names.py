@@ -217,12 +217,11 @@ def _with_bpm(frame: pl.LazyFrame) -> pl.LazyFrame:
 
 
 _TYPED: Final = {
-    f"{letter}{sign}{mode}".lower(): KEY_NAMES[(number + shift) % 12 + 12 * mode.startswith("mi")]
+    f"{letter}{sign}{mode}".lower(): KEY_NAMES[(number + shift) % 12 + 12 * (mode in {"m", "min", "minor"})]
     for letter, number in LETTER_PITCH_CLASS.items()
     for sign, shift in {"": 0, "#": 1, "♯": 1, "s": 1, "sharp": 1, "b": -1, "♭": -1, "flat": -1}.items()
-    for mode in ("", "maj", "major", "min", "minor")
+    for mode in ("", "maj", "major", "m", "min", "minor")
 }
-_TYPED |= {key.removesuffix("in"): name for key, name in _TYPED.items() if key.endswith("min")}
 """Keys by how they are typed, in lower case and without blanks and hyphens."""
 
 _KEY_STEPS: Final = (

@@ -112,10 +112,10 @@ def likeliest_page(words: Sequence[bytes], base: str) -> tuple[str, int]:
     evidence = [_evidence(word, base) for word in words]
     best, most, gain = base, sum(fits for fits, _ in evidence), 0
     for place, (page, _) in enumerate(_NEIGHBOURS[base]):
-        won = sum(found[place] - fits for fits, found in evidence if found[place] is not None)
+        read = [(fits, fits if found[place] is None else bool(found[place])) for fits, found in evidence]
+        won = sum(there - here for here, there in read)
         if won > gain:
-            best, gain = page, won
-            most = sum(fits if found[place] is None else max(found[place], fits) for fits, found in evidence)
+            best, most, gain = page, sum(map(max, read)), won
     return best, most
 
 
