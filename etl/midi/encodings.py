@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES: Final = 4096
 """How much of the texts is judged."""
+_MOST_WORDS: Final = 400
 
 _LATIN: Final = "cp1252"
 _DOS: Final = "cp850"
@@ -179,7 +180,7 @@ def _guess(texts: tuple[bytes, ...]) -> str:
 
 def _accented(texts: tuple[bytes, ...]) -> str | None:
     """Tell texts of Latin letters, some of them with accents; None for those of other scripts."""
-    words = [word for text in texts for word in _HIGH_WORD.findall(text)]
+    words = [word for text in texts for word in _HIGH_WORD.findall(text)][:_MOST_WORDS]
     latin = sum(_LATIN_WORD.fullmatch(word) is not None for word in words)
     mixed = [word for word in words if _PLAIN.search(word)]
     page, fits = likeliest_page(mixed, _LATIN)
