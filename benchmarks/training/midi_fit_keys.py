@@ -35,7 +35,7 @@ from etl.midi.keys import (
     Keys,
     find_keys,
     key_features,
-    opening_triads,
+    with_short_features,
 )
 from etl.music.keys import KEY_INDEX
 from tests.support.figures import show
@@ -54,7 +54,7 @@ LOOP_CHORDS = 4
 LOOPS_COUNT = 150  # examples that each set of loops counts as
 LOOP_BARS, PHRASE_BARS = 4, 8
 CUTS = 8  # of each song
-LOOP_DEVIATIONS = np.array([10.0, 2.0, 2.0, 4.0, 2.0])
+LOOP_DEVIATIONS = np.array([10.0, 2.0, 2.0, 4.0, 2.0, 3.0])
 DIVISION = 480
 
 
@@ -93,7 +93,7 @@ def loops(corpus: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
 
 
 class Cuts(NamedTuple):
-    """Pieces of songs: features (cuts, 24, 5), their keys, and the numbers of the songs."""
+    """Pieces of songs: features (cuts, 24, 6), their keys, and the numbers of the songs."""
 
     features: NDArray[np.float64]
     keys: NDArray[np.int64]
@@ -123,7 +123,7 @@ def any_bars(songs: Songs, chosen: Sequence[int], bars: int) -> Cuts:
 
 
 def loop_features(notes: NDArray[Any], division: int) -> NDArray[np.float64]:
-    """Features of files of loops, (files, 24, 5)."""
+    """Features of files of loops, (files, 24, 6)."""
     files = np.zeros(int(notes["file"].max()) + 1, FILE)
     files["tracks"], files["division"], files["valid"] = 1, division, True
     offsets = np.searchsorted(notes["file"], np.arange(len(files) + 1))
@@ -134,17 +134,16 @@ def loop_features(notes: NDArray[Any], division: int) -> NDArray[np.float64]:
     )
     beats = find_beats(batch)
     labels = chord_labels(beats)
-    whole = key_features(batch, beats, labels).whole
-    return np.concatenate([whole, opening_triads(beats, labels)[..., None]], axis=2)
+    return with_short_features(key_features(batch, beats, labels).whole, beats, labels)
 
 
 def fit_loops(*sets: tuple[NDArray[np.float64], NDArray[np.int64]]) -> NDArray[np.float64]:
-    """Maximise the penalised likelihood of sets that count the same, and in each both modes, (5,)."""
+    """Maximise the penalised likelihood of sets that count the same, and in each both modes, (6,)."""
     features, keys = np.concatenate([found for found, _ in sets]), np.concatenate([key for _, key in sets])
     weights = np.concatenate(
         [LOOPS_COUNT / (2 * np.where(key >= 12, (key >= 12).sum(), (key < 12).sum())) for _, key in sets]
     )
-    middle = np.r_[KEY_WEIGHTS, 0.0]
+    middle = np.r_[KEY_WEIGHTS, 0.0, 0.0]
     rows = np.arange(len(keys))
 
     def loss(trial: NDArray[np.float64]) -> float:
@@ -275,14 +274,14 @@ def main() -> None:
     report["loops_held_out"] = {
         name: {
             "by_loops": loop_report(*held, LOOP_WEIGHTS),
-            "by_songs": loop_report(*held, np.r_[KEY_WEIGHTS, 0.0]),
+            "by_songs": loop_report(*held, np.r_[KEY_WEIGHTS, 0.0, 0.0]),
         }
         for name, held in held_out.items()
     }
     report["phrases"] = {
         "held_out": phrases_held_out(phrases),
         "by_loops": loop_report(*phrases[:2], LOOP_WEIGHTS),
-        "by_songs": loop_report(*phrases[:2], np.r_[KEY_WEIGHTS, 0.0]),
+        "by_songs": loop_report(*phrases[:2], np.r_[KEY_WEIGHTS, 0.0, 0.0]),
     }
     report["changes_of_scale"] = changes_found(songs, found)
     show(report)

@@ -382,7 +382,7 @@ def _run(
         cluster=options.cluster,
     )
     if options.dry_run:
-        show(plan_midi(request), planned, as_json=options.as_json)
+        show(plan_midi(request), partial(planned, has_sources=bool(sources)), as_json=options.as_json)
         return
     shown = renderers(request.database, log_json=options.log_json)
     if delivery is None:

@@ -15,16 +15,22 @@ if TYPE_CHECKING:
     from etl.pipelines.midi.request import MidiPlan, MidiResult
 
 
-def planned(plan: MidiPlan) -> str:
-    """Say what a run would do."""
-    files, archives = number_of(plan.files, "MIDI file"), number_of(plan.archives, "archive")
-    lines = [
-        f"{files} and {archives} to read, {plan.bytes / 2**20:,.1f} MB",
-        f"{number_of(plan.unchanged, 'file')} unchanged; nothing was written",
-        f"stages: {', '.join(sorted(plan.stages))}; store: {plan.database}; library: {plan.library}",
-    ]
+def planned(plan: MidiPlan, *, has_sources: bool = True) -> str:
+    """Say what a run would do; one without sources would look at the library alone."""
+    lines = []
+    if has_sources:
+        files, archives = number_of(plan.files, "MIDI file"), number_of(plan.archives, "archive")
+        lines.append(f"{files} and {archives} to read, {plan.bytes / 2**20:,.1f} MB")
     if plan.touched:
-        lines.insert(1, f"{number_of(plan.touched, 'file')} of the library to look at, changed there")
+        lines.append(f"{number_of(plan.touched, 'file')} of the library to look at, changed there")
+    elif not has_sources:
+        lines.append("no file of the library was changed there")
+    lines.append(
+        f"{number_of(plan.unchanged, 'file')} unchanged; nothing was written"
+        if has_sources
+        else "nothing was written"
+    )
+    lines.append(f"stages: {', '.join(sorted(plan.stages))}; store: {plan.database}; library: {plan.library}")
     rejects = (f"would be rejected, {name}: {count:,}" for name, count in sorted(plan.rejects.items()))
     return "\n".join([*lines, *rejects])
 
@@ -42,6 +48,8 @@ def done(result: MidiResult, *, has_sources: bool = True) -> str:
         lines.append(f"{result.gone:,} {files} gone; to remove them from the store: etl midi forget")
     if result.edited:
         lines.append(f"{number_of(result.edited, 'file')} edited in the library, with new figures now")
+    if result.parts and not has_sources:
+        lines.append(f"{number_of(result.parts, 'part')} split again from edited files")
     if result.spoilt:
         lines.append(
             f"{number_of(result.spoilt, 'file')} changed in the library and not whole any more; "

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from etl.midi.arrays import Repair
 from etl.runtime.errors import missing_part
 
 if TYPE_CHECKING:
@@ -56,9 +57,9 @@ class Remi:
             self.description: str = saved.read_text(encoding="utf-8")
 
     def tokens(self, batch: MidiBatch, file: int) -> NDArray[np.int32]:
-        """Give the tokens of a file of a batch, int32; none where it has no notes."""
-        notes = batch.notes_of(file)
-        if not len(notes):
+        """Give the tokens of a file of a batch, int32; none where it has no notes, or a damaged time."""
+        endless = int(batch.files[file]["warnings"]) & Repair.IMPLAUSIBLE_LENGTH
+        if endless or not len(batch.notes_of(file)):
             return np.empty(0, np.int32)
         return np.asarray(self._tokenizer(score(batch, file)).ids, np.int32)
 

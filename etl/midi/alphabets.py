@@ -32,13 +32,21 @@ class _Alphabet(NamedTuple):
     odd: re.Pattern[str] | None
 
 
+# With the marks, which are not in that list.
+_THAI: Final = "านรกอเง่มยล้วัดทีสติะปบหคุแจพูช์ขใ็ไืโณผซถธศญฟษำภฐๆฝฉฎฒ๊ฏฆ๋"
+
+
 def _alphabet(language: str, first: int, last: int, odd: str = "") -> _Alphabet:
-    ranks = {letter: rank for rank, letter in enumerate(FREQUENCIES[language])}
+    ranks = {
+        letter: rank for rank, letter in enumerate(_THAI if language == "Thai" else FREQUENCIES[language])
+    }
     return _Alphabet(ranks, first, last, re.compile(odd) if odd else None)
 
 
 _ACCENTED: Final = "[άέήίόύώΐΰΆΈΉΊΌΎΏ]"
 _PLAIN: Final = _ACCENTED.replace("[", "[^")
+_THAI_TONE: Final = "[\u0e47-\u0e4e]"
+_THAI_MARK: Final = "[\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]"
 ALPHABETS: Final = {
     "cp1251": _alphabet("Russian", 0x400, 0x460),
     "cp866": _alphabet("Russian", 0x400, 0x460),
@@ -51,12 +59,23 @@ ALPHABETS: Final = {
     ),
     # Letters that end words within them; those that do not, at the end.
     "cp1255": _alphabet("Hebrew", 0x5D0, 0x5EB, r".*(?:[ךםןףץ].|[כמנצ]$)"),
+    "cp1256": _alphabet("Arabic", 0x621, 0x653, r".*[\u0629\u0649]."),  # the same
+    # Marks above and below where there is no letter, or two in a row; vowels before a letter, without one.
+    "cp874": _alphabet(
+        "Thai",
+        0xE01,
+        0xE4F,
+        rf"{_THAI_MARK}|.*(?:{_THAI_TONE}{_THAI_MARK}|[\u0e40-\u0e44](?:{_THAI_MARK}|[\u0e30-\u0e45]|$))",
+    ),
 }
 """By codec."""
 
 _SCALE: Final = 8.0
 """So many places less frequent, a letter is e times rarer, as is about right for these languages."""
 _UNRANKED: Final = 35
+_BEFORE: Final = "«„№"  # words
+_BEHIND: Final = "»”…"
+_SIGNS: Final = f"{_BEFORE}{_BEHIND}“\u2013\u2014\xa0"
 _LONGEST_WORD: Final = 40
 """Letters of a word; what is longer is none, and would take the patterns the square of its length."""
 _PENALTY: Final = 2.0
@@ -65,14 +84,30 @@ _PENALTY: Final = 2.0
 
 def is_letter(mark: str, codec: str) -> bool:
     """Whether a character is a letter of the alphabet of a codec."""
-    return mark.isalpha() and ALPHABETS[codec].first <= ord(mark) < ALPHABETS[codec].last
+    return ALPHABETS[codec].first <= ord(mark) < ALPHABETS[codec].last and not mark.isdigit()
+
+
+def _is_broken(one: str, two: str, codec: str) -> bool:
+    """Whether no word has two marks in a row: a capital behind a small letter, two scripts, signs inside."""
+    if one.isascii() and two.isascii():
+        return one.islower() and two.isupper()
+    letters = is_letter(one, codec), is_letter(two, codec)
+    if all(letters):
+        return one.islower() and two.isupper()
+    return (letters[0] and (two in _BEFORE or _is_plain(two))) or (
+        letters[1] and (one in _BEHIND or _is_plain(one))
+    )
+
+
+def _is_plain(mark: str) -> bool:
+    return mark.isascii() and mark.isalpha()
 
 
 def flaws(text: str, codec: str) -> int:
-    """Count small letters that capitals follow, as in no word, and words that are none of the language."""
-    odd = ALPHABETS[codec].odd
-    words = [] if odd is None else re.findall(r"[^\W\d_]+", text)
-    broken = sum(one.islower() and two.isupper() for one, two in pairwise(text))
+    """Count small letters that capitals follow, words of two scripts, and those of no language."""
+    _, first, last, odd = ALPHABETS[codec]
+    words = [] if odd is None else re.findall(f"[{chr(first)}-{chr(last - 1)}]+", text)
+    broken = sum(_is_broken(one, two, codec) for one, two in pairwise(text))
     return broken + sum(
         odd is not None and (len(word) > _LONGEST_WORD or odd.match(word) is not None) for word in words
     )
@@ -93,7 +128,7 @@ def likeliest_alphabet(raw: bytes, codecs: Iterable[str]) -> str:
 
 def _likelihood(text: str, codec: str) -> float:
     """Mean logarithm of the chances of letters, less what speaks against the whole."""
-    letters = [mark for mark in text.lower() if mark > "\x7f" and mark.isalpha()]
+    letters = [mark for mark in text.lower() if mark > "\x7f" and mark not in _SIGNS]
     if not letters:
         return -math.inf
     ranks = ALPHABETS[codec].ranks

@@ -11,6 +11,7 @@ from etl.midi.arrays import repair_names
 from etl.midi.chords import chord_labels, chord_lists, chord_segments, find_beats, spell_chords
 from etl.midi.drum_classes import CATEGORY_SCORE, DRUM_CLASSES, TAG_SCORE
 from etl.midi.drums import drum_scores, mark_drums
+from etl.midi.file_names import with_track_figures
 from etl.midi.keys import Keys, find_keys, weigh_key_evidence
 from etl.midi.names import part_names
 from etl.midi.parts import hash_texts, part_chords, part_figures
@@ -65,9 +66,10 @@ def survey(batch: MidiBatch, names: pl.DataFrame | None = None) -> Analysis:
     scores = drum_scores(records, chances, names_of_parts)
     mark_drums(batch, records, scores)
     parts = part_columns(records, names_of_parts, scores, chances)
+    said = with_track_figures(names, parts)
     files = (
         _file_columns(batch)
-        .join(tempo_columns(batch, names), on="file", how="left", maintain_order="left")
+        .join(tempo_columns(batch, said), on="file", how="left", maintain_order="left")
         .join(_part_summary(parts), on="file", how="left", maintain_order="left")
         .with_columns(
             text_encoding=pl.Series([encoding.name for encoding in encodings], dtype=pl.String),
@@ -104,10 +106,10 @@ def analyze(
     """
     counted, parts, records = surveyed or survey(batch, names)
     found, segments, origins = _harmony(batch)
-    keys, sources = weigh_key_evidence(batch, found, names)
+    keys, sources = weigh_key_evidence(batch, found, with_track_figures(names, parts))
     segments = spell_chords(segments, keys.key)
     files = (
-        counted.join(metre_columns(batch), on="file", how="left", maintain_order="left")
+        counted.join(metre_columns(batch, names), on="file", how="left", maintain_order="left")
         .join(chord_lists(segments), on="file", how="left", maintain_order="left")
         .with_columns(
             key=pl.Series([KEY_NAMES[key] if key >= 0 else None for key in keys.key], dtype=pl.String),

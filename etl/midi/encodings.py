@@ -6,8 +6,8 @@ What is ASCII, UTF-8 or marked as UTF-16 is known; all else is a guess, and said
 A guess goes by what is left of the texts when they are read in each encoding: the share of bytes that become
 letters of one script and of common use, as the standards rank them [1]_ [2]_ [3]_. Charset-normalizer [4]_
 has the letters that are most frequent in each language, and decides where two readings are as good. Where
-the bytes beyond ASCII stand alone or in Latin words they are accents: of Windows-1252, which has Latin-1, or
-of code page 850, which zips of Windows are named in.
+the bytes beyond ASCII stand alone or in Latin words they are accents: of Windows-1252, which has Latin-1, of
+code page 850, which zips of Windows are named in, or of a neighbour that explains the words better.
 
 References
 ----------
@@ -20,6 +20,7 @@ References
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -27,15 +28,18 @@ from charset_normalizer import from_bytes
 from charset_normalizer.constant import FREQUENCIES
 
 from etl.midi.alphabets import ALPHABETS, flaws, is_letter, likeliest_alphabet
+from etl.midi.latin import likeliest_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MOST_BYTES: Final = 4096
 """How much of the texts is judged."""
+_MOST_WORDS: Final = 400
 
 _LATIN: Final = "cp1252"
 _DOS: Final = "cp850"
+_TONES_APART: Final = "cp1258"
 _CANDIDATES: Final = (*ALPHABETS, "gb18030", "big5", "euc_kr", "euc_jp", "cp932")
 _PUBLIC: Final = {"cp932": "shift_jis", _LATIN: "latin-1"}
 _CODECS: Final = {public: codec for codec, public in _PUBLIC.items()}
@@ -58,8 +62,14 @@ _DOS_WORD: Final = re.compile(
     rb"(?=.*[A-Za-z])(?:[A-Za-z']"
     rb"|[\x80-\x9b\x9d\xa0-\xa5\xb5-\xb7\xc6\xc7\xd2-\xd4\xd6-\xd8\xde-\xe5\xe9-\xed]{1,2}(?![\x80-\xff]))+"
 )
+_PLAIN: Final = re.compile(rb"[A-Za-z]")
+# What every other byte of UTF-16 is, from Latin to Thai: controls, which stand in no other text.
+_SCRIPTS: Final = frozenset(b"\x00\x03\x04\x05\x06\x0e")
+_MAY_BE_WIDE: Final = re.compile(b"[\x00\x03-\x06\x0e]")
 _PLAIN_SHARE: Final = 1.5
 """Plain letters for each other one, at least: kana in Shift-JIS are one to one."""
+_PLAIN_SHARE_OF_WORDS: Final = 0.5
+"""The same where all words are such of a language."""
 
 # What parts of songs are called; frequent in names, not in books.
 _NAMED: Final = {
@@ -69,6 +79,7 @@ _NAMED: Final = {
     "Japanese": "合唱伴奏歌琴太鼓打楽器音低高主旋律曲花川夜空愛",
 }
 _GOOD, _COMMON, _HANGUL, _RARE = 1.0, 0.75, 0.85, 0.1
+_LETTER: Final = {"cp874": 0.7, "cp1256": 0.7}  # their pages are full of letters: any bytes read so
 _FRAMES: Final = -0.5  # of tables, in code page 866
 
 
@@ -91,8 +102,8 @@ def find_encoding(texts: Iterable[bytes]) -> Encoding:
     -------
     Encoding
         ``ascii``, ``utf-8`` or ``utf-16`` (not guesses, if it has a mark); ``utf-16-le``, ``utf-16-be``,
-        ``latin-1``, ``cp850``, ``cp866``, ``cp1251``, ``cp1253``, ``cp1255``, ``gb18030``, ``big5``,
-        ``euc_kr``, ``euc_jp`` or ``shift_jis``, guesses.
+        ``latin-1``, ``cp1250`` to ``cp1258``, ``cp850``, ``cp852``, ``cp857``, ``cp866``, ``cp874``,
+        ``gb18030``, ``big5``, ``euc_kr``, ``euc_jp`` or ``shift_jis``, guesses.
 
     Examples
     --------
@@ -101,7 +112,7 @@ def find_encoding(texts: Iterable[bytes]) -> Encoding:
     >>> find_encoding([b"Fl\xf6te"]), find_encoding(["Flöte".encode()])
     (Encoding(name='latin-1', is_guess=True), Encoding(name='utf-8', is_guess=False))
     """
-    found = [text for text in texts if text and not (text.isascii() and b"\0" not in text)]
+    found = [text for text in texts if text and (not text.isascii() or _MAY_BE_WIDE.search(text))]
     if not found:
         return Encoding("ascii", is_guess=False)
     if all(text[:2] in {b"\xff\xfe", b"\xfe\xff"} for text in found):
@@ -120,7 +131,8 @@ def decode(raw: bytes, encoding: str) -> str:
     """Read a text in an encoding that was found; where it cannot be, as UTF-8, else as Latin-1."""
     for codec in (_CODECS.get(encoding, encoding), "utf-8"):
         if _reads(raw, codec):
-            return raw.decode(codec).removeprefix("\ufeff")
+            text = raw.decode(codec).removeprefix("\ufeff")
+            return unicodedata.normalize("NFC", text) if codec == _TONES_APART else text
     return raw.decode("latin-1")
 
 
@@ -133,9 +145,12 @@ def _reads(raw: bytes, codec: str) -> bool:
 
 
 def _wide(text: bytes) -> str | None:
-    """Tell UTF-16 without a mark: every other byte of mostly Latin text is zero."""
+    """Tell UTF-16 without a mark: every other byte of Latin text is zero, of many scripts a control's."""
     if len(text) % 2 or len(text) < 4:
         return None
+    for codec, highs in (("utf-16-le", text[1::2]), ("utf-16-be", text[::2])):
+        if _SCRIPTS.issuperset(highs) and any(highs) and text.decode(codec).isprintable():
+            return codec
     for codec, zeros, letters in (("utf-16-le", text[1::2], text[::2]), ("utf-16-be", text[::2], text[1::2])):
         if 2 * zeros.count(0) > len(zeros) and not letters.count(0) and _reads(text, codec):
             return codec
@@ -165,14 +180,23 @@ def _guess(texts: tuple[bytes, ...]) -> str:
 
 def _accented(texts: tuple[bytes, ...]) -> str | None:
     """Tell texts of Latin letters, some of them with accents; None for those of other scripts."""
-    words = [word for text in texts for word in _HIGH_WORD.findall(text)]
+    words = [word for text in texts for word in _HIGH_WORD.findall(text)][:_MOST_WORDS]
     latin = sum(_LATIN_WORD.fullmatch(word) is not None for word in words)
-    if all(map(_LONE.fullmatch, texts)) or 2 * latin > len(words):
-        return "latin-1"
-    dos = sum(_DOS_WORD.fullmatch(word) is not None for word in words)
+    mixed = [word for word in words if _PLAIN.search(word)]
+    page, fits = likeliest_page(mixed, _LATIN)
+    of_dos, fits_of_dos = likeliest_page(mixed, _DOS)
+    if fits < fits_of_dos and 2 * fits_of_dos > len(words):
+        page, fits = of_dos, fits_of_dos
+    elif all(map(_LONE.fullmatch, texts)) or 2 * latin > len(words):
+        return _PUBLIC.get(page, page)
     others = sum(len(re.findall(rb"[\x80-\xff]", word)) for word in words)
-    is_dos = 2 * dos > len(words) and sum(map(len, words)) - others >= _PLAIN_SHARE * others
-    return _DOS if is_dos else None
+    plain = sum(map(len, words)) - others
+    if plain >= (_PLAIN_SHARE if fits < len(words) else _PLAIN_SHARE_OF_WORDS) * others:
+        if 2 * fits > len(words):
+            return _PUBLIC.get(page, page)
+        if 2 * sum(_DOS_WORD.fullmatch(word) is not None for word in words) > len(words):
+            return of_dos
+    return None
 
 
 def _score(raw: bytes, codec: str) -> float:
@@ -194,7 +218,7 @@ def _weight(mark: str, codec: str) -> float:
     point = ord(mark)
     if codec in ALPHABETS:
         other = _FRAMES if 0x2500 <= point <= 0x259F else _RARE * (not mark.isalpha())
-        return 0.95 if is_letter(mark, codec) else other
+        return _LETTER.get(codec, 0.95) if is_letter(mark, codec) else other
     if 0x3041 <= point <= 0x30FE:  # kana, which Chinese and Korean sets have too
         return _GOOD if codec in {"euc_jp", "cp932"} else 0.4
     if 0xFF61 <= point <= 0xFF9F:  # half as wide: any bytes read so in Shift-JIS

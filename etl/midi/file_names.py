@@ -1,7 +1,8 @@
-"""What a file's name says: tempo, key, bars and metre, as expressions over a column of names.
+"""What names of files and folders say: tempo, key, bars and metre, as expressions over a column of names.
 
 Names lie, so each figure comes with how far to trust it. Tempos lie between 40 and 220; a chord such as
-``Bbmaj7`` is no key.
+``Bbmaj7`` is no key, nor is what an English title begins with (*A Minor Incident*), and the number in a title
+(*Route 66*) is no tempo.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from typing import Final
 
 import polars as pl
 
-from etl.music.keys import KEY_INDEX, KEY_NAMES
+from etl.midi.tag_words import WORDS
+from etl.music.keys import CAMELOT, KEY_INDEX, KEY_NAMES
 from etl.music.pitch_classes import LETTER_PITCH_CLASS
 
 SLOWEST_BPM: Final = 40
@@ -19,39 +21,51 @@ FASTEST_BPM: Final = 220
 
 _NAME: Final = pl.col("stem")
 _SPACED: Final = "stem_spaced"
+_IS_TITLE: Final = "may_be_title"
 
 # Patterns see names with blanks for underscores.
 _GAP: Final = r"[^A-Za-z0-9#♯♭]"
 _SIGN: Final = r"#|♯|♭|b"
 _MODE: Final = r"[Mm]ajor|[Mm]aj|MAJ|MAJOR|[Mm]inor|[Mm]in|MIN|MINOR"
-# A letter with a mode next to it: Cm, C#m, Bbmin, F_minor, c#maj, D sharp minor; Fsmin as safe names have it.
+# Each has one group, a key as it is typed: a letter with a mode next to it, as in Cm, C#m, Bbmin, F_minor,
+# c#maj, D sharp minor; Fsmin as safe names have it.
 _KEY_WITH_WORD: Final = (
-    rf"(?:^|{_GAP})([A-G])({_SIGN}|[ -]?[Ss]harp|[ -]?[Ff]lat|s)?[ -]?({_MODE})(?:{_GAP}|$)"
+    rf"(?:^|{_GAP})([A-G](?:{_SIGN}|[ -]?[Ss]harp|[ -]?[Ff]lat|s)?[ -]?(?:{_MODE}))(?:{_GAP}|$)"
 )
-_KEY_LOWER: Final = rf"(?:^|{_GAP})([a-g])({_SIGN})?(major|maj|minor|min)(?:{_GAP}|$)"
+_KEY_LOWER: Final = rf"(?:^|{_GAP})([a-g](?:{_SIGN})?(?:major|maj|minor|min))(?:{_GAP}|$)"
+_KEY_LOWER_APART: Final = rf"(?:^|{_GAP})([b-g](?:{_SIGN})?[ -](?:major|minor))(?:{_GAP}|$)"  # a major hit
 _KEY_SAID: Final = (
-    rf"(?:^|{_GAP})(?:[Kk]ey|KEY)(?:[ :=-]+(?:of|in|is))?[ :=-]+([A-G])({_SIGN})?(m|{_MODE})?(?:{_GAP}|$)"
+    r"(?:[Kk]ey|KEY)(?:[ :=-]+(?:of|in|is))?[ :=-]+"
+    rf"([A-G](?:{_SIGN})?(?:m|{_MODE})?)(?:{_GAP}|$)"
 )
-_KEY_M: Final = rf"(?:^|{_GAP})([A-G])({_SIGN}|s)?(m)(?:{_GAP}|$)"
-_KEY_SHARP_M: Final = rf"(?:^|{_GAP})([a-g])(#|♯)(m)(?:{_GAP}|$)"
-_KEY_BARE: Final = rf"(?:^|{_GAP})([A-G])({_SIGN})(?:{_GAP}|$)"
+_KEY_JOINED: Final = rf"(?:[Kk]ey|KEY)([A-G](?:{_SIGN})?(?:m|{_MODE}))(?:{_GAP}|$)"
+_KEY_M: Final = rf"(?:^|{_GAP})([A-G](?:{_SIGN}|s)?m|[a-g][#♯]m)(?:{_GAP}|$)"
+_KEY_BARE: Final = rf"(?:^|{_GAP})([A-G](?:{_SIGN}))(?:{_GAP}|$)"
+_KEY_OF_PIECE: Final = rf"[a-z] in ([A-G](?:{_SIGN})?)(?: *[(\[,-]|$)"  # Prelude in C
+# A place on the Camelot wheel, beside a tempo only: 8A - 124. Bank 8A is none.
+_WHEEL: Final = r"(?:1[0-2]|[1-9])[ABab]"
+_WHEEL_FIRST: Final = rf"(?:^|[ (\[-])({_WHEEL})[ )\]-]+[0-9]{{2,3}}(?:\.[0-9]+)?(?: ?bpm)?(?:[ )\]-]|$)"
+_WHEEL_LAST: Final = rf"(?:^|[ (\[-])[0-9]{{2,3}}(?:\.[0-9]+)?(?: ?(?i:bpm))?[ (\[-]+({_WHEEL})(?:[ )\]-]|$)"
 # "Here I Am", "Am I Wrong"; a chord with more to it than a triad; three chords in a row: none is a key.
 _ENGLISH: Final = r"\b(?:I[ -]Am|Am[ -]I)\b"
+_TITLE: Final = r"^(?:A (?:[Mm]inor|[Mm]ajor)|Am) [A-Za-z]{2}[^0-9]*$"  # Am is a word of German too
 _RICH_CHORD: Final = (
     r"\b[A-G](?:#|♯|♭|b)?[ -]?"
     r"(?:(?:[Mm]aj|[Mm]in|m|M|[Dd]om)?(?:6|7|9|11|13)|(?:[Dd]im|[Ss]us|[Aa]ug|[Aa]dd)[0-9]*)\b"
 )
 _CHORD: Final = r"[A-G](?:#|♯|♭|b)?(?:maj|min|m|dim|sus|aug)?[0-9]*"
 _CHORD_RUN: Final = rf"\b{_CHORD}(?:[ ,>-]+{_CHORD}){{2,}}(?:{_GAP}|$)"
-_BPM_AFTER: Final = r"(?i)(?:^|[^0-9.])([0-9]{2,3}(?:\.[0-9]{1,2})?)[ -]?bpm"
+_BPM_AFTER: Final = r"(?i)(?:^|[^0-9.,])([0-9]{2,3}(?:[.,][0-9]{1,2})?)[ -]?bpm"
+_BPM_RANGE: Final = r"(?i)\b(?:[4-9][0-9]|1[0-9]{2}) ?(?:-|\u2013|to) ?[0-9]{2,3} ?bpm"
 _BPM_BEFORE: Final = r"(?i)(?:bpm|\btempo)[ :=-]*([0-9]{2,3}(?:\.[0-9]{1,2})?)(?:[^0-9]|$)"
 _NUMBER: Final = r"(?:^|[ \-.()\[\]])[0-9]{2,3}(?:$|[ \-.()\[\]])"
 # Numbers that count or number something else.
 _COUNTED: Final = (
     r"(?i)\b[0-9]+[ -]?bars?\b"
     r"|\b(?:track|trk|take|no|nr|vol|volume|part|pt|kit|op|opus|bwv|kv?|page|vel|velocity|ch|channel|bank|program"
-    r"|preset|bars?|v)[ .#-]*[0-9]+\b"
+    r"|preset|bars?|v|route|room|level|chapter|summer of|symphony|sonata|concerto|juno|mpc)[ .#-]*[0-9]+\b"
 )
+_OF_MUSIC: Final = rf"(?i)\b(?:{'|'.join(WORDS['word'])}|groove|beat|riff|idea|mel)s?[0-9]*\b"
 _BARS: Final = r"(?i)(?:^|[^0-9])([1-9][0-9]{0,2})[ -]?bars?(?:[^a-z]|$)"
 _METRE: Final = (
     r"(?:^|[ .()\[\]])(2-2|3-2|[2-9]-4|(?:3|5|6|7|9|10|11|12)-8|(?:5|6|7|9|11|12|13|15)-16)(?:$|[ .()\[\]])"
@@ -70,7 +84,8 @@ def with_name_figures(frame: pl.LazyFrame) -> pl.LazyFrame:
     Parameters
     ----------
     frame
-        Needs ``stem: str``, the file name without its ending.
+        Needs ``stem: str``, the file name without its ending; in ``folder: str``, if it is there, the nearest
+        folder that says a key, or says bpm, is asked where the name is silent.
 
     Returns
     -------
@@ -78,22 +93,96 @@ def with_name_figures(frame: pl.LazyFrame) -> pl.LazyFrame:
         ``frame`` with ``name_bpm: f64`` (40-220) and ``name_bpm_confidence`` (0.95 where the name says bpm,
         0.5 for a lone number), ``name_key: str`` (as in `etl.music.keys.KEY_NAMES`) and
         ``name_key_confidence``, ``name_bars: i16``, ``name_metre: str`` (``4/4``); null where the name is
-        silent.
+        silent. What a folder says is trusted a little less.
     """
-    spaced = frame.with_columns(_NAME.str.replace_all("_", " ", literal=True).alias(_SPACED))
+    named = _with_bpm(_with_key(_spaced(frame, _NAME))).with_columns(
+        name_bars=pl.col(_SPACED).str.extract(_BARS).cast(pl.Int16),
+        name_metre=pl.col(_SPACED).str.extract(_METRE).str.replace("-", "/", literal=True),
+    )
+    if "folder" in frame.collect_schema():
+        named = _with_folders(named)
+    return named.drop(_SPACED, _IS_TITLE)
+
+
+def _spaced(frame: pl.LazyFrame, name: pl.Expr) -> pl.LazyFrame:
+    """Add names with blanks for underscores, and whether they may be titles.
+
+    Names without a blank are none, nor are those with a word of music.
+    """
+    spaced = name.str.replace_all("_", " ", literal=True)
+    is_title = name.str.contains(" ", literal=True) & ~spaced.str.contains(_OF_MUSIC)
+    return frame.with_columns(spaced.alias(_SPACED), is_title.alias(_IS_TITLE))
+
+
+_FIGURES: Final = ("name_bpm", "name_bpm_confidence", "name_key", "name_key_confidence")
+_LONE: Final = 0.5  # trust in a number or a letter alone
+_ASIDE: Final = 0.95  # times as much as a file's name are folders and tracks trusted
+_MAY_SAY: Final = (
+    rf"(?i:bpm|\btempo\b|\bkey\b|m(?:in|aj)(?:or)?\b)|(?:^|{_GAP})[A-G](?:{_SIGN})?m(?:{_GAP}|$)"
+)
+
+
+def with_track_figures(names: pl.DataFrame | None, parts: pl.DataFrame) -> pl.DataFrame | None:
+    """Fill in what the names of tracks say where those of file and folders are silent.
+
+    Parameters
+    ----------
+    names
+        ``file`` and what `with_name_figures` finds, at most once per file; None: nothing.
+    parts
+        ``file`` and ``name`` of each part. Where the parts of a file disagree, they say nothing.
+
+    Returns
+    -------
+    DataFrame or None
+        ``names``; without any, ``file`` and the tempos and keys that tracks say.
+    """
+    found = parts.select("file", "name").filter(pl.col("name").str.contains(_MAY_SAY))
+    if found.is_empty():  # as nearly always
+        return names
+    texts = found.lazy()
+    agreed = (
+        pl.when(pl.col(f"name_{figure}").drop_nulls().n_unique() == 1).then(pl.col(name).max()).alias(name)
+        for figure in ("bpm", "key")
+        for name in (f"name_{figure}", f"name_{figure}_confidence")
+    )
+    said = texts.join(_said(texts.select(pl.col("name").unique()), pl.col("name")), on="name")
+    of_files = said.group_by("file", maintain_order=True).agg(agreed).collect(engine="in-memory")
+    if names is None:
+        return of_files
+    return _filled(names.lazy(), of_files.lazy(), "file").collect(engine="in-memory")
+
+
+def _with_folders(named: pl.LazyFrame) -> pl.LazyFrame:
+    """Fill in what folders say, the nearest first."""
+    folders = named.select(pl.col("folder").unique()).drop_nulls()
+    nearest_first = pl.col("folder").str.split("/").list.reverse().list.join(" / ")
+    return _filled(named, _said(folders, nearest_first), "folder")
+
+
+def _said(frame: pl.LazyFrame, name: pl.Expr) -> pl.LazyFrame:
+    """Add what names beside a file's own say; numbers and letters alone say nothing there."""
+    found = _with_bpm(_with_key(_spaced(frame, name))).drop(_SPACED, _IS_TITLE)
+    return found.with_columns(
+        pl.when(pl.col(f"name_{figure}_confidence") > _LONE).then(value).name.keep()
+        for figure in ("bpm", "key")
+        for value in (pl.col(f"name_{figure}"), pl.col(f"name_{figure}_confidence") * _ASIDE)
+    )
+
+
+def _filled(named: pl.LazyFrame, said: pl.LazyFrame, on: str) -> pl.LazyFrame:
+    others = {name: f"{name}_aside" for name in _FIGURES}
     return (
-        _with_key(_with_bpm(spaced))
-        .with_columns(
-            name_bars=pl.col(_SPACED).str.extract(_BARS).cast(pl.Int16),
-            name_metre=pl.col(_SPACED).str.extract(_METRE).str.replace("-", "/", literal=True),
-        )
-        .drop(_SPACED)
+        named.join(said.rename(others), on=on, how="left", maintain_order="left")
+        .with_columns(pl.coalesce(name, other).alias(name) for name, other in others.items())
+        .drop(others.values())
     )
 
 
 def _with_bpm(frame: pl.LazyFrame) -> pl.LazyFrame:
-    name = pl.col(_SPACED)
-    said = pl.coalesce(name.str.extract(_BPM_AFTER), name.str.extract(_BPM_BEFORE)).cast(pl.Float64)
+    """Add tempos to names that `_with_key` has seen; steps have columns, since a long plan takes long."""
+    bare = frame.with_columns(pl.col(_SPACED).str.replace_all(_BPM_RANGE, " ").alias("name_bare"))
+    name, said = pl.col("name_bare"), pl.col("name_said")
     # Lone numbers: the last that may be a tempo, since an index comes first (1_rock_120_beat).
     # Doubled separators let neighbouring words both match.
     lone = (
@@ -101,52 +190,78 @@ def _with_bpm(frame: pl.LazyFrame) -> pl.LazyFrame:
         .str.replace_all(r"[ \-.()\[\]]", "$0$0")
         .str.extract_all(_NUMBER)
         .list.eval(pl.element().str.extract(r"([0-9]+)").cast(pl.Float64))
+        .list.eval(pl.element().filter(pl.element().is_between(SLOWEST_BPM, FASTEST_BPM)))
+        .list.last()
     )
-    inside = pl.element().is_between(SLOWEST_BPM, FASTEST_BPM)
-    candidates = pl.when(said.is_null()).then(lone.list.eval(pl.element().filter(inside)).list.last())
-    trusted = said.is_between(SLOWEST_BPM, FASTEST_BPM)
-    return frame.with_columns(
-        name_bpm=pl.when(trusted).then(said).otherwise(candidates),
-        name_bpm_confidence=pl.when(trusted).then(0.95).when(candidates.is_not_null()).then(0.5),
+    is_title = pl.col(_IS_TITLE) & pl.col("name_key").is_null()  # Route 66
+    return (
+        bare.with_columns(
+            name_said=pl.coalesce(name.str.extract(_BPM_AFTER), name.str.extract(_BPM_BEFORE))
+            .str.replace(",", ".", literal=True)
+            .cast(pl.Float64),
+            name_lone=lone,
+        )
+        .with_columns(
+            pl.when(said.is_between(SLOWEST_BPM, FASTEST_BPM)).then("name_said").name.keep(),
+            pl.when(said.is_null() & ~is_title).then("name_lone").name.keep(),
+        )
+        .with_columns(
+            name_bpm=pl.coalesce("name_said", "name_lone"),
+            name_bpm_confidence=pl.when(said.is_not_null())
+            .then(0.95)
+            .when(pl.col("name_lone").is_not_null())
+            .then(_LONE),
+        )
+        .drop("name_bare", "name_said", "name_lone")
     )
 
 
-def _key_of(name: pl.Expr, pattern: str, *, mode: bool = True) -> pl.Expr:
-    """Key number from a pattern's letter, accidental and (with ``mode``) mode; major where none is said."""
-    letter = name.str.extract(pattern, 1).str.to_uppercase()
-    accidental = name.str.extract(pattern, 2).str.to_lowercase().fill_null("")
-    shift = (
-        pl.when(accidental.str.contains("#|♯|sharp|^s$"))
-        .then(1)
-        .when(accidental.str.contains("b|♭|flat"))
-        .then(-1)
-        .otherwise(0)
-    )
-    pitch_class = (
-        letter.replace_strict(LETTER_PITCH_CLASS, default=None, return_dtype=pl.Int16) + shift
-    ) % 12
-    if not mode:
-        return pitch_class
-    minor = name.str.extract(pattern, 3).str.to_lowercase().str.contains("^m($|in)").fill_null(value=False)
-    return pitch_class + pl.when(minor).then(12).otherwise(0)
+_TYPED: Final = {
+    f"{letter}{sign}{mode}".lower(): KEY_NAMES[(number + shift) % 12 + 12 * (mode in {"m", "min", "minor"})]
+    for letter, number in LETTER_PITCH_CLASS.items()
+    for sign, shift in {"": 0, "#": 1, "♯": 1, "s": 1, "sharp": 1, "b": -1, "♭": -1, "flat": -1}.items()
+    for mode in ("", "maj", "major", "m", "min", "minor")
+}
+"""Keys by how they are typed, in lower case and without blanks and hyphens."""
+
+_KEY_STEPS: Final = (
+    ("name_worded", 0.9, (_KEY_SAID, _KEY_JOINED, _KEY_WITH_WORD, _KEY_LOWER, _KEY_LOWER_APART)),
+    ("name_short", 0.8, (_KEY_M,)),
+    ("name_bare", _LONE, (_KEY_BARE, _KEY_OF_PIECE)),
+)
+"""Patterns by how far they are trusted; no list of chords is a key of the last two."""
+_ON_WHEEL: Final = dict(zip(CAMELOT, KEY_NAMES, strict=True))
 
 
 def _with_key(frame: pl.LazyFrame) -> pl.LazyFrame:
-    whole = pl.col(_SPACED)
-    name = whole.str.replace_all(_RICH_CHORD, "|")
-    worded = pl.coalesce(_key_of(name, _KEY_SAID), _key_of(name, _KEY_WITH_WORD), _key_of(name, _KEY_LOWER))
-    plain = ~(whole.str.contains(_ENGLISH) | whole.str.contains(_CHORD_RUN))
-    short = pl.when(plain).then(pl.coalesce(_key_of(name, _KEY_M), _key_of(name, _KEY_SHARP_M)))
-    bare = pl.when(plain).then(_key_of(name, _KEY_BARE, mode=False))
-    number = pl.coalesce(worded, short, bare)
-    return frame.with_columns(
-        name_key=number.replace_strict(dict(enumerate(KEY_NAMES)), default=None, return_dtype=pl.String),
-        name_key_confidence=pl.when(worded.is_not_null())
-        .then(0.9)
-        .when(short.is_not_null())
-        .then(0.8)
-        .when(bare.is_not_null())
-        .then(0.5),
+    """Add keys; steps have columns, since one long expression takes long to plan."""
+    whole, keyed = pl.col("name_whole"), pl.col("name_keyed")
+    without_title = pl.when(_IS_TITLE).then(pl.col(_SPACED).str.replace(_TITLE, "")).otherwise(_SPACED)
+    is_plain = ~whole.str.contains(f"{_ENGLISH}|{_CHORD_RUN}")
+    places = pl.coalesce(whole.str.extract(pattern) for pattern in (_WHEEL_FIRST, _WHEEL_LAST))
+    steps = [name for name, _, _ in _KEY_STEPS]
+    typed = (
+        pl.coalesce(keyed.str.extract(pattern) for pattern in patterns)
+        .str.replace_all(r"[ -]", "")
+        .str.to_lowercase()
+        .replace_strict(_TYPED, default=None, return_dtype=pl.String)
+        .alias(name)
+        for name, _, patterns in _KEY_STEPS
+    )
+    trust = (pl.when(pl.col(name).is_not_null()).then(by) for name, by, _ in _KEY_STEPS)
+    return (
+        frame.with_columns(name_whole=without_title)
+        .with_columns(name_keyed=whole.str.replace_all(_RICH_CHORD, "|"), name_plain=is_plain)
+        .with_columns(
+            *typed,
+            name_place=places.str.to_uppercase().replace_strict(
+                _ON_WHEEL, default=None, return_dtype=pl.String
+            ),
+        )
+        .with_columns(pl.when("name_plain").then(pl.col(*steps[1:])).name.keep())
+        .with_columns(name_bare=pl.coalesce("name_bare", "name_place"))
+        .with_columns(name_key=pl.coalesce(steps), name_key_confidence=pl.coalesce(trust))
+        .drop("name_whole", "name_keyed", "name_plain", "name_place", *steps)
     )
 
 

@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 KEY_WEIGHTS: Final = np.array([12.9, 2.1, 0.5, 4.3])
 """Weights of `key_features` in a conditional logit [3]_; ``benchmarks.training.midi_fit_keys`` fits them."""
 
-LOOP_WEIGHTS: Final = np.array([6.9, 0.9, 0.2, 0.8, 0.9])
-"""The same for loops, and of a first chord that is the key's own triad; the same script fits them."""
-PHRASE_WEIGHTS: Final = np.array([11.3, 1.5, -0.2, 3.5, 0.5])
+LOOP_WEIGHTS: Final = np.array([7.2, 0.3, 0.2, 1.5, 0.7, 5.0])
+"""The same for loops, as of `with_short_features`; the same script fits them."""
+PHRASE_WEIGHTS: Final = np.array([11.2, 0.7, -0.1, 4.4, 0.4, 6.7])
 """The same for phrases, which are as short but may begin anywhere; the same script fits them."""
 _LONGEST_LOOP: Final = 17  # beats: four bars and a note that rings
 _LONGEST_PHRASE: Final = 33
@@ -119,9 +119,9 @@ def find_keys(batch: MidiBatch, beats: Beats, labels: NDArray[np.int16]) -> Keys
     early_scores, late_scores = early @ KEY_WEIGHTS, late @ KEY_WEIGHTS
     early_key, late_key = early_scores.argmax(axis=1), late_scores.argmax(axis=1)
     loops, phrases = find_short(beats, labels)
-    with_opening = np.concatenate([whole, opening_triads(beats, labels)[..., None]], axis=2)
-    scores[loops] = with_opening[loops] @ LOOP_WEIGHTS
-    scores[phrases] = with_opening[phrases] @ PHRASE_WEIGHTS
+    of_short = with_short_features(whole, beats, labels)
+    scores[loops] = of_short[loops] @ LOOP_WEIGHTS
+    scores[phrases] = of_short[phrases] @ PHRASE_WEIGHTS
     # A part that only leans to the relative key has not left its scale.
     changes = (cuts >= 0) & ~loops & ~phrases & (_major(early_key) != _major(late_key))
     early_longer = cuts * 2 >= lengths
@@ -165,6 +165,31 @@ def find_short(beats: Beats, labels: NDArray[np.int16]) -> tuple[NDArray[np.bool
     longest = np.where(repeats, _LONGEST_REPEATS, np.where(is_plain, _LONGEST_PHRASE, _LONGEST_LOOP))
     loops = lengths <= longest
     return loops, ~loops & (lengths <= _LONGEST_PHRASE)
+
+
+def with_short_features(
+    whole: NDArray[np.float64], beats: Beats, labels: NDArray[np.int16]
+) -> NDArray[np.float64]:
+    """Add what tells the keys of short files: ``whole`` (files, 24, 4) becomes (files, 24, 6).
+
+    Whether the first chord is the key's own triad, and in minor the share of beats on the major chord of the
+    seventh degree: it stands in few major songs, while the dominant, the other sign of a minor key, stands in
+    few of its loops.
+    """
+    return np.concatenate(
+        [whole, opening_triads(beats, labels)[..., None], subtonic_shares(beats, labels)[..., None]], axis=2
+    )
+
+
+def subtonic_shares(beats: Beats, labels: NDArray[np.int16]) -> NDArray[np.float64]:
+    """Share of beats on a major chord a tone below each minor key, (files, 24); 0 for major keys."""
+    lengths = np.diff(beats.offsets)
+    files = np.repeat(np.arange(len(lengths)), lengths)
+    major = np.isin(labels // 12, DOMINANT_QUALITIES)
+    tonic = (labels[major] % 12 + 2) % 12
+    counts = np.bincount(files[major] * 24 + 12 + tonic, minlength=24 * len(lengths)).reshape(-1, 24)
+    shares: NDArray[np.float64] = counts / np.maximum(1, lengths)[:, None]
+    return shares
 
 
 def opening_triads(beats: Beats, labels: NDArray[np.int16]) -> NDArray[np.float64]:

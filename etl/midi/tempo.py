@@ -187,15 +187,22 @@ def _maps(batch: MidiBatch) -> pl.DataFrame:
     )
 
 
-def metre_columns(batch: MidiBatch) -> pl.DataFrame:
+def metre_columns(batch: MidiBatch, names: pl.DataFrame | None = None) -> pl.DataFrame:
     """Summarise the time signatures of each file.
+
+    Parameters
+    ----------
+    batch
+        Parsed files.
+    names
+        ``file`` and ``name_metre``, as `etl.midi.file_names` gives it; asked where no meta says anything.
 
     Returns
     -------
     DataFrame
         One row per file, in order: ``numerator: i16`` and ``denominator: i16`` of the signature held
-        longest (4/4 where none is given), ``metre_source`` meta or default, ``bars: i32`` begun, null where
-        a damaged time makes the file longer than any music.
+        longest (4/4 where none is given), ``metre_source`` meta, name or default, ``bars: i32`` begun, null
+        where a damaged time makes the file longer than any music.
     """
     count = len(batch.files)
     events = batch.events[(batch.events["status"] == 0xFF) & (batch.events["kind"] == _METRE_META)]
@@ -209,9 +216,13 @@ def metre_columns(batch: MidiBatch) -> pl.DataFrame:
         },
         schema_overrides={"denominator": pl.Int16},
     )
-    default = pl.DataFrame(
-        {"file": np.arange(count, dtype=np.int32), "tick": np.zeros(count, np.int64)}
-    ).with_columns(numerator=pl.lit(4, pl.Int16), denominator=pl.lit(4, pl.Int16))
+    has_metre = np.bincount(events["file"], minlength=count) > 0
+    named = _metres_of_names(names).filter(~pl.col("file").is_in(np.flatnonzero(has_metre)))
+    default = (
+        pl.DataFrame({"file": np.arange(count, dtype=np.int32), "tick": np.zeros(count, np.int64)})
+        .join(named, on="file", how="left", maintain_order="left")
+        .with_columns(pl.col("numerator", "denominator").fill_null(4))
+    )
     ends = pl.Series(batch.files["end_tick"])
     spans = (
         pl.concat([default, given])
@@ -235,14 +246,29 @@ def metre_columns(batch: MidiBatch) -> pl.DataFrame:
     )
     bars = spans.group_by("file").agg(bars=(pl.col("held") / pl.col("bar")).round(6).ceil().sum())
     believable = pl.Series(batch.files["end_tick"] <= MOST_BEATS * division)
-    has_metre = np.bincount(events["file"], minlength=count) > 0
     return (
         pl.DataFrame({"file": np.arange(count, dtype=np.int32)})
         .join(main, on="file", how="left", maintain_order="left")
         .join(bars, on="file", how="left", maintain_order="left")
         .with_columns(
-            metre_source=pl.when(pl.Series(has_metre)).then(pl.lit("meta")).otherwise(pl.lit("default")),
+            metre_source=pl.when(pl.Series(has_metre))
+            .then(pl.lit("meta"))
+            .when(pl.col("file").is_in(named["file"].implode()))
+            .then(pl.lit("name"))
+            .otherwise(pl.lit("default")),
             bars=pl.when(believable).then(pl.col("bars")).cast(pl.Int32),
         )
         .select("file", "numerator", "denominator", "metre_source", "bars")
+    )
+
+
+def _metres_of_names(names: pl.DataFrame | None) -> pl.DataFrame:
+    """Give ``file``, ``numerator`` and ``denominator`` of the names that say a metre."""
+    if names is None or "name_metre" not in names.columns:
+        return pl.DataFrame(schema={"file": pl.Int32, "numerator": pl.Int16, "denominator": pl.Int16})
+    parts = pl.col("name_metre").str.split("/").list
+    return names.filter(pl.col("name_metre").is_not_null()).select(
+        "file",
+        numerator=parts.get(0, null_on_oob=True).cast(pl.Int16),
+        denominator=parts.get(1, null_on_oob=True).cast(pl.Int16),
     )

@@ -19,7 +19,7 @@ UNUSABLE: Final = (
     "track_truncated", "track_length_wrong", "event_truncated", "resynchronised", "no_tracks",
 )  # fmt: skip
 
-_WRITTEN: Final = (
+WRITTEN: Final = (
     "CASE WHEN track IS NULL AND NOT coalesce(list_contains(repairs, 'junk_before_header'), false) "
     "THEN library.sha256 ELSE content_sha256 END"
 )
@@ -71,10 +71,10 @@ def library_stamps(
 
 
 def is_unsettled(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether some file of the library is known to be edited, or has an unknown hash."""
+    """Whether some file of the library is known to be edited, or of an edit, or has an unknown hash."""
     rows = connection.execute(
         "SELECT 1 FROM midi_library AS library LEFT JOIN midi_files USING (sha256) "
-        f"WHERE edited_sha256 IS NOT NULL OR {_WRITTEN} IS NULL LIMIT 1"
+        f"WHERE edited_sha256 IS NOT NULL OR split_from IS NOT NULL OR {WRITTEN} IS NULL LIMIT 1"
     ).fetchall()
     return bool(rows)
 
@@ -85,7 +85,7 @@ def slots_at(
     """List the files of the library at some places, and those of unknown hash or whose edits lack a task."""
     rows = connection.execute(
         "SELECT library.sha256, track, channel, folder || '/' || name AS place, "
-        f"{_WRITTEN} AS written, edited_sha256, "
+        f"{WRITTEN} AS written, edited_sha256, "
         f"coalesce(edited_sha256 IN ({DONE_FILES}), true) AS is_current "
         "FROM midi_library AS library LEFT JOIN midi_files USING (sha256) "
         "WHERE place IN (SELECT unnest(CAST($places AS VARCHAR[]))) OR NOT is_current "

@@ -27,7 +27,7 @@ _CONTENTS: Final = (
     f"sha256 IN (SELECT sha256 FROM midi_paths GROUP BY sha256 HAVING bool_and(coalesce({_BELOW}, false)))"
 )
 
-_IN_LIBRARY: Final = f"coalesce(edited_sha256, {_CONTENTS.replace('sha256 IN', 'sha256) IN', 1)}"
+_IN_LIBRARY: Final = f"coalesce(edited_sha256, split_from, {_CONTENTS.replace('sha256 IN', 'sha256) IN', 1)}"
 """The same of what lies in the library now."""
 
 _OF_ARCHIVE: Final = "regexp_replace(item, '\\|[0-9]+\\|-?[0-9]+$', '')"

@@ -32,9 +32,9 @@ class LibraryNames:
     copies
         ``folder/name`` of each copy, by content hash.
     split
-        Content hashes of the files whose parts are written.
+        Content hashes of the files whose parts are written, or whose copy was edited.
     parts
-        ``folder/name`` of each part, by content hash, track and channel.
+        ``folder/name`` of each part of theirs, by content hash, track and channel.
     """
 
     copies: dict[str, str]
@@ -49,12 +49,12 @@ def library_names(
     rows = connection.execute(
         "SELECT sha256, folder || '/' || name, sha256 IN (SELECT item FROM ledger "
         "WHERE task = ? AND version = ? AND status IN ('done', 'skipped')) "
-        "FROM midi_library WHERE track IS NULL",
+        "OR edited_sha256 IS NOT NULL FROM midi_library WHERE track IS NULL",
         [SPLIT, split_version],
     ).fetchall()
     parts = connection.execute(
         "SELECT sha256, track, channel, folder || '/' || name FROM midi_library "
-        "WHERE track IS NOT NULL AND ?",
+        "WHERE track IS NOT NULL AND split_from IS NULL AND ?",
         [with_parts],
     ).fetchall()
     return LibraryNames(
@@ -124,7 +124,17 @@ _FIRST_PATHS: Final = (
 )
 _HELD: Final = "coalesce(edited_sha256, library.sha256)"
 """SQL expression: the content that a file of the library holds, if it is a whole file."""
+_SPLIT_FROM: Final = "coalesce(library.split_from, library.sha256)"
+"""SQL expression: the content that a part is one of; of a copy its own, as it was found."""
 _FOUND_AT: Final = "coalesce(origin.path, held.path)"
+
+
+def _of_part(table: str) -> str:
+    """Write the SQL condition that a row of a table of parts is that of a part of the library."""
+    return (
+        f"{table}.sha256 = {_SPLIT_FROM} AND {table}.track = library.track "
+        f"AND {table}.channel = library.channel"
+    )
 
 
 def analysed_files(connection: duckdb.DuckDBPyConnection) -> list[LibraryPiece]:
@@ -135,12 +145,16 @@ def analysed_files(connection: duckdb.DuckDBPyConnection) -> list[LibraryPiece]:
 def analysed_parts(connection: duckdb.DuckDBPyConnection) -> list[LibraryPiece]:
     """List the parts that are in the library and have an analysis, by name; edited ones as files."""
     rows = connection.execute(
-        "SELECT library.sha256, track, channel, folder, library.name, part.category, part.category_reason, "
-        "part.key, bpm, part.bars, coalesce(part.chords, []), part.tags, parts, tracks.drum_score > 0.9, 0, "
-        "false, tracks.name, path, content_sha256, part.pitch_class_profile "
-        "FROM midi_library AS library JOIN midi_part_analysis AS part USING (sha256, track, channel) "
-        "JOIN midi_tracks AS tracks USING (sha256, track, channel) JOIN midi_analysis USING (sha256) "
-        f"JOIN {_FIRST_PATHS} USING (sha256) WHERE edited_sha256 IS NULL ORDER BY library.name"
+        "SELECT library.sha256, library.track, library.channel, folder, library.name, part.category, "
+        "part.category_reason, part.key, bpm, part.bars, coalesce(part.chords, []), part.tags, parts, "
+        f"tracks.drum_score > 0.9, 0, false, tracks.name, {_FOUND_AT}, content_sha256, "
+        "part.pitch_class_profile "
+        f"FROM midi_library AS library JOIN midi_part_analysis AS part ON {_of_part('part')} "
+        f"JOIN midi_tracks AS tracks ON {_of_part('tracks')} "
+        "JOIN midi_analysis AS now ON now.sha256 = part.sha256 "
+        f"LEFT JOIN {_FIRST_PATHS} AS origin ON origin.sha256 = library.sha256 "
+        f"LEFT JOIN {_FIRST_PATHS} AS held ON held.sha256 = now.sha256 "
+        f"WHERE edited_sha256 IS NULL AND {_FOUND_AT} IS NOT NULL ORDER BY library.name"
     ).fetchall()
     edited = _whole_files(connection, "library.track IS NOT NULL AND edited_sha256 IS NOT NULL")
     return sorted([*(LibraryPiece(*row) for row in rows), *edited], key=lambda piece: piece.name)
@@ -160,11 +174,9 @@ def _whole_files(connection: duckdb.DuckDBPyConnection, wanted: str) -> list[Lib
         "THEN row(if(library.track IS NULL, before.key, part.key), before.bpm) END "
         f"FROM midi_library AS library JOIN midi_analysis AS now ON now.sha256 = {_HELD} "
         f"JOIN midi_files AS files ON files.sha256 = now.sha256 "
-        "LEFT JOIN midi_analysis AS before ON before.sha256 = library.sha256 "
-        "LEFT JOIN midi_part_analysis AS part ON part.sha256 = library.sha256 "
-        "AND part.track = library.track AND part.channel = library.channel "
-        "LEFT JOIN midi_tracks AS tracks ON tracks.sha256 = library.sha256 "
-        "AND tracks.track = library.track AND tracks.channel = library.channel "
+        f"LEFT JOIN midi_analysis AS before ON before.sha256 = {_SPLIT_FROM} "
+        f"LEFT JOIN midi_part_analysis AS part ON {_of_part('part')} "
+        f"LEFT JOIN midi_tracks AS tracks ON {_of_part('tracks')} "
         f"LEFT JOIN {_FIRST_PATHS} AS origin ON origin.sha256 = library.sha256 "
         f"LEFT JOIN {_FIRST_PATHS} AS held ON held.sha256 = now.sha256 LEFT JOIN ("
         "  SELECT sha256, list_sort(list(DISTINCT tag)) AS tags FROM midi_tags GROUP BY sha256"
@@ -240,9 +252,9 @@ def parts_for_names(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
             "tracks.drum_score, now.bpm, if(edited_sha256 IS NULL, part.key, now.key) AS key, "
             "if(edited_sha256 IS NULL, part.category, now.category) AS category, "
             "if(edited_sha256 IS NULL, part.bars, now.bars) AS bars, part.tags[:?] AS tags "
-            "FROM midi_library AS library JOIN midi_tracks AS tracks USING (sha256, track, channel) "
-            "LEFT JOIN midi_part_analysis AS part USING (sha256, track, channel) "
-            f"LEFT JOIN midi_analysis AS now ON now.sha256 = {_HELD} "
+            f"FROM midi_library AS library JOIN midi_tracks AS tracks ON {_of_part('tracks')} "
+            f"LEFT JOIN midi_part_analysis AS part ON {_of_part('part')} "
+            f"LEFT JOIN midi_analysis AS now ON now.sha256 = coalesce(edited_sha256, {_SPLIT_FROM}) "
             "ORDER BY library.sha256, library.track, library.channel",
             params=[_MOST_TAGS],
         )

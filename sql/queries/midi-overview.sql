@@ -15,8 +15,13 @@ SELECT
     (
         SELECT count(*)
         FROM midi_library
-        SEMI JOIN present ON present.sha256 = coalesce(edited_sha256, midi_library.sha256)
+        SEMI JOIN present ON present.sha256 = coalesce(edited_sha256, split_from, midi_library.sha256)
     ) AS library_files,
-    (SELECT round(sum(seconds) / 3600, 1) FROM midi_analysis SEMI JOIN present USING (sha256)) AS hours,
+    (
+        -- Those whose time is damaged have no bars.
+        SELECT round(sum(seconds) FILTER (WHERE bars IS NOT NULL) / 3600, 1)
+        FROM midi_analysis
+        SEMI JOIN present USING (sha256)
+    ) AS hours,
     (SELECT sum(notes) FROM midi_analysis SEMI JOIN present USING (sha256)) AS notes,
     (SELECT count(*) FROM midi_paths WHERE gone_at IS NOT NULL) AS gone

@@ -20,7 +20,7 @@ JOIN (
     SELECT sha256, min(path) AS path FROM midi_paths WHERE gone_at IS NULL GROUP BY sha256
 ) AS paths USING (sha256)
 LEFT JOIN midi_library AS own
-    ON own.sha256 = tracks.sha256 AND own.track = tracks.track AND own.channel = tracks.channel
+    ON coalesce(own.split_from, own.sha256) = tracks.sha256 AND own.track = tracks.track AND own.channel = tracks.channel
     AND own.edited_sha256 IS NULL
 LEFT JOIN (
     SELECT coalesce(edited_sha256, sha256) AS sha256, min(folder || '/' || name) AS library_name

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import struct
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -163,6 +164,23 @@ def test_tokens_are_those_of_miditok(top: Path) -> None:
         expected = tokenizer(symusic.Score.from_midi(blobs[digest]))
         assert found.tolist() == expected.ids
         assert len(found)
+
+
+def test_a_damaged_time_costs_no_other_file_its_tokens(tmp_path: Path) -> None:
+    """A file of a century has none, and does not count as hours of music."""
+    pytest.importorskip("miditok")
+    (tmp_path / "in").mkdir()
+    track = b"\x00\x90\x3c\x64\xff\xff\xff\x7f\x80\x3c\x00" * 8 + b"\x00\xff\x2f\x00"
+    late = b"MThd" + struct.pack(">IHHH", 6, 0, 1, 1) + b"MTrk" + struct.pack(">I", len(track)) + track
+    for name, blob in {**members("pop909.zip", 1), "late.mid": late}.items():
+        (tmp_path / "in" / name).write_bytes(blob)
+    run_here("midi", "analyze", tmp_path / "in", "--db", tmp_path / "m.duckdb", "--workers", "0")
+    run_here("midi", "export", "--npz", tmp_path / "t.npz", "--tokens", "remi", *options(tmp_path))
+    with np.load(tmp_path / "t.npz") as npz:
+        assert sorted(np.diff(npz["remi_offsets"]) > 0) == [False, True]
+        assert not npz["missing"].any()
+    overview = json.loads(run_here("midi", "stats", "--json", "--db", tmp_path / "m.duckdb"))
+    assert overview[0]["hours"] == pytest.approx(0.1)
 
 
 def test_without_miditok_it_is_said(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
 """The encoding of names: found over all of a file, and never at the cost of those that are plain."""
 
+# ruff: noqa: RUF001 - names in many scripts
+
 from __future__ import annotations
 
 import random
@@ -21,12 +23,22 @@ NAMES = {
     "euc_jp": "津軽海峡冬景色|北国の春|赤とんぼ|荒城の月|涙そうそう|千本桜|ピアノ|ドラム|打楽器",
     "shift_jis": "津軽海峡冬景色|北国の春|赤とんぼ|荒城の月|涙そうそう|千本桜|ピアノ|ドラム|打楽器",
 }
-NAMES["cp866"] = NAMES["cp1251"]
+NAMES |= {
+    "cp1250": "Skákal pes|Pražské jaro|Ježek v kleci|Bílý kůň|Řeka lásky|Měsíc v úplňku|Klávesy|Dětský sbor",
+    "cp1254": "Şekerleme|Bağrı yanık|Çoban yıldızı|Yıldızlar|Işıklar|Gökyüzü|Şehir ışıkları",
+    "cp1256": "يا ليلي يا عيني|حبيبي|القمر|شمس الأصيل|لحن الخلود|موسيقى|الوتريات|كلارينيت",
+    "cp874": "ความรัก|คิดถึง|ฝันดี|หัวใจ|สายลม|แซกโซโฟน|เสียงร้อง|ไวโอลิน|จังหวะ",
+}
+NAMES |= {"cp866": NAMES["cp1251"], "cp852": NAMES["cp1250"]}
 LATIN = [
     "Für", "Hörner", "Baß", "Flöte", "Größe", "Fußgängerübergang", "Süßer", "Äußerst", "Mélodie",
     "Été", "Où", "êtes", "Noël", "Ça", "À", "Déjà", "Naïveté", "Violão", "Órgão", "Coração", "Não",
     "Acordeón", "Señorita", "Corazón", "Bås", "Blåsare", "Säckpipa", "Ægir", "Første", "Kööri",
-    "Mäßig", "L'été",
+    "Mäßig", "L'été", "Château", "Fête", "Goût", "Cœur", "Sœur", "Flûte à bec", "Maître", "Forêt", "Être",
+    "Île", "Perché", "Città", "Più", "Lunedì", "Però", "Canções", "Irmã", "Pão", "Avô", "España", "Año",
+    "Mañana", "Über", "Straße", "Müßiggang", "Ångström", "Själ", "Søren", "Kærlighed", "På", "Både",
+    "Ísland", "Það er gott", "België", "Één", "Coöperatie", "Català", "Cançó", "¿Qué?",
+    "“Hello”", "Rock…", "It’s", "Ñandú", "Hüsker Dü", "Motörhead", "Beyoncé", "Björk", "Sigur Rós",
 ]  # fmt: skip
 PLAIN = ["Piano", "Bass", "Gtr", "Lead", "(2)", "128bpm", "Am", "Drums", "-"]
 
@@ -52,7 +64,7 @@ def test_utf_8_is_never_damaged(texts: list[str]) -> None:
     """Whatever is UTF-8 is read as that, and no guess; where every other byte is zero it may be UTF-16."""
     raws = [text.encode() for text in texts]
     found = find_encoding(raws)
-    if not any("\0" in text for text in texts):
+    if not any(mark < " " for text in texts for mark in text):  # of controls UTF-16 may be made
         assert not found.is_guess
         assert [decode(raw, found.name) for raw in raws] == [text.removeprefix("\ufeff") for text in texts]
 
@@ -107,3 +119,21 @@ def test_what_is_longer_than_any_word_speaks_against_an_alphabet() -> None:
     """One accent, a final sigma: all as in Greek, but for the length."""
     assert flaws("ά" + "λ" * 38 + "ς", "cp1253") == 0
     assert flaws("ά" + "λ" * 39 + "ς", "cp1253") == 1
+
+
+def test_vietnamese_has_marks_of_its_own_and_reads_as_one() -> None:
+    """Code page 1258 has some tones behind the letters; what is read has them in one character."""
+    raws = [
+        "Phu\u031bo\u031b\u0323ng".replace("u\u031b", "\u01b0").replace("o\u031b", "\u01a1").encode("cp1258"),
+        "Biê\u0309n nhó".encode("cp1258"),
+    ]
+    found = find_encoding(raws)
+    assert found.name == "cp1258"
+    assert [decode(raw, found.name) for raw in raws] == ["Phượng", "Biển nhó"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("text", ["Бас гитара", "Κιθάρα", "ניגון", "عود", "กลอง", "Bass 2"])
+def test_utf_16_without_a_mark_is_told_by_its_controls(text: str, encoding: str) -> None:
+    """Of scripts of which a byte of each letter is a control; no other text has such in every place."""
+    assert find_encoding([text.encode(encoding)]) == (encoding, True)

@@ -75,6 +75,34 @@ SAYS = [
     ("Csus4", None, None, None, None),
     ("Track 64", None, None, None, None),
     ("bars 1-2", None, None, None, None),
+    ("120 bpm c minor", 120, "C Minor", None, None),
+    ("bpm128_keyAm", 128, "A Minor", None, None),
+    ("Keyboard Am", None, "A Minor", None, None),
+    ("85,5 bpm", 85.5, None, None, None),
+    ("Drums 120-128bpm", None, None, None, None),
+    ("Arp 8A 124", 124, "A Minor", None, None),
+    ("8b - 97.5 bpm - lead", 97.5, "C Major", None, None),
+    ("Bank 8A", None, None, None, None),
+    ("Prelude in C", None, "C Major", None, None),
+    ("[Cm] 92 loop", 92, "C Minor", None, None),
+    ("120_Dm", 120, "D Minor", None, None),
+    ("Gbmaj 174bpm", 174, "F# Major", None, None),
+    ("KEY=Fmin TEMPO=85", 85, "F Minor", None, None),
+    ("A Minor Incident", None, None, None, None),
+    ("A Minor Pad", None, "A Minor", None, None),
+    ("Am Brunnen vor dem Tore", None, None, None, None),
+    ("Am emotional chords", None, "A Minor", None, None),
+    ("Am 120 sad", 120, "A Minor", None, None),
+    ("Route 66", None, None, None, None),
+    ("Blink 182 - All The Small Things", None, None, None, None),
+    ("99 Luftballons", None, None, None, None),
+    ("Juno 106 lead", None, None, None, None),
+    ("Symphony 40 in G minor", None, "G Minor", None, None),
+    ("Hits 1984", None, None, None, None),
+    ("A Day In The Life", None, None, None, None),
+    ("B-side", None, None, None, None),
+    ("C64 theme", None, None, None, None),
+    ("Track 120", None, None, None, None),
 ]
 
 
@@ -250,3 +278,29 @@ def test_a_key_that_a_person_types_is_read_in_either_case_but_a_small_letter_alo
         "H": None,
     }
     assert {text: parse_key(text) for text in typed} == typed
+
+
+def test_folders_say_what_names_do_not():
+    """The nearest that says a key or says bpm, trusted less than a name; lone numbers and letters are not."""
+    places = [
+        ("01", "Deep House/Am 128bpm/"),
+        ("lead", "Em 124 BPM/Loops Cmin/"),
+        ("Song 90bpm Em", "F#m 100bpm/"),
+        ("y", "pack.zip!House_126bpm_Gm/loops/"),
+        ("z", "Route 66/120 beats/A/"),
+        ("kick", "Drums 120-128bpm/"),
+        ("none", ""),
+    ]
+    frame = pl.LazyFrame(places, schema=["stem", "folder"], orient="row")
+    said = with_name_figures(frame).collect()
+    assert said.select("stem", "name_bpm", "name_key").rows() == [
+        ("01", 128, "A Minor"),
+        ("lead", 124, "C Minor"),
+        ("Song 90bpm Em", 90, "E Minor"),
+        ("y", 126, "G Minor"),
+        ("z", None, None),
+        ("kick", None, None),
+        ("none", None, None),
+    ]
+    trust = said["name_bpm_confidence"].to_list()
+    assert trust[0] < trust[2]

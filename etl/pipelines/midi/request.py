@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from etl.pipelines.midi.rename_journal import Renames
     from etl.runtime.work.cluster.address import Cluster
 
-ANALYSIS_VERSION: Final = "8"
+ANALYSIS_VERSION: Final = "9"
 """Goes up when the analysis changes, so that files are analysed again."""
 
-VERSIONS: Final = {IMPORT: "6", ANALYZE: ANALYSIS_VERSION, SANITIZE: "2", SPLIT: "1"}
+VERSIONS: Final = {IMPORT: "7", ANALYZE: ANALYSIS_VERSION, SANITIZE: "2", SPLIT: "1"}
 """Version of each ledger task; that of import goes up when the reader or the tags change."""
 
 
@@ -181,7 +181,7 @@ class MidiResult:
     new
         Different contents that the store had not.
     parts
-        Files split from others.
+        Files split from others, also again from copies that were edited.
     edited
         Files of the library that somebody has edited there since a run looked last, with new figures now.
     spoilt

@@ -178,7 +178,8 @@ def _update(request: MidiRun, store: BurstWriter, members: Crew, watch: Watch) -
 
         result.gone = put_gone(request, store, met, archives)
     if touched is not None:
-        result.edited, result.spoilt = _take_up(request, store, members, watch, touched)
+        result.edited, result.spoilt, parts = _take_up(request, store, members, watch, touched)
+        result.parts += parts
     if result.read or result.edited or unsorted:
         store.put(find_near())
     if result.read:
@@ -205,9 +206,10 @@ def _touched(request: MidiRun, store: BurstWriter) -> list[str] | None:
 
 def _take_up(
     request: MidiRun, store: BurstWriter, members: Crew, watch: Watch, touched: list[str]
-) -> tuple[int, int]:
-    """Read what somebody has edited in the library; as `take_up_edits`."""
-    from etl.pipelines.midi.take_up import take_up_edits  # noqa: PLC0415 - most runs find nothing touched
+) -> tuple[int, int, int]:
+    """Read and split again what somebody has edited in the library: as `take_up_edits`, and the parts."""
+    from etl.pipelines.midi.split_again import split_again  # noqa: PLC0415 - most runs find nothing touched
+    from etl.pipelines.midi.take_up import take_up_edits  # noqa: PLC0415
 
     library = Path(whole(request.library))
     reading = replace(request, library=library, stages=frozenset({Stage.ANALYZE}), sources=(), limit=None)
@@ -215,7 +217,10 @@ def _take_up(
     def read(edited: list[Found], before: dict[str, LibraryPiece]) -> None:
         _work(reading, edited, store, members, watch=watch, result=MidiResult(), before=before)
 
-    return take_up_edits(library, touched, store, reading.tasks, read)
+    splits = Stage.SPLIT in request.stages
+    parts = split_again(library, store) if splits else 0  # what a killed run left undone is no edit
+    edited, spoilt = take_up_edits(library, touched, store, reading.tasks, read)
+    return edited, spoilt, parts + (split_again(library, store) if splits else 0)
 
 
 def _ahead(

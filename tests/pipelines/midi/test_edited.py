@@ -273,6 +273,8 @@ def test_forgetting_the_source_leaves_the_edit(top: Path) -> None:
 def test_the_command_line_says_what_has_changed_and_what_to_do(top: Path) -> None:
     """After a list, not in it; a run without sources needs a library."""
     store, library = ("--db", top / "m.duckdb"), ("--library", top / "library")
+    plan = ended_here("midi", "run", "--dry-run", *library, *store).stdout
+    assert plan.startswith("no file of the library was changed there\nnothing was written\n")
     said = "1 file of the library has changed since then; `etl midi run` looks at it"
     assert "changed since" not in ended_here("midi", "find", "loop", *store).stderr
     edit(only(top / "library", "loop.mid"), up=3)
@@ -281,7 +283,7 @@ def test_the_command_line_says_what_has_changed_and_what_to_do(top: Path) -> Non
         assert (done.returncode, said in done.stderr) == (0, True)
         json.loads(done.stdout)
     plan = ended_here("midi", "run", "--dry-run", *library, *store).stdout
-    assert "1 file of the library to look at" in plan
+    assert plan.startswith("1 file of the library to look at, changed there\nnothing was written\n")
     run = ended_here("midi", "run", "--workers", "0", *library, *store)
     assert ("1 file edited in the library" in run.stdout, "found" in run.stdout) == (True, False)
     nothing = ended_here("midi", "run", "--library", top / "none", *store)
