@@ -40,7 +40,7 @@ def between_tags(file: BinaryIO) -> Span:
 def surroundings(file: BinaryIO, *, behind: bool = True) -> tuple[Span, list[Tag]]:
     """Find what lies between tags, as `between_tags`, and the tags, those behind from the last."""
     first, end = 0, file_size(file)
-    tags = []
+    tags: list[Tag] = []
     while len(tags) < _MOST_TAGS and (length := front_tag(head := bytes_at(file, first, 32))):
         tags.append(Tag("id3" if head[:3] == b"ID3" else "ape", first, first + length))
         first += length

@@ -214,7 +214,7 @@ def test_version_1_says_least(tmp_path):
 
 
 def test_a_bomb_and_a_lie_cost_nothing(tmp_path):
-    """A frame that unpacks to a gigabyte is cut off, a size beyond the tag ends it; tags alone are no audio."""
+    """What unpacks to a gigabyte is cut off, a size beyond the tag ends it; tags alone are no audio."""
     body = zlib.compress(b"\x03" + b"x" * 10_000_000)
     bomb = b"TIT2" + synchsafe(4 + len(body)) + b"\0\x09" + synchsafe(1000) + body
     path = tmp_path / "a.mp3"
