@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 _BLOCK: Final = 1 << 20
+_MOST_TAGS: Final = 100
+"""Of a file, so that one of nothing else costs no time."""
 
 
 class Span(NamedTuple):
@@ -31,20 +33,20 @@ class Tag(NamedTuple):
 
 
 def between_tags(file: BinaryIO) -> Span:
-    """Leave out tags in front and at the end, however many there are, and zeros behind those in front."""
+    """Leave out tags in front and at the end, and zeros behind those in front."""
     return surroundings(file)[0]
 
 
 def surroundings(file: BinaryIO, *, behind: bool = True) -> tuple[Span, list[Tag]]:
     """Find what lies between tags, as `between_tags`, and the tags, those behind from the last."""
     first, end = 0, file_size(file)
-    tags = []
-    while length := front_tag(head := bytes_at(file, first, 32)):
+    tags: list[Tag] = []
+    while len(tags) < _MOST_TAGS and (length := front_tag(head := bytes_at(file, first, 32))):
         tags.append(Tag("id3" if head[:3] == b"ID3" else "ape", first, first + length))
         first += length
     if first:
         first += _zeros(file, first, end)
-    while behind and first < end and (found := _end_tag(file, first, end)):
+    while behind and len(tags) < _MOST_TAGS and first < end and (found := _end_tag(file, first, end)):
         tags.append(Tag(found[0], end - found[1], end))
         end -= found[1]
     return Span(first, end) if first < end else Span(0, file_size(file)), tags

@@ -214,7 +214,7 @@ def test_version_1_says_least(tmp_path):
 
 
 def test_a_bomb_and_a_lie_cost_nothing(tmp_path):
-    """A frame that unpacks to a gigabyte is cut off; sizes beyond the tag end it."""
+    """What unpacks to a gigabyte is cut off, a size beyond the tag ends it; tags alone are no audio."""
     body = zlib.compress(b"\x03" + b"x" * 10_000_000)
     bomb = b"TIT2" + synchsafe(4 + len(body)) + b"\0\x09" + synchsafe(1000) + body
     path = tmp_path / "a.mp3"
@@ -223,3 +223,5 @@ def test_a_bomb_and_a_lie_cost_nothing(tmp_path):
     assert (row["title"], row["artist"]) == ("x" * 1000, "Anna")
     path.write_bytes(tag(4, b"TIT2\x7f\x7f\x7f\x7f\0\0\x03Title") + sound(tmp_path, "mp3"))
     assert row_of(path)["problem"] is None
+    path.write_bytes(tag(4, b"") * 300_000)
+    assert row_of(path)["problem"] is not None
