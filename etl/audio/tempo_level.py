@@ -49,6 +49,8 @@ HAT_SPANS: Final = np.array([1 / 2, 1.0, 2.0])
 NOTE_SPANS: Final = np.array([1 / 2, 1.0, 3 / 2, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0])
 """Beats after which the same notes are asked for: chords change with the bars."""
 
+_BARS: Final = np.array([[3.0, 6.0, 12.0], [4.0, 8.0, 16.0]])
+
 _MIDDLE_BPM: Final = 110.0
 _SLOW: Final = -0.8
 _FAST: Final = 0.75
@@ -60,20 +62,21 @@ LEVEL_FEATURES: Final = (
     *(f"kick_to_hat_{span:.1f}" for span in HAT_SPANS),
     "onsets", "onsets_2", "strong_onsets", "strong_onsets_2", "hats", "hats_2",
     "on_the_beat", "half_a_beat", "third_of_a_beat", "quarter_of_a_beat",
-    *(f"notes_{span:.1f}" for span in NOTE_SPANS),
+    *(f"notes_{span:.1f}" for span in NOTE_SPANS), "bar", "two_bars", "four_bars",
     "kick_octaves", "voice_octaves", "snare_octaves", "hat_octaves",
 )  # fmt: skip
 """Features of a candidate: octaves from 110 beats per minute, and by how many it is below 63 or above 185;
-correlation of kicks and hats; onsets per beat; where in the beat they are; how alike the notes are; what
-varies most, by octaves."""
+correlation of kicks and hats; onsets per beat; where in the beat they are; how alike the notes are, at
+last after bars of three or four beats, whichever is more; what varies most, by octaves."""
 
 LEVEL_WEIGHTS: Final = np.array([
-    -0.42, -1.02, -0.17, -1.98, -7.67,  # octaves
-    -0.8, 2.49, 1.69, 3.27, 5.0, -0.05,  # kicks and hats
-    0.42, -0.75, 0.42, -0.27, 0.42, -0.77,  # onsets per beat
-    14.13, 6.08, -9.65, 24.97,  # where in the beat
-    1.08, 2.11, -1.79, 1.35, -1.29, 2.83, -0.89, -0.52, -0.13, 3.23,  # notes
-    0.33, -0.97, -0.11, 0.9,  # what varies most
+    -0.41, -1.07, -0.16, -1.99, -7.58,  # octaves
+    -0.67, 2.42, 1.86, 3.13, 5.14, -0.02,  # kicks and hats
+    0.41, -0.75, 0.41, -0.35, 0.41, -0.75,  # onsets per beat
+    13.18, 6.11, -8.29, 23.12,  # where in the beat
+    0.96, 2.34, -1.85, 0.12, -1.71, 1.44, 1.37, 2.89, -1.76, 1.79,  # notes
+    3.75, -5.26, 2.34,  # bars
+    0.3, -0.95, -0.1, 0.82,  # what varies most
 ])  # fmt: skip
 """Weight of each of `LEVEL_FEATURES`, from ``benchmarks.training.fit_tempo``."""
 
@@ -144,6 +147,7 @@ def level_features(heard: Heard, tempi: Doubles) -> Doubles:
             profiles[:, 0], profiles[:, 6],
             profiles[:, [4, 8]].mean(axis=1), profiles[:, [3, 9]].mean(axis=1),
             near_lags(heard.notes, np.outer(lags, NOTE_SPANS)),
+            near_lags(heard.notes, np.multiply.outer(lags, _BARS)).max(axis=1),
             *(band.std() / spread * octaves for band in bands),
         ]
     )  # fmt: skip
