@@ -61,8 +61,9 @@ def test_what_the_level_is_told_by():
     kick[::beat] = 1.0
     hat[beat // 2 :: beat] = 1.0
     thirds[:: beat // 3] = 1.0
+    thirds[::beat] = 1.5
     assert cross_correlation(kick, hat)[: beat + 1].argmax() == beat // 2
-    assert set(beat_profile(thirds + kick / 2, beat).argsort()[-3:]) == {0, 4, 8}
+    assert set(beat_profile(thirds, beat).argsort()[-3:]) == {0, 4, 8}
     chroma = np.eye(12, dtype=np.float32)[np.repeat(np.tile([0, 5, 7, 0], 10), beat)]
     assert beat + self_similarity(chroma)[beat : 6 * beat].argmax() == 4 * beat
 
