@@ -254,7 +254,7 @@ GUARDED: Final[dict[str, tuple[object, str]]] = {
     "etl.pipelines.midi.request.VERSIONS[analyze]": ("9", "e01f598b18fc17ae"),
     "etl.pipelines.midi.request.VERSIONS[split]": ("1", "03926703bffa20b8"),
     "etl.pipelines.midi.request.VERSIONS[sanitize]": ("2", "0da0f386d4fe464e"),
-    "etl.audio.sonic.FEATURE_VERSION": (4, "fffbd8280b6ed910"),
+    "etl.audio.sonic.FEATURE_VERSION": (5, "02d878db46aa2dec"),
     "etl.sources.audio.tags.TAG_VERSION": (4, "9260591f46d29f73"),
     "etl.audio.short_sounds.SOUND_VERSION": (1, "3b3cc70e04989075"),
     "etl.batch.name_categories.CATEGORY_VERSION": (4, "9d99daa677344402"),

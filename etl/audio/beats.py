@@ -24,10 +24,18 @@ import scipy.ndimage
 from etl.audio.beat_path import beat_path
 from etl.audio.filters import hann
 from etl.audio.meter import Meter, find_meter
-from etl.audio.periodicity import FRAME_RATE, MIN_TEETH, SUPPORTED, autocorrelation, comb, pulse_clarity
+from etl.audio.periodicity import (
+    FRAME_RATE,
+    MIN_TEETH,
+    SUPPORTED,
+    autocorrelation,
+    comb,
+    pulse_clarity,
+    self_similarity,
+)
 from etl.audio.signal import SAMPLE_RATE
 from etl.audio.spectral import HOP
-from etl.audio.tempo_level import choose_level
+from etl.audio.tempo_level import Heard, choose_level
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -89,7 +97,7 @@ NO_RHYTHM: Final = Rhythm(
 """Of silence."""
 
 
-def rhythm(envelope: Floats, bands: Floats) -> Rhythm:
+def rhythm(envelope: Floats, bands: Floats, chroma: Floats) -> Rhythm:
     """Find tempo, beats and meter.
 
     Parameters
@@ -98,6 +106,8 @@ def rhythm(envelope: Floats, bands: Floats) -> Rhythm:
         Onset strength by median, shape (frames,).
     bands
         Onset strength of four bands, shape (4, frames).
+    chroma
+        Shape (frames, 12).
 
     Returns
     -------
@@ -110,7 +120,8 @@ def rhythm(envelope: Floats, bands: Floats) -> Rhythm:
         return NO_RHYTHM._replace(beats=beats, tracker_bpm=tracked)
     envelopes = [envelope, *bands]
     correlations = [autocorrelation(each) for each in envelopes]
-    level = choose_level(envelopes, correlations, strongest_comb(correlations[0]))
+    heard = Heard(envelopes, correlations[0], self_similarity(chroma))
+    level = choose_level(heard, strongest_comb(correlations[0]))
     beats = beat_path(envelope, _frames_per_beat(level.bpm))
     bpm = _refined(beats, level.bpm)
     own, half, double = pulse_clarity(envelope, np.array([bpm, bpm / 2, bpm * 2]))

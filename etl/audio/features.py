@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-FEATURE_VERSION: Final = 4
+FEATURE_VERSION: Final = 5
 """Raised whenever any number that this package computes would change."""
 
 N_MFCC: Final = 20

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 _THREES: Final = np.array([3.0, 6.0])
 _OTHERS: Final = np.array([2.0, 4.0])
 
-METER_WEIGHTS: Final = np.array([0.95, 0.74, 2.36, 2.13, 1.59, 1.54, 1.05, 0.94, 0.78, 0.35])
+METER_WEIGHTS: Final = np.array([0.9, 0.72, 2.41, 2.21, 1.48, 1.42, 1.07, 0.95, 0.77, 0.39])
 """Weight of each of `meter_features`."""
 
-METER_OFFSET: Final = -1.63
+METER_OFFSET: Final = -1.65
 
 
 class Meter(NamedTuple):

@@ -133,7 +133,7 @@ def describe(signal: Floats, mode: Mode = Mode.BEAT) -> Sonic:
 
 
 def _over_beats(frames: Frames, energy: Energy, seconds: float, *, audible: bool) -> Sonic:
-    pulse = rhythm(frames.onset_median, frames.onset_bands) if audible else NO_RHYTHM
+    pulse = rhythm(frames.onset_median, frames.onset_bands, frames.chroma_stft) if audible else NO_RHYTHM
     reason = _beats_failed(pulse, seconds)
     n_frames = len(frames.onset)
     beats = np.arange(0, n_frames, PSEUDO_BEAT) if reason else pulse.beats
@@ -150,9 +150,10 @@ def _over_windows(signal: Floats, energy: Energy, seconds: float, *, audible: bo
     windows = [analysed[place] for place in bounds]
     rows = [_matrix(window) for window in windows]
     vectors = np.stack([_statistics(part) for part in (np.concatenate(rows), *rows)])
-    pulse = rhythm(windows[1].onset_median, windows[1].onset_bands) if audible else NO_RHYTHM
+    middle = windows[1]
+    pulse = rhythm(middle.onset_median, middle.onset_bands, middle.chroma_stft) if audible else NO_RHYTHM
     key = find_key(*_chromas(windows)) if audible else NO_KEY_FOUND
-    return Sonic(Mode.WINDOW, "", seconds, vectors, pulse, key, energy, windows[1].tuning_cents)
+    return Sonic(Mode.WINDOW, "", seconds, vectors, pulse, key, energy, middle.tuning_cents)
 
 
 def window_bounds(n_samples: int) -> list[tuple[int, int]]:
