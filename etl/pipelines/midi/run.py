@@ -25,7 +25,7 @@ from etl.runtime.watch.log_file import LogFile, log_path
 from etl.runtime.watch.progress import Stage as WatchedStage, Watch
 from etl.runtime.work.cluster.joined import joined
 from etl.runtime.work.crew import crew
-from etl.runtime.work.memory import without_cycle_collection
+from etl.runtime.work.garbage import without_cycle_collection
 from etl.runtime.work.prefetch import prefetched
 from etl.sources.archives.limits import Refusal
 from etl.sources.folders.midi import find_midi, places_of
