@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from etl.runtime.jit import inlined
+from etl.runtime.jit import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -14,14 +14,14 @@ MTRK: Final = 0x4D54726B
 LAST_TICK: Final = 1 << 50
 
 
-@inlined
+@kernel
 def signed(value: Any) -> int:
     """Widen an unsigned byte to a signed 64-bit integer (int() would make it unsigned, then mix to float)."""
     widened: int = value + 0
     return widened
 
 
-@inlined
+@kernel
 def word(data: NDArray[Any], at: int) -> int:
     """Big-endian 32-bit word."""
     return (
@@ -32,7 +32,7 @@ def word(data: NDArray[Any], at: int) -> int:
     )
 
 
-@inlined
+@kernel
 def find(data: NDArray[Any], start: int, stop: int, signature: int) -> int:
     """First place of a four-byte signature that ends before ``stop``; -1 if none."""
     first = signature >> 24
@@ -42,7 +42,7 @@ def find(data: NDArray[Any], start: int, stop: int, signature: int) -> int:
     return -1
 
 
-@inlined
+@kernel
 def next_chunk(data: NDArray[Any], start: int, stop: int) -> int:
     """Where the next track begins, or another file: an MThd of six bytes; ``stop`` if neither does."""
     for at in range(start, stop - 3):
@@ -55,7 +55,7 @@ def next_chunk(data: NDArray[Any], start: int, stop: int) -> int:
     return stop
 
 
-@inlined
+@kernel
 def find_track(data: NDArray[Any], start: int, stop: int, stops_at_file: bool) -> int:
     """Where the next track begins; ``stop`` if none does, or none before another file if asked so."""
     at = next_chunk(data, start, stop)
@@ -64,7 +64,7 @@ def find_track(data: NDArray[Any], start: int, stop: int, stops_at_file: bool) -
     return at if at < stop and word(data, at) == MTRK else stop
 
 
-@inlined
+@kernel
 def chunk_at(data: NDArray[Any], at: int, stop: int) -> bool:
     """Whether a plausible chunk starts here: four printable characters and a length that fits."""
     if at == stop:
@@ -79,7 +79,7 @@ def chunk_at(data: NDArray[Any], at: int, stop: int) -> bool:
     return at + 8 + word(data, at + 4) <= stop
 
 
-@inlined
+@kernel
 def variable_length(data: NDArray[Any], at: int, stop: int) -> tuple[int, int, int]:
     """Read a variable-length quantity: its value (modulo `LAST_TICK`), what follows, and its size.
 

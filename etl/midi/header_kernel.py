@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from etl.midi.arrays import Repair
 from etl.midi.bytes_kernel import chunk_at, signed, word
-from etl.runtime.jit import inlined
+from etl.runtime.jit import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,7 +17,7 @@ _FORMAT: Final = int(Repair.UNKNOWN_FORMAT)
 _DIVISION: Final = int(Repair.ZERO_DIVISION)
 
 
-@inlined
+@kernel
 def read_header(data: NDArray[Any], start: int, at: int, stop: int, record: Any) -> tuple[int, int]:
     """Read MThd at ``at`` of a file from ``start`` on; give where its chunks start, and the warnings."""
     warnings = _JUNK if at > start else 0

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from etl.runtime.jit import inlined
+from etl.runtime.jit import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@inlined
+@kernel
 def by_start(read: NDArray[Any], count: int, notes: NDArray[Any], first: int) -> None:
     """``notes[first : first + count]`` become the first ``count`` notes read, by start, ties as they are.
 

@@ -33,7 +33,7 @@ from etl.midi.bytes_kernel import (
 )
 from etl.midi.header_kernel import read_header
 from etl.midi.order_kernel import by_start
-from etl.runtime.jit import inlined, kernel
+from etl.runtime.jit import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,7 +69,7 @@ _TRAILING: Final = int(Repair.TRAILING_BYTES)
 _SEVERAL: Final = int(Repair.SEVERAL_TRACKS_IN_TYPE_0)
 
 
-@inlined
+@kernel
 def _keep_event(
     row: Any, tick: int, offset: int, length: int, file: int, track: int, status: int, kind: int
 ) -> None:
@@ -82,7 +82,7 @@ def _keep_event(
     row.kind = kind
 
 
-@inlined
+@kernel
 def _track(
     data: NDArray[Any],
     start: int,

@@ -9,7 +9,7 @@ import numpy as np
 from etl.midi.arrays import Repair
 from etl.midi.bytes_kernel import signed
 from etl.midi.parse_kernel import UNKNOWN_PROGRAM
-from etl.runtime.jit import inlined, kernel
+from etl.runtime.jit import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -92,7 +92,7 @@ def place_in_time(
     return row
 
 
-@inlined
+@kernel
 def _resolve_programs(
     notes: NDArray[Any],
     note_start: int,
@@ -132,7 +132,7 @@ def _resolve_programs(
             notes[note].program = current[notes[note].channel]
 
 
-@inlined
+@kernel
 def _tempo_map(
     data: NDArray[Any],
     record: Any,
@@ -189,7 +189,7 @@ def _tempo_map(
     return row
 
 
-@inlined
+@kernel
 def _set_tempo(tempos: NDArray[Any], row: int, file: int, track: int, tick: int, microseconds: int) -> None:
     step = tempos[row]
     step.tick = tick
@@ -199,7 +199,7 @@ def _set_tempo(tempos: NDArray[Any], row: int, file: int, track: int, tick: int,
     step.track = track
 
 
-@inlined
+@kernel
 def _tick_seconds(record: Any, microseconds: int) -> float:
     """Length of a tick at a tempo, or of the fixed SMPTE tick."""
     seconds: float = microseconds / (record.division * 1e6)
@@ -208,7 +208,7 @@ def _tick_seconds(record: Any, microseconds: int) -> float:
     return seconds
 
 
-@inlined
+@kernel
 def _at(record: Any, tempos: NDArray[Any], first: int, last: int, tick: int) -> float:
     """Seconds of a tick by binary search in the map ``tempos[first:last]``."""
     low, high = first, last

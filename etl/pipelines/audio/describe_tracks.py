@@ -156,9 +156,9 @@ def describe_tracks(
             if cluster is not None:
                 watch.waiting_for(f"the cluster {cluster.address}")
             with (
-                joined(cluster) as connection,
+                joined(cluster) as connected,
                 crew(
-                    workers=workers, preload=[PRELOAD], stop=stop, cluster=connection, versions_of=_VERSIONS
+                    workers=workers, preload=[PRELOAD], stop=stop, cluster=connected, versions_of=_VERSIONS
                 ) as members,
             ):
                 _load(members, watch, mode)
