@@ -103,10 +103,11 @@ def closed_seconds(took: float, most: float) -> float:
     took
         Seconds that the burst took.
     most
-        Seconds that results are kept back at most, unless bursts take very long.
+        Seconds that what was put at the beginning of the burst is kept back at most, unless bursts take very
+        long.
     """
     at_least, at_best = (times * took for times in _CLOSED_TIMES)
-    return max(at_least, min(at_best, most))
+    return max(at_least, min(at_best, most - took))
 
 
 @dataclass(frozen=True)
