@@ -19,6 +19,7 @@ import etl
 from etl.cli.groups import Group
 from etl.cli.parameters import convert_without_pydantic
 from etl.runtime.errors import EtlError, ExitCode
+from etl.runtime.work.garbage import collect_rarely
 from etl.runtime.work.signals import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -190,6 +191,7 @@ def main() -> Never:
     Standard output is complete, or it is said that it is not. To take modules and memory apart takes a
     seventh of the time of `etl query`, and up to half a second after a large build.
     """
+    collect_rarely()
     code: Any = ExitCode.OK
     try:
         run()

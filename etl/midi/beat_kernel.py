@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from etl.runtime.jit import kernel, kernel_with
-from etl.runtime.jit.intrinsics import LANES, highest, path_step
+from etl.midi.bytes_kernel import signed
+from etl.runtime.jit import inlined, kernel, kernel_with
+from etl.runtime.jit.intrinsics import LANES, highest, path_step, trailing_zeros
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -113,40 +114,66 @@ def beat_profiles(
         beats = last - first
         if beats == 0:
             continue
-        lowest = np.full(beats * SUB_BEATS, 255, np.uint8)
-        reach = np.zeros(128, np.int64)  # where each pitch has been entered in ``lowest``
-        whole = np.zeros((beats + 1, 12), np.int64)  # changes in how many notes fill each beat
+        origin, division = origins[file], files[file].division
+        whole = np.zeros((beats + 2, 12), np.int64)  # changes in how many notes fill each beat
+        reach = np.zeros(128, np.int64)  # the place up to which each pitch sounds
+        sounding = np.zeros(2, np.uint64)  # a bit for each pitch that may
+        place = 0
         for row in range(note_offsets[file], note_offsets[file + 1]):
             note = notes[row]
             if note.drum:
                 continue
-            start = (note.start_tick - origins[file]) / files[file].division
-            end = max((note.end_tick - origins[file]) / files[file].division, start + 1.0 / 16)
+            start = (note.start_tick - origin) / division
+            end = max((note.end_tick - origin) / division, start + 1.0 / 16)
             start, end = max(start, 0.0), min(end, float(beats))
             if start >= end:
                 continue
-            pc = note.pitch % 12
+            pitch = signed(note.pitch)
+            pc = pitch % 12
+            # From the beat it opens in on a note fills all, but for what lacks before it and after it.
             opening, closing = int(start), int(end)
-            if opening == closing:
-                profiles[first + opening, pc] += end - start
-            else:
-                profiles[first + opening, pc] += opening + 1.0 - start
-                whole[opening + 1, pc] += 1
-                whole[closing, pc] -= 1
-                if closing < beats:
-                    profiles[first + closing, pc] += end - closing
-            until = int(end * SUB_BEATS + 0.5)
-            for place in range(max(int(start * SUB_BEATS + 0.5), reach[note.pitch]), until):
-                lowest[place] = min(lowest[place], note.pitch)
-            reach[note.pitch] = max(reach[note.pitch], until)
+            profiles[first + opening, pc] += opening + 1.0 - start
+            whole[opening + 1, pc] += 1
+            if closing < beats:
+                profiles[first + closing, pc] -= closing + 1.0 - end
+            whole[closing + 1, pc] -= 1
+            opens = int(start * SUB_BEATS + 0.5)
+            if opens > place:
+                _add_basses(sounding, reach, place, opens, first, basses)
+                place = opens
+            reach[pitch] = max(reach[pitch], int(end * SUB_BEATS + 0.5))
+            sounding[pitch >> 6] |= np.uint64(1) << np.uint64(pitch & 63)
+        _add_basses(sounding, reach, place, beats * SUB_BEATS, first, basses)
         for pc in range(12):
             filled = 0
             for beat in range(beats):
                 filled += whole[beat, pc]
                 profiles[first + beat, pc] += filled
-        for place in range(beats * SUB_BEATS):
-            if lowest[place] < 255:
-                basses[first + place // SUB_BEATS, lowest[place] % 12] += 1.0 / SUB_BEATS
+
+
+@inlined
+def _add_basses(
+    sounding: NDArray[np.uint64],
+    reach: NDArray[np.int64],
+    place: int,
+    stop: int,
+    first: int,
+    basses: NDArray[np.float64],
+) -> None:
+    """Add the lowest of the pitches that sound at each place from ``place`` to before ``stop``."""
+    while place < stop:
+        half = 0 if sounding[0] else 1
+        if sounding[half] == 0:
+            break
+        lowest = trailing_zeros(sounding[half])
+        pitch = half * 64 + lowest
+        if reach[pitch] <= place:
+            sounding[half] &= ~(np.uint64(1) << np.uint64(lowest))
+            continue
+        until = min(stop, reach[pitch])
+        for at in range(place, until):
+            basses[first + at // SUB_BEATS, pitch % 12] += 1.0 / SUB_BEATS
+        place = until
 
 
 @kernel
@@ -208,12 +235,9 @@ def chord_path(
         for beat in range(first, last):
             before = (beat - first) * width
             row = before + width
-            total = 0.0
             sounding = 0.0
             for pc in range(12):
                 sounding += profiles[beat, pc]
-                levels[pc] = np.sqrt(profiles[beat, pc])
-                total += levels[pc]
             silent = sounding < weights[7]
             # Scores are counted from the highest of the beat before: they stay small, and so exact.
             held = max(best[before + silence] - high, change)
@@ -224,7 +248,10 @@ def chord_path(
                     places = (no_roots, nothing, nothing, nothing)
                     path_step(best, row + at, before + at, high, change, none, terms, places)
             else:
-                bass = 0.0
+                total = bass = 0.0
+                for pc in range(12):
+                    levels[pc] = np.sqrt(profiles[beat, pc])
+                    total += levels[pc]
                 for pc in range(12):
                     level, low = levels[pc] / total, basses[beat, pc]
                     terms[pc] = level * root_gain + low * root_bass
@@ -250,7 +277,7 @@ def chord_path(
                 place = _place(best, before, high)
 
 
-@kernel
+@inlined
 def _place(best: NDArray[np.float32], row: int, top: Any) -> int:
     """Find the first of the highest scores of a beat; those between the qualities are not among them."""
     place = 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from etl.runtime.jit import kernel
+from etl.runtime.jit import inlined_with, kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -156,7 +156,7 @@ def onset_tempo(
         tempos[file, 1] = min(1.0, max(0.0, top))
 
 
-@kernel
+@inlined_with(fastmath=("contract",))
 def _coherence(
     onsets: NDArray[np.float64],
     strengths: NDArray[np.float64],
@@ -201,7 +201,7 @@ def _coherence(
     return total / weights if weights > 0 else 0.0
 
 
-@kernel
+@inlined_with(fastmath=("contract",))
 def _phasors(
     onsets: NDArray[np.float64],
     strengths: NDArray[np.float64],

@@ -8,7 +8,7 @@ import numpy as np
 
 from etl.midi.bytes_kernel import signed
 from etl.midi.drum_classes import CYMBAL, HAT, KICK, NO_DRUM, PERCUSSION, SNARE, TOM
-from etl.runtime.jit import kernel
+from etl.runtime.jit import inlined, kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -145,69 +145,71 @@ def file_stats(
     """Fill in `FILE_STATS`, one per file."""
     for file in range(len(files)):
         first, last = note_offsets[file], note_offsets[file + 1]
-        _file(notes, first, last, stats[file])
-        _hash(notes, first, last, files[file].division, stats[file].note_hash)
+        _file(notes, first, last, files[file].division, stats[file])
 
 
-@kernel
+@inlined
 def _part(notes: NDArray[Any], members: NDArray[np.int64], division: int, part: Any) -> None:
     """Summarise the notes of one part, given in order of their starts."""
     opening = notes[members[0]]
     part.file, part.track, part.channel = opening.file, opening.track, opening.channel
     part.program, part.drum = opening.program, opening.drum
-    part.start_tick, part.end_tick = opening.start_tick, opening.end_tick
-    part.pitch_min, part.pitch_max = opening.pitch, opening.pitch
-    part.seconds = 0.0
-    part.notes = len(members)
-    part.pitch_sum = part.velocity_sum = 0
     part.pitch_class[:] = 0.0
     part.hits[:] = 0
     part.onsets = part.repeats = part.steps = part.leaps = 0
+    first_tick, last_tick = signed(opening.start_tick), signed(opening.end_tick)
+    lowest, highest = 127, 0
+    total_seconds = 0.0
+    pitches, velocities = 0, 0
     sounding, covered, reach = 0, 0, -1
     onset, top, top_before = -division, -1, -1
+    early = late = np.uint64(0)  # halves of the hash
     seen = np.zeros(128, np.uint8)
     ends = np.empty(len(members), np.int64)
     for i in range(len(members)):
         note = notes[members[i]]
+        start, end, pitch = signed(note.start_tick), signed(note.end_tick), signed(note.pitch)
         seconds = note.end_s - note.start_s
-        part.seconds += seconds
-        part.pitch_class[note.pitch % 12] += seconds
-        part.hits[DRUM_CLASS_OF[note.pitch]] += 1
-        part.pitch_sum += note.pitch
-        part.velocity_sum += note.velocity
-        part.end_tick = max(part.end_tick, note.end_tick)
-        part.pitch_min = min(part.pitch_min, note.pitch)
-        part.pitch_max = max(part.pitch_max, note.pitch)
-        seen[note.pitch] = 1
-        ends[i] = note.end_tick
-        sounding += note.end_tick - note.start_tick
-        covered += max(0, note.end_tick - max(reach, note.start_tick))
-        reach = max(reach, note.end_tick)
-        if note.start_tick - onset > division // ONSETS_APART:
+        total_seconds += seconds
+        part.pitch_class[pitch % 12] += seconds
+        part.hits[DRUM_CLASS_OF[pitch]] += 1
+        pitches += pitch
+        velocities += note.velocity
+        last_tick = max(last_tick, end)
+        lowest, highest = min(lowest, pitch), max(highest, pitch)
+        seen[pitch] = 1
+        ends[i] = end
+        sounding += end - start
+        covered += max(0, end - max(reach, start))
+        reach = max(reach, end)
+        if start - onset > division // ONSETS_APART:
             _count_interval(part, top_before, top)
             part.onsets += 1
-            onset, top_before, top = note.start_tick, top, signed(note.pitch)
+            onset, top_before, top = start, top, pitch
         else:
-            top = max(top, signed(note.pitch))
+            top = max(top, pitch)
+        once, twice = _mixed(start - first_tick, end - start, pitch, division)
+        early, late = early + once, late + twice
     _count_interval(part, top_before, top)
+    part.start_tick, part.end_tick = first_tick, last_tick
+    part.seconds, part.notes = total_seconds, len(members)
+    part.pitch_min, part.pitch_max = lowest, highest
+    part.pitch_sum, part.velocity_sum = pitches, velocities
+    part.note_hash[0], part.note_hash[1] = early, late
     part.beats, part.covered_beats = sounding / division, covered / division
     part.distinct = seen.sum()
     _edges(notes, members, division, part)
-    part.note_hash[:] = 0
-    first_tick = opening.start_tick + 0
-    for i in range(len(members)):
-        _add_note(notes[members[i]], first_tick, division, part.note_hash)
     _sort(ends)
-    ended = 0
-    part.polyphony = 0
+    ended, most = 0, 0
     for i in range(len(members)):
         start = notes[members[i]].start_tick
         while ended < i and ends[ended] <= start:
             ended += 1
-        part.polyphony = max(part.polyphony, i + 1 - ended)
+        most = max(most, i + 1 - ended)
+    part.polyphony = most
 
 
-@kernel
+@inlined
 def _sort(ends: NDArray[np.int64]) -> None:
     """Sort ends of notes, which begin in order, by insertion, as long as few are far from their places."""
     moves = MOST_MOVES * len(ends)
@@ -224,7 +226,7 @@ def _sort(ends: NDArray[np.int64]) -> None:
             return
 
 
-@kernel
+@inlined
 def _edges(notes: NDArray[Any], members: NDArray[np.int64], division: int, part: Any) -> None:
     """Find the lowest pitches that begin first and end last, within a 48th of a quarter."""
     slack = max(1, division // EDGES_APART)
@@ -238,7 +240,7 @@ def _edges(notes: NDArray[Any], members: NDArray[np.int64], division: int, part:
     part.first_pitch, part.last_pitch = lowest_first, lowest_last
 
 
-@kernel
+@inlined
 def _count_interval(part: Any, before: int, pitch: int) -> None:
     """Count how one onset's top pitch follows the one before; -1 is none."""
     if before < 0:
@@ -252,81 +254,78 @@ def _count_interval(part: Any, before: int, pitch: int) -> None:
         part.leaps += 1
 
 
-@kernel
-def _file(notes: NDArray[Any], first: int, last: int, stats: Any) -> None:
+@inlined
+def _file(notes: NDArray[Any], first: int, last: int, division: int, stats: Any) -> None:
     """Summarise the notes of one file, given in order of their starts."""
-    stats.notes = last - first
-    stats.drum_notes = stats.velocity_sum = stats.velocity_squares = 0
-    stats.channels = 0
-    stats.pitch_min, stats.velocity_min = 127, 127
-    stats.pitch_max, stats.velocity_max = 0, 0
     stats.hits[:] = 0
-    stats.mean_polyphony = 0.0
-    stats.polyphony = 0
+    velocities, squares, channels = 0, 0, 0
+    softest, loudest = 127, 0
+    lowest, highest = 127, 0
+    sounding, covered, reach = 0, 0, -1
+    early = late = np.uint64(0)  # halves of the hash
+    first_tick = signed(notes[first].start_tick) if last > first else 0
     ends = np.empty(last - first, np.int64)
     pitched = 0
-    sounding = 0
-    covered = 0
-    reach = -1
     for i in range(first, last):
         note = notes[i]
-        velocity = note.velocity + 0
-        stats.velocity_sum += velocity
-        stats.velocity_squares += velocity * velocity
-        stats.velocity_min = min(stats.velocity_min, note.velocity)
-        stats.velocity_max = max(stats.velocity_max, note.velocity)
-        stats.channels |= 1 << note.channel
+        velocity, pitch = signed(note.velocity), signed(note.pitch)
+        start, end = signed(note.start_tick), signed(note.end_tick)
+        velocities += velocity
+        squares += velocity * velocity
+        softest, loudest = min(softest, velocity), max(loudest, velocity)
+        channels |= 1 << note.channel
+        once, twice = _mixed(start - first_tick, end - start, pitch, division)
+        early, late = early + once, late + twice
         if note.drum:
-            stats.drum_notes += 1
-            stats.hits[DRUM_CLASS_OF[note.pitch]] += 1
+            stats.hits[DRUM_CLASS_OF[pitch]] += 1
             continue
-        stats.pitch_min = min(stats.pitch_min, note.pitch)
-        stats.pitch_max = max(stats.pitch_max, note.pitch)
-        ends[pitched] = note.end_tick
+        lowest, highest = min(lowest, pitch), max(highest, pitch)
+        ends[pitched] = end
         pitched += 1
-        sounding += note.end_tick - note.start_tick
-        covered += max(0, note.end_tick - max(reach, note.start_tick))
-        reach = max(reach, note.end_tick)
-    if covered > 0:
-        stats.mean_polyphony = sounding / covered
+        sounding += end - start
+        covered += max(0, end - max(reach, start))
+        reach = max(reach, end)
+    stats.notes, stats.drum_notes = last - first, last - first - pitched
+    stats.velocity_sum, stats.velocity_squares, stats.channels = velocities, squares, channels
+    stats.note_hash[0], stats.note_hash[1] = early, late
+    stats.pitch_min, stats.pitch_max = lowest, highest
+    stats.velocity_min, stats.velocity_max = softest, loudest
+    stats.mean_polyphony = sounding / covered if covered > 0 else 0.0
     ends = ends[:pitched]
     _sort(ends)
-    ended = 0
-    begun = 0
+    ended, begun, most = 0, 0, 0
     for i in range(first, last):
         if notes[i].drum:
             continue
         while ended < begun and ends[ended] <= notes[i].start_tick:
             ended += 1
         begun += 1
-        stats.polyphony = max(stats.polyphony, begun - ended)
+        most = max(most, begun - ended)
+    stats.polyphony = most
 
 
-@kernel
-def _hash(notes: NDArray[Any], first: int, last: int, division: int, sums: NDArray[np.uint64]) -> None:
-    """Hash the notes of one file."""
-    sums[:] = 0
-    for i in range(first, last):
-        _add_note(notes[i], notes[first].start_tick, division, sums)
+@inlined
+def _mixed(start: int, length: int, pitch: int, division: int) -> tuple[Any, Any]:
+    """Mix a note into two words, whose sums over notes are a hash: the order at one tick does not matter.
 
-
-@kernel
-def _add_note(note: Any, first_tick: int, division: int, sums: NDArray[np.uint64]) -> None:
-    """Add a mixed word to a hash, so that the order of notes at one tick does not matter (splitmix64 [1]_).
+    By splitmix64 [1]_, once and twice.
 
     References
     ----------
     .. [1] Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
     """
-    start = (note.start_tick - first_tick) * HASH_GRID // division
-    length = (note.end_tick - note.start_tick) * HASH_GRID // division
-    word = np.uint64(start) * np.uint64(0x9E3779B97F4A7C15)
-    word ^= np.uint64(length) * np.uint64(0xC2B2AE3D27D4EB4F) + np.uint64(note.pitch)
-    for half in range(2):
-        word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        word ^= word >> np.uint64(31)
-        sums[half] += word
+    grid, beat = np.uint64(HASH_GRID), np.uint64(division)  # without a sign they are divided sooner
+    word = np.uint64(start) * grid // beat * np.uint64(0x9E3779B97F4A7C15)
+    word ^= np.uint64(length) * grid // beat * np.uint64(0xC2B2AE3D27D4EB4F) + np.uint64(pitch)
+    once = _split_mixed(word)
+    return once, _split_mixed(once)
+
+
+@inlined
+def _split_mixed(word: Any) -> Any:
+    word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return word ^ (word >> np.uint64(31))
 
 
 @kernel

@@ -36,9 +36,10 @@ if TYPE_CHECKING:
 _POLLS_BETWEEN: Final = 5
 """For so many attempts of a reader the file stays closed between two bursts."""
 
-_CLOSED_TIMES: Final = 4
-"""And so many times as long as the last burst took, unless the run waits for the next. Bursts take longer in
-a large store, since the keys of its tables are written anew, but else never more than a fifth of the time."""
+_CLOSED_TIMES: Final = (4, 9)
+"""And so many times as long as the last burst took, unless the run waits for the next: nine times where
+results are not kept back longer than the limit by that, else four. Each burst writes anew what the last row
+groups of its tables and their keys hold, so that few of them take less, and those in a large store longer."""
 
 _QUEUED_BURSTS: Final = 8
 """Bursts that may gather while one is written, before the run has to wait."""
@@ -92,6 +93,21 @@ def writing(
         if store.waiting:
             waiting = number_of(store.waiting, "burst")
             store.run.tell(f"the store is held: {waiting} left to the next command that writes")
+
+
+def closed_seconds(took: float, most: float) -> float:
+    """Say how long the file stays closed after a burst.
+
+    Parameters
+    ----------
+    took
+        Seconds that the burst took.
+    most
+        Seconds that what was put at the beginning of the burst is kept back at most, unless bursts take very
+        long.
+    """
+    at_least, at_best = (times * took for times in _CLOSED_TIMES)
+    return max(at_least, min(at_best, most - took))
 
 
 @dataclass(frozen=True)
@@ -319,7 +335,8 @@ class BurstWriter:
         kept = self._file.write([group.writes for group in groups])
         now = time.monotonic()
         self._not_before_wanted = now + _POLLS_BETWEEN * self._limits.poll_s
-        self._not_before = max(self._not_before_wanted, now + _CLOSED_TIMES * (now - begun))
+        closed = closed_seconds(now - begun, self._limits.burst_s)
+        self._not_before = max(self._not_before_wanted, now + closed)
         self._retry_at = None
         if self.waiting:
             wait = self._limits.burst_s if self._file.is_held_long else self._limits.poll_s

@@ -62,7 +62,7 @@ class Instance:
         try:
             self.connection.close()
             self._root.execute(
-                "DETACH DATABASE IF EXISTS store; RESET temp_directory"
+                "DETACH DATABASE IF EXISTS store; RESET temp_directory; RESET disabled_compression_methods"
             )  # refused where it was used
         except duckdb.Error:
             self.discard()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import pickle
 import signal
@@ -51,6 +52,11 @@ def wait_for(pair: tuple[int, threading.Event | None]) -> int:
 def process_id(_item: int) -> int:
     """Name the process."""
     return os.getpid()
+
+
+def new_objects_searched(_item: int) -> int:
+    """Say after how many new objects garbage is searched for."""
+    return gc.get_threshold()[0]
 
 
 def environment(name: str) -> str | None:

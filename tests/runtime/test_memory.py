@@ -10,7 +10,9 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from etl.runtime.work.memory import give_back_memory, without_cycle_collection
+from etl.runtime.work.crew import crew
+from etl.runtime.work.garbage import without_cycle_collection
+from etl.runtime.work.memory import give_back_memory
 from tests.support.command_line import environment
 
 
@@ -20,6 +22,13 @@ def test_cycle_collection_is_paused_and_comes_back():
         assert not gc.isenabled()
         raise ValueError
     assert gc.isenabled()
+
+
+def test_workers_search_for_garbage_rarely():
+    """Python does after each 700 new objects, through all that is loaded."""
+    with crew(workers=1) as members:
+        (outcome,) = members.map("tests.runtime.crew_jobs:new_objects_searched", [0], in_flight=1)
+    assert outcome.unwrap() >= 10_000
 
 
 def test_cycle_collection_that_was_off_stays_off():

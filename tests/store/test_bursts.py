@@ -18,7 +18,7 @@ import pytest
 
 from etl.runtime.limits import Limits
 from etl.store import service_state
-from etl.store.bursts import BurstWriter, writing
+from etl.store.bursts import BurstWriter, closed_seconds, writing
 from etl.store.database import open_store, read_store
 from etl.store.journal import read_burst, waiting_bursts
 from etl.store.ledger import Ledger, record_outcomes
@@ -115,6 +115,11 @@ def test_a_run_that_waits_to_put_more_is_written_as_soon_as_readers_had_their_tu
         run.put(outcome("a"), items=8)
         run.put(outcome("b"))
         assert time.monotonic() - written < 2 * (written - begun)
+
+
+def test_the_file_is_closed_nine_tenths_of_the_time_while_results_are_no_older_than_the_limit():
+    """From bursts of half a second on it is closed until the limit, but four fifths of the time at least."""
+    assert [closed_seconds(took, 5.0) for took in (0.1, 0.5, 0.8, 2.0)] == pytest.approx([0.9, 4.5, 4.2, 8.0])
 
 
 def test_what_was_put_is_read(store):

@@ -15,7 +15,7 @@ from etl.audio.features import version_of
 from etl.pipelines.audio.pending import PendingRecordings, read_pending
 from etl.pipelines.audio.recording import placed
 from etl.runtime.compile_folder import kept_functions, writable_folder
-from etl.runtime.work.cluster.connection import connected
+from etl.runtime.work.cluster.joined import joined
 from etl.runtime.work.crew import crew
 from etl.runtime.work.signals import stop_on_signals
 from etl.store.runs import record_rejects
@@ -156,9 +156,9 @@ def describe_tracks(
             if cluster is not None:
                 watch.waiting_for(f"the cluster {cluster.address}")
             with (
-                connected(cluster) as joined,
+                joined(cluster) as connected,
                 crew(
-                    workers=workers, preload=[PRELOAD], stop=stop, cluster=joined, versions_of=_VERSIONS
+                    workers=workers, preload=[PRELOAD], stop=stop, cluster=connected, versions_of=_VERSIONS
                 ) as members,
             ):
                 _load(members, watch, mode)

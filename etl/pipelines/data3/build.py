@@ -32,7 +32,7 @@ from etl.runtime.watch.progress import Stage, Watch
 from etl.runtime.watch.stage_times import StageTimes
 from etl.runtime.wording import number_of
 from etl.runtime.work.crew import CrewKind, crew
-from etl.runtime.work.memory import without_cycle_collection
+from etl.runtime.work.garbage import without_cycle_collection
 from etl.sources.chords.block_size import BlockSize
 from etl.sources.chords.blocks import Damage, read_blocks
 from etl.sources.chords.files import damaged

@@ -29,7 +29,7 @@ from etl.runtime.jit import without_matrix_products
 from etl.runtime.limits import LIMITS, Limits
 from etl.runtime.rejects import remove_rejects_file
 from etl.runtime.watch.progress import Stage, Watch
-from etl.runtime.work.cluster.connection import connected
+from etl.runtime.work.cluster.joined import joined
 from etl.runtime.work.crew import crew
 from etl.store.database import read_store
 from etl.store.kept_files import check_outputs
@@ -216,9 +216,9 @@ def _build(
     if request.cluster is not None:
         watch.waiting_for(f"the cluster {request.cluster.address}")
     with (
-        connected(request.cluster) as joined,
+        joined(request.cluster) as connection,
         crew(
-            workers=request.workers if request.workers > 1 else 0, cluster=joined, versions_of=_VERSIONS
+            workers=request.workers if request.workers > 1 else 0, cluster=connection, versions_of=_VERSIONS
         ) as members,
         closing(
             members.map(

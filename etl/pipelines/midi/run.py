@@ -23,9 +23,9 @@ from etl.runtime.disk.hashing import text_hash
 from etl.runtime.errors import EtlError, ExitCode
 from etl.runtime.watch.log_file import LogFile, log_path
 from etl.runtime.watch.progress import Stage as WatchedStage, Watch
-from etl.runtime.work.cluster.connection import connected
+from etl.runtime.work.cluster.joined import joined
 from etl.runtime.work.crew import crew
-from etl.runtime.work.memory import without_cycle_collection
+from etl.runtime.work.garbage import without_cycle_collection
 from etl.runtime.work.prefetch import prefetched
 from etl.sources.archives.limits import Refusal
 from etl.sources.folders.midi import find_midi, places_of
@@ -71,8 +71,8 @@ def run_midi(request: MidiRun, renderers: Sequence[Renderer] = ()) -> MidiResult
     stages = (FIND, *(stage for stage in Stage if stage in request.stages), STORE)
     log = LogFile(log_path(request.database))
     with (
-        connected(request.cluster) as joined,
-        crew(workers=request.workers, preload=_PRELOAD, cluster=joined, versions_of=_VERSIONS) as members,
+        joined(request.cluster) as connection,
+        crew(workers=request.workers, preload=_PRELOAD, cluster=connection, versions_of=_VERSIONS) as members,
         Watch("etl midi run", [WatchedStage(name, "files") for name in stages], [*renderers, log]) as watch,
     ):
         if request.force or not request.database.exists():

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from etl.runtime.jit.kernels import compile_watch, inlined, kernel, kernel_with, without_matrix_products
+from etl.runtime.jit.kernels import (
+    compile_watch,
+    inlined,
+    inlined_with,
+    kernel,
+    kernel_with,
+    without_matrix_products,
+)
 
-__all__ = ["compile_watch", "inlined", "kernel", "kernel_with", "without_matrix_products"]
+__all__ = ["compile_watch", "inlined", "inlined_with", "kernel", "kernel_with", "without_matrix_products"]

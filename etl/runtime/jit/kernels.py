@@ -61,8 +61,17 @@ def kernel_with(
 
 
 def inlined(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile a function into the kernels that call it; for small ones in inner loops."""
-    return cast("Callable[P, R]", numba.njit(inline="always")(function))
+    """Compile a function into the kernels that call it; for those that are called in inner loops.
+
+    A call counts references to its arrays, each of which takes as long as some ten additions.
+    """
+    return inlined_with()(function)
+
+
+def inlined_with(*, fastmath: tuple[str, ...] = ()) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Compile as :func:`inlined` does, with liberties as :func:`kernel_with` takes them."""
+    compiled = numba.njit(forceinline=True, fastmath=set(fastmath) or False)
+    return cast("Callable[[Callable[P, R]], Callable[P, R]]", compiled)
 
 
 @contextmanager

@@ -67,7 +67,8 @@ class Launcher:
             from multiprocessing import forkserver, resource_tracker  # noqa: PLC0415 - not for Windows
 
             resource_tracker.ensure_running()  # starting it would end the hold
-            self._context.set_forkserver_preload(["etl.runtime.work.worker", *self._preload])
+            modules = ["etl.runtime.work.server", "etl.runtime.work.worker", *self._preload]
+            self._context.set_forkserver_preload(modules)
             _keep_socket_paths_short()
             with interrupts_held():
                 forkserver.ensure_running()

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from etl.runtime.work.garbage import collect_rarely
 from etl.runtime.work.job import find_call
 from etl.runtime.work.memory import give_back_memory
 from etl.runtime.work.outcome import Outcome, attempt, failed
@@ -39,6 +40,7 @@ def serve(pipe: Connection[Any, Any], trim_seconds: float) -> None:
         Time after which freed memory is given back to the system, at the end of an item.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    collect_rarely()
     _end_with_parent()
     # Native decoders write warnings to standard error, through whatever the parent shows there.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

@@ -81,17 +81,14 @@ class Connection:
 
 
 @contextmanager
-def connected(cluster: Cluster | None) -> Iterator[Connection | None]:
-    """Connect to a cluster, or start one on this machine; None for none.
+def connected(cluster: Cluster) -> Iterator[Connection]:
+    """Connect to a cluster, or start one on this machine.
 
     Raises
     ------
     EtlError
         If it cannot be reached or has no workers, Dask is not installed, or lacks certificates.
     """
-    if cluster is None:
-        yield None
-        return
     try:
         dask, distributed = import_module("dask"), import_module("distributed")
     except ImportError as error:
