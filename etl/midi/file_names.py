@@ -34,11 +34,12 @@ _KEY_WITH_WORD: Final = (
 )
 _KEY_LOWER: Final = rf"(?:^|{_GAP})([a-g](?:{_SIGN})?(?:major|maj|minor|min))(?:{_GAP}|$)"
 _KEY_LOWER_APART: Final = rf"(?:^|{_GAP})([b-g](?:{_SIGN})?[ -](?:major|minor))(?:{_GAP}|$)"  # a major hit
+_KEY_ITSELF: Final = r"(?:(?:^|[^A-Za-z])(?:[Kk]ey|KEY)|[a-z]Key)"  # no donkey
 _KEY_SAID: Final = (
-    r"(?:[Kk]ey|KEY)(?:[ :=-]+(?:of|in|is))?[ :=-]+"
+    rf"{_KEY_ITSELF}(?:[ :=-]+(?:of|in|is))?[ :=-]+"
     rf"([A-G](?:{_SIGN})?(?:m|{_MODE})?)(?:{_GAP}|$)"
 )
-_KEY_JOINED: Final = rf"(?:[Kk]ey|KEY)([A-G](?:{_SIGN})?(?:m|{_MODE}))(?:{_GAP}|$)"
+_KEY_JOINED: Final = rf"{_KEY_ITSELF}([A-G](?:{_SIGN})?(?:m|{_MODE}))(?:{_GAP}|$)"
 _KEY_M: Final = rf"(?:^|{_GAP})([A-G](?:{_SIGN}|s)?m|[a-g][#♯]m)(?:{_GAP}|$)"
 _KEY_BARE: Final = rf"(?:^|{_GAP})([A-G](?:{_SIGN}))(?:{_GAP}|$)"
 _KEY_OF_PIECE: Final = rf"[a-z] in ([A-G](?:{_SIGN})?)(?: *[(\[,-]|$)"  # Prelude in C
@@ -58,10 +59,15 @@ _RICH_CHORD: Final = (
 _WRITTEN_FOR: Final = (
     r"(?i:clarinet|trumpet|cornet|horn|bugle|sax(?:ophone)?)s? in [A-G]b?(?: *[(\[,-]| [0-9]|$)"
 )
+_ONE_OF_TWO: Final = rf"[A-G](?:{_SIGN})?[ -]?(?:{_MODE}|m)"
+_TWO_KEYS: Final = rf"\b{_ONE_OF_TWO} ?(?:-|&|\+|and|und|et|or|to) ?{_ONE_OF_TWO}\b"  # C Major - A Minor
 _CHORD: Final = r"[A-G](?:#|♯|♭|b)?(?:maj|min|m|dim|sus|aug)?[0-9]*"
 _CHORD_RUN: Final = rf"\b{_CHORD}(?:[ ,>-]+{_CHORD}){{2,}}(?:{_GAP}|$)"
 _BPM_AFTER: Final = r"(?i)(?:^|[^0-9.,])([0-9]{2,3}(?:[.,][0-9]{1,2})?)[ -]?bpm"
-_BPM_RANGE: Final = r"(?i)\b(?:[4-9][0-9]|1[0-9]{2}) ?(?:bpm)? ?(?:-|\u2013|to) ?[0-9]{2,3} ?bpm"
+_BPM_RANGE: Final = (
+    r"(?i)\b(?:(?:[4-9][0-9]|1[0-9]{2}) ?(?:bpm)? ?(?:-|\u2013|to|bis|a|à)|below|under|above|over|unter|über)"
+    r" ?[0-9]{2,3} ?bpm"
+)
 _BPM_BEFORE: Final = r"(?i)(?:bpm|\btempo)[ :=-]*([0-9]{2,3}(?:\.[0-9]{1,2})?)(?:[^0-9s']|$)"  # Up-Tempo 80s
 _NUMBER: Final = r"(?:^|[ \-.()\[\]])[0-9]{2,3}(?:$|[ \-.()\[\]])"
 # Numbers that count or number something else.
@@ -271,7 +277,8 @@ def _with_key(frame: pl.LazyFrame) -> pl.LazyFrame:
     return (
         frame.with_columns(name_whole=without_title)
         .with_columns(
-            name_keyed=whole.str.replace_all(f"{_WRITTEN_FOR}|{_RICH_CHORD}", "|"), name_plain=is_plain
+            name_keyed=whole.str.replace_all(f"{_WRITTEN_FOR}|{_TWO_KEYS}|{_RICH_CHORD}", "|"),
+            name_plain=is_plain,
         )
         .with_columns(
             *typed,
