@@ -46,12 +46,12 @@ _CODECS: Final = {public: codec for codec, public in _PUBLIC.items()}
 
 _HIGH_WORD: Final = re.compile(rb"[A-Za-z'\x80-\xff]*[\x80-\xff][A-Za-z'\x80-\xff]*")
 # Accented letters, one or two in a row, in a word that has plain letters too or is one letter; punctuation.
-# No capital follows a small letter, and no quotation mark is within a word.
+# No capital follows a small letter, and no quotation mark is within a word. Icelandic has a word of accents.
 _LATIN_WORD: Final = re.compile(
-    rb"(?=.*[A-Za-z]|.?$)(?:[A-Za-z']"
+    rb"(?=.*[A-Za-z]|.?$|[\xde\xfe][\xda\xfa]$)(?:[A-Za-z']"
     rb"|(?:(?<![a-z])[\xc0-\xd6\xd8-\xde\x8a\x8c\x8e]|[\xdf-\xf6\xf8-\xff\x9a\x9c\x9e\x9f]){1,2}"
     rb"(?![\x80-\xff])"
-    rb"|(?<!.)[\x93\x94]|[\x93\x94](?!.)"
+    rb"|(?<!.)[\x93\x94]|[\x93\x94](?!.)|(?<!.)[\xde\xfe][\xda\xfa](?!.)"
     rb"|[\x85\x91\x92\x95-\x97\x99\xa0\xa1\xa9\xaa\xab\xae\xb0\xb4\xb7\xba\xbb\xbf])+"
 )
 _LONE: Final = re.compile(

@@ -34,14 +34,17 @@ _KEY_WITH_WORD: Final = (
 )
 _KEY_LOWER: Final = rf"(?:^|{_GAP})([a-g](?:{_SIGN})?(?:major|maj|minor|min))(?:{_GAP}|$)"
 _KEY_LOWER_APART: Final = rf"(?:^|{_GAP})([b-g](?:{_SIGN})?[ -](?:major|minor))(?:{_GAP}|$)"  # a major hit
+_KEY_ITSELF: Final = r"(?:(?:^|[^A-Za-z])(?:[Kk]ey|KEY)|[a-z]Key)"  # no donkey
 _KEY_SAID: Final = (
-    r"(?:[Kk]ey|KEY)(?:[ :=-]+(?:of|in|is))?[ :=-]+"
+    rf"{_KEY_ITSELF}(?:[ :=-]+(?:of|in|is))?[ :=-]+"
     rf"([A-G](?:{_SIGN})?(?:m|{_MODE})?)(?:{_GAP}|$)"
 )
-_KEY_JOINED: Final = rf"(?:[Kk]ey|KEY)([A-G](?:{_SIGN})?(?:m|{_MODE}))(?:{_GAP}|$)"
+_KEY_JOINED: Final = rf"{_KEY_ITSELF}([A-G](?:{_SIGN})?(?:m|{_MODE}))(?:{_GAP}|$)"
 _KEY_M: Final = rf"(?:^|{_GAP})([A-G](?:{_SIGN}|s)?m|[a-g][#♯]m)(?:{_GAP}|$)"
 _KEY_BARE: Final = rf"(?:^|{_GAP})([A-G](?:{_SIGN}))(?:{_GAP}|$)"
 _KEY_OF_PIECE: Final = rf"[a-z] in ([A-G](?:{_SIGN})?)(?: *[(\[,-]|$)"  # Prelude in C
+# cis-Moll, B-Dur: as the Germans, and Poles and Scandinavians, write them.
+_KEY_GERMAN: Final = rf"(?:^|{_GAP})([A-Ha-h](?:is|es|s)?[ -]?(?:[Dd]ur|[Mm]oll|DUR|MOLL))(?:{_GAP}|$)"
 # A place on the Camelot wheel, beside a tempo only: 8A - 124. Bank 8A is none.
 _WHEEL: Final = r"(?:1[0-2]|[1-9])[ABab]"
 _WHEEL_FIRST: Final = rf"(?:^|[ (\[-])({_WHEEL})[ )\]-]+[0-9]{{2,3}}(?:\.[0-9]+)?(?: ?bpm)?(?:[ )\]-]|$)"
@@ -53,17 +56,29 @@ _RICH_CHORD: Final = (
     r"\b[A-G](?:#|♯|♭|b)?[ -]?"
     r"(?:(?:[Mm]aj|[Mm]in|m|M|[Dd]om)?(?:6|7|9|11|13)|(?:[Dd]im|[Ss]us|[Aa]ug|[Aa]dd)[0-9]*)\b"
 )
+_WRITTEN_FOR: Final = (
+    r"(?i:clarinet|trumpet|cornet|horn|bugle|sax(?:ophone)?)s? in [A-G]b?(?: *[(\[,-]| [0-9]|$)"
+)
+_ONE_OF_TWO: Final = rf"[A-G](?:{_SIGN})?[ -]?(?:{_MODE}|m)"
+_TWO_KEYS: Final = rf"\b{_ONE_OF_TWO} ?(?:-|&|\+|and|und|et|or|to) ?{_ONE_OF_TWO}\b"  # C Major - A Minor
 _CHORD: Final = r"[A-G](?:#|♯|♭|b)?(?:maj|min|m|dim|sus|aug)?[0-9]*"
 _CHORD_RUN: Final = rf"\b{_CHORD}(?:[ ,>-]+{_CHORD}){{2,}}(?:{_GAP}|$)"
 _BPM_AFTER: Final = r"(?i)(?:^|[^0-9.,])([0-9]{2,3}(?:[.,][0-9]{1,2})?)[ -]?bpm"
-_BPM_RANGE: Final = r"(?i)\b(?:[4-9][0-9]|1[0-9]{2}) ?(?:-|\u2013|to) ?[0-9]{2,3} ?bpm"
-_BPM_BEFORE: Final = r"(?i)(?:bpm|\btempo)[ :=-]*([0-9]{2,3}(?:\.[0-9]{1,2})?)(?:[^0-9]|$)"
+_BPM_RANGE: Final = (
+    r"(?i)\b(?:(?:[4-9][0-9]|1[0-9]{2}) ?(?:bpm)? ?(?:-|\u2013|to|bis|a|à)|below|under|above|over|unter|über)"
+    r" ?[0-9]{2,3} ?bpm"
+)
+_BPM_BEFORE: Final = r"(?i)(?:bpm|\btempo)[ :=-]*([0-9]{2,3}(?:\.[0-9]{1,2})?)(?:[^0-9s']|$)"  # Up-Tempo 80s
 _NUMBER: Final = r"(?:^|[ \-.()\[\]])[0-9]{2,3}(?:$|[ \-.()\[\]])"
 # Numbers that count or number something else.
 _COUNTED: Final = (
     r"(?i)\b[0-9]+[ -]?bars?\b"
-    r"|\b(?:track|trk|take|no|nr|vol|volume|part|pt|kit|op|opus|bwv|kv?|page|vel|velocity|ch|channel|bank|program"
-    r"|preset|bars?|v|route|room|level|chapter|summer of|symphony|sonata|concerto|juno|mpc)[ .#-]*[0-9]+\b"
+    r"|\b(?:track|trk|take|no|n[°º]|nr|num|n[uú]m(?:er|mer)o|nummer|vol|volume|part|pt|kit|op|opus|bwv|kv?|rv|hwv"
+    r"|twv|page|seite|vel|velocity|ch|channel|bank|program|preset|bars?|v|route|highway|room|level|chapter"
+    r"|summer of|symphony|s[iy][mn](?:f|ph)oni[ae]|sonat[ae]|concerto|psalm|hymn|lied|lesson|exercise|hanon"
+    r"|czerny|mikrokosmos|hits|juno|mpc)"
+    r"[ .#-]*[0-9]+\b"
+    r"|\b(?:[0-9]{1,2}|[0-9]{4})[.-][0-9]{1,2}[.-](?:[0-9]{2}|[0-9]{4})\b"  # a date
 )
 _OF_MUSIC: Final = rf"(?i)\b(?:{'|'.join(WORDS['word'])}|groove|beat|riff|idea|mel)s?[0-9]*\b"
 _BARS: Final = r"(?i)(?:^|[^0-9])([1-9][0-9]{0,2})[ -]?bars?(?:[^a-z]|$)"
@@ -97,7 +112,10 @@ def with_name_figures(frame: pl.LazyFrame) -> pl.LazyFrame:
     """
     named = _with_bpm(_with_key(_spaced(frame, _NAME))).with_columns(
         name_bars=pl.col(_SPACED).str.extract(_BARS).cast(pl.Int16),
-        name_metre=pl.col(_SPACED).str.extract(_METRE).str.replace("-", "/", literal=True),
+        name_metre=pl.col(_SPACED)
+        .str.replace_all(_COUNTED, " ")
+        .str.extract(_METRE)
+        .str.replace("-", "/", literal=True),
     )
     if "folder" in frame.collect_schema():
         named = _with_folders(named)
@@ -223,9 +241,16 @@ _TYPED: Final = {
     for mode in ("", "maj", "major", "m", "min", "minor")
 }
 """Keys by how they are typed, in lower case and without blanks and hyphens."""
+_IN_GERMAN: Final = {
+    f"{letter}{sign}{mode}": KEY_NAMES[(number + shift) % 12 + 12 * (mode == "moll")]
+    for letter, number in zip("cdefgahb", (0, 2, 4, 5, 7, 9, 11, 10), strict=True)
+    for sign, shift in {"": 0, "is": 1, "es": -1, "s": -1}.items()
+    for mode in ("dur", "moll")
+    if sign != "s" or letter in "ae"
+}
 
 _KEY_STEPS: Final = (
-    ("name_worded", 0.9, (_KEY_SAID, _KEY_JOINED, _KEY_WITH_WORD, _KEY_LOWER, _KEY_LOWER_APART)),
+    ("name_worded", 0.9, (_KEY_SAID, _KEY_JOINED, _KEY_WITH_WORD, _KEY_LOWER, _KEY_LOWER_APART, _KEY_GERMAN)),
     ("name_short", 0.8, (_KEY_M,)),
     ("name_bare", _LONE, (_KEY_BARE, _KEY_OF_PIECE)),
 )
@@ -244,14 +269,17 @@ def _with_key(frame: pl.LazyFrame) -> pl.LazyFrame:
         pl.coalesce(keyed.str.extract(pattern) for pattern in patterns)
         .str.replace_all(r"[ -]", "")
         .str.to_lowercase()
-        .replace_strict(_TYPED, default=None, return_dtype=pl.String)
+        .replace_strict(_TYPED | _IN_GERMAN, default=None, return_dtype=pl.String)
         .alias(name)
         for name, _, patterns in _KEY_STEPS
     )
     trust = (pl.when(pl.col(name).is_not_null()).then(by) for name, by, _ in _KEY_STEPS)
     return (
         frame.with_columns(name_whole=without_title)
-        .with_columns(name_keyed=whole.str.replace_all(_RICH_CHORD, "|"), name_plain=is_plain)
+        .with_columns(
+            name_keyed=whole.str.replace_all(f"{_WRITTEN_FOR}|{_TWO_KEYS}|{_RICH_CHORD}", "|"),
+            name_plain=is_plain,
+        )
         .with_columns(
             *typed,
             name_place=places.str.to_uppercase().replace_strict(

@@ -66,8 +66,8 @@ _SLOVAK: Final = _language("áäčďéíĺľňóôŕšťúýž", "^[ýňô]|q")
 _CROATIAN: Final = _language("čćđšž", "[qwxy]")
 _ROMANIAN: Final = _language("ăâîşţ", "[qw]")
 _TURKISH: Final = _language("çğ\u0131öşüâîûi\u0307", "^ğ|[qwx]")
-_LITHUANIAN: Final = _language("ąčęėįšųūž", "[qwx]")
-_LATVIAN: Final = _language("āčēģīķļņšūž", "[qwxy]")
+_LITHUANIAN: Final = _language("ąčęėįšųūž", "^ę|[qwx]")
+_LATVIAN: Final = _language("āčēģīķļņšūž", "^ķ[^aeiouāēīū]|[qwxy]")
 
 _NEIGHBOURS: Final = {
     "cp1252": (
@@ -86,6 +86,9 @@ _LONGEST_WORD: Final = 40
 _OPENING: Final = "'\u2018\u201c\u201d\u201e\u00ab\u00bf\u00a1\u00a0\u00a9"
 _CLOSING: Final = "'\u2019\u201d\u201c\u00bb\u2026\u00b4\u2013\u2014\u00a0\u00b0\u00ae\u00a9\u2122"
 
+_NUMERO: Final = re.compile("^([NnMDF])[\u00aa\u00ba]$")  # Nº, Mª
+_MAY_BE_ICELANDIC: Final = re.compile("[abd-pr-vxyáéíóúýæöðþ]+")  # or Turkish
+
 
 def likeliest_page(words: Sequence[bytes], base: str) -> tuple[str, int]:
     """Choose a code page.
@@ -95,7 +98,8 @@ def likeliest_page(words: Sequence[bytes], base: str) -> tuple[str, int]:
     words
         Runs of letters of ASCII and beyond, with one of both at least.
     base
-        That of Western Europe, ``cp1252`` or ``cp850``, which is believed where no other explains more words.
+        That of Western Europe, ``cp1252`` or ``cp850``, which is believed where no other explains more words,
+        or none but words that may be Icelandic, beside one that cannot be of the other.
 
     Returns
     -------
@@ -110,28 +114,48 @@ def likeliest_page(words: Sequence[bytes], base: str) -> tuple[str, int]:
     ('cp1252', 1)
     """
     evidence = [_evidence(word, base) for word in words]
-    best, most, gain = base, sum(fits for fits, _ in evidence), 0
+    best, most, gain = base, sum(word.fits for word in evidence), 0
     for place, (page, _) in enumerate(_NEIGHBOURS[base]):
-        read = [(fits, fits if found[place] is None else bool(found[place])) for fits, found in evidence]
+        read = [(word.fits, word.fits_there[place]) for word in evidence]
         won = sum(there - here for here, there in read)
-        if won > gain:
+        are_icelandic = all(word.may_be_icelandic for word in evidence if word.fits_there[place]) and any(
+            word.may_be_icelandic and word.is_foreign[place] for word in evidence
+        )
+        if won > gain and not are_icelandic:
             best, most, gain = page, sum(map(max, read)), won
     return best, most
 
 
+class _Evidence(NamedTuple):
+    """Whether a word is one of the West, and of each neighbour, or of the West alone."""
+
+    fits: bool
+    may_be_icelandic: bool
+    fits_there: tuple[bool, ...]
+    is_foreign: tuple[bool, ...]
+
+
 @lru_cache(maxsize=4096)
-def _evidence(word: bytes, base: str) -> tuple[bool, tuple[bool | None, ...]]:
-    """Say whether a word is one of the West, and of each neighbour; None where it reads the same there."""
+def _evidence(word: bytes, base: str) -> _Evidence:
+    """Judge a word; where it reads the same there, it fits as well."""
     western = _read(word, base)
-    neighbours = ((_read(word, page), language) for page, language in _NEIGHBOURS[base])
-    return any(_is_of(western, language) for language in _WESTERN), tuple(
-        None if read == western else _is_of(read, language) for read, language in neighbours
+    fits = any(_is_of(western, language) for language in _WESTERN)
+    neighbours = [(_read(word, page), language) for page, language in _NEIGHBOURS[base]]
+    of_neighbour = [_is_of(read, language) for read, language in neighbours]
+    return _Evidence(
+        fits,
+        western is not None and _MAY_BE_ICELANDIC.fullmatch(western.lower()) is not None,
+        tuple(
+            fits if read == western else found
+            for (read, _), found in zip(neighbours, of_neighbour, strict=True)
+        ),
+        tuple(fits and not found for found in of_neighbour),
     )
 
 
 def _read(word: bytes, page: str) -> str | None:
     try:
-        return word.decode(page).lstrip(_OPENING).rstrip(_CLOSING)
+        return _NUMERO.sub(r"\1", word.decode(page).lstrip(_OPENING).rstrip(_CLOSING))
     except UnicodeDecodeError:
         return None
 

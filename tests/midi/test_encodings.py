@@ -69,6 +69,34 @@ def test_utf_8_is_never_damaged(texts: list[str]) -> None:
         assert [decode(raw, found.name) for raw in raws] == [text.removeprefix("\ufeff") for text in texts]
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["Nº 1"], ["Sinfonia nº 5", "Björk - Jóga"], ["Mª José"],
+        ["Þú"], ["Ég veit þú kemur"], ["Stjörnur", "Maður", "Sæglópur"], ["Við", "Nótt"],
+        ["Ísafold", "Maður", "Þursaflokkurinn"], ["Þorri", "Æði", "Ýta"],
+    ],
+)  # fmt: skip
+def test_western_names_are_not_taken_for_those_of_a_neighbour(names: list[str]) -> None:
+    """A numero is no letter of Romanian; words that may be Turkish go with those that are Icelandic."""
+    raws = [name.encode("cp1252") for name in names]
+    assert [decode(raw, find_encoding(raws).name) for raw in raws] == names
+
+
+@pytest.mark.parametrize(
+    ("names", "page"),
+    [
+        (["Beyoncé", "Doğan Şarkı", "Gökyüzü", "Şehir ışığı"], "cp1254"),
+        (["Oraş", "Bucureşti", "Ţară"], "cp1250"),
+        (["Motörhead", "Łódź"], "cp1250"),
+    ],
+)
+def test_names_of_neighbours_stay_theirs_beside_western_ones(names: list[str], page: str) -> None:
+    """An artist from the West does not outvote words that are none there."""
+    raws = [name.encode(page) for name in names]
+    assert [decode(raw, find_encoding(raws).name) for raw in raws] == names
+
+
 @given(st.lists(st.lists(st.sampled_from([*LATIN, *PLAIN]), min_size=1, max_size=5), min_size=1, max_size=5))
 def test_latin_1_is_never_damaged(words: list[list[str]]) -> None:
     """Accents, one or two in a row, are not taken for letters of other scripts, in a file or alone."""

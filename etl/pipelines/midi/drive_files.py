@@ -137,7 +137,10 @@ def files_for_drive(
             found = made[number]
             if found.midi is None:
                 source = library / piece.folder / piece.name
-                found = found._replace(midi=_Made(piece.content_sha256 or "", piece.size_bytes, source))
+                copy = _Made(piece.content_sha256 or "", piece.size_bytes, source)
+                # What is lost stays on the drive, and so does its pattern.
+                is_lost = _has_pattern(piece, options.patterns) and not source.exists()
+                found = _Found(copy, _Made("", 0, source) if is_lost else found.pattern)
             place, shown = places[start + number], named[start + number]
             for root in ROOT_FOLDERS[drive_format]:
                 yield from _targets(shown, f"{root}/{place}", found, options)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
+_ANY_NAME: Final = "xANYx"
 _FIELDS: Final = frozenset({"bpm", "key", "tags", "category", "bars", "name"})
 _ENDING: Final = ".mid"
 _MIDI_ENDING: Final = re.compile(r"\.midi?$", re.IGNORECASE)
@@ -182,16 +183,35 @@ def _by_template(library: Path, rows: pl.DataFrame, stem: str, taken: set[str]) 
         bars=pl.col("bars").cast(pl.String).fill_null("no"),
         name=pl.col("name").str.replace(r"\.mid$", ""),
     )
-    names = [stem.format(**row) for row in values.iter_rows(named=True)]
-    stems = pl.DataFrame({"stem": names}, schema={"stem": pl.String}).select(safe_stems(pl.col("stem")))
+    stems = _filled_in(stem, values)
+    if "{name}" in stem:
+        around = _filled_in(stem, values.with_columns(name=pl.lit(_ANY_NAME)))
+        stems = [
+            old if _is_so_named(old, frame) else new
+            for old, new, frame in zip(values["name"], stems, around, strict=True)
+        ]
     ours = set(rows.select(pl.col("folder") + "/" + pl.col("name")).to_series())
     others = taken | _foreign_names(library, set(rows["folder"]), ours)
-    final = _final_names(rows["name"].to_list(), stems["stem"].to_list(), others)
+    final = _final_names(rows["name"].to_list(), stems, others)
     places = rows.select("sha256", "track", "channel", "folder", "name").rows()
     return [
         Rename(str(library / folder / old), str(library / folder / new), digest, track, channel)
         for (digest, track, channel, folder, old), new in zip(places, final, strict=True)
     ]
+
+
+def _filled_in(template: str, values: pl.DataFrame) -> list[str]:
+    names = pl.DataFrame(
+        {"stem": [template.format(**row) for row in values.iter_rows(named=True)]}, schema={"stem": pl.String}
+    )
+    return names.select(safe_stems(pl.col("stem"))).to_series().to_list()
+
+
+def _is_so_named(name: str, frame: str) -> bool:
+    """Whether a name is the template around another already."""
+    before, found, after = frame.partition(_ANY_NAME)
+    is_framed = name.startswith(before) and name.endswith(after) and len(name) > len(before) + len(after)
+    return bool(found) and is_framed
 
 
 def _after_files(library: Path, parts: pl.DataFrame, files: list[Rename]) -> Iterator[Rename]:

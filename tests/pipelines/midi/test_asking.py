@@ -142,6 +142,9 @@ def test_a_second_rename_changes_nothing(tmp_path: Path):
     assert len(first.files) == 13
     assert names(tmp_path) == {"120bpm_Amin.mid"} | {f"120bpm_Amin_{n}.mid" for n in range(1, 13)}
     assert rename_library(library, database, template="{bpm}bpm_{key}.MID").files == []
+    template = "{category}_{name}_{bars}"  # of the name that it had
+    assert len(rename_library(library, database, template=template).files) == 13
+    assert rename_library(library, database, template=template).files == []
 
 
 def test_renames_are_taken_back_last_first(tmp_path: Path):

@@ -333,6 +333,17 @@ def test_patterns_say_what_the_notes_say(top: Path, tmp_path: Path):
         assert all(event["len"] > 0 for event in held)
 
 
+def test_what_the_library_has_lost_stays_on_the_drive_with_its_pattern(tmp_path: Path):
+    """A deleted part is counted, and neither it nor its pattern is taken from the drive."""
+    fill(tmp_path)
+    drive = tmp_path / "drive"
+    before = export(tmp_path, drive)
+    next((tmp_path / "library").rglob("*_fingered_bass.mid")).unlink()
+    left = export_drive(tmp_path / "library", tmp_path / "m.duckdb", drive, DriveFormat.MPC_ONE)
+    assert (left.copied, left.removed, left.damaged) == (0, 0, 1)
+    assert export(tmp_path, drive).keys() == before.keys()
+
+
 def test_files_are_transposed_set_to_a_tempo_and_trimmed(top: Path, tmp_path: Path):
     """Pitched notes move to the key, drums do not; one tempo; silent bars are gone; the index says so."""
     files = export(top, tmp_path / "drive", changes=Rework("D Minor", 100.0, trim=True))
