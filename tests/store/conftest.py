@@ -78,7 +78,10 @@ class Store:
 
     def end(self, process: Copy) -> tuple[int, float]:
         """Wait for a run; give the items that it did and the seconds that they took."""
-        output, errors = process.communicate()
+        assert process.stdout
+        # First what `readline` may have read ahead, which `communicate` would pass over.
+        output = process.stdout.read()
+        _, errors = process.communicate()
         assert process.returncode == 0, errors
         done, seconds = output.split()
         return int(done), float(seconds)
