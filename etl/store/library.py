@@ -157,7 +157,7 @@ def move_files(moves: pl.DataFrame) -> Write:
     """Give moved files their new place; ``moves`` has ``old_path``, ``path``, ``mtime_ns``, ``size_bytes``.
 
     A file that was in the new place before, and is gone, gives way with its tags. The tags of one that was
-    changed on the way are to be read again.
+    changed on the way are to be read again. What was written into its tags can be taken back there.
     """
     return Write("etl.store.library:write_moves", frames={"moves": moves})
 
@@ -178,6 +178,8 @@ def write_moves(
         "tag_version = if(files.mtime_ns = rows.mtime_ns AND files.size_bytes = rows.size_bytes, "
         "tag_version, NULL), gone_at = NULL FROM rows WHERE files.path = rows.old_path"
     )
+    connection.execute("DELETE FROM tag_writes WHERE path IN (SELECT path FROM rows)")
+    connection.execute("UPDATE tag_writes SET path = rows.path FROM rows WHERE tag_writes.path = old_path")
 
 
 def mark_files(*, gone: pl.Series, returned: pl.Series) -> Write:

@@ -102,6 +102,23 @@ def test_undo_gives_back_what_was_there(described):
         undo_tags(store_of(described), result.run_id or 0)
 
 
+def test_undo_finds_files_that_have_moved(described):
+    """Once a scan has seen where they are now."""
+    database = store_of(described)
+    before = {path: read_fields(path) for path in sorted(described.rglob("*.flac"))}
+    result = write_tags(database, ALL)
+    assert result.run_id is not None
+    first, second, *_ = before
+    moved = {first: described / "moved.flac", second: described / "below" / second.name}
+    (described / "below").mkdir()
+    for old, new in moved.items():
+        old.rename(new)
+    run(described, LibraryStage.SCAN)
+    undone = undo_tags(database, result.run_id)
+    assert (undone.undone, undone.skipped) == (7, [])
+    assert {old: read_fields(moved.get(old, old)) for old in before} == before
+
+
 def test_what_was_changed_since_is_not_undone(described):
     """A tag that someone edited after the run stays, and is told; the others are taken back."""
     result = write_tags(store_of(described), WriteTagsRequest(key=True, write=True))
